@@ -1,0 +1,30 @@
+"""What a link carries: read once per visitor, then kept in the address bar by the prompt box.
+
+`bind="query-params"` would push one history entry for every value set by a click and one for
+every bound widget when a visitor comes back to a page; here Back always means the page before.
+Does not know which values are sensible: each page does.
+"""
+
+import streamlit as st
+
+WORDS = ("view",)
+NUMBERS = ("layer", "head", "query", "key")
+
+
+def open_link() -> None:
+    """Copy the link's parameters into st.session_state, once per visit; nonsense is left out."""
+    if "link_opened" in st.session_state:
+        return
+    st.session_state.link_opened = True
+    for name in WORDS:
+        if name in st.query_params:
+            st.session_state[name] = st.query_params[name]
+    for name in NUMBERS:
+        if st.query_params.get(name, "").isdecimal():
+            st.session_state[name] = int(st.query_params[name])
+
+
+def parameters() -> dict[str, str | None]:
+    """Name -> what the address must say about it now; None: nothing."""
+    values = {name: st.session_state.get(name) for name in WORDS + NUMBERS}
+    return {name: None if value is None else str(value) for name, value in values.items()}

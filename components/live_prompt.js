@@ -1,0 +1,131 @@
+// The prompt box. While it lives, the text in the DOM is the truth; the server overwrites it only
+// by raising data.revision. Axis of time: key -> 250 ms of quiet -> send -> script -> new pictures.
+
+const QUIET_MS = 250;
+const MAX_LINES = 6;
+const MAX_IN_ADDRESS = 16000; // encoded characters; servers and proxies refuse longer addresses
+const boxes = new WeakMap(); // parentElement -> box: this function runs again on every update
+
+export default function ({ parentElement, data, setStateValue }) {
+  let box = boxes.get(parentElement);
+  if (!box) boxes.set(parentElement, (box = open(parentElement)));
+  box.send_value = (value) => setStateValue("typed", value);
+  box.area.placeholder = data.placeholder;
+  box.area.maxLength = data.max_chars;
+  box.address = data.address;
+  if (data.revision > box.revision) {
+    box.revision = data.revision;
+    overwrite(box, data.value);
+  }
+  write_address(box);
+  return () => {
+    if (!box.area.isConnected) close(box, parentElement); // also called when merely updated
+  };
+}
+
+function open(parentElement) {
+  const area = parentElement.querySelector("textarea");
+  const box = { area, note: parentElement.querySelector("#note"), revision: -1, timer: 0 };
+  area.addEventListener("input", (event) => {
+    box.cut = 0;
+    grow(box);
+    if (!event.isComposing) wait(box);
+  });
+  area.addEventListener("compositionend", () => wait(box));
+  area.addEventListener("blur", () => send(box));
+  box.leave = (event) => event.composedPath().includes(area) || send(box);
+  window.addEventListener("pointerdown", box.leave, true); // ahead of what the click will ask for
+  area.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(box);
+    event.stopPropagation(); // letters are text here, not Streamlit's shortcuts
+  });
+  area.addEventListener("paste", (event) => count_cut(box, event));
+  box.keep = () => write_address(box);
+  if (window.navigation) window.navigation.addEventListener("currententrychange", box.keep);
+  else box.clock = setInterval(box.keep, 500);
+  box.observer = new ResizeObserver(() => grow(box)); // a narrower window needs more lines
+  box.observer.observe(area.parentElement);
+  return box;
+}
+
+function close(box, parentElement) {
+  clearTimeout(box.timer);
+  clearInterval(box.clock);
+  window.removeEventListener("pointerdown", box.leave, true);
+  box.observer.disconnect();
+  if (window.navigation) window.navigation.removeEventListener("currententrychange", box.keep);
+  boxes.delete(parentElement);
+}
+
+function overwrite(box, text) {
+  clearTimeout(box.timer);
+  box.timer = 0;
+  box.cut = 0;
+  box.area.value = text;
+  box.sent = box.area.value;
+  grow(box);
+}
+
+function wait(box) {
+  clearTimeout(box.timer);
+  box.timer = setTimeout(() => send(box), QUIET_MS);
+}
+
+function send(box) {
+  clearTimeout(box.timer);
+  box.timer = 0;
+  const text = box.area.value;
+  if (text === box.sent) return;
+  box.sent = text;
+  box.send_value({ text, revision: box.revision });
+  write_address(box);
+}
+
+// maxlength cuts a long paste by itself; this only counts, so that the note can say it.
+function count_cut(box, event) {
+  const { area } = box;
+  const pasted = event.clipboardData?.getData("text").length ?? 0;
+  const kept = area.value.length - (area.selectionEnd - area.selectionStart);
+  const cut = Math.max(0, kept + pasted - area.maxLength);
+  setTimeout(() => { box.cut = cut; write_note(box); }); // after the input event of this paste
+}
+
+function grow(box) {
+  const { area } = box;
+  const style = getComputedStyle(area);
+  const frame = parseFloat(style.borderTopWidth) + parseFloat(style.borderBottomWidth);
+  const padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
+  const limit = MAX_LINES * parseFloat(style.lineHeight) + padding / 2 + frame;
+  area.style.height = "auto";
+  const wanted = area.scrollHeight + frame;
+  area.style.height = `${Math.min(wanted, limit)}px`;
+  area.style.overflowY = wanted > limit ? "auto" : "hidden";
+  write_note(box);
+}
+
+function write_note(box) {
+  const notes = [];
+  if (box.cut) {
+    const [limit, cut] = [box.area.maxLength, box.cut].map((n) => n.toLocaleString("en"));
+    notes.push(`The box holds ${limit} characters: the last ${cut} pasted ones were left out.`);
+  }
+  if (!fits(box)) notes.push("This text is too long for the address: a link will not carry it.");
+  box.note.textContent = notes.join(" ");
+}
+
+// The first test spares encoding a whole book at every key.
+const fits = (box) => box.area.value.length < MAX_IN_ADDRESS
+  && new URLSearchParams({ prompt: box.area.value }).toString().length < MAX_IN_ADDRESS;
+
+// Streamlit rewrites the query string when the page changes; put ours back, without history.
+function write_address(box) {
+  if (box.sent === undefined || !box.area.isConnected) return;
+  const url = new URL(window.location.href);
+  const prompt = fits(box) ? box.area.value.toWellFormed() : null;
+  for (const [name, wanted] of Object.entries({ ...box.address, prompt })) {
+    if (wanted === null) url.searchParams.delete(name);
+    else if (url.searchParams.get(name) !== wanted) url.searchParams.set(name, wanted);
+  }
+  if (url.href === window.location.href) return;
+  window.history.replaceState(window.history.state, "", url);
+}
