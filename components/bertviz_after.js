@@ -1,0 +1,47 @@
+// Runs after bertviz: scales its drawing to the frame, numbers heads, opens the neuron view.
+if (window.parent === window) document.documentElement.classList.add("alone");
+
+const vis = document.getElementById("vis");
+const root = document.querySelector("[data-kind]");
+
+function fit() {
+  const svg = vis.querySelector("svg");
+  if (!svg || svg.hasAttribute("viewBox")) return;
+  numberHeads(svg);
+  const box = svg.getBBox(); // long tokens stick out of bertviz's own box: show them too
+  const left = Math.min(0, box.x);
+  const right = Math.max(pixels(svg, "width"), box.x + box.width);
+  const height = Math.max(pixels(svg, "height"), box.y + box.height);
+  svg.setAttribute("viewBox", `${left - 2} 0 ${right - left + 4} ${height}`);
+  svg.removeAttribute("height");
+  svg.setAttribute("width", "100%");
+  openNeurons(svg);
+  svg.style.maxWidth = `${root.dataset.zoom * (right - left + 4)}px`;
+}
+
+function pixels(svg, side) {
+  const text = svg.getAttribute(side);
+  return text.endsWith("%") ? 0 : parseFloat(text);
+}
+
+// The neuron view starts with every q and k open and the last token, which predicts, chosen.
+function openNeurons(svg) {
+  if (root.dataset.kind !== "neuron") return;
+  svg.querySelector("#collapsed #leftText g:last-child rect:last-of-type").dispatchEvent(new MouseEvent("click"));
+  svg.querySelector("#expanded #leftText g:last-child").dispatchEvent(new MouseEvent("mouseover"));
+}
+
+function numberHeads(svg) {
+  const squares = root.dataset.kind === "head" ? svg.lastElementChild.querySelectorAll("rect") : [];
+  for (const [i, square] of squares.entries()) {
+    const label = document.createElementNS("http://www.w3.org/2000/svg", "text");
+    label.textContent = JSON.parse(root.dataset.heads)[i];
+    label.setAttribute("class", "number");
+    label.setAttribute("x", +square.getAttribute("x") + square.getAttribute("width") / 2);
+    label.setAttribute("y", 14);
+    svg.append(label);
+  }
+}
+
+new MutationObserver(fit).observe(vis, { childList: true });
+fit();
