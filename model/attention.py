@@ -11,6 +11,8 @@ import torch
 
 from model.trace import Trace
 
+BAND = 128  # queries surveyed at a time
+
 
 @torch.inference_mode()
 def weights(checkpoint, trace: Trace, layer: int, head: int) -> np.ndarray:
@@ -51,21 +53,56 @@ FACTS = {
 
 @torch.inference_mode()
 def survey(checkpoint, trace: Trace, n_max: int = 96) -> Survey:
-    """Every head, pooled with max to at most n_max × n_max, and each head's facts."""
+    """Every head, pooled with max to at most n_max × n_max, and each head's facts.
+
+    Works on bands of queries, so that a layer's full (H,T,T) never exists and keys in the future
+    of a band cost nothing.
+    """
     cell = -(-len(trace) // n_max)
     followers = _followers(trace.ids).to(trace.next_logits.device)
-    pooled, facts = [], {name: [] for name in FACTS}
-    for layer in range(trace.n_layers):
-        w = _softmax(trace.layer_q(layer), trace.layer_k(layer), scaling(checkpoint, layer))
-        pooled.append(max_pool(w, cell).cpu().numpy())
-        for name, value in _head_facts(w, followers).items():
-            facts[name].append(value.cpu().numpy())
-    return Survey(np.stack(pooled), cell, {name: np.stack(rows) for name, rows in facts.items()})
+    layers = [
+        _survey_layer(
+            trace.layer_q(i), trace.layer_k(i), scaling(checkpoint, i), followers, cell
+        )
+        for i in range(trace.n_layers)
+    ]
+    pooled = np.stack([grid.cpu().numpy() for grid, _ in layers])
+    sums = np.stack([sums.cpu().numpy() for _, sums in layers])  # (L,len(FACTS),H)
+    n = len(trace)
+    counts = [n, n - 1, n - 1, n, int(followers.any(-1).sum())]
+    facts = {
+        name: sums[:, i] / count if count else np.full_like(sums[:, i], np.nan)
+        for i, (name, count) in enumerate(zip(FACTS, counts))
+    }
+    return Survey(pooled, cell, facts)
 
 
-def max_pool(weights: torch.Tensor, cell: int) -> torch.Tensor:
-    """(H,T,T) -> (H,n,n), n = ceil(T/cell): the largest weight of each square."""
-    return torch.nn.functional.max_pool2d(weights[None], cell, ceil_mode=True)[0]
+def _survey_layer(q, k, scale: float, followers, cell: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """q, k (H,T,D) -> pooled (H,n,n) and the sums behind FACTS, (len(FACTS),H)."""
+    n_heads, n_tokens = q.shape[:2]
+    side, band = -(-n_tokens // cell), cell * max(1, BAND // cell)
+    pooled = q.new_zeros((n_heads, side, side), dtype=torch.float32)
+    sums = q.new_zeros((len(FACTS), n_heads), dtype=torch.float32)
+    for start in range(0, n_tokens, band):
+        stop = min(start + band, n_tokens)
+        w = _softmax(q[:, start:stop], k[:, :stop], scale)
+        squares = torch.nn.functional.max_pool2d(w[None], cell, ceil_mode=True)[0]
+        first = start // cell
+        pooled[:, first : first + squares.shape[1], : squares.shape[2]] = squares
+        sums += _fact_sums(w, start, followers[start:stop, :stop])
+    return pooled, sums
+
+
+def _fact_sums(w, start: int, followers) -> torch.Tensor:
+    """w (H,t,S): weights of t queries from position `start` on -> sums over them, in FACTS' order."""
+    to_first = w[..., 0].sum(-1)
+    return torch.stack([
+        torch.special.entr(w).sum((1, 2)) / np.log(2),
+        w.diagonal(start - 1, 1, 2).sum(-1),
+        to_first if start else to_first - w[:, 0, 0],
+        w.diagonal(start, 1, 2).sum(-1),
+        w.flatten(1) @ followers.flatten().to(w.dtype),
+    ])
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +194,10 @@ def cell(checkpoint, trace: Trace, layer: int, head: int, query: int, key: int) 
 
 
 def _softmax(q: torch.Tensor, k: torch.Tensor, scale: float) -> torch.Tensor:
-    """q, k (..., T, D) -> causal weights (..., T, T) in float32."""
+    """q (..., T, D), k (..., S, D), the last T of S tokens -> causal weights (..., T, S) float32."""
     scores = (q.float() @ k.float().transpose(-2, -1)).mul_(scale)
-    future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu_(1)
+    n_before = k.shape[-2] - q.shape[-2]
+    future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu_(n_before + 1)
     return scores.masked_fill_(future, -torch.inf).softmax(-1)
 
 
@@ -167,20 +205,6 @@ def _head_parts(checkpoint, layer: int, mixed: torch.Tensor) -> torch.Tensor:
     """mixed (H,D) -> what each head alone adds to the residual stream, (H,C), without bias."""
     rows = checkpoint.model.transformer.h[layer].attn.c_proj.weight  # (C,C), row = input
     return torch.einsum("hd,hdc->hc", mixed.to(rows.dtype), rows.view(*mixed.shape, -1))
-
-
-def _head_facts(w: torch.Tensor, followers: torch.Tensor) -> dict[str, torch.Tensor]:
-    """w (H,T,T), followers (T,T) -> FACTS, each (H,)."""
-    nowhere = torch.full(w.shape[:1], torch.nan, device=w.device)
-    many = w.shape[-1] > 1
-    repeated = followers.any(-1)
-    return {
-        "entropy": -torch.special.xlogy(w, w).sum(-1).mean(-1) / np.log(2),
-        "previous": w.diagonal(-1, 1, 2).mean(-1) if many else nowhere,
-        "first": w[:, 1:, 0].mean(-1) if many else nowhere,
-        "itself": w.diagonal(0, 1, 2).mean(-1),
-        "induction": (w * followers).sum(-1)[:, repeated].mean(-1) if repeated.any() else nowhere,
-    }
 
 
 def _followers(ids: np.ndarray) -> torch.Tensor:

@@ -184,11 +184,13 @@ def _run_rows(model, ids, old: tuple[Rows, ...], stop) -> tuple[Rows, torch.Tens
 
 
 def _cache_of(config, rows: tuple[Rows, ...]) -> DynamicCache:
+    """transformers' cache holding these rows; one block of rows is not copied."""
     cache = DynamicCache(config=config)
-    for layer in range(len(rows[0].k)):
-        k = _join([r.k[layer] for r in rows], dim=1)
-        v = _join([r.v[layer] for r in rows], dim=1)
-        cache.update(k[None], v[None], layer)
+    for i, layer in enumerate(cache.layers):
+        k = _join([r.k[i] for r in rows], dim=1)[None]
+        v = _join([r.v[i] for r in rows], dim=1)[None]
+        layer.lazy_initialization(k, v)
+        layer.keys, layer.values = k, v
     return cache
 
 

@@ -82,6 +82,16 @@ def test_facts_by_definition(tiny, full, eager_weights):
     np.testing.assert_allclose(facts["entropy"], bits, atol=1e-5)
 
 
+@pytest.mark.parametrize("n_max", [64, 10])
+def test_bands_give_what_one_piece_gives(tiny, full, monkeypatch, n_max):
+    whole = attention.survey(tiny, full, n_max)
+    monkeypatch.setattr(attention, "BAND", 8)
+    banded = attention.survey(tiny, full, n_max)
+    np.testing.assert_allclose(banded.pooled, whole.pooled, atol=1e-6)
+    for name in attention.FACTS:
+        np.testing.assert_allclose(banded.facts[name], whole.facts[name], atol=1e-5)
+
+
 def test_induction_by_hand(tiny):
     """A B C A B: the second A (3) should read B (1), the second B (4) should read C (2)."""
     run = trace.run(tiny, [1, 2, 3, 1, 2])

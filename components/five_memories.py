@@ -1,0 +1,122 @@
+"""The five kinds of memory as five pictures: numbers in, SVG out. Knows nothing of the model."""
+
+import html
+
+import numpy as np
+
+from components import palette
+
+WIDTH, HEIGHT = 240, 84  # user units of every picture; CSS scales them to their card
+
+
+def parts_bar(parts: dict[str, int]) -> str:
+    """Parameters by part of the network, as one bar; widths are exact shares."""
+    total, x, marks = sum(parts.values()), 0.0, []
+    for name, n in parts.items():
+        width = WIDTH * n / total
+        marks.append(_rect(x, 8, width, 36, palette.PARTS[name], f"{name}: {n:,} parameters"))
+        x += width
+    biggest = sorted(parts, key=parts.get, reverse=True)[:3]
+    for i, name in enumerate(biggest):
+        marks.append(_rect(i * 82, 58, 10, 10, palette.PARTS[name], name))
+        label = f"{_SHORT[name]} {parts[name] / total:.0%}"
+        marks.append(_text(i * 82 + 14, 67, label))
+    return _svg(marks, "Parameters by part of the network")
+
+
+def window_gauge(n_tokens: int, n_positions: int) -> str:
+    """The window as one bar, its used part filled; exact shares, at least a hair wide."""
+    used = max(WIDTH * n_tokens / n_positions, 1.5 if n_tokens else 0)
+    marks = [
+        _rect(0, 8, WIDTH, 36, palette.EMPTY, f"window: {n_positions:,} tokens"),
+        _rect(0, 8, used, 36, palette.EMBEDDING, f"{n_tokens:,} tokens used"),
+        _text(0, 67, "0"),
+        _text(WIDTH, 67, f"{n_positions:,}", "end"),
+    ]
+    return _svg(marks, f"{n_tokens} of {n_positions} tokens used")
+
+
+def cache_grid(n_tokens: int, n_layers: int) -> str:
+    """One column a token (the last 40), one row a layer, K above V in each cell."""
+    shown, pitch = min(n_tokens, 40), 6
+    row = min(12, 64 / n_layers)
+    marks = []
+    for layer in range(n_layers):
+        y = 4 + layer * row
+        for kind, colour in enumerate((palette.KEY, palette.VALUE)):
+            for t in range(shown):
+                top = y + kind * row * 0.42
+                marks.append(_rect(t * pitch, top, pitch - 1, row * 0.38, colour))
+    label = "no token yet" if not n_tokens else f"{n_tokens:,} columns × {n_layers} layers"
+    label += f", the last {shown} drawn" if n_tokens > shown else ""
+    return _svg([*marks, _text(0, 81, label)], "Keys and values of every token and layer")
+
+
+def position_curve(similarity: np.ndarray, position: int) -> str:
+    """similarity (n_positions,), cosine in -1..1 -> a curve with the present position marked."""
+    x = np.linspace(0, WIDTH, len(similarity))
+    y = 38 - 32 * np.asarray(similarity)
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y))
+    marks = [
+        f'<line x1="0" x2="{WIDTH}" y1="38" y2="38" stroke="{palette.EMPTY}"/>',
+        f'<polyline points="{points}" fill="none" stroke="{palette.POSITION}" stroke-width="1.8"/>',
+        f'<circle cx="{x[position]:.1f}" cy="{y[position]:.1f}" r="4" fill="{palette.POSITION}"/>',
+        _text(0, 81, "cosine to the vector of every position"),
+    ]
+    return _svg(marks, f"Similarity of position {position} to every position")
+
+
+def empty_slots(n: int = 20) -> str:
+    """Slots that hold nothing: dashed outlines."""
+    marks = []
+    for i in range(n):
+        x, y = (i % 10) * 24, 10 + (i // 10) * 26
+        marks.append(
+            f'<rect x="{x}" y="{y}" width="20" height="20" rx="3" fill="none" '
+            f'stroke="{palette.MEMORY}" stroke-dasharray="3 3" opacity=".7"/>'
+        )
+    return _svg([*marks, _text(0, 76, "nothing written, nothing kept")], "Empty slots")
+
+
+_SHORT = {
+    "token embedding": "tokens",
+    "position embedding": "positions",
+    "attention": "attention",
+    "MLP": "MLP",
+    "layer norm": "norms",
+    "unembedding": "unembed",
+}
+
+
+def _svg(marks: list[str], title: str) -> str:
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" '
+        f'aria-label="{html.escape(title)}">{"".join(marks)}</svg>'
+    )
+
+
+def _rect(x, y, width, height, fill, title="") -> str:
+    inside = f"<title>{html.escape(title)}</title>" if title else ""
+    return (
+        f'<rect x="{x:.2f}" y="{y:.2f}" width="{max(width, 0):.2f}" height="{height:.2f}" '
+        f'fill="{fill}">{inside}</rect>'
+    )
+
+
+def _text(x, y, words, anchor="start") -> str:
+    return (
+        f'<text x="{x}" y="{y}" font-size="11.5" text-anchor="{anchor}" '
+        f'fill="currentColor" opacity=".8">{html.escape(words)}</text>'
+    )
+
+
+def card(name: str, where: str, number: str, unit: str, picture: str, is_not: str) -> str:
+    """One memory: its name, one big number with its unit, its picture, what it is not."""
+    say = html.escape
+    return (
+        f'<div style="line-height:1.3"><b style="font-size:1.15em">{say(name)}</b> '
+        f'<span style="opacity:.7">{say(where)}</span>'
+        f'<div style="font-size:1.9em;font-weight:700;white-space:nowrap">{say(number)}</div>'
+        f'<div style="opacity:.8;margin-bottom:.5em">{say(unit)}</div>{picture}'
+        f'<div style="margin-top:.4em;font-size:.92em">{say(is_not)}</div></div>'
+    )

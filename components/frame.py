@@ -1,0 +1,88 @@
+"""The frame round every page: navigation, the sidebar, the prompt box. Knows nothing of a page's
+content."""
+
+import streamlit as st
+
+from components import model_picker, run
+from components.live_prompt import live_prompt
+
+DEFAULT_PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
+EXAMPLES = {
+    "A fact and its question": DEFAULT_PROMPT,
+    "A sequence that repeats": "blue seven lamp river stone blue seven lamp river stone blue seven",
+    "Two people": "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary lives in",
+    "A story begins": "Once upon a time there was a little girl who lived in a house by the",
+    "One word": "Hello",
+    "Bytes, not letters": "naïve café 東京 🧠 שלום",
+}
+MAX_CHARS = 1_000_000
+
+
+def pages() -> list:
+    """All pages; a file's name is its address."""
+    return [
+        st.Page("pages/start.py", title="Start", default=True),
+        st.Page("pages/anatomy.py", title="Anatomy"),
+        st.Page("pages/attention.py", title="Attention"),
+    ]
+
+
+def guard() -> None:
+    """First line of every page: opened by itself right after a server start, a page fetches the
+    frame (Streamlit serves a folder named `pages/` on its own until app.py has run once)."""
+    if "frame_ready" not in st.session_state:
+        st.navigation(pages(), position="hidden")
+        st.rerun()
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Import torch, load the start model and run one token, before the first visitor types."""
+    model_picker.warm_up()
+
+
+def show() -> None:
+    """Draw the frame and run the chosen page."""
+    page = st.navigation(pages())
+    st.session_state.frame_ready = True
+    model_picker.sidebar()
+    _prompt_box()
+    try:
+        _say_what_was_cut()
+        page.run()
+    except ValueError as error:  # what the model's side says to the visitor
+        st.error(str(error))
+
+
+def _prompt_box() -> None:
+    if "prompt" not in st.session_state:
+        st.session_state.prompt = st.query_params.get("prompt", DEFAULT_PROMPT)
+    box, examples = st.columns([1, 0.13], vertical_alignment="bottom")
+    with examples, st.popover("Examples", width="stretch"):
+        for name, text in EXAMPLES.items():
+            st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
+    with box:
+        placeholder = "Type a prompt: everything below follows each key"
+        st.session_state.prompt = live_prompt(
+            st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS
+        )
+
+
+def _choose(text: str) -> None:
+    st.session_state.prompt = text
+
+
+def _say_what_was_cut() -> None:
+    if not run.prompt().n_left_out:
+        return
+    words, choice = st.columns([3, 1], vertical_alignment="center")
+    choice.segmented_control(
+        "Leave out tokens at the", ["start", "end"], default="end", required=True, key="cut",
+        bind="query-params",
+    )
+    prompt = run.prompt()
+    window = len(prompt.ids)
+    words.warning(
+        f"This prompt has {window + prompt.n_left_out:,} tokens; the model's window holds "
+        f"{window:,}. {prompt.n_left_out:,} tokens at its {prompt.cut} are left out."
+    )

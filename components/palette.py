@@ -1,0 +1,23 @@
+"""One colour for one meaning, the same on every page; legible on light and dark ground."""
+
+QUERY = "#3b82f6"
+KEY = "#f59e0b"
+VALUE = "#10b981"
+ATTENTION = "#8b5cf6"
+RESIDUAL = "#8b8fa8"
+EMBEDDING = "#0ea5a4"
+POSITION = "#ca8a04"
+MLP = "#c2603a"
+NORM = "#64748b"
+OUTPUT = "#6366f1"
+MEMORY = "#ec4899"
+EMPTY = "rgba(128,128,128,.25)"
+
+PARTS = {
+    "token embedding": EMBEDDING,
+    "position embedding": POSITION,
+    "attention": ATTENTION,
+    "MLP": MLP,
+    "layer norm": NORM,
+    "unembedding": OUTPUT,
+}

@@ -1,0 +1,47 @@
+"""python -m model …: the command line, and the only place in model/ that prints."""
+
+import argparse
+import sys
+
+from model import anatomy_command, bench_command, trace_command
+from model.training import command as train_base
+
+MODEL_HELP = "embedded, a folder, or a hub name such as gpt2 (default: $MNEMOSCOPE_MODEL)"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it went well, 2 with one line on stderr when it could not."""
+    options = _parser().parse_args(arguments)
+    try:
+        for line in options.command(options):
+            print(line, flush=True)
+    except (ValueError, OSError) as error:
+        print(f"python -m model: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("python -m model: stopped; what was written before is kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m model", description="GPT-2 from inside, on the command line."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add(commands, "anatomy", anatomy_command, "what is in a checkpoint, or in any GPT's sizes")
+    _add(commands, "trace", trace_command, "every tensor of one prompt, as one .npz file")
+    train = commands.add_parser("train", help="train the embedded model")
+    _add(train.add_subparsers(required=True, metavar="WHAT"), "base", train_base, "the base model")
+    _add(commands, "bench", bench_command, "measure speed and memory against the stock model")
+    return parser
+
+
+def _add(commands, name: str, module, summary: str) -> None:
+    parser = commands.add_parser(name, help=summary, description=module.__doc__)
+    module.add_arguments(parser)
+    parser.set_defaults(command=module.run_command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

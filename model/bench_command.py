@@ -1,0 +1,32 @@
+"""Measure this program against the stock model, on a GPT-2-small shape with random weights.
+
+Times are medians; what counts are the ratios, taken in one run. The measurements themselves live
+in tests/bench; those in a browser need Chromium and the test tools (see README.md).
+"""
+
+import importlib
+import json
+from collections.abc import Iterator
+
+PARTS = {
+    "model": "traces: time, memory, typing one more token, identities",
+    "app": "the app in Chromium: first page, repaint while typing, 1,024 tokens, memory growth",
+}
+
+
+def add_arguments(parser) -> None:
+    """The arguments of `python -m model bench`."""
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--part", choices=PARTS, help="; ".join(f"{k}: {v}" for k, v in PARTS.items()))
+
+
+def run_command(options) -> Iterator[str]:
+    """Run the measurements; one line each, or one JSON object at the end."""
+    results = {}
+    for part in [options.part] if options.part else PARTS:
+        for result in importlib.import_module(f"tests.bench.{part}").measure():
+            results[result.name] = result.as_dict()
+            if not options.json:
+                yield str(result)
+    if options.json:
+        yield json.dumps(results, indent=1)

@@ -1,0 +1,78 @@
+"""Start: the five kinds of memory in a GPT, with this model's and this prompt's own numbers."""
+
+import streamlit as st
+
+from components import frame
+
+frame.guard()
+
+from components import five_memories as pictures  # noqa: E402
+from components import next_token, run, token_strip  # noqa: E402
+from components.units import show_bytes, show_count  # noqa: E402
+
+now = run.memories()
+
+read, write = st.columns([3, 2], gap="large")
+with read:
+    st.markdown(f"##### It reads {now.n_tokens:,} {'token' if now.n_tokens == 1 else 'tokens'}")
+    st.html(token_strip.strip(run.token_texts(), run.prompt().ids))
+with write:
+    st.markdown("##### and says what comes next")
+    st.html(next_token.bars(run.next_tokens(6)))
+
+st.markdown("### Where a GPT remembers: five places")
+
+CARDS = [
+    (
+        "Parametric",
+        "in the weights",
+        show_count(now.n_parameters),
+        f"parameters, {show_bytes(now.parameter_bytes)} here",
+        pictures.parts_bar(now.parts),
+        "What training left behind. Your prompt changes none of it: chat history is not weights.",
+        ("pages/anatomy.py", "Every tensor"),
+    ),
+    (
+        "Context",
+        "in the window",
+        f"{now.n_tokens:,} of {now.n_positions:,}",
+        "tokens of the window used",
+        pictures.window_gauge(now.n_tokens, now.n_positions),
+        "The text itself, read again at every step. Not a store: what leaves the window is gone.",
+        ("pages/attention.py", "Who reads whom"),
+    ),
+    (
+        "Working",
+        "the KV cache",
+        show_bytes(now.kv_bytes),
+        f"of keys and values, {show_bytes(now.kv_bytes_per_token)} a token",
+        pictures.cache_grid(now.n_tokens, now.n_layers),
+        "Saves computing, adds no knowledge: with or without it the answer is the same.",
+        ("pages/attention.py", "Keys and values at work"),
+    ),
+    (
+        "Positional",
+        "in the position table",
+        "{:,} × {:,}".format(*now.position_table),
+        f"one vector a place, {show_bytes(now.position_bytes)}",
+        pictures.position_curve(now.position_similarity, max(now.n_tokens - 1, 0)),
+        "Remembers where, not what. Without it, a prompt would be a bag of words.",
+        ("pages/anatomy.py", "Its values"),
+    ),
+    (
+        "External",
+        "outside the network",
+        "0 slots",
+        "this model has no memory module",
+        pictures.empty_slots(),
+        "Notes and memory slots outlive a prompt. Plain GPT-2 has none: a new prompt starts blank.",
+        None,
+    ),
+]
+
+with st.container(horizontal=True, key="five_memories"):
+    for name, where, number, unit, picture, is_not, link in CARDS:
+        with st.container(border=True, width=262, height="stretch", key=f"memory {name}"):
+            st.html(pictures.card(name, where, number, unit, picture, is_not))
+            if link:
+                st.page_link(link[0], label=f"{link[1]} →")
