@@ -1,6 +1,4 @@
 // Runs after bertviz: scales its drawing to the frame, numbers heads, opens the neuron view.
-if (window.parent === window) document.documentElement.classList.add("alone");
-
 const vis = document.getElementById("vis");
 const root = document.querySelector("[data-kind]");
 
@@ -11,7 +9,8 @@ function fit() {
   const box = svg.getBBox(); // long tokens stick out of bertviz's own box: show them too
   const left = Math.min(0, box.x);
   const right = Math.max(pixels(svg, "width"), box.x + box.width);
-  const height = Math.max(pixels(svg, "height"), box.y + box.height);
+  const enlargement = root.dataset.kind === "model" ? pixels(svg, "height") : 0;
+  const height = Math.max(enlargement, box.y + box.height + 2);
   svg.setAttribute("viewBox", `${left - 2} 0 ${right - left + 4} ${height}`);
   svg.removeAttribute("height");
   svg.setAttribute("width", "100%");
@@ -27,8 +26,9 @@ function pixels(svg, side) {
 // The neuron view starts with every q and k open and the last token, which predicts, chosen.
 function openNeurons(svg) {
   if (root.dataset.kind !== "neuron") return;
-  svg.querySelector("#collapsed #leftText g:last-child rect:last-of-type").dispatchEvent(new MouseEvent("click"));
-  svg.querySelector("#expanded #leftText g:last-child").dispatchEvent(new MouseEvent("mouseover"));
+  const send = (name, to) => svg.querySelector(to).dispatchEvent(new MouseEvent(name));
+  send("click", "#collapsed #leftText g:last-child rect:last-of-type");
+  send("mouseover", "#expanded #leftText g:last-child");
 }
 
 function numberHeads(svg) {

@@ -3,4 +3,5 @@ d3.schemeCategory10 = d3.scale.category10().range();
 d3.scaleOrdinal = (colours) => d3.scale.ordinal().range(colours);
 d3.line = d3.svg.line;
 window.require = { config() {} };
-window.requirejs = (names, run) => run(...names.map((name) => ({ jquery: window.jQuery, d3: window.d3 })[name]));
+const libraries = { jquery: window.jQuery, d3: window.d3 };
+window.requirejs = (names, run) => run(...names.map((name) => libraries[name]));

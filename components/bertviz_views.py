@@ -35,9 +35,11 @@ _HOW = {
     "query, the keys it can see, their products and q · k ÷ √d. Blue is positive, orange is "
     "negative, faint is near zero. Its − closes the vectors, its + opens them.",
 }
-_MARKED = "const params = PYTHON_PARAMS; // HACK: PYTHON_PARAMS is a template marker that is "
-_MARKED += "replaced by actual params."
-_FILLED = "const params = window.bertviz_params;"
+_MARKED = (
+    "const params = PYTHON_PARAMS; // HACK: PYTHON_PARAMS is a template marker that is "
+    "replaced by actual params."
+)
+_FILLED = "const params = window.bertviz_params"
 
 
 class ViewError(ValueError):
@@ -59,30 +61,40 @@ def choice(kind: str, n_tokens: int, n_layers: int, n_heads: int) -> Choice:
         return Choice("map", "There is no token yet. Type something.")
     if kind == "model":
         return _model_choice(n_tokens, n_layers, n_heads)
-    name, limit = f"bertviz {_NAMES[kind]}", HEAD_TOKENS[kind]
+    limit, here = HEAD_TOKENS[kind], _here(n_tokens)
     limits = f"all heads of a layer up to {LAYER_TOKENS} tokens, one head up to {limit}"
     if n_tokens <= LAYER_TOKENS:
-        return Choice("layer", f"{name} of all {n_heads} heads of this layer. It draws {limits}.")
+        return Choice("layer", _fits(kind, f"all {n_heads} heads of this layer", here, limits))
     if n_tokens <= limit:
-        return Choice("head", f"{name} of this head alone: {n_tokens} tokens. It draws {limits}.")
-    return Choice("map", _too_many(name, n_tokens, n_tokens**2, limits))
+        return Choice("head", _fits(kind, "this head alone", here, limits))
+    return Choice("map", _too_many(kind, here, f"{n_tokens**2:,} for one head", limits))
 
 
 def _model_choice(n_tokens: int, n_layers: int, n_heads: int) -> Choice:
-    most = most_model_tokens(n_layers * n_heads)
-    name, heads = "bertviz model view", f"all {n_layers} × {n_heads} heads"
+    most, here = most_model_tokens(n_layers * n_heads), _here(n_tokens)
+    heads = f"all {n_layers} × {n_heads} heads"
     limits = f"{heads} of this model up to {most} tokens"
     if n_tokens <= most:
-        return Choice("model", f"{name} of {heads}. It draws them up to {most} tokens.")
-    n_lines = n_layers * n_heads * _n_causal(n_tokens)
-    return Choice("map", _too_many(name, n_tokens, n_lines, limits))
+        return Choice("model", _fits("model", heads, here, limits))
+    lines = f"{n_layers * n_heads * _n_causal(n_tokens):,} here"
+    return Choice("map", _too_many("model", here, lines, limits))
 
 
-def _too_many(name: str, n_tokens: int, n_lines: int, limits: str) -> str:
+def _here(n_tokens: int) -> str:
+    return f"{n_tokens:,} token{'' if n_tokens == 1 else 's'} here"
+
+
+def _fits(kind: str, heads: str, here: str, limits: str) -> str:
     return (
-        f"A heat map stands in for the {name}, which draws one line for each query and key of a "
-        f"head: {n_lines:,} lines for these {n_tokens:,} tokens would stop the browser. "
-        f"It draws {limits}."
+        f"bertviz {_NAMES[kind]} of {heads} ({here}). It draws one line for each query, key and "
+        f"head, which a browser bears for {limits}."
+    )
+
+
+def _too_many(kind: str, here: str, lines: str, limits: str) -> str:
+    return (
+        f"A heat map instead of bertviz's {_NAMES[kind]} ({here}): that draws one line for each "
+        f"query, key and head, {lines}, and a browser bears it for {limits}."
     )
 
 
@@ -99,7 +111,7 @@ def _n_causal(n_tokens: int) -> int:
 def head_view_html(weights, tokens, layer: int, heads, theme: str = "light") -> str:
     """weights (H,T,T) of the heads numbered `heads` (H) of one layer, T tokens -> HTML."""
     weights = _checked("weights", weights, (len(heads), len(tokens), len(tokens)))
-    params = {"attention": [_data([_rounded(weights)], tokens)]}
+    params = {"attention": [{"name": None} | _data([_rounded(weights)], tokens)]}
     params |= {"default_filter": "0", "root_div_id": "bertviz"}
     params |= {"layer": None, "heads": None, "include_layers": [layer]}
     return _document("head", params, tokens, layer, heads, theme)
@@ -113,7 +125,8 @@ def model_view_html(weights, tokens, theme: str = "light") -> str:
     n_layers, n_heads = (*np.shape(weights), 0, 0)[:2]
     weights = _checked("weights", weights, (n_layers, n_heads, len(tokens), len(tokens)))
     causal = [[_lower(head) for head in layer] for layer in _rounded(weights)]
-    params = {"attention": [_data(causal, [_short(token) for token in tokens])]}
+    data = _data(causal, [_short(token) for token in tokens])
+    params = {"attention": [{"name": None} | data]}
     params |= {"default_filter": "0", "display_mode": theme, "root_div_id": "bertviz"}
     params |= {"include_layers": list(range(n_layers)), "include_heads": list(range(n_heads))}
     params |= {"total_heads": _n_columns(n_heads)}
@@ -184,17 +197,17 @@ def _download(kind: str, page: str) -> None:
 
 def frame_height(kind: str, n_tokens: int, n_layers: int, n_heads: int) -> int:
     """Pixels for the frame: bertviz's drawing, enlarged as `zoom` says, and the words above it."""
-    words = 96
+    words = 136 if kind == "neuron" else 112  # the neuron view has a head to choose
     drawing = drawing_height(kind, n_tokens, n_layers, n_heads) * zoom(kind, n_tokens)
     return min(MAX_HEIGHT, round(words + drawing))
 
 
 def drawing_height(kind: str, n_tokens: int, n_layers: int, n_heads: int) -> float:
-    """Pixels that bertviz 1.4.1 makes its SVG high."""
+    """Pixels that bertviz 1.4.1 draws on, from the top."""
     if kind == "head":
         return 22.5 * n_tokens + 30
     if kind == "neuron":
-        return 26 * n_tokens + 100
+        return 26 * n_tokens + 44
     picture = n_tokens * 7 * 12 / _n_columns(n_heads) + 10
     return max(n_layers * picture + 38, 18 * n_tokens + 55)
 
@@ -205,17 +218,14 @@ def zoom(kind: str, n_tokens: int) -> float:
 
 
 def drawing_script(kind: str) -> str:
-    """bertviz's script for a view, taking its data from window.bertviz_params."""
+    """bertviz's script for a view, made to take its data from window.bertviz_params."""
     script = offline_page.asset("bertviz", f"bertviz/{_known(kind)}_view.js")
-    parts = {"require.config({": 1, "requirejs(['jquery', 'd3'],": 1, "#vis": None, _MARKED: 1}
-    if kind == "neuron":
-        parts = {**parts, "const params = window.bertviz_params": 1}
-        del parts[_MARKED]
-    for part, times in parts.items():
-        if script.count(part) != (times or script.count(part)) or part not in script:
+    data = _FILLED if kind == "neuron" else _MARKED
+    for part in ("require.config({", "requirejs(['jquery', 'd3'],", data):
+        if script.count(part) != 1:
             raise ViewError(
-                f"bertviz's {kind}_view.js was expected to hold {part!r}, and this one does not "
-                "(once); bertviz 1.4.1 does: pip install -r requirements.txt"
+                f"{kind}_view.js of bertviz was wanted with {part!r} in it once, and it stands "
+                f"there {script.count(part)} times; run: pip install -r requirements.txt"
             )
     return script.replace(_MARKED, _FILLED)
 
@@ -252,7 +262,7 @@ def _body(kind: str, n_tokens: int, layer: int | None, heads, theme: str) -> str
 
 def _data(attention: list, tokens) -> dict:
     """One entry of bertviz's "attention": attention is a nested list (L,H,T,T)."""
-    return {"name": None, "attn": attention, "left_text": list(tokens), "right_text": list(tokens)}
+    return {"attn": attention, "left_text": list(tokens), "right_text": list(tokens)}
 
 
 def _checked(name: str, array, shape: tuple) -> np.ndarray:

@@ -23,7 +23,8 @@ class AssetError(ValueError):
 def page(title: str, body: str, css: str, scripts: list[str]) -> str:
     """The whole document. `body` and `css` are trusted HTML and CSS; scripts run in order."""
     policy = (
-        "default-src 'none'; style-src 'unsafe-inline'; script-src "
+        "default-src 'none'; base-uri 'none'; form-action 'none'; "
+        "style-src 'unsafe-inline'; script-src "
         + " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     )
     tags = "\n".join(f"<script>{_whole(script)}</script>" for script in scripts)
