@@ -1,0 +1,88 @@
+"""A running app and a Chromium that reaches nothing but it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SHOTS = ROOT / "tests" / "screenshots"
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_app(*, env: dict | None = None, log: Path) -> tuple[subprocess.Popen, str]:
+    """Start the app; returns the process and its address once it answers."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    command += ["--server.address=127.0.0.1", "--server.headless=true"]
+    with open(log, "w") as out:
+        app = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env=os.environ | (env or {}))
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
+            return app, f"http://127.0.0.1:{port}"
+        except (urllib.error.URLError, OSError):
+            assert app.poll() is None, log.read_text()
+            time.sleep(0.1)
+    app.kill()
+    raise AssertionError(f"the app did not answer within a minute:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The address of an app on the embedded model, running for all browser tests."""
+    home = tmp_path_factory.mktemp("app")
+    app, address = start_app(
+        env={"OMP_NUM_THREADS": "2", "MNEMOSCOPE_HOME": str(home), "HF_HUB_OFFLINE": "1"},
+        log=home / "log.txt",
+    )
+    yield address
+    app.terminate()
+    app.wait(10)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    """Debian's Chromium, without any network but this machine."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert chromium, "wanted Chromium for the browser tests, found none: apt-get install chromium"
+    flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+    flags += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    return browser_type_launch_args | {"executable_path": chromium, "args": flags}
+
+
+@pytest.fixture(scope="session")
+def shots():
+    """The folder where screenshots are kept for people."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    return SHOTS
+
+
+@pytest.fixture
+def outside(page):
+    """Requests that tried to leave this machine; must stay empty."""
+    tried = []
+    local = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "about:", "file:")
+    page.on("request", lambda r: None if r.url.startswith(local) else tried.append(r.url))
+    return tried
+
+
+def settled(page) -> None:
+    """Wait until the script has run and nothing on the page is stale."""
+    page.wait_for_selector(
+        '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000
+    )
+    page.wait_for_function("!document.querySelector('[data-stale=\"true\"]')", timeout=60_000)

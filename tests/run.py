@@ -1,0 +1,52 @@
+"""Set up everything the tests need, and run all of them: python3 tests/run.py [pytest arguments]
+
+Makes a virtual environment in .venv, installs tests/requirements.txt into it, and Chromium where
+this machine has none and lets us install it. Needs Python 3.11 or newer and nothing else.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ENV = ROOT / ".venv"
+PYTHON = ENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code of pytest, or 1 with one line when the tests cannot run here."""
+    if sys.version_info < (3, 11):
+        return fail(f"wanted Python 3.11 or newer, found {sys.version.split()[0]}")
+    if not chromium():
+        return fail("wanted Chromium for the browser tests; install it: apt-get install chromium")
+    if not PYTHON.exists():
+        venv.create(ENV, with_pip=True)
+    wanted = ROOT / "tests" / "requirements.txt"
+    install = [PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", wanted]
+    if subprocess.run(install).returncode:
+        return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
+    return subprocess.run([PYTHON, "-m", "pytest", *arguments], cwd=ROOT).returncode
+
+
+def chromium() -> bool:
+    """Whether Chromium is here, after trying to install it on Debian and its kin."""
+    names = ("chromium", "chromium-browser")
+    if not any(map(shutil.which, names)) and shutil.which("apt-get"):
+        root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
+        subprocess.run([*root, "apt-get", "update", "-qq"], **quiet)
+        subprocess.run([*root, "apt-get", "install", "-y", "-qq", "chromium"], **quiet)
+    return any(map(shutil.which, names))
+
+
+def fail(why: str) -> int:
+    """One line on stderr."""
+    print(f"tests/run.py: {why}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
