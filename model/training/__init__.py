@@ -1,0 +1,1 @@
+"""Training of the embedded model: text and episodes in, a checkpoint folder out. Prints nothing."""

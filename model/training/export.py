@@ -1,0 +1,45 @@
+"""A trained state -> a checkpoint folder that transformers loads. Knows nothing of training."""
+import os
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from .corpus import END
+
+
+def write_folder(model: GPT2LMHeadModel, tokenizer: Tokenizer, folder: Path) -> None:
+    """Writes config.json, model.safetensors (float16), tokenizer.json and tokenizer_config.json.
+
+    float16 halves the file; config.json says float32, so a plain from_pretrained computes in float32.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_config(model, folder)
+    _write_tokenizer(tokenizer, model.config.n_positions, folder)
+    tensors = {name: tensor.detach().to("cpu", torch.float16).contiguous()
+               for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
+    temporary = folder / "model.safetensors.tmp"
+    save_file(tensors, temporary, metadata={"format": "pt"})
+    temporary.chmod(0o644)
+    os.replace(temporary, folder / "model.safetensors")
+
+
+def _write_config(model: GPT2LMHeadModel, folder: Path) -> None:
+    config = model.config.__class__(**model.config.to_diff_dict())
+    config.architectures, config.dtype, config.use_cache = ["GPT2LMHeadModel"], "float32", True
+    config.save_pretrained(folder)
+
+
+def _write_tokenizer(tokenizer: Tokenizer, n_positions: int, folder: Path) -> None:
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=END, eos_token=END, model_max_length=n_positions,
+        clean_up_tokenization_spaces=False).save_pretrained(folder)
+
+
+def rounded(model: GPT2LMHeadModel) -> GPT2LMHeadModel:
+    """The model as the file will hold it: every weight rounded to float16, in place."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.half().float()
+    return model
