@@ -16,6 +16,7 @@ function fit() {
   svg.setAttribute("width", "100%");
   openNeurons(svg);
   svg.style.maxWidth = `${root.dataset.zoom * (right - left + 4)}px`;
+  svg.style.minWidth = `${0.7 * (right - left + 4)}px`; // smaller could not be read: scroll then
 }
 
 function pixels(svg, side) {
