@@ -63,8 +63,9 @@ def visible_lines(page):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("kind", ["head", "model", "neuron"])
-def test_lines_are_drawn_offline_in_both_themes(load, kind, theme):
+def test_lines_are_drawn_offline_in_both_themes(load, shots, kind, theme):
     page, seen = load(view(kind, WORDS, theme))
+    page.screenshot(path=shots / f"bertviz-{kind}-{theme}.png")
     n_causal = len(WORDS) * (len(WORDS) + 1) // 2
     per_head = {"head": 3 * n_causal, "model": 6 * n_causal, "neuron": 4 * n_causal}[kind]
     assert visible_lines(page) == per_head  # the neuron view has four sets of lines for a head
