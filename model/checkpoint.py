@@ -30,9 +30,9 @@ class Checkpoint:
     """A loaded model with the files it came from.
 
     name: "embedded", a hub name or a folder, as chosen; folder: where its files lie.
-    model: transformers' own, eval, no gradients, tapped. fingerprint: changes when config.json or
-    the weights change (device and number format are not in it). warnings: what is odd about the
-    files, a sentence each.
+    model: transformers' own, eval, no gradients, tapped. fingerprint: changes when config.json,
+    weights or tokenizer change (device and number format are not in it). warnings: what is odd
+    about the files, a sentence each.
     """
 
     name: str
@@ -137,7 +137,7 @@ def _oddities(model: GPT2LMHeadModel, left_out: list[str], said_tied: bool) -> l
     return odd
 
 
-# -- tokenizer -------------------------------------------------------------------------------------
+# -- tokenizer -----------------------------------------------------------------------------------
 
 
 def read_tokenizer(

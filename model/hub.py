@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
@@ -251,7 +252,7 @@ class Download:
         self.progress = progress
 
 
-# -- what went wrong -------------------------------------------------------------------------------
+# -- what went wrong -----------------------------------------------------------------------------
 
 
 def _check_name(name: str) -> None:
@@ -286,7 +287,7 @@ def _check_disk(name: str, n_bytes: int) -> None:
     cache = Path(constants.HF_HUB_CACHE).expanduser().absolute()
     there = next(folder for folder in (cache, *cache.parents) if folder.exists())
     if (free := shutil.disk_usage(there).free) < n_bytes:
-        raise CheckpointError(_no_space(name, f"{_mb(n_bytes)} wanted, {_mb(free)} free"))
+        raise CheckpointError(_no_space(name, f"{show_size(n_bytes)} wanted, {show_size(free)} free"))
 
 
 def _explain(name: str, error: Exception) -> str:
@@ -339,5 +340,11 @@ def _where(name: str) -> str:
     return f"{constants.ENDPOINT}/{name}"
 
 
-def _mb(n_bytes: int) -> str:
+def host() -> str:
+    """The host name downloads come from."""
+    return urlsplit(constants.ENDPOINT).netloc
+
+
+def show_size(n_bytes: int) -> str:
+    """Bytes as download dialogs show them: 548 MB, 6.43 GB."""
     return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"

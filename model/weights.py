@@ -24,6 +24,7 @@ from model.errors import CheckpointError
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = "pytorch_model.bin"
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 _MASK_BUFFER = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)")  # causal masks old files carry
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 _OF_TORCH = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
@@ -228,7 +229,7 @@ def _in_memory(path: Path, tensor: torch.Tensor) -> Stored:
     return Stored(path.name, tuple(tensor.shape), _OF_TORCH.get(dtype, dtype), lambda: tensor)
 
 
-# -- does it fit the config? -----------------------------------------------------------------------
+# -- does it fit the config? ---------------------------------------------------------------------
 
 
 def match(config: GPT2Config, found: dict[str, Stored], folder: Path) -> dict[str, Stored]:
@@ -283,7 +284,7 @@ def _check_tensor(name: str, shape: tuple[int, ...], tensor: Stored, folder: Pat
         )
 
 
-# -- into the model --------------------------------------------------------------------------------
+# -- into the model ------------------------------------------------------------------------------
 
 
 def build(config: GPT2Config, tensors: dict[str, Stored], dtype: torch.dtype) -> GPT2LMHeadModel:
@@ -318,11 +319,12 @@ def not_finite(model: GPT2LMHeadModel) -> list[str]:
 
 
 def fingerprint(folder: Path) -> str:
-    """16 hex digits of the SHA-256 of config.json and the weight files: changes with any byte."""
+    """16 hex digits of the SHA-256 of config.json, weights and tokenizer: changes with any byte."""
     digest = hashlib.sha256()
-    for name in ["config.json", *weight_files(folder)]:
-        with (folder / name).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for name in ["config.json", *weight_files(folder), *TOKENIZER_FILES]:
+        if (folder / name).is_file():
+            with (folder / name).open("rb") as file:
+                digest.update(name.encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
 
 

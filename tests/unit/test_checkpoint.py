@@ -49,7 +49,7 @@ def problem(folder, **how) -> str:
     return sentence
 
 
-# -- good folders ------------------------------------------------------------------------------------
+# -- good folders --------------------------------------------------------------------------------
 
 
 def test_logits_equal_transformers_own_loading(folder):
@@ -158,13 +158,15 @@ def test_an_added_token_without_a_row_is_left_out(folder):
     assert "[PAD]" in loaded.warnings[0]
 
 
-def test_fingerprint_follows_the_weights_and_the_config(folder, saved):
+def test_fingerprint_follows_weights_config_and_tokenizer(folder, saved):
     same, first = weights.fingerprint(saved), weights.fingerprint(folder)
     assert first == same
     edit_config(folder, layer_norm_epsilon=1e-4)
     second = weights.fingerprint(folder)
     edit_weights(folder, lambda t: t | {"transformer.ln_f.bias": torch.full((32,), 1e-6)})
-    assert len({first, second, weights.fingerprint(folder)}) == 3
+    third = weights.fingerprint(folder)
+    (folder / "tokenizer.json").write_text("{}")
+    assert len({first, second, third, weights.fingerprint(folder)}) == 4
 
 
 def test_odd_files_load_with_a_warning(folder):
@@ -177,7 +179,7 @@ def test_odd_files_load_with_a_warning(folder):
     assert "score.weight" in left_out and "transformer.h.1.ln_1.bias" in not_finite
 
 
-# -- names ---------------------------------------------------------------------------------------------
+# -- names ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name, kind", [
@@ -201,7 +203,7 @@ def test_what_is_no_name_is_one_sentence(name):
     assert "hub name" in problem(name)
 
 
-# -- broken folders: one sentence each -------------------------------------------------------------------
+# -- broken folders: one sentence each -----------------------------------------------------------
 
 
 def test_no_folder_and_an_empty_one(tmp_path):
@@ -366,7 +368,7 @@ def test_a_tokenizer_larger_than_the_embedding(folder):
     assert "found 259" in problem(folder)
 
 
-# -- where it runs -----------------------------------------------------------------------------------------
+# -- where it runs -------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def test_a_cut_connection_is_resumed(server, files):
     assert (folder / "model.safetensors").read_bytes() == files["model.safetensors"]
 
 
-# -- failures: each is one sentence, and nothing broken stays behind ---------------------------------
+# -- failures: each is one sentence, and nothing broken stays behind -----------------------------
 
 
 def test_no_internet(server, monkeypatch):
@@ -230,7 +230,7 @@ def test_shapes_that_do_not_match_the_config(server, files):
         checkpoint.load(name)
 
 
-# -- in the background --------------------------------------------------------------------------------
+# -- in the background ---------------------------------------------------------------------------
 
 
 def test_a_download_in_the_background_can_be_cancelled_and_repeated(server, files):

@@ -1,0 +1,317 @@
+"""The sidebar's model: what is loaded, what is asked first, and what happens when it fails."""
+
+import json
+import shutil
+
+import hub_server
+import pytest
+import streamlit as st
+import torch
+from conftest import byte_tokenizer, random_gpt2
+from huggingface_hub import constants, file_download
+from streamlit.testing.v1 import AppTest
+
+from components import model_picker
+from model import checkpoint, hub
+
+
+def app():
+    import streamlit as st
+
+    from components import model_picker
+
+    model_picker.sidebar()
+    now = model_picker.current()
+    st.write(f"{now.name} {now.placement.device} {now.placement.dtype} {model_picker.in_link()}")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    random_gpt2().save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def server(folder, tmp_path, monkeypatch):
+    """A hub with one good model, an embedded model of the tests' own, and empty caches."""
+    with hub_server.running() as running:
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        for name in ("gpt2", "gpt2-medium", "someone/tiny"):
+            running.repositories[name] = hub_server.Repository(dict(files))
+        template = running.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(file_download.time, "sleep", lambda seconds: None)
+        monkeypatch.setattr(checkpoint, "EMBEDDED", folder)
+        come_from(monkeypatch, None, {"Origin": "http://localhost:8501"})
+        monkeypatch.delenv("MNEMOSCOPE_MODEL", raising=False)
+        st.cache_resource.clear()
+        yield running
+        st.cache_resource.clear()
+
+
+def come_from(monkeypatch, ip, headers):
+    """Visitors' addresses as Streamlit sees them; None: this machine."""
+    context = type("Context", (), {"ip_address": ip, "headers": headers})
+    monkeypatch.setattr(model_picker.st, "context", context)
+
+
+def opened(**link) -> AppTest:
+    test = AppTest.from_function(app, default_timeout=60)
+    for name, value in link.items():
+        test.query_params[name] = value
+    return run(test)
+
+
+def run(test) -> AppTest:
+    """Run an app, or the app after a widget was used."""
+    test = test.run()
+    assert not test.exception, test.exception
+    return test
+
+
+def choose(test: AppTest, name: str) -> AppTest:
+    """Pick an option, or type a new name and press Enter."""
+    test.session_state["model"] = name
+    return run(test)
+
+
+def in_use(test: AppTest) -> str:
+    return test.markdown[0].value.split()[0]
+
+
+def button(test: AppTest, label: str):
+    found = [b for b in test.sidebar.button if b.label.startswith(label)]
+    assert len(found) == 1, (label, [b.label for b in test.sidebar.button])
+    return found[0]
+
+
+def errors(test: AppTest) -> str:
+    return " ".join(e.value for e in test.sidebar.error)
+
+
+def finish(name: str) -> None:
+    assert model_picker._downloads()[name].wait(30)
+
+
+def test_the_embedded_model_needs_no_click_and_no_request(server):
+    test = opened()
+    assert test.markdown[0].value == "embedded cpu torch.float32 None"
+    assert "because" in test.sidebar.caption[0].value
+    assert [len(test.sidebar.button), len(test.sidebar.error), server.requests] == [0, 0, []]
+
+
+def test_a_hub_name_is_downloaded_after_a_click_and_used(server):
+    test = choose(opened(), "gpt2")
+    assert in_use(test) == "embedded" and server.requests == []
+    assert button(test, "Download gpt2").label.endswith("(548 MB)")
+    run(button(test, "Download gpt2").click())
+    finish("gpt2")
+    assert test.run().markdown[0].value == "gpt2 cpu torch.float32 gpt2"
+    assert [len(test.sidebar.button), len(test.sidebar.error)] == [0, 0]
+
+
+def test_progress_is_shown_and_the_app_lives_on(server):
+    server.repositories["gpt2"].fault = "slow"
+    test = choose(opened(), "gpt2")
+    run(button(test, "Download").click())
+    while model_picker._downloads()["gpt2"].progress.file != "model.safetensors":
+        model_picker._downloads()["gpt2"].wait(0.01)
+    run(test)
+    captions = " ".join(caption.value for caption in test.sidebar.caption)
+    assert "file 5 of 5: model.safetensors" in captions and in_use(test) == "embedded"
+    assert button(choose(test, "gpt2-medium"), "Download gpt2\\-medium").disabled
+    server.gate.set()
+    finish("gpt2")
+    assert in_use(choose(test, "gpt2")) == "gpt2"
+
+
+def test_a_download_can_be_cancelled(server):
+    server.repositories["gpt2"].fault = "slow"
+    test = choose(opened(), "gpt2")
+    run(button(test, "Download").click())
+    run(button(test, "Cancel").click())
+    server.gate.set()
+    finish("gpt2")
+    run(test)
+    assert in_use(test) == "embedded" and errors(test) == ""
+    assert not button(test, "Download gpt2").disabled
+
+
+def test_a_link_asks_before_it_downloads_but_not_before_it_loads(server):
+    test = opened(model="someone/tiny")
+    assert in_use(test) == "embedded" and server.requests == []
+    button(test, "Download someone/tiny")
+    hub.download("someone/tiny")
+    st.cache_resource.clear()
+    server.requests.clear()
+    assert in_use(opened(model="someone/tiny")) == "someone/tiny" and server.requests == []
+
+
+def test_a_failed_download_says_why_and_can_be_tried_again(server):
+    server.repositories["gpt2"].fault = "gated"
+    test = choose(opened(), "gpt2")
+    run(button(test, "Download").click())
+    finish("gpt2")
+    run(test)
+    assert "accepted its terms" in errors(test) and in_use(test) == "embedded"
+    server.repositories["gpt2"].fault = ""
+    run(button(test, "Download gpt2").click())
+    finish("gpt2")
+    assert in_use(run(test)) == "gpt2"
+
+
+def test_files_that_do_not_fit_leave_the_old_model_in_use(server):
+    repository = server.repositories["gpt2"]
+    config = json.loads(repository.files["config.json"]) | {"n_positions": 128}
+    repository.files["config.json"] = json.dumps(config).encode()
+    hub.download("gpt2")
+    test = choose(choose(opened(), "gpt2"), "gpt2")
+    assert "wpe" in errors(test) and "Still in use" in errors(test) and in_use(test) == "embedded"
+    button(test, "Try again")
+    assert errors(choose(test, "embedded")) == ""
+
+
+@pytest.mark.parametrize("name", ["no such/thing at all", "<script>alert(1)</script>", "a" * 5000,
+                                  "*b*", "/nowhere/at/all"])
+def test_nonsense_is_one_error(server, name):
+    test = opened(model=name)
+    if test.sidebar.button:
+        run(test.sidebar.button[0].click())
+    assert len(test.sidebar.error) == 1 and in_use(test) == "embedded"
+    assert server.requests == []
+
+
+def test_a_folder_waits_for_a_click_even_in_a_link(server, folder):
+    test = opened(model=str(folder))
+    assert in_use(test) == "embedded"
+    run(button(test, "Load").click())
+    assert in_use(test) == str(folder)
+    assert in_use(run(test)) == str(folder) and len(test.sidebar.button) == 0
+
+
+@pytest.mark.parametrize("ip, headers, may", [
+    (None, {"Origin": "http://localhost:8501"}, True),
+    (None, {"Origin": "http://127.0.0.1:8501"}, True),
+    (None, {"Origin": "https://mnemoscope.example.org"}, False),  # a proxy on the same machine
+    (None, {"Host": "localhost"}, False),  # no browser
+    ("192.168.1.7", {"Origin": "http://192.168.1.2:8501"}, False),
+    ("192.168.1.7", {"Origin": "http://localhost:8501"}, False),
+])
+def test_folders_are_for_a_browser_on_this_machine(server, folder, monkeypatch, ip, headers, may):
+    come_from(monkeypatch, ip, headers)
+    here, nowhere = opened(model=str(folder)), opened(model="/nowhere/at/all")
+    assert bool(here.sidebar.button) == bool(nowhere.sidebar.button)  # both have one
+    if may:
+        button(here, "Load")
+    else:
+        assert "only a browser on that machine" in errors(here)
+        assert errors(here) == errors(nowhere)  # nobody learns which folders exist
+
+
+def test_the_start_model_is_everyones_and_a_link_need_not_name_it(server, folder, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_MODEL", str(folder))
+    model_picker.warm_up()
+    come_from(monkeypatch, "192.168.1.7", {"Origin": "http://x"})
+    test = opened()
+    assert in_use(test) == str(folder) and test.markdown[0].value.endswith("None")
+    assert choose(test, "embedded").markdown[0].value.endswith("embedded")
+
+
+def test_the_command_line_comes_before_the_environment(server, folder, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_MODEL", "gpt2")
+    for flags in (["--model", str(folder)], [f"--model={folder}"]):
+        monkeypatch.setattr("sys.argv", ["app.py", *flags])
+        assert model_picker.start_name() == str(folder)
+    monkeypatch.setattr("sys.argv", ["app.py", "--other", "x"])
+    assert model_picker.start_name() == "gpt2"
+
+
+def test_a_start_model_from_the_hub_is_downloaded_without_a_click(server, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_MODEL", "gpt2")
+    model_picker.warm_up()
+    finish("gpt2")
+    assert in_use(opened()) == "gpt2"
+
+
+@pytest.mark.parametrize("name", ["/nowhere/at/all", "no such name", "gpt2"])
+def test_a_start_model_that_fails_leaves_the_embedded_one(server, monkeypatch, name):
+    server.repositories["gpt2"].fault = "gated"
+    monkeypatch.setenv("MNEMOSCOPE_MODEL", name)
+    model_picker.warm_up()
+    if name == "gpt2":
+        finish("gpt2")
+    test = opened()
+    assert in_use(test) == "embedded" and len(test.sidebar.error) == 1
+
+
+def test_a_broken_start_folder_leaves_the_embedded_model(server, folder, tmp_path, monkeypatch):
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    (broken / "config.json").write_text("{}")
+    monkeypatch.setenv("MNEMOSCOPE_MODEL", str(broken))
+    model_picker.warm_up()
+    test = opened()
+    assert in_use(test) == "embedded" and "model_type" in errors(test).replace("\\", "")
+
+
+def test_no_model_at_all_is_said(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "EMBEDDED", tmp_path)
+
+    def only_the_sidebar():
+        from components import model_picker
+
+        model_picker.sidebar()
+
+    test = run(AppTest.from_function(only_the_sidebar, default_timeout=60))
+    assert "empty folder" in errors(test)
+
+
+def test_numbers_and_device_can_be_overridden(server):
+    test = opened()
+    assert test.sidebar.selectbox("model_device").options[-1] == "cpu"
+    run(test.sidebar.selectbox("model_dtype").select("bfloat16"))
+    assert test.markdown[0].value.split()[1:3] == ["cpu", "torch.bfloat16"]
+    run(test.sidebar.selectbox("model_device").select("cpu"))
+    assert "CPU, because you chose it" in test.sidebar.caption[0].value
+
+
+def test_one_model_serves_all_visitors_and_only_a_few_are_kept(server, folder, tmp_path):
+    first, second = opened(), opened()
+    one = model_picker._load(("embedded", "auto", "auto"))
+    assert in_use(first) == in_use(second) == "embedded"
+    assert model_picker._load(("embedded", "auto", "auto")) is one
+    kept = []
+    for i in range(model_picker.MAX_SHARED + 1):
+        place = shutil.copytree(folder, tmp_path / f"m{i}")
+        kept.append(model_picker._load((str(place), "auto", "auto")))
+    assert model_picker._load((kept[-1].name, "auto", "auto")) is kept[-1]
+    assert model_picker._load((kept[0].name, "auto", "auto")) is not kept[0]
+    assert model_picker._load(("embedded", "auto", "auto")) is one
+
+
+def test_a_model_deleted_from_the_cache_is_not_downloaded_behind_ones_back(server):
+    folder = hub.download("gpt2")
+    test = choose(opened(), "gpt2")
+    assert in_use(test) == "gpt2"
+    shutil.rmtree(folder)
+    st.cache_resource.clear()
+    server.requests.clear()
+    run(test)
+    assert in_use(test) == "embedded" and "no longer on this machine" in errors(test)
+    assert server.requests == []
+
+
+def test_threads_and_collector_are_settled(monkeypatch):
+    import gc
+
+    set_to = []
+    monkeypatch.setattr(torch, "set_num_threads", set_to.append)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(checkpoint.placement, "n_cores", lambda: 8)
+    checkpoint.settle()
+    assert set_to == [7] and gc.get_freeze_count() > 0
+    gc.unfreeze()
