@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-st.set_page_config(page_title="Mnemoscope", page_icon="🧠", layout="wide")
+st.set_page_config(
+    page_title="Mnemoscope", page_icon="🧠", layout="wide", initial_sidebar_state="collapsed"
+)
 with st.spinner("Starting: loading torch and the model, a few seconds, once …"):
     from components import frame
 

@@ -7,7 +7,7 @@ Does not know which values are sensible: each page does.
 
 import streamlit as st
 
-WORDS = ("view",)
+WORDS = ("view", "anatomy", "tensor", "size")
 NUMBERS = ("layer", "head", "query", "key")
 
 

@@ -1,12 +1,13 @@
 """The five kinds of memory as five pictures: numbers in, SVG out. Knows nothing of the model."""
 
+import base64
 import html
 
 import numpy as np
 
 from components import palette
 
-WIDTH, HEIGHT = 240, 84  # user units of every picture; CSS scales them to their card
+WIDTH, HEIGHT = 240, 96  # user units of every picture; CSS scales them to their card
 
 
 def parts_bar(parts: dict[str, int]) -> str:
@@ -16,11 +17,11 @@ def parts_bar(parts: dict[str, int]) -> str:
         width = WIDTH * n / total
         marks.append(_rect(x, 8, width, 36, palette.PARTS[name], f"{name}: {n:,} parameters"))
         x += width
-    biggest = sorted(parts, key=parts.get, reverse=True)[:3]
+    biggest = sorted(parts, key=parts.get, reverse=True)[:4]
     for i, name in enumerate(biggest):
-        marks.append(_rect(i * 82, 58, 10, 10, palette.PARTS[name], name))
-        label = f"{_SHORT[name]} {parts[name] / total:.0%}"
-        marks.append(_text(i * 82 + 14, 67, label))
+        left, base = i % 2 * 124, 66 + i // 2 * 22
+        marks.append(_rect(left, base - 11, 12, 12, palette.PARTS[name], name))
+        marks.append(_text(left + 17, base, f"{_SHORT[name]} {parts[name] / total:.0%}"))
     return _svg(marks, "Parameters by part of the network")
 
 
@@ -30,8 +31,8 @@ def window_gauge(n_tokens: int, n_positions: int) -> str:
     marks = [
         _rect(0, 8, WIDTH, 36, palette.EMPTY, f"window: {n_positions:,} tokens"),
         _rect(0, 8, used, 36, palette.EMBEDDING, f"{n_tokens:,} tokens used"),
-        _text(0, 67, "0"),
-        _text(WIDTH, 67, f"{n_positions:,}", "end"),
+        _text(0, 64, "0"),
+        _text(WIDTH, 64, f"{n_positions:,}", "end"),
     ]
     return _svg(marks, f"{n_tokens} of {n_positions} tokens used")
 
@@ -39,7 +40,7 @@ def window_gauge(n_tokens: int, n_positions: int) -> str:
 def cache_grid(n_tokens: int, n_layers: int) -> str:
     """One column a token (the last 40), one row a layer, K above V in each cell."""
     shown, pitch = min(n_tokens, 40), 6
-    row = min(12, 64 / n_layers)
+    row = min(12, 68 / n_layers)
     marks = []
     for layer in range(n_layers):
         y = 4 + layer * row
@@ -47,9 +48,9 @@ def cache_grid(n_tokens: int, n_layers: int) -> str:
             for t in range(shown):
                 top = y + kind * row * 0.42
                 marks.append(_rect(t * pitch, top, pitch - 1, row * 0.38, colour))
-    label = "no token yet" if not n_tokens else f"{n_tokens:,} columns × {n_layers} layers"
-    label += f", the last {shown} drawn" if n_tokens > shown else ""
-    return _svg([*marks, _text(0, 81, label)], "Keys and values of every token and layer")
+    label = "no token yet" if not n_tokens else f"{n_tokens:,} tokens × {n_layers} layers"
+    label += f" ({shown} drawn)" if n_tokens > shown else ""
+    return _svg([*marks, _text(0, 90, label)], "Keys and values of every token and layer")
 
 
 def position_curve(similarity: np.ndarray, position: int) -> str:
@@ -61,7 +62,7 @@ def position_curve(similarity: np.ndarray, position: int) -> str:
         f'<line x1="0" x2="{WIDTH}" y1="38" y2="38" stroke="{palette.EMPTY}"/>',
         f'<polyline points="{points}" fill="none" stroke="{palette.POSITION}" stroke-width="1.8"/>',
         f'<circle cx="{x[position]:.1f}" cy="{y[position]:.1f}" r="4" fill="{palette.POSITION}"/>',
-        _text(0, 81, "cosine to the vector of every position"),
+        _text(0, 90, "likeness to every position"),
     ]
     return _svg(marks, f"Similarity of position {position} to every position")
 
@@ -75,7 +76,7 @@ def empty_slots(n: int = 20) -> str:
             f'<rect x="{x}" y="{y}" width="20" height="20" rx="3" fill="none" '
             f'stroke="{palette.MEMORY}" stroke-dasharray="3 3" opacity=".7"/>'
         )
-    return _svg([*marks, _text(0, 76, "nothing written, nothing kept")], "Empty slots")
+    return _svg([*marks, _text(0, 84, "nothing written, nothing kept")], "Empty slots")
 
 
 _SHORT = {
@@ -89,10 +90,13 @@ _SHORT = {
 
 
 def _svg(marks: list[str], title: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" '
-        f'aria-label="{html.escape(title)}">{"".join(marks)}</svg>'
+    """An SVG file inside an <img>: Streamlit's sanitiser lets no inline SVG through."""
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'font-family="sans-serif">{"".join(marks)}</svg>'
     )
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<img width="100%" alt="{html.escape(title)}" src="data:image/svg+xml;base64,{data}">'
 
 
 def _rect(x, y, width, height, fill, title="") -> str:
@@ -105,8 +109,8 @@ def _rect(x, y, width, height, fill, title="") -> str:
 
 def _text(x, y, words, anchor="start") -> str:
     return (
-        f'<text x="{x}" y="{y}" font-size="11.5" text-anchor="{anchor}" '
-        f'fill="currentColor" opacity=".8">{html.escape(words)}</text>'
+        f'<text x="{x}" y="{y}" font-size="15" text-anchor="{anchor}" '
+        f'fill="{palette.LABEL}">{html.escape(words)}</text>'
     )
 
 

@@ -3,7 +3,7 @@ content."""
 
 import streamlit as st
 
-from components import model_picker, run
+from components import address, model_picker, run
 from components.live_prompt import live_prompt
 
 DEFAULT_PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
@@ -43,8 +43,9 @@ def warm_up() -> None:
 
 def show() -> None:
     """Draw the frame and run the chosen page."""
-    page = st.navigation(pages())
+    page = st.navigation(pages(), position="top")
     st.session_state.frame_ready = True
+    address.open_link()
     model_picker.sidebar()
     _prompt_box()
     try:
@@ -57,14 +58,15 @@ def show() -> None:
 def _prompt_box() -> None:
     if "prompt" not in st.session_state:
         st.session_state.prompt = st.query_params.get("prompt", DEFAULT_PROMPT)
-    box, examples = st.columns([1, 0.13], vertical_alignment="bottom")
-    with examples, st.popover("Examples", width="stretch"):
+    box, examples = st.columns([1, 0.12], vertical_alignment="bottom")
+    with examples, st.popover("Examples", width="stretch", key="examples"):
         for name, text in EXAMPLES.items():
             st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
     with box:
         placeholder = "Type a prompt: everything below follows each key"
         st.session_state.prompt = live_prompt(
-            st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS
+            st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS,
+            {**address.parameters(), "model": model_picker.in_link()},
         )
 
 

@@ -34,6 +34,11 @@ def checkpoint():
     return model_picker.current()
 
 
+def model_name() -> str:
+    """The chosen model's name, safe inside Markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|$:~" else c for c in checkpoint().name)
+
+
 def prompt() -> Prompt:
     """The prompt box's text as ids of the chosen model."""
     text, cut = st.session_state.get("prompt", ""), st.session_state.get("cut", "end")

@@ -12,9 +12,10 @@ from components.units import show_bytes, show_count  # noqa: E402
 
 now = run.memories()
 
-read, write = st.columns([3, 2], gap="large")
+read, write = st.columns(2, gap="large")
 with read:
-    st.markdown(f"##### It reads {now.n_tokens:,} {'token' if now.n_tokens == 1 else 'tokens'}")
+    noun = "token" if now.n_tokens == 1 else "tokens"
+    st.markdown(f"##### {run.model_name()} reads {now.n_tokens:,} {noun}")
     st.html(token_strip.strip(run.token_texts(), run.prompt().ids))
 with write:
     st.markdown("##### and says what comes next")
@@ -36,23 +37,23 @@ CARDS = [
         "Context",
         "in the window",
         f"{now.n_tokens:,} of {now.n_positions:,}",
-        "tokens of the window used",
+        "tokens of the window",
         pictures.window_gauge(now.n_tokens, now.n_positions),
         "The text itself, read again at every step. Not a store: what leaves the window is gone.",
         ("pages/attention.py", "Who reads whom"),
     ),
     (
         "Working",
-        "the KV cache",
+        "keys and values",
         show_bytes(now.kv_bytes),
-        f"of keys and values, {show_bytes(now.kv_bytes_per_token)} a token",
+        f"now; {show_bytes(now.kv_bytes_per_token)} more a token",
         pictures.cache_grid(now.n_tokens, now.n_layers),
-        "Saves computing, adds no knowledge: with or without it the answer is the same.",
+        "The KV cache saves computing, adds no knowledge: the answer is the same without.",
         ("pages/attention.py", "Keys and values at work"),
     ),
     (
         "Positional",
-        "in the position table",
+        "in a table",
         "{:,} × {:,}".format(*now.position_table),
         f"one vector a place, {show_bytes(now.position_bytes)}",
         pictures.position_curve(now.position_similarity, max(now.n_tokens - 1, 0)),
@@ -61,9 +62,9 @@ CARDS = [
     ),
     (
         "External",
-        "outside the network",
+        "outside",
         "0 slots",
-        "this model has no memory module",
+        "no memory module yet",
         pictures.empty_slots(),
         "Notes and memory slots outlive a prompt. Plain GPT-2 has none: a new prompt starts blank.",
         None,
@@ -72,7 +73,7 @@ CARDS = [
 
 with st.container(horizontal=True, key="five_memories"):
     for name, where, number, unit, picture, is_not, link in CARDS:
-        with st.container(border=True, width=262, height="stretch", key=f"memory {name}"):
+        with st.container(border=True, width=232, height="stretch", key=f"memory {name}"):
             st.html(pictures.card(name, where, number, unit, picture, is_not))
             if link:
                 st.page_link(link[0], label=f"{link[1]} →")
