@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--model",
-        default="embedded",
-        help="embedded (default), a local folder, or a hub name such as gpt2",
+        default=None,
+        help="embedded, a folder, or a hub name such as gpt2 (default: $MNEMOSCOPE_MODEL)",
     )
     what.add_argument(
         "--preset",
@@ -42,11 +42,14 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
     yield from (model_json if args.json else model_csv if args.csv else model_text)(found)
 
 
-def _dissect(name: str) -> anatomy.Anatomy:
-    from model import checkpoint  # torch and transformers: not needed for a preset
+def _dissect(name: str | None) -> anatomy.Anatomy:
+    from model import checkpoint, hub  # torch and transformers: not needed for a preset
 
-    loaded = checkpoint.load(name)
-    return anatomy.dissect(loaded.folder, loaded.model)
+    name = name or checkpoint.start_model()
+    folder = checkpoint.find(name) or hub.download(name)
+    if anatomy.weight_file_names(folder):
+        return anatomy.dissect(folder)
+    return anatomy.dissect(folder, checkpoint.load(name).model)
 
 
 def preset_text(name: str, size: arithmetic.Count) -> Iterator[str]:

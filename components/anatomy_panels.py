@@ -1,0 +1,138 @@
+"""The widgets of the Anatomy page: what the visitor chooses, kept for the link (address.py)."""
+
+from dataclasses import asdict
+
+import streamlit as st
+
+from components import anatomy_map, run, size_figures, tensor_figures
+from components.treemap import treemap
+from model import arithmetic
+from model.anatomy import Anatomy
+
+SIDE = 48  # rows and columns of a window
+
+
+def choose(label: str, options: dict, key: str, default=None):
+    """One of a few named options; what a link asks for is taken if it is one of them."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = default if default is not None else next(iter(options))
+    return st.segmented_control(
+        label, list(options), key=key, format_func=options.get, required=True,
+        label_visibility="collapsed", persist_state="session",
+    )
+
+
+def number(label: str, key: str, n: int) -> int:
+    """A layer or a head: 0 to n-1, kept for the other pages and the link."""
+    if st.session_state.get(key) not in range(n):
+        st.session_state[key] = 0
+    return st.selectbox(label, range(n), key=key, persist_state="session")
+
+
+def clickable_map(found: Anatomy) -> None:
+    """The treemap; a click chooses the tensor."""
+    treemap(
+        anatomy_map.by_layer(found), chosen_tensor(found), "treemap", 520, _choose_from_map
+    )
+
+
+def _choose_from_map() -> None:
+    st.session_state.tensor = st.session_state.treemap.clicked
+
+
+def tensor_table(found: Anatomy) -> None:
+    """Filter, sort, and choose a tensor by its row."""
+    names = [t.part for t in found.totals()]
+    parts = st.pills("Parts", names, selection_mode="multi", key="tensor_parts")
+    table = anatomy_map.tensors(found, parts)
+    st.dataframe(
+        table, key="tensor_rows", hide_index=True, height=420, selection_mode="single-row",
+        on_select=lambda: _choose_from_table(table),
+        column_config={
+            "values": st.column_config.NumberColumn(format="localized"),
+            "bytes": st.column_config.NumberColumn(format="localized"),
+        },
+    )
+    n_bytes = int(table["bytes"].sum())
+    st.caption(f"{len(table):,} tensors, {int(table['values'].sum()):,} values, {n_bytes:,} bytes")
+
+
+def _choose_from_table(table) -> None:
+    rows = st.session_state.tensor_rows.selection.rows
+    if rows:
+        st.session_state.tensor = table["tensor"].iloc[rows[0]]
+
+
+def chosen_tensor(found: Anatomy) -> str:
+    """The name of the tensor that is being looked at: the link's, the clicked one, or the first."""
+    names = {t.name for t in found.tensors}
+    if st.session_state.get("tensor") not in names:
+        first = found.of_part("token embedding") or found.tensors
+        st.session_state.tensor = first[0].name
+    return st.session_state.tensor
+
+
+def tensor_panel(found: Anatomy) -> None:
+    """Facts, histogram and heat map of the chosen tensor."""
+    name = chosen_tensor(found)
+    with st.spinner(f"Reading {name} …"):
+        view = run.tensor_view(name)
+    t, f = view.tensor, view.facts
+    shape = anatomy_map.show_shape(t.shape)
+    st.markdown(f"#### `{t.name}`  {shape}  {t.dtype}")
+    st.html(tensor_figures.facts(view))
+    if f.n_not_finite:
+        st.warning(f"{f.n_not_finite:,} values are NaN or infinite; the facts leave them out.")
+    left, right = st.columns([2, 3])
+    with left:
+        figure = tensor_figures.histogram(view.histogram, tensor_figures.colour_of(t.part))
+        st.plotly_chart(figure, key="tensor_histogram")
+        st.caption(f"All {f.n:,} values in {len(view.histogram.counts)} intervals.")
+    with right:
+        _values(view)
+
+
+def _values(view) -> None:
+    grid, R, C = view.grid, *view.grid.shape
+    if grid.block == (1, 1):
+        st.plotly_chart(tensor_figures.heat_map(grid), key="tensor_values")
+        st.caption("Every value of the tensor. Hover: the exact value and its place.")
+        return
+    forms = {"whole": "The whole tensor, pooled", "window": "A window, every value"}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        form = choose("Picture", forms, "tensor_form")
+        if form == "window":
+            row = st.number_input("from row", 0, R - 1, 0, SIDE, key=f"row of {view.tensor.name}")
+            column = st.number_input("column", 0, C - 1, 0, SIDE, key=f"col of {view.tensor.name}")
+            grid = run.tensor_window(view.tensor.name, row, column, SIDE)
+    names = _row_names(view.tensor, grid) if form == "window" else None
+    st.plotly_chart(tensor_figures.heat_map(grid, names), key="tensor_values")
+    r, c = grid.block
+    st.caption(
+        "Every value of this window." if form == "window" else
+        f"Each cell stands for {r} × {c} values and shows the one furthest from zero; hover: that "
+        "value, exactly, and its place. 0.5 % of the cells are beyond the end of the colours."
+    )
+
+
+def _row_names(tensor, grid) -> list[str] | None:
+    rows = [int(i) for i in grid.row[:, 0]]
+    if tensor.part in ("token embedding", "unembedding"):
+        return [f"{text}  {i}" for i, text in zip(rows, run.show_tokens(rows))]
+    return None
+
+
+def size_inputs() -> arithmetic.Count:
+    """A preset and its seven numbers, each of which can be changed -> what they add up to."""
+    config = run.checkpoint().model.config
+    preset = choose("Preset", size_figures.TITLES, "size", "gpt3")
+    start = asdict(size_figures.starting_shape(preset, config))
+    columns = st.columns(len(start))
+    numbers = {
+        field: column.number_input(
+            size_figures.FIELDS[field], 1, size_figures.LARGEST, value, key=f"{preset} {field}"
+        )
+        for column, (field, value) in zip(columns, start.items())
+    }
+    tied = preset != size_figures.THIS or config.tie_word_embeddings
+    return arithmetic.count(arithmetic.Shape(**numbers), tied)
