@@ -1,0 +1,158 @@
+// Shared by the attention pictures; canvas.py puts it in front of each component's own script.
+
+// canvas.pack's twin: Uint8Array -> header with its arrays (Uint8Array or Float32Array) as fields.
+function unpack(bytes) {
+  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  const length = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  for (const [name, [type, start, size]] of Object.entries(header.arrays)) {
+    const Kind = type === "float32" ? Float32Array : Uint8Array;
+    header[name] = new Kind(buffer, 4 + length + start, size);
+  }
+  return header;
+}
+
+// -- colours --------------------------------------------------------------------------------------
+
+function rgb(color) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.fillStyle = color;
+  context.fillRect(0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+}
+
+const mix = (a, b, share) => a.map((x, i) => Math.round(x + (b[i] - x) * share));
+const pixel = ([r, g, b], alpha) => (alpha << 24) | (b << 16) | (g << 8) | r;
+const css = (color, alpha = 1) => `rgba(${color.join(",")},${alpha})`;
+
+// What the theme says now; `attention` has 256 steps of [r, g, b] for √weight.
+function read_theme(element, colors) {
+  const style = getComputedStyle(element);
+  const of = (name) => rgb(style.getPropertyValue(name));
+  const theme = { font: style.getPropertyValue("--st-font") };
+  theme.back = of("--st-background-color");
+  theme.text = of("--st-text-color");
+  theme.faint = mix(theme.back, theme.text, 0.25);
+  theme.soft = mix(theme.back, theme.text, 0.65);
+  for (const [name, color] of Object.entries(colors)) theme[name] = rgb(color);
+  const low = mix(theme.back, theme.attention, 0.13);
+  const high = mix(theme.attention, theme.text, 0.8);
+  theme.ramp = Array.from({ length: 256 }, (_, level) => {
+    const p = level / 255;
+    return p < 0.6 ? mix(low, theme.attention, p / 0.6) : mix(theme.attention, high, (p - 0.6) / 0.4);
+  });
+  theme.pixels = theme.ramp.map((color) => pixel(color, 255));
+  return theme;
+}
+
+// A hue on the page's ground strong enough to be read as text.
+const ink = (theme, name) => css(mix(theme[name], theme.text, 0.3));
+
+// -- drawing --------------------------------------------------------------------------------------
+
+// Sizes a canvas in CSS pixels and hands back its context, scaled so that 1 unit = 1 CSS pixel.
+function fit_canvas(canvas, width, height, ratio = window.devicePixelRatio || 1) {
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  context.ratio = ratio;
+  return context;
+}
+
+// Paints a square part of a causal map. levels: the lower triangle, row by row, from `start` on.
+// part: {row, column, span} in tokens; place: {x, y, side} in CSS pixels. Where one dot stands for
+// several weights it takes the largest; dots in the future are hatched or left empty.
+function paint_map(context, levels, start, part, place, theme, hatch) {
+  const side = Math.round(place.side * context.ratio);
+  const image = context.createImageData(side, side);
+  const pixels = new Uint32Array(image.data.buffer);
+  const line = hatch ? pixel(theme.faint, 190) : 0;
+  const period = Math.round(7 * context.ratio);
+  const from = (dot, origin) => origin + Math.floor((dot * part.span) / side);
+  const to = (dot, origin) => Math.max(from(dot, origin) + 1, from(dot + 1, origin));
+  for (let y = 0; y < side; y++) {
+    const [row, row_end] = [from(y, part.row), to(y, part.row)];
+    for (let x = 0; x < side; x++) {
+      const [column, column_end] = [from(x, part.column), to(x, part.column)];
+      let level = -1;
+      for (let i = Math.max(row, column); i < row_end; i++) {
+        const base = start + (i * (i + 1)) / 2;
+        const last = Math.min(column_end, i + 1);
+        for (let j = column; j < last; j++) if (levels[base + j] > level) level = levels[base + j];
+      }
+      const empty = (x + y) % period < context.ratio ? line : 0;
+      pixels[y * side + x] = level < 0 ? empty : theme.pixels[level];
+    }
+  }
+  context.putImageData(
+    image, Math.round(place.x * context.ratio), Math.round(place.y * context.ratio)
+  );
+}
+
+// The colour scale of the weights: a bar whose colours grow with √weight, ticks in weights.
+function paint_scale(context, theme, x, y, width) {
+  for (let i = 0; i < width; i++) {
+    context.fillStyle = css(theme.ramp[Math.floor((i / width) * 256)]);
+    context.fillRect(x + i, y, 1.5, 12);
+  }
+  context.fillStyle = css(theme.text);
+  context.font = `13px ${theme.font}`;
+  context.textBaseline = "top";
+  context.textAlign = "center";
+  for (const weight of [0, 0.01, 0.1, 0.3, 0.6, 1]) {
+    const at = x + Math.sqrt(weight) * width;
+    context.fillRect(at - 0.5, y + 12, 1, 4);
+    context.fillText(String(weight), at, y + 18);
+  }
+}
+
+const shorten = (text, most) => {
+  const letters = [...text];
+  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
+};
+
+// Seven significant digits where a number has them, never "0" for something that is not zero.
+const exact = (x) => (x === 0 ? "0" : Math.abs(x) < 1e-4 ? x.toExponential(4) : x.toPrecision(6));
+
+// -- components -----------------------------------------------------------------------------------
+
+// One state per mounted component; the default export runs again at every update.
+function remember(states, parentElement, open) {
+  let state = states.get(parentElement);
+  if (!state) {
+    states.set(parentElement, (state = open(parentElement)));
+    state.observer = new ResizeObserver(() => state.draw());
+    state.observer.observe(parentElement.querySelector(".picture"));
+  }
+  return state;
+}
+
+// Called at updates too, not only when the component goes.
+function forget(states, parentElement) {
+  const state = states.get(parentElement);
+  if (!state || parentElement.querySelector(".picture").isConnected) return;
+  state.observer.disconnect();
+  states.delete(parentElement);
+}
+
+// A choice made here holds until the server has heard of it: an older run must not undo it.
+const PATIENCE_MS = 4000;
+function settle(state, chosen) {
+  const late = performance.now() - (state.chosen_at ?? -PATIENCE_MS) > PATIENCE_MS;
+  if (late || JSON.stringify(chosen) === JSON.stringify(state.chosen)) {
+    state.chosen = chosen;
+    state.chosen_at = -PATIENCE_MS;
+  }
+}
+
+// Shows a choice at once and sends it when the keys rest.
+function choose(state, chosen, rest_ms = 0) {
+  state.chosen = chosen;
+  state.chosen_at = performance.now();
+  state.draw();
+  clearTimeout(state.timer);
+  state.timer = setTimeout(() => state.send(chosen), rest_ms);
+}
