@@ -30,7 +30,7 @@ def pages() -> list:
 def guard() -> None:
     """First line of every page: opened by itself right after a server start, a page fetches the
     frame (Streamlit serves a folder named `pages/` on its own until app.py has run once)."""
-    if "frame_ready" not in st.session_state:
+    if "in_frame" not in st.session_state:
         st.navigation(pages(), position="hidden")
         st.rerun()
 
@@ -44,15 +44,17 @@ def warm_up() -> None:
 def show() -> None:
     """Draw the frame and run the chosen page."""
     page = st.navigation(pages(), position="top")
-    st.session_state.frame_ready = True
     address.open_link()
     model_picker.sidebar()
     _prompt_box()
+    st.session_state.in_frame = True
     try:
         _say_what_was_cut()
         page.run()
     except ValueError as error:  # what the model's side says to the visitor
         st.error(str(error))
+    finally:
+        del st.session_state.in_frame
 
 
 def _prompt_box() -> None:

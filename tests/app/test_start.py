@@ -1,0 +1,68 @@
+"""The start page and the frame: real numbers, any prompt, nothing that executes."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+HOSTILE = "<script>alert(1)</script> **bold** $x^2$ [a](b) \u202e abc \x00 🧠 e\u0301"
+
+
+@pytest.fixture
+def app():
+    return AppTest.from_file("../../app.py", default_timeout=120)
+
+
+def html_of(app) -> str:
+    """Everything the page drew as HTML, in one string."""
+    return "\n".join(
+        node.proto.body for node in walk(app._tree) if getattr(node, "type", "") == "html"
+    )
+
+
+def walk(node):
+    children = getattr(node, "children", {})
+    for child in children.values():
+        yield child
+        yield from walk(child)
+
+
+def with_prompt(app, text):
+    app.query_params["prompt"] = text
+    return app.run()
+
+
+def test_the_five_memories_are_this_models(app):
+    page = html_of(with_prompt(app, "Hello world"))
+    from model import checkpoint, tokens
+
+    loaded = checkpoint.load("embedded")
+    n = len(tokens.encode(loaded.tokenizer, "Hello world"))
+    config = loaded.model.config
+    assert not app.exception
+    assert f"{n} of {config.n_positions}" in page
+    assert f"{config.n_positions} × {config.n_embd}" in page
+    for name in ("Parametric", "Context", "Working", "Positional", "External"):
+        assert name in page
+
+
+@pytest.mark.parametrize("text", ["a", "   ", "\n\n", HOSTILE, "word " * 3000, "\x00" * 9])
+def test_no_prompt_breaks_it(app, text):
+    with_prompt(app, text)
+    assert not app.exception and not app.error
+    assert "<script>" not in html_of(app)
+
+
+def test_the_empty_prompt_says_what_to_do(app):
+    app.run()
+    app.session_state["prompt"] = ""
+    app.run()
+    assert not app.exception
+    assert "0 of" in html_of(app) and "Type something" in html_of(app)
+
+
+def test_a_long_prompt_says_what_was_left_out_and_where(app):
+    with_prompt(app, "word " * 3000)
+    words = app.warning[0].value
+    assert "left out" in words and "at its end" in words
+    app.session_state["cut"] = "start"
+    app.run()
+    assert "at its start" in app.warning[0].value
