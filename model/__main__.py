@@ -6,8 +6,6 @@ import sys
 from model import anatomy_command, bench_command, trace_command
 from model.training import command as train_base
 
-MODEL_HELP = "embedded, a folder, or a hub name such as gpt2 (default: $MNEMOSCOPE_MODEL)"
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it went well, 2 with one line on stderr when it could not."""

@@ -10,17 +10,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from model import anatomy, arithmetic
+from model import anatomy, arithmetic, options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `anatomy`: a model or a preset, and the form of the answer."""
     what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "--model",
-        default=None,
-        help="embedded, a folder, or a hub name such as gpt2 (default: $MNEMOSCOPE_MODEL)",
-    )
+    options.add_model(what)
     what.add_argument(
         "--preset",
         choices=list(arithmetic.PRESETS),
@@ -42,10 +38,9 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
     yield from (model_json if args.json else model_csv if args.csv else model_text)(found)
 
 
-def _dissect(name: str | None) -> anatomy.Anatomy:
+def _dissect(name: str) -> anatomy.Anatomy:
     from model import checkpoint, hub  # torch and transformers: not needed for a preset
 
-    name = name or checkpoint.start_model()
     folder = checkpoint.find(name) or hub.download(name)
     if anatomy.weight_file_names(folder):
         return anatomy.dissect(folder)

@@ -10,24 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-from model import attention, checkpoint, tokens, trace
+from model import attention, checkpoint, options, tokens, trace
 
 
 def add_arguments(parser) -> None:
     """The arguments of `python -m model trace`."""
-    parser.add_argument("--model", default=None, help="embedded, a folder or a hub name")
+    options.add_model(parser)
     parser.add_argument("--prompt", required=True, help="the text to trace")
     parser.add_argument("--out", required=True, type=Path, help="the .npz file to write")
 
 
-def run_command(options) -> Iterator[str]:
+def run_command(chosen) -> Iterator[str]:
     """Trace, write, and say what was written, line by line."""
-    loaded = checkpoint.load(options.model or checkpoint.start_model())
-    ids = tokens.encode(loaded.tokenizer, options.prompt)
+    loaded = checkpoint.load(chosen.model)
+    ids = tokens.encode(loaded.tokenizer, chosen.prompt)
     run = trace.run(loaded, ids)
     arrays = arrays_of(loaded, run)
-    _write(options.out, arrays)
-    yield f"{options.out}: {len(run)} tokens, {loaded.name} on {loaded.placement.device}"
+    _write(chosen.out, arrays)
+    yield f"{chosen.out}: {len(run)} tokens, {loaded.name} on {loaded.placement.device}"
     for name, array in arrays.items():
         yield f"  {name:10} {array.dtype.str:6} {array.shape}"
 
