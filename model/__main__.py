@@ -13,6 +13,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for line in options.command(options):
             print(line, flush=True)
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        sys.stdout = None
     except (ValueError, OSError) as error:
         print(f"python -m model: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
