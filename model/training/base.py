@@ -1,14 +1,15 @@
 """Train the embedded GPT-2 from text and episodes: a generator of progress, resumable after a kill.
 
-The model is transformers' own GPT2LMHeadModel; only its attention is exchanged while it trains (bfloat16
-matrix products, documents of a row do not see each other). This file does not know the command line.
+The model is transformers' own GPT2LMHeadModel; only its attention is exchanged while it trains, for
+speed and so that documents of a row do not see each other. Knows nothing of the command line.
 """
+
 import json
 import os
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -23,22 +24,27 @@ from .episodes import Plan
 CHECKPOINT = "training.pt"
 TOKENIZER = "tokenizer.json"
 ATTENTION = "mnemoscope_training"
+SAMPLE_CHARACTERS = 20_000  # of the left-out book, measured while training
 
+FIRST_PLAN = Plan(facts=(1, 2), others=(0, 1), fillers=(0, 1), asks=(1, 2), near=0.1, update=0.0)
+PLAN = Plan(asks=(1, 4))
+LONG_PLAN = Plan(facts=(3, 9), others=(1, 5), fillers=(2, 9), asks=(2, 7))
+LONGEST_PLAN = Plan(facts=(4, 14), others=(2, 6), fillers=(6, 30), asks=(3, 10))
+
+# Recall does not appear by itself: short rows with few facts and many repeats come first.
 STAGES = (
-    Stage("short", 0.25, 64, 64, books=0.1, repeats=0.3, enough=0.8,
-          plan=Plan(facts=(1, 2), others=(0, 1), fillers=(0, 1), asks=(1, 2), near=0.1, update=0.0)),
-    Stage("middle", 0.40, 128, 32, books=0.35, repeats=0.15, enough=0.9,
+    Stage("short", 0.25, 64, 64, books=0.10, repeats=0.30, enough=0.6, plan=FIRST_PLAN),
+    Stage("middle", 0.40, 128, 32, books=0.50, repeats=0.12, enough=0.9,
           plan=Plan(facts=(1, 4), others=(0, 2), fillers=(0, 2), asks=(1, 4))),
-    Stage("long", 0.85, 256, 32, books=0.65, repeats=0.08,
-          plan=Plan(asks=(1, 4)), long=Plan((3, 9), (1, 5), (2, 9), (2, 7))),
-    Stage("full", 1.00, 512, 16, books=0.65, repeats=0.07,
-          plan=Plan(asks=(1, 4)), long=Plan((4, 14), (2, 6), (6, 30), (3, 10))),
+    Stage("long", 0.85, 256, 32, books=0.72, repeats=0.06, plan=PLAN, long=LONG_PLAN),
+    Stage("full", 1.00, 512, 16, books=0.70, repeats=0.05, plan=PLAN, long=LONGEST_PLAN),
 )
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The network: L layers, H heads, C width, and the number of positions."""
+    """The network: layers L, heads H, width C, and the number of positions."""
+
     layers: int = 6
     heads: int = 8
     width: int = 256
@@ -49,6 +55,7 @@ class Shape:
 @dataclass(frozen=True)
 class Options:
     """One training. `minutes` or `tokens` says how long; the learning rate falls to 0 at its end."""
+
     text: Path
     out: Path
     minutes: float | None = None
@@ -56,13 +63,14 @@ class Options:
     seed: int = 0
     shape: Shape = Shape()
     stages: tuple[Stage, ...] = STAGES
-    every: int = 200_000         # tokens between two progress events with measurements
-    peak: float = 4e-3           # learning rate of the matrices (Muon, in AdamW's unit)
+    every: int = 400_000  # tokens between two measurements (and two checkpoints)
+    peak: float = 4e-3  # learning rate, before warm-up and decay
 
 
 @dataclass
 class State:
-    """Everything that a resumed training needs besides model and optimizers; JSON on disk."""
+    """What a resumed training needs besides weights, optimizers and random numbers."""
+
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -73,22 +81,47 @@ class State:
 
 @dataclass(frozen=True)
 class Progress:
-    """One measurement. Losses in nats a token; bits per byte on the left-out book's first part."""
+    """One measurement. Recall: share of 96 episodes of the present stage, values known or unseen."""
+
     step: int
     tokens: int
     seconds: float
     tokens_per_second: float
     seconds_left: float
     stage: str
-    loss: float
-    bits_per_byte: float
+    loss: float  # nats a token, weighted, mean since the last measurement
+    bits_per_byte: float  # on the first SAMPLE_CHARACTERS of the left-out book
     recall_known: float
     recall_unseen: float
 
 
-def attend(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **_kwargs):
-    """q, k, v (B,H,T,D), additive mask (B,1,T,T) -> (B,T,H,D). Faster than the CPU's fused kernel."""
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)     # (B,H,T,T)
+@dataclass(eq=False)
+class Training:
+    """A training under way: everything that changes, and what it learns from."""
+
+    options: Options
+    books: Books
+    data: Corpus
+    model: GPT2LMHeadModel
+    optimizers: list[torch.optim.Optimizer]
+    rng: random.Random
+    state: State
+
+    @property
+    def done(self) -> float:
+        """How much of the training is done, 0 to 1."""
+        if self.options.tokens is not None:
+            return self.state.tokens / self.options.tokens
+        return self.state.seconds / (60 * self.options.minutes)
+
+    @property
+    def stage(self) -> Stage:
+        return self.options.stages[self.state.stage]
+
+
+def attend(module, query, key, value, attention_mask, **_kwargs):
+    """q, k, v (B,H,T,D), additive mask (B,1,T,T) -> (B,T,H,D); faster than fused on a CPU."""
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)  # (B,H,T,T)
     weights = (scores + attention_mask.to(scores.dtype)).softmax(-1).to(value.dtype)
     return (weights @ value).transpose(1, 2), None
 
@@ -97,7 +130,7 @@ AttentionInterface.register(ATTENTION, attend)
 
 
 def build_model(shape: Shape, seed: int) -> GPT2LMHeadModel:
-    """A fresh GPT-2; its random numbers do not disturb the caller's."""
+    """A fresh GPT-2; drawing its weights does not disturb the caller's random numbers."""
     config = GPT2Config(
         vocab_size=shape.vocab, n_positions=shape.positions, n_embd=shape.width,
         n_layer=shape.layers, n_head=shape.heads, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
@@ -110,28 +143,33 @@ def build_model(shape: Shape, seed: int) -> GPT2LMHeadModel:
 def document_mask(documents: torch.Tensor) -> torch.Tensor:
     """Document numbers (B,T) -> additive mask (B,1,T,T): 0 where query and key share a document."""
     T = documents.shape[1]
-    same = documents[:, None, :, None] == documents[:, None, None, :]      # (B,1,T,T)
+    same = documents[:, None, :, None] == documents[:, None, None, :]  # (B,1,T,T)
     seen = same & torch.ones(T, T, dtype=torch.bool, device=documents.device).tril()
     return torch.zeros(seen.shape, device=documents.device).masked_fill(~seen, -1e9)
 
 
 def loss_of(model: GPT2LMHeadModel, batch: Batch) -> torch.Tensor:
-    """Weighted mean of the next-token loss, nats. The first token of a document is not predicted."""
-    device = model.device
-    ids, documents, weights = (torch.as_tensor(a, device=device)
-                               for a in (batch.ids, batch.documents, batch.weights))
-    with torch.autocast(device.type, torch.bfloat16):
+    """Weighted mean loss of the next token, nats. The first token of a document is not predicted."""
+    ids, documents, weights = (torch.as_tensor(array, device=model.device)
+                               for array in (batch.ids, batch.documents, batch.weights))
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16_pays(model.device)):
         logits = model(ids[:, :-1], attention_mask=document_mask(documents[:, :-1]),
-                       use_cache=False).logits
+                       use_cache=False).logits  # (B,T,V)
     loss = F.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
     weights = (weights[:, 1:] * (documents[:, 1:] == documents[:, :-1])).flatten()
     return (loss * weights).sum() / weights.sum().clamp(min=1)
 
 
+def bfloat16_pays(device: torch.device) -> bool:
+    """On GPUs, and on CPUs that multiply bfloat16 in hardware."""
+    return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
 def build_optimizers(model: GPT2LMHeadModel, peak: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for embeddings, norms and biases."""
-    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and ".h." in n]
-    others = [p for n, p in model.named_parameters() if not (p.ndim == 2 and ".h." in n)]
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        (matrices if parameter.ndim == 2 and ".h." in name else others).append(parameter)
     return [torch.optim.Muon(matrices, lr=peak, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW(others, lr=peak, betas=(0.9, 0.98), weight_decay=0.01)]
 
@@ -142,56 +180,59 @@ def learning_rate(done: float, step: int, peak: float) -> float:
 
 
 def train(options: Options, resume: bool = False) -> Iterator[Progress]:
-    """Train until the end of the schedule. Yields a measurement now and then, the last at the end.
+    """Train until the end of the schedule; yields a measurement now and then, and at the end.
 
     Writes tokenizer.json and training.pt (weights, optimizers, random state) into options.out.
+    Raises CorpusError where the text or the checkpoint to resume from is missing.
     """
+    training = start(options, resume)
+    yield from _loop(training)
+
+
+def start(options: Options, resume: bool) -> Training:
+    """A training at its first step, or where its checkpoint left it."""
     books = corpus.read_books(options.text)
+    if resume and not (options.out / CHECKPOINT).is_file():
+        raise corpus.CorpusError(f"nothing to resume: expected {options.out / CHECKPOINT}; check "
+                                 "--out, or start anew without --resume")
     options.out.mkdir(parents=True, exist_ok=True)
-    data = Corpus(books, _tokenizer(options, books, resume))
+    if not resume:
+        corpus.train_tokenizer(books, options.shape.vocab).save(str(options.out / TOKENIZER))
+    data = Corpus(books, Tokenizer.from_file(str(options.out / TOKENIZER)))
     model = build_model(options.shape, options.seed)
     model.set_attn_implementation(ATTENTION)
     model.to("cuda" if torch.cuda.is_available() else "cpu").train()
-    optimizers = build_optimizers(model, options.peak)
-    rng, state = random.Random(f"rows {options.seed}"), State(seed=options.seed)
+    training = Training(options, books, data, model, build_optimizers(model, options.peak),
+                        random.Random(f"rows {options.seed}"), State(seed=options.seed))
     if resume:
-        state = load_checkpoint(options.out / CHECKPOINT, model, optimizers, rng)
-    yield from _loop(options, books, data, model, optimizers, rng, state)
+        load_checkpoint(options.out / CHECKPOINT, training)
+    return training
 
 
-def _tokenizer(options: Options, books: Books, resume: bool) -> Tokenizer:
-    path = options.out / TOKENIZER
-    if not resume:
-        corpus.train_tokenizer(books, options.shape.vocab).save(str(path))
-    return Tokenizer.from_file(str(path))
+def _loop(training: Training) -> Iterator[Progress]:
+    options, state = training.options, training.state
+    clock = time.monotonic() - state.seconds
+    while training.done < 1.0:
+        losses, began, n_before = [], time.monotonic(), state.tokens
+        while training.done < 1.0 and state.tokens - n_before < options.every:
+            losses.append(_one_step(training))
+            state.seconds = time.monotonic() - clock
+        speed = (state.tokens - n_before) / (time.monotonic() - began)
+        progress = _measure(training, sum(losses) / len(losses), speed)
+        state.seconds = time.monotonic() - clock
+        save_checkpoint(options.out / CHECKPOINT, training)
+        yield progress
 
 
-def _loop(options, books, data, model, optimizers, rng, state) -> Iterator[Progress]:
-    started, measured = time.monotonic() - state.seconds, state.tokens
-    losses, since = [], (time.monotonic(), state.tokens)
-    while (done := progress_of(options, state)) < 1.0:
-        while done >= options.stages[state.stage].until:
-            state.stage += 1
-        stage = options.stages[state.stage]
-        losses.append(step(model, optimizers, data.batch(stage, rng),
-                           learning_rate(done, state.step, options.peak)))
-        state.step, state.tokens = state.step + 1, state.tokens + stage.rows * stage.length
-        state.seconds = time.monotonic() - started
-        if state.tokens - measured >= options.every or progress_of(options, state) >= 1.0:
-            speed = (state.tokens - since[1]) / (time.monotonic() - since[0])
-            progress = _measure(options, books, data, model, state, sum(losses) / len(losses), speed)
-            state.seconds = time.monotonic() - started
-            _advance(options, state, progress)
-            save_checkpoint(options.out / CHECKPOINT, model, optimizers, rng, state)
-            yield progress
-            losses, since, measured = [], (time.monotonic(), state.tokens), state.tokens
-
-
-def progress_of(options: Options, state: State) -> float:
-    """How much of the training is done, 0 to 1."""
-    if options.tokens is not None:
-        return state.tokens / options.tokens
-    return state.seconds / (60 * options.minutes)
+def _one_step(training: Training) -> float:
+    options, state = training.options, training.state
+    while training.done >= training.stage.until:
+        state.stage += 1
+    stage = training.stage
+    rate = learning_rate(training.done, state.step, options.peak)
+    loss = step(training.model, training.optimizers, training.data.batch(stage, training.rng), rate)
+    state.step, state.tokens = state.step + 1, state.tokens + stage.rows * stage.length
+    return loss
 
 
 def step(model, optimizers, batch: Batch, rate: float) -> float:
@@ -208,45 +249,40 @@ def step(model, optimizers, batch: Batch, rate: float) -> float:
     return loss.item()
 
 
-def _measure(options, books, data, model, state, loss, speed) -> Progress:
+def _measure(training: Training, loss: float, speed: float) -> Progress:
+    """Measures, keeps the point of the curves, and leaves an early stage that has done its work."""
+    model, tokenizer, state = training.model, training.data.tokenizer, training.state
     model.eval()
-    stage = options.stages[state.stage]
-    n_bytes = 20_000
-    bits = evaluate.bits_per_byte(model, data.tokenizer, books.left_out[:n_bytes])
-    known, unseen = (evaluate.quick_recall(model, data.tokenizer, stage.plan, source)
+    bits = evaluate.bits_per_byte(model, tokenizer, training.books.left_out[:SAMPLE_CHARACTERS])
+    known, unseen = (evaluate.quick_recall(model, tokenizer, training.stage.plan, source)
                      for source in ("known", "unseen"))
     model.train()
-    done = max(progress_of(options, state), 1e-9)
+    left = state.seconds / max(training.done, 1e-9) - state.seconds
     progress = Progress(state.step, state.tokens, round(state.seconds, 1), round(speed, 1),
-                        round(max(0.0, state.seconds / done - state.seconds), 1), stage.name,
-                        round(loss, 4), round(bits, 4), round(known, 4), round(unseen, 4))
-    state.curves.append(vars(progress).copy())
+                        round(max(0.0, left), 1), training.stage.name, round(loss, 4),
+                        round(bits, 4), round(known, 4), round(unseen, 4))
+    state.curves.append(asdict(progress))
+    if unseen >= training.stage.enough and state.stage + 1 < len(training.options.stages):
+        state.stage += 1
     return progress
 
 
-def _advance(options: Options, state: State, progress: Progress) -> None:
-    """Leave an early stage as soon as its recall is good enough."""
-    stage = options.stages[state.stage]
-    if progress.recall_unseen >= stage.enough and state.stage + 1 < len(options.stages):
-        state.stage += 1
-
-
-def save_checkpoint(path: Path, model, optimizers, rng: random.Random, state: State) -> None:
-    """Everything needed to go on; under a temporary name first, so that a kill leaves a whole file."""
+def save_checkpoint(path: Path, training: Training) -> None:
+    """Everything needed to go on; under a temporary name first: a kill leaves a whole file."""
     temporary = path.with_suffix(".tmp")
-    torch.save({"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers],
-                "rng": json.dumps(rng.getstate()), "state": json.dumps(vars(state))}, temporary)
+    torch.save({"model": training.model.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in training.optimizers],
+                "rng": json.dumps(training.rng.getstate()),
+                "state": json.dumps(asdict(training.state))}, temporary)
     os.replace(temporary, path)
 
 
-def load_checkpoint(path: Path, model, optimizers, rng: random.Random) -> State:
-    """Puts a saved training back into model, optimizers and rng; returns its State."""
-    if not path.is_file():
-        raise corpus.CorpusError(f"nothing to resume: expected {path}; start without --resume")
-    saved = torch.load(path, map_location=model.device, weights_only=True)
-    model.load_state_dict(saved["model"])
-    for optimizer, values in zip(optimizers, saved["optimizers"]):
+def load_checkpoint(path: Path, training: Training) -> None:
+    """Puts a saved training back into this one."""
+    saved = torch.load(path, map_location=training.model.device, weights_only=True)
+    training.model.load_state_dict(saved["model"])
+    for optimizer, values in zip(training.optimizers, saved["optimizers"]):
         optimizer.load_state_dict(values)
     version, internal, gauss = json.loads(saved["rng"])
-    rng.setstate((version, tuple(internal), gauss))
-    return State(**json.loads(saved["state"]))
+    training.rng.setstate((version, tuple(internal), gauss))
+    training.state = State(**json.loads(saved["state"]))

@@ -1,9 +1,12 @@
 """What a trained model can do, in numbers: bits per byte, recall, "I do not know", heads.
 
-Every figure comes with its n. This file does not know how the model was trained.
+Every share comes with its n and a 95 % interval. This file does not know how the model was trained.
 """
+
 import math
 import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from tokenizers import Tokenizer
@@ -11,32 +14,63 @@ from torch.nn import functional as F
 
 from . import episodes
 from .corpus import END_ID
+from .episodes import Ask, Episode, Plan
+
+
+@dataclass(frozen=True)
+class Share:
+    """hits of n, with the 95 % Wilson interval."""
+
+    name: str
+    hits: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.n if self.n else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson(self.hits, self.n)
+
+
+def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927): stays inside 0 to 1 and honest near both ends."""
+    if n == 0:
+        return 0.0, 1.0
+    share, spread = hits / n, z * z / n
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def forward(model, ids: torch.Tensor) -> torch.Tensor:
+    """ids (B,T) -> float32 logits (B,T,V): plain causal attention, whichever kernel is set."""
+    return model(ids, attention_mask=_causal(ids), use_cache=False).logits.float()
+
+
+def _causal(ids: torch.Tensor) -> torch.Tensor:
+    B, T = ids.shape
+    return torch.full((1, 1, T, T), -1e9, device=ids.device).triu(1).expand(B, -1, -1, -1)
 
 
 @torch.no_grad()
 def bits_per_byte(model, tokenizer: Tokenizer, text: str) -> float:
-    """Mean bits the model needs for a byte of text (UTF-8), every token predicted once.
+    """Mean bits the model needs for a byte of text (UTF-8); every token is predicted once.
 
-    Windows of all positions, half a window apart: except at the start a token has at least half a
-    window before it.
+    Windows as long as the model's positions, half a window apart: except at the start a token has
+    at least half a window before it.
     """
     ids = torch.tensor([END_ID, *tokenizer.encode(text).ids], device=model.device)
-    n, nats = model.config.n_positions, 0.0
-    start, scored = 0, 1
+    window, nats, scored = model.config.n_positions, 0.0, 1
     while scored < len(ids):
-        window = ids[start:start + n]
-        logits = forward(model, window[None, :-1])[0]
-        nats += F.cross_entropy(logits[scored - start - 1:], window[scored - start:],
-                                reduction="sum").item()
-        scored, start = start + len(window), start + n // 2
+        start = max(0, scored - window // 2)
+        part = ids[start : start + window]
+        logits = forward(model, part[None, :-1])[0]
+        targets = part[scored - start :]
+        nats += F.cross_entropy(logits[scored - start - 1 :], targets, reduction="sum").item()
+        scored = start + len(part)
     return nats / math.log(2) / len(text.encode())
-
-
-def forward(model, ids: torch.Tensor) -> torch.Tensor:
-    """ids (B,T) -> float32 logits (B,T,V), plain causal attention whatever attention is set."""
-    T = ids.shape[1]
-    mask = torch.full((1, 1, T, T), -1e9, device=ids.device).triu(1).expand(len(ids), -1, -1, -1)
-    return model(ids, attention_mask=mask, use_cache=False).logits.float()
 
 
 @torch.no_grad()
@@ -44,27 +78,140 @@ def exact(model, contexts: list[list[int]], answers: list[list[int]], rows: int 
     """Whether greedy decoding after each context gives exactly the answer's tokens."""
     hits = []
     for first in range(0, len(contexts), rows):
-        part = list(zip(contexts[first:first + rows], answers[first:first + rows]))
+        part = list(zip(contexts[first : first + rows], answers[first : first + rows]))
         T = max(len(c) + len(a) for c, a in part)
-        ids = torch.tensor([[*c, *a] + [END_ID] * (T - len(c) - len(a)) for c, a in part],
-                           device=model.device)
-        best = forward(model, ids).argmax(-1).tolist()
-        hits += [best[i][len(c) - 1:len(c) + len(a) - 1] == a for i, (c, a) in enumerate(part)]
+        padded = [[*c, *a] + [END_ID] * (T - len(c) - len(a)) for c, a in part]
+        best = forward(model, torch.tensor(padded, device=model.device)).argmax(-1).tolist()
+        hits += [best[i][len(c) - 1 : len(c) + len(a) - 1] == a for i, (c, a) in enumerate(part)]
     return hits
 
 
-def question_and_answer(tokenizer: Tokenizer, one: episodes.Episode) -> tuple[list[int], list[int]]:
+def question_and_answer(tokenizer: Tokenizer, one: Episode) -> tuple[list[int], list[int]]:
     """The episode up to its last answer, and that answer with its full stop, as ids."""
     parts = list(episodes.pieces(one))
     context = tokenizer.encode("".join(text for text, _ in parts[:-2])).ids
     return context, tokenizer.encode(parts[-2][0] + parts[-1][0]).ids
 
 
-def quick_recall(model, tokenizer: Tokenizer, plan: episodes.Plan, source: str, n: int = 96) -> float:
-    """Share of n episodes of a plan whose (told) answer is recalled exactly."""
-    from dataclasses import replace
+def quick_recall(model, tokenizer: Tokenizer, plan: Plan, source: str, n: int = 96) -> float:
+    """Share of n episodes of a plan whose (told) answer is recalled exactly; for curves."""
     rng = random.Random(f"quick {source}")
     plan = replace(plan, source=source, unknown=0.0, asks=(1, 1))
     pairs = [question_and_answer(tokenizer, episodes.episode(rng, plan)) for _ in range(n)]
     pairs = [(c, a) for c, a in pairs if len(c) + len(a) <= model.config.n_positions]
     return sum(exact(model, *map(list, zip(*pairs)))) / len(pairs)
+
+
+# --- the measurements of the model card ----------------------------------------------------------
+
+TOLD = Plan(asks=(1, 1), unknown=0.0)
+NEVER_TOLD = Plan(asks=(1, 1), unknown=1.0)
+Wanted = Callable[[Ask, int], bool]  # (the question, tokens of its answer) -> counts or not
+
+
+def share_recalled(model, tokenizer, name: str, plan: Plan, n: int, wanted: Wanted) -> Share:
+    """Exact recall after question and lead ("Where do I live? You live in"), on n wanted episodes."""
+    rng, pairs = random.Random(f"recall {name}"), []
+    while len(pairs) < n:
+        one = episodes.episode(rng, plan)
+        context, answer = question_and_answer(tokenizer, one)
+        fits = len(context) + len(answer) <= model.config.n_positions
+        if fits and wanted(one.asks[-1], len(answer) - 1):
+            pairs.append((context, answer))
+    return Share(name, sum(exact(model, *map(list, zip(*pairs)))), n)
+
+
+def recall(model, tokenizer: Tokenizer, n: int = 1000) -> list[Share]:
+    """Recall in every setting of the model card, n held-out episodes each."""
+    known, unseen = replace(TOLD, source="known"), replace(TOLD, source="unseen")
+    many = replace(unseen, facts=(8, 8), others=(0, 0))
+    settings: list[tuple[str, Plan, Wanted]] = [
+        ("known values", known, lambda ask, size: True),
+        ("values never seen", unseen, lambda ask, size: True),
+        ("values never seen, one token", unseen, lambda ask, size: size == 1),
+        ("values never seen, several tokens", unseen, lambda ask, size: size > 1),
+        ("phrasings never seen, known values", replace(known, held_out_phrasing=True),
+         lambda ask, size: True),
+        ("phrasings and values never seen", replace(unseen, held_out_phrasing=True),
+         lambda ask, size: True),
+        ("about somebody else, values never seen", replace(unseen, others=(1, 3)),
+         lambda ask, size: ask.fact.subject != episodes.ME),
+        ("replaced later, the latest wins, values never seen", replace(unseen, update=0.8),
+         _was_replaced),
+        ("eight facts told, values never seen", many, lambda ask, size: True),
+        ("bare continuation, no question, values never seen", unseen,
+         lambda ask, size: not ask.question),
+    ]
+    return [share_recalled(model, tokenizer, name, plan, n, wanted)
+            for name, plan, wanted in settings]
+
+
+def _was_replaced(ask: Ask, size: int) -> bool:
+    kind = episodes.KINDS[ask.fact.kind]
+    starts = {phrase.split("{v}")[0] for phrase in kind.changes}
+    return any(start and ask.fact.sentence.startswith(start) for start in starts)
+
+
+def question_alone(one: Episode) -> str:
+    """The episode's text up to its last question mark: the model must begin the answer itself."""
+    parts = list(episodes.pieces(one))
+    while parts[-1][1] != "asked":
+        parts.pop()
+    return "".join(text for text, _ in parts)
+
+
+@torch.no_grad()
+def reply(model, tokenizer: Tokenizer, text: str, longest: int = 24) -> str:
+    """Greedy continuation of a text up to its first full stop, at most `longest` tokens."""
+    ids = tokenizer.encode(text).ids
+    n_before = len(ids)
+    for _ in range(longest):
+        window = ids[-model.config.n_positions :]
+        ids.append(int(forward(model, torch.tensor([window], device=model.device))[0, -1].argmax()))
+        if ids[-1] == END_ID or "." in tokenizer.decode(ids[-1:]):
+            break
+    return tokenizer.decode(ids[n_before:])
+
+
+def replies(model, tokenizer: Tokenizer, n: int = 500) -> list[Share]:
+    """What the model says when it must find the whole sentence itself, n questions each."""
+    told = _free(model, tokenizer, replace(TOLD, source="unseen"), n)
+    right = sum(answer.endswith(f" {one.answer}.") for one, answer in told)
+    denied = sum(answer.strip() == episodes.UNKNOWN for _, answer in told)
+    empty = replace(NEVER_TOLD, facts=(0, 0), others=(0, 0), near=0.0, fillers=(0, 0))
+    shares = [Share("told, whole sentence right, values never seen", right, n),
+              Share('told, but said "I do not know."', denied, n)]
+    for name, plan in (("stand-alone question", empty), ("other things told", NEVER_TOLD)):
+        said = _free(model, tokenizer, replace(plan, source="unseen"), n)
+        unknown = sum(answer.strip() == episodes.UNKNOWN for _, answer in said)
+        shares += [Share(f'never told, {name}: "I do not know."', unknown, n),
+                   Share(f"never told, {name}: something else (false recall)", n - unknown, n)]
+    return shares
+
+
+def _free(model, tokenizer, plan: Plan, n: int) -> list[tuple[Episode, str]]:
+    rng, answered = random.Random(f"free {plan}"), []
+    while len(answered) < n:
+        one = episodes.episode(rng, plan)
+        if one.question:
+            answered.append((one, reply(model, tokenizer, question_alone(one))))
+    return answered
+
+
+@torch.no_grad()
+def head_scores(model, n: int = 64, length: int = 50, seed: int = 0) -> tuple[list, list]:
+    """Induction and previous-token score of every head, each L lists of H numbers from 0 to 1.
+
+    n sequences of `length` random tokens, said twice. Induction (Olsson et al. 2022): mean attention
+    of a token of the second half to the token after its first occurrence. Previous: to the one before.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    once = torch.randint(1, model.config.vocab_size, (n, length), generator=generator)
+    ids = torch.cat([once, once], 1).to(model.device)  # (n, 2*length)
+    before = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    maps = model(ids, attention_mask=_causal(ids), output_attentions=True).attentions
+    model.set_attn_implementation(before)
+    induction = [m.diagonal(1 - length, 2, 3)[..., 1:].mean((0, 2)).tolist() for m in maps]
+    previous = [m.diagonal(-1, 2, 3).mean((0, 2)).tolist() for m in maps]
+    return induction, previous

@@ -88,8 +88,9 @@ playing_cards|table_tennis|rock_climbing|star_gazing|wood_carving|kite_flying|we
 INSTRUMENT = split("""
 piano|violin|guitar|flute|trumpet|drums|cello|harp|clarinet|organ|accordion|banjo|oboe|tuba|lute|
 bassoon|mandolin|double_bass|bagpipes|saxophone|trombone|viola|ukulele|xylophone""")
-MONTH = split("January February March April May June July August September October November December")
-MONTHS = MONTH[0] + MONTH[1]
+# Which days are held out depends on this order: leave it.
+MONTHS = ("January", "February", "March", "April", "May", "June", "August", "September", "October",
+          "November", "December", "July")
 
 # Ordinary words, used as values of any kind so that copying does not depend on the kind.
 PLAIN = split("""
