@@ -132,7 +132,7 @@ class Steps:
 def steps(checkpoint, trace: Trace, layer: int, head: int, query: int) -> Steps:
     """The steps of one query: q·k, scaled, masked, softmax, mixed values, output projection."""
     _check_head(trace, layer, head)
-    _check_token(trace, query)
+    check_token(trace, query)
     scale = scaling(checkpoint, layer)
     q, k, v = (part(layer) for part in (trace.layer_q, trace.layer_k, trace.layer_v))
     scores = torch.einsum("hd,hsd->hs", q[:, query], k)
@@ -170,8 +170,8 @@ class Cell:
 
 def cell(checkpoint, trace: Trace, layer: int, head: int, query: int, key: int) -> Cell:
     """The arithmetic of one cell; raises ValueError for a key the query cannot see."""
-    _check_token(trace, query)
-    _check_token(trace, key)
+    check_token(trace, query)
+    check_token(trace, key)
     if key > query:
         raise ValueError(
             f"query {query} cannot read key {key}: it lies in its future; choose a key up to {query}"
@@ -224,7 +224,7 @@ def _check_head(trace: Trace, layer: int, head: int) -> None:
         )
 
 
-def _check_token(trace: Trace, position: int) -> None:
+def check_token(trace: Trace, position: int) -> None:
     if not 0 <= position < len(trace):
         raise ValueError(
             f"no token at position {position}: this prompt has positions 0 to {len(trace) - 1}"

@@ -15,6 +15,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from model import patch as patches
+
 ATTENTION = "mnemoscope"
 
 _current: ContextVar["Tap | None"] = ContextVar("mnemoscope_tap", default=None)
@@ -53,11 +55,13 @@ class Tap:
             _current.reset(token)
 
 
-def tapped_attention(module, query, key, value, attention_mask, tap=None, **kwargs):
-    """transformers' SDPA attention; q, k and v are handed to this call's tap first."""
+def tapped_attention(module, query, key, value, attention_mask, tap=None, patch=None, **kwargs):
+    """transformers' SDPA attention; q, k and v are handed to this call's tap first, and what the
+    heads wrote to this call's patch last."""
     if tap is not None:
         tap.see_attention(query, key, value)
-    return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    mixed, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    return mixed if patch is None else patch.mix_heads(module.layer_idx, mixed), weights
 
 
 AttentionInterface.register(ATTENTION, tapped_attention)
@@ -65,12 +69,13 @@ AttentionMaskInterface.register(ATTENTION, sdpa_mask)
 
 
 def attach(model) -> None:
-    """Make a GPT2LMHeadModel tappable: our attention function, one stateless hook per LayerNorm."""
+    """Make a GPT2LMHeadModel tappable: our attention function, hooks that hold no state."""
     model.set_attn_implementation(ATTENTION)
     body = model.transformer
     norms = [norm for block in body.h for norm in (block.ln_1, block.ln_2)] + [body.ln_f]
     for norm in norms:
         norm.register_forward_pre_hook(_see_stream)
+    patches.attach(model)
 
 
 def _see_stream(norm, inputs):

@@ -1,0 +1,88 @@
+"""The logit lens: every layer's residual stream read as if it were the last (nostalgebraist 2020).
+
+The stream before each block goes through the model's own ln_f and lm_head. Only ln_f and lm_head of
+the last layer were trained for each other; early rows are a reading, not a belief. The logits
+(L+1,T,V) never exist at once. L layers, T tokens, V vocabulary.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model import predict
+from model.attention import check_token
+from model.residual import check_finite
+from model.trace import Trace, final_logits
+
+ROWS = 64  # stream vectors unembedded at a time: their logits stay in the processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Lens:
+    """What each layer would say at the positions start to stop (n of them); row l: the stream
+    before block l, the last row: after the last block, which is the model's own answer.
+
+    ids (L+1,n) int64: the most probable token; probability (L+1,n) float32: its probability.
+    final_probability, final_rank (L+1,n): of the last row's token; rank 1 = the most probable.
+    came_probability, came_rank (L+1,n): of the token that really came next in the prompt; NaN and 0
+    at the prompt's last position.
+    """
+
+    start: int
+    ids: np.ndarray
+    probability: np.ndarray
+    final_probability: np.ndarray
+    final_rank: np.ndarray
+    came_probability: np.ndarray
+    came_rank: np.ndarray
+
+
+@torch.inference_mode()
+def lens(checkpoint, trace: Trace, start: int = 0, stop: int | None = None) -> Lens:
+    """Read the positions start to stop of a trace; raises ValueError where the stream is not finite."""
+    stop = len(trace) if stop is None else stop
+    model, n_layers = checkpoint.model, trace.n_layers
+    came = torch.zeros(stop - start, dtype=torch.int64)
+    known = trace.ids[start + 1 : stop + 1]
+    came[: len(known)] = torch.tensor(known)
+    came = came.to(trace.next_logits.device)
+    rows, final = [], None
+    for layer in range(n_layers, -1, -1):
+        stream = trace.layer_stream(2 * layer)[start:stop]
+        check_finite(stream, 2 * layer)
+        rows.append(_read(model, stream, final, came))
+        final = rows[0][0] if final is None else final
+    columns = [torch.stack(part[::-1]).cpu().numpy() for part in zip(*rows)]
+    ids, probability, final_probability, final_rank, came_probability, came_rank = columns
+    came_probability[:, len(known) :] = np.nan
+    came_rank[:, len(known) :] = 0
+    return Lens(
+        start, ids, probability, final_probability, final_rank, came_probability, came_rank
+    )
+
+
+def _read(model, stream, final, came) -> tuple[torch.Tensor, ...]:
+    """stream (n,C) -> top ids, their probability, then probability and rank of final and came, (n,)
+    each. Without `final`, the top ids are."""
+    parts = []
+    for first in range(0, len(stream), ROWS):
+        some = slice(first, first + ROWS)
+        logits = final_logits(model, stream[some]).float()  # (ROWS,V)
+        largest, ids = logits.max(-1)
+        targets = torch.stack([ids if final is None else final[some], came[some]], -1)
+        wanted = logits.gather(-1, targets)  # (ROWS,2)
+        ranks = [(logits > w[:, None]).sum(-1) + 1 for w in wanted.unbind(-1)]
+        total = logits.sub_(largest[:, None]).exp_().sum(-1)
+        shares = (wanted - largest[:, None]).exp() / total[:, None]
+        parts.append((ids, 1 / total, shares[:, 0], ranks[0], shares[:, 1], ranks[1]))
+    return tuple(torch.cat(part) for part in zip(*parts))
+
+
+@torch.inference_mode()
+def top_tokens(checkpoint, trace: Trace, layer: int, position: int, k: int) -> predict.TopTokens:
+    """The k most probable tokens of one cell: layer 0 to L, L = the model's own answer."""
+    check_token(trace, position)
+    stream = trace.layer_stream(2 * layer)[position]
+    check_finite(stream, 2 * layer)
+    return predict.top_tokens(checkpoint, final_logits(checkpoint.model, stream), k)
