@@ -29,8 +29,16 @@ function draw_cell(cell) {
     bars,
   ]);
   grid.onpointerleave = () => tell(cell, null);
-  picture.replaceChildren(grid, cell.reading, equation(data));
+  picture.replaceChildren(title(data), grid, cell.reading, equation(data));
   draw_bars(cell, bars);
+}
+
+function title(data) {
+  return element("h4", "", [
+    "How query ", element("span", "query", [shorten(data.query_token, 30), at(data.query)]),
+    " reads key ", element("span", "key", [shorten(data.key_token, 30), at(data.key)]),
+    ` with weight ${exact(data.weight)}`,
+  ]);
 }
 
 const at = (i) => element("span", "at", String(i));
@@ -41,14 +49,14 @@ function draw_bars(cell, canvas) {
   const { data, theme } = cell;
   const width = canvas.parentElement.querySelector(".strip").clientWidth;
   const context = fit_canvas(canvas, width, HEIGHT);
-  const [top, step] = [largest(data.products) || 1, width / data.products.length];
+  const [low, high] = [Math.min(0, ...data.products), Math.max(0, ...data.products)];
+  const scale = (HEIGHT - 4) / (high - low || 1);
+  const [zero, step] = [2 + high * scale, width / data.products.length];
   context.fillStyle = css(theme.faint);
-  context.fillRect(0, HEIGHT / 2 - 0.5, width, 1);
+  context.fillRect(0, zero - 0.5, width, 1);
   data.products.forEach((product, i) => {
-    const height = (Math.abs(product) / top) * (HEIGHT / 2 - 4);
     context.fillStyle = css(product < 0 ? theme.soft : theme.attention);
-    const y = product < 0 ? HEIGHT / 2 : HEIGHT / 2 - height;
-    context.fillRect(i * step, y, Math.max(1, step - 1), height);
+    context.fillRect(i * step, zero, Math.max(1, step - 1), -product * scale);
   });
   canvas.onpointermove = (event) => {
     const x = event.clientX - canvas.getBoundingClientRect().left;

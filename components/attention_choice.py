@@ -24,6 +24,11 @@ def follow_last() -> None:
     st.session_state.query = st.session_state.key = None
 
 
+def is_chosen() -> bool:
+    """Whether the visitor, or the link, chose a row."""
+    return st.session_state.get("query") is not None
+
+
 def head(facts: dict[str, np.ndarray], n_tokens: int) -> tuple[int, int]:
     """The chosen (layer, head); where none is, or this model has no such head, a telling one."""
     n_layers, n_heads = facts["entropy"].shape

@@ -1,7 +1,6 @@
 const grids = new WeakMap();
-const AXIS = { left: 40, top: 44 }; // room for the layer and head numbers
-const GAP = 3;
-const SIDE = { least: 9, most: 104 }; // of a tile
+const TOP = 44; // room for the head numbers
+const SIDE = { least: 4, most: 104 }; // of a tile
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const grid = remember(grids, parentElement, open_grid);
@@ -31,13 +30,15 @@ function open_grid(parentElement) {
 function measure(grid) {
   const { n_heads, n_layers } = grid.data;
   const width = grid.picture.clientWidth;
-  const pitch = Math.floor((width - AXIS.left) / n_heads);
-  const side = Math.max(SIDE.least, Math.min(SIDE.most, pitch - GAP));
-  return { width, side, pitch: side + GAP, height: AXIS.top + n_layers * (side + GAP) };
+  const left = width < 260 ? 34 : 40; // room for the layer numbers
+  const gap = width / n_heads < 20 ? 2 : 3;
+  const room = Math.floor((width - left) / n_heads) - gap;
+  const side = Math.max(SIDE.least, Math.min(SIDE.most, room));
+  return { width, left, side, pitch: side + gap, height: TOP + n_layers * (side + gap) };
 }
 
 const corner = (size, { layer, head }) =>
-  ({ x: AXIS.left + head * size.pitch, y: AXIS.top + layer * size.pitch });
+  ({ x: size.left + head * size.pitch, y: TOP + layer * size.pitch });
 
 function draw_grid(grid) {
   const { data, theme, canvas } = grid;
@@ -47,6 +48,7 @@ function draw_grid(grid) {
   context.drawImage(draw_tiles(grid), 0, 0, size.width, size.height);
   draw_axes(context, data, theme, size, grid.chosen);
   if (grid.hovered) frame_tile(context, size, grid.hovered, css(theme.soft), 2);
+  frame_tile(context, size, grid.chosen, css(theme.back), 6);
   frame_tile(context, size, grid.chosen, css(theme.text), 3);
   const { layer, head } = grid.chosen;
   canvas.setAttribute("aria-label",
@@ -83,19 +85,19 @@ function draw_axes(context, data, theme, size, chosen) {
     if (head % every && head !== chosen.head) continue;
     context.font = font(head === chosen.head);
     context.fillStyle = color(head === chosen.head);
-    context.fillText(head, AXIS.left + head * size.pitch + size.side / 2, AXIS.top - 11);
+    context.fillText(head, size.left + head * size.pitch + size.side / 2, TOP - 11);
   }
   for (let layer = 0; layer < data.n_layers; layer++) {
     if (layer % every && layer !== chosen.layer) continue;
     context.font = font(layer === chosen.layer);
     context.fillStyle = color(layer === chosen.layer);
-    context.fillText(layer, AXIS.left - 12, AXIS.top + layer * size.pitch + size.side / 2);
+    context.fillText(layer, size.left - 12, TOP + layer * size.pitch + size.side / 2);
   }
   context.font = `15px ${theme.font}`;
   context.fillStyle = css(theme.soft);
   context.textAlign = "left";
-  context.fillText("head →", AXIS.left, 10);
-  context.translate(10, AXIS.top);
+  context.fillText("head →", size.left, 10);
+  context.translate(10, TOP);
   context.rotate(-Math.PI / 2);
   context.textAlign = "right";
   context.fillText("← layer", 0, 0);
@@ -138,8 +140,8 @@ function frame_tile(context, size, head, color, width) {
 
 function head_at(grid, event) {
   const box = grid.canvas.getBoundingClientRect();
-  const head = Math.floor((event.clientX - box.left - AXIS.left) / grid.size.pitch);
-  const layer = Math.floor((event.clientY - box.top - AXIS.top) / grid.size.pitch);
+  const head = Math.floor((event.clientX - box.left - grid.size.left) / grid.size.pitch);
+  const layer = Math.floor((event.clientY - box.top - TOP) / grid.size.pitch);
   const { n_heads, n_layers } = grid.data;
   return head >= 0 && layer >= 0 && head < n_heads && layer < n_layers ? { layer, head } : null;
 }

@@ -29,6 +29,7 @@ def show_maps(
     pooled: np.ndarray,
     notes: list[str],
     chosen: tuple[int, int],
+    *,
     key: str,
     on_choose: Callable[[int, int], None],
 ) -> None:
@@ -47,6 +48,7 @@ def show_numbers(
     top: float,
     notes: list[str],
     chosen: tuple[int, int],
+    *,
     key: str,
     on_choose: Callable[[int, int], None],
 ) -> None:

@@ -18,7 +18,7 @@ _mount = st.components.v2.component(
     html='<div class="picture"><div class="tools"></div>'
     '<canvas tabindex="0" role="application"></canvas><p class="reading"></p></div>',
     css=canvas.style("attention_map.css"),
-    js=canvas.script("attention_map.js"),
+    js=canvas.script("attention_map_drawing.js", "attention_map.js"),
 )
 
 
@@ -26,21 +26,24 @@ def show(
     weights: np.ndarray,
     tokens: list[str],
     chosen: tuple[int, int],
+    *,
     title: str,
+    origin: str,
     key: str,
     on_choose: Callable[[int, int | None], None],
-    most_px: int = 520,
+    most_px: int,
 ) -> None:
     """weights (T,T), row = query; tokens: T display strings; chosen: (query, key).
 
     `on_choose(query, key)` runs before the next script run; key is None when a row's label was
-    clicked. The map's side is at most `most_px`; `title` heads the downloaded picture.
+    clicked. The map's side is at most `most_px`; `title` names the head, `origin` is written on
+    the downloaded picture.
     """
     triangle = canvas.lower_triangle(weights)
     arrays = {"levels": canvas.levels(triangle)}
     if len(tokens) <= EXACT_TOKENS:
         arrays["weights"] = triangle.astype(np.float32)
-    header = {"tokens": tokens, "title": title, "most_px": most_px}
+    header = {"tokens": tokens, "title": title, "origin": origin, "most_px": most_px}
     header |= {"chosen": {"query": chosen[0], "key": chosen[1]}}
     header |= {"chosen_weight": float(weights[chosen])}
 

@@ -23,67 +23,75 @@ function draw_table(table) {
   if (table.made_of?.every((x, i) => x === made_of[i])) return; // a new width needs no new table
   table.made_of = made_of;
   apply_inks(picture, theme);
-  table.reading = element("p", "reading", "Point at a vector: its numbers appear here.");
-  const grid = element("div", "steps", [...heading(data), ...query_row(table)]);
-  grid.append(...key_rows(table), ...rest_row(data), ...sum_row(table));
-  picture.replaceChildren(grid, ...projection(table), table.reading);
+  table.reading = element("div", "reading", FIRST_WORDS);
+  const steps = element("div", "steps", [heading(data), query_row(table), ...key_rows(table)]);
+  steps.append(...rest_row(data), sum_row(table));
+  steps.onpointerleave = () => point_nowhere(table);
+  picture.replaceChildren(steps, ...projection(table));
 }
 
+const FIRST_WORDS = "← q of the query (reads). Point at any vector for its numbers.";
 const HEADS = [
   ["key (is read)", "key"], ["k", "key"], ["1  q · k", ""], ["2", ""], ["3  mask", ""],
   ["4  softmax: weight", "attention"], ["v", "value"],
 ];
 
 function heading(data) {
-  return HEADS.map(([text, hue]) =>
-    element("div", `head ${hue}`, text === "2" ? `2  ${data.scaling_words}` : text));
+  return element("div", "row head", HEADS.map(([text, hue]) =>
+    element("div", hue, text === "2" ? `2  ${data.scaling_words}` : text)));
 }
 
 function query_row(table) {
   const { data, theme } = table;
   const say = (i, x) => tell(table, `q of ${data.query_token} (${data.query})`, i, x, "qk");
-  return [
-    element("div", "token query", [`${shorten(data.query_token, 14)}`, position(data.query)]),
+  return element("div", "row", [
+    token_name("query", data.query_token, data.query),
     make_strip(data.q, largest(data.q), theme, "query", say),
-    element("div", "note query", "q of the query (reads)"),
-  ];
+    table.reading,
+  ]);
 }
 
-const position = (i) => element("span", "at", String(i));
+const token_name = (hue, text, at) =>
+  element("div", `token ${hue}`, [shorten(text, 14), element("span", "at", String(at))]);
 
 function key_rows(table) {
   const { data } = table;
   const [keys, values] = [data.k, data.v].map((x) => rows_of(x, data.q.length));
   const tops = { key: largest(data.k), value: largest(data.v) };
-  return data.positions.flatMap((at, i) => key_row(table, i, at, keys[i], values[i], tops));
+  return data.positions.map((at, i) => key_row(table, i, at, keys[i], values[i], tops));
 }
 
 function key_row(table, i, at, k, v, tops) {
   const { data, theme, chosen } = table;
   const future = at > data.query;
   const name = `${data.tokens[i]} (${at})`;
-  const row = [
-    element("div", "token key", [shorten(data.tokens[i], 14), position(at)]),
+  const row = element("div", "row", [
+    token_name("key", data.tokens[i], at),
     make_strip(k, tops.key, theme, "key", (d, x) => tell(table, `k of ${name}`, d, x, "qk")),
     element("div", "number", number(data.scores[i])),
     element("div", "number", number(data.scaled[i])),
     element("div", "number", future ? "−∞" : "seen"),
     weight_bar(data.weights[i]),
-    make_strip(v, tops.value, theme, "value", (d, x) => tell(table, `v of ${name}`, d, x, "v")),
-  ];
-  row.at(-1).classList.add("v");
-  for (const part of row) {
-    if (future) part.classList.add("future");
-    if (at === chosen) part.classList.add("chosen");
-    if (!future) part.onclick = () => choose(table, at);
-  }
+    value_strip(v, tops.value, theme, (d, x) => tell(table, `v of ${name}`, d, x, "v")),
+  ]);
+  row.dataset.key = at;
+  if (at === chosen) row.classList.add("chosen");
+  if (future) row.classList.add("future");
+  else row.onclick = () => choose(table, at);
   return row;
+}
+
+function value_strip(values, top, theme, say) {
+  const strip = make_strip(values, top, theme, "value", say);
+  strip.classList.add("v");
+  return strip;
 }
 
 function weight_bar(weight) {
   const bar = element("div", "bar");
   bar.style.width = `${100 * weight}%`;
-  const cell = element("div", "weight", [bar, element("span", "", weight.toFixed(4))]);
+  const text = weight > 0 && weight < 5e-5 ? weight.toExponential(1) : weight.toFixed(4);
+  const cell = element("div", "weight", [bar, element("span", "", text)]);
   cell.title = exact(weight);
   return cell;
 }
@@ -102,36 +110,48 @@ function rest_row(data) {
 
 function sum_row(table) {
   const { data, theme } = table;
-  const say = (i, x) => tell(table, "weighted sum of v", i, x, "v");
-  const mixed = make_strip(data.mixed, largest(data.mixed), theme, "value", say);
-  mixed.classList.add("v");
-  return [
-    element("div", "total", "sum of the weights"),
-    element("div", "weight total", data.sum.toFixed(6)),
-    element("div", "sum", "5  each v × its weight, summed ↓"),
-    element("div", "blank"),
-    mixed,
-  ];
+  const say = (i, x) => tell(table, "sum of weight × v", i, x, "v");
+  return element("div", "row sum", [
+    element("div", "label", "sum of the weights"),
+    element("div", "weight", [element("span", "", data.sum.toFixed(6))]),
+    value_strip(data.mixed, largest(data.mixed), theme, say),
+    element("div", "value", "5  sum of each v × its weight ↑"),
+  ]);
 }
 
 function projection(table) {
   const { data, theme } = table;
   const say = (i, x) => tell(table, "added to the residual stream", i, x, "c");
   const norm = Math.sqrt(data.projected.reduce((sum, x) => sum + x * x, 0));
+  const full = [["q", data.q], ["k", data.k], ["v", data.v], ["their sum", data.mixed],
+    ["the last", data.projected]]
+    .map(([name, x]) => `${name} ${largest(x).toPrecision(3)}`).join(", ");
   return [
-    element("div", "head residual",
+    element("p", "head residual",
       `6  × this head's ${data.q.length} rows of c_proj → ${data.projected.length} numbers added to `
       + `the residual stream, length ${number(norm)}`),
     make_strip(data.projected, largest(data.projected), theme, "residual", say),
-    element("p", "check", `Check: all heads of this layer plus bias, less what attention added to the `
-      + `residual stream: largest difference ${data.error.toExponential(1)}.`),
+    element("p", "check", `Check: what all heads of this layer and the bias add, against what attention `
+      + `really added to the residual stream: largest difference ${data.error.toExponential(1)}.`),
+    element("p", "check", `Colours: a vector's hue is positive, grey is negative; full colour at ${full}.`),
   ];
 }
 
 function tell(table, what, i, value, group) {
   table.reading.textContent = `${what}, dimension ${i}: ${exact(value)}`.replace("-", "−");
-  const length = group === "c" ? table.data.projected.length : table.data.q.length;
+  mark(table, group, i);
+}
+
+function point_nowhere(table) {
+  table.reading.textContent = FIRST_WORDS;
+  mark(table, "", 0);
+}
+
+// Frames one dimension in every vector that has it.
+function mark(table, group, i) {
   const { style } = table.picture;
-  for (const name of ["qk", "v"]) style.setProperty(`--at-${name}`, name === group ? i / length : -9);
-  style.setProperty("--one", 1 / length);
+  for (const name of ["qk", "v"]) {
+    style.setProperty(`--at-${name}`, name === group ? i / table.data.q.length : -9);
+  }
+  style.setProperty("--one", 1 / table.data.q.length);
 }

@@ -28,7 +28,13 @@ _cell = st.components.v2.component(
 
 
 def show_steps(
-    steps, tokens: list[str], query: int, chosen: int, key: str, on_choose: Callable[[int, int], None]
+    steps,
+    tokens: list[str],
+    query: int,
+    chosen: int,
+    *,
+    key: str,
+    on_choose: Callable[[int, int], None],
 ) -> None:
     """steps: what `run.steps` gives; tokens: T strings; chosen: the chosen key's position.
 

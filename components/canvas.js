@@ -102,7 +102,7 @@ function paint_scale(context, theme, x, y, width) {
   context.font = `13px ${theme.font}`;
   context.textBaseline = "top";
   context.textAlign = "center";
-  for (const weight of [0, 0.01, 0.1, 0.3, 0.6, 1]) {
+  for (const weight of width < 200 ? [0, 0.1, 0.3, 1] : [0, 0.01, 0.1, 0.3, 0.6, 1]) {
     const at = x + Math.sqrt(weight) * width;
     context.fillRect(at - 0.5, y + 12, 1, 4);
     context.fillText(String(weight), at, y + 18);

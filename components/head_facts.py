@@ -18,29 +18,27 @@ LEGENDS = {
     "induction": "Mean weight on what followed earlier copies of the token, over the tokens that "
     "occurred before.",
 }
-NO_INDUCTION = "No token of this prompt occurs twice before another one: there is no induction score."
+NO_INDUCTION = "No token of this prompt comes back after another token: no induction score."
 ONE_TOKEN = "One token can only read itself. Type a second one."
 
 
-def map_legend(cell: int) -> str:
-    """What a tile of the grid shows, where each dot stands for cell × cell weights."""
-    pooled = f" A dot is the largest of {cell} × {cell} weights." if cell > 1 else ""
-    return (
-        "One tile a head: rows are queries (read), columns are keys (are read); colour = √weight."
-        f"{pooled} Click a tile, or move with the arrow keys."
-    )
-
-
-def legend(name: str, numbers: np.ndarray) -> str:
-    """What the numbers (L,H) of a fact are, or why there are none."""
+def legend(shown: str, numbers: np.ndarray | None, cell: int) -> str:
+    """What the grid shows: maps whose dots stand for cell × cell weights, or a fact's numbers."""
+    if shown == "map":
+        pooled = f" (here at least {cell} × {cell})" if cell > 1 else ""
+        return (
+            "One tile a head: rows are queries (read), columns are keys (are read); colour = "
+            f"√weight. A dot that covers several weights{pooled} shows the largest. Click a tile, "
+            "or use the arrow keys."
+        )
     if np.isnan(numbers).all():
-        return NO_INDUCTION if name == "induction" else ONE_TOKEN
-    return LEGENDS[name]
+        return NO_INDUCTION if shown == "induction" else ONE_TOKEN
+    return LEGENDS[shown]
 
 
 def top(name: str, numbers: np.ndarray) -> float:
     """numbers (L,H) of a fact -> the value in full colour: 1, or the highest entropy here."""
-    return float(max(1.0, np.nanmax(numbers))) if name == "entropy" else 1.0
+    return max(1.0, float(numbers.max())) if name == "entropy" else 1.0
 
 
 def notes(facts: dict[str, np.ndarray]) -> list[str]:

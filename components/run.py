@@ -79,6 +79,17 @@ def weights(layer: int, head: int) -> np.ndarray:
     return _weights(_key(run), layer, head, checkpoint(), run)
 
 
+def layer_weights(layer: int) -> np.ndarray:
+    """The maps of all heads of a layer, (H,T,T)."""
+    return np.stack([weights(layer, head) for head in range(checkpoint().model.config.n_head)])
+
+
+def queries_and_keys(layer: int) -> tuple[np.ndarray, np.ndarray]:
+    """q and k of all heads of a layer, each (H,T,D)."""
+    run = trace()
+    return tuple(x.float().cpu().numpy() for x in (run.layer_q(layer), run.layer_k(layer)))
+
+
 def steps(layer: int, head: int, query: int) -> attention.Steps:
     """How one query of one head reads."""
     return attention.steps(checkpoint(), trace(), layer, head, query)
