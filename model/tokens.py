@@ -31,7 +31,19 @@ def token_bytes(tokenizer, token_id: int) -> bytes:
     table = _byte_of_character()
     if int(token_id) in tokenizer.all_special_ids or any(c not in table for c in piece):
         return piece.encode("utf-8", "replace")
-    return bytes(table[c] for c in piece)
+    return bytes_of_letters(piece)
+
+
+def bytes_of_letters(letters: str) -> bytes:
+    """GPT-2's stand-ins -> the bytes they stand for, one each."""
+    table = _byte_of_character()
+    return bytes(table[c] for c in letters)
+
+
+def letters_of_bytes(raw: bytes) -> str:
+    """Bytes -> GPT-2's stand-ins: one visible letter for each byte, as in its merges and vocabulary."""
+    letter = {byte: char for char, byte in _byte_of_character().items()}
+    return "".join(letter[byte] for byte in raw)
 
 
 def display(tokenizer, ids) -> list[str]:
