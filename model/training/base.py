@@ -54,7 +54,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Options:
-    """One training. `minutes` or `tokens` says how long; the learning rate falls to 0 at its end."""
+    """One training, `minutes` or `tokens` long; at its end the learning rate is 0."""
 
     text: Path
     out: Path
@@ -81,7 +81,7 @@ class State:
 
 @dataclass(frozen=True)
 class Progress:
-    """One measurement. Recall: share of 96 episodes of the present stage, values known or unseen."""
+    """One measurement. Recall: share of 96 episodes of the stage, values known or unseen."""
 
     step: int
     tokens: int
@@ -149,7 +149,7 @@ def document_mask(documents: torch.Tensor) -> torch.Tensor:
 
 
 def loss_of(model: GPT2LMHeadModel, batch: Batch) -> torch.Tensor:
-    """Weighted mean loss of the next token, nats. The first token of a document is not predicted."""
+    """Weighted mean loss of the next token, nats; first tokens of documents are left out."""
     ids, documents, weights = (torch.as_tensor(array, device=model.device)
                                for array in (batch.ids, batch.documents, batch.weights))
     with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16_pays(model.device)):

@@ -90,10 +90,10 @@ Measured on the shipped file (float16 weights, computed in float32).
 ## Recall in context
 
 The facts stand in the text before the question; the model must give the exact value and the full \
-stop after it, greedily, following question and lead ("Where do I live? You live in"). Between fact \
-and question stand other facts, near misses and idle sentences. All episodes are newly made. Values \
-"never seen" never occurred as a value in training: made-up words, words and numbers held out by a \
-fixed rule. Share with its 95 % Wilson interval.
+stop after it, greedily, following question and lead ("Where do I live? You live in"). Between \
+fact and question stand other facts, near misses and idle sentences. All episodes are newly made. \
+Values "never seen" never occurred as a value in training: made-up words, words and numbers held \
+out by a fixed rule. Share with its 95 % Wilson interval.
 
 {_table(("setting", "recalled", "interval", "n"), _rows(card["recall"]))}
 
@@ -123,10 +123,10 @@ Attention to the previous token, on the same sequences:
 
 `python -m model train base --text DIR --out DIR`: {training["tokens"]:,} tokens in \
 {training["steps"]:,} steps, {training["seconds"] / 60:.0f} minutes ({training["platform"]}), seed \
-{training["seed"]}, one run. Curves: `curves.json`. The left-out book is the one whose file name has \
-the smallest SHA-256, so it was settled before training. Short rows with one or two facts come \
-first, later longer rows and more book text; answers weigh five times. Muon for the matrices of the \
-blocks, AdamW for the rest.
+{training["seed"]}, one run. Curves: `curves.json`. The left-out book is the one whose file name \
+has the smallest SHA-256, so it was settled before training. Short rows with one or two facts come \
+first, later longer rows and more book text; answers weigh five times. Muon for the matrices of \
+the blocks, AdamW for the rest.
 
 ## What not to expect
 
@@ -140,14 +140,14 @@ blocks, AdamW for the rest.
 
 def _facts(card: dict, shape: dict, training: dict) -> list[tuple[str, str]]:
     return [
-        ("architecture", f"GPT-2, {shape['layers']} layers, {shape['heads']} heads, width "
-                         f"{shape['width']}, {shape['positions']} positions"),
+        ("architecture", f"GPT-2: L {shape['layers']}, H {shape['heads']}, C {shape['width']}, "
+         + f"{shape['positions']} positions"),
         ("parameters", f"{card['n_parameters']:,}"),
         ("file", f"{card['file_bytes']:,} bytes, float16"),
         ("tokenizer", f"byte-level BPE, {shape['vocab']:,} tokens, one token per digit"),
         ("licence", "MIT; the books are in the public domain"),
         ("bits per byte", f"{card['bits_per_byte']:.3f} on `{card['left_out']}` "
-                          f"({card['left_out_bytes']:,} bytes), left out of training"),
+         + f"({card['left_out_bytes']:,} bytes), left out of training"),
     ]
 
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", type=Path, required=True, metavar="DIR",
                         help="folder with at least two .txt files; one is left out to measure on")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR",
-                        help="folder for the trained model, its card and training.pt (for --resume)")
+                        help="folder for the model, its card, and training.pt (for --resume)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, metavar="N",
                         help="train for N minutes of this computer's time (default: 90)")
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(args: argparse.Namespace) -> Iterator[str]:
-    """Train, export, measure, write the card; yields lines to show. Raises ValueError for the user."""
+    """Train, export, measure, write the card; yields lines. ValueError: wrong text or options."""
     options = options_of(args)
     for progress in base.train(options, args.resume):
         yield line(progress)

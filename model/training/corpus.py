@@ -1,7 +1,7 @@
 """Training text: books from a folder, a tokenizer learned from them, rows of token ids for a step.
 
-A row is packed with whole documents that do not see each other; positions run on through the row, so
-that a document is met at every position. This file does not know the model.
+A row is packed with whole documents that do not see each other; positions run on through the row,
+so that a document is met at every position. This file does not know the model.
 """
 import hashlib
 import random
@@ -35,7 +35,7 @@ class Books:
 
 
 def read_books(folder: Path) -> Books:
-    """All .txt files of a folder. Left out: the name whose sha256 is smallest (a rule, not a choice).
+    """All .txt files of a folder; left out is the name whose SHA-256 is smallest (not a choice).
 
     Raises CorpusError where there are fewer than two files with text.
     """
@@ -51,7 +51,7 @@ def read_books(folder: Path) -> Books:
 
 
 def train_tokenizer(books: Books, vocab_size: int = 4096, seed: int = 0) -> Tokenizer:
-    """Byte-level BPE with GPT-2's splitting, all 256 bytes, no unknown token; one token per digit."""
+    """Byte-level BPE, GPT-2's splitting, all 256 bytes, no unknown token; one token per digit."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -1,4 +1,4 @@
-"""Episodes: somebody tells facts, talks about other things, and asks. Made from a seed, no data read.
+"""Episodes: somebody tells facts, talks about other things, and asks. Made from a seed alone.
 
 One generator for all training: the base model sees an episode as one text (`pieces`); the memory
 training sees its prompts one by one. This file does not know tokens or tensors.
@@ -9,9 +9,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from . import words
-from .phrases import (ADJECTIVES, KINDS, NOUNS, OPENERS, PLACES, RELATIONS, REMARKS, UNKNOWN, VERBS,
-                      Kind)
+from .phrases import (
+    ADJECTIVES,
+    KINDS,
+    NOUNS,
+    OPENERS,
+    PLACES,
+    RELATIONS,
+    REMARKS,
+    UNKNOWN,
+    VERBS,
+    Kind,
+)
 
+# "known": from the trained lists. "unseen": held out. "training": lists and made-up words, mixed.
 SOURCES = ("known", "unseen", "training")
 ME = "me"
 
@@ -36,7 +47,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Episode:
-    """Prompts in the order they are typed, then the questions. The last question is *the* question."""
+    """Prompts in the order typed, then the questions, the last of which is *the* question."""
     prompts: tuple[str, ...]
     asks: tuple[Ask, ...]
     facts: tuple[Fact, ...]      # told, in order; an update comes after what it replaces
@@ -66,7 +77,7 @@ class Plan:
     near: float = 0.3                    # chance of a near miss for each fact
     update: float = 0.15                 # chance that a fact is replaced later
     unknown: float = 0.15                # chance that a question was never told
-    source: str = "training"             # values: "known" lists, "unseen", or the "training" mixture
+    source: str = "training"             # of values: one of SOURCES
     held_out_phrasing: bool = False      # say and ask with the phrasings never trained on
 
 

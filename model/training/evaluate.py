@@ -110,7 +110,7 @@ Wanted = Callable[[Ask, int], bool]  # (the question, tokens of its answer) -> c
 
 
 def share_recalled(model, tokenizer, name: str, plan: Plan, n: int, wanted: Wanted) -> Share:
-    """Exact recall after question and lead ("Where do I live? You live in"), on n wanted episodes."""
+    """Exact recall after question and lead ("Where do I live? You live in"), n episodes."""
     rng, pairs = random.Random(f"recall {name}"), []
     while len(pairs) < n:
         one = episodes.episode(rng, plan)
@@ -202,8 +202,9 @@ def _free(model, tokenizer, plan: Plan, n: int) -> list[tuple[Episode, str]]:
 def head_scores(model, n: int = 64, length: int = 50, seed: int = 0) -> tuple[list, list]:
     """Induction and previous-token score of every head, each L lists of H numbers from 0 to 1.
 
-    n sequences of `length` random tokens, said twice. Induction (Olsson et al. 2022): mean attention
-    of a token of the second half to the token after its first occurrence. Previous: to the one before.
+    n sequences of `length` random tokens, said twice. Induction (Olsson et al. 2022): mean
+    attention of a token of the second half to the token after its first occurrence. Previous: of
+    every token to the one before.
     """
     generator = torch.Generator().manual_seed(seed)
     once = torch.randint(1, model.config.vocab_size, (n, length), generator=generator)

@@ -13,7 +13,7 @@ from .corpus import END
 def write_folder(model: GPT2LMHeadModel, tokenizer: Tokenizer, folder: Path) -> None:
     """Writes config.json, model.safetensors (float16), tokenizer.json and tokenizer_config.json.
 
-    float16 halves the file; config.json says float32, so a plain from_pretrained computes in float32.
+    float16 halves the file; config.json says float32, so that from_pretrained computes in float32.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_config(model, folder)

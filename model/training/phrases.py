@@ -58,14 +58,16 @@ KINDS = {kind.name: kind for kind in (
          ("What is the job of {s}?", "What does {s} work as?", "What does {s} do for a living?"),
          "{s} works as a",
          ("The {v} was late today.", "I spoke to a {v} yesterday.", "I saw a {v} in the street.")),
-    Kind("food", ("My favourite food is {v}.", "I love to eat {v}.", "I like {v} more than any food.",
-                  "The food I like best is {v}.", "Nothing tastes better to me than {v}."),
+    Kind("food", ("My favourite food is {v}.", "I love to eat {v}.",
+                  "I like {v} more than any food.", "The food I like best is {v}.",
+                  "Nothing tastes better to me than {v}."),
          ("Now my favourite food is {v}.", "These days my favourite food is {v}.",
           "I changed my mind, the food I like best is {v}."),
          ("What is my favourite food?", "What do I love to eat?", "Which food do I like best?",
           "What food do I like?"),
          "Your favourite food is", "My favourite food is", words.FOOD, False,
-         ("The favourite food of {s} is {v}.", "{s} loves to eat {v}.", "{s} likes {v} best of all."),
+         ("The favourite food of {s} is {v}.", "{s} loves to eat {v}.",
+          "{s} likes {v} best of all."),
          ("What is the favourite food of {s}?", "What does {s} love to eat?",
           "Which food does {s} like best?"),
          "The favourite food of {s} is",
@@ -75,7 +77,8 @@ KINDS = {kind.name: kind for kind in (
          ("Now my favourite drink is {v}.", "These days I drink {v} instead."),
          ("What is my favourite drink?", "What do I like to drink?", "Which drink do I like best?"),
          "Your favourite drink is", "My favourite drink is", words.DRINK, False,
-         ("The favourite drink of {s} is {v}.", "{s} likes to drink {v}.", "{s} always drinks {v}."),
+         ("The favourite drink of {s} is {v}.", "{s} likes to drink {v}.",
+          "{s} always drinks {v}."),
          ("What is the favourite drink of {s}?", "What does {s} like to drink?",
           "Which drink does {s} like best?"),
          "The favourite drink of {s} is",
@@ -183,19 +186,21 @@ UNKNOWN = "I do not know."
 
 # Sentences about nothing that is ever asked.
 OPENERS = ("The", "A", "One", "That", "Every", "Some", "This")
-ADJECTIVES = ("old", "small", "quiet", "strange", "heavy", "bright", "broken", "empty", "long", "tired",
-              "cheerful", "dusty", "narrow", "famous", "gentle", "slow", "wet", "ancient")
+ADJECTIVES = ("old", "small", "quiet", "strange", "heavy", "bright", "broken", "empty", "long",
+              "tired", "cheerful", "dusty", "narrow", "famous", "gentle", "slow", "wet", "ancient")
 NOUNS = ("tree", "train", "house", "room", "lamp", "map", "ball", "poem", "song", "bell", "tunnel",
          "crowd", "ladder", "machine", "statue", "engine", "parcel", "fountain", "notebook", "bus",
          "radio", "camera", "ticket", "newspaper")
-VERBS = ("stood", "waited", "was seen", "was found", "disappeared", "was sold", "stopped", "was left",
-         "stayed", "fell over", "was hidden", "was kept", "was forgotten", "came to rest")
-PLACES = ("near the station", "behind the hall", "in the rain season", "by the lake", "under the hill",
-          "after lunch", "before noon", "for a long time", "at the end of the day", "on Sunday",
-          "without a sound", "in the fog", "during the concert", "at the border", "as usual",
-          "not far from here")
+VERBS = ("stood", "waited", "was seen", "was found", "disappeared", "was sold", "stopped",
+         "was left", "stayed", "fell over", "was hidden", "was kept", "was forgotten",
+         "came to rest")
+PLACES = ("near the station", "behind the hall", "in the rain season", "by the lake",
+          "under the hill", "after lunch", "before noon", "for a long time", "at the end of the day",
+          "on Sunday", "without a sound", "in the fog", "during the concert", "at the border",
+          "as usual", "not far from here")
 REMARKS = ("It is raining again.", "What a lovely day!", "I am a little tired.", "Let us talk later.",
-           "That was a good meal.", "Nobody said a word.", "I have to go soon.", "It is getting late.",
-           "I had a long day.", "Thank you for your help.", "The news was good.", "Let me think.",
-           "There was nothing to do.", "I will tell you more.", "How are you today?",
-           "I like talking to you.", "Two and two make four.", "Time passes quickly.")
+           "That was a good meal.", "Nobody said a word.", "I have to go soon.",
+           "It is getting late.", "I had a long day.", "Thank you for your help.",
+           "The news was good.", "Let me think.", "There was nothing to do.", "I will tell you more.",
+           "How are you today?", "I like talking to you.", "Two and two make four.",
+           "Time passes quickly.")

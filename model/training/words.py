@@ -47,11 +47,12 @@ CITY = split("""
 New_York|London|Paris|Berlin|Rome|Madrid|Vienna|Oslo|Boston|Chicago|New_Orleans|San_Francisco|
 Los_Angeles|Tokyo|Kyoto|Lisbon|Dublin|Warsaw|Prague|Athens|Cairo|Nairobi|Lagos|Mumbai|Delhi|Seoul|
 Sydney|Melbourne|Toronto|Montreal|Mexico_City|Lima|Bogota|Buenos_Aires|Santiago|Havana|Helsinki|
-Stockholm|Copenhagen|Brussels|Amsterdam|Hamburg|Munich|Zurich|Geneva|Milan|Naples|Venice|Barcelona|
-Seville|Porto|Edinburgh|Glasgow|Cardiff|Belfast|Leeds|Oxford|Cambridge|New_Delhi|Hong_Kong|Singapore|
-Bangkok|Jakarta|Manila|Hanoi|Istanbul|Ankara|Beirut|Tehran|Baghdad|Cape_Town|Accra|Dakar|Tunis|
-Denver|Seattle|Portland|Houston|Dallas|Atlanta|Miami|Detroit|Salt_Lake_City|Las_Vegas|San_Diego|
-Saint_Petersburg|Riga|Vilnius|Kyiv|Budapest|Zagreb|Belgrade|Reykjavik|New_Haven""")
+Stockholm|Copenhagen|Brussels|Amsterdam|Hamburg|Munich|Zurich|Geneva|Milan|Naples|Venice|
+Barcelona|Seville|Porto|Edinburgh|Glasgow|Cardiff|Belfast|Leeds|Oxford|Cambridge|New_Delhi|
+Hong_Kong|Singapore|Bangkok|Jakarta|Manila|Hanoi|Istanbul|Ankara|Beirut|Tehran|Baghdad|Cape_Town|
+Accra|Dakar|Tunis|Denver|Seattle|Portland|Houston|Dallas|Atlanta|Miami|Detroit|Salt_Lake_City|
+Las_Vegas|San_Diego|Saint_Petersburg|Riga|Vilnius|Kyiv|Budapest|Zagreb|Belgrade|Reykjavik|
+New_Haven""")
 JOB = split("""
 teacher|doctor|nurse|baker|painter|carpenter|farmer|lawyer|pilot|sailor|cook|gardener|writer|poet|
 singer|dancer|actor|judge|soldier|tailor|barber|butcher|plumber|miner|clerk|banker|librarian|
@@ -75,8 +76,9 @@ PET_NAME = split("""
 Biscuit Pepper Shadow Whiskers Buttons Rusty Mango Pickle Socks Ginger Bandit Cookie Daisy Rex Fido
 Luna Milo Nugget Oreo Patch Rocky Smokey Toffee Waffle Ziggy Bramble Clover Dusty Ember Fudge""")
 COLOUR = split("""
-red|blue|green|yellow|orange|purple|pink|brown|black|white|grey|silver|gold|turquoise|violet|crimson|
-scarlet|navy_blue|dark_green|light_blue|sky_blue|olive_green|ivory|amber|maroon|lilac|teal""")
+red|blue|green|yellow|orange|purple|pink|brown|black|white|grey|silver|gold|turquoise|violet|
+crimson|scarlet|navy_blue|dark_green|light_blue|sky_blue|olive_green|ivory|amber|maroon|lilac|
+teal""")
 LANGUAGE = split("""
 English French German Spanish Italian Portuguese Dutch Swedish Danish Norwegian Finnish Polish Czech
 Russian Greek Turkish Arabic Hebrew Persian Hindi Bengali Urdu Tamil Chinese Japanese Korean Thai
@@ -109,7 +111,8 @@ finger thumb elbow knee ankle heart voice whisper laugh tear smile frown dream s
 danger trouble pleasure sorrow anger courage wonder beauty pride truth secret promise battle
 victory peace journey voyage harbour desert valley cave rock sand shell pearl diamond ruby""")
 
-ONSETS = ("b c d f g h j k l m n p r s t v w z " * 3 + "bl br ch cl dr fl gr pl qu sh sk st tr").split()
+ONSETS = ("b c d f g h j k l m n p r s t v w z " * 3
+          + "bl br ch cl dr fl gr pl qu sh sk st tr").split()
 VOWELS = ("a e i o u " * 3 + "ai ea oo y").split()
 CODAS = ["", "", "", "", "", "l", "m", "n", "r", "s", "t", "x", "nd", "rk", "th", "ck"]
 

@@ -1,4 +1,4 @@
-"""Episodes: what is asked was told (or is unknown), and what is held out never gets into training."""
+"""Episodes: what is asked was told (or is unknown); what is held out stays out of training."""
 
 import random
 import re

@@ -193,7 +193,7 @@ def test_command_trains_exports_and_writes_the_card(text, tmp_path, monkeypatch)
     options = replace(command.options_of(args), shape=TINY, stages=STAGES, every=640)
     lines = [command.line(event) for event in base.train(options)]
     assert len(lines) == 2 and "nats/token" in lines[0] and "bits/byte" in lines[0]
-    model, tokenizer, state = command.trained(options)
+    _, _, state = command.trained(options)
     assert state.tokens == 1280 and len(state.curves) == 2
 
 
