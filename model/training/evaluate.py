@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from . import episodes
 from .corpus import END_ID
-from .episodes import Ask, Episode, Plan
+from .episodes import Episode, Plan
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def quick_recall(model, tokenizer: Tokenizer, plan: Plan, source: str, n: int = 
 
 TOLD = Plan(asks=(1, 1), unknown=0.0)
 NEVER_TOLD = Plan(asks=(1, 1), unknown=1.0)
-Wanted = Callable[[Ask, int], bool]  # (the question, tokens of its answer) -> counts or not
+Wanted = Callable[[Episode, int], bool]  # (episode, tokens of its answer) -> does it count?
 
 
 def share_recalled(model, tokenizer, name: str, plan: Plan, n: int, wanted: Wanted) -> Share:
@@ -116,7 +116,7 @@ def share_recalled(model, tokenizer, name: str, plan: Plan, n: int, wanted: Want
         one = episodes.episode(rng, plan)
         context, answer = question_and_answer(tokenizer, one)
         fits = len(context) + len(answer) <= model.config.n_positions
-        if fits and wanted(one.asks[-1], len(answer) - 1):
+        if fits and wanted(one, len(answer) - 1):
             pairs.append((context, answer))
     return Share(name, sum(exact(model, *map(list, zip(*pairs)))), n)
 
@@ -126,30 +126,30 @@ def recall(model, tokenizer: Tokenizer, n: int = 1000) -> list[Share]:
     known, unseen = replace(TOLD, source="known"), replace(TOLD, source="unseen")
     many = replace(unseen, facts=(8, 8), others=(0, 0))
     settings: list[tuple[str, Plan, Wanted]] = [
-        ("known values", known, lambda ask, size: True),
-        ("values never seen", unseen, lambda ask, size: True),
-        ("values never seen, one token", unseen, lambda ask, size: size == 1),
-        ("values never seen, several tokens", unseen, lambda ask, size: size > 1),
+        ("known values", known, lambda one, size: True),
+        ("values never seen", unseen, lambda one, size: True),
+        ("values never seen, one token", unseen, lambda one, size: size == 1),
+        ("values never seen, several tokens", unseen, lambda one, size: size > 1),
         ("phrasings never seen, known values", replace(known, held_out_phrasing=True),
-         lambda ask, size: True),
+         lambda one, size: True),
         ("phrasings and values never seen", replace(unseen, held_out_phrasing=True),
-         lambda ask, size: True),
+         lambda one, size: True),
         ("about somebody else, values never seen", replace(unseen, others=(1, 3)),
-         lambda ask, size: ask.fact.subject != episodes.ME),
+         lambda one, size: one.asks[-1].fact.subject != episodes.ME),
         ("replaced later, the latest wins, values never seen", replace(unseen, update=0.8),
          _was_replaced),
-        ("eight facts told, values never seen", many, lambda ask, size: True),
+        ("eight facts told, values never seen", many, lambda one, size: True),
         ("bare continuation, no question, values never seen", unseen,
-         lambda ask, size: not ask.question),
+         lambda one, size: not one.question),
     ]
     return [share_recalled(model, tokenizer, name, plan, n, wanted)
             for name, plan, wanted in settings]
 
 
-def _was_replaced(ask: Ask, size: int) -> bool:
-    kind = episodes.KINDS[ask.fact.kind]
-    starts = {phrase.split("{v}")[0] for phrase in kind.changes}
-    return any(start and ask.fact.sentence.startswith(start) for start in starts)
+def _was_replaced(one: Episode, size: int) -> bool:
+    asked = one.asks[-1].fact
+    told = [fact for fact in one.facts if (fact.subject, fact.kind) == (asked.subject, asked.kind)]
+    return len(told) > 1
 
 
 def question_alone(one: Episode) -> str:
@@ -163,14 +163,13 @@ def question_alone(one: Episode) -> str:
 @torch.no_grad()
 def reply(model, tokenizer: Tokenizer, text: str, longest: int = 24) -> str:
     """Greedy continuation of a text up to its first full stop, at most `longest` tokens."""
-    ids = tokenizer.encode(text).ids
-    n_before = len(ids)
-    for _ in range(longest):
-        window = ids[-model.config.n_positions :]
-        ids.append(int(forward(model, torch.tensor([window], device=model.device))[0, -1].argmax()))
-        if ids[-1] == END_ID or "." in tokenizer.decode(ids[-1:]):
-            break
-    return tokenizer.decode(ids[n_before:])
+    fed = tokenizer.encode(text).ids[longest - model.config.n_positions :]
+    said, cache = [], None
+    while len(said) < longest and END_ID not in said and "." not in tokenizer.decode(said):
+        out = model(torch.tensor([fed], device=model.device), past_key_values=cache, use_cache=True)
+        said.append(int(out.logits[0, -1].argmax()))
+        fed, cache = said[-1:], out.past_key_values
+    return tokenizer.decode(said)
 
 
 def replies(model, tokenizer: Tokenizer, n: int = 500) -> list[Share]:

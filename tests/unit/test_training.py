@@ -235,7 +235,7 @@ def test_shipped_model_recalls_what_it_was_told(tokenizer):
     model = GPT2LMHeadModel.from_pretrained(EMBEDDED).eval()
     raw = tokenizer.backend_tokenizer
     shares = [evaluate.share_recalled(model, raw, name, replace(evaluate.TOLD, source=source), 60,
-                                      lambda ask, size: True)
+                                      lambda one, size: True)
               for name, source in (("known values", "known"), ("values never seen", "unseen"))]
     assert [share.value >= 0.7 for share in shares] == [True, True], shares
 
