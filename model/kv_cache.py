@@ -1,0 +1,102 @@
+"""The KV cache: the keys and values of every token read so far, two tensors a layer.
+
+A plain object: whoever generates owns it and passes it in. It knows nothing of tokens and text.
+transformers' own cache copies all of itself at every step; this one writes into a reserve.
+"""
+
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
+
+FIRST_RESERVE = 64  # entries; doubled whenever it is full
+
+
+class LayerCache(DynamicLayer):
+    """K and V of one layer, (B,H,t,D): views of a reserve that is at most twice as long."""
+
+    def lazy_initialization(self, key_states, value_states) -> None:
+        """Called by transformers before the first entries come."""
+        super().lazy_initialization(key_states, value_states)
+        self._k = key_states.new_empty(*key_states.shape[:2], 0, key_states.shape[3])
+        self._v = value_states.new_empty(*value_states.shape[:2], 0, value_states.shape[3])
+        self.hold(self._k, self._v)
+
+    def update(self, key_states, value_states, *args, **kwargs):
+        """Append n entries (B,H,n,D); returns all of them. The signature is transformers'."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        old = self.keys.shape[2]
+        new = old + key_states.shape[2]
+        if new > self._k.shape[2]:
+            self._k, self._v = _longer(self.keys, new), _longer(self.values, new)
+        self._k[:, :, old:new] = key_states
+        self._v[:, :, old:new] = value_states
+        self.keys, self.values = self._k[:, :, :new], self._v[:, :, :new]
+        return self.keys, self.values
+
+    def hold(self, keys, values) -> None:
+        """Hold these entries and no others."""
+        self._k, self._v = keys, values
+        self.keys, self.values = keys, values
+
+    def keep(self, kept: torch.Tensor) -> None:
+        """kept (B,H,n): which entries of each head stay; the others are overwritten and gone."""
+        n = kept.shape[2]
+        index = kept[..., None].expand(-1, -1, -1, self.keys.shape[3])
+        for store, held in ((self._k, self.keys), (self._v, self.values)):
+            store[:, :, :n] = held.gather(2, index)
+        self.keys, self.values = self._k[:, :, :n], self._v[:, :, :n]
+
+    @property
+    def reserved_bytes(self) -> int:
+        """Bytes set aside for this layer, used or not."""
+        return 0 if not self.is_initialized else self._k.nbytes + self._v.nbytes
+
+
+class KVCache(Cache):
+    """One LayerCache a layer; every layer holds the same number of entries."""
+
+    def __init__(self, n_layers: int):
+        super().__init__(layers=[LayerCache() for _ in range(n_layers)])
+
+    @property
+    def n_entries(self) -> int:
+        """Entries of each head: t."""
+        return self.get_seq_length()
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(B,H,t,D) of the K and of the V of every layer; zeros before the first token."""
+        first = self.layers[0]
+        return tuple(first.keys.shape) if first.is_initialized else (0, 0, 0, 0)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all entries, counted from the live tensors."""
+        live = [layer for layer in self.layers if layer.is_initialized]
+        return sum(layer.keys.nbytes + layer.values.nbytes for layer in live)
+
+    @property
+    def reserved_bytes(self) -> int:
+        """Bytes set aside, of which n_bytes are in use."""
+        return sum(layer.reserved_bytes for layer in self.layers)
+
+    def keep(self, kept: torch.Tensor) -> None:
+        """kept (B,L,H,n): drop all other entries of each head."""
+        for i, layer in enumerate(self.layers):
+            layer.keep(kept[:, i].to(layer.keys.device))
+
+    def repeat(self, n_rows: int) -> None:
+        """One conversation becomes n_rows equal ones (B = n_rows)."""
+        for layer in self.layers:
+            pair = (layer.keys, layer.values)
+            layer.hold(*(x.repeat_interleave(n_rows, dim=0) for x in pair))
+
+
+def _longer(held: torch.Tensor, wanted: int) -> torch.Tensor:
+    """A reserve for at least `wanted` entries that begins with those held."""
+    n = FIRST_RESERVE
+    while n < wanted:
+        n *= 2
+    store = held.new_empty(*held.shape[:2], n, held.shape[3])
+    store[:, :, : held.shape[2]] = held
+    return store
