@@ -53,7 +53,7 @@ FACTS = {
 
 @torch.inference_mode()
 def survey(checkpoint, trace: Trace, n_max: int = 96) -> Survey:
-    """Every head, pooled with max to at most n_max × n_max, and each head's facts.
+    """Every head, pooled with max to at most n_max × n_max, and each head's facts; local keys only.
 
     Works on bands of queries, so that a layer's full (H,T,T) never exists and keys in the future
     of a band cost nothing.

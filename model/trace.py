@@ -47,12 +47,14 @@ class Trace:
     rows: the blocks of rows that make up the prompt, in order; shared between traces.
     next_logits: (V,), what follows the last token.
     n_run: how many of the T rows this trace had to run; the others came from an earlier trace.
+    reading: what of a memory the run could read besides its own tokens; None = nothing.
     """
 
     ids: np.ndarray
     rows: tuple[Rows, ...]
     next_logits: torch.Tensor
     n_run: int
+    reading: "Reading | None" = None
 
     def __len__(self):
         return len(self.ids)
@@ -118,20 +120,30 @@ class Trace:
 
 
 @torch.inference_mode()
-def run(checkpoint, ids, prefix: Trace | None = None, stop: threading.Event | None = None) -> Trace:
+def run(
+    checkpoint,
+    ids,
+    prefix: Trace | None = None,
+    stop: threading.Event | None = None,
+    reading: "Reading | None" = None,
+) -> Trace:
     """ids (T,) -> Trace; rows that `prefix` shares with ids are taken from it, not run again.
 
+    With a `reading`, attention goes over its slots and the prompt, and the prompt's positions begin
+    at `reading.start`; a prefix counts only when it was run with the same reading.
     Raises ValueError for an empty prompt, for one beyond the model's window and for ids outside
     the vocabulary; model.tap.Overtaken when `stop` is set while layers are running.
     """
-    ids = _checked(checkpoint.model.config, ids)
-    n_old = 0 if prefix is None else common_prefix(ids, prefix.ids)
+    start = 0 if reading is None else reading.start
+    ids = _checked(checkpoint.model.config, ids, start)
+    same_memory = prefix is not None and prefix.reading is reading
+    n_old = common_prefix(ids, prefix.ids) if same_memory else 0
     old = () if n_old == 0 else _first_rows(prefix.rows, n_old)
     if n_old == len(ids):
         last = old[-1].stream[-1][-1:]
-        return Trace(ids, old, final_logits(checkpoint.model, last)[0], 0)
-    new, logits = _run_rows(checkpoint.model, ids[n_old:], old, stop)
-    return Trace(ids, _gathered((*old, new)), logits, len(ids) - n_old)
+        return Trace(ids, old, final_logits(checkpoint.model, last)[0], 0, reading)
+    new, logits = _run_rows(checkpoint.model, ids, old, stop, reading)
+    return Trace(ids, _gathered((*old, new)), logits, len(ids) - n_old, reading)
 
 
 def final_logits(model, stream: torch.Tensor) -> torch.Tensor:
@@ -152,12 +164,13 @@ def common_prefix(a: np.ndarray, b: np.ndarray) -> int:
     return int(differs[0]) if len(differs) else n
 
 
-def _checked(config, ids) -> np.ndarray:
+def _checked(config, ids, start: int) -> np.ndarray:
     ids = np.array(ids, dtype=np.int64)
-    if ids.ndim != 1 or not 1 <= len(ids) <= config.n_positions:
+    room = config.n_positions - start
+    if ids.ndim != 1 or not 1 <= len(ids) <= room:
         raise ValueError(
-            f"wanted 1 to {config.n_positions} token ids (the model's window), got shape "
-            f"{ids.shape}; cut the prompt first"
+            f"wanted 1 to {room} token ids (the model's window), got shape {ids.shape}; "
+            "cut the prompt first"
         )
     if ids.min() < 0 or ids.max() >= config.vocab_size:
         raise ValueError(
@@ -168,16 +181,21 @@ def _checked(config, ids) -> np.ndarray:
     return ids
 
 
-def _run_rows(model, ids, old: tuple[Rows, ...], stop) -> tuple[Rows, torch.Tensor]:
-    tap = Tap(stop)
-    device = model.device
+def _run_rows(model, ids, old: tuple[Rows, ...], stop, reading) -> tuple[Rows, torch.Tensor]:
+    """Run the ids behind the old rows -> their rows and the logits of the last one."""
+    tap, n_old, device = Tap(stop), sum(map(len, old)), model.device
+    memory = {}
+    if reading is not None:
+        positions = torch.arange(n_old, len(ids), device=device) + reading.start
+        memory = {"memory": reading, "position_ids": positions[None]}
     with tap.open():
         out = model(
-            torch.tensor(ids, device=device)[None],
+            torch.tensor(ids[n_old:], device=device)[None],
             past_key_values=_cache_of(model.config, old) if old else None,
             use_cache=bool(old),
             logits_to_keep=1,
             tap=tap,
+            **memory,
         )
     rows = Rows(*(tuple(part) for part in (tap.q, tap.k, tap.v, tap.stream)))
     return rows, out.logits[0, -1]

@@ -1,0 +1,71 @@
+"""Which blocks leave when the memory is over its budget. Knows nothing of keys and values.
+
+A block is a sentence: its slots leave together, because half a sentence recalls nothing. Every
+policy has one signature: the slot table and a random generator in, one number a block out; the
+block with the smallest number leaves first. Adding a policy is one function, one line in POLICIES
+and one test.
+"""
+
+import numpy as np
+
+from model.memory.slots import Slots
+
+
+def first_in_first_out(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
+    """The oldest leaves: block numbers grow with time."""
+    return blocks.astype(np.float64)
+
+
+def least_recently_read(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
+    """What the latest prompt read least leaves; the older of two alike (a soft LRU)."""
+    return _by_block(slots, blocks, slots.last_read, np.max)
+
+
+def least_attended(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
+    """The smallest read weight ever gathered leaves: heavy hitters stay (H2O, arXiv:2306.14048),
+    a sentence at a time, and counting later prompts only, which H2O's simulation does not."""
+    return _by_block(slots, blocks, slots.total_read, np.max)
+
+
+def least_salient(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
+    """The least salient leaves, by the mean of its tokens."""
+    return _by_block(slots, blocks, slots.salience, np.mean)
+
+
+def at_random(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
+    """Any block leaves (MemoryLLM drops at random, arXiv:2402.04624): the baseline."""
+    return rng.random(len(blocks))
+
+
+POLICIES = {
+    "fifo": first_in_first_out,
+    "least recently read": least_recently_read,
+    "least attended": least_attended,
+    "least salient": least_salient,
+    "random": at_random,
+}
+
+
+def keep(slots: Slots, budget: int, policy: str, rng: np.random.Generator) -> np.ndarray:
+    """Indices of the slots that stay, in order, at most `budget` of them.
+
+    Whole blocks leave, smallest number first, the older first among equals. The newest block is
+    cut at its start when it alone is over the budget. Raises ValueError for an unknown policy.
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"no policy {policy!r}: expected one of {', '.join(POLICIES)}")
+    blocks, sizes = np.unique(slots.block, return_counts=True)
+    order = np.argsort(POLICIES[policy](slots, blocks, rng), kind="stable")
+    n_over = len(slots) - budget
+    leaving = []
+    for index in order:
+        if n_over <= 0 or len(leaving) == len(blocks) - 1:
+            break
+        leaving.append(blocks[index])
+        n_over -= sizes[index]
+    kept = np.flatnonzero(~np.isin(slots.block, leaving))
+    return kept[max(0, len(kept) - budget):]
+
+
+def _by_block(slots: Slots, blocks, values, together) -> np.ndarray:
+    return np.array([together(values[slots.block == block]) for block in blocks])

@@ -1,0 +1,172 @@
+"""Attention with Memory (AM): attention over Local(0..n) ∪ Memory(0..m), one softmax, no training.
+
+The memory is a bounded bank of the layers' own past keys and values (Extended Mind,
+arXiv:2406.02332; parallel context windows, arXiv:2212.10947). Knows nothing of files and pages.
+
+GPT-2's positions are added before the first layer, so they are baked into every stored key and
+cannot be moved afterwards. Where a prompt that reads the memory begins is therefore a choice:
+  continue  behind everything read so far: exactly the full context while it fits the window
+  parallel  every prompt was encoded alone from 0; the reader begins behind the longest of them
+  restart   the reader begins at 0 too: its words and the stored ones claim the same places
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from model.memory import eviction, slots
+from model.memory.slots import Slots
+from model.trace import Trace
+
+POSITIONS = ("parallel", "continue", "restart")
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Keys and values of every layer and head of M stored tokens, (L,H,M,D), and their slots.
+
+    n_prompts: prompts told so far; longest: positions that the longest stored prompt used;
+    n_tokens: tokens told so far (where `continue` goes on).
+    """
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    slots: Slots
+    n_prompts: int = 0
+    longest: int = 0
+    n_tokens: int = 0
+
+    def __len__(self):
+        return len(self.slots)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What one run may read: M slots' keys and values (L,H,M,D), and where its positions begin.
+
+    kept (M,): which slots of the bank these are. strength: added to every memory score before the
+    softmax, in nats; 0 = GPT-2's own arithmetic, −inf = no memory.
+    """
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    kept: np.ndarray
+    start: int
+    strength: float = 0.0
+
+    def join(self, layer: int, key, value, mask, query):
+        """This layer's local key and value (1,H,S,D) and mask -> the same with memory in front."""
+        n_memory, (n_query, n_local) = len(self.kept), (query.shape[2], key.shape[2])
+        if mask is None:
+            mask = torch.ones(n_query, n_local, dtype=torch.bool, device=key.device)
+            mask = mask.tril(n_local - n_query)[None, None]
+        keys = torch.cat([self.keys[layer][None].to(key), key], dim=2)
+        values = torch.cat([self.values[layer][None].to(value), value], dim=2)
+        seen = mask.new_ones(*mask.shape[:-1], n_memory)
+        mask = torch.cat([seen, mask], dim=-1)
+        if self.strength:
+            mask = torch.zeros_like(mask, dtype=key.dtype).masked_fill_(~mask, -torch.inf)
+            mask[..., :n_memory] += self.strength
+        return keys, values, mask
+
+
+def empty_bank(checkpoint) -> Bank:
+    """A bank of no slots for this model."""
+    config = checkpoint.model.config
+    shape = (config.n_layer, config.n_head, 0, config.n_embd // config.n_head)
+    nothing = torch.zeros(shape, dtype=checkpoint.model.dtype, device=checkpoint.model.device)
+    return Bank(nothing, nothing.clone(), slots.empty())
+
+
+def reading(
+    bank: Bank, positions: str = "parallel", kept=None, strength: float = 0.0
+) -> Reading | None:
+    """What a run reads of a bank: all slots, or those of the indices `kept`; None = no memory.
+
+    An empty selection is no memory: exactly the base model, from position 0.
+    """
+    if positions not in POSITIONS:
+        raise ValueError(f"no positions {positions!r}: expected one of {', '.join(POSITIONS)}")
+    kept = np.arange(len(bank)) if kept is None else np.asarray(kept, dtype=np.int64)
+    if not len(kept):
+        return None
+    start = {"parallel": bank.longest, "continue": bank.n_tokens, "restart": 0}[positions]
+    index = torch.as_tensor(kept, device=bank.keys.device)
+    parts = bank.keys.index_select(2, index), bank.values.index_select(2, index)
+    return Reading(*parts, kept, start, strength)
+
+
+def remember(bank: Bank, trace: Trace, chosen: np.ndarray, columns: Slots) -> Bank:
+    """Append the trace's tokens at the indices `chosen` to the bank; `columns` are their slots."""
+    index = torch.as_tensor(chosen, device=trace.next_logits.device)
+    start = 0 if trace.reading is None else trace.reading.start
+    return Bank(
+        keys=torch.cat([bank.keys, trace.k.index_select(2, index)], dim=2),
+        values=torch.cat([bank.values, trace.v.index_select(2, index)], dim=2),
+        slots=bank.slots.append(columns),
+        n_prompts=bank.n_prompts,
+        longest=max(bank.longest, len(trace)),
+        n_tokens=max(bank.n_tokens, start + len(trace)),
+    )
+
+
+def evict(bank: Bank, budget: int, policy: str, rng: np.random.Generator) -> Bank:
+    """The bank with at most `budget` slots."""
+    if policy == "merge":
+        return merge(bank, budget)
+    return select(bank, eviction.keep(bank.slots, budget, policy, rng))
+
+
+def select(bank: Bank, kept: np.ndarray) -> Bank:
+    """Only the slots of these indices."""
+    index = torch.as_tensor(kept, device=bank.keys.device)
+    parts = bank.keys.index_select(2, index), bank.values.index_select(2, index)
+    return replace(bank, keys=parts[0], values=parts[1], slots=bank.slots.select(kept))
+
+
+def merge(bank: Bank, budget: int) -> Bank:
+    """While over budget: of the two slots whose keys are most alike (cosine over all layers and
+    heads), the younger is folded into the older as their mean, key and value (the idea of
+    arXiv:2402.05099's cache merging). The older keeps its provenance, and the reads of both."""
+    while len(bank) > max(budget, 1):
+        flat = torch.nn.functional.normalize(bank.keys.permute(2, 0, 1, 3).flatten(1).float(), dim=1)
+        alike = (flat @ flat.T).fill_diagonal_(-torch.inf)
+        old, young = sorted(divmod(int(alike.argmax()), len(bank)))
+        bank = _fold(bank, old, young)
+    return bank if budget else select(bank, np.zeros(0, dtype=np.int64))
+
+
+def _fold(bank: Bank, old: int, young: int) -> Bank:
+    keys, values, table = bank.keys.clone(), bank.values.clone(), bank.slots
+    keys[:, :, old] = (keys[:, :, old] + keys[:, :, young]) / 2
+    values[:, :, old] = (values[:, :, old] + values[:, :, young]) / 2
+    reads = {name: getattr(table, name).copy() for name in ("n_reads", "total_read", "last_read")}
+    for column in reads.values():
+        column[old] += column[young]
+    merged = replace(bank, keys=keys, values=values, slots=replace(table, **reads))
+    return select(merged, np.delete(np.arange(len(bank)), young))
+
+
+@torch.inference_mode()
+def read_weights(checkpoint, trace: Trace) -> np.ndarray:
+    """What each token read from each slot, (L,H,T,M) float32: the memory's columns of the union
+    softmax. The rest of a row, 1 − its sum, went to the prompt's own tokens."""
+    if trace.reading is None:
+        return np.zeros((trace.n_layers, *trace.layer_q(0).shape[:2], 0), dtype=np.float32)
+    maps = [union_weights(checkpoint, trace, layer) for layer in range(trace.n_layers)]
+    return torch.stack([w[..., : len(trace.reading.kept)] for w in maps]).cpu().numpy()
+
+
+@torch.inference_mode()
+def union_weights(checkpoint, trace: Trace, layer: int) -> torch.Tensor:
+    """One layer's weights over Memory ∪ Local, (H,T,M+T): memory columns first; rows sum to 1."""
+    scale = checkpoint.model.transformer.h[layer].attn.scaling
+    q, k = trace.layer_q(layer).float(), trace.layer_k(layer).float()
+    local = (q @ k.transpose(1, 2)) * scale
+    future = torch.ones(local.shape[1:], dtype=torch.bool, device=q.device).triu_(1)
+    local = local.masked_fill(future, -torch.inf)
+    if trace.reading is None:
+        return local.softmax(-1)
+    memory = (q @ trace.reading.keys[layer].to(q).transpose(1, 2)) * scale + trace.reading.strength
+    return torch.cat([memory, local], dim=-1).softmax(-1)

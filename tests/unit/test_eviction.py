@@ -1,0 +1,90 @@
+"""Eviction and salience by hand, on five slots in three sentences."""
+
+import numpy as np
+import pytest
+
+from model.memory import eviction, salience, slots
+
+
+def table(**columns):
+    """Slots 0-1 are block 1, slot 2 is block 2, slots 3-4 are block 3."""
+    five = slots.written(
+        prompt=1, position=range(5), token=range(5), block=[1, 1, 2, 3, 3],
+        text="abcde", around=["ab", "ab", "c", "de", "de"], now=0.0, salience=[1, 3, 9, 4, 4],
+    )
+    from dataclasses import replace
+
+    return replace(five, **{name: np.array(values) for name, values in columns.items()})
+
+
+def kept(policy, budget, **columns):
+    rng = np.random.default_rng(0)
+    return eviction.keep(table(**columns), budget, policy, rng).tolist()
+
+
+def test_within_the_budget_nothing_leaves():
+    for policy in eviction.POLICIES:
+        assert kept(policy, 5) == [0, 1, 2, 3, 4]
+
+
+def test_fifo_drops_the_oldest_sentence():
+    assert kept("fifo", 4) == [2, 3, 4]
+    assert kept("fifo", 2) == [3, 4]
+
+
+def test_least_recently_read_keeps_what_the_last_prompt_read():
+    assert kept("least recently read", 3, last_read=[0, 0.5, 0.1, 0.2, 0.2]) == [0, 1]
+    assert kept("least recently read", 4, last_read=[0, 0.5, 0.1, 0.2, 0.2]) == [0, 1, 3, 4]
+
+
+def test_least_attended_keeps_what_was_ever_read_most():
+    assert kept("least attended", 4, total_read=[2.0, 0, 1.0, 0.1, 3.0]) == [0, 1, 3, 4]
+
+
+def test_least_salient_goes_by_the_mean_of_the_sentence():
+    assert kept("least salient", 3) == [2, 3, 4]  # means 2, 9, 4
+    assert kept("least salient", 1) == [2]
+
+
+def test_random_is_repeatable_and_drops_whole_sentences():
+    first = kept("random", 3)
+    assert first == kept("random", 3)
+    assert first in ([0, 1], [2, 3, 4], [0, 1, 2], [3, 4])
+
+
+def test_a_sentence_larger_than_the_budget_keeps_its_end():
+    assert kept("fifo", 1) == [4]
+    assert kept("fifo", 0) == []
+
+
+def test_an_unknown_policy_is_said():
+    with pytest.raises(ValueError, match="expected one of fifo"):
+        kept("lifo", 1)
+
+
+def test_counting_reads():
+    read = table().read(np.array([0.5, 0.001, 0.2, 0, 0.3])).read(np.array([0.5, 0, 0, 0, 0]))
+    assert read.n_reads.tolist() == [2, 0, 1, 0, 1]
+    np.testing.assert_allclose(read.total_read, [1.0, 0.001, 0.2, 0, 0.3])
+    np.testing.assert_allclose(read.last_read, [0.5, 0, 0, 0, 0])
+
+
+def test_columns_make_a_round_trip_and_damage_is_said():
+    columns = slots.to_columns(table())
+    back = slots.from_columns(columns)
+    assert slots.to_columns(back) == columns
+    with pytest.raises(ValueError, match="damaged"):
+        slots.from_columns(columns | {"token": [1]})
+    with pytest.raises(ValueError, match="token missing"):
+        slots.from_columns({k: v for k, v in columns.items() if k != "token"})
+
+
+def test_scores_by_hand():
+    evidence = salience.Evidence(
+        surprisal=np.array([0.0, 3.0]), received=np.array([0.9, 0.2]),
+        keys=np.array([[1.0, 0.0], [0.0, 2.0]]), stored=np.array([[5.0, 0.0], [1.0, 1.0]]),
+    )
+    assert salience.everything(evidence).tolist() == [1, 1]
+    assert salience.surprisal(evidence).tolist() == [0, 3]
+    assert salience.attention_received(evidence).tolist() == [0.9, 0.2]
+    np.testing.assert_allclose(salience.novelty(evidence), [0, 1 - np.sqrt(0.5)], atol=1e-12)
