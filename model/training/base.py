@@ -64,6 +64,7 @@ class Options:
     shape: Shape = Shape()
     stages: tuple[Stage, ...] = STAGES
     every: int = 400_000  # tokens between two measurements (and two checkpoints)
+    n_recall: int = 1000  # episodes for every recall figure of the card
     peak: float = 4e-3  # learning rate, before warm-up and decay
 
 

@@ -73,7 +73,7 @@ def finish(options: base.Options) -> Iterator[str]:
     books = corpus.read_books(options.text)
     shipped = GPT2LMHeadModel.from_pretrained(options.out, dtype=torch.float32).eval()
     shipped.to("cuda" if torch.cuda.is_available() else "cpu")
-    measured = measure(shipped, tokenizer, books)
+    measured = measure(shipped, tokenizer, books, options.n_recall)
     measured["file_bytes"] = (options.out / "model.safetensors").stat().st_size
     figures = card.figures(options, state, books, measured, _platform())
     card.write(figures, state.curves, options.out)
@@ -90,13 +90,13 @@ def trained(options: base.Options) -> tuple[GPT2LMHeadModel, Tokenizer, base.Sta
     return model, tokenizer, base.State(**json.loads(saved["state"]))
 
 
-def measure(model, tokenizer: Tokenizer, books: corpus.Books) -> dict:
-    """Every figure of the card, by name."""
+def measure(model, tokenizer: Tokenizer, books: corpus.Books, n: int) -> dict:
+    """Every figure of the card, by name; n episodes for each recall, half as many for replies."""
     induction, previous = evaluate.head_scores(model)
     return {
         "bits_per_byte": evaluate.bits_per_byte(model, tokenizer, books.left_out),
-        "recall": evaluate.recall(model, tokenizer),
-        "replies": evaluate.replies(model, tokenizer),
+        "recall": evaluate.recall(model, tokenizer, n),
+        "replies": evaluate.replies(model, tokenizer, n // 2),
         "induction": induction,
         "previous_token": previous,
         "founding_demo": {text.replace("\n", " "): evaluate.reply(model, tokenizer, text)

@@ -27,7 +27,7 @@ class Share:
 
     @property
     def value(self) -> float:
-        return self.hits / self.n if self.n else math.nan
+        return self.hits / self.n
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -110,19 +110,25 @@ Wanted = Callable[[Episode, int], bool]  # (episode, tokens of its answer) -> do
 
 
 def share_recalled(model, tokenizer, name: str, plan: Plan, n: int, wanted: Wanted) -> Share:
-    """Exact recall after question and lead ("Where do I live? You live in"), n episodes."""
+    """Exact recall after question and lead ("Where do I live? You live in"), n episodes.
+
+    Fewer than n, and perhaps none, where hardly any episode is wanted or fits the positions.
+    """
     rng, pairs = random.Random(f"recall {name}"), []
-    while len(pairs) < n:
+    for _ in range(200 * n):
         one = episodes.episode(rng, plan)
         context, answer = question_and_answer(tokenizer, one)
         fits = len(context) + len(answer) <= model.config.n_positions
         if fits and wanted(one, len(answer) - 1):
             pairs.append((context, answer))
-    return Share(name, sum(exact(model, *map(list, zip(*pairs)))), n)
+        if len(pairs) == n:
+            break
+    contexts, answers = [c for c, _ in pairs], [a for _, a in pairs]
+    return Share(name, sum(exact(model, contexts, answers)), len(pairs))
 
 
-def recall(model, tokenizer: Tokenizer, n: int = 1000) -> list[Share]:
-    """Recall in every setting of the model card, n held-out episodes each."""
+def recall(model, tokenizer: Tokenizer, n: int) -> list[Share]:
+    """Recall in every setting of the model card, n held-out episodes each; empty ones left out."""
     known, unseen = replace(TOLD, source="known"), replace(TOLD, source="unseen")
     many = replace(unseen, facts=(8, 8), others=(0, 0))
     settings: list[tuple[str, Plan, Wanted]] = [
@@ -142,8 +148,9 @@ def recall(model, tokenizer: Tokenizer, n: int = 1000) -> list[Share]:
         ("bare continuation, no question, values never seen", unseen,
          lambda one, size: not one.question),
     ]
-    return [share_recalled(model, tokenizer, name, plan, n, wanted)
-            for name, plan, wanted in settings]
+    shares = [share_recalled(model, tokenizer, name, plan, n, wanted)
+              for name, plan, wanted in settings]
+    return [share for share in shares if share.n]
 
 
 def _was_replaced(one: Episode, size: int) -> bool:
@@ -172,7 +179,7 @@ def reply(model, tokenizer: Tokenizer, text: str, longest: int = 24) -> str:
     return tokenizer.decode(said)
 
 
-def replies(model, tokenizer: Tokenizer, n: int = 500) -> list[Share]:
+def replies(model, tokenizer: Tokenizer, n: int) -> list[Share]:
     """What the model says when it must find the whole sentence itself, n questions each."""
     told = _free(model, tokenizer, replace(TOLD, source="unseen"), n)
     right = sum(answer.endswith(f" {one.answer}.") for one, answer in told)

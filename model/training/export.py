@@ -36,10 +36,3 @@ def _write_tokenizer(tokenizer: Tokenizer, n_positions: int, folder: Path) -> No
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token=END, eos_token=END, model_max_length=n_positions,
         clean_up_tokenization_spaces=False).save_pretrained(folder)
-
-
-def rounded(model: GPT2LMHeadModel) -> GPT2LMHeadModel:
-    """The model as the file will hold it: every weight rounded to float16, in place."""
-    for parameter in model.parameters():
-        parameter.data = parameter.data.half().float()
-    return model

@@ -186,15 +186,27 @@ def test_exported_folder_loads_and_equals_the_rounded_model(options, tmp_path):
 
 
 def test_command_trains_exports_and_writes_the_card(text, tmp_path, monkeypatch):
-    monkeypatch.setattr(base.Options, "shape", replace(TINY, positions=512), raising=False)
+    small = base.Options(text, tmp_path, tokens=1280, shape=replace(TINY, positions=512),
+                         stages=STAGES, every=640, n_recall=4)
+    monkeypatch.setattr(command, "options_of", lambda args: small)
+    lines = list(command.run_command(argparse.Namespace(resume=False)))
+    assert "nats/token" in lines[0] and "bits/byte" in lines[0] and "tokens/s" in lines[0]
+    assert "(aim at most 1.75: missed)" in lines[-4] and "induction" in lines[-1]
+    figures = json.loads((tmp_path / "card.json").read_text())
+    assert figures["training"]["tokens"] == 1280 and figures["left_out"].endswith(".txt")
+    assert len(json.loads((tmp_path / "curves.json").read_text())) == 2
+    assert (tmp_path / "README.md").read_text() == card.readme(figures)
+    assert GPT2LMHeadModel.from_pretrained(tmp_path).config.n_positions == 512
+
+
+def test_options_come_from_the_command_line(tmp_path):
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    args = parser.parse_args(["--text", str(text), "--out", str(tmp_path), "--tokens", "1280"])
-    options = replace(command.options_of(args), shape=TINY, stages=STAGES, every=640)
-    lines = [command.line(event) for event in base.train(options)]
-    assert len(lines) == 2 and "nats/token" in lines[0] and "bits/byte" in lines[0]
-    _, _, state = command.trained(options)
-    assert state.tokens == 1280 and len(state.curves) == 2
+    options = command.options_of(parser.parse_args(["--text", "t", "--out", str(tmp_path)]))
+    assert (options.minutes, options.tokens, options.seed) == (90.0, None, 0)
+    args = parser.parse_args(["--text", "t", "--out", "o", "--tokens", "9", "--seed", "3"])
+    options = command.options_of(args)
+    assert (options.minutes, options.tokens, options.seed) == (None, 9, 3)
 
 
 @pytest.mark.parametrize("wrong", [["--tokens", "0"], ["--minutes", "-1"], ["--minutes", "nan"]])
