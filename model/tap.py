@@ -55,11 +55,18 @@ class Tap:
             _current.reset(token)
 
 
-def tapped_attention(module, query, key, value, attention_mask, tap=None, patch=None, **kwargs):
+def tapped_attention(
+    module, query, key, value, attention_mask, tap=None, memory=None, patch=None, **kwargs
+):
     """transformers' SDPA attention; q, k and v are handed to this call's tap first, and what the
-    heads wrote to this call's patch last."""
+    heads wrote to this call's patch last.
+
+    With a `memory` (model.memory.fusion.Reading) attention goes over Memory ∪ Local in one softmax.
+    """
     if tap is not None:
         tap.see_attention(query, key, value)
+    if memory is not None:
+        key, value, attention_mask = memory.join(module.layer_idx, key, value, attention_mask, query)
     mixed, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     return mixed if patch is None else patch.mix_heads(module.layer_idx, mixed), weights
 
