@@ -7,8 +7,8 @@ Does not know which values are sensible: each page does.
 
 import streamlit as st
 
-WORDS = ("view", "anatomy", "tensor", "size")
-NUMBERS = ("layer", "head", "query", "key")
+WORDS = ("view", "anatomy", "tensor", "size", "tokens", "word", "token", "search")
+NUMBERS = ("layer", "head", "query", "key", "at", "piece")
 
 
 def open_link() -> None:

@@ -23,6 +23,7 @@ def pages() -> list:
     return [
         st.Page("pages/start.py", title="Start", default=True),
         st.Page("pages/anatomy.py", title="Anatomy"),
+        st.Page("pages/tokens.py", title="Tokens"),
         st.Page("pages/attention.py", title="Attention"),
     ]
 

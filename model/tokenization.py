@@ -209,6 +209,11 @@ def rows(rules: Rules, piece: Piece, most: int = 64) -> list[Row]:
     return [*found, _row(rules, piece, ends, [])]
 
 
+def show_letters(letters: str) -> str:
+    """Stand-ins -> the visible text of their bytes."""
+    return tokens.show_bytes(tokens.bytes_of_letters(letters))
+
+
 def _row(rules: Rules, piece: Piece, ends: dict[int, int], now: list[Merge]) -> Row:
     spans, word = list(ends.items()), piece.letters
     texts = [word[a:b] for a, b in spans]

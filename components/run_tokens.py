@@ -1,0 +1,171 @@
+"""What the Tokens page shows, computed by the model's side and cached. Arrays in, no looks."""
+
+import numpy as np
+import streamlit as st
+
+from components import run
+from model import embeddings, tokenization, tokens, vocabulary
+
+MOST_BYTES = 64  # of a word in the picture; the merges are those of the whole word
+MOST_WORD = 20_000  # bytes of one pre-token that is still taken apart
+MOST_PIECES = 1_000  # pre-tokens shown of a long text
+
+
+def rules() -> tokenization.Rules:
+    """The tokenizer's own rules; ValueError where it has no such steps."""
+    chosen = run.checkpoint()
+    return _rules(chosen.fingerprint, chosen.tokenizer)
+
+
+def pieces(text: str) -> list[tokenization.Piece]:
+    """All pre-tokens of a text."""
+    return _pieces(run.checkpoint().fingerprint, text, rules())
+
+
+def pieces_as_tokens(found: list[tokenization.Piece]) -> list[list[tuple[str, int | None]]]:
+    """For each pre-token its tokens (visible text, id); one so long that it is left whole: no id."""
+    return [_piece_as_tokens(piece) for piece in found]
+
+
+def staircase(piece: tokenization.Piece) -> list[tokenization.Row]:
+    """A word before and after each merge. ValueError for a word too long to be drawn."""
+    if len(piece.letters) > MOST_WORD:
+        raise ValueError(
+            f"wanted a word of at most {MOST_WORD:,} bytes, got {len(piece.letters):,} without a "
+            "space; its ids are right, its steps are too many to show: choose a shorter word"
+        )
+    return _staircase(run.checkpoint().fingerprint, piece, rules())
+
+
+def piece_ids(piece: tokenization.Piece) -> list[int]:
+    """The tokens a pre-token ends up as."""
+    return tokenization.ids(rules(), piece)
+
+
+def same_as_tokenizer(text: str) -> tuple[bool, int]:
+    """Whether all steps together give the tokenizer's own ids for this text, and how many ids."""
+    chosen = run.checkpoint()
+    theirs = tokens.encode(chosen.tokenizer, text).tolist()
+    return tokenization.encode(rules(), text) == theirs, len(theirs)
+
+
+def letters_of(token_id: int) -> str:
+    """A token as it stands in the vocabulary file."""
+    return run.checkpoint().tokenizer.convert_ids_to_tokens(int(token_id)) or ""
+
+
+def words() -> vocabulary.Vocabulary:
+    """The whole vocabulary."""
+    chosen = run.checkpoint()
+    return _vocabulary(chosen.fingerprint, chosen)
+
+
+def search(query: str) -> np.ndarray:
+    """Ids of the tokens that match; see model.vocabulary.search."""
+    return vocabulary.search(words(), query)
+
+
+def token(wanted: str) -> int:
+    """A token by text or "#id"; ValueError says what else it is."""
+    return vocabulary.find(words(), wanted, run.checkpoint().tokenizer)
+
+
+def made_by(ids: np.ndarray) -> list[str]:
+    """The merge that makes each token, as "left + right"; empty for bytes and special tokens."""
+    try:
+        made, show = rules().made_by, tokenization.show_letters
+    except tokenization.TokenizationError:
+        return [""] * len(ids)
+    pairs = (made.get(letters_of(i)) for i in ids)
+    return ["" if pair is None else f"{show(pair[0])} + {show(pair[1])}" for pair in pairs]
+
+
+def norms() -> np.ndarray:
+    """Length of each token's vector (V,)."""
+    chosen = run.checkpoint()
+    return _norms(chosen.fingerprint, str(chosen.placement), chosen)
+
+
+def inputs() -> embeddings.Inputs | None:
+    """Token, position and summed vectors of the prompt; None without a prompt."""
+    ids = run.prompt().ids
+    return embeddings.inputs(run.checkpoint(), ids) if len(ids) else None
+
+
+def neighbours(token_id: int, k: int) -> embeddings.Neighbours:
+    """The k nearest of the whole vocabulary, the token itself first."""
+    units = _units_now()
+    return embeddings.nearest(units, units[token_id], k)
+
+
+def plus_minus(a: int, b: int, c: int, k: int) -> embeddings.Neighbours:
+    """The k tokens nearest to a − b + c, the three themselves among them."""
+    units = _units_now()
+    return embeddings.nearest(units, embeddings.plus_minus(units, a, b, c), k)
+
+
+def cosines(vectors: np.ndarray) -> np.ndarray:
+    """Cosine of each pair."""
+    return embeddings.cosines(vectors)
+
+
+def cosine_between(a: int, b: int) -> float:
+    """Cosine of two tokens' vectors."""
+    units = _units_now()
+    return float(units[a] @ units[b])
+
+
+def vectors_of(ids) -> np.ndarray:
+    """Token vectors (n,C) of any ids."""
+    return embeddings.token_table(run.checkpoint())[np.asarray(ids, dtype=np.int64)]
+
+
+def project(vectors: np.ndarray) -> embeddings.Projection:
+    """Two principal components."""
+    return embeddings.project(vectors)
+
+
+def position_effect(token_id: int, here: int) -> embeddings.PositionEffect:
+    """One token at every position."""
+    return embeddings.position_effect(run.checkpoint(), token_id, here)
+
+
+def _units_now() -> np.ndarray:
+    chosen = run.checkpoint()
+    return _units(chosen.fingerprint, str(chosen.placement), chosen)
+
+
+def _piece_as_tokens(piece) -> list[tuple[str, int | None]]:
+    if len(piece.letters) > MOST_WORD:
+        return [(f"{len(piece.letters):,} bytes", None)]
+    return [(words().texts[i], i) for i in piece_ids(piece)]
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _rules(fingerprint, _tokenizer):
+    return tokenization.rules(_tokenizer)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _pieces(fingerprint, text, _rules):
+    return tokenization.pieces(_rules, text)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _staircase(fingerprint, piece, _rules):
+    return tokenization.rows(_rules, piece, MOST_BYTES)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _vocabulary(fingerprint, _checkpoint):
+    return vocabulary.read(_checkpoint)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _norms(fingerprint, placement, _checkpoint):
+    return embeddings.norm(embeddings.token_table(_checkpoint))
+
+
+@st.cache_resource(show_spinner="Scaling every token's vector to length 1, once …", max_entries=2)
+def _units(fingerprint, placement, _checkpoint):
+    return embeddings.unit(embeddings.token_table(_checkpoint))

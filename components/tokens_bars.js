@@ -1,0 +1,31 @@
+// Tokens and their cosines; the length of a bar is |cosine|, grey where it is negative.
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const box = parentElement.querySelector(".bars");
+  box.style.setProperty("--colour", data.colour);
+  let place = 0;
+  box.replaceChildren(...data.ids.map((id, i) => {
+    const note = data.notes[id];
+    const row = make("button", note ? "row noted" : "row");
+    row.type = "button";
+    row.title = `“${data.texts[i]}”, id ${id}, cosine ${data.cosine[i]}`;
+    row.onclick = () => setTriggerValue("choose", id);
+    const name = make("span", "name");
+    name.append(make("bdi", "", data.texts[i]), make("span", "id", `#${id}`));
+    if (note) name.append(make("span", "note", note));
+    const bar = make("span", data.cosine[i] < 0 ? "bar negative" : "bar");
+    const fill = make("span", "");
+    fill.style.width = `${100 * Math.abs(data.cosine[i])}%`;
+    bar.append(fill);
+    const cosine = data.cosine[i].toFixed(3).replace("-", "−");
+    row.append(make("span", "place", note ? "" : String(++place)), name, bar, make("span", "cosine", cosine));
+    return row;
+  }));
+}
+
+function make(tag, name, text = "") {
+  const made = document.createElement(tag);
+  made.className = name;
+  made.textContent = text;
+  return made;
+}

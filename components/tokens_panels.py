@@ -1,0 +1,292 @@
+"""The widgets of the Tokens page and what each shows: choices kept for the link (address.py)."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from components import run, run_tokens, tokens_bars, tokens_chips, tokens_map, tokens_staircase
+from components.fact_strip import fact_strip
+from model.tokenization import GPT2_PATTERN
+
+MOST_ROWS = 1000  # rows of the vocabulary table
+SUMS = {  # examples of vector arithmetic: a − b + c
+    "he − his + her": (" he", " his", " her"),
+    "brother − boy + girl": (" brother", " boy", " girl"),
+    "king − man + woman": (" king", " man", " woman"),
+}
+LISTS = {  # examples for the map
+    "pronouns": "he she it they we I him her them us me his their my our your",
+    "verbs": "is was are were has had have do did does go went see saw come came say said",
+    "numbers": "one two three four five six seven eight nine ten hundred",
+    "people": "man woman boy girl brother sister father mother son daughter king queen",
+}
+
+
+def choose(label: str, options: dict, key: str):
+    """One of a few named options; what a link asks for is taken if it is one of them."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = next(iter(options))
+    return st.segmented_control(
+        label, list(options), key=key, format_func=options.get, required=True,
+        label_visibility="collapsed", persist_state="session",
+    )
+
+
+def text_box(label: str, key: str, placeholder: str, on_change=None, default: str = "") -> str:
+    """A line of text, sent while it is typed and kept for the link."""
+    st.session_state.setdefault(key, default)
+    more = {} if on_change is None else {"on_change": on_change}
+    return st.text_input(
+        label, key=key, placeholder=placeholder, live="200ms", persist_state="session",
+        max_chars=1000, **more,
+    )
+
+
+def put(**values) -> None:
+    """Set what the visitor chose; for callbacks."""
+    st.session_state.update(values)
+
+
+# -- text -> ids ----------------------------------------------------------------------------------
+
+
+def pieces_of(text: str):
+    """The pre-tokens of a text as chips; returns the chosen one, None without any."""
+    found = run_tokens.pieces(text)
+    shown = found[: run_tokens.MOST_PIECES]
+    as_tokens = run_tokens.pieces_as_tokens(shown)
+    kinds = [piece.kind for piece in shown]
+    at = _chosen_piece(shown, as_tokens)
+    tokens_chips.show(
+        as_tokens, kinds, at, "pieces", lambda i: put(piece=i), "Pre-tokens of the text"
+    )
+    branches = GPT2_PATTERN if run_tokens.rules().is_gpt2 else None
+    st.html(tokens_chips.legend(kinds, branches))
+    if len(found) > len(shown):
+        st.caption(f"The first {len(shown):,} of {len(found):,} pre-tokens are shown.")
+    return shown[at] if shown else None
+
+
+def _chosen_piece(shown, as_tokens) -> int:
+    """The visitor's choice; without one the word that took the most tokens, of those the longest."""
+    at = st.session_state.get("piece")
+    if at is not None and at < len(shown):
+        return at
+    weights = [(len(tokens), len(p.letters)) for p, tokens in zip(shown, as_tokens)]
+    return max(range(len(shown)), key=lambda i: (*weights[i], -i), default=0)
+
+
+def staircase(piece) -> None:
+    """Every merge of one pre-token."""
+    rows = run_tokens.staircase(piece)
+    tokens_staircase.show(piece, rows, run_tokens.piece_ids(piece), "staircase")
+
+
+# -- one token of the prompt, one of the vocabulary ------------------------------------------------
+
+
+def at_token() -> int:
+    """The prompt's tokens as chips; returns the place of the chosen one, by default the last."""
+    texts, ids = run.token_texts(), run.prompt().ids
+    at = st.session_state.get("at")
+    if at is None or at >= len(ids):
+        at = len(ids) - 1
+    special = run_tokens.words().special
+    kinds = ["special" if int(i) in special else "letters" for i in ids]
+    pieces = [[(text, int(i))] for text, i in zip(texts, ids)]
+    tokens_chips.show(pieces, kinds, at, "at_chips", lambda i: put(at=i), "Tokens of the prompt")
+    return at
+
+
+def token_box(default: str) -> int | None:
+    """Any token of the vocabulary by text or #id; None, with the reason shown, for no token."""
+    return _token("Token: its text (a space first makes it a word), or #id", "token", default)
+
+
+def name_of(token_id: int) -> str:
+    """What finds this token again in a text box: its text where that is unique, else its id."""
+    text = run_tokens.words().texts[token_id]
+    try:
+        return text if run_tokens.token(text) == token_id else f"#{token_id}"
+    except ValueError:
+        return f"#{token_id}"
+
+
+def _token(label: str, key: str, default: str) -> int | None:
+    wanted = text_box(label, key, "for example ·the", default=default)
+    try:
+        return run_tokens.token(wanted)
+    except ValueError as error:
+        st.warning(plain(str(error)))
+        return None
+
+
+def plain(text: str) -> str:
+    """Text as it is, for st functions that read Markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|$:~&" else c for c in text)
+
+
+# -- neighbours -----------------------------------------------------------------------------------
+
+
+def neighbours(token_id: int, k: int, key: str) -> None:
+    """The nearest of the whole vocabulary; a click walks on from there."""
+    found = run_tokens.neighbours(token_id, k + 1)
+    _bars(found, {token_id: "itself"}, key)
+
+
+def arithmetic(k: int) -> None:
+    """a − b + c and the tokens nearest to it."""
+    with st.container(horizontal=True, key="sum_examples"):
+        for name, (a, b, c) in SUMS.items():
+            st.button(name, key=f"sum {name}", on_click=put, kwargs={"a": a, "b": b, "c": c})
+    boxes = st.columns(3)
+    chosen = []
+    for box, key, sign, default in zip(boxes, "abc", ("", "− ", "+ "), SUMS["he − his + her"]):
+        with box:
+            chosen.append(_token(f"{sign}{key}", key, default))
+    if None in chosen:
+        return
+    found = run_tokens.plus_minus(*chosen, k + 3)
+    notes = {}
+    for token_id, letter in zip(chosen, "abc"):
+        notes[token_id] = f"{notes[token_id]}, {letter}" if token_id in notes else f"input {letter}"
+    _bars(found, notes, "sum_bars")
+
+
+def _bars(found, notes: dict[int, str], key: str) -> None:
+    texts = [run_tokens.words().texts[i] for i in found.ids]
+    tokens_bars.show(
+        found.ids, texts, found.cosine, notes, key, lambda i: put(token=name_of(i))
+    )
+
+
+# -- vectors --------------------------------------------------------------------------------------
+
+
+def vector_strips(inputs, at: int, name: str) -> None:
+    """The three vectors of one token, one scale: token, position, sum."""
+    three = np.stack([inputs.token[at], inputs.position[at], inputs.total[at]])
+    tokens_map.show(
+        three, [f"token {name}", f"+ position {at}", "= input"], limit(three), "three",
+        lambda i: None, height=170, label=_strip_label(inputs),
+    )
+
+
+def all_vectors(vectors: np.ndarray, at: int) -> None:
+    """One vector of every token of the prompt, one below the other; a click chooses a token."""
+    tokens_map.show(
+        vectors, run.token_texts(), limit(vectors), "all_vectors", lambda i: put(at=i),
+        chosen=at, height=460, label="One row a token; point at a cell for its value",
+    )
+
+
+def limit(values: np.ndarray) -> float:
+    """Where the colours end: 99.5 % of the values lie within ± this."""
+    return float(np.quantile(np.abs(values), 0.995)) or 1.0
+
+
+def _strip_label(inputs) -> str:
+    return f"{inputs.token.shape[1]} numbers each; point at one for its value"
+
+
+def vector_facts(inputs, at: int) -> str:
+    """Lengths of a token's vectors and the angle between its two parts (HTML)."""
+    token, position, total = inputs.token[at], inputs.position[at], inputs.total[at]
+    lengths = [float(np.linalg.norm(x)) for x in (token, position, total)]
+    both = run_tokens.cosines(np.stack([token, position, total]))
+    return fact_strip([
+        (f"{lengths[0]:.3f}", "length of the token vector", repr(lengths[0])),
+        (f"{lengths[1]:.3f}", "length of the position vector", repr(lengths[1])),
+        (f"{lengths[2]:.3f}", "length of their sum", repr(lengths[2])),
+        (signed(both[0, 1]), "cosine token · position", repr(float(both[0, 1]))),
+        (signed(both[0, 2]), "cosine token · sum", repr(float(both[0, 2]))),
+    ])
+
+
+def signed(x: float) -> str:
+    """Three digits with a true minus."""
+    return f"{x:.3f}".replace("-", "−")
+
+
+# -- cosines of the prompt ------------------------------------------------------------------------
+
+
+def cosine_map(vectors: np.ndarray, at: int) -> None:
+    """Cosine of each pair of the prompt's tokens; a click chooses a row."""
+    names = run.token_texts()
+    tokens_map.show(
+        run_tokens.cosines(vectors), names, 1.0, "cosine_map", lambda i: put(at=i),
+        columns=names, chosen=at, height=620, say="cosine",
+        label="Point at a cell for its cosine; click a row to rank the others",
+    )
+
+
+def like_in_prompt(vectors: np.ndarray, at: int, k: int) -> None:
+    """The tokens of the prompt most like the one at `at`, repeated tokens at each of their places."""
+    cosine = run_tokens.cosines(vectors)[at]
+    order = [int(i) for i in np.argsort(-cosine, kind="stable") if i != at][:k]
+    texts = run.token_texts()
+    places = [f"{texts[i]} at {i}" for i in order]
+    tokens_bars.show(np.array(order), places, cosine[order], {}, "like_bars", lambda i: put(at=i))
+
+
+# -- the map --------------------------------------------------------------------------------------
+
+
+def word_list() -> tuple[list[int], list[str]]:
+    """Tokens of the visitor's own words, each as " word" where that is one token, else as "word";
+    and the words that are neither."""
+    with st.container(horizontal=True, key="list_examples"):
+        for name, words in LISTS.items():
+            st.button(name, key=f"list {name}", on_click=put, kwargs={"list": words})
+    text = text_box("Words", "list", "words with spaces between", default=LISTS["pronouns"])
+    ids, not_one = [], []
+    for word in dict.fromkeys(text.split()):
+        token_id = _single(word)
+        if token_id is None:
+            not_one.append(word)
+        elif token_id not in ids:
+            ids.append(token_id)
+    return ids, not_one
+
+
+def _single(word: str) -> int | None:
+    for form in (word,) if word.startswith(("·", "#")) else (f" {word}", word):
+        try:
+            return run_tokens.token(form)
+        except ValueError:
+            continue
+    return None
+
+
+# -- vocabulary -----------------------------------------------------------------------------------
+
+
+def vocabulary_table(ids: np.ndarray) -> None:
+    """The matching tokens, at most MOST_ROWS; choosing a row chooses the token."""
+    vocabulary, shown = run_tokens.words(), ids[:MOST_ROWS]
+    raw = [vocabulary.raw[i] for i in shown]
+    table = pd.DataFrame({
+        "id": shown,
+        "token": [vocabulary.texts[i] for i in shown],
+        "bytes": ["" if b is None else b.hex(" ").upper() for b in raw],
+        "in the file": [run_tokens.letters_of(i) for i in shown],
+        "made by merging": run_tokens.made_by(shown),
+        "length": run_tokens.norms()[shown],
+    })
+    st.dataframe(
+        table, key="vocabulary_rows", hide_index=True, height=520, selection_mode="single-row",
+        on_select=lambda: _choose_from_table(shown), row_height=38,
+        column_config={
+            "token": st.column_config.TextColumn(help="spaces as ·, broken characters as bytes"),
+            "in the file": st.column_config.TextColumn(help="GPT-2's letters for its bytes"),
+            "length": st.column_config.NumberColumn(format="%.3f", help="√Σx² of its vector"),
+        },
+    )
+
+
+def _choose_from_table(shown: np.ndarray) -> None:
+    rows = st.session_state.vocabulary_rows["selection"]["rows"]
+    if rows and rows[0] < len(shown):
+        put(token=name_of(int(shown[rows[0]])))

@@ -1,0 +1,150 @@
+// A word merged step by step. Row 0 are its bytes; row r is the word after r merges.
+
+const stairs = new WeakMap();
+
+export default function ({ parentElement, data }) {
+  const state = stairs.get(parentElement) ?? open_stairs(parentElement);
+  const fresh = !state.data || state.data.word !== data.word;
+  state.data = data;
+  state.last = data.rows.length - 1;
+  if (fresh || state.step > state.last) state.step = state.last;
+  state.slider.max = state.last;
+  build(state);
+  draw(state);
+}
+
+function open_stairs(parentElement) {
+  const picture = parentElement.querySelector(".picture");
+  const [controls, say, grid] = [".controls", ".say", ".stairs"].map((n) => picture.querySelector(n));
+  const state = { picture, say, grid, step: 0 };
+  const go = (step) => { state.step = Math.max(0, Math.min(state.last, step)); draw(state); };
+  state.first = button("⏮", "Back to the bytes", () => go(0));
+  state.back = button("◀", "Undo one merge", () => go(state.step - 1));
+  state.next = button("▶", "Apply the next merge", () => go(state.step + 1));
+  state.all = button("All rows", "Show every merge", () => go(state.last));
+  state.slider = Object.assign(document.createElement("input"), { type: "range", min: 0, step: 1 });
+  state.slider.setAttribute("aria-label", "Merges applied");
+  state.slider.oninput = () => go(Number(state.slider.value));
+  state.at = cell("at", "");
+  controls.replaceChildren(state.first, state.back, state.slider, state.next, state.all, state.at);
+  picture.onkeydown = (event) => {
+    if (event.target === state.slider) return;
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (by) { event.preventDefault(); go(state.step + by); }
+  };
+  stairs.set(parentElement, state);
+  return state;
+}
+
+function button(text, title, onclick) {
+  const made = document.createElement("button");
+  Object.assign(made, { type: "button", textContent: text, title, onclick });
+  made.setAttribute("aria-label", title);
+  return made;
+}
+
+function cell(name, text, title = "") {
+  const made = document.createElement("div");
+  made.className = name;
+  made.dir = "auto";
+  Object.assign(made, { textContent: text, title });
+  return made;
+}
+
+// -- the grid: column 1 are the words at the side, then one column for each byte -------------------
+
+function build(state) {
+  const { data, grid } = state;
+  const n = data.letters.length;
+  const width = n <= 12 ? 78 : n <= 18 ? 58 : 44;
+  grid.style.gridTemplateColumns = `max-content repeat(${n}, ${width}px)`;
+  grid.style.setProperty("--colour", data.colour);
+  grid.style.setProperty("--next", data.next);
+  grid.replaceChildren();
+  state.row = 0;
+  put_line(state, "characters", data.characters.map((c) => ["char", c.text, c.title, c.start, c.end]));
+  put_line(state, "bytes", data.hex.map((text, i) => ["hex", text, `byte ${parseInt(text, 16)}`, i, i + 1]));
+  data.rows.forEach((row, r) => put_row(state, row, r));
+  put_ids(state);
+}
+
+function put_line(state, side, cells, step = 0) {
+  state.row += 1;
+  const name = step ? ` step-${step}` : "";
+  const label = cell("side" + name, side);
+  label.style.gridRow = state.row;
+  state.grid.append(label);
+  for (const [kind, text, title, start, end] of cells) {
+    const made = cell(kind + name, text, title);
+    made.style.gridArea = `${state.row} / ${start + 2} / ${state.row + 1} / ${end + 2}`;
+    state.grid.append(made);
+  }
+}
+
+function put_row(state, row, r) {
+  const { data } = state;
+  const before = r ? data.rows[r - 1] : null;
+  const made = new Set(before ? before.joined.map((i) => before.parts[i][0]) : []);
+  const soon = new Set(row.joined.flatMap((i) => [i, i + 1]));
+  const is_last = r === state.last;
+  const boxes = row.parts.map(([start, end], i) => {
+    const kinds = ["box", made.has(start) && "made", soon.has(i) && "soon", is_last && "final"];
+    const text = r ? row.texts[i] : row.letters[i];
+    const title = `“${row.texts[i]}”, in the merges file “${row.letters[i]}”`;
+    return [kinds.filter(Boolean).join(" "), text, title, start, end];
+  });
+  const side = data.special ? "a token of its own" : r ? `merge ${r}` : "GPT-2’s letters for them";
+  put_line(state, side, boxes, r);
+  if (!is_last || row.ranks.length) put_ranks(state, row, r, is_last);
+}
+
+// A rank stands on the border of its two boxes: in the two byte columns that meet there.
+function put_ranks(state, row, r, is_last) {
+  const joined = new Set(row.joined);
+  const cells = row.ranks.map((rank, i) => {
+    const border = row.parts[i][1];
+    const text = rank === null ? "–" : String(rank);
+    const title = rank === null ? "no such pair in the list of merges" : `rank ${rank}`;
+    return [joined.has(i) ? "rank soon" : "rank", text, title, border - 1, border + 1];
+  });
+  put_line(state, is_last ? "no pair is in the list" : "rank of each pair", cells, r);
+}
+
+function put_ids(state) {
+  const { data } = state;
+  const last = data.rows[state.last];
+  const cells = last.parts.map(([start, end], i) => ["id", String(data.ids[i]), "token id", start, end]);
+  put_line(state, "token ids", cells, state.last);
+}
+
+// -- one step -------------------------------------------------------------------------------------
+
+function draw(state) {
+  const { data, step, last } = state;
+  for (const made of state.grid.children) {
+    const of = /step-(\d+)/.exec(made.className);
+    made.classList.toggle("later", Boolean(of) && Number(of[1]) > step);
+  }
+  state.slider.value = step;
+  state.slider.disabled = last === 0;
+  state.first.disabled = state.back.disabled = step === 0;
+  state.next.disabled = state.all.disabled = step === last;
+  state.at.textContent = `${step} of ${last} merge${last === 1 ? "" : "s"}`;
+  state.say.textContent = sentence(data, step, last);
+  state.picture.dataset.step = `${step}/${last}`;
+}
+
+function sentence(data, step, last) {
+  if (data.special) return "This token is taken whole, before anything is cut.";
+  const drawn = data.letters.length;
+  const cut = drawn < data.n_bytes ? ` Drawn: the first ${drawn} of ${data.n_bytes} bytes.` : "";
+  if (step === last) {
+    const n = data.rows[last].parts.length;
+    const ids = n === 1 ? "one token" : `${n} tokens`;
+    return `${last ? "No pair of neighbours is in the list any more" : "Nothing to merge"}: ${ids}.${cut}`;
+  }
+  const row = data.rows[step];
+  const [i] = row.joined;
+  const pair = `“${row.texts[i]}” + “${row.texts[i + 1]}”`;
+  return `Next: ${pair} has the lowest rank of this row, ${row.rank.toLocaleString("en")}.${cut}`;
+}

@@ -1,0 +1,64 @@
+"""A word on its way from bytes to tokens: one row of boxes after each merge. Rows in, picture out.
+
+Between two boxes stands the rank of that pair in the list of merges; the lowest goes first.
+"""
+
+import unicodedata
+
+import streamlit as st
+
+from components import canvas, palette
+from model import tokens
+from model.tokenization import Piece, Row
+
+_mount = st.components.v2.component(
+    "mnemoscope_tokens_staircase",
+    html='<div class="picture" tabindex="0"><div class="controls"></div>'
+    '<p class="say" role="status"></p><div class="scroll"><div class="stairs"></div></div></div>',
+    css=canvas.style("tokens_staircase.css"),
+    js=canvas.style("tokens_staircase.js"),
+)
+
+
+def show(piece: Piece, rows: list[Row], ids: list[int], key: str) -> None:
+    """One pre-token; rows as model.tokenization.rows gives them, ids what it ends up as."""
+    most = rows[0].parts[-1][1]
+    data = {
+        "word": piece.letters[:most],
+        "characters": characters(piece.raw, most),
+        "hex": [f"{byte:02X}" for byte in piece.raw[:most]],
+        "letters": list(piece.letters[:most]),
+        "rows": [_row(piece, row, most) for row in rows],
+        "ids": ids[: len(rows[-1].parts)],
+        "n_bytes": len(piece.raw),
+        "special": piece.kind == "special",
+        "colour": palette.EMBEDDING,
+        "next": palette.KEY,
+    }
+    _mount(key=key, data=data)
+
+
+def characters(raw: bytes, most: int) -> list[dict]:
+    """The characters whose bytes begin before `most`: visible text, name, and bytes start to end."""
+    found, start = [], 0
+    for char in raw[: most + 4].decode("utf-8", "ignore"):
+        end = start + len(char.encode())
+        if start < most:
+            name = unicodedata.name(char, "no name").lower()
+            title = f"U+{ord(char):04X} {name}, {end - start} byte{'s'[: end - start > 1]}"
+            shown = tokens.show_bytes(char.encode())
+            found.append({"text": shown, "title": title, "start": start, "end": min(end, most)})
+        start = end
+    return found
+
+
+def _row(piece: Piece, row: Row, most: int) -> dict:
+    texts = [piece.raw[a:b] for a, b in row.parts]
+    return {
+        "parts": [[a, min(b, most)] for a, b in row.parts],
+        "texts": [tokens.show_bytes(raw) for raw in texts],
+        "letters": [piece.letters[a:b] for a, b in row.parts],
+        "ranks": row.ranks,
+        "rank": row.rank,
+        "joined": row.joined,
+    }

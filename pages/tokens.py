@@ -1,0 +1,166 @@
+"""Tokens: from text to bytes, merges and ids, and what vectors the ids stand for."""
+
+import streamlit as st
+
+from components import frame
+
+frame.guard()
+
+from components import run, run_tokens, tokens_figures  # noqa: E402
+from components import tokens_panels as panels  # noqa: E402
+
+VIEWS = {
+    "merges": "Text to ids",
+    "vectors": "Vectors",
+    "likeness": "Likeness",
+    "positions": "Positions",
+    "neighbours": "Neighbours",
+    "map": "Map",
+    "vocabulary": "Vocabulary",
+}
+NO_PROMPT = "No token yet: type a prompt above."
+
+
+def show_merges() -> None:
+    own, words = st.columns([2, 3], vertical_alignment="bottom", gap="large")
+    with own:
+        word = panels.text_box(
+            "Any text, instead of the prompt", "word", "try: unbelievable", lambda: panels.put(piece=None)
+        )
+    text = word or run.prompt().text
+    if not text:
+        st.info(NO_PROMPT)
+        return
+    same, n = run_tokens.same_as_tokenizer(text)
+    words.markdown(
+        "A regular expression cuts the text into pre-tokens. Each is spelled in bytes; pairs of "
+        "neighbours merge, the pair that training merged first goes first. "
+        + (f"✓ The {n:,} ids are the tokenizer’s own." if same else
+           "✗ This tokenizer does something more: its own ids differ from these.")
+    )
+    piece = panels.pieces_of(text)
+    panels.staircase(piece)
+
+
+def show_vectors() -> None:
+    at, inputs = panels.at_token(), run_tokens.inputs()
+    st.markdown("#### What enters the first block: a row of `wte` plus a row of `wpe`")
+    panels.vector_strips(inputs, at, run.token_texts()[at])
+    st.html(panels.vector_facts(inputs, at))
+    st.markdown("#### The same for every token of the prompt")
+    kinds = {"token": "token (wte)", "position": "position (wpe)", "total": "their sum"}
+    kind = panels.choose("Which vectors", kinds, "vectors")
+    panels.all_vectors(getattr(inputs, kind), at)
+    st.caption("Colours end where 99.5 % of the values lie; grey is negative.")
+
+
+def show_likeness() -> None:
+    inputs = run_tokens.inputs()
+    kinds = {"token": "tokens alone (wte)", "total": "with their positions (wte + wpe)"}
+    kind = panels.choose("Which vectors", kinds, "likeness")
+    vectors = getattr(inputs, kind)
+    at = min(st.session_state.get("at") or 0, len(vectors) - 1)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        panels.cosine_map(vectors, at)
+    with right:
+        st.markdown(f"#### Most like {panels.plain(run.token_texts()[at])} at {at}")
+        if len(vectors) == 1:
+            st.info("One token has nothing to be compared with: type more.")
+        panels.like_in_prompt(vectors, at, 12)
+
+
+def show_positions() -> None:
+    at = panels.at_token()
+    name = panels.plain(run.token_texts()[at])
+    effect = run_tokens.position_effect(int(run.prompt().ids[at]), at)
+    left, right = st.columns(2, gap="large")
+    left.markdown(f"#### How long {name} is at every position")
+    left.plotly_chart(tokens_figures.position_norms(effect, at), key="position_norms")
+    right.markdown(f"#### How like itself {name} stays")
+    right.plotly_chart(tokens_figures.position_cosines(effect, at), key="position_cosines")
+    st.caption(
+        "The same token enters the model as another vector at each position. Everything here is "
+        "before the first layer norm; the point is where the token stands now."
+    )
+
+
+def show_neighbours() -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown(f"#### Nearest of all {len(run_tokens.words().raw):,} tokens")
+        chosen = panels.token_box("·she")
+        if chosen is not None:
+            panels.neighbours(chosen, 12, "neighbour_bars")
+    with right:
+        st.markdown("#### Arithmetic: a − b + c")
+        panels.arithmetic(9)
+    st.caption(
+        "Cosine of token vectors (`wte`), all compared, none left out. In a − b + c each vector is "
+        "first scaled to length 1; the three inputs stay in the list, grey and without a number: "
+        "they are almost always nearest, and lists that leave them out look better than they are. "
+        "In small models few such sums come out; most answers are noise, and one that fits proves "
+        "nothing by itself."
+    )
+
+
+def show_map() -> None:
+    sources = {"list": "words of your own", "prompt": "the prompt’s tokens",
+               "placed": "the prompt’s tokens with positions"}
+    source = panels.choose("What to draw", sources, "map")
+    names = run_tokens.words().texts
+    if source == "list":
+        ids, not_one = panels.word_list()
+        vectors, labels = run_tokens.vectors_of(ids), [names[i] for i in ids]
+        if not_one:
+            st.caption("Not one token here, so left out: " + panels.plain(", ".join(not_one[:30])))
+    elif not len(run.prompt().ids):
+        vectors = []
+    elif source == "prompt":
+        ids = list(dict.fromkeys(run.prompt().ids.tolist()))
+        vectors, labels = run_tokens.vectors_of(ids), [names[i] for i in ids]
+    else:
+        vectors, labels = run_tokens.inputs().total, run.token_texts()
+    if len(vectors) < 3:
+        st.info("A map needs three different tokens or more: type some.")
+        return
+    found = run_tokens.project(vectors)
+    kept = found.explained.sum()
+    st.caption(
+        f"{len(vectors):,} vectors, principal components (PCA). The two axes keep {kept:.1%} of the "
+        "squared differences; what they leave out is not to be seen here, so points that look near "
+        "may be far apart."
+    )
+    st.plotly_chart(
+        tokens_figures.projection(found.points, found.explained, labels, None), key="projection"
+    )
+
+
+def show_vocabulary() -> None:
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        query = panels.text_box("Search: text, or #id", "search", "for example ·the, ing, #50")
+        try:
+            ids = run_tokens.search(query.replace("·", " ") if query.strip("·") else query)
+        except ValueError as error:
+            st.warning(panels.plain(str(error)))
+            return
+        n, most = len(ids), panels.MOST_ROWS
+        cut = f"; the first {most:,} by id are listed" if n > most else ""
+        st.markdown(f"**{n:,}** of {len(run_tokens.words().raw):,} tokens{cut}")
+        panels.vocabulary_table(ids)
+        st.caption("A low id: made early in the tokenizer’s training, so frequent in its corpus.")
+    with right:
+        st.markdown("#### Neighbours of the chosen row")
+        chosen = panels.token_box("·she")
+        if chosen is not None:
+            panels.neighbours(chosen, 12, "vocabulary_bars")
+
+
+view = panels.choose("View", VIEWS, "tokens")
+if view in ("vectors", "likeness", "positions") and not len(run.prompt().ids):
+    st.info(NO_PROMPT)
+    st.stop()
+{"merges": show_merges, "vectors": show_vectors, "likeness": show_likeness,
+ "positions": show_positions, "neighbours": show_neighbours, "map": show_map,
+ "vocabulary": show_vocabulary}[view]()
