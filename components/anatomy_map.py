@@ -36,11 +36,11 @@ SHORT = {
 
 
 def by_layer(found: Anatomy) -> dict[str, list[Box]]:
-    """Groups for the map: what stands outside the blocks, each by itself, then block by block."""
+    """Groups for the map: what stands outside the blocks, then block by block; large first."""
     groups: dict[str, list[Box]] = {}
     for t in sorted(found.tensors, key=lambda t: (t.layer is not None, t.layer or 0, -t.n_bytes)):
         if t.n_bytes:
-            group = t.part if t.layer is None else f"layer {t.layer}"
+            group = "around the blocks" if t.layer is None else f"layer {t.layer}"
             groups.setdefault(group, []).append(_box(t))
     return groups
 

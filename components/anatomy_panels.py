@@ -22,11 +22,23 @@ def choose(label: str, options: dict, key: str, default=None):
     )
 
 
-def number(label: str, key: str, n: int) -> int:
-    """A layer or a head: 0 to n-1, kept for the other pages and the link."""
-    if st.session_state.get(key) not in range(n):
-        st.session_state[key] = 0
-    return st.selectbox(label, range(n), key=key, persist_state="session")
+def number(label: str, name: str, n: int) -> int:
+    """A layer or a head, 0 to n-1: the one last chosen on any page or by the link, else 0.
+
+    Only a choice is remembered (and put into the link), not the 0 to begin with.
+    """
+    chosen = st.session_state.get(name)
+    st.session_state[f"anatomy_{name}"] = chosen if chosen in range(n) else 0
+    return st.selectbox(
+        label, range(n), key=f"anatomy_{name}", on_change=remember_head, width=110
+    )
+
+
+def remember_head() -> None:
+    """Keep the layer and head shown here for the other pages and the link."""
+    for name in ("layer", "head"):
+        if f"anatomy_{name}" in st.session_state:
+            st.session_state[name] = st.session_state[f"anatomy_{name}"]
 
 
 def clickable_map(found: Anatomy) -> None:
@@ -83,36 +95,26 @@ def tensor_panel(found: Anatomy) -> None:
     st.html(tensor_figures.facts(view))
     if f.n_not_finite:
         st.warning(f"{f.n_not_finite:,} values are NaN or infinite; the facts leave them out.")
-    left, right = st.columns([2, 3])
-    with left:
-        figure = tensor_figures.histogram(view.histogram, tensor_figures.colour_of(t.part))
-        st.plotly_chart(figure, key="tensor_histogram")
-        st.caption(f"All {f.n:,} values in {len(view.histogram.counts)} intervals.")
-    with right:
-        _values(view)
+    _values(view)
+    figure = tensor_figures.histogram(view.histogram, tensor_figures.colour_of(t.part))
+    st.plotly_chart(figure, key="tensor_histogram")
+    st.caption(f"All {f.n - f.n_not_finite:,} values in {len(view.histogram.counts)} intervals.")
 
 
 def _values(view) -> None:
     grid, R, C = view.grid, *view.grid.shape
-    if grid.block == (1, 1):
-        st.plotly_chart(tensor_figures.heat_map(grid), key="tensor_values")
-        st.caption("Every value of the tensor. Hover: the exact value and its place.")
-        return
-    forms = {"whole": "The whole tensor, pooled", "window": "A window, every value"}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        form = choose("Picture", forms, "tensor_form")
-        if form == "window":
-            row = st.number_input("from row", 0, R - 1, 0, SIDE, key=f"row of {view.tensor.name}")
-            column = st.number_input("column", 0, C - 1, 0, SIDE, key=f"col of {view.tensor.name}")
-            grid = run.tensor_window(view.tensor.name, row, column, SIDE)
-    names = _row_names(view.tensor, grid) if form == "window" else None
+    names = None
+    if grid.block != (1, 1):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            forms = {"whole": "The whole tensor, pooled", "window": "A window, every value"}
+            if choose("Picture", forms, "tensor_form") == "window":
+                first = f"of {view.tensor.name}"
+                row = st.number_input("from row", 0, R - 1, 0, SIDE, key=f"row {first}", width=150)
+                col = st.number_input("column", 0, C - 1, 0, SIDE, key=f"col {first}", width=150)
+                grid = run.tensor_window(view.tensor.name, row, col, SIDE)
+                names = _row_names(view.tensor, grid)
     st.plotly_chart(tensor_figures.heat_map(grid, names), key="tensor_values")
-    r, c = grid.block
-    st.caption(
-        "Every value of this window." if form == "window" else
-        f"Each cell stands for {r} × {c} values and shows the one furthest from zero; hover: that "
-        "value, exactly, and its place. 0.5 % of the cells are beyond the end of the colours."
-    )
+    st.caption(tensor_figures.pooling_words(grid))
 
 
 def _row_names(tensor, grid) -> list[str] | None:
@@ -127,12 +129,13 @@ def size_inputs() -> arithmetic.Count:
     config = run.checkpoint().model.config
     preset = choose("Preset", size_figures.TITLES, "size", "gpt3")
     start = asdict(size_figures.starting_shape(preset, config))
-    columns = st.columns(len(start))
-    numbers = {
-        field: column.number_input(
-            size_figures.FIELDS[field], 1, size_figures.LARGEST, value, key=f"{preset} {field}"
-        )
-        for column, (field, value) in zip(columns, start.items())
-    }
+    with st.container(horizontal=True):
+        numbers = {
+            field: st.number_input(
+                size_figures.FIELDS[field], 1, size_figures.LARGEST, value,
+                key=f"{preset} {field}", width=112,
+            )
+            for field, value in start.items()
+        }
     tied = preset != size_figures.THIS or config.tie_word_embeddings
     return arithmetic.count(arithmetic.Shape(**numbers), tied)

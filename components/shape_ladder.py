@@ -136,7 +136,7 @@ def _row(steps: list[Observed], tour: Tour, scale: float) -> str:
         '<div style="flex:1;display:flex;flex-wrap:wrap;align-items:center;gap:.1em .9em;'
         f'padding:.22em .5em;border-radius:6px;{ground}">'
         f'<div style="flex:0 0 {WIDEST + 10}px;display:flex;gap:6px;align-items:center">{pictures}'
-        '</div><div style="flex:1 1 13em;line-height:1.25">'
+        '</div><div style="flex:1 1 9em;line-height:1.25">'
         f'<b>{subscripted(name)}</b>&ensp;<span style="font-family:ui-monospace,monospace;'
         f'font-size:.9em">{subscripted(formula)}</span>'
         f'<div style="font-size:.88em;opacity:.75">{subscripted(meaning)}</div></div>'

@@ -70,17 +70,17 @@ def bars(size: Count) -> go.Figure:
 def table(size: Count) -> str:
     """The common count: group, formula, matrices, size of each, weights; its sum last (HTML)."""
     rows = [
-        [g.name, g.formula, g.matrices, f"{g.rows:,} × {g.columns:,}", g.weights]
+        [g.name, g.weights, g.matrices, f"{g.rows:,} × {g.columns:,}", g.formula]
         for g in size.groups
     ]
-    rows.append(["sum", "", size.matrices, "", size.weights])
-    return plain_table(["group", "formula", "matrices", "each", "weights"], rows, sum_row=True)
+    rows.append(["sum", size.weights, size.matrices, "", ""])
+    return plain_table(["group", "weights", "matrices", "each", "formula"], rows, sum_row=True)
 
 
 def reconciliation(size: Count) -> str:
     """From the common count to every trained number once (HTML)."""
-    rows = [["common count", "", size.weights]]
-    rows += [[f"+ {g.name}", g.formula, g.weights] for g in size.left_out]
-    rows.append(["− unembedding: tied", "V × D", -size.tied])
-    rows.append(["= every number once", "", size.full])
-    return plain_table(["what", "formula", "numbers"], rows, sum_row=True)
+    rows = [["common count", size.weights, ""]]
+    rows += [[f"+ {g.name}", g.weights, g.formula] for g in size.left_out]
+    rows.append(["− unembedding: tied", -size.tied, "V × D"])
+    rows.append(["= every number once", size.full, ""])
+    return plain_table(["what", "numbers", "formula"], rows, sum_row=True)

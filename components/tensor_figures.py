@@ -36,7 +36,7 @@ def histogram(bars: Histogram, colour: str) -> go.Figure:
     )
     figure.update_yaxes(type="log", title="how many (log scale)", dtick=1, exponentformat="power")
     figure.update_xaxes(title="value", zeroline=True)
-    return _finish(figure, 380)
+    return _finish(figure, 260).update_layout(bargap=0)
 
 
 def heat_map(grid: Grid, row_names: list[str] | None = None) -> go.Figure:
@@ -50,7 +50,18 @@ def heat_map(grid: Grid, row_names: list[str] | None = None) -> go.Figure:
     if row_names:
         at = grid.row[:, 0]
         figure.update_yaxes(tickvals=at, ticktext=row_names, title="")
-    return _finish(figure, 380 if not row_names else 760)
+    return _finish(figure, 460 if not row_names else 900)
+
+
+def pooling_words(grid: Grid) -> str:
+    """What one cell of a picture shows."""
+    r, c = grid.block
+    if (r, c) == (1, 1):
+        return "Every value is shown. Hover: the exact value and its place."
+    return (
+        f"Each cell stands for {r} × {c} values and shows the one furthest from zero; hover: that "
+        "value, exactly, and its place. 0.5 % of the cells are beyond the end of the colours."
+    )
 
 
 def colour_limit(values: np.ndarray) -> float:
@@ -77,7 +88,8 @@ def _vector(grid: Grid) -> go.Figure:
         )
     )
     figure.update_xaxes(title="place in the vector")
-    return _finish(figure, 380)
+    figure.update_yaxes(title="value")
+    return _finish(figure, 320).update_layout(bargap=0)
 
 
 def all_heads(weights: HeadWeights) -> go.Figure:
@@ -141,7 +153,7 @@ def head_norms(weights: HeadWeights) -> go.Figure:
     )
     figure.update_xaxes(title="head", dtick=1)
     figure.update_yaxes(title="norm √Σw²")
-    legend = {"orientation": "h", "y": 1.12, "x": 0}
+    legend = {"orientation": "h", "y": 1.15, "x": 0, "font": {"size": 15}}
     return _finish(figure, 320).update_layout(legend=legend)
 
 
@@ -152,11 +164,11 @@ def one_head(weights: HeadWeights) -> go.Figure:
     figure = make_subplots(1, 3, subplot_titles=titles, shared_yaxes=True, horizontal_spacing=0.02)
     for i, grid in enumerate(weights.chosen, 1):
         figure.add_trace(_cells(grid, limit, showscale=i == 3), row=1, col=i)
-        figure.update_xaxes(title="column of the head (d_h)", row=1, col=i)
     for title, colour in zip(figure.layout.annotations, KINDS.values()):
         title.font = {"color": colour, "size": 18}
     figure.update_yaxes(autorange="reversed")
     figure.update_yaxes(title="row (model width D)", row=1, col=1)
+    figure.update_xaxes(title="column of the head", row=1, col=2)
     return _finish(figure, 520).update_layout(margin_t=36)
 
 

@@ -1,8 +1,9 @@
 """A treemap whose boxes can be clicked: areas are exact shares, groups hold their boxes.
 
-(Plotly's treemap tells Streamlit nothing about clicks.) Knows nothing of what the boxes mean.
+The first group is a column of its own, the others stand beside it in order. (Plotly's treemap tells Streamlit nothing about clicks.) Knows nothing of what the boxes mean.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,13 +57,38 @@ def treemap(
 def placed(groups: dict[str, list[Box]], aspect: float) -> tuple[list[dict], list[dict]]:
     """Boxes with their places, and the groups' own; aspect: width ÷ height of the map."""
     weights = [sum(box.weight for box in boxes) for boxes in groups.values()]
-    frames, all_boxes = squarify(weights, aspect, 1.0), []
+    frames, all_boxes = shelve(weights, aspect, 1.0), []
     for frame, boxes in zip(frames, groups.values()):
         inner = squarify([b.weight for b in boxes], frame.width, frame.height)
         for at, box in zip(inner, boxes):
             moved = Rectangle(frame.x + at.x, frame.y + at.y, at.width, at.height)
             all_boxes.append(asdict(box) | _shares(moved, aspect))
     return all_boxes, [_shares(frame, aspect) for frame in frames]
+
+
+def shelve(weights: list[float], width: float, height: float) -> list[Rectangle]:
+    """The first weight as a column of its own, the others in order, in columns of equal length.
+
+    Areas are exact: a column is as wide as its weights need, so the last one may hold fewer.
+    """
+    first, rest = weights[0], weights[1:]
+    n = _column_length(len(rest), width * (1 - first / sum(weights)), height)
+    columns = [[first]] + [rest[i : i + n] for i in range(0, len(rest), n)]
+    rectangles, x = [], 0.0
+    for column in columns:
+        wide, y = width * sum(column) / sum(weights), 0.0
+        for weight in column:
+            high = height * weight / sum(column)
+            rectangles.append(Rectangle(x, y, wide, high))
+            y += high
+        x += wide
+    return rectangles
+
+
+def _column_length(n: int, width: float, height: float) -> int:
+    """How many of n equal boxes to stack so that they come out squarest, with none left over."""
+    whole = [k for k in range(1, n + 1) if n % k == 0] or [1]
+    return min(whole, key=lambda k: abs(math.log(width * k * k / (n * height))) if n else 0)
 
 
 def _shares(r: Rectangle, aspect: float) -> dict[str, float]:

@@ -29,10 +29,9 @@ def show_map() -> None:
     )
     anatomy_panels.tensor_panel(found)
     st.markdown("#### Where every byte goes")
-    left, right = st.columns([3, 2], gap="large")
-    left.html(anatomy_map.ledger(found))
+    st.html(anatomy_map.ledger(found))
     for note in anatomy_map.ledger_notes(found):
-        right.markdown(note)
+        st.markdown(note)
     st.markdown(f"#### The files in `{found.folder}`")
     st.html(anatomy_map.files(found))
 
@@ -46,35 +45,31 @@ def show_tensors() -> None:
 
 def show_heads() -> None:
     config = run.checkpoint().model.config
-    one, two, words = st.columns([1, 1, 4], vertical_alignment="bottom")
-    with one:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = anatomy_panels.number("Layer", "layer", config.n_layer)
-    with two:
         head = anatomy_panels.number("Head", "head", config.n_head)
-    words.markdown(
-        "`c_attn.weight` holds three matrices side by side, and each of them one slice a head."
-    )
+        if st.button("See this head attend →", key="attend", type="tertiary"):
+            anatomy_panels.remember_head()
+            st.switch_page("pages/attention.py")
+    st.markdown("`c_attn.weight` is three matrices side by side; each holds one slice per head.")
     weights = run.head_weights(layer, head)
     st.plotly_chart(tensor_figures.all_heads(weights), key="all_heads")
     st.caption("Size of each weight, pooled (the largest of its block); hover: exact value, place.")
     st.markdown(f"#### Layer {layer}, head {head}")
     st.plotly_chart(tensor_figures.one_head(weights), key="one_head")
-    r, _ = weights.chosen[0].block
-    st.caption(f"Each cell: the weight furthest from zero of {r} row(s). Columns are not pooled.")
+    st.caption(tensor_figures.pooling_words(weights.chosen[0]))
     st.plotly_chart(tensor_figures.head_norms(weights), key="head_norms")
 
 
 def show_tour() -> None:
-    left, words = st.columns([1, 5], vertical_alignment="bottom")
-    with left:
-        layer = anatomy_panels.number("Open block", "layer", run.checkpoint().model.config.n_layer)
+    layer = anatomy_panels.number("Open block", "layer", run.checkpoint().model.config.n_layer)
     tour = run.tour(layer)
     if tour is None:
         st.info("Type a prompt: the tour shows the tensors that your text makes.")
         return
     right, sentence = shape_ladder.verdict(tour)
-    words.markdown(f"{'✓' if right else '✗'} {sentence}")
     st.html(shape_ladder.letters(tour))
+    (st.markdown if right else st.error)(f"{'✓' if right else '✗'} {sentence}")
     st.html(shape_ladder.ladder(tour))
     st.caption(
         "Sides are drawn as size^0.3, at most four heads as sheets. The app's own passes use a "

@@ -1,0 +1,124 @@
+"""The Anatomy page: every view draws what the checkpoint and the prompt really hold."""
+
+import re
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from model import anatomy, arithmetic, checkpoint
+
+VIEWS = ("map", "tensors", "heads", "tour", "size")
+
+
+def opened(view: str, **link) -> AppTest:
+    """The app at /anatomy?anatomy=view&… as a link opens it."""
+    app = AppTest.from_file("../../app.py", default_timeout=120)
+    for name, value in {"anatomy": view, "prompt": "Hello world", **link}.items():
+        app.query_params[name] = value
+    app.run()
+    return app.switch_page("pages/anatomy.py").run()
+
+
+def html_of(app) -> str:
+    """Everything drawn with st.html, in one string."""
+    return "\n".join(node.proto.body for node in walk(app._tree) if node.type == "html")
+
+
+def walk(node):
+    for child in getattr(node, "children", {}).values():
+        yield child
+        yield from walk(child)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return anatomy.dissect(checkpoint.EMBEDDED)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("prompt", ["Hello world", "", "<script>alert(1)</script>", "word " * 3000])
+def test_every_view_with_any_prompt(view, prompt):
+    app = opened(view, prompt=prompt)
+    assert not app.exception and not app.error
+    assert "<script>" not in html_of(app)
+
+
+def test_the_map_reconciles_on_the_page(found):
+    page = html_of(opened("map"))
+    assert "= size on disk" in page and f"{found.n_bytes:,}" in page
+    assert f"{found.header_bytes:,}" in page
+    for total in found.totals():
+        assert total.part in page and f"{total.n_bytes:,}" in page
+    assert "model.safetensors" in page and "config.json" in page
+
+
+def test_every_tensor_is_in_the_table_and_can_be_filtered(found):
+    app = opened("tensors")
+    assert list(app.dataframe[0].value["tensor"]) == [t.name for t in found.tensors]
+    app.session_state["tensor_parts"] = ["LayerNorms"]
+    app.run()
+    assert set(app.dataframe[0].value["part"]) == {"LayerNorms"}
+    assert len(app.dataframe[0].value) == len(found.of_part("LayerNorms"))
+
+
+def test_a_link_opens_its_tensor_and_nonsense_opens_the_first(found):
+    name = found.of_part("LayerNorms")[0].name
+    assert any(name in m.value for m in opened("tensors", tensor=name).markdown)
+    app = opened("tensors", tensor="<b>no such tensor</b>", layer="999", size="gpt9")
+    assert not app.exception and not app.error
+    assert any("wte.weight" in m.value for m in app.markdown)
+
+
+def test_a_window_of_the_token_embedding(found):
+    app = opened("map")
+    app.session_state["tensor_form"] = "window"
+    app.run()
+    assert not app.exception
+    assert any("Every value is shown" in c.value for c in app.caption)
+
+
+def test_the_tour_shows_the_shapes_of_this_prompt():
+    app = opened("tour", layer="2")
+    page, loaded = html_of(app), checkpoint.load("embedded")
+    T, config = len(loaded.tokenizer("Hello world")["input_ids"]), loaded.model.config
+    H, D = config.n_head, config.n_embd
+    assert f"T = {T:,}" in page and "block 2" in page
+    for shape in ((1, T, D), (1, T, 3 * D), (1, H, T, D // H), (1, H, T, T)):
+        assert str(shape) in page, shape
+    assert any("All 28 tensors" in m.value for m in app.markdown)
+    assert len(app.dataframe[0].value) == 28
+
+
+def test_the_tour_of_no_prompt_says_what_to_do():
+    app = opened("tour")
+    app.session_state["prompt"] = ""
+    app.run()
+    assert "Type a prompt" in app.info[0].value
+
+
+def test_the_calculator_starts_with_gpt3_and_follows_its_inputs():
+    app = opened("size")
+    page = html_of(app)
+    for number in ("175,181,291,520", "27,938", "174,604,259,328"):
+        assert number in page
+    app.number_input(key="gpt3 n_layer").set_value(1).run()
+    shape = arithmetic.Shape(1, 96, 12_288, 128, 49_152, 50_257, 2048)
+    assert f"{arithmetic.count(shape).weights:,}" in html_of(app)
+
+
+def test_the_calculator_agrees_with_this_checkpoint(found):
+    page = html_of(opened("size", size="this model"))
+    assert f"{found.n_parameters:,}" in page
+
+
+def test_heads_keep_the_choice_for_the_other_pages():
+    app = opened("heads", layer="1", head="2")
+    assert app.selectbox(key="anatomy_layer").value == 1
+    app.selectbox(key="anatomy_head").select(3).run()
+    assert (app.session_state["layer"], app.session_state["head"]) == (1, 3)
+    assert any(re.search("Layer 1, head 3", m.value) for m in app.markdown)
+
+
+def test_looking_at_heads_chooses_none():
+    app = opened("heads")
+    assert "head" not in app.session_state
