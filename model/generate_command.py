@@ -1,0 +1,130 @@
+"""Continue a prompt token by token; then say milliseconds per token and bytes of the cache.
+
+One line a token: its number in the text, the token, its probability, the milliseconds of its step
+and the cache's entries and bytes after it. A seed gives the same text every time.
+"""
+
+import json
+import statistics
+from collections.abc import Iterator
+
+import torch
+
+from model import checkpoint, generate, kv_budget, options, tokens
+from model.kv_cache import KVCache
+from model.kv_policies import POLICIES
+from model.sampling import Settings
+
+
+def add_arguments(parser) -> None:
+    """The arguments of `python -m model generate`."""
+    options.add_model(parser)
+    parser.add_argument("--prompt", required=True, help="the text to continue")
+    parser.add_argument("--tokens", required=True, type=int, help="how many tokens to generate")
+    parser.add_argument("--temperature", type=float, default=1.0, help="0 = greedy (default: 1)")
+    parser.add_argument("--top-k", type=int, default=0, help="0 = all tokens (default)")
+    parser.add_argument("--top-p", type=float, default=1.0, help="1 = all tokens (default)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
+    parser.add_argument("--no-cache", action="store_true", help="read everything at every step")
+    parser.add_argument(
+        "--cache-policy", choices=POLICIES, help="what to drop when the cache is full"
+    )
+    parser.add_argument(
+        "--cache-budget", type=int, metavar="N", help="entries the cache may hold (default: window)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+
+def run_command(chosen) -> Iterator[str]:
+    """Generate; one line a token as it comes, or one JSON object at the end."""
+    loaded = checkpoint.load(chosen.model)
+    reader = _reader(loaded, chosen)
+    ids = tokens.encode(loaded.tokenizer, chosen.prompt)
+    steps = []
+    for step in generate.generate(
+        reader, ids, chosen.tokens,
+        settings=Settings(chosen.temperature, chosen.top_k, chosen.top_p),
+        generator=torch.Generator().manual_seed(chosen.seed),
+        end_token=loaded.model.config.eos_token_id,
+    ):
+        steps.append(step)
+        if not chosen.json:
+            yield _line(loaded, len(ids) + len(steps), step)
+    report = _report(loaded, ids, steps)
+    if chosen.json:
+        yield json.dumps(report, indent=1, ensure_ascii=False)
+    else:
+        yield from _summary(report)
+
+
+def _reader(loaded, chosen) -> generate.Reader:
+    """Who reads the text: with a whole cache, with none, or with one held to a budget."""
+    if chosen.no_cache and (chosen.cache_policy or chosen.cache_budget is not None):
+        raise ValueError("--no-cache leaves nothing to hold to a budget; leave one of them out")
+    if chosen.no_cache:
+        return generate.WithoutCache(loaded)
+    if chosen.cache_policy is None and chosen.cache_budget is not None:
+        raise ValueError(
+            f"--cache-budget wants a policy too: --cache-policy {', '.join(POLICIES)}"
+        )
+    if chosen.cache_policy is None:
+        return generate.WithCache(loaded, KVCache(loaded.model.config.n_layer))
+    window = loaded.model.config.n_positions
+    return kv_budget.WithBudget(
+        loaded, [POLICIES[chosen.cache_policy]],
+        window if chosen.cache_budget is None else chosen.cache_budget,
+        place=kv_budget.counted_on, seed=chosen.seed,
+    )
+
+
+def _line(loaded, number: int, step: generate.Step) -> str:
+    text, reading = tokens.display(loaded.tokenizer, [step.token])[0], step.reading
+    return (
+        f"{number:6}  {text:16} p {step.probability:.4f}  {1000 * reading.seconds:8.1f} ms  "
+        f"{reading.phase} of {reading.n_read:,}  {reading.n_entries:,} entries  "
+        f"{reading.cache_bytes:,} bytes"
+    )
+
+
+def _report(loaded, ids, steps: list[generate.Step]) -> dict:
+    """Everything about one generation, as JSON."""
+    later = [1000 * s.reading.seconds for s in steps[1:]]
+    placement = loaded.placement
+    names = tokens.display(loaded.tokenizer, [s.token for s in steps])
+    return {
+        "model": loaded.name,
+        "device": str(placement.device),
+        "dtype": str(placement.dtype).removeprefix("torch."),
+        "prompt_tokens": len(ids),
+        "text": loaded.tokenizer.decode([s.token for s in steps]),
+        "first_step_ms": 1000 * steps[0].reading.seconds if steps else None,
+        "ms_per_token": statistics.median(later) if later else None,
+        "cache_entries": steps[-1].reading.n_entries if steps else 0,
+        "cache_bytes": steps[-1].reading.cache_bytes if steps else 0,
+        "ended": steps[-1].end if steps else "",
+        "tokens": [_token(name, s) for name, s in zip(names, steps)],
+    }
+
+
+def _token(name: str, step: generate.Step) -> dict:
+    reading = step.reading
+    return {
+        "id": step.token, "token": name, "probability": step.probability,
+        "ms": 1000 * reading.seconds, "phase": reading.phase, "read": reading.n_read,
+        "entries": reading.n_entries, "cache_bytes": reading.cache_bytes,
+    }
+
+
+def _summary(report: dict) -> Iterator[str]:
+    n = len(report["tokens"])
+    yield f"text: {report['text']}"
+    if report["ended"]:
+        yield f"ended: {report['ended']}"
+    if report["first_step_ms"] is not None:
+        yield f"first token: {report['first_step_ms']:.1f} ms, {report['prompt_tokens']:,} tokens read"
+    if report["ms_per_token"] is not None:
+        yield (
+            f"then: {report['ms_per_token']:.1f} ms per token, median of {n - 1:,}, "
+            f"{report['device']} {report['dtype']}"
+        )
+    yield f"cache: {report['cache_bytes']:,} bytes, {report['cache_entries']:,} entries"
