@@ -1,0 +1,176 @@
+"""Attention with Memory: exact where it claims to be, nothing where it is switched off."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from model import tokens, trace
+from model.memory import fusion, recall
+from model.memory.recall import Settings
+
+FACT, QUESTION = "My name is Ann. I live in Rome.", "Where do I live?"
+CONTINUE = Settings(positions="continue", unit="all")
+
+
+def told(checkpoint, *texts, settings=Settings()):
+    state = recall.blank(checkpoint)
+    for text in texts:
+        state = recall.tell(checkpoint, state, text, settings).state
+    return state
+
+
+def ids(checkpoint, text):
+    return tokens.encode(checkpoint.tokenizer, text)
+
+
+def with_start(checkpoint, text):
+    return np.r_[256, ids(checkpoint, text)]
+
+
+def test_an_empty_memory_is_exactly_gpt2(tiny):
+    asked = recall.ask(tiny, recall.blank(tiny), ids(tiny, QUESTION), Settings())
+    plain = trace.run(tiny, with_start(tiny, QUESTION))
+    assert torch.equal(asked.trace.next_logits, plain.next_logits)
+
+
+def test_minus_infinity_of_strength_is_gpt2_at_those_positions(tiny):
+    state = told(tiny, FACT)
+    off = fusion.reading(state.bank, "restart", None, -1e9)
+    run = trace.run(tiny, with_start(tiny, QUESTION), reading=off)
+    plain = trace.run(tiny, with_start(tiny, QUESTION))
+    torch.testing.assert_close(run.next_logits, plain.next_logits, atol=1e-5, rtol=0)
+
+
+def test_continue_equals_the_full_context(tiny):
+    texts = ["I live in Rome.", " I am Ann.", " It rains.", " Where?"]
+    state = told(tiny, *texts[:3], settings=CONTINUE)
+    assert len(state.bank) == 1 + sum(map(len, texts[:3]))
+    asked = recall.ask(tiny, state, ids(tiny, texts[3]), CONTINUE)
+    full = trace.run(tiny, with_start(tiny, "".join(texts)))
+    torch.testing.assert_close(asked.trace.next_logits, full.next_logits, atol=1e-5, rtol=0)
+    other = recall.ask(tiny, state, ids(tiny, texts[3]), Settings(unit="all", positions="restart"))
+    assert (other.trace.next_logits - full.next_logits).abs().max() > 0.01
+
+
+def test_memory_changes_the_answer(tiny):
+    question = ids(tiny, QUESTION)
+    plain = recall.ask(tiny, recall.blank(tiny), question, Settings()).trace.next_logits
+    assert (recall.ask(tiny, told(tiny, FACT), question, Settings()).trace.next_logits - plain).abs().max() > 0.01
+
+
+def test_permuting_slots_changes_nothing(tiny):
+    state, question = told(tiny, FACT), with_start(tiny, QUESTION)
+    order = np.random.default_rng(0).permutation(len(state.bank))
+    there = trace.run(tiny, question, reading=fusion.reading(state.bank))
+    shuffled = trace.run(tiny, question, reading=fusion.reading(fusion.select(state.bank, order)))
+    torch.testing.assert_close(there.next_logits, shuffled.next_logits, atol=1e-5, rtol=0)
+
+
+def test_removing_a_block_equals_never_having_written_it(tiny):
+    both = told(tiny, FACT, "It rains.")
+    without = fusion.select(both.bank, np.flatnonzero(both.bank.slots.prompt == 1))
+    question = with_start(tiny, QUESTION)
+    a = trace.run(tiny, question, reading=fusion.reading(without))
+    b = trace.run(tiny, question, reading=fusion.reading(told(tiny, FACT).bank))
+    assert torch.equal(a.next_logits, b.next_logits)
+
+
+def test_rows_over_memory_and_local_sum_to_one_and_give_what_attention_added(tiny):
+    state = told(tiny, FACT)
+    run = recall.ask(tiny, state, ids(tiny, QUESTION), Settings(unit="all")).trace
+    for layer, block in enumerate(tiny.model.transformer.h):
+        w = fusion.union_weights(tiny, run, layer)
+        torch.testing.assert_close(w.sum(-1), torch.ones_like(w[..., 0]))
+        v = torch.cat([run.reading.values[layer], run.layer_v(layer)], dim=1)
+        with torch.inference_mode():
+            added = block.attn.c_proj((w @ v).transpose(0, 1).flatten(1))
+        torch.testing.assert_close(added, run.attention_added(layer), atol=1e-4, rtol=0)
+
+
+def test_typing_on_with_the_same_reading_reuses_the_prefix(tiny):
+    question, read = with_start(tiny, QUESTION), fusion.reading(told(tiny, FACT).bank)
+    before = trace.run(tiny, question[:-2], reading=read)
+    grown = trace.run(tiny, question, prefix=before, reading=read)
+    assert grown.n_run == 2
+    whole = trace.run(tiny, question, reading=read)
+    torch.testing.assert_close(grown.next_logits, whole.next_logits, atol=2e-5, rtol=0)
+    assert trace.run(tiny, question, prefix=before).n_run == len(question)
+
+
+def test_the_budget_holds_and_the_newest_sentence_stays(tiny):
+    settings = Settings(budget=20)
+    written = recall.tell(tiny, told(tiny, FACT, settings=settings), "It rains.", settings)
+    assert len(written.state.bank) <= 20 and written.n_evicted > 0
+    assert set("".join(written.state.bank.slots.text)) >= set("rains")
+    assert written.state.n_evicted == len(FACT) + len("It rains.") - len(written.state.bank)
+
+
+def test_position_zero_is_not_stored_and_every_slot_knows_its_origin(tiny):
+    table = told(tiny, FACT).bank.slots
+    assert table.position.tolist() == list(range(len(FACT)))
+    assert "".join(table.text) == FACT.replace(" ", "·")
+    assert set(table.around) == {"My·name·is·Ann.", "·I·live·in·Rome."}
+    assert (table.prompt == 1).all()
+
+
+def test_a_threshold_that_lets_nothing_through_writes_nothing(tiny):
+    written = recall.tell(tiny, recall.blank(tiny), FACT, Settings(score="surprisal", threshold=1e9))
+    assert len(written.state.bank) == 0 and not written.stored.any()
+    assert written.state.prompts == (FACT,)
+
+
+def test_a_prompt_longer_than_the_window_is_written_whole(tiny):
+    text = "abcdefgh. " * 12  # 120 tokens, the window holds 64
+    written = recall.tell(tiny, recall.blank(tiny), text, Settings())
+    assert "".join(written.state.bank.slots.text) == text.replace(" ", "·")
+    assert written.state.bank.slots.position.tolist() == list(range(120))
+
+
+def test_two_passes_keep_whole_sentences(tiny):
+    state = told(tiny, "I am Ann. It rains. I live in Rome. We eat. He left.")
+    asked = recall.ask(tiny, state, ids(tiny, QUESTION), Settings(n_retrieved=2))
+    kept = state.bank.slots.block[asked.kept]
+    assert len(set(kept)) == 2
+    for block in set(kept):
+        assert (kept == block).sum() == (state.bank.slots.block == block).sum()
+    best = sorted(asked.block_mass, key=asked.block_mass.get)[-2:]
+    assert set(best) == set(kept)
+
+
+def test_merging_keeps_the_budget_and_the_older_origin(tiny):
+    state = told(tiny, "aaaa bbbb")
+    merged = fusion.merge(state.bank, 6)
+    assert len(merged) == 6 and merged.keys.shape[2] == 6
+    assert merged.slots.position[0] == 0
+    assert len(fusion.merge(state.bank, 0)) == 0
+
+
+def test_reads_are_counted_for_the_slots_that_were_read(tiny):
+    state = told(tiny, FACT)
+    asked = recall.ask(tiny, state, ids(tiny, QUESTION), Settings(n_retrieved=1))
+    after = recall.after_reading(tiny, state, asked)
+    unread = np.setdiff1d(np.arange(len(FACT)), asked.kept)
+    assert after.bank.slots.total_read[asked.kept].max() > 0
+    assert not after.bank.slots.total_read[unread].any()
+    assert not state.bank.slots.total_read.any()  # the state that went in is untouched
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        (Settings(positions="rope"), "expected one of parallel"),
+        (Settings(policy="lifo"), "expected one of fifo"),
+        (Settings(score="mood"), "expected one of everything"),
+    ],
+)
+def test_settings_that_do_not_exist_are_said(tiny, settings, words):
+    with pytest.raises(ValueError, match=words):
+        state = recall.tell(tiny, recall.blank(tiny), FACT, replace(settings)).state
+        recall.ask(tiny, state, ids(tiny, QUESTION), settings)
+
+
+def test_sentences_end_where_they_end():
+    numbers = recall.sentences(["I", "·am", ".", '"', "·He", "·left", "!", "↵", "Yes"])
+    assert numbers.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2]
