@@ -1,0 +1,91 @@
+"""Memories by name on disk: one file a session, one writer at a time. Knows nothing of models.
+
+They lie in MNEMOSCOPE_HOME, by default the user's data folder.
+"""
+
+import os
+import re
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+SUFFIX = ".memory"
+
+
+def home() -> Path:
+    """The folder of all sessions; made when it is not there."""
+    chosen = os.environ.get("MNEMOSCOPE_HOME")
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    folder = (Path(chosen) if chosen else Path(data) / "mnemoscope") / "sessions"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def path_of(name: str) -> Path:
+    """A session's file. Raises ValueError for a name that could lead anywhere else."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,63}", name):
+        raise ValueError(
+            f"wanted a session name of 1 to 64 letters, digits, spaces, - or _, beginning with a "
+            f"letter or digit, got {name[:80]!r}; choose another name"
+        )
+    return home() / f"{name}{SUFFIX}"
+
+
+def names() -> list[str]:
+    """All sessions that were saved, by name."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in home().glob(f"[!.]*{SUFFIX}"))
+
+
+@contextmanager
+def hold(name: str):
+    """Its file, for this process alone while the block runs.
+
+    Raises ValueError at once when another process holds it: nothing waits, nothing is overwritten.
+    """
+    path = path_of(name)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(
+            f"the session {name!r} is in use by another process; wait until it is done, or choose "
+            "another session"
+        ) from None
+    try:
+        yield path
+    finally:
+        lock.release()
+
+
+def reset(name: str) -> None:
+    """Forget a session. Raises ValueError when there is none."""
+    with hold(name) as path:
+        _must_exist(name, path)
+        path.unlink()
+
+
+def export(name: str, target: Path) -> None:
+    """Copy a session's file to `target`, which must not exist yet."""
+    if target.exists():
+        raise ValueError(f"{target} exists already; choose another file, or remove it first")
+    with hold(name) as path:
+        _must_exist(name, path)
+        shutil.copyfile(path, target)
+
+
+def bring_in(name: str, source: Path) -> None:
+    """Make `source` the file of a new session. Raises ValueError when the session exists."""
+    with hold(name) as path:
+        if path.exists():
+            raise ValueError(f"there is a session {name!r} already; reset it, or choose another name")
+        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        shutil.copyfile(source, draft)
+        os.replace(draft, path)
+
+
+def _must_exist(name: str, path: Path) -> None:
+    if not path.exists():
+        known = ", ".join(names()) or "none yet"
+        raise ValueError(f"there is no session {name!r}; those that exist: {known}")

@@ -1,0 +1,68 @@
+"""Sessions by name: names stay inside the folder, one writer at a time, nothing overwritten."""
+
+import subprocess
+import sys
+
+import pytest
+
+from model.memory import sessions
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path / "home"))
+
+
+def put(name, content=b"x"):
+    with sessions.hold(name) as path:
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x", "..", ".", "", "a/b", "a\\b", "/etc/passwd", ".hidden", "a\x00b", "a\nb",
+             "x" * 65, "é", " a", "a.b"],
+)
+def test_names_that_could_lead_elsewhere_are_refused(name):
+    with pytest.raises(ValueError, match="wanted a session name"):
+        sessions.path_of(name)
+
+
+@pytest.mark.parametrize("name", ["demo", "A b-c_9", "x" * 64, "0"])
+def test_good_names_stay_in_the_folder(name):
+    assert sessions.path_of(name).parent == sessions.home()
+
+
+def test_sessions_are_listed_reset_exported_and_brought_in(tmp_path):
+    put("demo", b"abc")
+    assert sessions.names() == ["demo"]
+    sessions.export("demo", tmp_path / "out.memory")
+    assert (tmp_path / "out.memory").read_bytes() == b"abc"
+    sessions.bring_in("again", tmp_path / "out.memory")
+    assert sessions.names() == ["again", "demo"]
+    sessions.reset("demo")
+    assert sessions.names() == ["again"]
+
+
+def test_nothing_is_overwritten(tmp_path):
+    put("demo")
+    (tmp_path / "there").touch()
+    with pytest.raises(ValueError, match="exists already"):
+        sessions.export("demo", tmp_path / "there")
+    with pytest.raises(ValueError, match="a session 'demo' already"):
+        sessions.bring_in("demo", tmp_path / "there")
+
+
+def test_what_does_not_exist_is_said_with_what_does(tmp_path):
+    put("demo")
+    for call in (lambda: sessions.reset("x"), lambda: sessions.export("x", tmp_path / "y")):
+        with pytest.raises(ValueError, match="no session 'x'; those that exist: demo"):
+            call()
+
+
+def test_the_second_process_is_told():
+    with sessions.hold("demo"):
+        code = "from model.memory import sessions\nwith sessions.hold('demo'): pass"
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert other.returncode == 1 and "in use by another process" in other.stderr
+    with sessions.hold("demo"):
+        pass
