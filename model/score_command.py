@@ -1,8 +1,8 @@
 """How many bits per byte a model needs for a text file, read in windows that overlap.
 
 A window is as long as the model can read and starts `stride` tokens after the one before; every
-token but the first of the file is counted once. A shorter stride gives each token more text to
-look back on, takes longer and gives a lower (better) figure.
+token but the first of the file is counted once. A shorter stride takes longer and gives each token
+more text to look back on; compare only figures of the same window and stride.
 """
 
 import json

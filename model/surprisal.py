@@ -81,7 +81,7 @@ def read(checkpoint, trace: Trace, earlier: Reading | None = None) -> Reading:
     """
     n_old = 0 if earlier is None else common_prefix(trace.ids, earlier.ids)
     stream, targets = trace.layer_stream(-1), np.append(trace.ids[1:], -1)
-    parts = [_old_rows(earlier, n_old, targets)] if n_old else []
+    parts = [_old_rows(earlier, n_old)] if n_old else []
     starts = [*range(max(n_old - 1, 0), len(trace), ROWS_AT_ONCE)]
     for start in starts:
         rows = slice(start, start + ROWS_AT_ONCE)
@@ -179,8 +179,9 @@ def _read_rows(logits, targets, start):
     return bits, rank, *(x.cpu().numpy() for x in (top.indices, top.values, entropy.clamp(min=0)))
 
 
-def _old_rows(earlier, n, targets):
+def _old_rows(earlier, n):
     """The first n - 1 rows, with what came after them, as `_read_rows` made them."""
     n = n - 1
-    bits, rank = earlier.bits[1 : n + 1], earlier.rank[1 : n + 1]
-    return bits, rank, earlier.guess_ids[:n], earlier.guess_probability[:n], earlier.entropy_bits[:n]
+    judged = (earlier.bits[1 : n + 1], earlier.rank[1 : n + 1])
+    guesses = (earlier.guess_ids, earlier.guess_probability, earlier.entropy_bits)
+    return *judged, *(x[:n] for x in guesses)

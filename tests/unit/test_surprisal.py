@@ -65,7 +65,10 @@ def test_guesses_ranks_and_entropy_belong_to_the_position_before(tiny):
 
 @pytest.mark.parametrize(
     "before, after",
-    [("The old", TEXT), (TEXT, "The old"), (TEXT, TEXT), ("The new", TEXT), ("X", TEXT), ("T", "T")],
+    [
+        ("The old", TEXT), (TEXT, "The old"), (TEXT, TEXT),
+        ("The new", TEXT), ("X", TEXT), ("T", "T"),
+    ],
 )
 def test_while_typing_only_new_rows_are_computed_and_nothing_differs(
     tiny, before, after, monkeypatch
@@ -75,7 +78,12 @@ def test_while_typing_only_new_rows_are_computed_and_nothing_differs(
     fresh = surprisal.read(tiny, run)
     rows = []
     real = surprisal.final_logits
-    monkeypatch.setattr(surprisal, "final_logits", lambda m, s: (rows.append(len(s)), real(m, s))[1])
+
+    def counted(model, stream):
+        rows.append(len(stream))
+        return real(model, stream)
+
+    monkeypatch.setattr(surprisal, "final_logits", counted)
     reused = surprisal.read(tiny, run, earlier)
     shared = trace.common_prefix(earlier.ids, fresh.ids)
     assert sum(rows) == len(fresh.ids) - max(shared - 1, 0)
@@ -113,7 +121,8 @@ def test_a_broken_model_is_named_not_scored():
 
 
 @pytest.mark.parametrize(
-    "n, window, stride", [(30, 8, 3), (30, 8, 8), (30, 8, 1), (9, 8, 4), (8, 8, 4), (2, 8, 4), (24, 8, 4)]
+    "n, window, stride",
+    [(30, 8, 3), (30, 8, 8), (30, 8, 1), (9, 8, 4), (8, 8, 4), (2, 8, 4), (24, 8, 4)],
 )
 def test_windows_equal_a_naive_pass_per_token(tiny, stock, n, window, stride):
     ids = ids_of(tiny)[:n]
@@ -126,7 +135,8 @@ def test_windows_equal_a_naive_pass_per_token(tiny, stock, n, window, stride):
         return t - start
 
     found = list(surprisal.in_windows(tiny, ids, window, stride))
-    assert [w[0] for w in found] == [1 + sum(len(w[1]) for w in found[:i]) for i in range(len(found))]
+    lengths = [len(bits) for _, bits, _ in found]
+    assert [first for first, *_ in found] == [1 + sum(lengths[:i]) for i in range(len(found))]
     bits = np.concatenate([w[1] for w in found])
     np.testing.assert_allclose(bits, naive_bits(stock, ids, n_before), atol=1e-4)
     beyond = range(window + 1, n)
