@@ -24,7 +24,7 @@ from model.checkpoint import Checkpoint, CheckpointError
 EMBEDDED = "embedded"
 MAX_SHARED = 2  # loaded models beside the embedded one; GPT-2 XL alone is 6 GB
 Choice = tuple[str, str, str]  # name, device, dtype
-_IN_USE, _REFUSED = "model in use", "model refused"  # session keys
+_IN_USE, _REFUSED, _OPENED = "model in use", "model refused", "folder opened"  # session keys
 
 
 # -- for others ----------------------------------------------------------------------------------
@@ -76,7 +76,9 @@ def sidebar() -> None:
         kept = (st.session_state.get(key, "auto") for key in ("model_device", "model_dtype"))
         try:
             current()
-            _fulfil((name, *kept))
+            if not _fulfil((name, *kept)):
+                st.set_page_config(initial_sidebar_state="expanded")  # something waits to be seen
+                st.caption(f"In use until then: **{_literal(_in_use()[0])}**")
             _where_it_runs(current())
         except CheckpointError as error:
             st.error(_sentence(error))
@@ -91,9 +93,9 @@ def _name_box() -> str:
     wish = st.session_state.setdefault("model", asked or start_name())
     names = dict.fromkeys([start_name(), EMBEDDED, *hub.SIZES, wish])
     return st.selectbox(
-        "Model", list(names), key="model", accept_new_options=True,
-        help="Choose a model, or type the name of a GPT-2 on the hub (owner/name) or a folder of "
-             "this machine that holds config.json, model.safetensors and tokenizer.json.",
+        "Model: choose, or type a name", list(names), key="model", accept_new_options=True,
+        help="A name can be any GPT-2 on the hub (owner/name), or a folder of this machine that "
+             "holds config.json, model.safetensors and tokenizer.json.",
     ).strip()
 
 
@@ -112,22 +114,23 @@ def _where_it_runs(now: Checkpoint) -> None:
 # -- from a choice to a loaded model -------------------------------------------------------------
 
 
-def _fulfil(choice: Choice) -> None:
-    """Make this choice the one in use, or draw what stands between: click, download, error."""
+def _fulfil(choice: Choice) -> bool:
+    """Put this choice to use and say true, or draw what stands between: click, download, error."""
     if choice == _in_use():
-        return
+        return True
     try:
         _check_not_refused(choice)
         if not _is_here(choice[0]):
-            return
-        with st.spinner(f"Loading {choice[0]} …"):
+            return False
+        with st.spinner(f"Loading {_literal(choice[0])} …"):
             _load(choice)
     except CheckpointError as error:
         st.session_state[_REFUSED] = (choice, str(error))
-        st.error(f"{_sentence(error)} Still in use: {_in_use()[0]}.")
+        st.error(_sentence(error))
         st.button("Try again", key="model_again", on_click=st.session_state.pop, args=(_REFUSED,))
-        return
+        return False
     st.session_state[_IN_USE] = choice
+    return True
 
 
 def _check_not_refused(choice: Choice) -> None:
@@ -140,7 +143,12 @@ def _is_here(name: str) -> bool:
     """Whether the files may be loaded now; draws the click or the download it takes otherwise."""
     if checkpoint.source(name) == "folder" and name not in (start_name(), _in_use()[0]):
         _check_visitor()
-        return st.button(f"Load {_literal(name)}", key="model_load", type="primary")
+        if st.session_state.get(_OPENED) != name:
+            st.button(
+                f"Load {_literal(name)}", key="model_load", type="primary", width="stretch",
+                on_click=st.session_state.update, args=({_OPENED: name},),
+            )
+            return False
     if not _needs_download(name):
         return True
     job = _downloads().get(name)

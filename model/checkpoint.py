@@ -56,6 +56,13 @@ def load(
     how a download goes. Raises CheckpointError, one sentence: what was wanted, found, and to do.
     """
     folder = find(name) or hub.download(name, on_progress)
+    if source(name) != "hub":
+        return _load(name, folder, device, dtype)
+    with hub.named(name, folder):
+        return _load(name, folder, device, dtype)
+
+
+def _load(name: str, folder: Path, device: str, dtype: str) -> Checkpoint:
     config = weights.read_config(folder)
     found = weights.stored(folder)
     tensors = weights.match(config, found, folder)

@@ -11,6 +11,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -96,13 +97,24 @@ def _download(name: str, on_progress) -> Path:
     count = _Count(sizes, on_progress)
     # "main" leaves the reference in the cache by which `cached` finds this commit again
     folder = Path(hf_hub_download(name, "config.json", tqdm_class=count.bar("config.json"))).parent
-    weights.read_config(folder)
+    with named(name, folder):
+        weights.read_config(folder)
     for file, n_bytes in list(sizes.items())[1:]:
         path = hf_hub_download(name, file, revision=folder.name, tqdm_class=count.bar(file))
         _check_size(name, Path(path), n_bytes)
     count.finish()
-    weights.weight_files(folder)
+    with named(name, folder):
+        weights.weight_files(folder)
     return folder
+
+
+@contextmanager
+def named(name: str, folder: Path):
+    """Problems with files of this cache folder name the repository instead of the long path."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(str(error).replace(str(folder), _where(name))) from error
 
 
 def needed(name: str, there: set[str]) -> list[str]:
@@ -346,5 +358,8 @@ def host() -> str:
 
 
 def show_size(n_bytes: int) -> str:
-    """Bytes as download dialogs show them: 548 MB, 6.43 GB."""
-    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
+    """Bytes as download dialogs show them: 12 kB, 548 MB, 6.43 GB."""
+    for unit, size, digits in (("GB", 1e9, 2), ("MB", 1e6, 0)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.{digits}f} {unit}"
+    return f"{n_bytes / 1e3:.0f} kB"

@@ -8,7 +8,7 @@ and networks do.
 import hashlib
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -149,7 +149,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if body:
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # a client may cancel
+                self.wfile.write(content)
 
     def log_message(self, *_):
         """Tests read `hub.requests` instead."""

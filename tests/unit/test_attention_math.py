@@ -43,7 +43,7 @@ def test_weights_are_not_flat(tiny, full):
 def test_scaling_options_of_the_config_are_followed(option):
     from types import SimpleNamespace
 
-    from conftest import random_gpt2
+    from tests.conftest import random_gpt2
 
     from model import tap
 

@@ -6,12 +6,12 @@ import shutil
 
 import pytest
 import torch
-from conftest import byte_tokenizer, random_gpt2
 from safetensors.torch import load_file, save_file
 from transformers import GPT2LMHeadModel
 
 from model import checkpoint, placement, tap, weights
 from model.errors import CheckpointError
+from tests.conftest import byte_tokenizer, random_gpt2
 
 IDS = torch.tensor([[72, 105, 32, 116, 104, 101, 114, 101]])
 

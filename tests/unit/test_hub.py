@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import hub_server
 import pytest
-from conftest import byte_tokenizer, random_gpt2
 from huggingface_hub import constants, file_download
 
 from model import checkpoint, hub
 from model.errors import CheckpointError
+from tests import hub_server
+from tests.conftest import byte_tokenizer, random_gpt2
 
 
 @pytest.fixture(scope="module")
@@ -260,3 +260,10 @@ def test_the_environment_decides_where_from_and_where_to(server, files, tmp_path
     )
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).is_relative_to(home)
+
+
+@pytest.mark.parametrize("n_bytes, shown", [
+    (0, "0 kB"), (1_500, "2 kB"), (548_105_171, "548 MB"), (6_431_829_964, "6.43 GB"),
+])
+def test_sizes_as_people_know_them(n_bytes, shown):
+    assert hub.show_size(n_bytes) == shown

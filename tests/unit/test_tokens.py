@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import byte_tokenizer
+from tests.conftest import byte_tokenizer
 from model import tokens
 
 TOKENIZER = byte_tokenizer()

@@ -1,0 +1,96 @@
+"""The sidebar's model in Chromium, against a hub on 127.0.0.1."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests import hub_server
+from tests.browser.conftest import settled, start_app
+from tests.conftest import byte_tokenizer, random_gpt2
+
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A tiny random GPT-2."""
+    folder = tmp_path_factory.mktemp("tiny")
+    random_gpt2().save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hub(folder):
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with hub_server.running() as running:
+        running.repositories["someone/slow"] = hub_server.Repository(files, "slow")
+        running.repositories["someone/gated"] = hub_server.Repository(files, "gated")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def app(hub, tmp_path_factory):
+    """An app of its own, whose hub is ours and whose cache is empty."""
+    home = tmp_path_factory.mktemp("app")
+    env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0",
+           "MNEMOSCOPE_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    process, address = start_app(env=env, log=home / "log.txt")
+    yield address
+    process.terminate()
+    process.wait(10)
+
+
+def choose(page, name: str) -> None:
+    """Type a name into the box, as a visitor does."""
+    box = page.locator(".st-key-model input")
+    box.click()
+    box.fill(name)
+    page.get_by_text(f"Add: {name}").wait_for()
+    box.press("Enter")
+
+
+def test_a_link_to_a_model_that_is_not_here(app, hub, page, outside):
+    """The sidebar opens and asks; the app lives while it downloads, then uses the model."""
+    hub.requests.clear()
+    page.goto(f"{app}/?model=someone/slow")
+    download = page.locator(".st-key-model_download button")
+    expect(download).to_be_in_viewport()
+    assert hub.requests == []
+    download.click()
+    progress = page.locator(".st-key-model_picker [data-testid='stProgress']")
+    expect(progress).to_contain_text("Downloading someone/slow")
+    expect(page.locator(".st-key-model_picker")).to_contain_text("file 5 of 5")
+    reads = page.get_by_role("heading", name="embedded reads")
+    before = reads.inner_text()
+    page.locator(".st-key-prompt_box textarea").fill("Typed meanwhile")
+    expect(reads).not_to_have_text(before)
+    hub.gate.set()
+    expect(progress).to_have_count(0)
+    placement = page.locator(".st-key-model_placement")
+    expect(placement).to_contain_text("CPU · float32")
+    expect(page.locator(".st-key-model_picker")).not_to_contain_text("In use until then")
+    settled(page)
+    assert "model=someone%2Fslow" in page.url and outside == []
+
+
+def test_a_folder_waits_for_a_click(app, folder, page):
+    page.goto(f"{app}/?model={folder}")
+    picker = page.locator(".st-key-model_picker")
+    expect(picker).to_contain_text("In use until then: embedded")
+    page.locator(".st-key-model_load button").click()
+    expect(picker).not_to_contain_text("In use until then")
+    expect(page.locator(".st-key-model_load")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_failure_is_a_sentence_and_the_old_model_stays(app, page, shots, theme):
+    page.emulate_media(color_scheme=theme)
+    page.goto(app)
+    page.locator("[data-testid='stExpandSidebarButton']").click()
+    choose(page, "someone/gated")
+    page.locator(".st-key-model_download button").click()
+    picker = page.locator(".st-key-model_picker")
+    expect(picker.locator("[data-testid='stAlert']")).to_contain_text("accepted its terms")
+    expect(picker).to_contain_text("In use until then: embedded")
+    settled(page)
+    page.screenshot(path=shots / f"model_refused_{theme}.png")
