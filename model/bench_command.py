@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 PARTS = {
     "model": "traces: time, memory, typing one more token, identities",
+    "lens": "the logit lens against the LM head alone",
     "app": "the app in Chromium: first page, repaint while typing, 1,024 tokens, memory growth",
 }
 

