@@ -142,6 +142,12 @@ def tensors(found: Anatomy, parts: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype({"layer": "Int64"})
 
 
+def title(t: StoredTensor) -> str:
+    """A tensor's name, shape and number format as a heading (HTML: a name is any text)."""
+    name = f'<span style="font-family:ui-monospace,monospace">{html.escape(t.name)}</span>'
+    return f"<h4>{name} &ensp; {show_shape(t.shape)} &ensp; {html.escape(t.dtype)}</h4>"
+
+
 def show_shape(shape: tuple[int, ...]) -> str:
     """(768, 2304) -> "768 × 2304"."""
     return " × ".join(map(str, shape)) or "one number"

@@ -22,16 +22,30 @@ def choose(label: str, options: dict, key: str, default=None):
     )
 
 
-def number(label: str, name: str, n: int) -> int:
-    """A layer or a head, 0 to n-1: the one last chosen on any page or by the link, else 0.
+def head_choice() -> tuple[int, int]:
+    """(layer, head), and the way to what this head does with the prompt."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = layer_choice("Layer")
+        head = _number("Head", "head", run.checkpoint().model.config.n_head)
+        if st.button("See this head attend →", key="attend", type="tertiary"):
+            remember_head()
+            st.switch_page("pages/attention.py")
+    return layer, head
+
+
+def layer_choice(label: str) -> int:
+    """A layer of the chosen model."""
+    return _number(label, "layer", run.checkpoint().model.config.n_layer)
+
+
+def _number(label: str, name: str, n: int) -> int:
+    """0 to n-1: the one last chosen on any page or by the link, else 0.
 
     Only a choice is remembered (and put into the link), not the 0 to begin with.
     """
     chosen = st.session_state.get(name)
     st.session_state[f"anatomy_{name}"] = chosen if chosen in range(n) else 0
-    return st.selectbox(
-        label, range(n), key=f"anatomy_{name}", on_change=remember_head, width=110
-    )
+    return st.selectbox(label, range(n), key=f"anatomy_{name}", on_change=remember_head, width=110)
 
 
 def remember_head() -> None:
@@ -90,8 +104,7 @@ def tensor_panel(found: Anatomy) -> None:
     with st.spinner(f"Reading {name} …"):
         view = run.tensor_view(name)
     t, f = view.tensor, view.facts
-    shape = anatomy_map.show_shape(t.shape)
-    st.markdown(f"#### `{t.name}`  {shape}  {t.dtype}")
+    st.html(anatomy_map.title(t))
     st.html(tensor_figures.facts(view))
     if f.n_not_finite:
         st.warning(f"{f.n_not_finite:,} values are NaN or infinite; the facts leave them out.")

@@ -81,14 +81,14 @@ def ladder(tour: Tour) -> str:
     return f'<div style="max-width:72em">{"".join(rows)}</div>'
 
 
-def verdict(tour: Tour) -> tuple[bool, str]:
-    """Do all observed shapes equal what the letters say? And the sentence that says so."""
+def verdict(tour: Tour) -> str:
+    """Whether all observed shapes equal what the letters say; what is wrong is named."""
     wrong = [s for s in tour.steps if evaluate(s.operation.symbols, tour.dims) != s.shape]
     n = len(tour.steps)
     if wrong:
         names = ", ".join(s.operation.title for s in wrong)
-        return False, f"{n - len(wrong)} of {n} shapes are as the letters say; not: {names}."
-    return True, f"All {n} tensors were made by this run and have the shape that the letters say."
+        return f"✗ {n - len(wrong)} of {n} shapes are as the letters say; not: {names}."
+    return f"✓ All {n} tensors were made by this run and have the shape that the letters say."
 
 
 def table(tour: Tour) -> pd.DataFrame:

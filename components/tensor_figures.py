@@ -45,8 +45,8 @@ def heat_map(grid: Grid, row_names: list[str] | None = None) -> go.Figure:
         return _vector(grid)
     limit = colour_limit(grid.values)
     figure = go.Figure(_cells(grid, limit, showscale=True))
-    figure.update_yaxes(title="row", autorange="reversed")
-    figure.update_xaxes(title="column", constrain="domain")
+    figure.update_yaxes(title="row", autorange="reversed", showgrid=False)
+    figure.update_xaxes(title="column", constrain="domain", showgrid=False)
     if row_names:
         at = grid.row[:, 0]
         figure.update_yaxes(tickvals=at, ticktext=row_names, title="")
@@ -106,7 +106,7 @@ def all_heads(weights: HeadWeights) -> go.Figure:
         )
         figure.update_yaxes(
             title={"text": kind, "font": {"color": colour, "size": 18}}, showticklabels=False,
-            autorange="reversed", row=i, col=1,
+            autorange="reversed", showgrid=False, ticks="", row=i, col=1,
         )
     n_head, width = len(weights.thumbnails[0]), stacked[0][0].shape[1]
     pitch = (width + 1) / n_head
@@ -166,7 +166,8 @@ def one_head(weights: HeadWeights) -> go.Figure:
         figure.add_trace(_cells(grid, limit, showscale=i == 3), row=1, col=i)
     for title, colour in zip(figure.layout.annotations, KINDS.values()):
         title.font = {"color": colour, "size": 18}
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(showgrid=False)
     figure.update_yaxes(title="row (model width D)", row=1, col=1)
     figure.update_xaxes(title="column of the head", row=1, col=2)
     return _finish(figure, 520).update_layout(margin_t=36)

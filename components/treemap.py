@@ -115,10 +115,10 @@ def squarify(weights: list[float], width: float, height: float) -> list[Rectangl
             else:
                 placed.append(Rectangle(x + along, y, long, thick))
             along += long
-        if width >= height:
-            x, width = x + thick, width - thick
+        if width >= height:  # what is left, from its area: a difference would lose the slivers
+            x, width = x + thick, sum(areas) / height
         else:
-            y, height = y + thick, height - thick
+            y, height = y + thick, sum(areas) / width
     return placed
 
 

@@ -1,7 +1,4 @@
-"""`python -m model anatomy`: what a checkpoint holds, or how large a GPT of a preset's size is.
-
-Yields lines; knows nothing of where they are printed.
-"""
+"""What a checkpoint holds (files, tensors, bytes), or how large a GPT of a preset's sizes is."""
 
 import argparse
 import csv

@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 from model.anatomy import Anatomy, StoredTensor
 
-CHUNK = 1 << 22  # values turned into float64 at a time
+CHUNK = 1 << 17  # values turned into float64 at a time
 
 
 @dataclass(frozen=True)
@@ -107,17 +107,24 @@ def read(anatomy: Anatomy, tensor: StoredTensor, model=None) -> torch.Tensor:
 
 
 def facts(values: torch.Tensor) -> Facts:
-    """Any tensor -> Facts; values that are not finite are counted and left out of the rest."""
-    n, total, squares, zero, low, high = 0, 0.0, 0.0, 0, math.inf, -math.inf
+    """Any tensor -> Facts; values that are not finite are counted and left out of the rest.
+
+    One pass; means and squared distances of the parts are combined as in Chan, Golub, LeVeque 1979.
+    """
+    n, mean, spread, zero, low, high = 0, 0.0, 0.0, 0, math.inf, -math.inf
     for part in _finite_parts(values):
-        n, zero = n + part.numel(), zero + int((part == 0).sum())
-        total, squares = total + float(part.sum()), squares + float(part.square().sum())
-        low, high = min(low, float(part.min())), max(high, float(part.max()))
+        k, (least, most) = part.numel(), part.aminmax()
+        low, high = min(low, float(least)), max(high, float(most))
+        zero += k - int(part.count_nonzero())
+        part_mean = float(part.mean())
+        part -= part_mean
+        step = part_mean - mean
+        spread += float(part @ part) + step**2 * n * k / (n + k)
+        n, mean = n + k, mean + step * k / (n + k)
     if n == 0:
         return Facts(values.numel(), *[math.nan] * 5, 0, values.numel())
-    mean = total / n
-    spread = sum(float((part - mean).square().sum()) for part in _finite_parts(values))
-    std, norm = math.sqrt(spread / n), math.sqrt(squares)
+    norm = math.sqrt(spread + n * mean**2)
+    std = math.sqrt(spread / n)
     return Facts(values.numel(), mean, std, low, high, norm, zero, values.numel() - n)
 
 
@@ -143,18 +150,25 @@ def as_matrix(values: torch.Tensor) -> torch.Tensor:
 
 
 def pooled(matrix: torch.Tensor, max_rows: int, max_columns: int) -> Grid:
-    """Matrix (R,C) -> Grid of at most max_rows × max_columns cells."""
+    """Matrix (R,C) -> Grid of at most max_rows × max_columns cells; a strip of blocks at a time."""
     R, C = matrix.shape
     r, c = -(-R // max_rows), -(-C // max_columns)
-    padded = torch.zeros(-(-R // r) * r, -(-C // c) * c)
-    padded[:R, :C] = matrix.float().nan_to_num()
-    blocks = padded.unfold(0, r, r).unfold(1, c, c).flatten(2)  # (n_rows, n_columns, r·c)
-    furthest = blocks.abs().argmax(-1, keepdim=True)
-    values = blocks.gather(-1, furthest)[..., 0].numpy()
-    inside = furthest[..., 0].numpy()
+    strips = [_furthest(matrix[top : top + r], c) for top in range(0, R, r)]
+    values = np.stack([v for v, _ in strips])
+    inside = np.stack([i for _, i in strips])  # row inside the block · c + column inside it
     row = np.arange(len(values))[:, None] * r + inside // c
     column = np.arange(values.shape[1])[None, :] * c + inside % c
     return Grid(values, row, column, (r, c), (R, C))
+
+
+def _furthest(strip: torch.Tensor, c: int) -> tuple[np.ndarray, np.ndarray]:
+    """(r,C) -> of each block of c columns: the value furthest from zero, and its index in it."""
+    r, C = strip.shape
+    padded = torch.zeros(r, -(-C // c) * c)
+    padded[:, :C] = strip.float().nan_to_num()
+    blocks = padded.reshape(r, -1, c).transpose(0, 1).reshape(-1, r * c)
+    furthest = blocks.abs().argmax(-1, keepdim=True)
+    return blocks.gather(-1, furthest)[:, 0].numpy(), furthest[:, 0].numpy()
 
 
 def window(matrix: torch.Tensor, row: int, column: int, side: int) -> Grid:
@@ -183,8 +197,11 @@ def head_norms(heads: torch.Tensor) -> np.ndarray:
 
 
 def _finite_parts(values: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Copies of the finite values in float64, a part that fits a processor's cache at a time."""
     for part in values.reshape(-1).split(CHUNK):
-        part = part.double()
-        finite = part[part.isfinite()]
-        if finite.numel():
-            yield finite
+        part = part.to(torch.float64, copy=True)
+        finite = part.isfinite()
+        if not finite.all():
+            part = part[finite]
+        if part.numel():
+            yield part

@@ -9,15 +9,6 @@ frame.guard()
 from components import anatomy_map, anatomy_panels, run  # noqa: E402
 from components import shape_ladder, size_figures, tensor_figures  # noqa: E402
 
-VIEWS = {
-    "map": "Map of the weights",
-    "tensors": "Every tensor",
-    "heads": "Q, K, V by head",
-    "tour": "Shape tour",
-    "size": "Size of any GPT",
-}
-
-
 def show_map() -> None:
     found = run.anatomy()
     st.html(anatomy_map.headline(found))
@@ -44,13 +35,7 @@ def show_tensors() -> None:
 
 
 def show_heads() -> None:
-    config = run.checkpoint().model.config
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer = anatomy_panels.number("Layer", "layer", config.n_layer)
-        head = anatomy_panels.number("Head", "head", config.n_head)
-        if st.button("See this head attend →", key="attend", type="tertiary"):
-            anatomy_panels.remember_head()
-            st.switch_page("pages/attention.py")
+    layer, head = anatomy_panels.head_choice()
     st.markdown("`c_attn.weight` is three matrices side by side; each holds one slice per head.")
     weights = run.head_weights(layer, head)
     st.plotly_chart(tensor_figures.all_heads(weights), key="all_heads")
@@ -62,14 +47,12 @@ def show_heads() -> None:
 
 
 def show_tour() -> None:
-    layer = anatomy_panels.number("Open block", "layer", run.checkpoint().model.config.n_layer)
-    tour = run.tour(layer)
+    tour = run.tour(anatomy_panels.layer_choice("Open block"))
     if tour is None:
         st.info("Type a prompt: the tour shows the tensors that your text makes.")
         return
-    right, sentence = shape_ladder.verdict(tour)
     st.html(shape_ladder.letters(tour))
-    (st.markdown if right else st.error)(f"{'✓' if right else '✗'} {sentence}")
+    st.markdown(shape_ladder.verdict(tour))
     st.html(shape_ladder.ladder(tour))
     st.caption(
         "Sides are drawn as size^0.3, at most four heads as sheets. The app's own passes use a "
@@ -89,6 +72,12 @@ def show_size() -> None:
     st.html(size_figures.reconciliation(total))
 
 
-view = anatomy_panels.choose("View", VIEWS, "anatomy")
-{"map": show_map, "tensors": show_tensors, "heads": show_heads, "tour": show_tour,
- "size": show_size}[view]()
+VIEWS = {
+    "map": ("Map of the weights", show_map),
+    "tensors": ("Every tensor", show_tensors),
+    "heads": ("Q, K, V by head", show_heads),
+    "tour": ("Shape tour", show_tour),
+    "size": ("Size of any GPT", show_size),
+}
+labels = {name: label for name, (label, _) in VIEWS.items()}
+VIEWS[anatomy_panels.choose("View", labels, "anatomy")][1]()

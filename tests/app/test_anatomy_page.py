@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from model import anatomy, arithmetic, checkpoint
@@ -63,10 +64,10 @@ def test_every_tensor_is_in_the_table_and_can_be_filtered(found):
 
 def test_a_link_opens_its_tensor_and_nonsense_opens_the_first(found):
     name = found.of_part("LayerNorms")[0].name
-    assert any(name in m.value for m in opened("tensors", tensor=name).markdown)
+    assert f">{name}<" in html_of(opened("tensors", tensor=name))
     app = opened("tensors", tensor="<b>no such tensor</b>", layer="999", size="gpt9")
     assert not app.exception and not app.error
-    assert any("wte.weight" in m.value for m in app.markdown)
+    assert "wte.weight</span>" in html_of(app)
 
 
 def test_a_window_of_the_token_embedding(found):
@@ -109,6 +110,18 @@ def test_the_calculator_starts_with_gpt3_and_follows_its_inputs():
 def test_the_calculator_agrees_with_this_checkpoint(found):
     page = html_of(opened("size", size="this model"))
     assert f"{found.n_parameters:,}" in page
+
+
+def test_pickled_weights_say_so(tmp_path, monkeypatch):
+    loaded = checkpoint.load("embedded")
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((checkpoint.EMBEDDED / name).read_bytes())
+    torch.save(loaded.model.state_dict(), tmp_path / "pytorch_model.bin")
+    monkeypatch.setenv("MNEMOSCOPE_MODEL", str(tmp_path))
+    app = opened("map")
+    assert not app.exception and not app.error
+    assert f"{(tmp_path / 'pytorch_model.bin').stat().st_size:,}" in html_of(app)
+    assert any("Pickled weights" in m.value for m in app.markdown)
 
 
 def test_heads_keep_the_choice_for_the_other_pages():

@@ -69,11 +69,22 @@ def test_a_head_chosen_here_is_open_on_the_attention_page(page, server):
 
 
 @pytest.mark.parametrize("scheme, width", [("light", 1400), ("dark", 800)])
-@pytest.mark.parametrize("view", ["map", "heads", "tour", "size"])
-def test_views_fit_light_and_dark_wide_and_narrow(page, server, shots, scheme, width, view):
+@pytest.mark.parametrize(
+    "view, content",
+    [
+        ("map", ".st-key-treemap button"),
+        ("heads", ".st-key-all_heads .plotly"),
+        ("tour", "text=softmax of the last row"),
+        ("size", ".st-key-size_bars .plotly"),
+    ],
+)
+def test_views_fit_light_and_dark_wide_and_narrow(
+    page, server, shots, scheme, width, view, content
+):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 1000})
     open_view(page, server, view)
+    expect(page.locator(content).first).to_be_visible(timeout=30_000)
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
     main = page.locator('[data-testid="stMain"]')
     assert main.evaluate("m => m.scrollWidth <= m.clientWidth + 1"), "the page scrolls sideways"
