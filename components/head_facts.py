@@ -9,7 +9,7 @@ NAMES = {
     "itself": "itself",
     "induction": "induction",
 }
-SHOWN = {"map": "maps", **NAMES}
+SHOWN = {"map": "maps", **{name: words.split()[0] for name, words in NAMES.items()}}
 LEGENDS = {
     "entropy": "Entropy of the rows in bits, their mean: 0 = reads one token, 3 = reads 8 alike.",
     "previous": "Mean weight on the token just before.",

@@ -96,12 +96,15 @@ function grow(box) {
   const frame = parseFloat(style.borderTopWidth) + parseFloat(style.borderBottomWidth);
   const padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
   const limit = MAX_LINES * parseFloat(style.lineHeight) + padding / 2 + frame;
-  area.style.height = "auto";
-  const wanted = area.scrollHeight + frame;
+  if (!is_long(area)) area.style.height = "auto";
+  const wanted = is_long(area) ? limit + 1 : area.scrollHeight + frame;
   area.style.height = `${Math.min(wanted, limit)}px`;
   area.style.overflowY = wanted > limit ? "auto" : "hidden";
   write_note(box);
 }
+
+// More than six lines hold on any screen: spares laying out a whole book at every key.
+const is_long = (area) => area.value.length > 6000;
 
 function write_note(box) {
   const notes = [];

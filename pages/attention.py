@@ -35,7 +35,7 @@ with left:
         shown = st.pills(
             "Each tile shows", list(head_facts.SHOWN), format_func=head_facts.SHOWN.get,
             default="map", required=True, key="shown", label_visibility="collapsed",
-            persist_state="session",
+            persist_state="session", wrap=True,
         )
     views.show_grid(now, shown)
 with right:

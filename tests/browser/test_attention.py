@@ -6,7 +6,7 @@ import re
 from urllib.parse import parse_qs, urlencode, urlparse
 
 import pytest
-from conftest import settled
+from tests.browser.conftest import settled
 from playwright.sync_api import expect
 
 PROMPT = "blue seven lamp river stone blue seven lamp river stone blue seven"
@@ -237,7 +237,7 @@ def test_steps_add_up_and_a_row_chooses_its_key(open_page, shots):
 def test_facts_take_the_place_of_maps(open_page, shots):
     page = open_page(prompt=PROMPT, layer=0, head=0)
     height = grid(page).bounding_box()["height"]
-    for fact in ("entropy", "previous token", "first token", "itself", "induction"):
+    for fact in ("entropy", "previous", "first", "itself", "induction"):
         page.get_by_role("radio", name=fact).click()
         settled(page)
         assert grid(page).bounding_box()["height"] == height

@@ -1,0 +1,130 @@
+"""The attention page without a browser: what it sends is the model's own, whatever the prompt."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from model import attention, checkpoint, tokens, trace
+
+VIEWS = ["All heads", "One head", "Step by step", "bertviz"]
+PROMPT = "My name is James Theory. I live in New York. I live in"
+HOSTILE = "<script>alert(1)</script> **bold** $x^2$ [a](b) \u202e abc \x00 🧠 e\u0301 ='+"
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return checkpoint.load("embedded")
+
+
+def open_page(prompt, **parameters):
+    app = AppTest.from_file("../../app.py", default_timeout=120)
+    app.query_params["prompt"] = prompt
+    for name, value in parameters.items():
+        app.query_params[name] = str(value)
+    app.run()
+    return app.switch_page("pages/attention.py").run()
+
+
+def walk(node):
+    for child in getattr(node, "children", {}).values():
+        yield child
+        yield from walk(child)
+
+
+def messages(app) -> dict:
+    """Component key -> its unpacked message."""
+    out = {}
+    for node in walk(app._tree):
+        proto = getattr(node, "proto", None)
+        name = getattr(proto, "component_name", "")
+        if name.startswith("mnemoscope_attention_"):
+            out[name.removeprefix("mnemoscope_attention_")] = unpack(proto.bytes)
+    return out
+
+
+def unpack(message: bytes) -> dict:
+    (length,) = struct.unpack_from("<I", message)
+    header = json.loads(message[4 : 4 + length])
+    for name, (kind, start, size) in header["arrays"].items():
+        header[name] = np.frombuffer(message, kind, size, 4 + length + start)
+    return header
+
+
+def test_the_map_is_the_models(loaded):
+    app = open_page(PROMPT, layer=2, head=3, query=5, key=1)
+    sent = messages(app)
+    ids = tokens.encode(loaded.tokenizer, PROMPT)
+    run = trace.run(loaded, ids)
+    weights = attention.weights(loaded, run, 2, 3)
+    rows, columns = np.tril_indices(len(ids))
+    np.testing.assert_allclose(sent["map"]["weights"], weights[rows, columns], atol=1e-6)
+    assert sent["map"]["tokens"] == tokens.display(loaded.tokenizer, ids)
+    assert sent["map"]["chosen"] == {"query": 5, "key": 1}
+    assert sent["grid"]["chosen"] == {"layer": 2, "head": 3}
+    cell = attention.cell(loaded, run, 2, 3, 5, 1)
+    assert sent["cell"]["weight"] == pytest.approx(cell.weight, rel=1e-5)
+    assert sent["cell"]["products"].sum() == pytest.approx(sent["cell"]["score"], abs=1e-4)
+
+
+def test_the_steps_lead_to_the_weights_and_to_the_residual_stream(loaded):
+    sent = messages(open_page(PROMPT, view="Step by step", layer=1, head=2))["steps"]
+    np.testing.assert_allclose(sent["scaled"], sent["scores"] * sent["scaling"], rtol=1e-5)
+    assert sent["sum"] == pytest.approx(1, abs=1e-6)
+    assert sent["error"] < 1e-4
+    k = sent["k"].reshape(len(sent["positions"]), -1)
+    np.testing.assert_allclose(k @ sent["q"], sent["scores"], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("text", ["a", "   ", "a b", HOSTILE, "word " * 700])
+def test_no_prompt_breaks_any_view(view, text):
+    app = open_page(text, view=view)
+    assert not app.exception and not app.error
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_empty_prompt_says_what_to_do(view):
+    app = open_page("", view=view)
+    assert not app.exception and not messages(app)
+    assert "Type a prompt" in app.info[0].value
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"layer": 99, "head": 99},
+        {"query": 999, "key": 999},
+        {"query": 2, "key": 7},
+        {"view": "no such view"},
+        {"layer": "<script>", "key": "1e9"},
+    ],
+)
+def test_nonsense_in_a_link_is_ignored(link):
+    app = open_page(PROMPT, **link)
+    sent = messages(app)
+    assert not app.exception and not app.error
+    assert sent["map"]["chosen"]["key"] <= sent["map"]["chosen"]["query"]
+
+
+def test_each_fact_is_shown_in_place_of_the_maps(loaded):
+    app = open_page(PROMPT)
+    run = trace.run(loaded, tokens.encode(loaded.tokenizer, PROMPT))
+    facts = attention.survey(loaded, run).facts
+    for name, numbers in facts.items():
+        app.session_state["shown"] = name
+        app.run()
+        assert not app.exception
+        np.testing.assert_allclose(messages(app)["grid"]["numbers"], numbers.ravel(), atol=1e-5)
+
+
+def test_typing_keeps_the_chosen_head_and_follows_the_last_token():
+    app = open_page(PROMPT)
+    before = messages(app)
+    app.session_state["prompt"] = PROMPT + " a house"
+    after = messages(app.run())
+    assert after["grid"]["chosen"] == before["grid"]["chosen"]
+    assert after["map"]["chosen"]["query"] == len(after["map"]["tokens"]) - 1
+    assert len(after["map"]["tokens"]) > len(before["map"]["tokens"])
