@@ -47,8 +47,14 @@ def letters_of_bytes(raw: bytes) -> str:
 
 
 def display(tokenizer, ids) -> list[str]:
-    """ids (T,) -> T visible strings: spaces as "·", line ends as "↵", broken characters as bytes."""
-    return [show_bytes(token_bytes(tokenizer, i)) for i in ids]
+    """ids (T,) -> T visible strings: spaces as "·", line ends as "↵", broken characters as bytes.
+
+    An id behind the vocabulary (models pad their tables) is shown as ‹no token 50300›.
+    """
+    known = len(tokenizer)
+    return [
+        show_bytes(token_bytes(tokenizer, i)) if i < known else f"‹no token {i}›" for i in ids
+    ]
 
 
 def show_bytes(raw: bytes) -> str:

@@ -54,14 +54,25 @@ def server(tmp_path_factory):
     app.wait(10)
 
 
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+def chromium() -> str:
+    """Where Chromium is."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "wanted Chromium for the browser tests, found none: apt-get install chromium"
+    return found
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args):
     """Debian's Chromium, without any network but this machine."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "wanted Chromium for the browser tests, found none: apt-get install chromium"
-    flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-    flags += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-    return browser_type_launch_args | {"executable_path": chromium, "args": flags}
+    return browser_type_launch_args | {"executable_path": chromium(), "args": CHROMIUM_FLAGS}
 
 
 @pytest.fixture(scope="session")

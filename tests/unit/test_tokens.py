@@ -58,3 +58,7 @@ def test_a_lone_surrogate_does_not_crash():
 def test_an_id_outside_the_vocabulary_is_said():
     with pytest.raises(ValueError, match="no token 999"):
         tokens.token_bytes(TOKENIZER, 999)
+
+
+def test_a_padded_vocabulary_is_shown_as_what_it_is():
+    assert tokens.display(TOKENIZER, [64, 300]) == ["a", "‹no token 300›"]
