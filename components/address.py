@@ -7,8 +7,11 @@ Does not know which values are sensible: each page does.
 
 import streamlit as st
 
-WORDS = ("view", "anatomy", "tensor", "size", "tokens", "word", "token", "search")
-NUMBERS = ("layer", "head", "query", "key", "at", "piece")
+WORDS = ("view", "cache", "kind", "anatomy", "tensor", "size", "tokens", "word", "token",
+         "token_search",
+         "token_vectors", "token_likeness", "token_map", "token_list", "sum_a", "sum_b", "sum_c",
+         "prediction", "temperature", "top_p")
+NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "top_k", "seed", "draws")
 
 
 def open_link() -> None:

@@ -143,7 +143,11 @@ def generate(
 
 def take_step(reader: Reader, unread, settings, generator, end_token: int | None = None) -> Step:
     """Read the unread tokens (n,), draw what follows."""
-    reading = reader.read(unread)
+    return draw(reader, reader.read(unread), settings, generator, end_token)
+
+
+def draw(reader: Reader, reading: Reading, settings, generator, end_token=None) -> Step:
+    """Draw the token that follows a reading."""
     probabilities = sampling.stages(reading.logits, settings).probabilities
     token = sampling.draw(probabilities, generator)
     end = END_OF_TEXT if token == end_token else reader.full()

@@ -80,7 +80,7 @@ def _reader(loaded, chosen) -> generate.Reader:
 def _line(loaded, number: int, step: generate.Step) -> str:
     text, reading = tokens.display(loaded.tokenizer, [step.token])[0], step.reading
     return (
-        f"{number:6}  {text:16} p {step.probability:.4f}  {1000 * reading.seconds:8.1f} ms  "
+        f"{number:6}  {text:16} p {step.probability:<8.3g}  {1000 * reading.seconds:8.1f} ms  "
         f"{reading.phase} of {reading.n_read:,}  {reading.n_entries:,} entries  "
         f"{reading.cache_bytes:,} bytes"
     )

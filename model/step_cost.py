@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from model.generate import WithCache, now, recompute
 from model.kv_cache import KVCache
@@ -77,7 +76,7 @@ def measure(checkpoint, ids, ts: list[int], repeats: int) -> Iterator[Timing]:
         for _ in range(repeats + 1):
             reading = reader.read(ids[t - 1 : t])
             with_s.append(reading.seconds)
-            _forget_newest(cache)
+            cache.crop(-1)
             start = now(checkpoint.model.device)
             logits = recompute(checkpoint, ids[:t])[-1]
             without_s.append(now(checkpoint.model.device) - start)
@@ -97,8 +96,3 @@ def rate(amounts, times_ms) -> float:
     ratio = np.asarray(times_ms, dtype=float) / np.asarray(amounts, dtype=float)
     return float(ratio.sum() / (ratio**2).sum())
 
-
-@torch.inference_mode()
-def _forget_newest(cache: KVCache) -> None:
-    for layer in cache.layers:
-        layer.keys, layer.values = layer.keys[:, :, :-1], layer.values[:, :, :-1]

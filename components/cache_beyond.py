@@ -1,0 +1,128 @@
+"""Beyond the window: what each policy keeps of the visitor's text, and what that costs in bits."""
+
+import streamlit as st
+
+from components import cache_figures, cache_held, run, run_cache
+from components.fact_strip import fact_strip
+
+TITLES = {
+    "slide": "Slide",
+    "sinks": "Sinks + recent",
+    "heavy": "Heavy hitters (H2O)",
+    "least": "Least attended (TOVA)",
+    "random": "Random",
+}
+ANSWERS = {
+    "stop": "**Stop**: draw no further token. Plain GPT-2.",
+    "slide": "**Slide**: the oldest entry goes.",
+    "sinks": "**Sinks + recent**: the first 4 stay, the next oldest goes (StreamingLLM, "
+    "[2309.17453](https://arxiv.org/abs/2309.17453)).",
+    "heavy": "**Heavy hitters**: half the most attended so far, half the newest; each head its own "
+    "(H2O, [2306.14048](https://arxiv.org/abs/2306.14048)).",
+    "least": "**Least attended**: what the newest query gave least, mean of a layer's heads (TOVA, "
+    "[2401.06104](https://arxiv.org/abs/2401.06104)).",
+    "random": "**Random**: any entry, each head its own draw. The baseline.",
+}
+PLACES = {"counted": "counts on with the text", "in cache": "its place in the cache"}
+
+
+def show() -> None:
+    """The question, the choices, what is kept, and the price."""
+    ids = run_cache.long_ids()
+    window, width = run.checkpoint().model.transformer.wpe.weight.shape
+    _question(window, width)
+    if len(ids) < 3:
+        st.info("Type at least three tokens: policies are compared on your own text.")
+        return
+    budget, place = _choices(len(ids), window)
+    bar = st.empty()
+    found = run_cache.prices(
+        budget, place, 0, lambda share: bar.progress(share, "Reading the text under each policy …")
+    )
+    bar.empty()
+    tokens = run.show_tokens(ids)
+    reference = "full context" if "full context" in found else "slide, re-encoded"
+    _price(found, reference, tokens, budget)
+    _held(found, tokens)
+    _positions(budget, place, window, len(ids))
+
+
+def _question(window: int, width: int) -> None:
+    st.markdown(f"#### The cache is full. What happens at the next token?")
+    st.html(fact_strip([
+        (f"{window:,} × {width:,}", "table of learned positions", "wpe"),
+        (f"{window:,}", "tokens fit the window", ""),
+        (f"no row {window:,}", f"for token number {window + 1:,}", "rows count from 0"),
+    ]))
+    st.markdown("  \n".join(ANSWERS.values()))
+
+
+def _choices(n_tokens: int, window: int) -> tuple[int, str]:
+    left, right = st.columns(2, gap="large", vertical_alignment="bottom")
+    most = min(n_tokens, window)
+    key = f"cache_budget of {most}"
+    budget = left.slider(
+        "Cache budget: entries a head may hold", 1, most, max(1, n_tokens // 2), key=key,
+        help="Smaller than your text, so that the policies have to drop inside the window",
+    )
+    place = right.segmented_control(
+        "Position given to a new token", list(PLACES), format_func=PLACES.get, default="counted",
+        required=True, key="cache_place",
+        help="Kept entries keep their old position: GPT-2 adds it before the first layer, so it "
+        "is part of every key and value",
+    )
+    return budget, place
+
+
+def _price(found, reference: str, tokens: list[str], budget: int) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("#### The price: bits per byte of your text")
+        st.plotly_chart(cache_figures.prices(found, TITLES, reference), key="cache_prices")
+        again = found["slide, re-encoded"]
+        st.caption(
+            f"{len(tokens):,} tokens, at most {budget:,} held; lower is better, in brackets: against "
+            f"{reference}. Each policy runs {len(tokens):,} tokens once. Re-encoding the window at "
+            f"every token is exact and runs {again.n_run:,}. On a short text one lucky token "
+            "decides: paste a longer one before you believe an order."
+        )
+    with right:
+        st.markdown("#### Where it is paid")
+        st.plotly_chart(
+            cache_figures.extra_bits(found, TITLES, reference, tokens), key="cache_extra"
+        )
+        st.caption("A step up: a token that needed what had been dropped. Hover names it.")
+
+
+def _held(found, tokens: list[str]) -> None:
+    st.markdown("#### Kept and dropped, step by step")
+    kept = {title: found[name].held for name, title in TITLES.items() if name in found}
+    notes = [
+        f"{found[name].bits_per_byte:.3f} bits per byte" for name in TITLES if name in found
+    ]
+    cache_held.show(kept, notes, tokens, "cache_held")
+    every = cache_held.stride(len(tokens))
+    drawn = "Every token and step is drawn." if every == 1 else f"Every {every}th token and step."
+    st.caption(
+        "Row: after reading a token. Colour: the share of all heads that still hold it; grey: "
+        f"dropped for good. {drawn}"
+    )
+
+
+def _positions(budget: int, place: str, window: int, n_tokens: int) -> None:
+    st.markdown("#### Why sliding costs GPT-2 more than it looks")
+    last = n_tokens - 1
+    given = min(last, window - 1) if place == "counted" else min(budget - 1, last, window - 1)
+    others = {
+        "counted": "Counting on leaves gaps between the kept ones, and beyond the window every "
+        f"token gets the last row, {window - 1:,}, again and again.",
+        "in cache": "Its place in the cache is the same for every token once the cache is full, "
+        "while the kept ones still carry their old positions.",
+    }
+    st.markdown(
+        f"The last token here (number {last:,} from 0) was given position **{given:,}**. "
+        f"{others[place]} A model with rotary positions can count anew inside the cache, because "
+        "keys can be kept before they are rotated; GPT-2's learned positions are baked into every "
+        "cached key and value. The exact way is to read the whole window anew at each token: that "
+        "is *slide, re-encoded*, and it gives the cache's saving away."
+    )

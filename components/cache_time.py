@@ -1,0 +1,66 @@
+"""What the cache saves: milliseconds measured here, multiply–adds counted, both against t."""
+
+import streamlit as st
+
+from components import cache_figures, run, run_cache
+
+
+def show() -> None:
+    """Counts at once; times when asked for."""
+    window = run.checkpoint().model.config.n_positions
+    options = sorted({n for n in (64, 256, window) if n <= window}, reverse=True)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="cache_time_controls"):
+        most = st.segmented_control(
+            "Up to token", options, default=options[0], required=True, key="cache_most"
+        )
+        start = st.button("Measure on this machine", type="primary", key="measure")
+    bar = st.empty()
+    if start:
+        run_cache.measure(most, lambda share: bar.progress(share, "Measuring both ways …"))
+        bar.empty()
+    found = run_cache.counts(most)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _times(found)
+    with right:
+        _counts(found, most)
+
+
+def _times(found) -> None:
+    st.markdown("#### Time of one step")
+    if not found.measured:
+        st.info("Nothing measured yet for this model: press *Measure on this machine*.")
+        return
+    with_rate, without_rate = found.rates
+    figure = cache_figures.times(
+        found.measured, found.ts, found.with_work / with_rate, found.without_work / without_rate
+    )
+    st.plotly_chart(figure, key="cache_times")
+    last = found.measured[-1]
+    st.markdown(
+        f"Token {last.t:,}: **{last.with_ms:.1f} ms** with the cache, **{last.without_ms:.1f} ms** "
+        f"without: {last.without_ms / last.with_ms:.1f} ×."
+    )
+    worst = max(m.error for m in found.measured)
+    st.caption(
+        f"Dots: medians of {last.repeats} runs each, {run_cache.placement()}, one conversation. "
+        f"Lines: the multiply–adds at right ÷ {with_rate / 1e6:.2f} and {without_rate / 1e6:.2f} "
+        "billion a second (fitted to the dots). With the cache a step is bound by reading the "
+        f"weights, not by arithmetic: hence the lower rate. Largest |Δ logit|: {worst:.1e}."
+    )
+
+
+def _counts(found, most: int) -> None:
+    st.markdown("#### Work of one step, counted")
+    at = st.slider("At token t", 1, most, min(len(run.prompt().ids) or most, most), key="cache_t")
+    st.plotly_chart(
+        cache_figures.counts(found.ts, found.with_work, found.without_work, at), key="cache_counts"
+    )
+    with_cache, without = run_cache.work(at)
+    st.html(cache_figures.work(with_cache, without))
+    st.caption(
+        f"Without the cache, this step costs {without.total / with_cache.total:.1f} × as much. "
+        "pairs = query by query, the keys it may see: t with the cache, t(t + 1)/2 without. So a "
+        "step grows linearly in t with the cache, and with t² without it; the MLP and projections "
+        "do not depend on t with it. C model width, F MLP width, V vocabulary, L layers."
+    )

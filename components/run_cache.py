@@ -1,0 +1,322 @@
+"""What the KV cache page shows: recorded generations, timings and prices, kept for all visitors.
+
+A recording belongs to a prompt and its settings, not to a visitor: who looks at an earlier step, or
+at a step that someone else has run, runs nothing. Knows nothing of looks.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import streamlit as st
+import torch
+
+from components import run
+from model import cache_bytes, generate, kv_budget, sampling, step_cost, tokens
+from model.kv_cache import KVCache
+from model.kv_policies import POLICIES
+
+MOST_BEYOND = 256  # tokens beyond the window that a policy is priced on
+PLACES = {"counted": kv_budget.counted_on, "in cache": kv_budget.in_the_cache}
+REFERENCES = ("full context", "slide, re-encoded")
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One step as it happened.
+
+    ms: of its pass; None for the prefill, which was read while it was typed. anew_n, anew_ms: a
+    pass without cache over so many tokens, made for the proof. error: largest difference of this
+    step's logits from that pass; None for the prefill, which used nothing cached.
+    """
+
+    phase: str
+    n_read: int
+    n_entries: int
+    cache_bytes: int
+    token: int
+    probability: float
+    end: str
+    ms: float | None = None
+    anew_n: int | None = None
+    anew_ms: float | None = None
+    error: float | None = None
+
+
+@dataclass(eq=False)
+class Recording:
+    """One generation, as far as anyone has taken it; its cache holds what the last step left."""
+
+    checkpoint: object
+    prompt_ids: np.ndarray
+    settings: sampling.Settings
+    generator: torch.Generator
+    cache: KVCache
+    steps: list[Seen] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Prompt and all drawn tokens; the last one is not in the cache yet."""
+        return np.concatenate([self.prompt_ids, np.array([s.token for s in self.steps], np.int64)])
+
+    def extend(self, n_steps: int) -> None:
+        """Run decode steps until there are n steps, or until nothing can follow; all or nothing."""
+        with self.lock:
+            state, n_entries = self.generator.get_state(), self.cache.n_entries
+            try:
+                self.steps += self._proved(self._more(n_steps - len(self.steps)))
+            except ValueError:
+                self.generator.set_state(state)
+                self.cache.crop(n_entries - self.cache.n_entries)
+                raise
+
+    def vector(self, kind: str, layer: int, entry: int) -> np.ndarray:
+        """The cached K or V of one token in one layer, all heads, (H,D), read from the live cache."""
+        held = self.cache.layers[layer]
+        return (held.keys if kind == "K" else held.values)[0, :, entry].float().cpu().numpy()
+
+    def _more(self, n: int) -> list[generate.Step]:
+        if n <= 0 or self.steps[-1].end:
+            return []
+        reader = generate.WithCache(self.checkpoint, self.cache)
+        return list(generate.generate(
+            reader, [self.steps[-1].token], n, settings=self.settings, generator=self.generator,
+            end_token=self.checkpoint.model.config.eos_token_id,
+        ))
+
+    def _proved(self, fresh: list[generate.Step]) -> list[Seen]:
+        """Each step beside one pass over the same text that has no cache."""
+        if not fresh:
+            return []
+        ids = np.concatenate([self.ids, [s.token for s in fresh[:-1]]]).astype(np.int64)
+        device = self.checkpoint.model.device
+        start = generate.now(device)
+        anew = generate.recompute(self.checkpoint, ids, len(fresh))
+        anew_ms = 1000 * (generate.now(device) - start)
+        return [
+            Seen(
+                **_facts(step), ms=1000 * step.reading.seconds, anew_n=len(ids), anew_ms=anew_ms,
+                error=float((step.reading.logits.float() - logits.float()).abs().max()),
+            )
+            for step, logits in zip(fresh, anew)
+        ]
+
+
+def _facts(step: generate.Step) -> dict:
+    r = step.reading
+    return {
+        "phase": r.phase, "n_read": r.n_read, "n_entries": r.n_entries,
+        "cache_bytes": r.cache_bytes, "token": step.token, "probability": step.probability,
+        "end": step.end,
+    }
+
+
+def _begin(chosen, trace, settings: sampling.Settings, seed: int) -> Recording:
+    """The prompt's trace holds its keys and values already: they become the cache."""
+    cache = KVCache(chosen.model.config.n_layer)
+    for i in range(trace.n_layers):
+        cache.update(trace.layer_k(i)[None], trace.layer_v(i)[None], i)
+    generator = torch.Generator().manual_seed(seed)
+    reading = generate.Reading(
+        "prefill", len(trace), cache.n_entries, cache.n_bytes, 0.0, trace.next_logits
+    )
+    reader = generate.WithCache(chosen, cache)
+    end = chosen.model.config.eos_token_id
+    first = generate.draw(reader, reading, settings, generator, end)
+    return Recording(chosen, trace.ids, settings, generator, cache, [Seen(**_facts(first))])
+
+
+class Store:
+    """The latest values by key, at most `most` of them."""
+
+    def __init__(self, most: int):
+        self._most, self._values, self._lock = most, OrderedDict(), threading.Lock()
+
+    def get(self, key, make: Callable):
+        """The value of this key; `make()` when there is none."""
+        with self._lock:
+            if key not in self._values:
+                self._values[key] = make()
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
+            return self._values[key]
+
+
+@st.cache_resource(show_spinner=False)
+def _recordings() -> Store:
+    return Store(6)
+
+
+@st.cache_resource(show_spinner=False)
+def _results() -> Store:
+    return Store(64)
+
+
+@st.cache_resource(show_spinner=False)
+def _turn() -> threading.Lock:
+    """Long measurements take turns: two at once would measure each other."""
+    return threading.Lock()
+
+
+def recording(settings: sampling.Settings, seed: int, n_steps: int) -> Recording | None:
+    """The generation from the present prompt, at least n steps long where it does not end before;
+    None for the empty prompt."""
+    chosen, trace = run.checkpoint(), run.trace()
+    if trace is None:
+        return None
+    key = (*_model_key(), trace.ids.tobytes(), settings, seed)
+    found = _recordings().get(key, lambda: _begin(chosen, trace, settings, seed))
+    if len(found.steps) < n_steps:
+        found.extend(n_steps)
+    return found
+
+
+def sizes(found: Recording, n: int) -> list[tuple[str, str, int]]:
+    """(what, shape, bytes) of ever larger parts of the first n entries, cut from the live cache."""
+    layers = [(x.keys[:, :, :n], x.values[:, :, :n]) for x in found.cache.layers]
+    k, v = layers[0]
+    H, D = k.shape[1], k.shape[3]
+    L = len(layers)
+    return [
+        ("one vector: a K or a V of one head", f"({D},)", k[0, 0, 0].nbytes),
+        ("one token in one layer", f"2 × ({H}, {D})", _pair_bytes(k[:, :, :1], v[:, :, :1])),
+        ("one token in all layers", f"{L} × 2 × ({H}, {D})",
+         sum(_pair_bytes(k[:, :, :1], v[:, :, :1]) for k, v in layers)),
+        ("one head of one layer", f"2 × ({n}, {D})", _pair_bytes(k[:, :1], v[:, :1])),
+        ("one layer", f"2 × {tuple(k.shape)}", _pair_bytes(k, v)),
+        (f"all {L} layers", f"{L} × 2 × {tuple(k.shape)}", sum(_pair_bytes(*kv) for kv in layers)),
+    ]
+
+
+def _pair_bytes(k: torch.Tensor, v: torch.Tensor) -> int:
+    return k.nbytes + v.nbytes
+
+
+def placement() -> str:
+    """Device and number format of the model, "cpu float32"."""
+    place = run.checkpoint().placement
+    return f"{place.device} {str(place.dtype).removeprefix('torch.')}"
+
+
+# -- time ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """measured: one Timing a length; ts and the multiply–adds of each way at every t, (n,)."""
+
+    measured: list[step_cost.Timing]
+    ts: np.ndarray
+    with_work: np.ndarray
+    without_work: np.ndarray
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Multiply–adds a millisecond of each way, fitted."""
+        config = run.checkpoint().model.config
+        counts = [(step_cost.with_cache(config, m.t).total, step_cost.without_cache(config, m.t).total)
+                  for m in self.measured]
+        times = [(m.with_ms, m.without_ms) for m in self.measured]
+        return tuple(step_cost.rate(a, b) for a, b in zip(zip(*counts), zip(*times)))
+
+
+def counts(most: int) -> Times:
+    """The multiply–adds of every step up to `most` tokens; nothing measured yet."""
+    config = run.checkpoint().model.config
+    ts = np.arange(1, most + 1)
+    both = [[way(config, int(t)).total for t in ts]
+            for way in (step_cost.with_cache, step_cost.without_cache)]
+    return Times(measured_times(most), ts, *map(np.array, both))
+
+
+def work(t: int) -> tuple[step_cost.Work, step_cost.Work]:
+    """Multiply–adds of the step that reads token t, with and without the cache."""
+    config = run.checkpoint().model.config
+    return step_cost.with_cache(config, t), step_cost.without_cache(config, t)
+
+
+def measured_times(most: int) -> list[step_cost.Timing]:
+    """What has been measured for this model and length; empty before."""
+    return _results().get(("times", *_model_key(), most), list)
+
+
+def measure(most: int, on_progress: Callable[[float], None]) -> None:
+    """Measure both ways at 8 lengths up to `most`, on this prompt's tokens, repeated as needed."""
+    kept = measured_times(most)
+    ids = np.resize(run.prompt().ids, most)
+    ts = step_cost.lengths(most)
+    _take_turn(on_progress)
+    try:
+        kept.clear()
+        for i, timing in enumerate(step_cost.measure(run.checkpoint(), ids, ts, repeats=5)):
+            kept.append(timing)
+            on_progress((i + 1) / len(ts))
+    finally:
+        _turn().release()
+
+
+# -- beyond the window -----------------------------------------------------------------------------
+
+
+def long_ids() -> np.ndarray:
+    """The whole prompt's ids, also where they exceed the window, up to MOST_BEYOND tokens more."""
+    chosen = run.checkpoint()
+    most = chosen.model.config.n_positions + MOST_BEYOND
+    return tokens.encode(chosen.tokenizer, run.prompt().text)[:most]
+
+
+def prices(budget: int, place: str, seed: int, on_progress) -> dict[str, kv_budget.Price]:
+    """Every policy that drops, and the references, on the visitor's whole text."""
+    ids = long_ids()
+    key = ("prices", *_model_key(), ids.tobytes(), budget, place, seed)
+    found = _results().get(key, dict)
+    if not found:
+        _take_turn(on_progress)
+        try:
+            found.update(found or _price_all(ids, budget, PLACES[place], seed, on_progress))
+        finally:
+            _turn().release()
+    return found
+
+
+def _price_all(ids, budget, place, seed, on_progress) -> dict[str, kv_budget.Price]:
+    chosen, found = run.checkpoint(), {}
+    if len(ids) <= chosen.model.config.n_positions:
+        found[REFERENCES[0]] = kv_budget.full_context(chosen, ids)
+    for done in kv_budget.re_encoded(chosen, ids, budget):
+        if isinstance(done, kv_budget.Price):
+            found[REFERENCES[1]] = done
+        else:
+            on_progress(0.4 * done / len(ids))
+    dropping = {name: policy for name, policy in POLICIES.items() if name != "stop"}
+    for done in kv_budget.with_policies(chosen, ids, dropping, budget, place=place, seed=seed):
+        if isinstance(done, dict):
+            found |= done
+        else:
+            on_progress(0.4 + 0.6 * done / len(ids))
+    return found
+
+
+def _take_turn(on_progress) -> None:
+    """Wait for the turn so that a newer keystroke can end this run: on_progress is an st call."""
+    while not _turn().acquire(timeout=0.1):
+        on_progress(0.0)
+
+
+# -- bytes at scale --------------------------------------------------------------------------------
+
+
+def own_shape(n_tokens: int) -> cache_bytes.CacheShape:
+    """The loaded model's cache at n tokens."""
+    place = run.checkpoint().placement
+    dtype = str(place.dtype).removeprefix("torch.")
+    return cache_bytes.of_model(run.checkpoint().model.config, n_tokens, dtype)
+
+
+def _model_key() -> tuple:
+    chosen = run.checkpoint()
+    return (chosen.fingerprint, str(chosen.placement))

@@ -1,0 +1,29 @@
+"""KV cache: what generation keeps, what that saves, and what happens when it is full."""
+
+import streamlit as st
+
+from components import frame
+
+frame.guard()
+
+from components import cache_beyond, cache_calculator, cache_growth, cache_time, run  # noqa: E402
+
+VIEWS = {
+    "growth": "Watch it grow",
+    "time": "What it saves",
+    "beyond": "When it is full",
+    "bytes": "Bytes at scale",
+}
+if st.session_state.get("cache") not in VIEWS:
+    st.session_state.cache = "growth"
+view = st.segmented_control(
+    "View", list(VIEWS), format_func=VIEWS.get, key="cache", required=True,
+    label_visibility="collapsed", persist_state="session",
+)
+if view != "bytes" and len(run.prompt().ids) == 0:
+    st.info("No token, no cache: type a prompt above.")
+    st.stop()
+{
+    "growth": cache_growth.show, "time": cache_time.show, "beyond": cache_beyond.show,
+    "bytes": cache_calculator.show,
+}[view]()
