@@ -11,6 +11,7 @@ MLP = "#c2603a"
 NORM = "#64748b"
 OUTPUT = "#6366f1"
 MEMORY = "#ec4899"
+SURPRISAL = "#dc2626"
 LABEL = "#858b9a"  # words inside a picture that does not know the theme
 EMPTY = "rgba(128,128,128,.25)"
 

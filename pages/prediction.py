@@ -1,0 +1,42 @@
+"""Prediction: the whole distribution at any position, from logits to a draw; surprisal; the shift."""
+
+import streamlit as st
+
+from components import frame
+
+frame.guard()
+
+from components import prediction_choice, run_prediction  # noqa: E402
+from components import prediction_views as views  # noqa: E402
+
+VIEWS = {
+    "next": "What comes next",
+    "surprisal": "Surprisal",
+    "shift": "Why shifted by one",
+}
+
+reading = run_prediction.reading()
+if reading is None:
+    st.info("No token, no prediction. Type a prompt above, or choose an example.")
+    st.stop()
+
+if st.session_state.get("prediction") not in VIEWS:
+    st.session_state.prediction = "next"
+with st.container(horizontal=True, vertical_alignment="center", key="bar"):
+    view = st.segmented_control(
+        "View", list(VIEWS), format_func=VIEWS.get, key="prediction", required=True,
+        label_visibility="collapsed", persist_state="session",
+    )
+    st.button(
+        "Follow the last token", key="follow", type="tertiary",
+        on_click=prediction_choice.choose_position, args=(None,),
+        disabled=not prediction_choice.is_chosen(),
+    )
+
+at = views.show_strip(reading)
+if view == "next":
+    views.show_distribution(reading, at)
+elif view == "surprisal":
+    views.show_surprisal(reading, at)
+else:
+    views.show_shift(reading, at)
