@@ -1,5 +1,7 @@
 """What the Tokens page shows, computed by the model's side and cached. Arrays in, no looks."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
 
@@ -7,8 +9,24 @@ from components import run
 from model import embeddings, tokenization, tokens, vocabulary
 
 MOST_BYTES = 64  # of a word in the picture; the merges are those of the whole word
-MOST_WORD = 20_000  # bytes of one pre-token that is still taken apart
-MOST_PIECES = 1_000  # pre-tokens shown of a long text
+MOST_CHARS = 20_000  # of a text that is taken apart
+MOST_PIECES = 1_000  # pre-tokens shown of it
+
+
+@dataclass(frozen=True, eq=False)
+class Apart:
+    """A text taken apart: its first pre-tokens (at most MOST_PIECES) with the tokens of each.
+
+    n_pieces, n_ids: of the whole text, or of its first MOST_CHARS where is_cut; is_same: the ids
+    of all steps together are the tokenizer's own.
+    """
+
+    pieces: list[tokenization.Piece]
+    tokens: list[list[tuple[str, int]]]
+    n_pieces: int
+    n_ids: int
+    is_same: bool
+    is_cut: bool
 
 
 def rules() -> tokenization.Rules:
@@ -17,36 +35,19 @@ def rules() -> tokenization.Rules:
     return _rules(chosen.fingerprint, chosen.tokenizer)
 
 
-def pieces(text: str) -> list[tokenization.Piece]:
-    """All pre-tokens of a text."""
-    return _pieces(run.checkpoint().fingerprint, text, rules())
-
-
-def pieces_as_tokens(found: list[tokenization.Piece]) -> list[list[tuple[str, int | None]]]:
-    """For each pre-token its tokens (visible text, id); one so long that it is left whole: no id."""
-    return [_piece_as_tokens(piece) for piece in found]
+def take_apart(text: str) -> Apart:
+    """Pre-tokens and tokens of a text, through every step."""
+    return _apart(run.checkpoint().fingerprint, text, rules(), run.checkpoint(), words())
 
 
 def staircase(piece: tokenization.Piece) -> list[tokenization.Row]:
-    """A word before and after each merge. ValueError for a word too long to be drawn."""
-    if len(piece.letters) > MOST_WORD:
-        raise ValueError(
-            f"wanted a word of at most {MOST_WORD:,} bytes, got {len(piece.letters):,} without a "
-            "space; its ids are right, its steps are too many to show: choose a shorter word"
-        )
+    """A word before and after each merge."""
     return _staircase(run.checkpoint().fingerprint, piece, rules())
 
 
 def piece_ids(piece: tokenization.Piece) -> list[int]:
     """The tokens a pre-token ends up as."""
     return tokenization.ids(rules(), piece)
-
-
-def same_as_tokenizer(text: str) -> tuple[bool, int]:
-    """Whether all steps together give the tokenizer's own ids for this text, and how many ids."""
-    chosen = run.checkpoint()
-    theirs = tokens.encode(chosen.tokenizer, text).tolist()
-    return tokenization.encode(rules(), text) == theirs, len(theirs)
 
 
 def letters_of(token_id: int) -> str:
@@ -109,12 +110,6 @@ def cosines(vectors: np.ndarray) -> np.ndarray:
     return embeddings.cosines(vectors)
 
 
-def cosine_between(a: int, b: int) -> float:
-    """Cosine of two tokens' vectors."""
-    units = _units_now()
-    return float(units[a] @ units[b])
-
-
 def vectors_of(ids) -> np.ndarray:
     """Token vectors (n,C) of any ids."""
     return embeddings.token_table(run.checkpoint())[np.asarray(ids, dtype=np.int64)]
@@ -135,20 +130,22 @@ def _units_now() -> np.ndarray:
     return _units(chosen.fingerprint, str(chosen.placement), chosen)
 
 
-def _piece_as_tokens(piece) -> list[tuple[str, int | None]]:
-    if len(piece.letters) > MOST_WORD:
-        return [(f"{len(piece.letters):,} bytes", None)]
-    return [(words().texts[i], i) for i in piece_ids(piece)]
-
-
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _rules(fingerprint, _tokenizer):
     return tokenization.rules(_tokenizer)
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _pieces(fingerprint, text, _rules):
-    return tokenization.pieces(_rules, text)
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _apart(fingerprint, text, _rules, _checkpoint, _vocabulary):
+    taken = text[:MOST_CHARS]
+    pieces = tokenization.pieces(_rules, taken)
+    ids = [tokenization.ids(_rules, piece) for piece in pieces]
+    theirs = tokens.encode(_checkpoint.tokenizer, taken).tolist()
+    shown = [[(_vocabulary.texts[i], i) for i in one] for one in ids[:MOST_PIECES]]
+    return Apart(
+        pieces[:MOST_PIECES], shown, len(pieces), len(theirs),
+        is_same=[i for one in ids for i in one] == theirs, is_cut=len(text) > MOST_CHARS,
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

@@ -8,10 +8,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const note = data.notes[id];
     const row = make("button", note ? "row noted" : "row");
     row.type = "button";
-    row.title = `“${data.texts[i]}”, id ${id}, cosine ${data.cosine[i]}`;
+    row.title = `“${data.texts[i]}”, ${data.places[i]}, cosine ${data.cosine[i]}`;
     row.onclick = () => setTriggerValue("choose", id);
     const name = make("span", "name");
-    name.append(make("bdi", "", data.texts[i]), make("span", "id", `#${id}`));
+    name.append(make("bdi", "", data.texts[i]), make("span", "id", data.places[i]));
     if (note) name.append(make("span", "note", note));
     const bar = make("span", data.cosine[i] < 0 ? "bar negative" : "bar");
     const fill = make("span", "");

@@ -9,28 +9,30 @@ from components import canvas, palette
 
 _mount = st.components.v2.component(
     "mnemoscope_tokens_bars",
-    html='<div class="bars"></div>',
+    html='<div class="frame"><div class="bars"></div></div>',
     css=canvas.style("tokens_bars.css"),
     js=canvas.style("tokens_bars.js"),
 )
 
 
 def show(
-    ids: np.ndarray,
+    ids: list[int],
     texts: list[str],
+    places: list[str],
     cosine: np.ndarray,
     notes: dict[int, str],
     key: str,
     on_choose: Callable[[int], None],
 ) -> None:
-    """ids, texts and cosine (-1..1) of n tokens, as ordered; notes: id -> a word beside its name.
+    """n tokens as ordered: what a click sends, visible text, small print, cosine (-1..1).
 
-    Noted tokens are drawn grey and carry no place number. `on_choose(id)` runs before the next
-    script run.
+    notes: id -> a word beside its name; noted tokens are drawn grey and are not counted.
+    `on_choose(id)` runs before the next script run.
     """
     data = {
-        "ids": [int(i) for i in ids],
+        "ids": ids,
         "texts": texts,
+        "places": places,
         "cosine": [float(x) for x in cosine],
         "notes": {str(i): note for i, note in notes.items()},
         "colour": palette.EMBEDDING,

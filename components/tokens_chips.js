@@ -43,9 +43,9 @@ function make_chip(tokens, data, i) {
     const word = document.createElement("bdi");
     word.textContent = text;
     const below = document.createElement("small");
-    below.textContent = id ?? "not taken apart";
+    below.textContent = id;
     token.append(word, below);
-    token.title = `“${text}”, id ${id ?? "–"}`;
+    token.title = `“${text}”, id ${id}`;
     chip.append(token);
   }
   return chip;

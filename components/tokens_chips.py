@@ -27,14 +27,14 @@ _mount = st.components.v2.component(
 
 
 def show(
-    pieces: list[list[tuple[str, int | None]]],
+    pieces: list[list[tuple[str, int]]],
     kinds: list[str],
     chosen: int | None,
     key: str,
     on_choose: Callable[[int], None],
     label: str,
 ) -> None:
-    """pieces: for each, its tokens as (visible text, id or None); kinds: names of KINDS.
+    """pieces: for each, its tokens as (visible text, id); kinds: names of KINDS.
 
     `on_choose(number of the piece)` runs before the next script run; label is read to the blind.
     """
@@ -53,7 +53,7 @@ def legend(kinds: list[str], branches: dict[str, str] | None) -> str:
     for kind, (colour, words) in KINDS.items():
         if kind in kinds:
             branch = html.escape((branches or {}).get(kind, ""))
-            code = f' <code style="font-size:.95em">{branch}</code>' if branch else ""
+            code = f' <code style="font-size:.95em;white-space:pre">{branch}</code>' if branch else ""
             cells.append(
                 f'<span style="white-space:nowrap"><span style="display:inline-block;width:.9em;'
                 f'height:.9em;border-radius:.2em;background:{colour};vertical-align:-.08em"></span> '

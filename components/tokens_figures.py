@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from components import palette
 
 MOST_NAMES = 90  # points written out; of more, only hover names them
+PLOT_PX = 540  # height of the map without its axis
 
 
 def plain(text: str) -> str:
@@ -18,30 +19,72 @@ def plain(text: str) -> str:
     return html.escape(text).replace("$", "&#36;")
 
 
-def projection(points: np.ndarray, explained: np.ndarray, names: list[str], at: int | None):
-    """points (n,2), explained (2,), names (n): a map whose two axes have one scale."""
-    shown = [plain(name) for name in names]
-    sizes = np.full(len(names), 11)
-    if at is not None:
-        sizes[at] = 20
+def projection(points: np.ndarray, explained: np.ndarray, names: list[str]) -> go.Figure:
+    """points (n,2), explained (2,), names (n): a map whose two axes have one scale.
+
+    A name that comes again is written once, at its first point; more than MOST_NAMES different
+    ones are not written at all.
+    """
+    shown, reach = [plain(name) for name in names], reach_of(points)
+    written = first_ones(shown) if len(set(shown)) <= MOST_NAMES else [""] * len(shown)
     figure = go.Figure(
         go.Scatter(
-            x=points[:, 0], y=points[:, 1], text=shown, textposition="top center",
-            mode="markers+text" if len(names) <= MOST_NAMES else "markers",
-            textfont={"size": 17}, cliponaxis=False,
-            marker={"color": palette.EMBEDDING, "size": sizes, "opacity": 0.85},
-            customdata=np.arange(len(names)),
-            hovertemplate="%{text}<br>%{x:.4g}, %{y:.4g}<extra></extra>",
+            x=points[:, 0], y=points[:, 1], text=written, hovertext=shown,
+            textposition=name_sides(points * PLOT_PX / (2 * reach), written),
+            mode="markers+text", textfont={"size": 17}, cliponaxis=False,
+            marker={"color": palette.EMBEDDING, "size": 11, "opacity": 0.85},
+            customdata=np.arange(len(shown)),
+            hovertemplate="%{hovertext} (%{customdata})<br>%{x:.4g}, %{y:.4g}<extra></extra>",
         )
     )
     first, second = (f"{share:.1%}".replace("%", " %") for share in explained)
     line = {"zeroline": True, "zerolinecolor": palette.EMPTY, "zerolinewidth": 1}
-    reach = 1.15 * max(float(np.abs(points).max(initial=0)), 1e-9)
     figure.update_xaxes(title=f"first component: {first} of the differences", **line)
     figure.update_yaxes(
         title=f"second component: {second}", scaleanchor="x", range=[-reach, reach], **line
     )
     return _finish(figure, 620)
+
+
+def first_ones(names: list[str]) -> list[str]:
+    """Each name where it comes first, "" where it comes again."""
+    seen: set[str] = set()
+    return ["" if name in seen or seen.add(name) else name for name in names]
+
+
+def reach_of(points: np.ndarray) -> float:
+    """Half the height of the map, in its own units: every point is inside."""
+    return 1.15 * max(float(np.abs(points).max(initial=0)), 1e-9)
+
+
+def name_sides(pixels: np.ndarray, names: list[str]) -> list[str]:
+    """pixels (n,2), y upwards -> for each name the side of its point where it covers least.
+
+    Greedy, in the order given; a letter is taken to be 9 px wide, a line 20 px high.
+    """
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in pixels]
+    sides = []
+    for (x, y), name in zip(pixels, names):
+        if not name:
+            sides.append("top center")
+            continue
+        width = 9 * len(name)
+        boxes = {
+            "top center": (x - width / 2, y + 7, x + width / 2, y + 27),
+            "bottom center": (x - width / 2, y - 27, x + width / 2, y - 7),
+            "middle right": (x + 8, y - 10, x + 8 + width, y + 10),
+            "middle left": (x - 8 - width, y - 10, x - 8, y + 10),
+        }
+        side = min(boxes, key=lambda s: sum(_overlap(boxes[s], other) for other in taken))
+        taken.append(boxes[side])
+        sides.append(side)
+    return sides
+
+
+def _overlap(a: tuple, b: tuple) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return max(width, 0) * max(height, 0)
 
 
 def position_norms(effect, at: int) -> go.Figure:

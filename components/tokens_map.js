@@ -50,7 +50,7 @@ function measure_signed(map) {
   const full = map.picture.clientWidth;
   const left = full < 560 ? 92 : 150;
   const top = columns ? 84 : 4;
-  const width = columns ? Math.min(full - left - 8, height) : full - left - 8;
+  const width = columns ? Math.min(full - left - 8, height, N * 90) : full - left - 8;
   const tall = columns ? (width * R) / N : Math.min(height, R * 46);
   return { left, top, width, tall, full, w: width / N, h: tall / R };
 }

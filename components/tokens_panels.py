@@ -50,30 +50,36 @@ def put(**values) -> None:
 # -- text -> ids ----------------------------------------------------------------------------------
 
 
-def pieces_of(text: str):
+def pieces_of(apart):
     """The pre-tokens of a text as chips; returns the chosen one, None without any."""
-    found = run_tokens.pieces(text)
-    shown = found[: run_tokens.MOST_PIECES]
-    as_tokens = run_tokens.pieces_as_tokens(shown)
-    kinds = [piece.kind for piece in shown]
-    at = _chosen_piece(shown, as_tokens)
+    kinds = [piece.kind for piece in apart.pieces]
+    at = _chosen_piece(apart)
     tokens_chips.show(
-        as_tokens, kinds, at, "pieces", lambda i: put(piece=i), "Pre-tokens of the text"
+        apart.tokens, kinds, at, "pieces", lambda i: put(piece=i), "Pre-tokens of the text"
     )
     branches = GPT2_PATTERN if run_tokens.rules().is_gpt2 else None
     st.html(tokens_chips.legend(kinds, branches))
-    if len(found) > len(shown):
-        st.caption(f"The first {len(shown):,} of {len(found):,} pre-tokens are shown.")
-    return shown[at] if shown else None
+    return apart.pieces[at] if apart.pieces else None
 
 
-def _chosen_piece(shown, as_tokens) -> int:
+def how_far(apart) -> str:
+    """Whether the steps give the tokenizer's ids, and what of a long text is not shown."""
+    said = f"✓ The {apart.n_ids:,} ids are the tokenizer’s own." if apart.is_same else \
+        "✗ This tokenizer does something more: its own ids differ from these."
+    if apart.is_cut:
+        said += f" Only the first {run_tokens.MOST_CHARS:,} characters are taken apart."
+    if apart.n_pieces > len(apart.pieces):
+        said += f" The first {len(apart.pieces):,} of {apart.n_pieces:,} pre-tokens are shown."
+    return said
+
+
+def _chosen_piece(apart) -> int:
     """The visitor's choice; without one the word that took the most tokens, of those the longest."""
-    at = st.session_state.get("piece")
-    if at is not None and at < len(shown):
+    at, n = st.session_state.get("piece"), len(apart.pieces)
+    if at is not None and at < n:
         return at
-    weights = [(len(tokens), len(p.letters)) for p, tokens in zip(shown, as_tokens)]
-    return max(range(len(shown)), key=lambda i: (*weights[i], -i), default=0)
+    sizes = [(len(ids), len(p.letters)) for p, ids in zip(apart.pieces, apart.tokens)]
+    return max(range(n), key=lambda i: (*sizes[i], -i), default=0)
 
 
 def staircase(piece) -> None:
@@ -139,12 +145,12 @@ def arithmetic(k: int) -> None:
     """a − b + c and the tokens nearest to it."""
     with st.container(horizontal=True, key="sum_examples"):
         for name, (a, b, c) in SUMS.items():
-            st.button(name, key=f"sum {name}", on_click=put, kwargs={"a": a, "b": b, "c": c})
+            st.button(name, key=f"sum {name}", on_click=put, kwargs={"sum_a": a, "sum_b": b, "sum_c": c})
     boxes = st.columns(3)
     chosen = []
     for box, key, sign, default in zip(boxes, "abc", ("", "− ", "+ "), SUMS["he − his + her"]):
         with box:
-            chosen.append(_token(f"{sign}{key}", key, default))
+            chosen.append(_token(f"{sign}{key}", f"sum_{key}", default))
     if None in chosen:
         return
     found = run_tokens.plus_minus(*chosen, k + 3)
@@ -156,8 +162,10 @@ def arithmetic(k: int) -> None:
 
 def _bars(found, notes: dict[int, str], key: str) -> None:
     texts = [run_tokens.words().texts[i] for i in found.ids]
+    ids = [int(i) for i in found.ids]
     tokens_bars.show(
-        found.ids, texts, found.cosine, notes, key, lambda i: put(token=name_of(i))
+        ids, texts, [f"#{i}" for i in ids], found.cosine, notes, key,
+        lambda i: put(token=name_of(i)),
     )
 
 
@@ -226,9 +234,11 @@ def like_in_prompt(vectors: np.ndarray, at: int, k: int) -> None:
     """The tokens of the prompt most like the one at `at`, repeated tokens at each of their places."""
     cosine = run_tokens.cosines(vectors)[at]
     order = [int(i) for i in np.argsort(-cosine, kind="stable") if i != at][:k]
-    texts = run.token_texts()
-    places = [f"{texts[i]} at {i}" for i in order]
-    tokens_bars.show(np.array(order), places, cosine[order], {}, "like_bars", lambda i: put(at=i))
+    texts, places = run.token_texts(), [f"at {i}" for i in order]
+    tokens_bars.show(
+        order, [texts[i] for i in order], places, cosine[order], {}, "like_bars",
+        lambda i: put(at=i),
+    )
 
 
 # -- the map --------------------------------------------------------------------------------------
@@ -239,8 +249,8 @@ def word_list() -> tuple[list[int], list[str]]:
     and the words that are neither."""
     with st.container(horizontal=True, key="list_examples"):
         for name, words in LISTS.items():
-            st.button(name, key=f"list {name}", on_click=put, kwargs={"list": words})
-    text = text_box("Words", "list", "words with spaces between", default=LISTS["pronouns"])
+            st.button(name, key=f"list {name}", on_click=put, kwargs={"token_list": words})
+    text = text_box("Words", "token_list", "words with spaces between", default=LISTS["pronouns"])
     ids, not_one = [], []
     for word in dict.fromkeys(text.split()):
         token_id = _single(word)
@@ -263,7 +273,26 @@ def _single(word: str) -> int | None:
 # -- vocabulary -----------------------------------------------------------------------------------
 
 
-def vocabulary_table(ids: np.ndarray) -> None:
+def vocabulary() -> None:
+    """A search box and the tokens it finds."""
+    query = text_box(
+        "Search: text, or #id", "token_search", "empty: all; or ·the, ing, #50", default="ing"
+    )
+    try:
+        ids = run_tokens.search(query.replace("·", " ") if query.strip("·") else query)
+    except ValueError as error:
+        st.warning(plain(str(error)))
+        return
+    n, n_all = len(ids), len(run_tokens.words().raw)
+    if n == 0:
+        st.info(f"None of the {n_all:,} tokens contains this text: try fewer letters.")
+        return
+    cut = f"; the first {MOST_ROWS:,} by id are listed" if n > MOST_ROWS else ""
+    st.markdown(f"**{n:,}** of {n_all:,} tokens{cut}")
+    _table(ids)
+
+
+def _table(ids: np.ndarray) -> None:
     """The matching tokens, at most MOST_ROWS; choosing a row chooses the token."""
     vocabulary, shown = run_tokens.words(), ids[:MOST_ROWS]
     raw = [vocabulary.raw[i] for i in shown]

@@ -1,6 +1,7 @@
 // A word merged step by step. Row 0 are its bytes; row r is the word after r merges.
 
 const stairs = new WeakMap();
+const SIDE = 180; // pixels of the words at the side
 
 export default function ({ parentElement, data }) {
   const state = stairs.get(parentElement) ?? open_stairs(parentElement);
@@ -11,6 +12,11 @@ export default function ({ parentElement, data }) {
   state.slider.max = state.last;
   build(state);
   draw(state);
+  return () => {
+    if (state.picture.isConnected) return;
+    state.observer.disconnect();
+    stairs.delete(parentElement);
+  };
 }
 
 function open_stairs(parentElement) {
@@ -32,6 +38,10 @@ function open_stairs(parentElement) {
     const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (by) { event.preventDefault(); go(state.step + by); }
   };
+  state.observer = new ResizeObserver(() => {
+    if (state.data && state.width !== state.picture.clientWidth) { build(state); draw(state); }
+  });
+  state.observer.observe(picture);
   stairs.set(parentElement, state);
   return state;
 }
@@ -56,7 +66,9 @@ function cell(name, text, title = "") {
 function build(state) {
   const { data, grid } = state;
   const n = data.letters.length;
-  const width = n <= 12 ? 78 : n <= 18 ? 58 : 44;
+  state.width = state.picture.clientWidth;
+  const room = (state.width - SIDE) / n;
+  const width = Math.floor(Math.max(40, Math.min(104, room)));
   grid.style.gridTemplateColumns = `max-content repeat(${n}, ${width}px)`;
   grid.style.setProperty("--colour", data.colour);
   grid.style.setProperty("--next", data.next);
@@ -107,7 +119,7 @@ function put_ranks(state, row, r, is_last) {
     const title = rank === null ? "no such pair in the list of merges" : `rank ${rank}`;
     return [joined.has(i) ? "rank soon" : "rank", text, title, border - 1, border + 1];
   });
-  put_line(state, is_last ? "no pair is in the list" : "rank of each pair", cells, r);
+  put_line(state, is_last ? "no pair is in the list" : r ? "" : "rank of each pair", cells, r);
 }
 
 function put_ids(state) {
@@ -139,8 +151,7 @@ function sentence(data, step, last) {
   const drawn = data.letters.length;
   const cut = drawn < data.n_bytes ? ` Drawn: the first ${drawn} of ${data.n_bytes} bytes.` : "";
   if (step === last) {
-    const n = data.rows[last].parts.length;
-    const ids = n === 1 ? "one token" : `${n} tokens`;
+    const ids = data.n_tokens === 1 ? "one token" : `${data.n_tokens} tokens`;
     return `${last ? "No pair of neighbours is in the list any more" : "Nothing to merge"}: ${ids}.${cut}`;
   }
   const row = data.rows[step];

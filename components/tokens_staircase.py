@@ -31,6 +31,7 @@ def show(piece: Piece, rows: list[Row], ids: list[int], key: str) -> None:
         "rows": [_row(piece, row, most) for row in rows],
         "ids": ids[: len(rows[-1].parts)],
         "n_bytes": len(piece.raw),
+        "n_tokens": len(ids),
         "special": piece.kind == "special",
         "colour": palette.EMBEDDING,
         "next": palette.KEY,

@@ -25,21 +25,20 @@ def show_merges() -> None:
     own, words = st.columns([2, 3], vertical_alignment="bottom", gap="large")
     with own:
         word = panels.text_box(
-            "Any text, instead of the prompt", "word", "try: unbelievable", lambda: panels.put(piece=None)
+            "Any text, instead of the prompt", "word", "try: unbelievable",
+            lambda: panels.put(piece=None),
         )
     text = word or run.prompt().text
     if not text:
         st.info(NO_PROMPT)
         return
-    same, n = run_tokens.same_as_tokenizer(text)
+    apart = run_tokens.take_apart(text)
     words.markdown(
         "A regular expression cuts the text into pre-tokens. Each is spelled in bytes; pairs of "
         "neighbours merge, the pair that training merged first goes first. "
-        + (f"✓ The {n:,} ids are the tokenizer’s own." if same else
-           "✗ This tokenizer does something more: its own ids differ from these.")
+        + panels.how_far(apart)
     )
-    piece = panels.pieces_of(text)
-    panels.staircase(piece)
+    panels.staircase(panels.pieces_of(apart))
 
 
 def show_vectors() -> None:
@@ -49,7 +48,7 @@ def show_vectors() -> None:
     st.html(panels.vector_facts(inputs, at))
     st.markdown("#### The same for every token of the prompt")
     kinds = {"token": "token (wte)", "position": "position (wpe)", "total": "their sum"}
-    kind = panels.choose("Which vectors", kinds, "vectors")
+    kind = panels.choose("Which vectors", kinds, "token_vectors")
     panels.all_vectors(getattr(inputs, kind), at)
     st.caption("Colours end where 99.5 % of the values lie; grey is negative.")
 
@@ -57,7 +56,7 @@ def show_vectors() -> None:
 def show_likeness() -> None:
     inputs = run_tokens.inputs()
     kinds = {"token": "tokens alone (wte)", "total": "with their positions (wte + wpe)"}
-    kind = panels.choose("Which vectors", kinds, "likeness")
+    kind = panels.choose("Which vectors", kinds, "token_likeness")
     vectors = getattr(inputs, kind)
     at = min(st.session_state.get("at") or 0, len(vectors) - 1)
     left, right = st.columns([3, 2], gap="large")
@@ -75,9 +74,9 @@ def show_positions() -> None:
     name = panels.plain(run.token_texts()[at])
     effect = run_tokens.position_effect(int(run.prompt().ids[at]), at)
     left, right = st.columns(2, gap="large")
-    left.markdown(f"#### How long {name} is at every position")
+    left.markdown(f"#### Length of the input {name} at every position")
     left.plotly_chart(tokens_figures.position_norms(effect, at), key="position_norms")
-    right.markdown(f"#### How like itself {name} stays")
+    right.markdown(f"#### Cosine: does {name} stay itself?")
     right.plotly_chart(tokens_figures.position_cosines(effect, at), key="position_cosines")
     st.caption(
         "The same token enters the model as another vector at each position. Everything here is "
@@ -107,7 +106,7 @@ def show_neighbours() -> None:
 def show_map() -> None:
     sources = {"list": "words of your own", "prompt": "the prompt’s tokens",
                "placed": "the prompt’s tokens with positions"}
-    source = panels.choose("What to draw", sources, "map")
+    source = panels.choose("What to draw", sources, "token_map")
     names = run_tokens.words().texts
     if source == "list":
         ids, not_one = panels.word_list()
@@ -125,30 +124,21 @@ def show_map() -> None:
         st.info("A map needs three different tokens or more: type some.")
         return
     found = run_tokens.project(vectors)
-    kept = found.explained.sum()
+    kept = 100 * found.explained.sum()
     st.caption(
-        f"{len(vectors):,} vectors, principal components (PCA). The two axes keep {kept:.1%} of the "
+        f"{len(vectors):,} vectors, principal components (PCA). The two axes keep {kept:.1f} % of the "
         "squared differences; what they leave out is not to be seen here, so points that look near "
         "may be far apart."
     )
     st.plotly_chart(
-        tokens_figures.projection(found.points, found.explained, labels, None), key="projection"
+        tokens_figures.projection(found.points, found.explained, labels), key="projection"
     )
 
 
 def show_vocabulary() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
-        query = panels.text_box("Search: text, or #id", "search", "for example ·the, ing, #50")
-        try:
-            ids = run_tokens.search(query.replace("·", " ") if query.strip("·") else query)
-        except ValueError as error:
-            st.warning(panels.plain(str(error)))
-            return
-        n, most = len(ids), panels.MOST_ROWS
-        cut = f"; the first {most:,} by id are listed" if n > most else ""
-        st.markdown(f"**{n:,}** of {len(run_tokens.words().raw):,} tokens{cut}")
-        panels.vocabulary_table(ids)
+        panels.vocabulary()
         st.caption("A low id: made early in the tokenizer’s training, so frequent in its corpus.")
     with right:
         st.markdown("#### Neighbours of the chosen row")
