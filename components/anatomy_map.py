@@ -145,7 +145,8 @@ def tensors(found: Anatomy, parts: list[str]) -> pd.DataFrame:
 def title(t: StoredTensor) -> str:
     """A tensor's name, shape and number format as a heading (HTML: a name is any text)."""
     name = f'<span style="font-family:ui-monospace,monospace">{html.escape(t.name)}</span>'
-    return f"<h4>{name} &ensp; {show_shape(t.shape)} &ensp; {html.escape(t.dtype)}</h4>"
+    facts = f"{show_shape(t.shape)} &ensp; {html.escape(t.dtype)}"
+    return f'<h4 style="font-size:1.3em;padding:0">{name} &ensp; {facts}</h4>'
 
 
 def show_shape(shape: tuple[int, ...]) -> str:

@@ -78,7 +78,7 @@ def ladder(tour: Tour) -> str:
     for title, where, groups in STAGES:
         rows.append(_heading(title, where, tour, is_first=not rows))
         rows += [_row([seen[key] for key in keys], tour, scale) for keys in groups]
-    return f'<div style="max-width:72em">{"".join(rows)}</div>'
+    return f'<div style="max-width:58em">{"".join(rows)}</div>'
 
 
 def verdict(tour: Tour) -> str:
@@ -203,7 +203,8 @@ def _is_plain_scaling(tour: Tour) -> bool:
 def _scale(steps: tuple[Observed, ...]) -> float:
     widest = max(s.shape[-1] for s in steps) ** POWER
     tallest = max(s.shape[-2] for s in steps) ** POWER
-    return min(WIDEST / widest, TALLEST / tallest)
+    third = next(s.shape[-1] for s in steps if s.operation.key == "q_split") ** POWER
+    return min(WIDEST / widest, TALLEST / tallest, (WIDEST - 12) / (3 * third))
 
 
 def _picture(step: Observed, scale: float) -> str:
