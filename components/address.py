@@ -10,8 +10,9 @@ import streamlit as st
 WORDS = ("view", "cache", "kind", "anatomy", "tensor", "size", "tokens", "word", "token",
          "token_search",
          "token_vectors", "token_likeness", "token_map", "token_list", "sum_a", "sum_b", "sum_c",
-         "prediction", "temperature", "top_p")
-NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "top_k", "seed", "draws")
+         "prediction", "temperature", "top_p", "residual_view", "off", "off_fill")
+NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "top_k", "seed", "draws",
+           "norm", "lens_row", "logit_of", "logit_against")
 
 
 def open_link() -> None:

@@ -25,6 +25,7 @@ def pages() -> list:
         st.Page("pages/anatomy.py", title="Anatomy"),
         st.Page("pages/tokens.py", title="Tokens"),
         st.Page("pages/attention.py", title="Attention"),
+        st.Page("pages/residual.py", title="Residual stream"),
         st.Page("pages/prediction.py", title="Prediction"),
         st.Page("pages/cache.py", title="KV cache"),
     ]

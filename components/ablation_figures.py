@@ -1,0 +1,110 @@
+"""Switching parts off: the board of switches and two distributions side by side."""
+
+import html
+
+import numpy as np
+
+from components import palette
+from components.fact_strip import fact_strip
+from components.residual_grid import Grid, levels
+
+AFTER = palette.KEY
+
+
+def board(n_layers: int, n_heads: int, marks: list[int], alone: np.ndarray | None) -> Grid:
+    """Layers × (heads, MLP, whole layer) as switches; crossed out = off. alone (L,H+2): KL in nats
+    of each one switched off alone, or None where that was not measured."""
+    values = np.full((n_layers, n_heads + 2), np.nan) if alone is None else alone
+    top = 0.0 if alone is None else float(np.sqrt(alone.max()))
+    heads = [str(h) for h in range(n_heads)]
+    return Grid(
+        title=f"Switches of {n_layers} layers: {n_heads} heads each, MLP, whole layer. "
+        "Arrow keys move, Enter switches.",
+        levels=levels(np.sqrt(np.nan_to_num(values)), top) if alone is not None else (
+            np.full(values.shape, 60, dtype=np.uint8)
+        ),
+        rows=[f"layer {i}" for i in range(n_layers)],
+        columns=[*heads, "MLP", "all"],
+        row_words=[f"layer {i}" for i in range(n_layers)],
+        column_words=[*(f"head {h}" for h in heads), "MLP", "the whole layer"],
+        row_hues=["output"] * n_layers,
+        details=[("off alone: KL in nats", "values", "number")],
+        arrays={"values": values},
+        texts=None if alone is None else [_short(x) for x in values.ravel()],
+        marks=marks,
+        toggles=True,
+        gap_before=n_heads,
+        column_title="head →   click = switch off, click again = on",
+        left=76,
+        least=22,
+        most=54,
+        height=44 * n_layers,
+        row_least=22,
+        row_most=44,
+    )
+
+
+def _short(x: float) -> str:
+    return f"{x:.1f}" if x >= 0.995 else f"{x:.2f}"[1:] if x >= 0.005 else ""
+
+
+def facts(change, n_off: int) -> str:
+    """What switching off does to the next token, in three numbers (HTML)."""
+    top = float(np.abs(change.probability_after - change.probability_before).max())
+    return fact_strip([
+        (f"{change.kl_nats:.4g}", "KL(original ‖ switched off), nats", repr(change.kl_nats)),
+        (f"{change.top_before} → {change.top_after}", "most probable next token", ""),
+        (f"{100 * top:.3g} pts", "largest change of a probability shown", ""),
+        (str(n_off), "off" if n_off != 1 else "part off", ""),
+    ])
+
+
+def pairs(change) -> str:
+    """The tokens that matter before or after: two bars each, Δ probability, Δ logit (HTML)."""
+    rows = [
+        _row(*row)
+        for row in zip(change.texts, change.probability_before, change.probability_after,
+                       change.logit_after - change.logit_before)
+    ]
+    head = (
+        f'<div style="{_GRID};opacity:.75"><span></span><span>'
+        f'{_key(palette.OUTPUT)} original &nbsp; {_key(AFTER)} switched off</span>'
+        '<span style="text-align:right">Δ probability</span>'
+        '<span style="text-align:right">Δ logit</span></div>'
+    )
+    return f'<div style="display:grid;gap:.28em">{head}{"".join(rows)}</div>'
+
+
+_GRID = (
+    "display:grid;grid-template-columns:minmax(4em,6.5em) 1fr 7em 4.6em;gap:.6em;align-items:center"
+)
+
+
+def _key(colour: str) -> str:
+    return (
+        f'<span style="display:inline-block;width:.8em;height:.8em;border-radius:.2em;'
+        f'background:{colour}"></span>'
+    )
+
+
+def _row(text: str, before: float, after: float, logit: float) -> str:
+    bars = _bar(before, palette.OUTPUT) + _bar(after, AFTER)
+    points = f"{100 * (after - before):+.2f} pts".replace("-", "−")
+    return (
+        f'<div style="{_GRID}"><bdi style="text-align:right;font-weight:600;overflow:hidden;'
+        f'text-overflow:ellipsis;white-space:nowrap">{html.escape(text)}</bdi>'
+        f'<span style="display:grid;gap:1px">{bars}</span>'
+        f'<span style="text-align:right;font-variant-numeric:tabular-nums">{points}</span>'
+        '<span style="text-align:right;font-variant-numeric:tabular-nums;opacity:.85">'
+        f'{f"{logit:+.2f}".replace("-", "−")}</span></div>'
+    )
+
+
+def _bar(p: float, colour: str) -> str:
+    return (
+        '<span style="display:grid;grid-template-columns:1fr 3.9em;gap:.4em;align-items:center;'
+        f'line-height:1.05"><span style="background:{palette.EMPTY};border-radius:.15em;'
+        f'height:.72em"><span style="display:block;width:{100 * p:.2f}%;height:100%;'
+        f'border-radius:.15em;background:{colour}"></span></span>'
+        f'<small style="font-size:.82em">{100 * p:.1f} %</small></span>'
+    )

@@ -1,0 +1,286 @@
+// A grid of coloured cells, rows × columns, with words in them where there is room. Wide grids
+// scroll: the canvas is as wide as the window and draws the columns that are in it.
+const grids = new WeakMap();
+const GAP = 14; // pixels between two groups of columns
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const grid = remember(grids, parentElement, open_grid);
+  const n_before = grid.data?.columns.length;
+  grid.data = unpack(data);
+  const { colors, hues } = grid.data;
+  grid.theme = read_theme(parentElement.host ?? parentElement, { ...colors, ...hues });
+  grid.ramps = new Map();
+  grid.marked = new Set(grid.data.marks);
+  grid.send = (chosen) => setTriggerValue("choose", chosen);
+  settle(grid, grid.data.chosen);
+  grid.follow = grid.follow || n_before !== grid.data.columns.length;
+  grid.draw();
+  return () => forget(grids, parentElement);
+}
+
+function open_grid(parentElement) {
+  const picture = parentElement.querySelector(".picture");
+  const [scroll, wide, canvas, reading] = [".scroll", ".wide", "canvas", ".reading"].map(
+    (name) => picture.querySelector(name)
+  );
+  const grid = { picture, scroll, wide, canvas, reading, follow: true };
+  grid.draw = () => grid.data && picture.clientWidth > 0 && draw_grid(grid);
+  scroll.addEventListener("scroll", grid.draw);
+  canvas.addEventListener("pointermove", (event) => point(grid, cell_at(grid, event)));
+  canvas.addEventListener("pointerleave", () => point(grid, null));
+  canvas.addEventListener("click", (event) => {
+    const cell = cell_at(grid, event);
+    if (cell) choose(grid, cell);
+  });
+  canvas.addEventListener("keydown", (event) => press(grid, event));
+  return grid;
+}
+
+// -- sizes ----------------------------------------------------------------------------------------
+
+function measure(grid) {
+  const { data, picture } = grid;
+  const width = picture.clientWidth;
+  const n = data.columns.length;
+  const left = Math.min(data.left, width * 0.3);
+  const gap = data.gap_before === null ? 0 : GAP;
+  const fit = (width - left - gap - 2) / n;
+  const cell = Math.max(data.least, Math.min(data.most, fit));
+  const upright = cell >= 52 || data.columns.every((name) => name.length < 4);
+  const top = (upright ? 26 : 92) + (data.column_title ? 22 : 0);
+  const height = Math.max(data.row_least, Math.min(data.row_most, data.height / data.rows.length));
+  return {
+    width, left, top, gap, cell, upright, height, total: left + n * cell + gap,
+    bottom: top + data.rows.length * height,
+  };
+}
+
+const x_of = (grid, column) => {
+  const { size, data } = grid;
+  const gap = data.gap_before !== null && column >= data.gap_before ? size.gap : 0;
+  return size.left + column * size.cell + gap - grid.scroll.scrollLeft;
+};
+
+function shown_columns(grid) {
+  const { size, data, scroll } = grid;
+  const first = Math.max(0, Math.floor((scroll.scrollLeft - size.gap) / size.cell));
+  const last = Math.ceil((scroll.scrollLeft + size.width - size.left) / size.cell);
+  return [first, Math.min(data.columns.length, last)];
+}
+
+// -- drawing --------------------------------------------------------------------------------------
+
+function draw_grid(grid) {
+  const size = (grid.size = measure(grid));
+  grid.wide.style.width = `${Math.max(size.total, 1)}px`;
+  if (grid.follow) follow_choice(grid);
+  const context = fit_canvas(grid.canvas, size.width, size.bottom + 4);
+  draw_cells(context, grid);
+  draw_column_names(context, grid);
+  context.clearRect(0, size.top - 3, size.left - 2, size.bottom);
+  draw_row_names(context, grid);
+  if (grid.hovered) frame(context, grid, grid.hovered, 1.5);
+  frame(context, grid, grid.chosen, 3);
+  grid.canvas.dataset.chosen = `${grid.chosen.row},${grid.chosen.column}`;
+  grid.canvas.setAttribute("aria-label", grid.data.title);
+  read_out(grid);
+}
+
+function follow_choice(grid) {
+  const { size, scroll, chosen } = grid;
+  grid.follow = false;
+  if (size.total <= size.width) return;
+  const x = chosen.column * size.cell;
+  const room = size.width - size.left - size.cell;
+  if (x < scroll.scrollLeft || x > scroll.scrollLeft + room) scroll.scrollLeft = Math.max(0, x - room);
+}
+
+function ramp(grid, hue) {
+  if (!grid.ramps.has(hue)) {
+    const { theme } = grid;
+    const low = mix(theme.back, theme[hue], 0.07);
+    const high = mix(theme[hue], theme.text, 0.25);
+    grid.ramps.set(hue, Array.from({ length: 256 }, (_, level) => mix(low, high, level / 255)));
+  }
+  return grid.ramps.get(hue);
+}
+
+// level 0 to 255 in a row's hue; in a signed grid 128 is zero, below it the hue "lowers".
+function color_of(grid, row, column) {
+  const { data } = grid;
+  const level = data.levels[row * data.columns.length + column];
+  if (!data.signed) return ramp(grid, data.row_hues[row])[level];
+  const share = Math.min(255, Math.abs(level - 128) * 2);
+  return ramp(grid, level < 128 ? "lowers" : data.row_hues[row])[share];
+}
+
+const is_light = ([r, g, b]) => 0.299 * r + 0.587 * g + 0.114 * b > 150;
+
+function draw_cells(context, grid) {
+  const { data, size, theme } = grid;
+  const [first, last] = shown_columns(grid);
+  const space = size.cell > 14 ? 1.5 : 0;
+  const px = Math.max(12, Math.min(data.text_most, size.height * 0.52, size.cell * 0.34));
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  for (let row = 0; row < data.rows.length; row++) {
+    const y = size.top + row * size.height;
+    for (let column = first; column < last; column++) {
+      const color = color_of(grid, row, column);
+      const x = x_of(grid, column);
+      context.fillStyle = css(color);
+      context.fillRect(x, y, size.cell - space + 0.4, size.height - (size.height > 8 ? 1.5 : 0));
+      const index = row * data.columns.length + column;
+      const text = data.texts?.[index];
+      const ink_now = is_light(color) ? "#0e1014" : "#ffffff";
+      if (text && size.cell >= 26 && size.height >= 15) {
+        const bold = data.bold?.[index] ? 700 : 400;
+        context.font = `${bold} ${px}px ${theme.font}`;
+        context.fillStyle = ink_now;
+        context.fillText(fitted(context, text, size.cell - 8), x + size.cell / 2, y + size.height / 2);
+      }
+      if (grid.marked.has(index)) cross_out(context, x, y, size, css(theme.text));
+    }
+  }
+}
+
+function cross_out(context, x, y, size, color) {
+  context.strokeStyle = color;
+  context.lineWidth = Math.min(3, size.height / 7);
+  context.beginPath();
+  context.moveTo(x + 4, y + 4);
+  context.lineTo(x + size.cell - 6, y + size.height - 6);
+  context.moveTo(x + size.cell - 6, y + 4);
+  context.lineTo(x + 4, y + size.height - 6);
+  context.stroke();
+}
+
+function fitted(context, text, room) {
+  if (context.measureText(text).width <= room) return text;
+  for (let n = [...text].length - 1; n > 1; n--) {
+    const short = shorten(text, n);
+    if (context.measureText(short).width <= room) return short;
+  }
+  return shorten(text, 1);
+}
+
+function draw_column_names(context, grid) {
+  const { data, size, theme } = grid;
+  const [first, last] = shown_columns(grid);
+  const every = size.upright ? Math.ceil(24 / size.cell) : Math.ceil(17 / size.cell);
+  const px = size.upright ? Math.max(13, Math.min(17, size.cell * 0.3)) : 15;
+  for (let column = first; column < last; column++) {
+    const bold = column === grid.chosen.column || column === grid.hovered?.column;
+    const near = Math.abs(column - grid.chosen.column) * size.cell < 17 && !bold && every > 1;
+    if ((column % every && !bold) || near) continue;
+    context.font = `${bold ? 700 : 400} ${px}px ${theme.font}`;
+    context.fillStyle = css(bold ? theme.text : theme.soft);
+    context.textBaseline = "alphabetic";
+    const x = x_of(grid, column) + size.cell / 2;
+    if (size.upright) {
+      context.textAlign = "center";
+      context.fillText(fitted(context, data.columns[column], Math.max(size.cell - 4, 22)), x, size.top - 8);
+      continue;
+    }
+    context.translate(x, size.top - 7);
+    context.rotate(-Math.PI / 3);
+    context.textAlign = "left";
+    context.fillText(fitted(context, data.columns[column], 88), 0, 4);
+    context.setTransform(context.ratio, 0, 0, context.ratio, 0, 0);
+  }
+  if (!data.column_title) return;
+  context.font = `15px ${theme.font}`;
+  context.textAlign = "left";
+  context.fillStyle = css(theme.soft);
+  context.fillText(data.column_title, size.left, 14);
+}
+
+function draw_row_names(context, grid) {
+  const { data, size, theme } = grid;
+  const every = Math.ceil(15 / size.height);
+  context.textAlign = "right";
+  context.textBaseline = "middle";
+  for (let row = 0; row < data.rows.length; row++) {
+    const bold = row === grid.chosen.row;
+    if (row % every && !bold) continue;
+    context.font = `${bold ? 700 : 400} ${Math.min(16, Math.max(12, size.height * 0.62))}px ${theme.font}`;
+    context.fillStyle = bold ? css(theme.text) : ink(theme, data.row_hues[row]);
+    const y = size.top + (row + 0.5) * size.height;
+    context.fillText(fitted(context, data.rows[row], size.left - 10), size.left - 8, y);
+  }
+}
+
+function frame(context, grid, { row, column }, width) {
+  const { size, theme } = grid;
+  const [x, y] = [x_of(grid, column), size.top + row * size.height];
+  if (x < size.left - 1) return;
+  context.strokeStyle = css(theme.text);
+  context.lineWidth = width;
+  const wide = Math.max(size.cell, 4);
+  context.strokeRect(x - 0.5, y - 0.5, wide, Math.max(size.height, 4));
+}
+
+// -- reading --------------------------------------------------------------------------------------
+
+const WRITE = {
+  percent: (x) => (x >= 0.001 || x === 0 ? `${(100 * x).toFixed(1)} %` : "< 0.1 %"),
+  rank: (x) => (x === 0 ? "" : String(x)),
+  number: (x) => exact(x).replace("-", "−"),
+  signed: (x) => (x < 0 ? exact(x).replace("-", "−") : `+${exact(x)}`),
+};
+
+function read_out(grid) {
+  const { data, reading } = grid;
+  const { row, column } = grid.hovered ?? grid.chosen;
+  const index = row * data.columns.length + column;
+  const bold = (text) => Object.assign(document.createElement("b"), { textContent: text });
+  const parts = [bold(`${data.row_words[row]}, ${data.column_words[column]}`)];
+  for (const [words, name, kind] of data.details) {
+    const value = data[name]?.[index];
+    if (value === undefined || Number.isNaN(value) || (kind === "rank" && value === 0)) continue;
+    const said = data[`${name}_words`];
+    const target = said ? ` ${shorten(said[said.length === data.columns.length ? column : index], 30)}` : "";
+    parts.push(` · ${words}${target} `, bold(WRITE[kind](value)));
+  }
+  reading.replaceChildren(...parts);
+}
+
+function point(grid, cell) {
+  if (JSON.stringify(cell) === JSON.stringify(grid.hovered ?? null)) return;
+  grid.hovered = cell;
+  grid.draw();
+}
+
+function cell_at(grid, event) {
+  const { data, size, canvas, scroll } = grid;
+  const box = canvas.getBoundingClientRect();
+  const row = Math.floor((event.clientY - box.top - size.top) / size.height);
+  const x = event.clientX - box.left;
+  if (x < size.left) return null;
+  let column = Math.floor((x - size.left + scroll.scrollLeft) / size.cell);
+  if (data.gap_before !== null && column >= data.gap_before) {
+    const past = x - size.left + scroll.scrollLeft - size.gap;
+    column = Math.max(data.gap_before, Math.floor(past / size.cell));
+  }
+  if (column < 0 || column >= data.columns.length || row >= data.rows.length) return null;
+  return { row: Math.max(0, row), column };
+}
+
+const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+function press(grid, event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const step = STEPS[event.key];
+  const act = grid.data.toggles && (event.key === "Enter" || event.key === " ");
+  if (!step && !act) return;
+  event.preventDefault();
+  event.stopPropagation();
+  if (act) return choose(grid, { ...grid.chosen });
+  const within = (x, n) => Math.max(0, Math.min(n - 1, x));
+  const row = within(grid.chosen.row + step[0], grid.data.rows.length);
+  const column = within(grid.chosen.column + step[1], grid.data.columns.length);
+  grid.follow = true;
+  if (!grid.data.toggles) return choose(grid, { row, column }, 150);
+  grid.chosen = { row, column };
+  grid.draw();
+}

@@ -1,0 +1,102 @@
+// One LayerNorm on one vector: four pictures of it, and the arithmetic of the place pointed at.
+const norms = new WeakMap();
+
+export default function ({ parentElement, data }) {
+  const norm = remember(norms, parentElement, open_norm);
+  norm.data = unpack(data);
+  const { colors, hues } = norm.data;
+  norm.theme = read_theme(parentElement.host ?? parentElement, { ...colors, ...hues });
+  if (!(norm.at < norm.data.x.length)) norm.at = norm.data.start;
+  build(norm);
+  norm.draw();
+  return () => forget(norms, parentElement);
+}
+
+function open_norm(parentElement) {
+  const norm = { picture: parentElement.querySelector(".picture"), at: NaN };
+  norm.draw = () => norm.rows && norm.picture.clientWidth > 0 && draw_norm(norm);
+  return norm;
+}
+
+const write = (x) => exact(x).replace("-", "−");
+
+function build(norm) {
+  const { data, picture } = norm;
+  const rows = [
+    ["x", "x", "the residual stream here", "residual"],
+    ["centred", "x − μ", "its mean is 0", "residual"],
+    ["normed", "(x − μ) ÷ σ", "its length is √C, its spread 1", "output"],
+    ["output", "× γ + β", "what the next part reads", "attention"],
+  ];
+  const between = [
+    `− μ = ${write(data.mean)}: the mean of the ${data.x.length} numbers`,
+    `÷ σ = ${write(data.sigma)} = √(mean of (x − μ)² + ε), ε = ${data.eps}`,
+    "× γ + β: learned, one of each for every place, the same for every token",
+  ];
+  norm.rows = [];
+  const children = rows.flatMap(([name, title, note, hue], i) => {
+    const canvas = document.createElement("canvas");
+    const label = element("div", "name", [element("b", "", title), element("small", "", note)]);
+    canvas.onpointermove = (event) => {
+      const box = canvas.getBoundingClientRect();
+      const at = Math.floor(((event.clientX - box.left) / box.width) * data.x.length);
+      if (at < 0 || at >= data.x.length || at === norm.at) return;
+      norm.at = at;
+      norm.draw();
+    };
+    norm.rows.push({ canvas, values: data[name], hue });
+    const row = element("div", "norm-row", [label, canvas]);
+    return i < between.length ? [row, element("div", "arrow", [element("span", "", between[i])])] : [row];
+  });
+  norm.sum = element("div", "sum");
+  picture.replaceChildren(...children, norm.sum);
+}
+
+function draw_norm(norm) {
+  const { data, rows, theme, at, sum } = norm;
+  for (const { canvas, values, hue } of rows) draw_bars(canvas, values, theme, hue, at);
+  const bold = (text) => element("b", "", text);
+  const soft = (text) => element("i", "", text);
+  const gain = data.normed[at] * data.gamma[at];
+  sum.replaceChildren(
+    soft(`place ${at}:`), bold(write(data.x[at])), soft(`− μ →`), bold(write(data.centred[at])),
+    soft("÷ σ →"), bold(write(data.normed[at])), soft(`× γ ${write(data.gamma[at])} →`),
+    bold(write(gain)), soft(`+ β ${write(data.beta[at])} →`), bold(write(data.output[at])),
+  );
+}
+
+// Bars from the zero line, as many as there are pixels; where several share one, the largest size.
+function draw_bars(canvas, values, theme, hue, at) {
+  const width = Math.max(60, canvas.parentElement.clientWidth - canvas.offsetLeft
+    + canvas.parentElement.offsetLeft);
+  const height = 62;
+  const context = fit_canvas(canvas, width, height);
+  canvas.style.width = "100%";
+  let [low, high] = [0, 0];
+  for (const x of values) [low, high] = [Math.min(low, x), Math.max(high, x)];
+  const scale = (height - 8) / (high - low || 1);
+  const y = (x) => 4 + (high - x) * scale;
+  const pitch = width / values.length;
+  context.fillStyle = css(theme[hue]);
+  const n_bars = Math.min(values.length, Math.floor(width));
+  for (let bar = 0; bar < n_bars; bar++) {
+    const first = Math.floor((bar * values.length) / n_bars);
+    const last = Math.max(first + 1, Math.floor(((bar + 1) * values.length) / n_bars));
+    let most = values[first];
+    for (let i = first; i < last; i++) if (Math.abs(values[i]) > Math.abs(most)) most = values[i];
+    const top = Math.min(y(0), y(most));
+    const wide = (width / n_bars) * (pitch > 3 ? 0.8 : 1);
+    context.fillRect((bar * width) / n_bars, top, wide, Math.max(0.7, Math.abs(y(most) - y(0))));
+  }
+  context.fillStyle = css(theme.faint);
+  context.fillRect(0, y(0) - 0.5, width, 1);
+  context.fillStyle = css(theme.key, 0.5);
+  context.fillRect(at * pitch, 0, Math.max(1.5, pitch), height);
+  context.font = `13px ${theme.font}`;
+  context.fillStyle = css(theme.soft);
+  context.textAlign = "right";
+  context.textBaseline = "top";
+  context.fillText(`${write(high)}`, width - 2, 0);
+  context.textBaseline = "bottom";
+  context.fillText(`${write(low)}`, width - 2, height);
+}

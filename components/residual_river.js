@@ -1,0 +1,180 @@
+// One token's residual stream from left to right: its thickness is its length; arrows are what
+// attention and MLPs add, their length on the same scale, their angle the true one to the stream.
+const rivers = new WeakMap();
+
+export default function ({ parentElement, data }) {
+  const river = remember(rivers, parentElement, open_river);
+  river.data = unpack(data);
+  const { colors, hues } = river.data;
+  river.theme = read_theme(parentElement.host ?? parentElement, { ...colors, ...hues });
+  river.draw();
+  return () => forget(rivers, parentElement);
+}
+
+function open_river(parentElement) {
+  const picture = parentElement.querySelector(".picture");
+  const river = { picture, canvas: picture.querySelector("canvas") };
+  river.draw = () => river.data && picture.clientWidth > 0 && draw_river(river);
+  return river;
+}
+
+const HEIGHT = 404;
+const MIDDLE = 168;
+const WORDS = 330; // y of the words
+
+function draw_river(river) {
+  const { data, theme, picture } = river;
+  const width = picture.clientWidth;
+  const context = fit_canvas(river.canvas, width, HEIGHT);
+  const n = data.norm.length;
+  const [left, right] = [64, 74];
+  const pitch = (width - left - right) / (n - 1);
+  const scale = 150 / Math.max(...data.norm, ...data.added); // pixels for one unit of length
+  const x = (i) => left + i * pitch;
+  const thick = (i) => Math.max(1.5, data.norm[i] * scale);
+  draw_words(context, river, x, pitch);
+  draw_body(context, theme, data, x, pitch, thick);
+  for (let i = 0; i < n - 1; i++) draw_write(context, river, i, x(i) + pitch / 2, thick, scale, pitch);
+  draw_lengths(context, river, x, thick, pitch);
+  draw_legend(context, theme, width, scale);
+  river.canvas.setAttribute("role", "img");
+  river.canvas.setAttribute("aria-label", data.title);
+}
+
+function draw_body(context, theme, data, x, pitch, thick) {
+  const n = data.norm.length;
+  const gradient = context.createLinearGradient(x(0), 0, x(n - 1), 0);
+  gradient.addColorStop(0, css(theme.embedding, 0.9));
+  gradient.addColorStop(Math.min(0.3, 2 / n), css(theme.residual, 0.75));
+  gradient.addColorStop(1, css(theme.output, 0.9));
+  context.fillStyle = gradient;
+  context.beginPath();
+  for (const side of [-1, 1]) {
+    for (let step = 0; step < n; step++) {
+      const i = side < 0 ? step : n - 1 - step;
+      const y = MIDDLE + (side * thick(i)) / 2;
+      if (step === 0 && side < 0) context.moveTo(x(i), y);
+      else if (step === 0) context.lineTo(x(i), y);
+      else {
+        const before = side < 0 ? i - 1 : i + 1;
+        const half = (x(i) + x(before)) / 2;
+        context.bezierCurveTo(half, MIDDLE + (side * thick(before)) / 2, half, y, x(i), y);
+      }
+    }
+    if (side < 0) {
+      const [tip, end] = [x(n - 1) + 26, thick(n - 1) / 2];
+      context.lineTo(x(n - 1), MIDDLE - end - 9);
+      context.lineTo(tip, MIDDLE);
+      context.lineTo(x(n - 1), MIDDLE + end + 9);
+    }
+  }
+  context.fill();
+}
+
+// cosine 1 points along the stream, 0 stands at a right angle to it, −1 points against it.
+function draw_write(context, river, i, x, thick, scale, pitch) {
+  const { data, theme } = river;
+  const attention = i % 2 === 0;
+  const length = data.added[i] * scale;
+  const hue = attention ? "attention" : "mlp";
+  const edge = Math.max(thick(i), thick(i + 1)) / 2 + 6;
+  const outward = attention ? -1 : 1;
+  const cosine = Number.isNaN(data.cosine[i]) ? 0 : data.cosine[i];
+  const sine = Math.sqrt(Math.max(0, 1 - cosine * cosine));
+  // the arrow flies towards the stream: from outside, its tip at the stream's edge
+  const tip = { x: x + Math.max(-pitch, (length * cosine) / 2), y: MIDDLE + outward * edge };
+  const tail = { x: tip.x - length * cosine, y: tip.y + outward * length * sine };
+  context.strokeStyle = context.fillStyle = css(theme[hue]);
+  context.lineWidth = Math.max(2, Math.min(5, pitch / 8));
+  context.lineCap = "round";
+  context.beginPath();
+  context.moveTo(tail.x, tail.y);
+  context.lineTo(tip.x, tip.y);
+  context.stroke();
+  const head = Math.min(11, 3 + length * 0.4);
+  const angle = Math.atan2(tip.y - tail.y, tip.x - tail.x);
+  context.beginPath();
+  context.moveTo(tip.x + Math.cos(angle) * 3, tip.y + Math.sin(angle) * 3);
+  for (const turn of [2.6, -2.6]) {
+    context.lineTo(tip.x + head * Math.cos(angle + turn), tip.y + head * Math.sin(angle + turn));
+  }
+  context.fill();
+  if (pitch < 34) return;
+  context.font = `14px ${theme.font}`;
+  context.textAlign = "center";
+  context.textBaseline = attention ? "bottom" : "top";
+  context.fillStyle = ink(theme, hue);
+  context.fillText(short_number(data.added[i]), tail.x, tail.y + outward * 5);
+}
+
+const short_number = (x) => (x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(0) : x.toFixed(1));
+
+function draw_lengths(context, river, x, thick, pitch) {
+  const { data, theme } = river;
+  const every = 2 * Math.max(1, Math.ceil(46 / (2 * pitch)));
+  context.font = `600 15px ${theme.font}`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  for (let i = 0; i < data.norm.length; i += every) {
+    const inside = thick(i) > 24;
+    context.fillStyle = inside ? "#ffffff" : css(theme.text);
+    const y = inside ? MIDDLE : MIDDLE - thick(i) / 2 - 12;
+    context.fillText(short_number(data.norm[i]), x(i), y);
+  }
+}
+
+function draw_words(context, river, x, pitch) {
+  const { data, theme } = river;
+  const room = 2 * pitch;
+  const every = Math.max(1, Math.ceil(58 / room));
+  const last = data.words.length - 1;
+  context.textAlign = "center";
+  context.textBaseline = "alphabetic";
+  for (let layer = 0; layer <= last; layer++) {
+    if ((last - layer) % every) continue;
+    const at = x(2 * layer);
+    context.strokeStyle = css(theme.faint);
+    context.lineWidth = 1;
+    context.setLineDash([2, 4]);
+    context.beginPath();
+    context.moveTo(at, 20);
+    context.lineTo(at, WORDS - 20);
+    context.stroke();
+    context.setLineDash([]);
+    const sure = data.word_probability[layer];
+    context.font = `700 ${layer === last ? 21 : 18}px ${theme.font}`;
+    context.fillStyle = css(mix(mix(theme.back, theme.text, 0.55), theme.text, sure));
+    context.fillText(fit_word(context, data.words[layer], room * every - 6), at, WORDS);
+    context.font = `14px ${theme.font}`;
+    context.fillStyle = css(theme.soft);
+    context.fillText(`${Math.round(100 * sure)} %`, at, WORDS + 19);
+    context.fillText(layer === last ? "end" : `L${layer}`, at, 14);
+  }
+}
+
+function fit_word(context, text, room) {
+  for (let n = [...text].length; n > 1; n--) {
+    const short = shorten(text, n);
+    if (context.measureText(short).width <= room) return short;
+  }
+  return shorten(text, 1);
+}
+
+function draw_legend(context, theme, width, scale) {
+  const y = HEIGHT - 18;
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  context.font = `15px ${theme.font}`;
+  let at = 4;
+  for (const [words, hue] of [["attention adds", "attention"], ["MLP adds", "mlp"]]) {
+    context.fillStyle = css(theme[hue]);
+    context.fillRect(at, y - 2, 26, 4);
+    at += 32;
+    context.fillStyle = ink(theme, hue);
+    context.fillText(words, at, y);
+    at += context.measureText(words).width + 22;
+  }
+  const angle = "→ along the stream   ↑ ↓ at a right angle   ← against it";
+  context.fillStyle = css(theme.soft);
+  if (at + context.measureText(angle).width < width) context.fillText(angle, at, y);
+}

@@ -1,0 +1,32 @@
+"""Residual stream: what each block adds, what each layer would say, who made a logit."""
+
+import streamlit as st
+
+from components import frame
+
+frame.guard()
+
+from components import residual_choice as choice  # noqa: E402
+from components import residual_views as views  # noqa: E402
+from components import run  # noqa: E402
+
+VIEWS = {
+    "Stream": views.stream,
+    "Logit lens": views.logit_lens,
+    "Who made this logit": views.who_made_it,
+    "Switch off": views.switch_off,
+    "MLP": views.mlp,
+    "LayerNorm": views.layer_norm,
+}
+
+if run.trace() is None:
+    st.info("No token, no stream: type a prompt above.")
+    st.stop()
+tokens = run.token_texts()
+if st.session_state.get("residual_view") not in VIEWS:
+    st.session_state.residual_view = "Stream"
+view = st.segmented_control(
+    "View", list(VIEWS), key="residual_view", required=True, label_visibility="collapsed",
+    persist_state="session",
+)
+VIEWS[view](tokens, choice.position(len(tokens)))
