@@ -36,8 +36,8 @@ STAGES = (
     Stage("short", 0.25, 64, 64, books=0.10, repeats=0.30, enough=0.6, plan=FIRST_PLAN),
     Stage("middle", 0.40, 128, 32, books=0.50, repeats=0.12, enough=0.9,
           plan=Plan(facts=(1, 4), others=(0, 2), fillers=(0, 2), asks=(1, 4))),
-    Stage("long", 0.85, 256, 32, books=0.72, repeats=0.06, plan=PLAN, long=LONG_PLAN),
-    Stage("full", 1.00, 512, 16, books=0.70, repeats=0.05, plan=PLAN, long=LONGEST_PLAN),
+    Stage("long", 0.85, 256, 16, books=0.60, repeats=0.08, plan=PLAN, long=LONG_PLAN),
+    Stage("full", 1.00, 512, 8, books=0.62, repeats=0.05, plan=PLAN, long=LONGEST_PLAN),
 )
 
 

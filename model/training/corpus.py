@@ -18,7 +18,7 @@ from . import episodes
 END = "<|endoftext|>"
 END_ID = 0
 # Loss weight of a token by its role in an episode.
-ROLE_WEIGHTS = {"told": 0.5, "asked": 0.5, "lead": 1.0, "answer": 5.0, "end": 1.0}
+ROLE_WEIGHTS = {"told": 0.5, "asked": 0.5, "lead": 1.0, "answer": 5.0, "end": 3.0}
 UNKNOWN_WEIGHT = 2.0
 
 

@@ -81,8 +81,12 @@ class Plan:
     held_out_phrasing: bool = False      # say and ask with the phrasings never trained on
 
 
-def value_of(rng: random.Random, kind: Kind, source: str) -> str:
-    """One value of a kind; "unseen" values never occur in a training episode."""
+def value_of(rng: random.Random, kind: Kind, source: str, texts: Sequence[str] = ()) -> str:
+    """One value of a kind; "unseen" values never occur in a training episode.
+
+    "training" values may also be any word of `texts`, so that copying works for the whole
+    vocabulary.
+    """
     if source not in SOURCES:
         raise ValueError(f"no source of values {source!r}: expected one of {', '.join(SOURCES)}")
     if kind.name == "birthday":
@@ -90,8 +94,10 @@ def value_of(rng: random.Random, kind: Kind, source: str) -> str:
     if kind.name == "number":
         return _number(rng, source == "unseen")
     listed = _listed(rng, kind, source == "unseen")
-    if source == "known" or (source == "training" and rng.random() < 0.5) and listed:
+    if source == "known" or (source == "training" and rng.random() < 0.35) and listed:
         return listed
+    if source == "training" and texts and rng.random() < 0.5:
+        return _in_case(kind, [_word_of(rng, texts)])
     return _invented(rng, kind, source == "unseen")
 
 
@@ -111,6 +117,17 @@ def _invented(rng: random.Random, kind: Kind, held_out: bool) -> str:
         parts = [rng.choice(words.PLAIN[held_out])]
     else:
         parts = [words.made_up(rng, held_out) for _ in range(rng.choice((1, 1, 1, 2)))]
+    return _in_case(kind, parts)
+
+
+def _word_of(rng: random.Random, texts: Sequence[str]) -> str:
+    while True:
+        word = rng.choice(rng.choice(texts).split()).strip(".,;'").lower()
+        if len(word) > 3 and word.isalpha() and not words.is_held_out(word):
+            return word
+
+
+def _in_case(kind: Kind, parts: list[str]) -> str:
     return " ".join(part.capitalize() if kind.capital else part for part in parts)
 
 
@@ -139,11 +156,11 @@ def _capital(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-def _tell(rng: random.Random, subject: str, kind: Kind, plan: Plan, update: bool) -> Fact:
+def _tell(rng: random.Random, subject: str, kind: Kind, plan: Plan, texts, update=False) -> Fact:
     mine = kind.changes if update else kind.says
     phrasings = mine if subject == ME else kind.says_of
     phrase = _phrase(rng, phrasings, plan.held_out_phrasing)
-    value = value_of(rng, kind, plan.source)
+    value = value_of(rng, kind, plan.source, texts)
     return Fact(subject, kind.name, value, _capital(_agree(phrase.format(v=value, s=subject))))
 
 
@@ -199,15 +216,15 @@ def _topics(rng: random.Random, plan: Plan) -> list[tuple[str, Kind]]:
     return topics
 
 
-def _told(rng: random.Random, plan: Plan) -> tuple[list[Fact], list[str]]:
+def _told(rng: random.Random, plan: Plan, texts: Sequence[str]) -> tuple[list[Fact], list[str]]:
     """Facts in the order told, and all sentences in the order said (facts among the others)."""
     topics = _topics(rng, plan)
     rng.shuffle(topics)
-    facts = [_tell(rng, subject, kind, plan, False) for subject, kind in topics]
+    facts = [_tell(rng, subject, kind, plan, texts) for subject, kind in topics]
     sentences = [fact.sentence for fact in facts]
     for fact in list(facts):
         if fact.subject == ME and rng.random() < plan.update:
-            new = _tell(rng, ME, KINDS[fact.kind], plan, True)
+            new = _tell(rng, ME, KINDS[fact.kind], plan, texts, update=True)
             if new.value != fact.value:
                 facts.append(new)
                 sentences.insert(rng.randint(sentences.index(fact.sentence) + 1, len(sentences)),
@@ -217,8 +234,8 @@ def _told(rng: random.Random, plan: Plan) -> tuple[list[Fact], list[str]]:
 
 def _distract(rng: random.Random, facts: list[Fact], plan: Plan,
               fillers: Sequence[str]) -> list[str]:
-    near = [rng.choice(KINDS[fact.kind].near).format(v=value_of(rng, KINDS[fact.kind], plan.source))
-            for fact in facts if rng.random() < plan.near]
+    near = [rng.choice(kind.near).format(v=value_of(rng, kind, plan.source, fillers))
+            for kind in (KINDS[fact.kind] for fact in facts) if rng.random() < plan.near]
     idle = [rng.choice(fillers) if fillers and rng.random() < 0.5 else filler(rng)
             for _ in range(rng.randint(*plan.fillers))]
     return [_capital(_agree(sentence)) for sentence in (*near, *idle)]
@@ -261,8 +278,8 @@ def _group(rng: random.Random, sentences: list[str]) -> tuple[str, ...]:
 
 
 def episode(rng: random.Random, plan: Plan, fillers: Sequence[str] = ()) -> Episode:
-    """One episode. `fillers`: sentences to scatter among its own, for instance from books."""
-    facts, sentences = _told(rng, plan)
+    """One episode. `fillers`: sentences to scatter, and to take values from, as from books."""
+    facts, sentences = _told(rng, plan, fillers)
     for sentence in _distract(rng, facts, plan, fillers):
         sentences.insert(rng.randint(0, len(sentences)), sentence)
     held_out = {"values"} if plan.source == "unseen" else set()
