@@ -3,7 +3,14 @@
 import argparse
 import sys
 
-from model import anatomy_command, bench_command, generate_command, score_command, trace_command
+from model import (
+    anatomy_command,
+    bench_command,
+    generate_command,
+    score_command,
+    session_command,
+    trace_command,
+)
 from model.training import command as train_base
 
 
@@ -31,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "anatomy", anatomy_command, "what is in a checkpoint, or in any GPT's sizes")
     _add(commands, "trace", trace_command, "every tensor of one prompt, as one .npz file")
-    _add(commands, "generate", generate_command, "continue a prompt, with and without a KV cache")
+    _add(commands, "generate", generate_command, "continue a prompt, with a KV cache, without, or with memory")
+    _add(commands, "session", session_command, "list, show, reset, export and import memories")
     _add(commands, "score", score_command, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model")
     _add(train.add_subparsers(required=True, metavar="WHAT"), "base", train_base, "the base model")

@@ -13,7 +13,12 @@ import torch
 from model import checkpoint, generate, kv_budget, options, tokens
 from model.kv_cache import KVCache
 from model.kv_policies import POLICIES
+from model.memory import recall, sessions
+from model.memory.reader import WithMemory
+from model.memory.state import load_state, save_state
 from model.sampling import Settings
+
+VARIANTS = ("gpt2", "gpt2+am")
 
 
 def add_arguments(parser) -> None:
@@ -32,13 +37,61 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--cache-budget", type=int, metavar="N", help="entries the cache may hold (default: window)"
     )
+    parser.add_argument(
+        "--variant", choices=VARIANTS, default="gpt2",
+        help="gpt2: no memory (default); gpt2+am: attention over the prompt and a memory",
+    )
+    parser.add_argument(
+        "--session", metavar="NAME", help="the memory to read and to tell the prompt to"
+    )
+    parser.add_argument("--slots", type=int, default=512, help="slots it may hold (default: 512)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
 
 def run_command(chosen) -> Iterator[str]:
     """Generate; one line a token as it comes, or one JSON object at the end."""
     loaded = checkpoint.load(chosen.model)
-    reader = _reader(loaded, chosen)
+    if chosen.variant == "gpt2" and chosen.session is None:
+        report = yield from _generate(loaded, _reader(loaded, chosen), chosen)
+    else:
+        _check_memory(chosen)
+        report = yield from _converse(loaded, chosen)
+    if chosen.json:
+        yield json.dumps(report, indent=1, ensure_ascii=False)
+    else:
+        yield from _summary(report)
+
+
+def _converse(loaded, chosen) -> Iterator[str]:
+    """One prompt of a session: generate through its memory, tell it the prompt, save it."""
+    with sessions.hold(chosen.session) as path:
+        state = load_state(path, loaded) if path.exists() else recall.blank(loaded)
+        settings = recall.Settings(budget=chosen.slots)
+        reader = WithMemory(loaded, state, settings)
+        report = yield from _generate(loaded, reader, chosen)
+        if reader.recalled is not None:
+            state = recall.after_reading(loaded, state, reader.recalled)
+        state = recall.tell(loaded, state, chosen.prompt, settings).state
+        save_state(state, path)
+    return report | {"session": {
+        "name": chosen.session, "prompts": len(state.prompts), "slots": len(state.bank),
+        "budget": chosen.slots, "evicted": state.n_evicted, "bytes": state.nbytes,
+    }}
+
+
+def _check_memory(chosen) -> None:
+    if chosen.variant == "gpt2":
+        raise ValueError("--session wants a variant with a memory: --variant gpt2+am")
+    if chosen.session is None:
+        raise ValueError(f"--variant {chosen.variant} wants a memory: --session NAME")
+    if chosen.no_cache or chosen.cache_policy or chosen.cache_budget is not None:
+        raise ValueError("a memory and a bounded or missing cache do not go together; choose one")
+    if chosen.slots < 0:
+        raise ValueError(f"wanted 0 or more slots, got {chosen.slots}")
+
+
+def _generate(loaded, reader: generate.Reader, chosen) -> Iterator[str]:
+    """A line a token (none with --json); returns the report."""
     ids = tokens.encode(loaded.tokenizer, chosen.prompt)
     steps = []
     for step in generate.generate(
@@ -50,11 +103,7 @@ def run_command(chosen) -> Iterator[str]:
         steps.append(step)
         if not chosen.json:
             yield _line(loaded, len(ids) + len(steps), step)
-    report = _report(loaded, ids, steps)
-    if chosen.json:
-        yield json.dumps(report, indent=1, ensure_ascii=False)
-    else:
-        yield from _summary(report)
+    return _report(loaded, ids, steps)
 
 
 def _reader(loaded, chosen) -> generate.Reader:
@@ -117,7 +166,8 @@ def _token(name: str, step: generate.Step) -> dict:
 
 def _summary(report: dict) -> Iterator[str]:
     n = len(report["tokens"])
-    yield f"text: {report['text']}"
+    if n:
+        yield f"text: {report['text']}"
     if report["ended"]:
         yield f"ended: {report['ended']}"
     if report["first_step_ms"] is not None:
@@ -127,4 +177,11 @@ def _summary(report: dict) -> Iterator[str]:
             f"then: {report['ms_per_token']:.1f} ms per token, median of {n - 1:,}, "
             f"{report['device']} {report['dtype']}"
         )
-    yield f"cache: {report['cache_bytes']:,} bytes, {report['cache_entries']:,} entries"
+    if n:
+        yield f"cache: {report['cache_bytes']:,} bytes, {report['cache_entries']:,} entries"
+    if "session" in report:
+        told = report["session"]
+        yield (
+            f"session {told['name']}: {told['prompts']:,} prompts told, {told['slots']:,} of "
+            f"{told['budget']:,} slots, {told['evicted']:,} evicted, {told['bytes']:,} bytes"
+        )

@@ -1,0 +1,91 @@
+"""Look at saved memory sessions, forget one, carry one to another machine and back.
+
+They lie in MNEMOSCOPE_HOME, by default in your user data folder.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from model.memory import sessions
+from model.memory.state import describe
+
+
+def add_arguments(parser) -> None:
+    """The arguments of `python -m model session`."""
+    what = parser.add_subparsers(required=True, metavar="WHAT")
+    _add(what, "list", _list, "every session, with its prompts and slots")
+    show = _add(what, "show", _show, "every slot of one session", "name")
+    show.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    _add(what, "reset", _reset, "forget a session", "name")
+    _add(what, "export", _export, "copy a session's file", "name", "file")
+    _add(what, "import", _import, "make a file a new session", "name", "file")
+
+
+def run_command(chosen) -> Iterator[str]:
+    """Do what was chosen; lines to show."""
+    return chosen.what(chosen)
+
+
+def _add(commands, name: str, function, summary: str, *positional: str):
+    parser = commands.add_parser(name, help=summary, description=summary)
+    if "name" in positional:
+        parser.add_argument("name", metavar="NAME", help="the session's name")
+    if "file" in positional:
+        parser.add_argument("file", metavar="FILE", type=Path, help="the file")
+    parser.set_defaults(what=function)
+    return parser
+
+
+def _list(chosen) -> Iterator[str]:
+    if not sessions.names():
+        yield f"no session yet in {sessions.home()}"
+    for name in sessions.names():
+        try:
+            told = describe(sessions.path_of(name))
+        except ValueError as problem:  # one damaged file must not hide the others
+            yield f"{name:24} {problem}"
+            continue
+        yield (
+            f"{name:24} {told['n_prompts']:5} prompts  {len(told['slots']['token']):6} slots  "
+            f"{told['n_evicted']:6} evicted  model {told['fingerprint'][:12]}"
+        )
+
+
+def _show(chosen) -> Iterator[str]:
+    path = sessions.path_of(chosen.name)
+    if not path.exists():
+        known = ", ".join(sessions.names()) or "none yet"
+        raise ValueError(f"there is no session {chosen.name!r}; those that exist: {known}")
+    told = describe(path)
+    if chosen.json:
+        yield json.dumps(told, indent=1, ensure_ascii=False)
+        return
+    for number, prompt in enumerate(told["prompts"], 1):
+        yield f"prompt {number}: {prompt!r}"
+    columns = told["slots"]
+    yield f"{'slot':>5} {'prompt':>6} {'token':>6} {'read':>7} {'salience':>8}  written              text"
+    for i, text in enumerate(columns["text"]):
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(columns["written"][i]))
+        yield (
+            f"{i:5} {columns['prompt'][i]:6} {columns['position'][i]:6} "
+            f"{columns['total_read'][i]:7.3f} {columns['salience'][i]:8.2f}  {when}  "
+            f"{text}   ({columns['around'][i]})"
+        )
+
+
+def _reset(chosen) -> Iterator[str]:
+    sessions.reset(chosen.name)
+    yield f"{chosen.name}: forgotten"
+
+
+def _export(chosen) -> Iterator[str]:
+    sessions.export(chosen.name, chosen.file)
+    yield f"{chosen.name}: copied to {chosen.file}"
+
+
+def _import(chosen) -> Iterator[str]:
+    describe(chosen.file)  # a file that is no memory is refused before it has a name
+    sessions.bring_in(chosen.name, chosen.file)
+    yield f"{chosen.file}: is now the session {chosen.name}"

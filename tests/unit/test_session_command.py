@@ -1,0 +1,75 @@
+"""Memory on the command line: told in one process, asked in another; sessions come and go."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from model.__main__ import main
+
+FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path / "home"))
+
+
+def run(capsys, *arguments):
+    code = main([str(a) for a in arguments])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def say(capsys, session, prompt, n_tokens):
+    code, out, err = run(
+        capsys, "generate", "--variant", "gpt2+am", "--session", session, "--prompt", prompt,
+        "--tokens", n_tokens, "--temperature", 0, "--json",
+    )
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_told_in_one_process_and_asked_in_another(capsys):
+    tell = [sys.executable, "-m", "model", "generate", "--variant", "gpt2+am", "--session", "demo"]
+    subprocess.run([*tell, "--prompt", FACT, "--tokens", "0"], check=True, env=os.environ)
+    assert say(capsys, "demo", QUESTION, 3)["text"] == " New York"
+
+
+def test_a_fresh_session_does_not_know(capsys):
+    assert say(capsys, "fresh", QUESTION, 3)["text"] != " New York"
+
+
+def test_a_session_is_listed_shown_carried_and_forgotten(capsys, tmp_path):
+    told = say(capsys, "demo", FACT, 0)["session"]
+    assert told["prompts"] == 1 and told["slots"] > 10
+    assert "1 prompts" in run(capsys, "session", "list")[1]
+    shown = json.loads(run(capsys, "session", "show", "demo", "--json")[1])
+    assert shown["prompts"] == [FACT]
+    assert "·New" in run(capsys, "session", "show", "demo")[1]
+    assert run(capsys, "session", "export", "demo", tmp_path / "a")[0] == 0
+    assert run(capsys, "session", "reset", "demo")[0] == 0
+    assert "no session yet" in run(capsys, "session", "list")[1]
+    assert run(capsys, "session", "import", "back", tmp_path / "a")[0] == 0
+    assert say(capsys, "back", QUESTION, 3)["text"] == " New York"
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["generate", "--variant", "gpt2+am", "--prompt", "x", "--tokens", "1"], "--session NAME"),
+        (["generate", "--session", "a", "--prompt", "x", "--tokens", "1"], "--variant gpt2+am"),
+        (["generate", "--variant", "gpt2+am", "--session", "../../x", "--prompt", "x", "--tokens",
+          "1"], "wanted a session name"),
+        (["generate", "--variant", "gpt2+am", "--session", "a", "--prompt", "", "--tokens", "0"],
+         "wanted a prompt"),
+        (["session", "show", "nobody"], "no session 'nobody'"),
+        (["session", "import", "a", "README.md"], "no memory file"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(capsys, arguments, words):
+    code, _, err = run(capsys, *arguments)
+    assert code == 2 and words in err and err.count("\n") == 1
+    assert "no session yet" in run(capsys, "session", "list")[1]
