@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 PARTS = {
     "model": "traces: time, memory, typing one more token, identities",
+    "generation": "tokens per second with a KV cache, a step at t = 10 and t = 1,000",
     "lens": "the logit lens against the LM head alone",
+    "neighbours": "nearest tokens over a whole vocabulary: time, exactness",
     "app": "the app in Chromium: first page, repaint while typing, 1,024 tokens, memory growth",
 }
 
