@@ -127,7 +127,8 @@ function draw_number(context, data, theme, { x, y, side }, index) {
   context.font = `${Math.min(18, Math.round(side * 0.36))}px ${theme.font}`;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.fillText(number.toFixed(data.top > 2 ? 1 : 2).replace(/^0\./, "."), x + side / 2, y + side / 2);
+  const text = number.toFixed(data.top > 2 ? 1 : 2).replace(/^0\./, ".");
+  context.fillText(text, x + side / 2, y + side / 2);
 }
 
 function frame_tile(context, size, head, color, width) {

@@ -37,7 +37,7 @@ function add_button(tools, text, title, act) {
   return button;
 }
 
-// -- what is seen: part = {row, column, span} in tokens --------------------------------------------
+// -- what is seen: part = {row, column, span} in tokens -------------------------------------------
 
 function show_all(map) {
   map.part = { row: 0, column: 0, span: map.n };
@@ -91,8 +91,8 @@ function read_out(map) {
     reading.replaceChildren("query ", reader, ` (${query}) cannot read key `, read,
       ` (${key}): it comes later`);
   } else {
-    reading.replaceChildren("query ", reader, ` (${query}) reads key `, read, ` (${key}) with weight `,
-      word(weight_of(map, { query, key })));
+    reading.replaceChildren("query ", reader, ` (${query}) reads key `, read,
+      ` (${key}) with weight `, word(weight_of(map, { query, key })));
   }
 }
 

@@ -22,8 +22,8 @@ function draw_map(map) {
   map.buttons[1].disabled = map.part.span <= 4;
   map.canvas.dataset.chosen = `${map.chosen.query},${map.chosen.key}`;
   map.canvas.setAttribute("aria-label",
-    `Attention map of ${map.data.title}, ${map.n} tokens. Rows: query (reads). Columns: key (is read). `
-    + "Arrow keys choose a cell.");
+    `Attention map of ${map.data.title}, ${map.n} tokens. Rows: query (reads). `
+    + "Columns: key (is read). Arrow keys choose a cell.");
   read_out(map);
 }
 
@@ -199,36 +199,43 @@ function draw_future_sign(context, theme, x, y) {
 
 function scale_words(map, size) {
   const dot = 1 / (size.cell * (window.devicePixelRatio || 1));
-  const pooled = dot > 1 ? `; a dot shows the largest of about ${(dot * dot).toFixed(1)} weights` : "";
-  return `colour = √weight${pooled}`;
+  if (dot <= 1) return "colour = √weight";
+  return `colour = √weight; a dot shows the largest of about ${(dot * dot).toFixed(1)} weights`;
 }
 
 // -- download -------------------------------------------------------------------------------------
 
+const MARGIN = 18; // round the picture in the file
+
 function download_png(map) {
-  const size = measure(map, map.picture.clientWidth);
-  const canvas = document.createElement("canvas");
-  const [head, foot] = [34, 34];
-  const context = fit_canvas(canvas, size.width, size.height + head + foot, 2);
+  const figure = draw_figure(map);
+  const file = document.createElement("canvas");
+  const [width, height] = [figure.width / 2 + 2 * MARGIN, figure.height / 2 + 2 * MARGIN];
+  const context = fit_canvas(file, width, height, 2);
   context.fillStyle = css(map.theme.back);
-  context.fillRect(0, 0, size.width, size.height + head + foot);
+  context.fillRect(0, 0, width, height);
+  context.drawImage(figure, MARGIN, MARGIN, figure.width / 2, figure.height / 2);
+  const name = `attention ${map.data.title}.png`.replace(/[^\w.-]+/g, "-");
+  file.toBlob((blob) => save(blob, name));
+}
+
+// The map as it is zoomed now, with its origin above and the chosen cell below, at 2 dots a pixel.
+function draw_figure(map) {
+  const size = measure(map, map.picture.clientWidth);
+  const [head, foot] = [30, 30];
+  const figure = document.createElement("canvas");
+  const context = fit_canvas(figure, size.width, size.height + head + foot, 2);
   const shifted = { ...size, top: size.top + head };
-  const ratio = context.ratio;
   draw_png_cells(context, map, shifted);
-  context.fillStyle = css(map.theme.text);
-  context.font = `600 18px ${map.theme.font}`;
-  context.textAlign = "left";
-  context.textBaseline = "top";
-  context.fillText(map.data.origin, 10, 8);
   draw_surroundings(context, map, shifted);
   draw_cross(context, map, shifted, map.chosen, 2.5);
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.fillStyle = css(map.theme.text);
   context.font = `15px ${map.theme.font}`;
   context.textAlign = "left";
   context.textBaseline = "top";
-  context.fillText(map.reading.textContent, 10, size.height + head + 6);
-  canvas.toBlob((blob) => save(blob, `attention ${map.data.title}.png`.replace(/[^\w.-]+/g, "-")));
+  context.fillText(map.data.origin, 0, 4);
+  context.fillText(map.reading.textContent, 0, size.height + head + 6);
+  return figure;
 }
 
 function draw_png_cells(context, map, size) {

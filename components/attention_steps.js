@@ -99,12 +99,12 @@ function weight_bar(weight) {
 function rest_row(data) {
   const words = [];
   if (data.n_hidden > 0) {
-    words.push(`${data.n_hidden} more ${data.n_hidden > 1 ? "keys" : "key"} with smaller weights, `
-      + `${exact(Math.max(0, data.hidden_weight))} together, not drawn.`);
+    const keys = `${data.n_hidden} more ${data.n_hidden > 1 ? "keys" : "key"}`;
+    words.push(`${keys} with ${exact(Math.max(0, data.hidden_weight))} of the weight not drawn.`);
   }
   const drawn = data.positions.filter((at) => at > data.query).length;
   if (data.n_future > drawn) words.push(`${data.n_future - drawn} more later tokens, masked too.`);
-  if (data.n_future === 0) words.push("No token comes later: the mask hides nothing from this query.");
+  if (data.n_future === 0) words.push("No token comes later: the mask hides nothing here.");
   return words.length ? [element("div", "rest", words.join(" "))] : [];
 }
 
@@ -127,13 +127,15 @@ function projection(table) {
     ["the last", data.projected]]
     .map(([name, x]) => `${name} ${largest(x).toPrecision(3)}`).join(", ");
   return [
-    element("p", "head residual",
-      `6  × this head's ${data.q.length} rows of c_proj → ${data.projected.length} numbers added to `
-      + `the residual stream, length ${number(norm)}`),
-    make_strip(data.projected, largest(data.projected), theme, "residual", say),
-    element("p", "check", `Check: what all heads of this layer and the bias add, against what attention `
-      + `really added to the residual stream: largest difference ${data.error.toExponential(1)}.`),
-    element("p", "check", `Colours: a vector's hue is positive, grey is negative; full colour at ${full}.`),
+    element("p", "head attention",
+      `6  × this head's ${data.q.length} rows of c_proj → ${data.projected.length} numbers added `
+      + `to the residual stream, length ${number(norm)}`),
+    make_strip(data.projected, largest(data.projected), theme, "attention", say),
+    element("p", "check", "Check: what all heads of this layer and the bias add, against what "
+      + "attention really added to the residual stream: largest difference "
+      + `${data.error.toExponential(1)}.`),
+    element("p", "check",
+      `Colours: a vector's hue is positive, grey is negative; full colour at ${full}.`),
   ];
 }
 

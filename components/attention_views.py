@@ -1,4 +1,4 @@
-"""The attention page's views of one look: a prompt, a head, a cell. The page decides their order."""
+"""The attention page's views of one look: a prompt, a head, a cell. The page orders them."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,14 @@ import numpy as np
 import streamlit as st
 
 from components import attention_choice as choice
-from components import attention_grid, attention_map, attention_steps, bertviz_views
-from components import head_facts, run
+from components import (
+    attention_grid,
+    attention_map,
+    attention_steps,
+    bertviz_views,
+    head_facts,
+    run,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,8 @@ function read_theme(element, colors) {
   const high = mix(theme.attention, theme.text, 0.8);
   theme.ramp = Array.from({ length: 256 }, (_, level) => {
     const p = level / 255;
-    return p < 0.6 ? mix(low, theme.attention, p / 0.6) : mix(theme.attention, high, (p - 0.6) / 0.4);
+    if (p < 0.6) return mix(low, theme.attention, p / 0.6);
+    return mix(theme.attention, high, (p - 0.6) / 0.4);
   });
   theme.pixels = theme.ramp.map((color) => pixel(color, 255));
   return theme;

@@ -11,7 +11,8 @@ function make_strip(values, top, theme, name, say) {
   const ground = mix(theme.back, theme.text, 0.06);
   values.forEach((value, i) => {
     const share = Math.min(1, Math.abs(value) / (top || 1));
-    const color = value < 0 ? mix(ground, theme.text, share * 0.75) : mix(ground, theme[name], share);
+    const hue = value < 0 ? mix(ground, theme.text, 0.75) : theme[name];
+    const color = mix(ground, hue, share);
     image.data.set([...color, 255], 4 * i);
   });
   context.putImageData(image, 0, 0);
@@ -25,8 +26,8 @@ function make_strip(values, top, theme, name, say) {
 }
 
 const largest = (values) => values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-const rows_of = (values, width) =>
-  Array.from({ length: values.length / width }, (_, i) => values.subarray(i * width, (i + 1) * width));
+const rows_of = (values, width) => Array.from(
+  { length: values.length / width }, (_, i) => values.subarray(i * width, (i + 1) * width));
 
 // element("div", "class", "text" or [children])
 function element(tag, name = "", content = []) {

@@ -6,8 +6,8 @@ from components import frame
 
 frame.guard()
 
-from components import attention_choice, head_facts  # noqa: E402
-from components import attention_views as views  # noqa: E402
+from components import attention_choice, head_facts
+from components import attention_views as views
 
 WIDTHS = {"All heads": [10, 11], "One head": [1, 3], "Step by step": [1, 4], "bertviz": [1, 4]}
 

@@ -6,16 +6,17 @@ import re
 from urllib.parse import parse_qs, urlencode, urlparse
 
 import pytest
-from tests.browser.conftest import settled
 from playwright.sync_api import expect
 
+from tests.browser.conftest import settled
+
 PROMPT = "blue seven lamp river stone blue seven lamp river stone blue seven"
-HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** 🧠 שלום"
+HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** 🧠"
 
 
 @pytest.fixture
 def open_page(page, server, outside):
-    """open_page(path, **parameters) -> the settled page; at the end: no error, no outside request."""
+    """open_page(path, **parameters) -> the settled page; in the end: no error, nothing outside."""
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
 
@@ -87,13 +88,14 @@ def test_grid_then_head_then_cell(open_page, shots):
 
 def test_a_link_opens_the_same_picture(open_page, context, server):
     first = open_page(prompt=PROMPT, layer=4, head=1, query=9, key=3)
+    expect(reading(first)).to_contain_text("with weight")
     shown = reading(first).text_content()
     second = context.new_page()
     second.goto(first.url)
     settled(second)
     expect(grid(second)).to_have_attribute("data-chosen", "4,1")
     expect(head_map(second)).to_have_attribute("data-chosen", "9,3")
-    assert reading(second).text_content() == shown
+    expect(reading(second)).to_have_text(shown)
     second.close()
 
 
@@ -204,7 +206,7 @@ def test_a_pasted_book_is_cut_and_said(open_page):
     expect(page.get_by_text("are left out.")).to_be_visible(timeout=60_000)
     settled(page)
     assert "prompt" not in parameters(page)
-    expect(reading(page)).to_contain_text("(click for the exact weight)|with weight".split("|")[1])
+    expect(reading(page)).to_contain_text("with weight")
 
 
 def test_a_hostile_prompt_is_only_text(open_page):

@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from components import address, attention_choice, attention_grid, attention_map, attention_steps
-from components import canvas, head_facts, live_prompt
+from components import (
+    address,
+    attention_choice,
+    attention_grid,
+    attention_map,
+    attention_steps,
+    canvas,
+    head_facts,
+    live_prompt,
+)
 
 
 def causal(*shape):
