@@ -9,6 +9,7 @@ import streamlit as st
 from model.sampling import Settings
 
 DRAWS = (1, 10, 100, 1_000, 10_000)
+PLAIN_DRAWS = 100
 MAX_SEED = 2**31 - 1
 
 
@@ -49,17 +50,17 @@ def seed() -> int:
 def n_draws() -> int:
     """How many draws: one of DRAWS."""
     chosen = st.session_state.get("draws")
-    return chosen if chosen in DRAWS else 100
+    return chosen if chosen in DRAWS else PLAIN_DRAWS
 
 
 def choose(sent: dict) -> None:
-    """Remember what the dials sent; ValueError where it makes no sense."""
+    """Remember what the dials sent, None where it is the plain choice, so that links stay short.
+
+    Raises ValueError where it makes no sense.
+    """
     wanted = Settings(float(sent["temperature"]), int(sent["top_k"]), float(sent["top_p"]))
-    st.session_state.temperature = _short(wanted.temperature)
-    st.session_state.top_k, st.session_state.top_p = wanted.top_k, _short(wanted.top_p)
-    st.session_state.seed = max(0, min(int(sent["seed"]), MAX_SEED))
-    st.session_state.draws = int(sent["draws"])
-
-
-def _short(x: float) -> str:
-    return f"{x:g}"
+    st.session_state.temperature = None if wanted.temperature == 1 else f"{wanted.temperature:g}"
+    st.session_state.top_k = wanted.top_k or None
+    st.session_state.top_p = None if wanted.top_p == 1 else f"{wanted.top_p:g}"
+    st.session_state.seed = max(0, min(int(sent["seed"]), MAX_SEED)) or None
+    st.session_state.draws = None if sent["draws"] == PLAIN_DRAWS else int(sent["draws"])

@@ -10,11 +10,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
   one.picture.style.setProperty("--guess", one.data.hues.guess);
   one.picture.style.setProperty("--came", one.data.hues.came);
   one.send = (chosen) => setTriggerValue("choose", chosen);
-  const p = probabilities(one.data.logits, 1);
-  one.plain = { p, entropy: entropy(p, p.length, 1) };
-  if (one.n_vocabulary !== p.length) {
-    one.n_vocabulary = p.length;
-    one.show_dials = make_dials(one.picture.querySelector(".dials"), p.length, one.change);
+  one.plain = spread(one.data.logits, 1);
+  if (one.n_vocabulary !== one.data.logits.length) {
+    one.n_vocabulary = one.data.logits.length;
+    one.show_dials = make_dials(one.picture.querySelector(".dials"), one.n_vocabulary, one.change);
   }
   settle(one, one.data.chosen);
   one.draw();
@@ -108,12 +107,14 @@ function show_stages(one) {
   const cut = (fact, before) => fact.n_alive === before.n_alive
     ? "cuts nothing" : `cuts ${percent(fact.cut)} of the mass`;
   const [logits, tempered, top_k, top_p] = now.facts;
+  const left = now.n_p === tempered.n_alive ? "nothing was cut"
+    : `${percent(now.kept)} of the mass is left`;
   const cards = [
     [logits, `${count(logits.n_alive)}`, "softmax as trained"],
     [tempered, count(tempered.n_alive), moved],
     [top_k, count(top_k.n_alive), cut(top_k, tempered)],
     [top_p, count(top_p.n_alive), cut(top_p, top_k)],
-    [top_p, `× ${(1 / now.kept).toPrecision(4)}`, now.n_p === tempered.n_alive ? "nothing was cut" : `${percent(now.kept)} of the mass is left`],
+    [top_p, `× ${(1 / now.kept).toPrecision(4)}`, left],
   ];
   const box = one.picture.querySelector(".stages");
   box.replaceChildren(...cards.map(([fact, alive, words], i) => {
@@ -130,44 +131,58 @@ function show_stages(one) {
   }));
 }
 
+// The most probable tokens, and the one that came even if it is not among them; then the rest.
 function show_bars(one) {
-  const { data, plain, now, darts, chosen } = one;
-  const n = Math.min(N_BARS, plain.p.length);
-  const final = (i) => (i < now.n_p ? now.tempered[i] / now.kept : 0);
-  const drawn = (i) => (i < now.n_p ? darts.counts[i] : 0) / data.points.length;
-  const most = Math.max(plain.p[0], final(0), ...Array.from({ length: n }, (_, i) => drawn(i)));
-  const scale = full_scale(most);
-  const rows = Array.from({ length: n }, (_, i) =>
-    make_bar(data.names[i], plain.p[i], final(i), drawn(i), scale, {
-      why: i < now.n_p ? "" : i >= now.n_k ? (chosen.temperature ? "cut by top-k" : "not the first")
-        : "cut by top-p",
-      came: i === data.came, count: i < now.n_p ? darts.counts[i] : 0,
+  const { data, plain, now, darts } = one;
+  const n = plain.p.length;
+  const shown = Array.from({ length: Math.min(N_BARS, n) }, (_, i) => i);
+  if (data.came !== null && data.came >= shown.length) shown[shown.length - 1] = data.came;
+  const of = {
+    plain: (i) => plain.p[i],
+    final: (i) => (i < now.n_p ? now.tempered[i] / now.kept : 0),
+    count: (i) => (i < now.n_p ? darts.counts[i] : 0),
+  };
+  const rest = (name, all) => Math.max(0, shown.reduce((left, i) => left - of[name](i), all));
+  const n_draws = data.points.length;
+  const drawn = shown.map((i) => of.count(i) / n_draws);
+  const scale = full_scale(Math.max(plain.p[0], of.final(0), ...drawn));
+  const rows = shown.map((i) => make_bar({
+    name: i === data.came ? data.came_name : data.names[i], plain: of.plain(i), final: of.final(i),
+    count: of.count(i), why: why_cut(one, i), came: i === data.came, rank: i + 1, n_draws, scale,
+  }));
+  if (n > shown.length) {
+    const none = now.n_p <= shown[shown.length - 1] && now.n_p <= shown.length;
+    rows.push(make_bar({
+      name: `${(n - shown.length).toLocaleString("en")} others`, plain: rest("plain", 1),
+      final: none ? 0 : rest("final", 1), count: rest("count", n_draws), why: none ? "all cut" : "",
+      n_draws, scale,
     }));
-  const rest = (of) => Math.max(0, 1 - Array.from({ length: n }, (_, i) => of(i)).reduce((a, b) => a + b, 0));
-  if (plain.p.length > n) {
-    const left = data.points.length - Array.from({ length: n }, (_, i) => (i < now.n_p ? darts.counts[i] : 0))
-      .reduce((a, b) => a + b, 0);
-    const others = `${(plain.p.length - n).toLocaleString("en")} others`;
-    const p = now.n_p > n ? rest(final) : 0;
-    const why = now.n_p > n ? "" : "all cut";
-    rows.push(make_bar(others, rest((i) => plain.p[i]), p, left / data.points.length, scale,
-      { why, came: data.came !== null && data.came >= n, count: left, others: true }));
   }
-  const head = make("div", "bar head", [make("span", "", "token"),
-    make("span", "", `full width = ${percent(scale)}`), make("span", "", "final"),
-    make("span", "", "drawn")]);
+  const titles = ["token", `full width = ${+(100 * scale).toPrecision(3)} %`, "final", "drawn"];
+  const head = make("div", "bar head", titles.map((words) => make("span", "", words)));
   one.bars.replaceChildren(head, ...rows);
 }
 
-function make_bar(name, plain, final, drawn, scale, { why, came, count, others }) {
-  const share = (p) => `${Math.min(100, (100 * p) / scale)}%`;
+function why_cut({ now }, i) {
+  if (i < now.n_p) return "";
+  if (i >= now.facts[1].n_alive) return "not the first";
+  return i >= now.n_k ? "cut by top-k" : "cut by top-p";
+}
+
+function make_bar({ name, plain, final, count, why, came, rank, n_draws, scale }) {
   const track = make("span", "track", ["plain", "final", "drawn"].map((kind) => make("i", kind)));
-  [plain, final, drawn].forEach((p, i) => { track.children[i].style.width = share(p); });
-  const row = make("div", `bar${why ? " cut" : ""}${came ? " came" : ""}${others ? " others" : ""}`, [
+  [plain, final, count / n_draws].forEach((p, i) => {
+    track.children[i].style.width = `${Math.min(100, (100 * p) / scale)}%`;
+  });
+  const kinds = [why && "cut", came && "came", !rank && "others"].filter(Boolean).join(" ");
+  const row = make("div", `bar ${kinds}`, [
     make("bdi", "name", name), track, make("span", "p", why || percent(final)),
     make("span", "count", count.toLocaleString("en")),
   ]);
-  row.title = `${name}: as trained ${exact(plain)}, final ${exact(final)}, drawn ${count} times`;
+  if (final > scale) track.classList.add("beyond");
+  const place = rank ? `, rank ${rank.toLocaleString("en")}` : "";
+  row.title = `${name}${place}: as trained ${exact(plain)}, final ${exact(final)}, `
+    + `drawn ${count} times`;
   row.dataset.final = final;
   return row;
 }
@@ -189,10 +204,9 @@ function tell_rank(one, event) {
   const { plain, now, data } = one;
   const i = rank - 1;
   const name = data.names[i] ?? "";
-  const final = i < now.n_p ? exact(now.tempered[i] / now.kept)
-    : `0, cut by ${i >= now.facts[1].n_alive ? "temperature 0" : i >= now.n_k ? "top-k" : "top-p"}`;
-  one.tip.textContent = `rank ${rank.toLocaleString("en")}  ${name}\nas trained ${exact(plain.p[i])}`
-    + `\nfinal ${final}`;
+  const final = i < now.n_p ? exact(now.tempered[i] / now.kept) : `0, ${why_cut(one, i)}`;
+  const lines = [`rank ${rank.toLocaleString("en")}  ${name}`, `as trained ${exact(plain.p[i])}`];
+  one.tip.textContent = [...lines, `final ${final}`].join("\n");
   const left = event.clientX - box.left;
   const right = left > box.width / 2;
   one.tip.style.left = right ? "" : `${left + 16}px`;

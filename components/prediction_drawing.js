@@ -1,4 +1,4 @@
-// The sorted curve on its axes. View: {logits, plain.p, now, hues, theme, names, came}.
+// The sorted curve on its axes. view: {plain, now, chosen, hues, theme, names, came, axes}.
 
 const PLOT = { left: 74, right: 14, top: 54, bottom: 46, height: 372 };
 const N_LINEAR = 40;
@@ -29,7 +29,8 @@ function log_axes(view, width) {
     x, y, width, n,
     rank_at: (px) => Math.round(10 ** (((px - PLOT.left) / w) * span)),
     x_ticks: decades(0, Math.floor(span)).map((e) => [x(10 ** e), (10 ** e).toLocaleString("en")]),
-    y_ticks: decades(floor, 0).filter((e) => e % every === 0).map((e) => [y(10 ** e), decade(e)]),
+    y_ticks: decades(floor, 0).filter((e) => e % every === 0)
+      .map((e) => [y(10 ** e), decade(e)]),
     x_title: "rank of the token, 1 = most probable (log)", y_title: "probability (log)",
   };
 }
@@ -50,12 +51,14 @@ function linear_axes(view, width) {
     x, y, width, n, step,
     rank_at: (px) => Math.ceil((px - PLOT.left) / step),
     x_ticks: ranks.map((rank) => [x(rank), String(rank)]),
-    y_ticks: [0, 0.25, 0.5, 0.75, 1].map((s) => [y(s * top), `${+(s * top * 100).toPrecision(3)} %`]),
+    y_ticks: [0, 0.25, 0.5, 0.75, 1].map((s) => [y(s * top), share_of(s * top)]),
     x_title: `rank of the token: the first ${n}`, y_title: "probability",
   };
 }
 
-const full_scale = (p) => [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5].find((s) => p <= s) ?? 1;
+const share_of = (p) => `${+(100 * p).toPrecision(3)} %`;
+const SCALES = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
+const full_scale = (p) => SCALES.find((scale) => p <= scale) ?? 1;
 
 function draw_grid(context, theme, axes) {
   const bottom = PLOT.height - PLOT.bottom;
@@ -94,7 +97,8 @@ function line(context, x0, y0, x1, y1) {
 // Ranks to draw: all of the first 100, then a thousand steps of equal ratio, the last.
 function sampled(n) {
   const ranks = [];
-  for (let rank = 1; rank <= n; rank = Math.max(rank + 1, Math.floor(rank * 1.008))) ranks.push(rank);
+  const next = (rank) => Math.max(rank + 1, Math.floor(rank * 1.008));
+  for (let rank = 1; rank <= n; rank = next(rank)) ranks.push(rank);
   if (ranks[ranks.length - 1] !== n) ranks.push(n);
   return ranks;
 }
@@ -127,7 +131,7 @@ function draw_lines(context, view, axes) {
     stroke(plain.p.length, (i) => now.tempered[i], css(hues.guess), 2, [7, 5]);
   }
   stroke(now.n_p, (i) => now.tempered[i] / now.kept, css(hues.guess), 4.5);
-  if (now.n_p === 1) dot(context, axes.x(1), axes.y(now.tempered[0] / now.kept), 7, css(hues.guess));
+  if (now.n_p === 1) dot(context, axes.x(1), axes.y(1), 7, css(hues.guess));
   context.restore();
 }
 
@@ -171,7 +175,8 @@ function draw_cuts(context, view, axes) {
   }
   if (now.n_p < now.n_k) cuts.push([now.n_p, `top-p ${chosen.top_p} keeps ${say(now.n_p)}`]);
   const bottom = PLOT.height - PLOT.bottom;
-  const edge = (count) => axes.step ? axes.x(count) + axes.step / 2 : axes.x(Math.sqrt(count * (count + 1)));
+  const edge = (count) => (axes.step
+    ? axes.x(count) + axes.step / 2 : axes.x(Math.sqrt(count * (count + 1))));
   const end = axes.width - PLOT.right;
   context.font = `600 15px ${theme.font}`;
   context.textBaseline = "top";
@@ -225,8 +230,9 @@ function draw_line_of_chance(canvas, view, width) {
   context.font = `600 15px ${theme.font}`;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  for (let i = 0; i < now.n_p && 1 - start > 0.5 / width; i++) {
+  for (let i = 0; i < now.n_p; i++) {
     const end = darts.ends[i] / total;
+    if (x(end) - x(start) < 0.75) break; // all others are thinner still: one common block
     context.fillStyle = css(hues.guess, i % 2 ? 0.5 : 0.75);
     context.fillRect(x(start), top, x(end) - x(start), height);
     const name = shorten(names[i] ?? "", 14);
@@ -240,7 +246,7 @@ function draw_line_of_chance(canvas, view, width) {
   context.fillRect(x(start), top, width - x(start), height);
   const alpha = points.length <= 100 ? 0.9 : points.length <= 1000 ? 0.35 : 0.08;
   context.fillStyle = css(theme.text, alpha);
-  for (let j = 0; j < points.length; j++) context.fillRect(x(points[j]) - 0.5, top + height + 3, 1, 14);
+  for (const point of points) context.fillRect(x(point) - 0.5, top + height + 3, 1, 14);
   const first = x(points[0]);
   context.fillStyle = css(theme.text);
   context.fillRect(first - 1.5, top - 6, 3, height + 26);

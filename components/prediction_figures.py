@@ -1,6 +1,7 @@
 """Surprisal along a prompt: figures and tables. Arrays in, go.Figure, HTML or CSV out."""
 
 import csv
+import html
 import io
 
 import numpy as np
@@ -17,10 +18,10 @@ def bits_chart(
 ) -> go.Figure:
     """Bars: bits (T,) of each token; line: what was expected before it, the entropy (T,) of the
     position before. The bar after position `at` is outlined."""
-    T = len(names)
+    T, safe = len(names), [html.escape(name, quote=False) for name in names]
     expected = np.concatenate([[np.nan], entropy[:-1]])
     places = np.arange(T)
-    custom = np.stack([np.array(names, dtype=object), rank, 2.0**-bits], axis=1)
+    custom = np.stack([np.array(safe, dtype=object), rank, 2.0**-bits], axis=1)
     width = np.where(places == at + 1, 3, 0)
     figure = go.Figure()
     figure.add_bar(
@@ -30,12 +31,12 @@ def bits_chart(
         "%{customdata[2]:.4g}<br>rank %{customdata[1]}<extra></extra>",
     )
     figure.add_scatter(
-        x=places, y=expected, mode="lines+markers" if T < 200 else "lines",
-        line={"color": palette.OUTPUT, "width": 2.5, "shape": "hvh"}, marker={"size": 5},
+        x=places, y=expected, mode="lines",
+        line={"color": palette.OUTPUT, "width": 2.5 if T < 160 else 1.2, "shape": "hvh"},
         name="expected before it came (entropy)",
         hovertemplate="expected %{y:.3f} bits<extra></extra>",
     )
-    ticks = {"tickvals": places, "ticktext": names, "tickangle": -50} if T <= MOST_LABELS else {}
+    ticks = {"tickvals": places, "ticktext": safe, "tickangle": -50} if T <= MOST_LABELS else {}
     size = {"tickfont": {"size": 15}, "title_font": {"size": 16}}
     figure.update_xaxes(**ticks, **size, title_text="" if ticks else "position", showgrid=False)
     figure.update_yaxes(**size, title_text="bits", rangemode="tozero")
@@ -47,13 +48,9 @@ def bits_chart(
 
 
 def totals(reading) -> str:
-    """The text's figures in large type; what is not counted stands under each."""
+    """The text's figures in large type."""
     total = reading.total
-    first = int(reading.n_bytes[0])
-    left_out = (
-        f"Counted: {total.n_tokens:,} tokens, {total.n_bytes:,} bytes. Not counted: the first token "
-        f"({first} bytes), which nothing precedes."
-    )
+    left_out = not_counted(reading)
     return fact_strip(
         [
             (f"{total.bits_per_byte:.3f}", "bits per byte", left_out),
@@ -65,13 +62,13 @@ def totals(reading) -> str:
     )
 
 
-def not_counted(reading, name: str) -> str:
-    """One sentence: which token has no surprisal, and why."""
-    n = int(reading.n_bytes[0])
+def not_counted(reading) -> str:
+    """One sentence: what the sums run over, and which token has no surprisal."""
+    n, total = int(reading.n_bytes[0]), reading.total
     return (
-        f"Sums run over the {reading.total.n_tokens:,} tokens ({reading.total.n_bytes:,} bytes) after "
-        f"the first. The first ({n} {'byte' if n == 1 else 'bytes'}) is read, but nothing comes "
-        "before it that could foresee it."
+        f"Sums run over the {total.n_tokens:,} tokens ({total.n_bytes:,} bytes) after the first. "
+        f"The first ({n} {'byte' if n == 1 else 'bytes'}) is read, but nothing comes before it "
+        "that could foresee it."
     )
 
 
@@ -83,6 +80,6 @@ def as_csv(names: list[str], reading) -> bytes:
     expected = [np.nan, *reading.entropy_bits[:-1]]
     for i, name in enumerate(names):
         safe = f"'{name}" if name[0] in "=+-@" else name
-        row = (reading.ids[i], safe, reading.n_bytes[i], reading.bits[i], reading.rank[i], expected[i])
-        table.writerow([i, *row])
+        judged = (reading.bits[i], reading.rank[i], expected[i])
+        table.writerow([i, reading.ids[i], safe, reading.n_bytes[i], *judged])
     return text.getvalue().encode()

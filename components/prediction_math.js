@@ -1,42 +1,48 @@
 // The stages of model/sampling.py on logits that are sorted already, fast enough for every move of
 // a slider. When the slider rests, the server's own figures take over; a test holds both together.
 
-// logits: Float32Array, highest first -> what each stage leaves; shares are of the whole.
+// logits: Float32Array, highest first; plain: spread(logits, 1) -> what each stage leaves.
 function work_out(logits, { temperature, top_k, top_p }, plain) {
-  const tempered = temperature === 0 ? one_hot(logits.length) : probabilities(logits, temperature);
+  const tempered = temperature === 0 ? one_hot(logits.length) : spread(logits, temperature);
   const n_tempered = temperature === 0 ? 1 : logits.length;
   const n_k = Math.min(n_tempered, count_top_k(logits, temperature, top_k));
-  const kept_k = sum(tempered, n_k);
-  const n_p = count_top_p(tempered, n_k, kept_k, top_p);
-  const kept_p = sum(tempered, n_p);
+  const kept_k = sum(tempered.p, n_k);
+  const n_p = count_top_p(tempered.p, n_k, kept_k, top_p);
+  const kept = sum(tempered.p, n_p);
+  const fact = (of, n, mass, cut) =>
+    ({ n_alive: n, cut, entropy: entropy(of, n, mass), top: of.p[0] / mass });
   return {
-    tempered, n_k, n_p, kept: kept_p,
+    tempered: tempered.p, n_k, n_p, kept,
     facts: [
-      { n_alive: logits.length, cut: 0, entropy: plain.entropy, top: plain.p[0] },
-      { n_alive: n_tempered, cut: 0, entropy: entropy(tempered, n_tempered, 1), top: tempered[0] },
-      { n_alive: n_k, cut: 1 - kept_k, entropy: entropy(tempered, n_k, kept_k),
-        top: tempered[0] / kept_k },
-      { n_alive: n_p, cut: 1 - kept_p / kept_k, entropy: entropy(tempered, n_p, kept_p),
-        top: tempered[0] / kept_p },
+      fact(plain, logits.length, 1, 0),
+      fact(tempered, n_tempered, 1, 0),
+      fact(tempered, n_k, kept_k, n_k < n_tempered ? 1 - kept_k : 0),
+      fact(tempered, n_p, kept, n_p < n_k ? 1 - kept / kept_k : 0),
     ],
   };
 }
 
-function probabilities(logits, temperature) {
-  const p = new Float64Array(logits.length);
+// p: softmax of logits / temperature; bits: -log2 p, without a logarithm for each.
+function spread(logits, temperature) {
+  const [p, bits] = [new Float64Array(logits.length), new Float64Array(logits.length)];
   const highest = Math.fround(logits[0] / temperature);
   let total = 0;
   for (let i = 0; i < p.length; i++) {
-    total += p[i] = Math.exp(Math.fround(logits[i] / temperature) - highest);
+    bits[i] = highest - Math.fround(logits[i] / temperature);
+    total += p[i] = Math.exp(-bits[i]);
   }
-  for (let i = 0; i < p.length; i++) p[i] /= total;
-  return p;
+  const shift = Math.log2(total);
+  for (let i = 0; i < p.length; i++) {
+    p[i] /= total;
+    bits[i] = bits[i] / Math.LN2 + shift;
+  }
+  return { p, bits };
 }
 
 function one_hot(n) {
   const p = new Float64Array(n);
   p[0] = 1;
-  return p;
+  return { p, bits: new Float64Array(n) };
 }
 
 // Ties with the k-th score stay.
@@ -62,11 +68,11 @@ function sum(p, n) {
   return total;
 }
 
-// In bits, of the first n renormalised by `kept`.
-function entropy(p, n, kept) {
+// In bits, of the first n tokens, which together hold `mass`.
+function entropy({ p, bits }, n, mass) {
   let total = 0;
-  for (let i = 0; i < n; i++) if (p[i] > 0) total -= p[i] * Math.log2(p[i] / kept);
-  return Math.max(0, total / kept);
+  for (let i = 0; i < n; i++) total += p[i] * bits[i];
+  return Math.max(0, total / mass + Math.log2(mass));
 }
 
 // points in [0, 1) -> how often each of the first n tokens was hit, and the first one's rank.

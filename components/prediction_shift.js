@@ -52,7 +52,8 @@ function make(tag, name = "", content = []) {
 function fill_columns(one) {
   const { names } = one.data;
   one.columns.style.width = `${names.length * WIDTH}px`;
-  one.columns.replaceChildren(make_links(names.length), ...names.map((_, at) => make_column(one, at)));
+  const columns = names.map((_, at) => make_column(one, at));
+  one.columns.replaceChildren(make_links(names.length), ...columns);
 }
 
 const share = (p) => (p < 0.005 ? "< 1 %" : `${(100 * p).toFixed(0)} %`);

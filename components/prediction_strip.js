@@ -1,4 +1,5 @@
 const strips = new WeakMap();
+const LONG = 48; // tokens, from here on four lines instead of two
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const strip = remember(strips, parentElement, open_strip);
@@ -36,6 +37,7 @@ const short_bits = (bits) => (bits > 0 && bits < 0.05 ? "<.1" : bits.toFixed(1))
 
 function fill_strip(strip) {
   const { names, bits, rank } = strip.data;
+  strip.list.classList.toggle("long", names.length > LONG);
   strip.list.replaceChildren(...names.map((name, at) => {
     const token = document.createElement("span");
     const small = document.createElement("small");

@@ -41,7 +41,7 @@ def show_surprisal(reading, at: int) -> None:
     st.plotly_chart(figure, key="bits")
     words, file = st.columns([5, 1], vertical_alignment="center")
     words.caption(
-        prediction_figures.not_counted(reading, names[0]) + " Perplexity depends on the tokenizer; "
+        prediction_figures.not_counted(reading) + " Perplexity depends on the tokenizer; "
         "bits per byte can be compared between models."
     )
     file.download_button(
@@ -62,10 +62,10 @@ def show_shift(reading, at: int) -> None:
     if reading.total is None:
         return
     st.markdown(
-        f"Every position answers one question: *what comes next?* The right answer is the next token, "
-        f"so the answers are the text **shifted by one**. One pass gives all "
-        f"{reading.total.n_tokens:,} predictions, and training lowers the mean of their surprisals: "
-        f"here **{reading.total.bits_per_token:.2f} bits** a token. "
+        f"Every position answers one question: *what comes next?* The right answer is the next "
+        f"token, so the answers are the text **shifted by one**. One pass gives all "
+        f"{reading.total.n_tokens:,} predictions, and training lowers the mean of their "
+        f"surprisals: here **{reading.total.bits_per_token:.2f} bits** a token. "
         f"{reading.n_hits:,} of {reading.total.n_tokens:,} first guesses were right."
     )
 
