@@ -64,16 +64,16 @@ def show() -> None:
 def _prompt_box() -> None:
     if "prompt" not in st.session_state:
         st.session_state.prompt = st.query_params.get("prompt", DEFAULT_PROMPT)
-    box, examples = st.columns([1, 0.12], vertical_alignment="bottom")
-    with examples, st.popover("Examples", width="stretch", key="examples"):
-        for name, text in EXAMPLES.items():
-            st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
-    with box:
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="prompt_row")
+    with row.container():
         placeholder = "Type a prompt: everything below follows each key"
         st.session_state.prompt = live_prompt(
             st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS,
             {**address.parameters(), "model": model_picker.in_link()},
         )
+    with row.popover("Examples", key="examples"):
+        for name, text in EXAMPLES.items():
+            st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
 
 
 def _choose(text: str) -> None:

@@ -40,7 +40,7 @@ CARDS = [
         "tokens of the window",
         pictures.window_gauge(now.n_tokens, now.n_positions),
         "The text itself, read again at every step. Not a store: what leaves the window is gone.",
-        ("pages/attention.py", "Who reads whom"),
+        ("pages/tokens.py", "What fits in it"),
     ),
     (
         "Working",
@@ -49,7 +49,7 @@ CARDS = [
         f"now; {show_bytes(now.kv_bytes_per_token)} more a token",
         pictures.cache_grid(now.n_tokens, now.n_layers),
         "The KV cache saves computing, adds no knowledge: the answer is the same without.",
-        ("pages/attention.py", "Keys and values at work"),
+        ("pages/cache.py", "Watch it grow"),
     ),
     (
         "Positional",
