@@ -22,13 +22,20 @@ function work_out(logits, { temperature, top_k, top_p }, plain) {
   };
 }
 
+// In float32, as torch divides.
+function tempering(logits, temperature) {
+  const divisor = Math.fround(temperature);
+  return (i) => Math.fround(logits[i] / divisor);
+}
+
 // p: softmax of logits / temperature; bits: -log2 p, without a logarithm for each.
 function spread(logits, temperature) {
   const [p, bits] = [new Float64Array(logits.length), new Float64Array(logits.length)];
-  const highest = Math.fround(logits[0] / temperature);
+  const score = tempering(logits, temperature);
+  const highest = score(0);
   let total = 0;
   for (let i = 0; i < p.length; i++) {
-    bits[i] = highest - Math.fround(logits[i] / temperature);
+    bits[i] = highest - score(i);
     total += p[i] = Math.exp(-bits[i]);
   }
   const shift = Math.log2(total);
@@ -48,7 +55,7 @@ function one_hot(n) {
 // Ties with the k-th score stay.
 function count_top_k(logits, temperature, k) {
   if (k === 0 || k >= logits.length) return logits.length;
-  const score = (i) => Math.fround(logits[i] / (temperature || 1));
+  const score = tempering(logits, temperature || 1);
   let n = k;
   while (n < logits.length && score(n) === score(k - 1)) n++;
   return n;

@@ -1,0 +1,199 @@
+"""The Prediction page in Chromium: live dials, exact figures, clicks, links, nothing from outside."""
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlparse
+
+import pytest
+import torch
+from playwright.sync_api import expect
+
+from model import checkpoint, sampling, tokens, trace
+from tests.browser.conftest import settled
+
+PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
+MATH = Path(__file__).parents[2] / "components" / "prediction_math.js"
+
+
+def open_page(page, server, **link):
+    page.goto(f"{server}/prediction?{urlencode({'prompt': PROMPT, **link})}")
+    page.wait_for_selector(".st-key-strip .token", timeout=120_000)
+    settled(page)
+
+
+def link(page):
+    return {name: v[0] for name, v in parse_qs(urlparse(page.url).query).items()}
+
+
+def facts(page):
+    """Tokens alive at each stage, as the page says."""
+    stages = page.locator(".st-key-instrument .stage")
+    return [int(x) for x in stages.evaluate_all("all => all.map(s => s.dataset.alive)")][:4]
+
+
+def exact(page):
+    """Wait until the server's own figures are shown."""
+    expect(page.locator('.st-key-instrument .picture[data-exact="true"]')).to_be_visible()
+    settled(page)
+
+
+def slide(page, name, value):
+    """Move a slider as a hand would: to a value, with an input event."""
+    page.get_by_label(name, exact=True).evaluate(
+        "(s, x) => { s.value = x; s.dispatchEvent(new Event('input', {bubbles: true})); }", value
+    )
+
+
+@pytest.fixture(scope="module")
+def logits():
+    """The logits after the prompt's last token, (V,)."""
+    loaded = checkpoint.load("embedded")
+    run = trace.run(loaded, tokens.encode(loaded.tokenizer, PROMPT))
+    return run.next_logits
+
+
+SETTINGS = [
+    sampling.Settings(t, k, p)
+    for t in (0, 0.05, 0.7, 1, 2.5)
+    for k in (0, 1, 40, 10**6)
+    for p in (0, 0.3, 0.9, 1)
+]
+
+
+@pytest.mark.parametrize("kind", ["peaked", "flat", "ties"])
+def test_the_browsers_arithmetic_is_the_models(page, kind):
+    g = torch.Generator().manual_seed(1)
+    scores = {
+        "peaked": torch.randn(3000, generator=g) * 4,
+        "flat": torch.randn(3000, generator=g) * 0.1,
+        "ties": torch.randint(4, (300,), generator=g).float(),
+    }[kind].sort(descending=True, stable=True).values
+    points = sampling.uniform(200, torch.Generator().manual_seed(5))
+    high = points.float()
+    ask = """([logits, wanted, high, low]) => {
+        logits = new Float32Array(logits);
+        const plain = spread(logits, 1);
+        return wanted.map((s) => {
+          const now = work_out(logits, s, plain);
+          const darts = throw_darts(high, low, now.tempered, now.n_p, now.kept);
+          return { facts: now.facts, kept: now.kept, counts: [...darts.counts], first: darts.first };
+        });
+      }"""
+    wanted = [vars(s) for s in SETTINGS]
+    given = [scores.tolist(), wanted, high.tolist(), (points - high.double()).tolist()]
+    script = MATH.read_text("utf-8")
+    found = page.evaluate(f"(given) => {{ {script}; return ({ask})(given); }}", given)
+    for settings, theirs in zip(SETTINGS, found, strict=True):
+        ours = sampling.stages(scores, settings)
+        for mine, told in zip(ours.facts, theirs["facts"], strict=True):
+            # float32 sums of the model's side may place top-p's cut one token off
+            assert told["n_alive"] == pytest.approx(mine.n_alive, abs=1, rel=1e-3), settings
+            if told["n_alive"] == mine.n_alive:
+                assert told["entropy"] == pytest.approx(mine.entropy_bits, abs=1e-6)
+                assert told["top"] == pytest.approx(mine.top, rel=1e-6)
+                assert told["cut"] == pytest.approx(mine.cut, abs=1e-6)
+        if theirs["facts"][-1]["n_alive"] == ours.n_alive and kind != "ties":
+            ids = sampling.at(ours.probabilities, points)
+            counts = ids.bincount(minlength=len(theirs["counts"])).tolist()
+            assert theirs["counts"] == counts[: len(theirs["counts"])]
+            assert theirs["first"] == int(ids[0]) and not any(counts[len(theirs["counts"]) :])
+
+
+def test_a_slider_redraws_at_once_then_the_model_confirms(page, server, outside, logits):
+    open_page(page, server)
+    exact(page)
+    assert facts(page) == [len(logits)] * 4
+    slide(page, "Top-p", 0.5)
+    slide(page, "Temperature", 0.8)
+    live = facts(page)  # no server was asked yet: the answer is the browser's own
+    assert page.locator(".st-key-instrument .picture").get_attribute("data-exact") == "false"
+    ours = [f.n_alive for f in sampling.stages(logits, sampling.Settings(0.8, 0, 0.5)).facts]
+    assert live == ours
+    exact(page)
+    assert facts(page) == ours
+    expect(page).to_have_url(re.compile("temperature=0.8"))
+    assert link(page)["top_p"] == "0.5"
+    assert not outside
+
+
+def test_a_link_repeats_the_draw(page, server, logits):
+    settings, seed = sampling.Settings(1.3, 0, 0.9), 41
+    p = sampling.stages(logits, settings).probabilities
+    drawn = sampling.draw(p, torch.Generator().manual_seed(seed))
+    rank = int((p > p[drawn]).sum()) + 1
+    name = tokens.display(checkpoint.load("embedded").tokenizer, [drawn])[0]
+    open_page(page, server, temperature=1.3, top_p=0.9, seed=seed, draws=1000)
+    exact(page)
+    verdict = page.locator(".st-key-instrument .verdict")
+    assert verdict.get_attribute("data-rank") == str(rank)
+    expect(verdict).to_have_text(f"seed {seed} draws {name} (rank {rank:,})")
+    counts = page.locator(".st-key-instrument .bar .count").all_inner_texts()
+    assert sum(int(c.replace(",", "")) for c in counts) == 1000
+    page.get_by_role("button", name="Draw again").click()
+    exact(page)
+    assert link(page)["seed"] == "42" and "temperature=1.3" in page.url
+    before = verdict.inner_text()
+    page.reload()
+    exact(page)
+    expect(verdict).to_have_text(before)
+
+
+def test_a_click_and_the_keys_choose_a_position(page, server):
+    open_page(page, server)
+    names = page.locator(".st-key-strip .token bdi").all_inner_texts()
+    page.locator('.st-key-strip .token[data-at="3"]').click()
+    expect(page.get_by_role("heading", name=re.compile("After token 3 "))).to_be_visible()
+    assert link(page)["at"] == "3"
+    expect(page.locator(".st-key-instrument .bar.came .name")).to_have_text(names[4])
+    page.locator(".st-key-strip .tokens").press("ArrowRight")
+    expect(page.get_by_role("heading", name=re.compile("After token 4 "))).to_be_visible()
+    page.get_by_role("button", name="Follow the last token").click()
+    expect(page.get_by_role("heading", name=re.compile("what comes next"))).to_be_visible()
+    settled(page)
+    assert "at" not in link(page)
+
+
+def test_the_axes_and_the_preset_buttons(page, server):
+    open_page(page, server)
+    exact(page)
+    page.get_by_role("button", name="greedy").click()
+    exact(page)
+    assert facts(page)[1:] == [1, 1, 1] and link(page)["temperature"] == "0"
+    page.get_by_role("button", name="as trained").click()
+    exact(page)
+    assert "temperature" not in link(page)
+    picture = page.locator(".st-key-instrument canvas.curve")
+    before = picture.evaluate("c => c.toDataURL()")
+    page.get_by_role("button", name=re.compile("linear")).click()
+    assert picture.evaluate("c => c.toDataURL()") != before
+
+
+def test_the_shift_chooses_too(page, server):
+    open_page(page, server, prediction="shift")
+    page.locator('.st-key-shift .column[data-at="2"]').click()
+    expect(page.locator('.st-key-strip .tokens[data-chosen="2"]')).to_be_visible()
+    settled(page)
+    assert link(page)["at"] == "2"
+    came = page.locator('.st-key-shift .column[data-at="2"] .came').inner_text()
+    read = page.locator('.st-key-shift .column[data-at="3"] .token').inner_text()
+    assert came == read
+
+
+@pytest.mark.parametrize("view", ["next", "surprisal", "shift"])
+@pytest.mark.parametrize("scheme, width", [("light", 1400), ("dark", 1400), ("dark", 800)])
+def test_it_fits_and_asks_nobody_outside(page, server, shots, outside, view, scheme, width):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 1250})
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    open_page(page, server, prediction=view, temperature=0.8, top_k=40, at=6)
+    if view == "surprisal":
+        page.wait_for_selector(".st-key-bits .main-svg")
+    if view == "next":
+        exact(page)
+    over = page.evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]');"
+        " return m.scrollWidth - m.clientWidth; }"
+    )
+    assert over <= 0 and not problems and not outside
+    page.screenshot(path=shots / f"prediction-{view}-{scheme}-{width}.png")
