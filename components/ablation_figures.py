@@ -6,6 +6,7 @@ import numpy as np
 
 from components import palette
 from components.fact_strip import fact_strip
+from components.residual_figures import percent
 from components.residual_grid import Grid, levels
 
 AFTER = palette.KEY
@@ -15,14 +16,11 @@ def board(n_layers: int, n_heads: int, marks: list[int], alone: np.ndarray | Non
     """Layers × (heads, MLP, whole layer) as switches; crossed out = off. alone (L,H+2): KL in nats
     of each one switched off alone, or None where that was not measured."""
     values = np.full((n_layers, n_heads + 2), np.nan) if alone is None else alone
-    top = 0.0 if alone is None else float(np.sqrt(alone.max()))
     heads = [str(h) for h in range(n_heads)]
     return Grid(
         title=f"Switches of {n_layers} layers: {n_heads} heads each, MLP, whole layer. "
         "Arrow keys move, Enter switches.",
-        levels=levels(np.sqrt(np.nan_to_num(values)), top) if alone is not None else (
-            np.full(values.shape, 60, dtype=np.uint8)
-        ),
+        levels=np.full(values.shape, 60, np.uint8) if alone is None else levels(np.sqrt(alone), 1),
         rows=[f"layer {i}" for i in range(n_layers)],
         columns=[*heads, "MLP", "all"],
         row_words=[f"layer {i}" for i in range(n_layers)],
@@ -36,10 +34,10 @@ def board(n_layers: int, n_heads: int, marks: list[int], alone: np.ndarray | Non
         gap_before=n_heads,
         column_title="head →   click = switch off, click again = on",
         left=76,
-        least=22,
+        least=15,
         most=54,
         height=44 * n_layers,
-        row_least=22,
+        row_least=20,
         row_most=44,
     )
 
@@ -55,7 +53,7 @@ def facts(change, n_off: int) -> str:
         (f"{change.kl_nats:.4g}", "KL(original ‖ switched off), nats", repr(change.kl_nats)),
         (f"{change.top_before} → {change.top_after}", "most probable next token", ""),
         (f"{100 * top:.3g} pts", "largest change of a probability shown", ""),
-        (str(n_off), "off" if n_off != 1 else "part off", ""),
+        (str(n_off), "part off" if n_off == 1 else "parts off", ""),
     ])
 
 
@@ -89,7 +87,7 @@ def _key(colour: str) -> str:
 
 def _row(text: str, before: float, after: float, logit: float) -> str:
     bars = _bar(before, palette.OUTPUT) + _bar(after, AFTER)
-    points = f"{100 * (after - before):+.2f} pts".replace("-", "−")
+    points = f"{100 * (after - before):+.3g} pts".replace("-", "−")
     return (
         f'<div style="{_GRID}"><bdi style="text-align:right;font-weight:600;overflow:hidden;'
         f'text-overflow:ellipsis;white-space:nowrap">{html.escape(text)}</bdi>'
@@ -106,5 +104,5 @@ def _bar(p: float, colour: str) -> str:
         f'line-height:1.05"><span style="background:{palette.EMPTY};border-radius:.15em;'
         f'height:.72em"><span style="display:block;width:{100 * p:.2f}%;height:100%;'
         f'border-radius:.15em;background:{colour}"></span></span>'
-        f'<small style="font-size:.82em">{100 * p:.1f} %</small></span>'
+        f'<small style="font-size:.82em">{percent(p)}</small></span>'
     )

@@ -76,10 +76,11 @@ def waterfall(rows: list[Part], total_name: str) -> go.Figure:
     figure.update_yaxes(
         autorange="reversed", tickvals=list(range(len(names))), ticktext=names, tickfont_size=15
     )
-    reach = np.array([0, *ends])
-    room = 0.14 * ((reach.max() - reach.min()) or 1)
+    reach = np.array([0.0, *ends])
+    room = 0.2 * ((reach.max() - reach.min()) or 1)
+    low = min(0.0, *(end - room for end, x in zip([*ends, ends[-1]], lengths) if x < 0), 0.0)
     figure.update_xaxes(
-        title="logit, adding up from the top", range=[reach.min() - room, reach.max() + room],
+        title="logit, adding up from the top", range=[low, reach.max() + room],
         tickfont_size=14, title_font_size=15, zeroline=True, zerolinewidth=2,
     )
     margin = {"l": 8, "r": 8, "t": 8, "b": 8}
@@ -121,9 +122,9 @@ def layer_map(found) -> Grid:
         gap_before=n_heads,
         column_title="head →",
         left=76,
-        least=22,
+        least=15,
         most=58,
         height=44 * n_layers,
-        row_least=22,
+        row_least=20,
         row_most=44,
     )

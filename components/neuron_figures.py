@@ -21,8 +21,8 @@ def curve(found) -> go.Figure:
     """Every neuron on the activation function: pre-activation across, post-activation up; a dot's
     area grows with the length that the neuron writes."""
     largest = float(found.written.max()) or 1.0
-    top = strongest(found, NAMED)
-    names = [str(i) if i in set(top.tolist()) else "" for i in range(len(found.pre))]
+    named = set(_apart(found, strongest(found, NAMED)))
+    names = [str(i) if i in named else "" for i in range(len(found.pre))]
     figure = go.Figure(
         [
             go.Scatter(
@@ -48,6 +48,15 @@ def curve(found) -> go.Figure:
     figure.update_yaxes(tickfont_size=14, title_font_size=15)
     margin = {"l": 8, "r": 8, "t": 8, "b": 8}
     return figure.update_layout(height=430, showlegend=False, font_size=15, margin=margin)
+
+
+def _apart(found, neurons) -> list[int]:
+    """The neurons of a list whose numbers would not be written over one before them."""
+    kept, room = [], 0.05 * (found.curve_x[-1] - found.curve_x[0])
+    for i in neurons.tolist():
+        if all(abs(found.pre[i] - found.pre[j]) > room for j in kept):
+            kept.append(i)
+    return kept
 
 
 def facts(found) -> str:
@@ -89,7 +98,7 @@ def _row(neuron) -> str:
         (neuron.promotes, palette.OUTPUT), (neuron.suppresses, HUES["lowers"])
     ):
         chips = "".join(_chip(text, effect, colour) for text, effect in tokens)
-        cells.append(f"<td style='{_CELL}'>{chips}</td>")
+        cells.append(f"<td style='{_CELL};white-space:normal;min-width:13em'>{chips}</td>")
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -102,7 +111,7 @@ _CELL = (
 def _chip(text: str, effect: float, colour: str) -> str:
     words = f"{effect:+.4f} logits".replace("-", "−")
     return (
-        f'<span title="{words}" style="display:inline-block;margin-right:.3em;padding:0 .35em;'
+        f'<span title="{words}" style="display:inline-block;margin:.08em .3em .08em 0;padding:0 .35em;white-space:nowrap;'
         f'border-radius:.3em;border-bottom:3px solid {colour};background:rgba(127,127,127,.12)">'
         f'<bdi>{html.escape(text)}</bdi> <small style="opacity:.75">'
         f'{f"{effect:+.2f}".replace("-", "−")}</small></span>'

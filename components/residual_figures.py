@@ -14,9 +14,9 @@ MAPS = {
 }
 LEGENDS = {
     "norm": "Length √Σx² of each token's stream, from the embedding down to the last layer; colour: "
-    "its logarithm, from the shortest to the longest here. Click a token.",
+    "its rank among all cells. Click a token.",
     "added": "Length of what each attention (with its bias) and each MLP adds to each token; colour: "
-    "its logarithm, from the shortest to the longest here.",
+    "its rank among all cells.",
     "cosine": "Cosine between what is added and the stream it is added to: 0 = at a right angle, "
     "something new; above: strengthens what is there; below (red): erases it.",
 }
@@ -30,12 +30,12 @@ def stream_grid(stream, tokens: list[str], shown: str) -> Grid:
     hues = ["attention", "mlp"] * n_layers
     words = [f"{kind} of layer {name.split()[1]}" for name in names for kind in [name.split()[0]]]
     if shown == "norm":
-        names, hues = ["embedding", *names], ["embedding", *hues]
+        names, hues = ["embedding", *(f"+ {name}" for name in names)], ["residual"] * len(values)
         words = ["in the embedding", *(f"after the {word}" for word in words)]
     said = {"norm": "length", "added": "adds length", "cosine": "cosine to the stream"}[shown]
     return Grid(
         title=f"{MAPS[shown]}: {len(names)} stations, {len(tokens)} tokens",
-        levels=signed_levels(values, 1) if shown == "cosine" else log_levels(values),
+        levels=signed_levels(values, 1) if shown == "cosine" else rank_levels(values),
         rows=names,
         columns=tokens,
         row_words=words,
@@ -49,11 +49,10 @@ def stream_grid(stream, tokens: list[str], shown: str) -> Grid:
     )
 
 
-def log_levels(values: np.ndarray) -> np.ndarray:
-    """Positive values -> uint8 levels of their logarithm, the smallest 20, the largest 255."""
-    logs = np.log(np.maximum(values, 1e-12))
-    low, high = logs.min(), logs.max()
-    return levels(20 + 235 * (logs - low) / ((high - low) or 1.0), 255)
+def rank_levels(values: np.ndarray) -> np.ndarray:
+    """values -> uint8 levels by rank, 12 to 255: one giant token leaves the others told apart."""
+    ranks = values.ravel().argsort().argsort().reshape(values.shape)
+    return levels(12 + 243 * ranks / max(1, values.size - 1), 255)
 
 
 def _short(x: float) -> str:
@@ -136,13 +135,18 @@ def word_bars(top, heading: str) -> str:
     rest = f"{100 * top.rest:.1f} % on all other tokens"
     return (
         f"<div><b>{html.escape(heading)}</b> <span style='opacity:.72'>{rest}</span></div>"
-        '<div style="columns:15em;column-gap:2em;margin-top:.4em;min-height:9.5em">'
+        '<div style="columns:20em;column-gap:2em;margin-top:.4em;min-height:9.5em">'
         f"{''.join(rows)}</div>"
     )
 
 
+def percent(p: float) -> str:
+    """A probability in per cent, never rounded to nothing: "72.6 %", "0.019 %"."""
+    return f"{100 * p:.1f} %" if p >= 0.001 or p == 0 else f"{100 * p:.2g} %"
+
+
 def _bar(text: str, p: float) -> str:
-    share = f"{100 * p:.1f} %" if p >= 0.001 else f"{100 * p:.2g} %"
+    share = percent(p)
     return (
         '<div style="display:grid;grid-template-columns:6.5em 1fr 4.2em;gap:.5em;'
         'break-inside:avoid;align-items:center;line-height:1.6">'

@@ -46,7 +46,7 @@ function measure(grid) {
   const gap = data.gap_before === null ? 0 : GAP;
   const fit = (width - left - gap - 2) / n;
   const cell = Math.max(data.least, Math.min(data.most, fit));
-  const upright = cell >= 52 || data.columns.every((name) => name.length < 4);
+  const upright = cell >= 52 || data.columns.every((name) => name.length < 5);
   const top = (upright ? 26 : 92) + (data.column_title ? 22 : 0);
   const height = Math.max(data.row_least, Math.min(data.row_most, data.height / data.rows.length));
   return {
@@ -77,11 +77,12 @@ function draw_grid(grid) {
   const context = fit_canvas(grid.canvas, size.width, size.bottom + 4);
   draw_cells(context, grid);
   draw_column_names(context, grid);
-  context.clearRect(0, size.top - 3, size.left - 2, size.bottom);
+  context.clearRect(0, 0, size.left - 2, size.bottom);
   draw_row_names(context, grid);
   if (grid.hovered) frame(context, grid, grid.hovered, 1.5);
   frame(context, grid, grid.chosen, 3);
   grid.canvas.dataset.chosen = `${grid.chosen.row},${grid.chosen.column}`;
+  grid.canvas.dataset.places = [size.left, size.top, size.cell, size.height, size.gap].join();
   grid.canvas.setAttribute("aria-label", grid.data.title);
   read_out(grid);
 }
@@ -133,7 +134,7 @@ function draw_cells(context, grid) {
       const index = row * data.columns.length + column;
       const text = data.texts?.[index];
       const ink_now = is_light(color) ? "#0e1014" : "#ffffff";
-      if (text && size.cell >= 26 && size.height >= 15) {
+      if (text && size.cell >= 26 && size.height >= 15 && !grid.marked.has(index)) {
         const bold = data.bold?.[index] ? 700 : 400;
         context.font = `${bold} ${px}px ${theme.font}`;
         context.fillStyle = ink_now;
@@ -168,7 +169,7 @@ function draw_column_names(context, grid) {
   const { data, size, theme } = grid;
   const [first, last] = shown_columns(grid);
   const every = size.upright ? Math.ceil(24 / size.cell) : Math.ceil(17 / size.cell);
-  const px = size.upright ? Math.max(13, Math.min(17, size.cell * 0.3)) : 15;
+  const px = size.upright ? Math.max(13, Math.min(17, size.cell * 0.34)) : 15;
   for (let column = first; column < last; column++) {
     const bold = column === grid.chosen.column || column === grid.hovered?.column;
     const near = Math.abs(column - grid.chosen.column) * size.cell < 17 && !bold && every > 1;
@@ -188,16 +189,16 @@ function draw_column_names(context, grid) {
     context.fillText(fitted(context, data.columns[column], 88), 0, 4);
     context.setTransform(context.ratio, 0, 0, context.ratio, 0, 0);
   }
-  if (!data.column_title) return;
-  context.font = `15px ${theme.font}`;
-  context.textAlign = "left";
-  context.fillStyle = css(theme.soft);
-  context.fillText(data.column_title, size.left, 14);
 }
 
 function draw_row_names(context, grid) {
   const { data, size, theme } = grid;
   const every = Math.ceil(15 / size.height);
+  context.font = `15px ${theme.font}`;
+  context.textAlign = "left";
+  context.textBaseline = "alphabetic";
+  context.fillStyle = css(theme.soft);
+  context.fillText(data.column_title, size.left, 14);
   context.textAlign = "right";
   context.textBaseline = "middle";
   for (let row = 0; row < data.rows.length; row++) {
@@ -240,7 +241,7 @@ function read_out(grid) {
     if (value === undefined || Number.isNaN(value) || (kind === "rank" && value === 0)) continue;
     const said = data[`${name}_words`];
     const target = said ? ` ${shorten(said[said.length === data.columns.length ? column : index], 30)}` : "";
-    parts.push(` · ${words}${target} `, bold(WRITE[kind](value)));
+    parts.push(`;  ${words}${target} `, bold(WRITE[kind](value)));
   }
   reading.replaceChildren(...parts);
 }

@@ -18,6 +18,8 @@ function open_norm(parentElement) {
   return norm;
 }
 
+const EDGE = 62; // pixels for the numbers beside the bars
+const round = (x) => String(Number(x.toPrecision(4))).replace("-", "−");
 const write = (x) => exact(x).replace("-", "−");
 
 function build(norm) {
@@ -26,12 +28,13 @@ function build(norm) {
     ["x", "x", "the residual stream here", "residual"],
     ["centred", "x − μ", "its mean is 0", "residual"],
     ["normed", "(x − μ) ÷ σ", "its length is √C, its spread 1", "output"],
-    ["output", "× γ + β", "what the next part reads", "attention"],
+    ["gamma", "× γ", "learned, one for each place", "norm"],
+    ["beta", "+ β", "learned, one for each place", "norm"],
+    ["output", "output", "what the next part reads", "attention"],
   ];
   const between = [
     `− μ = ${write(data.mean)}: the mean of the ${data.x.length} numbers`,
     `÷ σ = ${write(data.sigma)} = √(mean of (x − μ)² + ε), ε = ${data.eps}`,
-    "× γ + β: learned, one of each for every place, the same for every token",
   ];
   norm.rows = [];
   const children = rows.flatMap(([name, title, note, hue], i) => {
@@ -39,12 +42,12 @@ function build(norm) {
     const label = element("div", "name", [element("b", "", title), element("small", "", note)]);
     canvas.onpointermove = (event) => {
       const box = canvas.getBoundingClientRect();
-      const at = Math.floor(((event.clientX - box.left) / box.width) * data.x.length);
+      const at = Math.floor(((event.clientX - box.left) / (box.width - EDGE)) * data.x.length);
       if (at < 0 || at >= data.x.length || at === norm.at) return;
       norm.at = at;
       norm.draw();
     };
-    norm.rows.push({ canvas, values: data[name], hue });
+    norm.rows.push({ canvas, values: data[name], hue, height: hue === "norm" ? 40 : 62 });
     const row = element("div", "norm-row", [label, canvas]);
     return i < between.length ? [row, element("div", "arrow", [element("span", "", between[i])])] : [row];
   });
@@ -54,7 +57,7 @@ function build(norm) {
 
 function draw_norm(norm) {
   const { data, rows, theme, at, sum } = norm;
-  for (const { canvas, values, hue } of rows) draw_bars(canvas, values, theme, hue, at);
+  for (const row of rows) draw_bars(row, theme, at);
   const bold = (text) => element("b", "", text);
   const soft = (text) => element("i", "", text);
   const gain = data.normed[at] * data.gamma[at];
@@ -66,12 +69,11 @@ function draw_norm(norm) {
 }
 
 // Bars from the zero line, as many as there are pixels; where several share one, the largest size.
-function draw_bars(canvas, values, theme, hue, at) {
-  const width = Math.max(60, canvas.parentElement.clientWidth - canvas.offsetLeft
-    + canvas.parentElement.offsetLeft);
-  const height = 62;
-  const context = fit_canvas(canvas, width, height);
-  canvas.style.width = "100%";
+function draw_bars({ canvas, values, hue, height }, theme, at) {
+  const whole = canvas.parentElement.getBoundingClientRect().right
+    - canvas.getBoundingClientRect().left;
+  const width = whole - EDGE;
+  const context = fit_canvas(canvas, whole, height);
   let [low, high] = [0, 0];
   for (const x of values) [low, high] = [Math.min(low, x), Math.max(high, x)];
   const scale = (height - 8) / (high - low || 1);
@@ -94,9 +96,9 @@ function draw_bars(canvas, values, theme, hue, at) {
   context.fillRect(at * pitch, 0, Math.max(1.5, pitch), height);
   context.font = `13px ${theme.font}`;
   context.fillStyle = css(theme.soft);
-  context.textAlign = "right";
+  context.textAlign = "left";
   context.textBaseline = "top";
-  context.fillText(`${write(high)}`, width - 2, 0);
+  context.fillText(round(high), width + 8, 0);
   context.textBaseline = "bottom";
-  context.fillText(`${write(low)}`, width - 2, height);
+  context.fillText(round(low), width + 8, height);
 }

@@ -18,9 +18,9 @@ function open_river(parentElement) {
   return river;
 }
 
-const HEIGHT = 404;
-const MIDDLE = 168;
-const WORDS = 330; // y of the words
+const HEIGHT = 408;
+const MIDDLE = 164;
+const WORDS = 334; // y of the words
 
 function draw_river(river) {
   const { data, theme, picture } = river;
@@ -29,7 +29,7 @@ function draw_river(river) {
   const n = data.norm.length;
   const [left, right] = [64, 74];
   const pitch = (width - left - right) / (n - 1);
-  const scale = 150 / Math.max(...data.norm, ...data.added); // pixels for one unit of length
+  const scale = pixels_per_unit(data);
   const x = (i) => left + i * pitch;
   const thick = (i) => Math.max(1.5, data.norm[i] * scale);
   draw_words(context, river, x, pitch);
@@ -40,6 +40,15 @@ function draw_river(river) {
   river.canvas.setAttribute("role", "img");
   river.canvas.setAttribute("aria-label", data.title);
 }
+
+// Pixels for one unit of length: the stream at most 150 thick, no arrow beyond its half of the picture.
+function pixels_per_unit(data) {
+  const reaches = Array.from(data.added, (length, i) =>
+    length * sine_of(data.cosine[i]) + Math.max(data.norm[i], data.norm[i + 1]) / 2);
+  return Math.min(150 / Math.max(...data.norm, 1e-9), 112 / Math.max(...reaches, 1e-9));
+}
+
+const sine_of = (cosine) => (Number.isNaN(cosine) ? 1 : Math.sqrt(Math.max(0, 1 - cosine * cosine)));
 
 function draw_body(context, theme, data, x, pitch, thick) {
   const n = data.norm.length;
@@ -80,7 +89,7 @@ function draw_write(context, river, i, x, thick, scale, pitch) {
   const edge = Math.max(thick(i), thick(i + 1)) / 2 + 6;
   const outward = attention ? -1 : 1;
   const cosine = Number.isNaN(data.cosine[i]) ? 0 : data.cosine[i];
-  const sine = Math.sqrt(Math.max(0, 1 - cosine * cosine));
+  const sine = sine_of(data.cosine[i]);
   // the arrow flies towards the stream: from outside, its tip at the stream's edge
   const tip = { x: x + Math.max(-pitch, (length * cosine) / 2), y: MIDDLE + outward * edge };
   const tail = { x: tip.x - length * cosine, y: tip.y + outward * length * sine };
@@ -147,7 +156,7 @@ function draw_words(context, river, x, pitch) {
     context.fillText(fit_word(context, data.words[layer], room * every - 6), at, WORDS);
     context.font = `14px ${theme.font}`;
     context.fillStyle = css(theme.soft);
-    context.fillText(`${Math.round(100 * sure)} %`, at, WORDS + 19);
+    context.fillText(sure < 0.01 ? "< 1 %" : `${Math.round(100 * sure)} %`, at, WORDS + 19);
     context.fillText(layer === last ? "end" : `L${layer}`, at, 14);
   }
 }

@@ -148,11 +148,11 @@ def switch_off(tokens: list[str], at: int) -> None:
         st.session_state.off_fill = off.fill
         st.segmented_control("A part that is off writes", ["zero", "mean"], key="off_fill",
                              required=True, help="zero, or its mean over this prompt's positions")
-    cheap = run_residual.alone_is_cheap(at)
-    measure = top[2].button(
-        "Each one alone", key="alone", width="stretch", disabled=not cheap,
+    effort = run_residual.effort_of_all(at)
+    measure = effort == "instant" or top[2].button(
+        "Each one alone", key="alone", width="stretch", disabled=effort == "too long",
         help="Switch off every part by itself and colour the board by what that changes (KL)"
-        if cheap else "Too many tokens for this machine: choose an earlier token",
+        if effort == "minutes" else "Too many tokens for this machine: choose an earlier token",
     )
     top[3].button("All on", key="all_on", width="stretch", disabled=not len(off),
                   on_click=lambda: st.session_state.update(off=None))
@@ -185,7 +185,7 @@ def _draw_board(off, at: int, measure: bool) -> None:
     )
     st.markdown(f"**Off:** {choice.in_words(off)}." if len(off) else
                 "Nothing is off: this is the untouched model, bit for bit.")
-    measured = " Number and colour: KL in nats with this part alone off." if alone is not None else ""
+    measured = " Number: KL in nats with this part alone off; full colour from 1 nat on." if alone is not None else ""
     st.caption("A head that is off leaves the layer's output bias; *all* skips the whole block, "
                f"biases too. Off at every position.{measured}")
 

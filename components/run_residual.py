@@ -14,7 +14,7 @@ from model.tokens import encode
 
 BLOCK = 16  # positions of a lens read and kept together
 LENS_WORK = 3e10  # multiply–adds that one window of a lens may cost on a CPU: under a second
-ALONE_WORK = 6e12  # multiply–adds that switching off every part alone may cost: a minute or two
+INSTANT, MINUTES = 4e10, 6e12  # multiply–adds of switching off every part alone, on a CPU
 
 
 def stream() -> residual.Stream | None:
@@ -96,13 +96,15 @@ def change(off: ablation.Off, position: int) -> ablation.Change:
     return ablation.compare(run.checkpoint(), before, after)
 
 
-def alone_is_cheap(position: int) -> bool:
-    """Whether switching off every part alone takes no more than a minute or two on a CPU."""
+def effort_of_all(position: int) -> str:
+    """How long switching off every part alone takes: "instant", "minutes" or "too long"."""
     model = run.checkpoint().model
     config = model.config
     a_token = model.num_parameters() - config.n_embd * config.vocab_size
     work = a_token * (position + 1) * config.n_layer * (config.n_head + 2)
-    return work <= ALONE_WORK or run.checkpoint().placement.device.type != "cpu"
+    if run.checkpoint().placement.device.type != "cpu":
+        work /= 100
+    return "instant" if work <= INSTANT else "minutes" if work <= MINUTES else "too long"
 
 
 def each_alone(position: int, fill: str, measure: bool, on_layer) -> np.ndarray | None:
