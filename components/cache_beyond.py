@@ -34,21 +34,20 @@ def show() -> None:
     if len(ids) < 3:
         st.info("Type at least three tokens: policies are compared on your own text.")
         return
-    budget, place = _choices(len(ids), window)
+    budget, place, again = _choices(len(ids), window)
     bar = st.empty()
-    found = run_cache.prices(
-        budget, place, 0, lambda share: bar.progress(share, "Reading the text under each policy …")
-    )
+    words = "Reading the text under each policy …"
+    found = run_cache.prices(budget, place, again, lambda share: bar.progress(share, words))
     bar.empty()
     tokens = run.show_tokens(ids)
-    reference = "full context" if "full context" in found else "slide, re-encoded"
+    reference = next(x for x in (run_cache.FULL, run_cache.AGAIN, "slide") if x in found)
     _price(found, reference, tokens, budget)
     _held(found, tokens)
     _positions(budget, place, window, len(ids))
 
 
 def _question(window: int, width: int) -> None:
-    st.markdown(f"#### The cache is full. What happens at the next token?")
+    st.markdown("#### The cache is full. What happens at the next token?")
     st.html(fact_strip([
         (f"{window:,} × {width:,}", "table of learned positions", "wpe"),
         (f"{window:,}", "tokens fit the window", ""),
@@ -57,8 +56,8 @@ def _question(window: int, width: int) -> None:
     st.markdown("  \n".join(ANSWERS.values()))
 
 
-def _choices(n_tokens: int, window: int) -> tuple[int, str]:
-    left, right = st.columns(2, gap="large", vertical_alignment="bottom")
+def _choices(n_tokens: int, window: int) -> tuple[int, str, bool]:
+    left, right = st.columns(2, gap="large")
     most = min(n_tokens, window)
     key = f"cache_budget of {most}"
     budget = left.slider(
@@ -71,7 +70,13 @@ def _choices(n_tokens: int, window: int) -> tuple[int, str]:
         help="Kept entries keep their old position: GPT-2 adds it before the first layer, so it "
         "is part of every key and value",
     )
-    return budget, place
+    n_run, quick = run_cache.re_encoding(budget)
+    again = right.toggle(
+        f"Slide exactly too: {n_run:,} tokens to run", quick,
+        key=f"cache_again {quick}",
+        help="Before each token, read the last ones anew, from position 0",
+    )
+    return budget, place, again
 
 
 def _price(found, reference: str, tokens: list[str], budget: int) -> None:
@@ -79,17 +84,15 @@ def _price(found, reference: str, tokens: list[str], budget: int) -> None:
     with left:
         st.markdown("#### The price: bits per byte of your text")
         st.plotly_chart(cache_figures.prices(found, TITLES, reference), key="cache_prices")
-        again = found["slide, re-encoded"]
         st.caption(
-            f"{len(tokens):,} tokens, at most {budget:,} held; lower is better, in brackets: against "
-            f"{reference}. Each policy runs {len(tokens):,} tokens once. Re-encoding the window at "
-            f"every token is exact and runs {again.n_run:,}. On a short text one lucky token "
-            "decides: paste a longer one before you believe an order."
+            f"{len(tokens):,} tokens, at most {budget:,} held; lower is better, in brackets: "
+            f"against {TITLES.get(reference, reference)}. Each policy runs every token once. On a "
+            "short text one lucky token decides: paste a longer one before you believe an order."
         )
     with right:
         st.markdown("#### Where it is paid")
         st.plotly_chart(
-            cache_figures.extra_bits(found, TITLES, reference, tokens), key="cache_extra"
+            cache_figures.extra_bits(found, TITLES, reference, tokens), key="cache_extra",
         )
         st.caption("A step up: a token that needed what had been dropped. Hover names it.")
 
@@ -100,7 +103,9 @@ def _held(found, tokens: list[str]) -> None:
     notes = [
         f"{found[name].bits_per_byte:.3f} bits per byte" for name in TITLES if name in found
     ]
-    cache_held.show(kept, notes, tokens, "cache_held")
+    cache_held.show(
+        kept, notes=notes, hues=cache_figures.POLICY_HUES, tokens=tokens, key="cache_held"
+    )
     every = cache_held.stride(len(tokens))
     drawn = "Every token and step is drawn." if every == 1 else f"Every {every}th token and step."
     st.caption(

@@ -61,7 +61,8 @@ def _facts(shape: CacheShape) -> str:
         (show_bytes(shape.n_bytes), f"{shape.n_tokens:,} tokens × {shape.batch:,}", ""),
         (f"{shape.n_bytes:,}", "bytes, exactly", ""),
         (f"{80 * 2**30 // shape.n_bytes:,}", "such caches fit in 80 GiB, without any weights", ""),
-        (f"{shape.saved_by_sharing} ×", "smaller than with a K and V for every query head", ""),
+        (f"1/{shape.saved_by_sharing}" if shape.saved_by_sharing > 1 else "all of it",
+         "of what a K and V for every query head would take", ""),
     ])
 
 
@@ -80,12 +81,11 @@ def _shrink(shape: CacheShape) -> str:
         )
         return show_bytes(other.n_bytes)
 
-    rows = [
-        [dtype, size(shape.n_head, dtype), size(shape.n_kv_head, dtype), size(1, dtype)]
-        for dtype in ("float32", "bfloat16", "8 bit", "4 bit")
-    ]
-    head = ["numbers in", f"{shape.n_head} KV heads", f"{shape.n_kv_head} (this)", "1 (multi-query)"]
-    return plain_table(head, rows)
+    heads = sorted({shape.n_head, shape.n_kv_head, 1}, reverse=True)
+    formats = ("float32", "bfloat16", "8 bit", "4 bit")
+    rows = [[dtype, *(size(n, dtype) for n in heads)] for dtype in formats]
+    names = [f"{n} KV head{'s' if n > 1 else ''}" for n in heads]
+    return plain_table(["numbers in", *names], rows)
 
 
 def per_token(own: CacheShape, own_name: str) -> go.Figure:
@@ -98,10 +98,11 @@ def per_token(own: CacheShape, own_name: str) -> go.Figure:
         marker_color=[palette.VALUE if g > 1 else palette.KEY for g in grouped],
         text=[f"{shapes[name].bytes_per_token:,}" for name in names], textposition="outside",
         cliponaxis=False, customdata=[(shapes[n].dtype, g) for n, g in zip(names, grouped)],
-        hovertemplate="<b>%{x:,}</b> bytes a token, %{customdata[0]}<br>query heads per KV head: "
-        "%{customdata[1]}<extra>%{y}</extra>",
+        hovertemplate="<b>%{x:,}</b> bytes a token, %{customdata[0]}<br>"
+        "%{customdata[1]} query heads share a K and V<extra>%{y}</extra>",
     ))
-    figure.update_xaxes(type="log", title="bytes a token (log scale); green: shared KV heads")
+    title = "bytes a token (log scale); green: shared KV heads"
+    figure.update_xaxes(type="log", dtick=1, title=title)
     figure.update_yaxes(autorange="reversed", tickfont_size=15)
     margin = {"l": 8, "r": 90, "t": 8, "b": 8}
     return figure.update_layout(height=520, font={"size": 15}, margin=margin)

@@ -7,8 +7,6 @@ import streamlit as st
 
 from components import prediction_choice
 
-MOST_STEPS = 64  # run at once when a link asks for a late step
-
 
 def settings():
     """Temperature, top-k and top-p, shared with the Prediction page."""
@@ -26,7 +24,7 @@ def step(prompt: tuple) -> int:
         st.session_state["cache:prompt"] = prompt
         st.session_state.step = 1
     wanted = st.session_state.get("step") or 1
-    return max(1, min(int(wanted), MOST_STEPS * 16))
+    return max(1, int(wanted))
 
 
 def go_to(number: int) -> None:

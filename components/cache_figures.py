@@ -14,11 +14,12 @@ WITH, WITHOUT = palette.OUTPUT, palette.MLP
 FONT = {"size": 16}
 MARGIN = {"l": 8, "r": 8, "t": 34, "b": 8}
 HUES = {"K": palette.KEY, "V": palette.VALUE}
+POLICY_HUES = ("#e11d48", "#0891b2", "#7c3aed", "#65a30d", "#b45309")  # those that drop
 SHADES = {"prompt": "rgba(245,158,11,.16)", "generated": "rgba(245,158,11,.42)"}
 
 
 def text(tokens: list[str], n_prompt: int, n_cached: int) -> str:
-    """tokens: prompt and all drawn up to this step; those beyond n_cached are not read yet (HTML)."""
+    """tokens: prompt and all drawn up to this step; beyond n_cached they are not read yet."""
     boxes = []
     for i, token in enumerate(tokens):
         shade = SHADES["prompt" if i < n_prompt else "generated"]
@@ -31,9 +32,20 @@ def text(tokens: list[str], n_prompt: int, n_cached: int) -> str:
         fold = f'<span style="opacity:.7">… {len(boxes) - 240:,} more tokens …</span>'
         boxes = [*boxes[:120], fold, *boxes[-120:]]
     return (
-        '<div style="display:flex;flex-wrap:wrap;gap:.3em .18em;font-size:1.08em;height:6.6em;'
+        '<div style="display:flex;flex-wrap:wrap;gap:.3em .18em;font-size:1.08em;height:4.9em;'
         f'overflow:auto;align-content:flex-start;padding:3px">{"".join(boxes)}</div>'
     )
+
+
+def drawn(token: str, probability: float, is_end_of_text: bool, ended: str) -> str:
+    """What a step draws, and whether anything ends there (HTML)."""
+    words = f'draws <b style="outline:2px dashed;border-radius:.25em;padding:.05em .3em;margin:0 .2em">'
+    words += f"{html.escape(token)}</b> with probability {probability:.3g}"
+    if is_end_of_text:
+        words += ", the end of its text: <code>generate</code> stops here; you may step on"
+    if ended:
+        words += f". It ends here: {html.escape(ended)}"
+    return f'<div style="min-width:14em">{words}</div>'
 
 
 def legend() -> str:
@@ -41,12 +53,13 @@ def legend() -> str:
     def box(hue, share, words):
         return (
             f'<span style="white-space:nowrap"><span style="display:inline-block;width:1.1em;'
-            f'height:.8em;background:{hue};opacity:{share};border-radius:2px"></span> {words}</span>'
+            f'height:.8em;background:{hue};opacity:{share};border-radius:2px"></span> '
+            f"{words}</span>"
         )
     parts = [
         box(HUES["K"], 0.5, "K, prefill"), box(HUES["K"], 1, "K, decode"),
         box(HUES["V"], 0.5, "V, prefill"), box(HUES["V"], 1, "V, decode"),
-        "dashed: added by this step", "click a cell: its numbers",
+        "<span>dashed: added by this step</span>", "<span>click a cell: its numbers</span>",
     ]
     return f'<div style="display:flex;flex-wrap:wrap;gap:.2em 1.4em">{"".join(parts)}</div>'
 
@@ -58,14 +71,14 @@ def facts(number: int, seen, before: int, shape: tuple, n_layers: int, place: st
     cells = [
         (f"step {number}", f"{seen.phase}: reads {read}", "one pass of the model"),
         (str(shape), f"K, and V, in each of {n_layers} layers", "(B, H, t, d_h)"),
-        (f"{seen.cache_bytes:,} bytes", f"cached: {show_bytes(seen.cache_bytes)}", "live tensors"),
-        (f"+{seen.cache_bytes - before:,}", "bytes added by this step", ""),
+        (f"{seen.cache_bytes:,} bytes", f"cached, +{seen.cache_bytes - before:,} by this step",
+         show_bytes(seen.cache_bytes)),
     ]
     if prefill:
         cells.append(("all at once", "a prompt is read in parallel", "prefill"))
-        cells.append(("—", "max |Δ logit|: nothing cached was used yet", ""))
+        cells.append(("—", "max |Δ logit|: no cache used yet", ""))
     else:
-        cells.append((f"{seen.ms:.1f} ms", f"this step, one run, {place}", ""))
+        cells.append((f"{seen.ms:.1f} ms", f"one run, {place}", ""))
         cells.append((
             f"{seen.error:.1e}", "max |Δ logit|, cached − recomputed",
             f"against one pass without cache over {seen.anew_n:,} tokens, {seen.anew_ms:.1f} ms",
@@ -95,7 +108,7 @@ def vector(values: np.ndarray, kind: str) -> go.Figure:
     return _plain(figure, 90 + 19 * max(H, 8))
 
 
-def times(measured: list, ts, with_ms, without_ms) -> go.Figure:
+def times(measured: list, ts, with_ms, without_ms, log: bool) -> go.Figure:
     """Measured milliseconds a step against t, and the counted work ÷ its fitted rate as lines."""
     figure = go.Figure()
     x = [m.t for m in measured]
@@ -104,7 +117,8 @@ def times(measured: list, ts, with_ms, without_ms) -> go.Figure:
         ("with cache", WITH, [m.with_ms for m in measured], with_ms),
     ):
         figure.add_scatter(
-            x=ts, y=line, mode="lines", name=f"{name}: theory", line={"color": colour, "dash": "dot"},
+            x=ts, y=line, mode="lines", name=f"{name}: theory",
+            line={"color": colour, "dash": "dot"},
             hovertemplate="token %{x}: %{y:.3g} ms<extra>theory, " + name + "</extra>",
         )
         figure.add_scatter(
@@ -113,11 +127,11 @@ def times(measured: list, ts, with_ms, without_ms) -> go.Figure:
             hovertemplate="token %{x}: <b>%{y:.4g} ms</b><extra>measured, " + name + "</extra>",
         )
     figure.update_xaxes(title="token that is read (t)", rangemode="tozero")
-    figure.update_yaxes(title="ms a step", rangemode="tozero")
+    figure.update_yaxes(title="ms a step", **_scale(log))
     return _plain(figure, 430)
 
 
-def counts(ts, with_work, without_work, at: int) -> go.Figure:
+def counts(ts, with_work, without_work, at: int, log: bool) -> go.Figure:
     """Multiply–adds of the step that reads token t, both ways."""
     figure = go.Figure()
     for name, colour, y in (
@@ -129,7 +143,7 @@ def counts(ts, with_work, without_work, at: int) -> go.Figure:
         )
     figure.add_vline(at, line={"dash": "dot", "color": palette.LABEL})
     figure.update_xaxes(title="token that is read (t)", rangemode="tozero")
-    figure.update_yaxes(title="multiply–adds a step", rangemode="tozero")
+    figure.update_yaxes(title="multiply–adds a step", **_scale(log))
     return _plain(figure, 360)
 
 
@@ -158,18 +172,20 @@ def prices(found: dict, titles: dict[str, str], reference: str) -> go.Figure:
         f"{value:.3f}" + ("" if name == reference else f"  ({value - base:+.3f})")
         for name, value in zip(names, values)
     ]
-    hues = [palette.KEY if name in titles else palette.LABEL for name in names]
+    by_name = dict(zip(titles, POLICY_HUES))
+    hues = [by_name.get(name, palette.LABEL) for name in names]
     figure = go.Figure(
         go.Bar(
             y=[titles.get(name, name) for name in names], x=values, orientation="h",
-            marker_color=hues, text=words, textposition="outside", cliponaxis=False,
+            marker_color=hues, text=words, textposition="inside", insidetextanchor="start",
+            textfont={"color": "white", "size": 17},
             customdata=[found[name].n_run for name in names],
             hovertemplate="<b>%{x:.5f}</b> bits per byte<br>%{customdata:,} tokens run"
             "<extra>%{y}</extra>",
         )
     )
     figure.add_vline(base, line={"dash": "dot", "color": palette.LABEL})
-    figure.update_xaxes(title="bits per byte", range=[0, max(values) * 1.22])
+    figure.update_xaxes(title="bits per byte", range=[0, max(values) * 1.03])
     figure.update_yaxes(tickfont_size=16)
     return _plain(figure, 110 + 38 * len(names))
 
@@ -177,9 +193,8 @@ def prices(found: dict, titles: dict[str, str], reference: str) -> go.Figure:
 def extra_bits(found: dict, titles: dict[str, str], reference: str, tokens: list[str]) -> go.Figure:
     """Bits spent beyond the reference, added up token by token: where the price is paid."""
     figure = go.Figure()
-    hues = [palette.KEY, palette.QUERY, palette.VALUE, palette.MEMORY, palette.MLP, palette.OUTPUT]
     base = found[reference].surprisal
-    for (name, title), hue in zip(((n, t) for n, t in titles.items() if n in found), hues):
+    for (name, title), hue in zip(titles.items(), POLICY_HUES):
         extra = found[name].surprisal - base
         figure.add_scatter(
             x=np.arange(1, len(base) + 1), y=extra.cumsum(), mode="lines", name=title,
@@ -193,6 +208,10 @@ def extra_bits(found: dict, titles: dict[str, str], reference: str, tokens: list
     return _plain(figure, 380)
 
 
+def _scale(log: bool) -> dict:
+    return {"type": "log", "dtick": 1} if log else {"rangemode": "tozero"}
+
+
 def _plain(figure: go.Figure, height: int) -> go.Figure:
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 15}}
     return figure.update_layout(height=height, font=FONT, margin=MARGIN, legend=legend)

@@ -5,7 +5,8 @@ const LEFT = 62, TOP = 6, GAP = 5, MOST_PITCH = 34;
 
 function open_grid(parentElement) {
   const picture = parentElement.querySelector(".picture");
-  const grid = { picture, canvas: picture.querySelector("canvas"), tip: picture.querySelector(".tip") };
+  const [canvas, tip] = ["canvas", ".tip"].map((name) => picture.querySelector(name));
+  const grid = { picture, canvas, tip };
   grid.draw = () => draw_grid(grid);
   grid.canvas.onpointermove = (event) => point(grid, event);
   grid.canvas.onpointerleave = () => { grid.hovered = null; grid.draw(); };
@@ -23,6 +24,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
   grid.theme = read_theme(grid.picture, grid.data.colors);
   grid.send = (cell) => setTriggerValue("choose", cell);
   settle(grid, grid.data.chosen);
+  const { n_layers, n_entries, n_prompt } = grid.data;
+  grid.canvas.setAttribute("aria-label", `KV cache: ${n_layers} layers × ${n_entries} tokens, `
+    + `${n_prompt} of them from the prefill; arrow keys choose a cached vector`);
   grid.draw();
   return () => forget(grids, parentElement);
 }
@@ -174,8 +178,8 @@ function show_tip(grid) {
 function words({ layer, token, kind }, data) {
   if (token >= data.n_entries) return `token ${token}: not cached at this step`;
   const when = token < data.n_prompt ? "written by the prefill" : `written by a decode step`;
-  return `${kind} of token ${token}  ${data.tokens[token]}\nlayer ${layer}: ${data.n_heads} heads × `
-    + `${data.d_head} numbers, ${data.cell_bytes} bytes\n${when}`;
+  return `${kind} of token ${token}  ${data.tokens[token]}\nlayer ${layer}: ${data.n_heads} heads`
+    + ` × ${data.d_head} numbers, ${data.cell_bytes} bytes\n${when}`;
 }
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };

@@ -37,7 +37,9 @@ class Look:
     chosen: tuple[int, int, str]
 
 
-def show(look: Look, n_positions: int, key: str, on_choose: Callable[[int, int, str], None]) -> None:
+def show(
+    look: Look, n_positions: int, *, key: str, on_choose: Callable[[int, int, str], None]
+) -> None:
     """`on_choose(layer, token, kind)` runs before the next script run."""
 
     def tell():

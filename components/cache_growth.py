@@ -18,6 +18,7 @@ def show() -> None:
         choice.go_to(1)
         raise
     number = min(wanted, len(found.steps))
+    choice.go_to(number)
     seen = found.steps[number - 1]
     n_prompt = len(found.prompt_ids)
     names = run.show_tokens(found.ids[: n_prompt + number])
@@ -38,13 +39,14 @@ def _controls(found, number: int) -> None:
     n, seen = len(found.steps), found.steps[number - 1]
     ended = seen.end
     with st.container(horizontal=True, vertical_alignment="center", key="cache_controls"):
-        st.button("⏮ Prefill", on_click=choice.go_to, args=(1,), disabled=number == 1, key="first")
-        st.button("◀ Back", on_click=choice.go_to, args=(number - 1,), disabled=number == 1,
-                  key="back")
-        st.button("Forward ▶", on_click=choice.go_to, args=(number + 1,), disabled=bool(ended),
-                  key="forward", type="primary")
-        st.button("10 more ⏩", on_click=choice.go_to, args=(number + 10,), disabled=bool(ended),
-                  key="ten")
+        for key, label, to, off in (
+            ("first", "◀◀ Prefill", 1, number == 1),
+            ("back", "◀ Back", number - 1, number == 1),
+            ("forward", "Forward ▶", number + 1, bool(ended)),
+            ("ten", "10 more ▶▶", number + 10, bool(ended)),
+        ):
+            look = "primary" if key == "forward" else "secondary"
+            st.button(label, on_click=choice.go_to, args=(to,), disabled=off, key=key, type=look)
         if n > 1:
             st.session_state["cache:slider"] = number
             st.slider("Step", 1, n, key="cache:slider", label_visibility="collapsed", width=260,
@@ -52,8 +54,7 @@ def _controls(found, number: int) -> None:
         drawn = run.show_tokens([seen.token])[0]
         with st.popover("How tokens are drawn", key="draw_settings"):
             choice.draw_settings()
-        words = f"draws **`{drawn}`** (p = {seen.probability:.3g})".replace("``", "`")
-        st.markdown(words + (f" and ends: {ended}." if ended else ""))
+        st.html(cache_figures.drawn(drawn, seen.probability, found.is_end_of_text(number), ended))
 
 
 def _facts(found, number: int) -> None:
@@ -77,7 +78,7 @@ def _picture(found, number: int, names: list[str]) -> None:
         n_entries=seen.n_entries, n_columns=found.steps[-1].n_entries,
         chosen=choice.cell(config.n_layer, seen.n_entries),
     )
-    cache_grid.show(look, config.n_positions, "cache_grid", choice.choose_cell)
+    cache_grid.show(look, config.n_positions, key="cache_grid", on_choose=choice.choose_cell)
 
 
 def _vector(found, seen, names: list[str]) -> None:
@@ -110,10 +111,11 @@ def _every_step(found) -> None:
         "max |Δ logit|": st.column_config.NumberColumn(format="scientific"),
     }
     st.dataframe(
-        pd.DataFrame(rows), key="cache_steps", hide_index=True, height=270, column_config=columns
+        pd.DataFrame(rows), key="cache_steps", hide_index=True, column_config=columns,
+        height=min(38 + 35 * len(rows), 290),
     )
     st.caption(
         "Δ logit: the largest difference, over the whole vocabulary, between the logits this step "
-        "got from the cache and those of one pass that reads and keeps no cache. Not zero: sums in "
-        "another order round differently. Stepping back runs nothing."
+        "got from the cache and those of one pass that reads and keeps no cache. Not zero: sums "
+        "in another order round differently. Stepping back runs nothing."
     )

@@ -5,7 +5,8 @@ const HEAD = 50, FOOT = 22, GAP = 22, LEAST = 210;
 
 function open_panels(parentElement) {
   const picture = parentElement.querySelector(".picture");
-  const held = { picture, canvas: picture.querySelector("canvas"), tip: picture.querySelector(".tip") };
+  const [canvas, tip] = ["canvas", ".tip"].map((name) => picture.querySelector(name));
+  const held = { picture, canvas, tip };
   held.draw = () => draw_panels(held);
   held.canvas.onpointermove = (event) => { held.hovered = cell_at(held, event); show_tip(held); };
   held.canvas.onpointerleave = () => { held.hovered = null; show_tip(held); };
@@ -16,12 +17,16 @@ export default function ({ parentElement, data }) {
   const held = remember(panels, parentElement, open_panels);
   held.data = unpack(data);
   held.theme = read_theme(held.picture, held.data.colors);
-  const { back, text, key } = held.theme;
-  const empty = mix(back, text, 0.1);
-  held.theme.pixels = Array.from({ length: 256 }, (_, i) =>
-    pixel(i === 0 ? empty : mix(mix(back, key, 0.25), key, i / 255), 255));
+  held.ramps = held.data.hues.map((hue) => ramp(held.theme, rgb(hue)));
   held.draw();
   return () => forget(panels, parentElement);
+}
+
+// Level 0, held by nobody, is grey; the others go from pale to the policy's hue.
+function ramp({ back, text }, hue) {
+  const low = mix(back, hue, 0.25);
+  const color = (i) => (i === 0 ? mix(back, text, 0.1) : mix(low, hue, i / 255));
+  return Array.from({ length: 256 }, (_, i) => pixel(color(i), 255));
 }
 
 function measure_panels(held) {
@@ -49,7 +54,8 @@ function draw_panel(context, held, size, i, name) {
   const { theme, data } = held;
   const { x, y } = corner(size, i);
   const part = { row: 0, column: 0, span: data.n };
-  paint_map(context, data[`held_${i}`], 0, part, { x, y, side: size.side }, theme, false);
+  const own = { ...theme, pixels: held.ramps[i] };
+  paint_map(context, data[`held_${i}`], 0, part, { x, y, side: size.side }, own, false);
   context.textAlign = "left";
   context.textBaseline = "alphabetic";
   context.fillStyle = css(theme.text);
@@ -83,7 +89,8 @@ function show_tip(held) {
   const { i, row, column } = hovered;
   const share = data[`held_${i}`][(row * (row + 1)) / 2 + column] / 255;
   const token = column * data.stride;
-  const who = share === 1 ? "all heads" : share === 0 ? "no head" : `${(100 * share).toFixed(0)} % of the heads`;
+  const part = `${(100 * share).toFixed(0)} % of the heads`;
+  const who = share === 1 ? "all heads" : share === 0 ? "no head" : part;
   tip.textContent = `${data.names[i]}\nafter reading token ${row * data.stride}: `
     + `token ${token}  ${data.tokens[token]}\nis held by ${who}`;
   const { x, y } = corner(size, i);

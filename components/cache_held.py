@@ -19,12 +19,21 @@ def stride(n_tokens: int) -> int:
     return -(-n_tokens // MOST)
 
 
-def show(held: dict[str, np.ndarray], notes: list[str], tokens: list[str], key: str) -> None:
-    """name -> (T,T) shares 0 to 1, row = after reading that token; notes: a line under each name."""
+def show(
+    held: dict[str, np.ndarray],
+    *,
+    notes: list[str],
+    hues: tuple[str, ...],
+    tokens: list[str],
+    key: str,
+) -> None:
+    """name -> (T,T) shares 0 to 1, row = after reading that token; notes: a line below each name.
+    """
     every = stride(len(tokens))
     arrays = {f"held_{i}": _levels(x[::every, ::every]) for i, x in enumerate(held.values())}
     n = len(tokens[::every])
-    header = {"names": list(held), "notes": notes, "tokens": tokens, "stride": every, "n": n}
+    header = {"names": list(held), "notes": notes, "hues": list(hues), "tokens": tokens}
+    header |= {"stride": every, "n": n}
     _mount(key=key, data=canvas.pack(header, **arrays))
 
 

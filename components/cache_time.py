@@ -14,6 +14,7 @@ def show() -> None:
             "Up to token", options, default=options[0], required=True, key="cache_most"
         )
         start = st.button("Measure on this machine", type="primary", key="measure")
+        log = st.toggle("Logarithmic", key="cache_log")
     bar = st.empty()
     if start:
         run_cache.measure(most, lambda share: bar.progress(share, "Measuring both ways …"))
@@ -21,19 +22,20 @@ def show() -> None:
     found = run_cache.counts(most)
     left, right = st.columns(2, gap="large")
     with left:
-        _times(found)
+        _times(found, log)
     with right:
-        _counts(found, most)
+        _counts(found, most, log)
 
 
-def _times(found) -> None:
+def _times(found, log: bool) -> None:
     st.markdown("#### Time of one step")
     if not found.measured:
         st.info("Nothing measured yet for this model: press *Measure on this machine*.")
         return
     with_rate, without_rate = found.rates
     figure = cache_figures.times(
-        found.measured, found.ts, found.with_work / with_rate, found.without_work / without_rate
+        found.measured, found.ts, found.with_work / with_rate, found.without_work / without_rate,
+        log,
     )
     st.plotly_chart(figure, key="cache_times")
     last = found.measured[-1]
@@ -50,12 +52,11 @@ def _times(found) -> None:
     )
 
 
-def _counts(found, most: int) -> None:
+def _counts(found, most: int, log: bool) -> None:
     st.markdown("#### Work of one step, counted")
     at = st.slider("At token t", 1, most, min(len(run.prompt().ids) or most, most), key="cache_t")
-    st.plotly_chart(
-        cache_figures.counts(found.ts, found.with_work, found.without_work, at), key="cache_counts"
-    )
+    figure = cache_figures.counts(found.ts, found.with_work, found.without_work, at, log)
+    st.plotly_chart(figure, key="cache_counts")
     with_cache, without = run_cache.work(at)
     st.html(cache_figures.work(with_cache, without))
     st.caption(

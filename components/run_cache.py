@@ -20,7 +20,9 @@ from model.kv_policies import POLICIES
 
 MOST_BEYOND = 256  # tokens beyond the window that a policy is priced on
 PLACES = {"counted": kv_budget.counted_on, "in cache": kv_budget.in_the_cache}
-REFERENCES = ("full context", "slide, re-encoded")
+FULL, AGAIN = "full context", "slide, re-encoded"
+MOST_AT_ONCE = 64  # steps run for one click or link
+QUICK = 1e12  # multiply–adds that need no asking: some seconds on a laptop
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,8 @@ class Recording:
 
     def extend(self, n_steps: int) -> None:
         """Run decode steps until there are n steps, or until nothing can follow; all or nothing."""
+        if n_steps <= len(self.steps):
+            return
         with self.lock:
             state, n_entries = self.generator.get_state(), self.cache.n_entries
             try:
@@ -74,7 +78,7 @@ class Recording:
                 raise
 
     def vector(self, kind: str, layer: int, entry: int) -> np.ndarray:
-        """The cached K or V of one token in one layer, all heads, (H,D), read from the live cache."""
+        """The cached K or V of one token in one layer, (H,D), read from the live cache."""
         held = self.cache.layers[layer]
         return (held.keys if kind == "K" else held.values)[0, :, entry].float().cpu().numpy()
 
@@ -83,9 +87,12 @@ class Recording:
             return []
         reader = generate.WithCache(self.checkpoint, self.cache)
         return list(generate.generate(
-            reader, [self.steps[-1].token], n, settings=self.settings, generator=self.generator,
-            end_token=self.checkpoint.model.config.eos_token_id,
+            reader, [self.steps[-1].token], n, settings=self.settings, generator=self.generator
         ))
+
+    def is_end_of_text(self, number: int) -> bool:
+        """Whether step `number` (from 1) draws the end-of-text token; a visitor may step on."""
+        return self.steps[number - 1].token == self.checkpoint.model.config.eos_token_id
 
     def _proved(self, fresh: list[generate.Step]) -> list[Seen]:
         """Each step beside one pass over the same text that has no cache."""
@@ -123,9 +130,7 @@ def _begin(chosen, trace, settings: sampling.Settings, seed: int) -> Recording:
     reading = generate.Reading(
         "prefill", len(trace), cache.n_entries, cache.n_bytes, 0.0, trace.next_logits
     )
-    reader = generate.WithCache(chosen, cache)
-    end = chosen.model.config.eos_token_id
-    first = generate.draw(reader, reading, settings, generator, end)
+    first = generate.draw(generate.WithCache(chosen, cache), reading, settings, generator)
     return Recording(chosen, trace.ids, settings, generator, cache, [Seen(**_facts(first))])
 
 
@@ -152,8 +157,13 @@ def _recordings() -> Store:
 
 
 @st.cache_resource(show_spinner=False)
-def _results() -> Store:
+def _timings() -> Store:
     return Store(64)
+
+
+@st.cache_resource(show_spinner=False)
+def _prices() -> Store:
+    return Store(8)
 
 
 @st.cache_resource(show_spinner=False)
@@ -163,15 +173,14 @@ def _turn() -> threading.Lock:
 
 
 def recording(settings: sampling.Settings, seed: int, n_steps: int) -> Recording | None:
-    """The generation from the present prompt, at least n steps long where it does not end before;
-    None for the empty prompt."""
+    """The generation from the present prompt, taken on to n steps (MOST_AT_ONCE new ones at most)
+    where it does not end before; None for the empty prompt."""
     chosen, trace = run.checkpoint(), run.trace()
     if trace is None:
         return None
     key = (*_model_key(), trace.ids.tobytes(), settings, seed)
     found = _recordings().get(key, lambda: _begin(chosen, trace, settings, seed))
-    if len(found.steps) < n_steps:
-        found.extend(n_steps)
+    found.extend(min(n_steps, len(found.steps) + MOST_AT_ONCE))
     return found
 
 
@@ -217,11 +226,11 @@ class Times:
     @property
     def rates(self) -> tuple[float, float]:
         """Multiply–adds a millisecond of each way, fitted."""
-        config = run.checkpoint().model.config
-        counts = [(step_cost.with_cache(config, m.t).total, step_cost.without_cache(config, m.t).total)
-                  for m in self.measured]
-        times = [(m.with_ms, m.without_ms) for m in self.measured]
-        return tuple(step_cost.rate(a, b) for a, b in zip(zip(*counts), zip(*times)))
+        at = np.array([m.t for m in self.measured]) - 1
+        return (
+            step_cost.rate(self.with_work[at], [m.with_ms for m in self.measured]),
+            step_cost.rate(self.without_work[at], [m.without_ms for m in self.measured]),
+        )
 
 
 def counts(most: int) -> Times:
@@ -241,7 +250,7 @@ def work(t: int) -> tuple[step_cost.Work, step_cost.Work]:
 
 def measured_times(most: int) -> list[step_cost.Timing]:
     """What has been measured for this model and length; empty before."""
-    return _results().get(("times", *_model_key(), most), list)
+    return _timings().get((*_model_key(), most), list)
 
 
 def measure(most: int, on_progress: Callable[[float], None]) -> None:
@@ -269,36 +278,59 @@ def long_ids() -> np.ndarray:
     return tokens.encode(chosen.tokenizer, run.prompt().text)[:most]
 
 
-def prices(budget: int, place: str, seed: int, on_progress) -> dict[str, kv_budget.Price]:
-    """Every policy that drops, and the references, on the visitor's whole text."""
+def re_encoding(budget: int) -> tuple[int, bool]:
+    """Tokens that re-encoding the window at every token would run, and whether that is quick."""
+    T, config = len(long_ids()), run.checkpoint().model.config
+    n_run = min(T, budget) + max(0, T - 1 - budget) * budget
+    return n_run, n_run * step_cost.work(config, 1, 0).total < QUICK
+
+
+def prices(budget: int, place: str, again: bool, on_progress) -> dict[str, kv_budget.Price]:
+    """Every policy that drops, on the visitor's whole text; FULL where it fits the window, AGAIN
+    where it is asked for."""
     ids = long_ids()
-    key = ("prices", *_model_key(), ids.tobytes(), budget, place, seed)
-    found = _results().get(key, dict)
-    if not found:
-        _take_turn(on_progress)
-        try:
-            found.update(found or _price_all(ids, budget, PLACES[place], seed, on_progress))
-        finally:
-            _turn().release()
+    key = (*_model_key(), ids.tobytes(), budget)
+    found = dict(_prices().get((*key, place), dict))
+    if again:
+        found |= _prices().get((*key, AGAIN), dict)
+    missing = [name for name, there in ((place, "slide"), (AGAIN, AGAIN)) if there not in found]
+    for name in missing if again else missing[: place in missing]:
+        found |= _priced(key, name, ids, budget, on_progress)
     return found
 
 
-def _price_all(ids, budget, place, seed, on_progress) -> dict[str, kv_budget.Price]:
-    chosen, found = run.checkpoint(), {}
-    if len(ids) <= chosen.model.config.n_positions:
-        found[REFERENCES[0]] = kv_budget.full_context(chosen, ids)
-    for done in kv_budget.re_encoded(chosen, ids, budget):
-        if isinstance(done, kv_budget.Price):
-            found[REFERENCES[1]] = done
-        else:
-            on_progress(0.4 * done / len(ids))
+def _priced(key, name: str, ids, budget: int, on_progress) -> dict[str, kv_budget.Price]:
+    """Price what is missing, unless another visitor has done so meanwhile."""
+    kept = _prices().get((*key, name), dict)
+    _take_turn(on_progress)
+    try:
+        if not kept:
+            runs = _re_encoded(ids, budget) if name == AGAIN else _policies(ids, budget, name)
+            for done in runs:
+                if isinstance(done, dict):
+                    kept.update(done)
+                else:
+                    on_progress(done / len(ids))
+    finally:
+        _turn().release()
+    return kept
+
+
+def _re_encoded(ids, budget: int):
+    for done in kv_budget.re_encoded(run.checkpoint(), ids, budget):
+        yield {AGAIN: done} if isinstance(done, kv_budget.Price) else done
+
+
+def _policies(ids, budget: int, place: str):
+    chosen = run.checkpoint()
     dropping = {name: policy for name, policy in POLICIES.items() if name != "stop"}
-    for done in kv_budget.with_policies(chosen, ids, dropping, budget, place=place, seed=seed):
-        if isinstance(done, dict):
-            found |= done
-        else:
-            on_progress(0.4 + 0.6 * done / len(ids))
-    return found
+    full = {}
+    if len(ids) <= chosen.model.config.n_positions:
+        full[FULL] = kv_budget.full_context(chosen, ids)
+    for done in kv_budget.with_policies(
+        chosen, ids, dropping, budget, place=PLACES[place], seed=0
+    ):
+        yield full | done if isinstance(done, dict) else done
 
 
 def _take_turn(on_progress) -> None:

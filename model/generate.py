@@ -182,7 +182,7 @@ def window_full(n_entries: int, n_positions: int) -> str:
     """Why the next token cannot be read, or ""."""
     if n_entries < n_positions:
         return ""
-    return f"the window of {n_positions:,} positions is full: there is no position for the next token"
+    return f"the window of {n_positions:,} positions is full: the next token has no position"
 
 
 def now(device: torch.device) -> float:

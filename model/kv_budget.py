@@ -3,7 +3,7 @@
 The price: what a policy costs on a text, in bits. GPT-2 adds a token's position to its embedding,
 so every key and value it leaves behind keeps its old position for ever; only a new token's position
 can be chosen (`counted_on`, `in_the_cache`). Re-encoding the window is the way that is exact.
-Axes: B rows that differ in their policy alone, L layers, H heads, S entries, T tokens, V vocabulary.
+Axes: B rows (one a policy), L layers, H heads, S entries, T tokens, V vocabulary.
 """
 
 import math
@@ -40,7 +40,7 @@ class Watch:
         self.latest: list[torch.Tensor] = []  # per layer (B,H,S): from the newest query
 
     def see_attention(self, query, key, value):
-        """query (B,H,t,D), key (B,H,S,D), the last t of S entries -> weights, summed and dropped."""
+        """query (B,H,t,D), key (B,H,S,D), the last t of S entries: weights are summed, not kept."""
         scale = self._scalings[len(self.received)]
         scores = query.float() @ key.float().transpose(-2, -1) * scale  # (B,H,t,S)
         t, S = scores.shape[-2:]

@@ -17,7 +17,7 @@ class Entries:
     """What a policy may look at. Axes (L,H,S), or any leading axes; S entries, oldest first.
 
     place: int64, which token of the text an entry belongs to. received: the attention it got from
-    every query so far, its own included, summed. latest: the attention it got from the newest query.
+    every query so far, its own included, summed. latest: the attention from the newest query.
     """
 
     place: torch.Tensor

@@ -50,7 +50,7 @@ def _tokens_per_second(checkpoint, stock) -> Iterator[Result]:
         ours_s.append(_seconds(lambda: _ours(checkpoint)))
         theirs_s.append(_seconds(lambda: _theirs(stock)))
     ours, theirs = (N_TOKENS / statistics.median(x[1:]) for x in (ours_s, theirs_s))
-    detail = f"{ours:.1f} against {theirs:.1f} tokens/s, {N_PROMPT} + {N_TOKENS} tokens, cpu float32"
+    detail = f"{ours:.1f} against {theirs:.1f}, {N_PROMPT} + {N_TOKENS} tokens, cpu float32"
     yield Result("tokens/s ÷ transformers' generate", ours / theirs, "×", detail, 0.9, True)
     same = [s.token for s in _ours(checkpoint)] == _theirs(stock)
     yield Result("greedy tokens = transformers' generate", float(same), "1 = all", "", 1, True)

@@ -151,7 +151,8 @@ def test_recompute_neither_reads_nor_keeps_a_cache(tiny, stock):
     ids = np.arange(20)
     with torch.inference_mode():
         expected = stock(torch.tensor(ids)[None]).logits[0]
-    torch.testing.assert_close(generate.recompute(tiny, ids, 5), expected[-5:], atol=1e-5, rtol=1e-5)
+    anew = generate.recompute(tiny, ids, 5)
+    torch.testing.assert_close(anew, expected[-5:], atol=1e-5, rtol=1e-5)
 
 
 # -- the cache -----------------------------------------------------------------------------------

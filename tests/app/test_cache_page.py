@@ -1,0 +1,193 @@
+"""The KV cache page: what it shows is the live cache, and looking back runs nothing."""
+
+import re
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from components import run_cache
+from model import checkpoint, generate, kv_budget, tokens
+from model.kv_cache import KVCache
+
+VIEWS = ("growth", "time", "beyond", "bytes")
+PROMPT = "My name is James. I live in"
+
+
+def opened(view: str = "growth", prompt: str = PROMPT, **link) -> AppTest:
+    """The app at /cache?cache=view&… as a link opens it."""
+    app = AppTest.from_file("../../app.py", default_timeout=240)
+    for name, value in {"cache": view, "prompt": prompt, **link}.items():
+        app.query_params[name] = value
+    app.run()
+    return app.switch_page("pages/cache.py").run()
+
+
+def html_of(app) -> str:
+    """Everything drawn with st.html, in one string."""
+    return "\n".join(node.proto.body for node in walk(app._tree) if node.type == "html")
+
+
+def walk(node):
+    for child in getattr(node, "children", {}).values():
+        yield child
+        yield from walk(child)
+
+
+def press(app, key: str) -> AppTest:
+    app = app.button(key=key).click().run()
+    assert not app.exception and not app.error
+    return app
+
+
+def step_of(app) -> int:
+    return int(re.search(r"step (\d+)<", html_of(app))[1])
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return checkpoint.load("embedded")
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """How many passes of a model have begun, whoever asked for them."""
+    counted = []
+    whole = torch.nn.Module.__call__
+
+    def call(module, *args, **kwargs):
+        if type(module).__name__ == "GPT2LMHeadModel":
+            counted.append(1)
+        return whole(module, *args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.Module, "__call__", call)
+    return counted
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("prompt", ["Hello", "", "<script>alert(1)</script>", "a b <|endoftext|> c"])
+def test_every_view_with_any_prompt(view, prompt):
+    app = opened(view, prompt)
+    assert not app.exception and not app.error
+    assert "<script>" not in html_of(app)
+    if view != "bytes" and not prompt:
+        assert "type a prompt" in app.info[0].value
+
+
+def test_the_prefill_and_the_first_decode_step(loaded):
+    n = len(tokens.encode(loaded.tokenizer, PROMPT))
+    app = opened()
+    page = html_of(app)
+    assert f"prefill: reads {n} tokens" in page and f"(1, 8, {n}, 32)" in page
+    assert f"{n * 12_288:,} bytes" in page
+    app = press(app, "forward")
+    page = html_of(app)
+    assert "decode: reads 1 token<" in page and f"(1, 8, {n + 1}, 32)" in page
+    assert f"{(n + 1) * 12_288:,} bytes" in page and "+12,288 by this step" in page
+    errors = [x for x in app.dataframe[0].value["max |Δ logit|"] if x == x]
+    assert len(errors) == 1 and 0 <= errors[0] < 1e-3
+
+
+def test_stepping_back_and_forth_runs_nothing(passes):
+    app = opened(prompt="Stepping back and forth runs nothing at all", temperature="0")
+    app = press(app, "ten")
+    assert step_of(app) == 11
+    before = len(passes)
+    for key, where in (("back", 10), ("back", 9), ("first", 1), ("forward", 2), ("ten", 12)):
+        if where == 12:
+            break
+        app = press(app, key)
+        assert step_of(app) == where
+    app.slider(key="cache:slider").set_value(11).run()
+    assert len(passes) == before
+    press(app, "forward")
+    assert len(passes) == before + 2  # one step with the cache, one pass without to prove it
+
+
+def test_another_visitor_at_the_same_prompt_runs_nothing(passes):
+    link = {"prompt": "Two visitors read one text", "step": "6"}
+    first = opened(**link)
+    before = len(passes)
+    second = opened(**link)
+    assert len(passes) == before and html_of(first) == html_of(second)
+
+
+def test_the_text_is_what_generate_gives_with_these_settings(loaded):
+    link = {"temperature": "0.9", "top_k": "50", "top_p": "0.95", "seed": "7"}
+    app = opened(step="9", **link)
+    drawn = list(app.dataframe[0].value["draws"])
+    reader = generate.WithCache(loaded, KVCache(6))
+    expected = generate.generate(
+        reader, tokens.encode(loaded.tokenizer, PROMPT), 9,
+        settings=run_cache.sampling.Settings(0.9, 50, 0.95),
+        generator=torch.Generator().manual_seed(7),
+    )
+    assert drawn == tokens.display(loaded.tokenizer, [s.token for s in expected])
+
+
+def test_a_new_prompt_starts_at_its_prefill():
+    app = opened(step="5")
+    assert step_of(app) == 5
+    app.session_state["prompt"] = PROMPT + " New York"
+    app.run()
+    assert step_of(app) == 1
+
+
+def test_it_ends_at_the_window_and_says_so(loaded):
+    word = "a " * 700
+    app = opened(prompt=word, temperature="0")
+    assert "(1, 8, 512, 32)" in html_of(app)
+    assert "the window of 512 positions is full" in html_of(app)
+    assert app.button(key="forward").disabled and app.button(key="ten").disabled
+
+
+def test_counts_before_and_times_after_measuring():
+    app = opened("time", prompt="Measured once")
+    assert "Nothing measured yet" in app.info[0].value
+    app.segmented_control(key="cache_most").set_value(64).run()
+    app = press(app, "measure")
+    assert not app.info
+    words = " ".join(x.value for x in app.caption) + " ".join(x.value for x in app.markdown)
+    assert "medians of 5 runs" in words and "cpu float32" in words and "Token 64:" in words
+
+
+def test_the_price_on_the_page_is_the_models(loaded):
+    text = "Once upon a time there was a king. Once upon a time there was a queen."
+    app = opened("beyond", text)
+    ids = tokens.encode(loaded.tokenizer, text)
+    budget = app.slider[0].value
+    assert budget == len(ids) // 2
+    *_, found = kv_budget.with_policies(
+        loaded, ids, {"slide": run_cache.POLICIES["slide"]}, budget,
+        place=kv_budget.counted_on, seed=0,
+    )
+    chart = next(x for x in walk(app._tree) if "plotly" in x.type)
+    assert f"{found['slide'].bits_per_byte:.3f}" in chart.proto.spec
+
+
+@pytest.mark.parametrize("n_words, budget", [(1, None), (30, 1), (30, 30), (900, 400)])
+def test_budgets_from_one_to_the_whole_text_and_texts_beyond_the_window(n_words, budget):
+    app = opened("beyond", "word " * n_words)
+    assert not app.exception and not app.error
+    if n_words == 1:
+        return
+    slider = app.slider[0]
+    app = slider.set_value(min(budget, slider.max)).run()
+    assert not app.exception and not app.error
+
+
+def test_the_calculator_gives_gpt2s_published_figure_and_the_live_one():
+    app = opened("bytes")
+    assert "12,288" in html_of(app)  # the embedded model's, as the growth view counts it
+    app = app.selectbox(key="cache_preset").select("gpt2").run()
+    assert "73,728" in html_of(app) and f"{73_728 * 1024:,} bytes" in html_of(app)
+    app.number_input(key="cache gpt2 n_kv_head").set_value(5).run()
+    assert "share 12 query heads evenly" in app.error[0].value
+    app.number_input(key="cache gpt2 n_kv_head").set_value(4).run()
+    assert not app.error and "24,576" in html_of(app)
+
+
+def test_nonsense_in_a_link_is_survived():
+    app = opened("no such view", step="999999999", layer="999", at="999", temperature="x", seed="y")
+    assert not app.exception and not app.error
+    assert 1 <= step_of(app) <= 65
