@@ -86,15 +86,21 @@ def reading(
 
     An empty selection is no memory: exactly the base model, from position 0.
     """
-    if positions not in POSITIONS:
-        raise ValueError(f"no positions {positions!r}: expected one of {', '.join(POSITIONS)}")
+    start = first_position(bank, positions)
     kept = np.arange(len(bank)) if kept is None else np.asarray(kept, dtype=np.int64)
     if not len(kept):
         return None
-    start = {"parallel": bank.longest, "continue": bank.n_tokens, "restart": 0}[positions]
     index = torch.as_tensor(kept, device=bank.keys.device)
     parts = bank.keys.index_select(2, index), bank.values.index_select(2, index)
     return Reading(*parts, kept, start, strength)
+
+
+def first_position(bank: Bank, positions: str) -> int:
+    """Where a prompt that reads this bank begins; 0 without a slot. ValueError: no such rule."""
+    if positions not in POSITIONS:
+        raise ValueError(f"no positions {positions!r}: expected one of {', '.join(POSITIONS)}")
+    starts = {"parallel": bank.longest, "continue": bank.n_tokens, "restart": 0}
+    return starts[positions] if len(bank) else 0
 
 
 def remember(bank: Bank, trace: Trace, chosen: np.ndarray, columns: Slots) -> Bank:

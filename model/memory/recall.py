@@ -114,6 +114,13 @@ def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     return Recalled(run(checkpoint, ids, reading=found), mass, kept)
 
 
+def room(checkpoint, state: MemoryState, settings: Settings) -> int:
+    """How many tokens a prompt that reads this memory may have (may be below 1: none)."""
+    goes_on = settings.positions == "continue" and len(state.bank) > 0
+    start = fusion.first_position(state.bank, settings.positions)
+    return checkpoint.model.config.n_positions - start - (not goes_on)
+
+
 def after_reading(checkpoint, state: MemoryState, recalled: Recalled) -> MemoryState:
     """The state with this prompt's reads counted: mean weight over layers and heads, the largest
     over the prompt's tokens behind the first."""

@@ -103,12 +103,31 @@ def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
             f"{path.name} is no memory file, or only a part of one ({problem}); restore a copy, or "
             "start a new session"
         ) from problem
+    if not isinstance(told, dict):
+        raise ValueError(f"{path.name} is no memory file: its header is no table; restore a copy")
     if told.get("version") != VERSION:
         raise ValueError(
             f"{path.name} is a memory of version {told.get('version')}, this program reads version "
             f"{VERSION}; use the program that wrote it"
         )
+    _check_header(path, told)
     return told, tensors
+
+
+def _check_header(path: Path, told: dict) -> None:
+    counts = [told.get(name) for name in ("n_prompts", "longest", "n_tokens", "n_evicted")]
+    prompts = told.get("prompts")
+    whole = (
+        all(isinstance(n, int) and n >= 0 for n in counts)
+        and isinstance(prompts, list) and all(isinstance(text, str) for text in prompts)
+        and isinstance(told.get("fingerprint"), str) and isinstance(told.get("slots"), dict)
+        and all(isinstance(column, list) for column in told["slots"].values())
+    )
+    if not whole:
+        raise ValueError(
+            f"{path.name} is no memory file, or only a part of one (its header is incomplete); "
+            "restore a copy, or start a new session"
+        )
 
 
 def _check_tensor(path: Path, name: str, tensor: torch.Tensor, wanted: tuple) -> None:

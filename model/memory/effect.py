@@ -1,0 +1,66 @@
+"""What a memory changes: the next token with and without it, without some slots; what a value says.
+
+Knows nothing of looks. Nothing is stored on the model: slots are left out of one run's arguments.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model import tokens
+from model.memory import fusion, recall
+from model.memory.fusion import Bank
+from model.trace import Trace, run
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """k tokens under two next-token distributions over the whole vocabulary.
+
+    ids (k,), texts k visible strings; after, before (k,): their probabilities; the most probable of
+    either first.
+    """
+
+    ids: np.ndarray
+    texts: list[str]
+    after: np.ndarray
+    before: np.ndarray
+
+
+@torch.inference_mode()
+def compare(checkpoint, after: torch.Tensor, before: torch.Tensor, k: int = 8) -> Compared:
+    """Two logit vectors (V,) -> the k tokens that are most probable in one of them."""
+    a, b = (x.double().softmax(-1) for x in (after, before))
+    ids = torch.maximum(a, b).topk(min(k, len(a))).indices
+    texts = tokens.display(checkpoint.tokenizer, ids.tolist())
+    return Compared(ids.cpu().numpy(), texts, a[ids].cpu().numpy(), b[ids].cpu().numpy())
+
+
+def without(
+    checkpoint, bank: Bank, recalled: recall.Recalled, gone, settings: recall.Settings
+) -> Trace:
+    """The same prompt without the slots `gone` (indices of the bank); the others that were
+    retrieved stay. None left: the base model from position 0."""
+    kept = np.setdiff1d(recalled.kept, gone)
+    read = fusion.reading(bank, settings.positions, kept, settings.strength)
+    return run(checkpoint, recalled.trace.ids, reading=read)
+
+
+@torch.inference_mode()
+def value_points_to(
+    checkpoint, bank: Bank, slot: int, layer: int, head: int, k: int = 8
+) -> tuple[list[str], np.ndarray]:
+    """A slot's value of one head -> the k tokens it raises most, and by how much (logits, for a
+    final LayerNorm of scale 1).
+
+    The direct path only: value (D,) through its head's rows of c_proj, then ln_f's gain, then the
+    LM head. What later layers make of it, biases and the true scale are left out.
+    """
+    model, width = checkpoint.model, bank.values.shape[-1]
+    rows = model.transformer.h[layer].attn.c_proj.weight[head * width : (head + 1) * width]  # (D,C)
+    written = (bank.values[layer, head, slot].to(rows) @ rows).float()  # (C,)
+    centred = (written - written.mean()) * model.transformer.ln_f.weight.float()
+    scores = model.lm_head.weight.float() @ centred  # (V,)
+    found = scores.topk(min(k, len(scores)))
+    return tokens.display(checkpoint.tokenizer, found.indices.tolist()), found.values.cpu().numpy()
