@@ -18,7 +18,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
     fill.style.width = `${100 * Math.abs(data.cosine[i])}%`;
     bar.append(fill);
     const cosine = data.cosine[i].toFixed(3).replace("-", "−");
-    row.append(make("span", "place", note ? "" : String(++place)), name, bar, make("span", "cosine", cosine));
+    const number = make("span", "place", note ? "" : String(++place));
+    row.append(number, name, bar, make("span", "cosine", cosine));
     return row;
   }));
 }

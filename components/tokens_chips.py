@@ -52,11 +52,15 @@ def legend(kinds: list[str], branches: dict[str, str] | None) -> str:
     cells = []
     for kind, (colour, words) in KINDS.items():
         if kind in kinds:
-            branch = html.escape((branches or {}).get(kind, ""))
-            code = f' <code style="font-size:.95em;white-space:pre">{branch}</code>' if branch else ""
-            cells.append(
-                f'<span style="white-space:nowrap"><span style="display:inline-block;width:.9em;'
-                f'height:.9em;border-radius:.2em;background:{colour};vertical-align:-.08em"></span> '
-                f"{words}{code}</span>"
-            )
+            cells.append(_entry(colour, words, (branches or {}).get(kind, "")))
     return f'<div style="display:flex;flex-wrap:wrap;gap:.2em 1.4em">{"".join(cells)}</div>'
+
+
+def _entry(colour: str, words: str, branch: str) -> str:
+    pattern = html.escape(branch)
+    code = f' <code style="font-size:.95em;white-space:pre">{pattern}</code>' if branch else ""
+    swatch = "display:inline-block;width:.9em;height:.9em;border-radius:.2em;vertical-align:-.08em"
+    return (
+        f'<span style="white-space:nowrap"><span style="{swatch};background:{colour}"></span> '
+        f"{words}{code}</span>"
+    )

@@ -27,12 +27,13 @@ def projection(points: np.ndarray, explained: np.ndarray, names: list[str]) -> g
     """
     shown, reach = [plain(name) for name in names], reach_of(points)
     written = first_ones(shown) if len(set(shown)) <= MOST_NAMES else [""] * len(shown)
+    size = 11 if len(shown) <= MOST_NAMES else 6
     figure = go.Figure(
         go.Scatter(
             x=points[:, 0], y=points[:, 1], text=written, hovertext=shown,
             textposition=name_sides(points * PLOT_PX / (2 * reach), written),
             mode="markers+text", textfont={"size": 17}, cliponaxis=False,
-            marker={"color": palette.EMBEDDING, "size": 11, "opacity": 0.85},
+            marker={"color": palette.EMBEDDING, "size": size, "opacity": 0.8},
             customdata=np.arange(len(shown)),
             hovertemplate="%{hovertext} (%{customdata})<br>%{x:.4g}, %{y:.4g}<extra></extra>",
         )

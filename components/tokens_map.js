@@ -5,7 +5,8 @@ const signed_maps = new WeakMap();
 export default function ({ parentElement, data, setTriggerValue }) {
   const map = remember(signed_maps, parentElement, open_signed);
   map.data = unpack(data);
-  map.theme = read_theme(parentElement.host ?? parentElement, { ...map.data.colors, hue: map.data.hue });
+  const hues = { ...map.data.colors, hue: map.data.hue };
+  map.theme = read_theme(parentElement.host ?? parentElement, hues);
   map.send = (row) => setTriggerValue("choose", row);
   if (!map.data.exact) {
     map.data.values = Float32Array.from(map.data.levels, (x) => ((x - 128) / 127) * map.data.limit);
@@ -49,7 +50,7 @@ function measure_signed(map) {
   const { R, N, columns, height } = map.data;
   const full = map.picture.clientWidth;
   const left = full < 560 ? 92 : 150;
-  const top = columns ? 84 : 4;
+  const top = columns ? 84 : 10;
   const width = columns ? Math.min(full - left - 8, height, N * 90) : full - left - 8;
   const tall = columns ? (width * R) / N : Math.min(height, R * 46);
   return { left, top, width, tall, full, w: width / N, h: tall / R };
@@ -103,7 +104,8 @@ function signed_ramp(theme) {
   return Array.from({ length: 255 }, (_, i) => {
     const share = (i - 127) / 127;
     if (share < 0) return mix(ground, theme.text, -share * 0.75);
-    return share < 0.6 ? mix(ground, theme.hue, share / 0.6) : mix(theme.hue, strong, (share - 0.6) / 0.4);
+    if (share < 0.6) return mix(ground, theme.hue, share / 0.6);
+    return mix(theme.hue, strong, (share - 0.6) / 0.4);
   });
 }
 
@@ -123,7 +125,8 @@ function draw_names(context, map) {
     context.fillStyle = css(theme.text);
     context.textAlign = "right";
     const text = (every > 1 ? `${row} ` : "") + data.rows[row];
-    context.fillText(fit(context, text, size.left - 12), size.left - 8, size.top + (row + 0.5) * size.h);
+    const y = size.top + (row + 0.5) * size.h;
+    context.fillText(fit(context, text, size.left - 12), size.left - 8, y);
   };
   for (let row = 0; row < data.R; row += every) {
     const hidden = chosen !== null && row !== chosen && Math.abs(row - chosen) * size.h < 15;
@@ -199,9 +202,9 @@ function read_signed(map) {
     return;
   }
   const value = data.values[hovered.row * data.N + hovered.column];
-  const column = data.columns ? `“${data.columns[hovered.column]}” (${hovered.column})` : `number ${hovered.column}`;
-  const about = data.exact ? "" : "about ";
-  const row = data.columns ? `“${data.rows[hovered.row]}” (${hovered.row})` : data.rows[hovered.row];
-  const digits = data.exact ? exact(value) : value.toFixed(2);
-  reading.textContent = `${row} · ${column}: ${data.say} ${about}${digits.replace("-", "−")}`;
+  const name = (texts, i) => `“${texts[i]}” (${i})`;
+  const row = data.columns ? name(data.rows, hovered.row) : data.rows[hovered.row];
+  const column = data.columns ? name(data.columns, hovered.column) : `number ${hovered.column}`;
+  const digits = data.exact ? exact(value) : `about ${value.toFixed(2)}`;
+  reading.textContent = `${row} · ${column}: ${data.say} ${digits.replace("-", "−")}`;
 }

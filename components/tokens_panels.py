@@ -74,7 +74,7 @@ def how_far(apart) -> str:
 
 
 def _chosen_piece(apart) -> int:
-    """The visitor's choice; without one the word that took the most tokens, of those the longest."""
+    """The visitor's choice; else the word that took the most tokens, of those the longest."""
     at, n = st.session_state.get("piece"), len(apart.pieces)
     if at is not None and at < n:
         return at
@@ -145,7 +145,8 @@ def arithmetic(k: int) -> None:
     """a − b + c and the tokens nearest to it."""
     with st.container(horizontal=True, key="sum_examples"):
         for name, (a, b, c) in SUMS.items():
-            st.button(name, key=f"sum {name}", on_click=put, kwargs={"sum_a": a, "sum_b": b, "sum_c": c})
+            values = {"sum_a": a, "sum_b": b, "sum_c": c}
+            st.button(name, key=f"sum {name}", on_click=put, kwargs=values)
     boxes = st.columns(3)
     chosen = []
     for box, key, sign, default in zip(boxes, "abc", ("", "− ", "+ "), SUMS["he − his + her"]):
@@ -231,7 +232,7 @@ def cosine_map(vectors: np.ndarray, at: int) -> None:
 
 
 def like_in_prompt(vectors: np.ndarray, at: int, k: int) -> None:
-    """The tokens of the prompt most like the one at `at`, repeated tokens at each of their places."""
+    """The prompt's tokens most like the one at `at`; repeated ones at each of their places."""
     cosine = run_tokens.cosines(vectors)[at]
     order = [int(i) for i in np.argsort(-cosine, kind="stable") if i != at][:k]
     texts, places = run.token_texts(), [f"at {i}" for i in order]
@@ -242,6 +243,21 @@ def like_in_prompt(vectors: np.ndarray, at: int, k: int) -> None:
 
 
 # -- the map --------------------------------------------------------------------------------------
+
+
+def map_points() -> tuple[np.ndarray, list[str]]:
+    """The vectors to draw, as chosen, with their names; none where there is nothing to draw."""
+    sources = {"list": "words of your own", "prompt": "the prompt’s tokens",
+               "placed": "the prompt’s tokens with positions"}
+    source = choose("What to draw", sources, "token_map")
+    ids = list(dict.fromkeys(run.prompt().ids.tolist()))
+    if source == "placed" and ids:
+        return run_tokens.inputs().total, run.token_texts()
+    if source == "list":
+        ids, not_one = word_list()
+        if not_one:
+            st.caption("Not one token here, so left out: " + plain(", ".join(not_one[:30])))
+    return run_tokens.vectors_of(ids), [run_tokens.words().texts[i] for i in ids]
 
 
 def word_list() -> tuple[list[int], list[str]]:

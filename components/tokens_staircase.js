@@ -74,8 +74,10 @@ function build(state) {
   grid.style.setProperty("--next", data.next);
   grid.replaceChildren();
   state.row = 0;
-  put_line(state, "characters", data.characters.map((c) => ["char", c.text, c.title, c.start, c.end]));
-  put_line(state, "bytes", data.hex.map((text, i) => ["hex", text, `byte ${parseInt(text, 16)}`, i, i + 1]));
+  const chars = data.characters.map((c) => ["char", c.text, c.title, c.start, c.end]);
+  const bytes = data.hex.map((hex, i) => ["hex", hex, `byte ${parseInt(hex, 16)}`, i, i + 1]);
+  put_line(state, "characters", chars);
+  put_line(state, "bytes", bytes);
   data.rows.forEach((row, r) => put_row(state, row, r));
   put_ids(state);
 }
@@ -125,7 +127,7 @@ function put_ranks(state, row, r, is_last) {
 function put_ids(state) {
   const { data } = state;
   const last = data.rows[state.last];
-  const cells = last.parts.map(([start, end], i) => ["id", String(data.ids[i]), "token id", start, end]);
+  const cells = last.parts.map(([a, b], i) => ["id", String(data.ids[i]), "token id", a, b]);
   put_line(state, "token ids", cells, state.last);
 }
 
@@ -152,7 +154,8 @@ function sentence(data, step, last) {
   const cut = drawn < data.n_bytes ? ` Drawn: the first ${drawn} of ${data.n_bytes} bytes.` : "";
   if (step === last) {
     const ids = data.n_tokens === 1 ? "one token" : `${data.n_tokens} tokens`;
-    return `${last ? "No pair of neighbours is in the list any more" : "Nothing to merge"}: ${ids}.${cut}`;
+    const why = last ? "No pair of neighbours is in the list any more" : "Nothing to merge";
+    return `${why}: ${ids}.${cut}`;
   }
   const row = data.rows[step];
   const [i] = row.joined;

@@ -40,7 +40,7 @@ def show(piece: Piece, rows: list[Row], ids: list[int], key: str) -> None:
 
 
 def characters(raw: bytes, most: int) -> list[dict]:
-    """The characters whose bytes begin before `most`: visible text, name, and bytes start to end."""
+    """Characters whose bytes begin before `most`: visible text, name, bytes start to end."""
     found, start = [], 0
     for char in raw[: most + 4].decode("utf-8", "ignore"):
         end = start + len(char.encode())
@@ -54,12 +54,19 @@ def characters(raw: bytes, most: int) -> list[dict]:
 
 
 def _row(piece: Piece, row: Row, most: int) -> dict:
-    texts = [piece.raw[a:b] for a, b in row.parts]
     return {
         "parts": [[a, min(b, most)] for a, b in row.parts],
-        "texts": [tokens.show_bytes(raw) for raw in texts],
+        "texts": [_readable(piece, a, b) for a, b in row.parts],
         "letters": [piece.letters[a:b] for a, b in row.parts],
         "ranks": row.ranks,
         "rank": row.rank,
         "joined": row.joined,
     }
+
+
+def _readable(piece: Piece, start: int, end: int) -> str:
+    """The text of a part; where its bytes are no whole characters, their stand-in letters."""
+    try:
+        return tokens.show_bytes(piece.raw[start:end].decode("utf-8").encode())
+    except UnicodeDecodeError:
+        return piece.letters[start:end]

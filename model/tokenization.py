@@ -191,7 +191,7 @@ def parts(piece: Piece, done: list[Merge]) -> list[tuple[int, int]]:
 
 
 def rows(rules: Rules, piece: Piece, most: int = 64) -> list[Row]:
-    """The word before the first merge, then after each; merges of one rank side by side share a row.
+    """The word before the first merge, then after each; successive merges of one rank share a row.
 
     Of a longer word only parts that begin in its first `most` bytes are in the rows; the merges
     are those of the whole word.

@@ -104,35 +104,18 @@ def show_neighbours() -> None:
 
 
 def show_map() -> None:
-    sources = {"list": "words of your own", "prompt": "the prompt’s tokens",
-               "placed": "the prompt’s tokens with positions"}
-    source = panels.choose("What to draw", sources, "token_map")
-    names = run_tokens.words().texts
-    if source == "list":
-        ids, not_one = panels.word_list()
-        vectors, labels = run_tokens.vectors_of(ids), [names[i] for i in ids]
-        if not_one:
-            st.caption("Not one token here, so left out: " + panels.plain(", ".join(not_one[:30])))
-    elif not len(run.prompt().ids):
-        vectors = []
-    elif source == "prompt":
-        ids = list(dict.fromkeys(run.prompt().ids.tolist()))
-        vectors, labels = run_tokens.vectors_of(ids), [names[i] for i in ids]
-    else:
-        vectors, labels = run_tokens.inputs().total, run.token_texts()
+    vectors, names = panels.map_points()
     if len(vectors) < 3:
         st.info("A map needs three different tokens or more: type some.")
         return
     found = run_tokens.project(vectors)
-    kept = 100 * found.explained.sum()
     st.caption(
-        f"{len(vectors):,} vectors, principal components (PCA). The two axes keep {kept:.1f} % of the "
-        "squared differences; what they leave out is not to be seen here, so points that look near "
-        "may be far apart."
+        f"{len(vectors):,} vectors, principal components (PCA). The two axes keep "
+        f"{100 * found.explained.sum():.1f} % of the squared differences; what they leave out is "
+        "not to be seen here, so points that look near may be far apart."
     )
-    st.plotly_chart(
-        tokens_figures.projection(found.points, found.explained, labels), key="projection"
-    )
+    figure = tokens_figures.projection(found.points, found.explained, names)
+    st.plotly_chart(figure, key="projection")
 
 
 def show_vocabulary() -> None:

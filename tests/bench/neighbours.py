@@ -1,4 +1,4 @@
-"""Nearest neighbours over the whole vocabulary of a GPT-2-small-shaped embedding: time, exactness."""
+"""Nearest neighbours over a vocabulary of GPT-2 small's size: time, exactness."""
 
 import statistics
 import time
