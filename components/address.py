@@ -10,9 +10,10 @@ import streamlit as st
 WORDS = ("view", "cache", "kind", "anatomy", "tensor", "size", "tokens", "word", "token",
          "token_search",
          "token_vectors", "token_likeness", "token_map", "token_list", "sum_a", "sum_b", "sum_c",
-         "prediction", "temperature", "top_p", "residual_view", "off", "off_fill")
+         "prediction", "temperature", "top_p", "residual_view", "off", "off_fill",
+         "positions", "positions_table", "order", "ends")
 NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "top_k", "seed", "draws",
-           "norm", "lens_row", "logit_of", "logit_against")
+           "norm", "lens_row", "logit_of", "logit_against", "shift", "shuffle")
 
 
 def open_link() -> None:

@@ -28,6 +28,7 @@ def pages() -> list:
         st.Page("pages/residual.py", title="Residual stream"),
         st.Page("pages/prediction.py", title="Prediction"),
         st.Page("pages/cache.py", title="KV cache"),
+        st.Page("pages/positions.py", title="Positions"),
     ]
 
 

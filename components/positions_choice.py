@@ -1,0 +1,131 @@
+"""What the visitor looks at on the Positions page: a head, a pair of tokens, an edit, a shift.
+
+The link's values, a click's, or a default; address.py carries them in the link.
+"""
+
+import streamlit as st
+
+from components import run, run_positions
+
+SETTLED_TOKENS = 4  # from here on a guessed head is kept, so that it does not jump while typing
+
+
+def one_of(label: str, options: dict[str, str], key: str) -> str:
+    """One of a few named options; what a link asks for is taken if it is one of them."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = next(iter(options))
+    return st.segmented_control(
+        label, list(options), key=key, format_func=options.get, required=True,
+        label_visibility="collapsed", persist_state="session",
+    )
+
+
+def head() -> tuple[int, int]:
+    """Two boxes; the chosen (layer, head), by default the one that reads the token before most."""
+    config = run.checkpoint().model.config
+    layer, number = st.session_state.get("layer"), st.session_state.get("head")
+    fits = layer is not None and number is not None
+    if not (fits and layer < config.n_layer and number < config.n_head):
+        layer, number = _guess()
+    boxes = st.columns([1, 1, 4], vertical_alignment="center")
+    with boxes[0]:
+        _box("Layer", config.n_layer, layer, "layer", (layer, number))
+    with boxes[1]:
+        _box("Head", config.n_head, number, "head", (layer, number))
+    return layer, number
+
+
+def _guess() -> tuple[int, int]:
+    kept = st.session_state.get("positions:guess")
+    name = run.checkpoint().fingerprint
+    if kept is None or kept[0] != name or len(run.prompt().ids) < SETTLED_TOKENS:
+        kept = (name, *run_positions.guessed_head())
+        st.session_state["positions:guess"] = kept
+    return kept[1:]
+
+
+def _box(label: str, n: int, chosen: int, name: str, now: tuple[int, int]) -> None:
+    key = f"positions:{name}"
+    st.session_state[key] = chosen
+
+    def take():
+        st.session_state.layer, st.session_state.head = now
+        st.session_state[name] = st.session_state[key]
+
+    st.selectbox(
+        label, range(n), key=key, format_func=lambda i: f"{label} {i}", on_change=take,
+        label_visibility="collapsed",
+    )
+
+
+def pair(n_tokens: int) -> tuple[int, int]:
+    """The chosen (query, key), by default the last token and the one before it."""
+    query, key = st.session_state.get("query"), st.session_state.get("key")
+    if query is None or query >= n_tokens:
+        query, key = n_tokens - 1, None
+    if key is None or key > query:
+        key = max(0, query - 1)
+    return query, key
+
+
+def choose_pair(query: int, key: int) -> None:
+    """Remember a query and a key that it can read."""
+    st.session_state.query, st.session_state.key = query, min(key, query)
+
+
+def pick_pair(tokens: list[str]) -> tuple[int, int]:
+    """Two boxes with the prompt's tokens: who reads, who is read."""
+    query, key = pair(len(tokens))
+    boxes = st.columns([2, 2, 3], vertical_alignment="center")
+    with boxes[0]:
+        _token_box("query (reads)", tokens, query, "query", lambda i: choose_pair(i, key))
+    with boxes[1]:
+        _token_box("key (is read)", tokens[: query + 1], key, "key",
+                   lambda i: choose_pair(query, i))
+    return query, key
+
+
+def _token_box(label: str, tokens: list[str], chosen: int, name: str, take) -> None:
+    box = f"positions:{name}"
+    st.session_state[box] = chosen
+    st.selectbox(
+        label, range(len(tokens)), key=box, format_func=lambda i: f"{i}  {tokens[i]}",
+        on_change=lambda: take(st.session_state[box]),
+    )
+
+
+def position(n_positions: int, default: int) -> int:
+    """A slider over the table's positions, the key `at`."""
+    at = st.session_state.get("at")
+    at = default if at is None else min(at, n_positions - 1)
+    if n_positions < 2:
+        return 0
+    st.session_state["positions:at"] = at
+    return st.slider(
+        "Position", 0, n_positions - 1, key="positions:at",
+        on_change=lambda: st.session_state.update(at=st.session_state["positions:at"]),
+    )
+
+
+def shift(n_tokens: int, n_positions: int) -> int:
+    """A number box; it takes shifts that leave the window too, which the page answers."""
+    room = n_positions - n_tokens
+    wanted = st.session_state.get("shift")
+    st.session_state["positions:shift"] = min(
+        min(100, room) if wanted is None else wanted, 1_000_000
+    )
+    return st.number_input(
+        "Shift all positions by", 0, 1_000_000, step=1, key="positions:shift",
+        on_change=lambda: st.session_state.update(shift=st.session_state["positions:shift"]),
+        help=f"0 to {room:,} keeps these {n_tokens:,} tokens inside the table of {n_positions:,}",
+    )
+
+
+def seed() -> int:
+    """Which shuffle."""
+    return int(st.session_state.get("shuffle") or 0)
+
+
+def again() -> None:
+    """The next shuffle."""
+    st.session_state.shuffle = (seed() + 1) % 100_000

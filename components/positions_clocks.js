@@ -1,0 +1,238 @@
+// Clocks: pair i of q and of k turned by position × frequency i. Two dials: how far the key lies
+// before the query, and how far both are moved together, which turns every hand and no score.
+
+const all_clocks = new WeakMap();
+const CURVE = { height: 230, left: 62, right: 14, top: 16, bottom: 46 };
+
+export default function ({ parentElement, data }) {
+  const clocks = remember(all_clocks, parentElement, open_clocks);
+  const before = clocks.data;
+  clocks.data = unpack(data);
+  clocks.theme = read_theme(parentElement.host ?? parentElement, clocks.data.colors);
+  const [query, key] = clocks.data.places;
+  const is_new = !before || before.places.join() !== clocks.data.places.join();
+  clocks.distance.max = clocks.data.scores.length - 1;
+  clocks.moved.max = 100;
+  if (is_new) {
+    clocks.distance.value = query - key;
+    clocks.moved.value = 0;
+  }
+  clocks.draw();
+  return () => {
+    if (!clocks.picture.isConnected) clearInterval(clocks.timer);
+    forget(all_clocks, parentElement);
+  };
+}
+
+function open_clocks(parentElement) {
+  const picture = parentElement.querySelector(".picture");
+  const [dials, score, faces, curve] = [".dials", ".score", ".clocks", ".curve"]
+    .map((name) => picture.querySelector(name));
+  const clocks = { picture, score, faces, curve };
+  clocks.draw = () => clocks.data && picture.clientWidth > 0 && draw_clocks(clocks);
+  clocks.distance = add_dial(dials, "Distance: the key lies so many tokens before the query", clocks);
+  clocks.moved = add_dial(dials, "Move both along by", clocks);
+  const play = document.createElement("button");
+  Object.assign(play, { type: "button", textContent: "▶ move both", onclick: () => run(clocks) });
+  dials.append(play);
+  clocks.play = play;
+  curve.onpointerdown = (event) => point(clocks, event);
+  curve.onpointermove = (event) => event.buttons && point(clocks, event);
+  return clocks;
+}
+
+function add_dial(dials, text, clocks) {
+  const label = document.createElement("label");
+  const said = document.createElement("output");
+  const range = document.createElement("input");
+  Object.assign(range, { type: "range", min: 0, max: 1, step: 1, oninput: () => clocks.draw() });
+  range.setAttribute("aria-label", text);
+  const words = document.createElement("span");
+  words.append(`${text}: `, said);
+  label.append(words, range);
+  dials.append(label);
+  range.said = said;
+  return range;
+}
+
+function run(clocks) {
+  const stop = () => {
+    clearInterval(clocks.timer);
+    clocks.timer = null;
+    clocks.play.textContent = "▶ move both";
+  };
+  if (clocks.timer) return stop();
+  if (Number(clocks.moved.value) >= 100) clocks.moved.value = 0;
+  clocks.play.textContent = "❚❚ stop";
+  clocks.timer = setInterval(() => {
+    if (!clocks.picture.isConnected || Number(clocks.moved.value) >= 100) return stop();
+    clocks.moved.value = Number(clocks.moved.value) + 1;
+    clocks.draw();
+  }, 120);
+}
+
+function point(clocks, event) {
+  const box = clocks.curve.getBoundingClientRect();
+  const share = (event.clientX - box.left - CURVE.left) / (box.width - CURVE.left - CURVE.right);
+  const last = clocks.data.scores.length - 1;
+  clocks.distance.value = Math.round(Math.max(0, Math.min(1, share)) * last);
+  clocks.draw();
+}
+
+// -- arithmetic -----------------------------------------------------------------------------------
+
+// Both vectors at their positions -> per pair {q: [x, y], k: [x, y]} and the scaled score.
+function turned(data, at_query, at_key) {
+  const turn = (x, i, at) => {
+    const angle = at * data.frequencies[i];
+    const [c, s] = [Math.cos(angle), Math.sin(angle)];
+    return [x[2 * i] * c - x[2 * i + 1] * s, x[2 * i] * s + x[2 * i + 1] * c];
+  };
+  const pairs = data.frequencies.map((_, i) => ({
+    q: turn(data.q, i, at_query), k: turn(data.k, i, at_key),
+  }));
+  const score = pairs.reduce((sum, { q, k }) => sum + q[0] * k[0] + q[1] * k[1], 0);
+  return { pairs, score: score * data.scaling };
+}
+
+// -- picture --------------------------------------------------------------------------------------
+
+const minus = (text) => text.replaceAll("-", "−");
+
+function draw_clocks(clocks) {
+  const { data } = clocks;
+  const [distance, moved] = [clocks.distance, clocks.moved].map((dial) => Number(dial.value));
+  const at_key = Math.max(0, data.places[0] - distance) + moved;
+  const at_query = at_key + distance;
+  const here = turned(data, at_query, at_key);
+  const still = turned(data, distance, 0);
+  clocks.distance.said.textContent = `${distance}`;
+  clocks.moved.said.textContent = `${moved}`;
+  say(clocks, at_query, at_key, here.score, still.score);
+  draw_faces(clocks, here.pairs);
+  draw_curve(clocks, distance, here.score);
+}
+
+function say(clocks, at_query, at_key, score, still) {
+  const { data, theme } = clocks;
+  const word = (tag, text, color) => {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    if (color) made.style.color = color;
+    return made;
+  };
+  clocks.score.dataset.score = score;
+  clocks.score.replaceChildren(
+    "query ", word("b", shorten(data.names[0], 20), ink(theme, "query")), ` at ${at_query}, key `,
+    word("b", shorten(data.names[1], 20), ink(theme, "key")), ` at ${at_key}:  q·k/√d = `,
+    word("b", minus(score.toFixed(4))), " ",
+    word("i", `moved back to ${at_query - at_key} and 0: ${minus(still.toFixed(4))}, difference `
+      + `${minus(Math.abs(score - still).toExponential(0))}`),
+  );
+}
+
+function draw_faces(clocks, pairs) {
+  const { data, theme, faces } = clocks;
+  const width = clocks.picture.clientWidth;
+  const across = Math.max(4, Math.min(pairs.length, Math.floor(width / (pairs.length > 16 ? 108 : 140))));
+  const side = Math.min(width / across, 160);
+  const context = fit_canvas(faces, width, Math.ceil(pairs.length / across) * (side + 24));
+  const longest = pairs.reduce((most, { q, k }) => Math.max(most, Math.hypot(...q), Math.hypot(...k)), 0);
+  pairs.forEach((pair, i) => {
+    const x = (i % across) * side + side / 2;
+    const y = Math.floor(i / across) * (side + 24) + side / 2;
+    const radius = side / 2 - 7;
+    draw_face(context, theme, x, y, radius, pair, longest || 1);
+    context.fillStyle = css(theme.soft);
+    context.font = `14px ${theme.font}`;
+    context.textAlign = "center";
+    context.textBaseline = "top";
+    context.fillText(period(data.frequencies[i]), x, y + radius + 6, side - 6);
+  });
+  faces.setAttribute("aria-label", `${pairs.length} clocks, one for each pair of dimensions`);
+  faces.dataset.clocks = pairs.length;
+}
+
+function period(frequency) {
+  const tokens = (2 * Math.PI) / frequency;
+  const shown = tokens < 100 ? tokens.toFixed(tokens < 10 ? 1 : 0) : Math.round(tokens).toLocaleString("en");
+  return `turn: ${shown}`;
+}
+
+function draw_face(context, theme, x, y, radius, { q, k }, longest) {
+  context.lineWidth = 1.5;
+  context.strokeStyle = css(theme.faint);
+  context.fillStyle = css(mix(theme.back, theme.text, 0.035));
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fill();
+  context.stroke();
+  for (const [vector, name] of [[k, "key"], [q, "query"]]) {
+    const length = (0.94 * radius * Math.hypot(...vector)) / longest;
+    const angle = Math.atan2(vector[1], vector[0]);
+    draw_hand(context, css(theme[name]), x, y, length, angle);
+  }
+}
+
+function draw_hand(context, color, x, y, length, angle) {
+  const [dx, dy] = [Math.cos(angle) * length, -Math.sin(angle) * length];
+  context.strokeStyle = context.fillStyle = color;
+  context.lineWidth = 3.5;
+  context.lineCap = "round";
+  context.beginPath();
+  context.moveTo(x, y);
+  context.lineTo(x + dx, y + dy);
+  context.stroke();
+  context.beginPath();
+  context.arc(x + dx, y + dy, 4, 0, 2 * Math.PI);
+  context.fill();
+}
+
+function draw_curve(clocks, distance, score) {
+  const { data, theme, curve } = clocks;
+  const width = clocks.picture.clientWidth;
+  const context = fit_canvas(curve, width, CURVE.height);
+  const { scores } = data;
+  const [low, high] = scores.reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [0, 0]);
+  const pad = 0.06 * (high - low || 1);
+  const last = Math.max(1, scores.length - 1);
+  const at_x = (d) => CURVE.left + (d / last) * (width - CURVE.left - CURVE.right);
+  const tall = CURVE.height - CURVE.top - CURVE.bottom;
+  const at_y = (s) => CURVE.top + ((high + pad - s) / (high - low + 2 * pad)) * tall;
+  draw_axes(context, theme, { width, low, high, last, at_x, at_y });
+  context.strokeStyle = css(theme.attention);
+  context.lineWidth = 2;
+  context.beginPath();
+  scores.forEach((s, d) => (d ? context.lineTo(at_x(d), at_y(s)) : context.moveTo(at_x(d), at_y(s))));
+  context.stroke();
+  context.fillStyle = css(theme.text);
+  context.beginPath();
+  context.arc(at_x(distance), at_y(score), 7, 0, 2 * Math.PI);
+  context.fill();
+  curve.setAttribute("aria-label", `Score against distance; ${score.toFixed(4)} at ${distance}`);
+}
+
+function draw_axes(context, theme, { width, low, high, last, at_x, at_y }) {
+  const bottom = CURVE.height - CURVE.bottom;
+  context.strokeStyle = css(theme.faint);
+  context.lineWidth = 1;
+  context.strokeRect(CURVE.left, CURVE.top, width - CURVE.left - CURVE.right, bottom - CURVE.top);
+  context.fillStyle = css(theme.soft);
+  context.font = `15px ${theme.font}`;
+  context.textBaseline = "middle";
+  context.textAlign = "right";
+  for (const s of new Set([low, 0, high])) {
+    const crowded = s !== 0 && Math.abs(at_y(s) - at_y(0)) < 16;
+    if (!crowded) context.fillText(minus(s.toFixed(Math.abs(s) < 10 ? 2 : 0)), CURVE.left - 8, at_y(s));
+  }
+  context.beginPath();
+  context.moveTo(CURVE.left, at_y(0));
+  context.lineTo(width - CURVE.right, at_y(0));
+  context.stroke();
+  context.textBaseline = "top";
+  context.textAlign = "center";
+  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((s) => (s / last) * width > 60) ?? 1000;
+  for (let d = 0; d <= last; d += step) context.fillText(String(d), at_x(d), bottom + 6);
+  context.font = `16px ${theme.font}`;
+  context.fillText("distance: the query's position − the key's", (CURVE.left + width) / 2, bottom + 25);
+}

@@ -1,0 +1,29 @@
+"""Positions: how order is told to a transformer, four ways on one prompt, and where each stops."""
+
+import streamlit as st
+
+from components import frame
+
+frame.guard()
+
+from components import positions_choice, run  # noqa: E402
+from components import positions_views as views  # noqa: E402
+
+VIEWS = {
+    "side": "Side by side",
+    "tables": "Learned and sinusoidal",
+    "rope": "RoPE",
+    "alibi": "ALiBi",
+    "order": "Order matters",
+    "ends": "Where each stops",
+}
+
+view = positions_choice.one_of("View", VIEWS, "positions")
+tokens = run.token_texts()
+if not tokens and view != "tables":
+    st.info("No token has no place: type a prompt above.")
+    st.stop()
+{
+    "side": views.side_by_side, "tables": views.tables, "rope": views.rope, "alibi": views.alibi,
+    "order": views.order, "ends": views.ends,
+}[view](tokens)
