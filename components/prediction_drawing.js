@@ -36,7 +36,8 @@ function log_axes(view, width) {
 }
 
 const decade = (e) => (e >= -3 ? String(10 ** e) : `10${superscript(e)}`);
-const superscript = (e) => `⁻${[...String(-e)].map((d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]).join("")}`;
+const SMALL = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+const superscript = (e) => `⁻${[...String(-e)].map((digit) => SMALL[digit]).join("")}`;
 
 function linear_axes(view, width) {
   const n = Math.min(N_LINEAR, view.plain.p.length);
@@ -237,7 +238,7 @@ function draw_line_of_chance(canvas, view, width) {
     context.fillRect(x(start), top, x(end) - x(start), height);
     const name = shorten(names[i] ?? "", 14);
     if (context.measureText(name).width + 8 < x(end) - x(start)) {
-      context.fillStyle = "#fff";
+      context.fillStyle = css(theme.text);
       context.fillText(name, x((start + end) / 2), top + height / 2);
     }
     start = end;
