@@ -37,6 +37,7 @@ def figures(options: Options, state: State, books: Books, measured: dict, platfo
         "founding_demo": measured["founding_demo"],
         "n_parameters": measured["n_parameters"],
         "file_bytes": measured["file_bytes"],
+        "notes": [],  # by hand: what a reader must know about this run
     }
 
 
@@ -127,7 +128,7 @@ Attention to the previous token, on the same sequences:
 has the smallest SHA-256, so it was settled before training. Short rows with one or two facts come \
 first, later longer rows and more book text; answers weigh five times. Muon for the matrices of \
 the blocks, AdamW for the rest.
-
+{_notes(card["notes"])}
 ## What not to expect
 
 - Invented speech in the manner of 19th century novels, with little sense beyond a sentence.
@@ -149,6 +150,10 @@ def _facts(card: dict, shape: dict, training: dict) -> list[tuple[str, str]]:
         ("bits per byte", f"{card['bits_per_byte']:.3f} on `{card['left_out']}` "
          + f"({card['left_out_bytes']:,} bytes), left out of training"),
     ]
+
+
+def _notes(notes: list[str]) -> str:
+    return "".join(f"\n- {note}" for note in notes) + ("\n" if notes else "")
 
 
 def _rows(shares: list[dict]) -> list[tuple[str, ...]]:

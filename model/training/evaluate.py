@@ -76,14 +76,20 @@ def bits_per_byte(model, tokenizer: Tokenizer, text: str) -> float:
 @torch.no_grad()
 def exact(model, contexts: list[list[int]], answers: list[list[int]], rows: int = 64) -> list[bool]:
     """Whether greedy decoding after each context gives exactly the answer's tokens."""
-    hits = []
-    for first in range(0, len(contexts), rows):
-        part = list(zip(contexts[first : first + rows], answers[first : first + rows]))
-        T = max(len(c) + len(a) for c, a in part)
-        padded = [[*c, *a] + [END_ID] * (T - len(c) - len(a)) for c, a in part]
-        best = forward(model, torch.tensor(padded, device=model.device)).argmax(-1).tolist()
-        hits += [best[i][len(c) - 1 : len(c) + len(a) - 1] == a for i, (c, a) in enumerate(part)]
+    hits = [False] * len(contexts)
+    order = sorted(range(len(contexts)), key=lambda i: len(contexts[i]))  # little padding
+    for first in range(0, len(order), rows):
+        part = order[first : first + rows]
+        best = forward(model, _padded([contexts[i] + answers[i] for i in part], model.device))
+        for row, i in zip(best.argmax(-1).tolist(), part):
+            start = len(contexts[i]) - 1
+            hits[i] = row[start : start + len(answers[i])] == answers[i]
     return hits
+
+
+def _padded(rows: list[list[int]], device) -> torch.Tensor:
+    T = max(map(len, rows))
+    return torch.tensor([row + [END_ID] * (T - len(row)) for row in rows], device=device)
 
 
 def question_and_answer(tokenizer: Tokenizer, one: Episode) -> tuple[list[int], list[int]]:

@@ -195,12 +195,12 @@ VERBS = ("stood", "waited", "was seen", "was found", "disappeared", "was sold", 
          "was left", "stayed", "fell over", "was hidden", "was kept", "was forgotten",
          "came to rest")
 PLACES = ("near the station", "behind the hall", "in the rain season", "by the lake",
-          "under the hill", "after lunch", "before noon", "for a long time", "at the end of the day",
-          "on Sunday", "without a sound", "in the fog", "during the concert", "at the border",
-          "as usual", "not far from here")
-REMARKS = ("It is raining again.", "What a lovely day!", "I am a little tired.", "Let us talk later.",
-           "That was a good meal.", "Nobody said a word.", "I have to go soon.",
-           "It is getting late.", "I had a long day.", "Thank you for your help.",
-           "The news was good.", "Let me think.", "There was nothing to do.", "I will tell you more.",
-           "How are you today?", "I like talking to you.", "Two and two make four.",
-           "Time passes quickly.")
+          "under the hill", "after lunch", "before noon", "for a long time",
+          "at the end of the day", "on Sunday", "without a sound", "in the fog",
+          "during the concert", "at the border", "as usual", "not far from here")
+REMARKS = ("It is raining again.", "What a lovely day!", "I am a little tired.",
+           "Let us talk later.", "That was a good meal.", "Nobody said a word.",
+           "I have to go soon.", "It is getting late.", "I had a long day.",
+           "Thank you for your help.", "The news was good.", "Let me think.",
+           "There was nothing to do.", "I will tell you more.", "How are you today?",
+           "I like talking to you.", "Two and two make four.", "Time passes quickly.")
