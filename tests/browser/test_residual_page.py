@@ -1,0 +1,147 @@
+"""The residual page in Chromium, on the embedded model, without a network."""
+
+import re
+from urllib.parse import parse_qs, urlencode, urlparse
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import settled
+
+PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
+HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** 🧠"
+VIEWS = ("Stream", "Logit lens", "Who made this logit", "Switch off", "MLP", "LayerNorm")
+
+
+@pytest.fixture
+def open_page(page, server, outside):
+    """open_page(view, **parameters) -> the settled page; in the end: no error, nothing outside."""
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_viewport_size({"width": 1400, "height": 1500})
+
+    def go(view, prompt=PROMPT, **parameters):
+        link = {"residual_view": view, "prompt": prompt, **parameters}
+        page.goto(f"{server}/residual?{urlencode(link)}")
+        page.locator(".st-key-residual_view, [data-testid=stAlert]").first.wait_for(timeout=90_000)
+        settled(page)
+        return page
+
+    yield go
+    assert not errors and not outside
+
+
+def grid(page, key):
+    return page.locator(f".st-key-{key} canvas")
+
+
+def click_cell(page, key, row, column, past_gap=False):
+    """Click the middle of a cell of a grid that is not scrolled."""
+    canvas = grid(page, key)
+    left, top, cell, height, gap = map(float, canvas.get_attribute("data-places").split(","))
+    x = left + (column + 0.5) * cell + (gap if past_gap else 0)
+    canvas.click(position={"x": x, "y": top + (row + 0.5) * height})
+
+
+def parameters(page) -> dict:
+    return {name: values[0] for name, values in parse_qs(urlparse(page.url).query).items()}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_is_drawn(open_page, page, view, scheme, shots):
+    page.emulate_media(color_scheme=scheme)
+    open_page(view)
+    expect(page.locator("[data-testid=stException], [data-testid=stAlert]")).to_have_count(0)
+    main = page.locator("[data-testid=stMain]")
+    main.locator("canvas, .js-plotly-plot").first.wait_for()
+    page.screenshot(path=shots / f"residual-{view.replace(' ', '-').lower()}-{scheme}.png")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_narrow_window_is_not_left(open_page, page, view):
+    page.set_viewport_size({"width": 800, "height": 1200})
+    open_page(view)
+    page.locator("[data-testid=stMain] canvas, .js-plotly-plot").first.wait_for()
+    wider = "document.querySelector('[data-testid=stMain]').scrollWidth"
+    assert page.evaluate(wider) <= 800
+
+
+def test_a_token_of_the_map_is_chosen_by_a_click_and_by_keys(open_page):
+    page = open_page("Stream")
+    click_cell(page, "stream_grid", 3, 5)
+    expect(page.get_by_text("(5), left to right")).to_be_visible()
+    grid(page, "stream_grid").press("ArrowRight")
+    expect(page.get_by_text("(6), left to right")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"at=6\b"))
+
+
+def test_a_cell_of_the_lens_opens_its_twenty_tokens(open_page):
+    page = open_page("Logit lens", at="3")
+    expect(page.get_by_text("having read 3")).not_to_have_count(0)
+    click_cell(page, "lens_grid", 6, 2)
+    expect(page.get_by_text("After layer 5, having read 2")).to_be_visible()
+    expect(page.locator(".st-key-lens_grid .reading")).to_contain_text("rank 1")
+    assert parameters(page) | {"lens_row": "6", "at": "2"} == parameters(page)
+
+
+def test_a_head_of_the_map_leads_to_its_attention(open_page):
+    page = open_page("Who made this logit")
+    click_cell(page, "maker_grid", 2, 5)
+    page.get_by_text("What layer 2 head 5 reads").click()
+    expect(page.get_by_text("Layer 2 · head 5").first).to_be_visible(timeout=30_000)
+
+
+def test_any_token_can_be_typed(open_page):
+    page = open_page("Who made this logit")
+    box = page.locator(".st-key-logit_of_box input")
+    box.fill("·the")
+    box.press("Enter")
+    expect(page.get_by_text("the model's own logit")).to_be_visible()
+    expect(page).to_have_url(re.compile("logit_of="))
+    before = parameters(page)["logit_of"]
+    box.fill("no single token at all")
+    box.press("Enter")
+    expect(page.get_by_text("wanted one token")).to_be_visible()
+    assert parameters(page)["logit_of"] == before
+
+
+def test_parts_are_switched_off_and_on_again(open_page):
+    page = open_page("Switch off")
+    untouched = page.get_by_text("bit for bit")
+    expect(untouched).to_be_visible()
+    click_cell(page, "off_grid", 2, 5)
+    expect(page.get_by_text("Off: layer 2 head 5.")).to_be_visible()
+    click_cell(page, "off_grid", 0, 8, past_gap=True)
+    expect(page.get_by_text("Off: layer 2 head 5, MLP of layer 0.")).to_be_visible()
+    expect(page).to_have_url(re.compile("off=2h5-0mlp"))
+    click_cell(page, "off_grid", 2, 5)
+    expect(page.get_by_text("Off: MLP of layer 0.")).to_be_visible()
+    page.get_by_role("button", name="All on").click()
+    expect(untouched).to_be_visible()
+
+
+def test_the_arithmetic_of_one_place_follows_the_pointer(open_page):
+    page = open_page("LayerNorm")
+    place = page.locator(".st-key-norm_steps .sum")
+    expect(place).to_contain_text("place")
+    canvas = page.locator(".st-key-norm_steps canvas").first
+    canvas.hover(position={"x": 2, "y": 20})
+    expect(place).to_contain_text("place 0:")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_hostile_prompt_stays_text(open_page, view):
+    page = open_page(view, prompt=HOSTILE)
+    page.locator("[data-testid=stMain] canvas, .js-plotly-plot").first.wait_for()
+    assert page.evaluate("window.ran") is None
+
+
+def test_a_long_prompt_scrolls_to_its_end(open_page):
+    page = open_page("Logit lens", prompt="one two three four five six seven eight " * 60)
+    reading = page.locator(".st-key-lens_grid .reading")
+    last = int(re.search(r"having read (\d+)", reading.inner_text())[1])
+    assert last > 400
+    page.locator(".st-key-lens_grid .scroll").evaluate("x => { x.scrollLeft = 0 }")
+    click_cell(page, "lens_grid", 4, 1)
+    expect(page.get_by_text("After layer 3, having read 1")).to_be_visible()
