@@ -3,7 +3,7 @@ content."""
 
 import streamlit as st
 
-from components import address, model_picker, run
+from components import address, memory_conversation, model_picker, run
 from components.live_prompt import live_prompt
 
 DEFAULT_PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
@@ -25,6 +25,7 @@ def pages() -> list:
         st.Page("pages/anatomy.py", title="Anatomy"),
         st.Page("pages/tokens.py", title="Tokens"),
         st.Page("pages/attention.py", title="Attention"),
+        st.Page("pages/memory.py", title="Memory"),
         st.Page("pages/residual.py", title="Residual stream"),
         st.Page("pages/prediction.py", title="Prediction"),
         st.Page("pages/cache.py", title="KV cache"),
@@ -51,7 +52,7 @@ def show() -> None:
     page = st.navigation(pages(), position="top")
     address.open_link()
     model_picker.sidebar()
-    _prompt_box()
+    _prompt_box(tells_memory=page.title == "Memory")
     st.session_state.in_frame = True
     try:
         _say_what_was_cut()
@@ -62,15 +63,18 @@ def show() -> None:
         del st.session_state.in_frame
 
 
-def _prompt_box() -> None:
+def _prompt_box(tells_memory: bool) -> None:
     if "prompt" not in st.session_state:
         st.session_state.prompt = st.query_params.get("prompt", DEFAULT_PROMPT)
     row = st.container(horizontal=True, vertical_alignment="bottom", key="prompt_row")
     with row.container():
         placeholder = "Type a prompt: everything below follows each key"
+        if tells_memory:
+            placeholder += "; Enter tells it to memory"
         st.session_state.prompt = live_prompt(
             st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS,
             {**address.parameters(), "model": model_picker.in_link()},
+            memory_conversation.remember if tells_memory else None,
         )
     with row.popover("Examples", key="examples"):
         for name, text in EXAMPLES.items():

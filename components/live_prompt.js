@@ -6,10 +6,12 @@ const MAX_LINES = 6;
 const MAX_IN_ADDRESS = 16000; // encoded characters; servers and proxies refuse longer addresses
 const boxes = new WeakMap(); // parentElement -> box: this function runs again on every update
 
-export default function ({ parentElement, data, setStateValue }) {
+export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   let box = boxes.get(parentElement);
   if (!box) boxes.set(parentElement, (box = open(parentElement)));
   box.send_value = (value) => setStateValue("typed", value);
+  box.send_commit = (value) => setTriggerValue("commit", value);
+  box.commits = data.commits;
   box.area.placeholder = data.placeholder;
   box.area.maxLength = data.max_chars;
   box.address = data.address;
@@ -36,7 +38,7 @@ function open(parentElement) {
   box.leave = (event) => event.composedPath().includes(area) || send(box);
   window.addEventListener("pointerdown", box.leave, true); // ahead of what the click will ask for
   area.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(box);
+    if (event.key === "Enter" && !event.isComposing) enter(box, event);
     event.stopPropagation(); // letters are text here, not Streamlit's shortcuts
   });
   area.addEventListener("paste", (event) => count_cut(box, event));
@@ -79,6 +81,14 @@ function send(box) {
   box.sent = text;
   box.send_value({ text, revision: box.revision });
   write_address(box);
+}
+
+// Ctrl+Enter sends at once; where the page commits, Enter does, and Shift+Enter is a new line.
+function enter(box, event) {
+  if (event.ctrlKey || event.metaKey || box.commits) send(box);
+  if (!box.commits || event.shiftKey) return;
+  event.preventDefault();
+  box.send_commit({ text: box.area.value, revision: box.revision });
 }
 
 // maxlength cuts a long paste by itself; this only counts, so that the note can say it.

@@ -3,7 +3,7 @@
 Streamlit's own text area waits for Ctrl+Enter or blur. Knows nothing of models or tokens.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -20,7 +20,12 @@ _mount = st.components.v2.component(
 
 
 def live_prompt(
-    value: str, key: str, placeholder: str, max_chars: int, address: Mapping[str, str | None] = {}
+    value: str,
+    key: str,
+    placeholder: str,
+    max_chars: int,
+    address: Mapping[str, str | None] = {},
+    on_commit: Callable[[str], bool] | None = None,
 ) -> str:
     """Draw the box and return its text: at most `max_chars` characters, no lone surrogates.
 
@@ -30,17 +35,26 @@ def live_prompt(
     every text, so that letters typed into the old text cannot undo it.
     The browser also keeps `?prompt=` equal to the text and the other parameters of the link as
     `address` says (address.py), without adding to its history.
+    With `on_commit`, Enter hands it the whole text before the next script run; where it returns
+    True the box is emptied. Without it, Enter begins a new line.
     """
     memory = st.session_state.setdefault(f"{key}:memory", {"text": value, "revision": 0})
+    memory["max_chars"] = max_chars
     is_new = not memory.get("mounted")
     if value != memory["text"]:
         memory.update(text=value, revision=memory["revision"] + 1)
     typed = _typed(st.session_state.get(key), max_chars)
     if typed and typed["revision"] == memory["revision"]:
         memory["text"] = typed["text"]
-    data = {"placeholder": placeholder, "max_chars": max_chars}
+    data = {"placeholder": placeholder, "max_chars": max_chars, "commits": on_commit is not None}
     data |= {"value": memory["text"], "revision": memory["revision"], "address": dict(address)}
-    state = _mount(key=key, data=data, on_typed_change=lambda: None)
+
+    def commit():
+        sent = _made_safe(st.session_state[key].commit, max_chars)
+        if on_commit and sent and sent["revision"] == memory["revision"] and on_commit(sent["text"]):
+            overwrite(key, "")
+
+    state = _mount(key=key, data=data, on_typed_change=lambda: None, on_commit_change=commit)
     typed = _typed(state, max_chars)
     if is_new and typed:  # the server forgot this visitor, the browser did not
         memory.update(typed)
@@ -48,9 +62,26 @@ def live_prompt(
     return memory["text"]
 
 
+def overwrite(key: str, text: str) -> None:
+    """Put a text into the box, whatever is still on its way from the browser; the caller hands
+    `live_prompt` the same text as its value."""
+    memory = st.session_state.setdefault(f"{key}:memory", {"text": text, "revision": 0})
+    memory.update(text=text, revision=memory["revision"] + 1)
+
+
+def text_now(key: str) -> str:
+    """What stands in the box, also in a callback, which runs before the box is drawn again."""
+    memory = st.session_state.get(f"{key}:memory", {"text": "", "revision": 0})
+    typed = _typed(st.session_state.get(key), memory.get("max_chars", 0))
+    return typed["text"] if typed and typed["revision"] == memory["revision"] else memory["text"]
+
+
 def _typed(state, max_chars: int) -> dict | None:
     """What the browser sent last: {"text", "revision"}, made safe to encode; None before that."""
-    sent = state.get("typed") if state else None
+    return _made_safe(state.get("typed") if state else None, max_chars)
+
+
+def _made_safe(sent, max_chars: int) -> dict | None:
     if not sent:
         return None
     text = str(sent["text"]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")

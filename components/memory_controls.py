@@ -1,0 +1,165 @@
+"""The memory page's buttons, settings, sessions and examples. Knows nothing of tensors."""
+
+import streamlit as st
+
+from components import memory_choice, run
+from components import memory_conversation as conversation
+from components import memory_words as words
+from model.memory import eviction, fusion, salience
+
+EXAMPLES = {
+    "James Theory": (
+        ("My name is James Theory. I live in New York.",),
+        "Where do I live? I live in",
+        "Look at the thickest line into the last word: it comes from the word it needs.",
+    ),
+    "Two people": (
+        ("Mary lives in Paris. Tom lives in Rome.",),
+        "Where does Mary live? Mary lives in",
+        "Two sentences compete. Type Tom in place of Mary and watch where the lines go.",
+    ),
+    "A contradiction": (
+        ("My name is James Theory. I live in New York.", "I live in Paris now."),
+        "Where do I live? I live in",
+        "Both cities are in memory. No rule says that the newer one wins: compare the two lines.",
+    ),
+}
+POSITIONS = {
+    "parallel": "parallel: behind the longest stored prompt",
+    "continue": "continue: behind everything, exactly the full context",
+    "restart": "restart: at 0 again, words claim the same places",
+}
+UNITS = {"sentence": "whole sentences", "prompt": "whole prompts", "all": "everything, no choice"}
+
+
+def show_bar() -> None:
+    """What can be done with the memory, in one row."""
+    now = conversation.current()
+    with st.container(horizontal=True, vertical_alignment="center", key="memory_bar"):
+        st.button(
+            "Remember this prompt", key="remember", type="primary",
+            on_click=conversation.remember_typed, disabled=not st.session_state.get("prompt"),
+            help="Or press Enter in the box. Shift+Enter begins a new line.",
+        )
+        st.button("Undo", key="undo", on_click=conversation.undo,
+                  disabled=not conversation.can_undo(), help="Back to the memory before")
+        st.button("Forget all", key="forget", on_click=conversation.reset,
+                  disabled=not now.state.prompts, help="Empties the memory; Undo brings it back")
+        st.toggle("Memory is read", value=True, key="mem_on", persist_state="session",
+                  help="Off: exactly GPT-2")
+        with st.popover("Conversations", key="conversations"):
+            show_examples()
+        with st.popover("Settings", key="memory_settings"):
+            _settings()
+        with st.popover("Sessions", key="memory_sessions"):
+            _sessions()
+    _tell_troubles()
+
+
+def show_examples() -> None:
+    """Conversations to begin with one click: the memory starts fresh (Undo brings it back)."""
+    for name, (prompts, question, look) in EXAMPLES.items():
+        st.button(
+            f"**{name}**", key=f"begin {name}", on_click=conversation.begin,
+            args=(prompts, question), width="stretch",
+        )
+        told = " ".join(f"“{text}”" for text in prompts)
+        st.caption(f"Tell it: {told} Ask: “{question}” {look}")
+
+
+def show_first_visit() -> None:
+    """Nothing was told yet: three conversations, side by side."""
+    st.markdown(
+        "**Nothing is in memory.** Tell it something (Enter), then ask in a *new* prompt. "
+        "Plain GPT-2 starts every prompt blank; here its own keys and values are kept."
+    )
+    for column, (name, (prompts, question, look)) in zip(st.columns(3), EXAMPLES.items()):
+        with column.container(border=True, height="stretch", key=f"first {name}"):
+            st.markdown(f"##### {name}")
+            for text in prompts:
+                st.markdown(f"Tell it: **{text}**")
+            st.markdown(f"Ask: **{question}** …")
+            st.caption(look)
+            st.button(
+                "Show me", key=f"show {name}", on_click=conversation.begin,
+                args=(prompts, question), type="primary" if name == "James Theory" else "secondary",
+            )
+
+
+def show_laws(written: tuple[int, int] | None, off_difference: float | None) -> None:
+    """The laws of the theory; those at work are lit."""
+    now, settings = conversation.current(), memory_choice.settings()
+    n, n_evicted = len(now.state.bank), now.state.n_evicted
+    bounded = f"{n:,} of {settings.budget:,} slots"
+    bounded += f", {n_evicted:,} evicted" if n_evicted else ""
+    kept = f"saved as {now.saved_as}" if now.saved_as else "not saved yet"
+    salient = "nothing told yet" if written is None else "{} of {} sentences written".format(*written)
+    selects = written is not None and written[0] < written[1]
+    off = "type a prompt to measure" if off_difference is None else (
+        f"memory off: Δ logits {off_difference:.3g}")
+    st.html(words.laws([
+        ("bounded", bounded, n_evicted > 0 or n >= settings.budget,
+         "The budget holds whatever is told; whole sentences leave"),
+        ("persistent", kept, bool(now.saved_as),
+         "Under Sessions: a file on this machine outlives prompt, tab and process"),
+        ("salient", salient, selects,
+         "A sentence is written when the mean salience of its tokens reaches the threshold"),
+        ("non-destructive", off, off_difference == 0,
+         "Largest difference to transformers' own GPT-2 with memory switched off; measured now"),
+        ("differentiable", "not at work", False,
+         "Training-free: the slots are GPT-2's own keys and values, nothing here is trained"),
+    ]))
+
+
+def _settings() -> None:
+    plain = memory_choice.PLAIN
+    keep = {"persist_state": "session"}
+    st.number_input("Slots at most", 0, 1024, plain.budget, 16, key="mem_budget",
+                    on_change=conversation.fit, help="A smaller number evicts at once", **keep)
+    st.selectbox("Who leaves when it is full", [*eviction.POLICIES, "merge"], key="mem_policy",
+                 format_func=lambda name: {
+                     "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
+                 }.get(name, name), **keep)
+    st.selectbox("Salience: what deserves a slot", list(salience.SCORES), key="mem_score", **keep)
+    st.number_input("Threshold of a sentence's mean salience", value=0.0, step=0.1, format="%.3g",
+                    key="mem_threshold", help="Surprisal is in bits; see Writes", **keep)
+    st.selectbox("Positions of a prompt that reads", fusion.POSITIONS, key="mem_positions",
+                 format_func=POSITIONS.get, **keep)
+    st.selectbox("Retrieved for a prompt", list(UNITS), key="mem_unit", format_func=UNITS.get,
+                 help="A first pass reads everything; the second only what drew most attention",
+                 **keep)
+    st.number_input("How many of them", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
+    st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
+              key="mem_strength", help="0: GPT-2's own arithmetic", **keep)
+
+
+def _sessions() -> None:
+    now = conversation.current()
+    name = st.text_input("Name", key="session_name", placeholder="demo", max_chars=64)
+    st.button("Save", key="session_save", on_click=conversation.save, args=(name,),
+              disabled=not name)
+    names = conversation.saved_names()
+    chosen = st.selectbox("Saved on this machine", names, key="session_chosen",
+                          placeholder="none yet", index=None)
+    st.button("Load", key="session_load", on_click=conversation.load, args=(chosen,),
+              disabled=chosen is None)
+    st.download_button(
+        f"Export, {now.state.nbytes / 1e6:.1f} MB", conversation.as_file, "memory.safetensors",
+        key="session_export", on_click="ignore", disabled=not now.state.prompts,
+    )
+    file = st.file_uploader("Import a memory file", key="session_file")
+    st.button("Go on with this file", key="session_import", disabled=file is None,
+              on_click=lambda: conversation.bring_in(file.getvalue()))
+
+
+def _tell_troubles() -> None:
+    if trouble := conversation.trouble():
+        st.error(trouble)
+    waiting = conversation.set_aside()
+    if waiting:
+        noun = "prompt" if sum(waiting) == 1 else "prompts"
+        st.info(
+            f"A memory of {sum(waiting):,} {noun}, told to another model, is set aside: keys and "
+            f"values of one model mean nothing to {run.model_name()}. Choose that model again to "
+            "go on with it."
+        )

@@ -1,0 +1,231 @@
+"""One visitor's conversation: the memory as it is now, as it was before, and its files.
+
+A memory belongs to one model: for every model there is one conversation, and changing the model
+only sets it aside. Lies in st.session_state; knows nothing of looks.
+"""
+
+import tempfile
+import uuid
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from components import live_prompt, memory_choice, run, run_memory
+from model.memory import fusion, sessions
+from model.memory.state import MemoryState, load_state, save_state
+
+MOST_STEPS = 20  # that can be undone
+MOST_BYTES = 1 << 28  # of keys and values in memories to go back to
+HISTORY = 60  # prompts whose reads are listed slot by slot
+
+
+@dataclass(frozen=True, eq=False)
+class Conversation:
+    """key: another for every memory, for caches. saved_as: the session that holds exactly this
+    memory, "" when none does. written: (sentences written, sentences) of the latest prompt.
+    history: for each prompt told here, its number and {(prompt, position) of a slot: weight}."""
+
+    state: MemoryState
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    saved_as: str = ""
+    written: tuple[int, int] | None = None
+    history: tuple[tuple[int, dict], ...] = ()
+
+
+def current() -> Conversation:
+    """The chosen model's conversation; a blank one at first."""
+    steps = _steps()
+    if not steps:
+        steps.append(Conversation(run_memory.blank()))
+    return steps[-1]
+
+
+def set_aside() -> list[int]:
+    """How many prompts each other model's memory holds that waits for its model."""
+    now = run.checkpoint().fingerprint
+    told = st.session_state.get("memory:conversations", {}).items()
+    waiting = (len(steps[-1].state.prompts) for name, steps in told if name != now and steps)
+    return [n for n in waiting if n]
+
+
+def can_undo() -> bool:
+    """Whether there is a memory to go back to."""
+    return len(_steps()) > 1
+
+
+def remember(text: str) -> bool:
+    """Tell the memory a prompt; its own reads are counted first. False, with a sentence to show,
+    when it cannot be told."""
+    try:
+        _append(_told(current(), text, memory_choice.settings()))
+    except ValueError as problem:
+        st.session_state["memory:trouble"] = str(problem)
+        return False
+    st.session_state.prompt = ""
+    memory_choice.forget_places()
+    return True
+
+
+def remember_typed() -> None:
+    """Tell it what stands in the prompt box, and empty the box."""
+    if remember(live_prompt.text_now("prompt_box")):
+        live_prompt.overwrite("prompt_box", "")
+
+
+def begin(prompts: tuple[str, ...], question: str) -> None:
+    """A fresh memory that is told these prompts; the question goes into the box."""
+    now = Conversation(run_memory.blank())
+    try:
+        for text in prompts:
+            now = _told(now, text, memory_choice.settings())
+    except ValueError as problem:
+        st.session_state["memory:trouble"] = str(problem)
+    _append(now)
+    st.session_state.prompt = question
+    live_prompt.overwrite("prompt_box", question)
+    memory_choice.forget_places()
+    st.session_state.memory_view = "reads"
+
+
+def undo() -> None:
+    """Go back to the memory before the last change."""
+    if can_undo():
+        _steps().pop()
+        memory_choice.forget_places()
+
+
+def reset() -> None:
+    """Forget everything told; can be undone."""
+    _append(Conversation(run_memory.blank()))
+    memory_choice.forget_places()
+
+
+def fit() -> None:
+    """Hold the memory to a smaller budget at once; can be undone."""
+    now, settings = current(), memory_choice.settings()
+    bank = now.state.bank
+    if len(bank) <= settings.budget:
+        return
+    rng = np.random.default_rng(bank.n_prompts)
+    left = fusion.evict(bank, settings.budget, settings.policy, rng)
+    n_evicted = now.state.n_evicted + len(bank) - len(left)
+    state = replace(now.state, bank=left, n_evicted=n_evicted)
+    _append(replace(now, state=state, key=uuid.uuid4().hex, saved_as=""))
+    memory_choice.forget_places()
+
+
+def save(name: str) -> None:
+    """Keep the memory as a session on this machine."""
+    now = current()
+
+    def write():
+        with sessions.hold(name) as path:
+            save_state(now.state, path)
+        _steps()[-1] = replace(now, saved_as=name)
+
+    _try(write)
+
+
+def load(name: str) -> None:
+    """Go on with a saved session; can be undone."""
+
+    def read():
+        with sessions.hold(name) as path:
+            if not path.exists():
+                raise ValueError(f"there is no session {name!r} any more; choose another")
+            _append(Conversation(load_state(path, run.checkpoint()), saved_as=name))
+        memory_choice.forget_places()
+
+    _try(read)
+
+
+def bring_in(content: bytes) -> None:
+    """Go on with the memory of a file that the visitor chose; can be undone."""
+
+    def read():
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "the file"
+            path.write_bytes(content)
+            _append(Conversation(load_state(path, run.checkpoint())))
+        memory_choice.forget_places()
+
+    _try(read)
+
+
+def as_file() -> bytes:
+    """The memory as a file: safetensors with its provenance in the header."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "memory"
+        save_state(current().state, path)
+        return path.read_bytes()
+
+
+def saved_names() -> list[str]:
+    """Sessions on this machine."""
+    return sessions.names()
+
+
+def trouble() -> str:
+    """What the visitor must be told once; "" when there is nothing."""
+    return st.session_state.pop("memory:trouble", "")
+
+
+def _told(now: Conversation, text: str, settings) -> Conversation:
+    asked = _asked(now, text, settings)
+    written = run_memory.tell(now.key, now.state, text, settings, asked)
+    number = len(written.state.prompts)
+    return Conversation(
+        written.state,
+        written=sentences_written(written),
+        history=(*now.history, (number, _reads(now, asked)))[-HISTORY:],
+    )
+
+
+def _asked(now: Conversation, text: str, settings):
+    """The prompt's reads; None where it reads nothing or does not fit behind the memory."""
+    if not memory_choice.is_on() or not len(now.state.bank):
+        return None
+    try:
+        return run_memory.ask(now.key, now.state, text, settings)
+    except ValueError:
+        return None
+
+
+def _reads(now: Conversation, asked) -> dict:
+    if asked is None:
+        return {}
+    table = now.state.bank.slots
+    return {
+        (int(table.prompt[i]), int(table.position[i])): float(asked.now[i]) for i in asked.kept
+    }
+
+
+def sentences_written(written) -> tuple[int, int]:
+    """(sentences written, sentences) of a prompt (recall.Written)."""
+    starts = [i for i, n in enumerate(written.sentence) if n >= 0 and (
+        i == 0 or n != written.sentence[i - 1])]
+    return sum(bool(written.stored[i]) for i in starts), len(starts)
+
+
+def _try(act) -> None:
+    try:
+        act()
+    except (ValueError, OSError) as problem:
+        st.session_state["memory:trouble"] = str(problem)
+
+
+def _steps() -> list[Conversation]:
+    every = st.session_state.setdefault("memory:conversations", {})
+    return every.setdefault(run.checkpoint().fingerprint, [])
+
+
+def _append(new: Conversation) -> None:
+    current()  # there is a step to go back to
+    steps = _steps()
+    steps.append(new)
+    while len(steps) > 2 and (
+        len(steps) > MOST_STEPS + 1 or sum(s.state.nbytes for s in steps) > MOST_BYTES
+    ):
+        del steps[0]

@@ -1,0 +1,68 @@
+const pictures = new WeakMap();
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const one = remember(pictures, parentElement, open_heads);
+  one.data = unpack(data);
+  one.send = (chosen) => setTriggerValue("choose", chosen);
+  settle(one, one.data.chosen);
+  one.picture.style.setProperty("--memory", one.data.hue);
+  one.draw();
+  return () => forget(pictures, parentElement);
+}
+
+function open_heads(parentElement) {
+  const picture = parentElement.querySelector(".picture");
+  const one = { picture, grid: picture.querySelector(".heads") };
+  one.reading = picture.querySelector(".reading");
+  one.draw = () => one.data && fill(one);
+  return one;
+}
+
+function label(text) {
+  const made = document.createElement("span");
+  made.textContent = text;
+  return made;
+}
+
+function fill(one) {
+  const { data } = one;
+  const every = data.n_heads > 16 ? 5 : 1;
+  const cells = [label("")];
+  for (let head = 0; head < data.n_heads; head++) cells.push(label(head % every ? "" : head));
+  for (let layer = 0; layer < data.n_layers; layer++) {
+    cells.push(label(data.n_layers > 24 && layer % 5 ? "" : layer));
+    for (let head = 0; head < data.n_heads; head++) cells.push(cell(one, layer, head));
+  }
+  one.grid.style.gridTemplateColumns = `1.6em repeat(${data.n_heads}, minmax(0, 1fr))`;
+  one.grid.replaceChildren(...cells);
+  tell(one, null);
+}
+
+function cell(one, layer, head) {
+  const button = document.createElement("button");
+  const share = one.data.share[layer * one.data.n_heads + head];
+  const paint = `color-mix(in srgb, var(--memory) ${(94 * share).toFixed(1)}%, `
+    + "color-mix(in srgb, var(--st-text-color) 9%, var(--st-background-color)))";
+  button.style.setProperty("--fill", paint);
+  button.type = "button";
+  const words = `layer ${layer}, head ${head}: ${exact(share)} of its attention`;
+  button.setAttribute("aria-label", words);
+  const { chosen } = one;
+  button.classList.toggle("chosen", chosen?.layer === layer && chosen?.head === head);
+  button.onpointerenter = () => tell(one, words);
+  button.onpointerleave = () => tell(one, null);
+  button.onclick = () => {
+    const again = one.chosen?.layer === layer && one.chosen?.head === head;
+    one.chosen = again ? null : { layer, head };
+    one.chosen_at = performance.now();
+    fill(one);
+    one.send({ layer, head });
+  };
+  return button;
+}
+
+function tell(one, words) {
+  const mean = one.data.share.reduce((sum, x) => sum + x, 0) / one.data.share.length;
+  one.reading.textContent = words
+    ?? `Rows: layers, columns: heads. Mean ${exact(mean)}. Click: only this head; again: the mean.`;
+}

@@ -1,0 +1,206 @@
+"""What the memory page says in HTML: next token twice, laws at work, writes, a slot's facts.
+
+Arrays and strings in, HTML out; every text is escaped.
+"""
+
+import html
+import time
+
+import numpy as np
+
+from components import palette
+
+BAR = "display:block;height:.55em;border-radius:.2em;min-width:1px"
+DIM = "opacity:.75;font-size:.9em"
+
+
+def next_token(compared, after: str, before: str) -> str:
+    """compared: texts, after (k,), before (k,) -> two bars a token and the change in points."""
+    top = f'<div style="display:flex;gap:1.2em;margin-bottom:.35em">{_key(palette.MEMORY, after)}'
+    top += f"{_key(palette.LABEL, before)}</div>"
+    rows = "".join(
+        _two_bars(*row) for row in zip(compared.texts, compared.after, compared.before)
+    )
+    columns = "minmax(4.2em,8em) minmax(3em,1fr) 4.2em 4.8em"
+    return (
+        f'<div style="line-height:1.25">{top}<div style="display:grid;grid-template-columns:'
+        f'{columns};gap:.42em .6em;align-items:center;font-variant-numeric:tabular-nums">'
+        f"{rows}</div></div>"
+    )
+
+
+def _key(hue: str, words: str) -> str:
+    square = f'<span style="display:inline-block;width:.8em;height:.8em;background:{hue}"></span>'
+    return f"<span>{square} {html.escape(words)}</span>"
+
+
+def _two_bars(text: str, after: float, before: float) -> str:
+    change = 100 * (after - before)
+    hue = palette.MEMORY if change > 0 else palette.LABEL
+    return (
+        '<b style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap;text-align:right">'
+        f"<bdi>{html.escape(text)}</bdi></b>"
+        f'<span style="background:{palette.EMPTY};border-radius:.2em">'
+        f'<span style="{BAR};width:{100 * after:.2f}%;background:{palette.MEMORY}"></span>'
+        f'<span style="{BAR};width:{100 * before:.2f}%;background:{palette.LABEL}"></span></span>'
+        f'<span style="text-align:right;line-height:1.1">{percent(after)}<br>'
+        f'<small style="opacity:.75">{percent(before)}</small></span>'
+        f'<b style="text-align:right;color:color-mix(in srgb,{hue} 75%,currentColor)">'
+        f"{_points(change)}</b>"
+    )
+
+
+def percent(p: float) -> str:
+    """A probability, never 0 for what is not 0."""
+    return f"{100 * p:.1f} %" if p >= 0.001 or p == 0 else "< 0.1 %"
+
+
+def _points(change: float) -> str:
+    return f"{change:+.1f}".replace("-", "−").replace("+0.0", "±0").replace("−0.0", "±0")
+
+
+def laws(facts: list[tuple[str, str, bool, str]]) -> str:
+    """(law, what it does now, whether it is at work, more on hover) -> lamps in a row."""
+    lamps = "".join(_lamp(*fact) for fact in facts)
+    return f'<div style="display:flex;flex-wrap:wrap;gap:.35em .6em;line-height:1.3">{lamps}</div>'
+
+
+def _lamp(law: str, words: str, lit: bool, more: str) -> str:
+    hue = palette.MEMORY if lit else "transparent"
+    edge = palette.MEMORY if lit else "rgba(128,128,128,.6)"
+    return (
+        f'<span title="{html.escape(more)}" style="border:1.5px solid {edge};border-radius:1em;'
+        f'padding:.05em .7em;opacity:{1 if lit else 0.65};white-space:nowrap">'
+        f'<span style="display:inline-block;width:.6em;height:.6em;border-radius:50%;'
+        f'border:1.5px solid {edge};background:{hue};margin-right:.4em"></span>'
+        f"<b>{html.escape(law)}</b> {html.escape(words)}</span>"
+    )
+
+
+def told(prompts: tuple[str, ...]) -> str:
+    """The prompts told so far, numbered, the latest at the end."""
+    first = max(0, len(prompts) - 200)
+    more = f"<li>… {first:,} earlier prompts …</li>" if first else ""
+    rows = "".join(
+        f'<li value="{i}" style="overflow-wrap:anywhere"><bdi>{html.escape(text[:600])}'
+        f'{"…" if len(text) > 600 else ""}</bdi></li>'
+        for i, text in enumerate(prompts[first:], first + 1)
+    )
+    return f'<ol style="margin:0;padding-left:2em">{more}{rows}</ol>'
+
+
+# -- writes ----------------------------------------------------------------------------------------
+
+
+def sentence_rows(names: list[str], written, threshold: float) -> str:
+    """A prompt's sentences: every token tinted by its salience, the mean as a bar with the
+    threshold as a line, and whether it is written (names, and recall.Written, of T tokens)."""
+    groups = _sentences(written.sentence)
+    top = max([float(written.salience.max()), threshold if np.isfinite(threshold) else 0, 1e-9])
+    means = [float(written.salience[group].mean()) for group in groups]
+    scale = max([*means, threshold, 1e-9]) * 1.08
+    rows = "".join(
+        _sentence(names, written, group, mean, top, scale, threshold)
+        for group, mean in zip(groups, means)
+    )
+    return f'<div style="display:grid;gap:.7em">{rows}</div>'
+
+
+def _sentences(sentence: np.ndarray) -> list[np.ndarray]:
+    """Index arrays of neighbours of one sentence; <|endoftext|> (−1) is left out."""
+    cuts = np.flatnonzero(np.diff(sentence)) + 1
+    return [g for g in np.split(np.arange(len(sentence)), cuts) if len(g) and sentence[g[0]] >= 0]
+
+
+def _sentence(names, written, group, mean, top, scale, threshold) -> str:
+    is_written = bool(written.stored[group[0]])
+    words = "".join(_salient(names[i], float(written.salience[i]), top) for i in group[:160])
+    more = f" … {len(group) - 160:,} more tokens" if len(group) > 160 else ""
+    line = f"{100 * threshold / scale:.2f}%"
+    verdict = "written" if is_written else "not written: its mean is below the threshold"
+    return (
+        f'<div style="opacity:{1 if is_written else 0.6}"><div style="display:flex;flex-wrap:wrap;'
+        f'gap:.2em .15em;font-size:1.12em">{words}{more}</div>'
+        '<div style="display:grid;grid-template-columns:minmax(6em,22em) 1fr;gap:.8em;'
+        'align-items:center;margin-top:.25em">'
+        f'<span style="position:relative;background:{palette.EMPTY};height:.8em;border-radius:.2em">'
+        f'<span style="display:block;height:100%;width:{100 * mean / scale:.2f}%;border-radius:.2em;'
+        f'background:{palette.MEMORY if is_written else palette.LABEL}"></span>'
+        f'<span style="position:absolute;left:{line};top:-.3em;bottom:-.3em;width:2px;'
+        'background:currentColor"></span></span>'
+        f"<span>mean {mean:.3g} · {len(group):,} tokens · <b>{verdict}</b></span></div></div>"
+    )
+
+
+def _salient(name: str, value: float, top: float) -> str:
+    tint = 72 * min(1.0, max(0.0, value / top))
+    return (
+        f'<span title="salience {value:.4g}" style="padding:.08em .3em;border-radius:.3em;'
+        "max-width:16em;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;background:"
+        f'color-mix(in srgb,{palette.MEMORY} {tint:.1f}%,transparent)"><bdi>{html.escape(name)}'
+        "</bdi></span>"
+    )
+
+
+def chips(texts: list[str], struck: bool) -> str:
+    """Slots as words in a row; struck: they leave."""
+    line = "text-decoration:line-through;opacity:.75;" if struck else ""
+    spans = "".join(
+        f'<span style="{line}border:1.5px solid rgba(128,128,128,.5);border-radius:.3em;'
+        f'padding:.03em .35em"><bdi>{html.escape(text)}</bdi></span>' for text in texts[:150]
+    )
+    more = f"<span>… {len(texts) - 150:,} more</span>" if len(texts) > 150 else ""
+    return f'<div style="display:flex;flex-wrap:wrap;gap:.25em">{spans}{more}</div>'
+
+
+# -- a slot ----------------------------------------------------------------------------------------
+
+
+def slot_title(slots, i: int) -> str:
+    """The slot's word in its sentence, and where that stood."""
+    token, around = html.escape(slots.text[i]), html.escape(slots.around[i][:400])
+    return (
+        f'<div style="font-size:1.25em;line-height:1.35">Slot {i}: <b style="color:color-mix(in srgb,'
+        f'{palette.MEMORY} 75%,currentColor)"><bdi>{token}</bdi></b> '
+        f'<span style="font-size:.8em;opacity:.8">in “<bdi>{around}</bdi>”</span></div>'
+    )
+
+
+def age(seconds: float) -> str:
+    """How long ago, in the largest unit that fits."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
+def slot_facts(slots, i: int, n_prompts: int, now: float) -> list[tuple[str, str, str]]:
+    """(number, what it is, more) for a strip of facts; now: weight read from it at this moment."""
+    ago = n_prompts - int(slots.prompt[i])
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(slots.written[i])))
+    return [
+        (f"{int(slots.prompt[i])}", "prompt", "number of the prompt that wrote it"),
+        (f"{int(slots.position[i])}", "position in it", "counted in tokens, from 0"),
+        (age(time.time() - float(slots.written[i])), f"old, {ago} prompts ago", f"written {when}"),
+        (f"{float(slots.salience[i]):.3g}", "salience", "what the chosen score gave this token"),
+        (f"{now:.3g}", "read now", "mean over layers and heads, largest over the prompt's tokens"),
+        (f"{float(slots.total_read[i]):.3g}", f"read in all, {int(slots.n_reads[i])} times",
+         "sum over the prompts told after it; a weight below 0.01 is no read"),
+    ]
+
+
+def weighted(texts: list[str], weights, hue: str) -> str:
+    """Strings with one weight each -> bars, the largest first as given."""
+    largest = max([float(w) for w in weights] + [1e-12])
+    rows = "".join(
+        '<b style="text-align:right;overflow:hidden;text-overflow:ellipsis;white-space:nowrap">'
+        f'<bdi>{html.escape(text)}</bdi></b><span style="background:{palette.EMPTY};'
+        f'border-radius:.2em"><span style="display:block;height:1em;border-radius:.2em;background:'
+        f'{hue};width:{100 * max(0.0, float(w)) / largest:.1f}%"></span></span>'
+        f"<span>{float(w):.3g}</span>"
+        for text, w in zip(texts, weights)
+    )
+    return (
+        '<div style="display:grid;grid-template-columns:minmax(4em,8em) 1fr 4.5em;gap:.25em .6em;'
+        f'align-items:center;font-variant-numeric:tabular-nums">{rows}</div>'
+    )

@@ -1,0 +1,33 @@
+"""Memory: tell a prompt, ask in another; what is written, read and recalled, while you type."""
+
+import streamlit as st
+
+from components import frame
+
+frame.guard()
+
+from components import memory_choice, memory_controls  # noqa: E402
+from components import memory_views as views  # noqa: E402
+
+memory_controls.show_bar()
+now = views.look()
+views.show_laws(now)
+
+if st.session_state.get("memory_view") not in memory_choice.VIEWS:
+    st.session_state.memory_view = "reads"
+view = st.segmented_control(
+    "View", list(memory_choice.VIEWS), format_func=memory_choice.VIEWS.get, key="memory_view",
+    required=True, label_visibility="collapsed", persist_state="session",
+)
+if now.problem:
+    st.warning(now.problem)
+if view == "reads" and not now.now.state.prompts:
+    memory_controls.show_first_visit()
+elif view == "reads":
+    views.show_reads(now)
+elif view == "weights":
+    views.show_weights(now)
+elif view == "slots":
+    views.show_slots(now)
+else:
+    views.show_writes(now)
