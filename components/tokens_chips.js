@@ -48,6 +48,12 @@ function make_chip(tokens, data, i) {
     token.title = `“${text}”, id ${id}`;
     chip.append(token);
   }
+  if (data.more[i]) {
+    const more = document.createElement("div");
+    more.className = "token more";
+    more.textContent = `and ${data.more[i].toLocaleString("en")} more`;
+    chip.append(more);
+  }
   return chip;
 }
 

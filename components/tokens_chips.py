@@ -18,6 +18,7 @@ KINDS = {  # how a pre-token was cut -> its colour and its words
     "space": (palette.NORM, "white space"),
     "special": (palette.MEMORY, "special token"),
 }
+MOST_TOKENS = 64  # boxes in one chip; a chip says how many more there are
 _mount = st.components.v2.component(
     "mnemoscope_tokens_chips",
     html='<div class="chips" role="listbox" tabindex="0"></div>',
@@ -38,7 +39,9 @@ def show(
 
     `on_choose(number of the piece)` runs before the next script run; label is read to the blind.
     """
-    data = {"pieces": pieces, "kinds": kinds, "chosen": chosen, "label": label}
+    data = {"pieces": [tokens[:MOST_TOKENS] for tokens in pieces], "kinds": kinds}
+    data["more"] = [max(0, len(tokens) - MOST_TOKENS) for tokens in pieces]
+    data |= {"chosen": chosen, "label": label}
     data["colours"] = {kind: colour for kind, (colour, _) in KINDS.items()}
 
     def tell():

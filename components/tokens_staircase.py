@@ -28,7 +28,7 @@ def show(piece: Piece, rows: list[Row], ids: list[int], key: str) -> None:
         "characters": characters(piece.raw, most),
         "hex": [f"{byte:02X}" for byte in piece.raw[:most]],
         "letters": list(piece.letters[:most]),
-        "rows": [_row(piece, row, most) for row in rows],
+        "rows": [row_data(piece, row, most) for row in rows],
         "ids": ids[: len(rows[-1].parts)],
         "n_bytes": len(piece.raw),
         "n_tokens": len(ids),
@@ -53,7 +53,8 @@ def characters(raw: bytes, most: int) -> list[dict]:
     return found
 
 
-def _row(piece: Piece, row: Row, most: int) -> dict:
+def row_data(piece: Piece, row: Row, most: int) -> dict:
+    """A row as the browser draws it: parts cut at `most` bytes, their texts, the ranks."""
     return {
         "parts": [[a, min(b, most)] for a, b in row.parts],
         "texts": [_readable(piece, a, b) for a, b in row.parts],

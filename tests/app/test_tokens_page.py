@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from components import tokens_staircase
 from model import checkpoint, embeddings, tokens
+from model.tokenization import Piece, Row
 
 VIEWS = ("merges", "vectors", "likeness", "positions", "neighbours", "map", "vocabulary")
 HOSTILE = (
@@ -73,7 +75,7 @@ def test_no_prompt_breaks_a_view(view, prompt):
 
 
 @pytest.mark.parametrize(
-    "text", ["unbelievable", HOSTILE, " ", "\n", "東", "x" * 900, "lower" * 100]
+    "text", ["unbelievable", HOSTILE, " ", "\n", "東", "x" * 60, "lower" * 12]
 )
 def test_the_chips_are_the_tokenizers_ids(loaded, text):
     app = opened("merges", word=text)
@@ -95,6 +97,23 @@ def test_a_character_stands_over_its_bytes():
     stairs = drawn(opened("merges", word="👩\u200dé"))["staircase"]
     spans = [(c["text"], c["start"], c["end"]) for c in stairs["characters"]]
     assert spans == [("👩", 0, 4), ("‹U+200D›", 4, 7)]  # é is letters: a piece of its own
+
+
+def test_a_wall_of_letters_is_not_all_drawn(loaded):
+    app = opened("merges")
+    app.session_state["prompt"] = "🧠" * 30_000
+    app.run()
+    sent = drawn(app)["pieces"]
+    n = len(tokens.encode(loaded.tokenizer, "🧠" * 20_000))
+    assert [len(piece) for piece in sent["pieces"]] == [64] and sent["more"] == [n - 64]
+    assert len(drawn(app)["staircase"]["letters"]) == 64
+    assert drawn(app)["staircase"]["n_tokens"] == n
+
+
+def test_a_part_of_a_character_is_written_in_letters():
+    piece = Piece("ĠðŁĺ", "other")  # a space and three of the four bytes of an emoji
+    row = Row(parts=[(0, 1), (1, 4)], ranks=[None], rank=None, joined=[])
+    assert tokens_staircase.row_data(piece, row, 64)["texts"] == ["·", "ðŁĺ"]
 
 
 def test_a_text_beyond_the_limit_says_so():

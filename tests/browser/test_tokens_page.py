@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import settled
 
+expect.set_options(timeout=30_000)  # other tests may be busy on the same two cores
 HOSTILE = "<script>alert(1)</script> **b** $x^2$ שלום \x07 👨\u200d👩 e\u0301"
 
 
