@@ -20,17 +20,21 @@ def one_of(label: str, options: dict[str, str], key: str) -> str:
     )
 
 
-def head() -> tuple[int, int]:
-    """Two boxes; the chosen (layer, head), by default the one that reads the token before most."""
+def head(left=None, right=None) -> tuple[int, int]:
+    """Two boxes; the chosen (layer, head), by default the one that reads the token before most.
+
+    left, right: where the boxes go; without them into a row of their own.
+    """
     config = run.checkpoint().model.config
     layer, number = st.session_state.get("layer"), st.session_state.get("head")
     fits = layer is not None and number is not None
     if not (fits and layer < config.n_layer and number < config.n_head):
         layer, number = _guess()
-    boxes = st.columns([1, 1, 4], vertical_alignment="center")
-    with boxes[0]:
+    if left is None:
+        left, right, _ = st.columns([1, 1, 4])
+    with left:
         _box("Layer", config.n_layer, layer, "layer", (layer, number))
-    with boxes[1]:
+    with right:
         _box("Head", config.n_head, number, "head", (layer, number))
     return layer, number
 
@@ -73,23 +77,24 @@ def choose_pair(query: int, key: int) -> None:
     st.session_state.query, st.session_state.key = query, min(key, query)
 
 
-def pick_pair(tokens: list[str]) -> tuple[int, int]:
-    """Two boxes with the prompt's tokens: who reads, who is read."""
+def head_and_pair(tokens: list[str]) -> tuple[int, int, int, int]:
+    """Four boxes in a row: layer and head, who reads and who is read."""
+    boxes = st.columns([1, 1, 2, 2], vertical_alignment="bottom")
+    layer, number = head(*boxes[:2])
     query, key = pair(len(tokens))
-    boxes = st.columns([2, 2, 3], vertical_alignment="center")
-    with boxes[0]:
-        _token_box("query (reads)", tokens, query, "query", lambda i: choose_pair(i, key))
-    with boxes[1]:
-        _token_box("key (is read)", tokens[: query + 1], key, "key",
-                   lambda i: choose_pair(query, i))
-    return query, key
+    with boxes[2]:
+        _token_box("query", tokens, query, lambda i: choose_pair(i, key))
+    with boxes[3]:
+        _token_box("key", tokens[: query + 1], key, lambda i: choose_pair(query, i))
+    return layer, number, query, key
 
 
-def _token_box(label: str, tokens: list[str], chosen: int, name: str, take) -> None:
+def _token_box(name: str, tokens: list[str], chosen: int, take) -> None:
     box = f"positions:{name}"
     st.session_state[box] = chosen
     st.selectbox(
-        label, range(len(tokens)), key=box, format_func=lambda i: f"{i}  {tokens[i]}",
+        name, range(len(tokens)), key=box, label_visibility="collapsed",
+        format_func=lambda i: f"{name} {i}  {tokens[i]}",
         on_change=lambda: take(st.session_state[box]),
     )
 

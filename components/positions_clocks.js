@@ -127,7 +127,7 @@ function say(clocks, at_query, at_key, score, still) {
     word("b", shorten(data.names[1], 20), ink(theme, "key")), ` at ${at_key}:  q·k/√d = `,
     word("b", minus(score.toFixed(4))), " ",
     word("i", `moved back to ${at_query - at_key} and 0: ${minus(still.toFixed(4))}, difference `
-      + `${minus(Math.abs(score - still).toExponential(0))}`),
+      + `${score === still ? "0" : minus(Math.abs(score - still).toExponential(0))}`),
   );
 }
 

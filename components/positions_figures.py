@@ -208,17 +208,21 @@ def pairs(change, texts: list[str], before: str, after: str) -> go.Figure:
     names = [plain(text) for text in texts]
     rows = np.arange(len(names))
     figure = go.Figure()
-    for name, values, hue in ((after, change.after, AFTER), (before, change.before, BEFORE)):
+    for name, values, hue in ((before, change.before, BEFORE), (after, change.after, AFTER)):
         figure.add_bar(
             y=rows, x=values, name=name, orientation="h", marker_color=hue,
-            text=[f"{100 * p:.1f} %" for p in values], textposition="outside", cliponaxis=False,
-            customdata=names, hovertemplate="%{customdata}: %{x:.5f}<extra>" + name + "</extra>",
+            text=[_share(p) for p in values], textposition="outside", cliponaxis=False,
+            constraintext="none", textfont={"size": 14}, customdata=names, hovertemplate="%{customdata}: %{x:.5f}<extra>" + name + "</extra>",
         )
     most = float(max(change.before.max(), change.after.max()))
     figure.update_xaxes(title="probability", range=[0, 1.18 * most])
     figure.update_yaxes(tickvals=rows, ticktext=names, autorange="reversed", tickfont_size=17)
-    figure.update_layout(bargap=0.3, legend_traceorder="reversed")
-    return _finish(figure, 430)
+    figure.update_layout(bargap=0.22)
+    return _finish(figure, 480)
+
+
+def _share(p: float) -> str:
+    return f"{100 * p:.1f} %" if p >= 0.001 else "< 0.1 %"
 
 
 def moved(curves: dict[str, np.ndarray]) -> go.Figure:
@@ -292,7 +296,7 @@ def scaled(found) -> tuple[go.Figure, go.Figure]:
     lengths, shares = go.Figure(), go.Figure()
     for name, values, hue in (
         ("word + position, before", found.length_before, palette.RESIDUAL),
-        ("after LayerNorm", found.length_after, palette.NORM),
+        ("after LayerNorm", found.length_after, palette.OUTPUT),
     ):
         lengths.add_scatter(x=found.factor, y=values, name=name, mode="lines",
                             line={"color": hue, "width": 4}, hovertemplate="%{y:.4g}")
@@ -302,7 +306,7 @@ def scaled(found) -> tuple[go.Figure, go.Figure]:
     ):
         shares.add_scatter(x=found.factor, y=values, name=name, mode="lines",
                            line={"color": hue, "width": 4}, hovertemplate="%{y:.4f}")
-    lengths.update_yaxes(title="length", type="log")
+    lengths.update_yaxes(title="length", type="log", dtick=1)
     shares.update_yaxes(title="cosine after LayerNorm")
     for figure in (lengths, shares):
         figure.update_xaxes(title="position made longer by ×", type="log", dtick=1)

@@ -60,14 +60,19 @@ def side_by_side(tokens: list[str]) -> None:
         f"Layer {layer}, head {head}, same prompt, same weights. *Learned* is the real model. For "
         "the others the model is run again with `wpe` taken out of its input: *None* shows that "
         "head’s q and k as they come; *RoPE* turns and *ALiBi* biases those very q and k, in this "
-        "head alone; *Sinusoidal* runs with the formula added in place of `wpe`, scaled to its mean "
-        "length. The weights were never trained so: this shows what each scheme does to attention, "
+        "head alone; *Sinusoidal* runs with the formula added in place of `wpe`, as long "
+        "as its rows here. The weights were never trained so: this shows what each scheme does to attention, "
         "not which is better." + _pooled(len(tokens), positions_maps.MOST_SQUARES, "the largest weight")
     )
     st.markdown(f"#### What {plain(tokens[query])} ({query}) reads, in %")
+    row = min(st.session_state.get("positions:row", 0), len(maps) - 1)
+
+    def take(row, column):
+        st.session_state["positions:row"] = row
+        choice.choose_pair(query, column)
+
     residual_grid.show(
-        positions_figures.row_grid(maps, tokens, query), (0, key), "positions_row",
-        lambda row, column: choice.choose_pair(query, column),
+        positions_figures.row_grid(maps, tokens, query), (row, key), "positions_row", take
     )
     st.markdown("#### How far back this head reads, mean over the prompt’s queries")
     shown = {name: values[:64] for name, values in curves.items()}
@@ -83,7 +88,7 @@ def tables(tokens: list[str]) -> None:
              "sinusoidal": "Sinusoidal: a formula, nothing learned"}
     kind = choice.one_of("Table", kinds, "positions_table")
     found = run_positions.table(kind)
-    at = choice.position(n_positions, min(n_positions // 4, 100))
+    at = choice.position(n_positions, min(n_positions // 4, 40))
     left, right = st.columns([6, 7], gap="medium")
     with left:
         st.markdown("#### Which positions are alike: cosine")
@@ -116,8 +121,7 @@ def _about(kind: str, found) -> str:
 
 def rope(tokens: list[str]) -> None:
     """Clocks: every pair of dimensions turned by position; the score by distance."""
-    layer, head = choice.head()
-    query, key = choice.pick_pair(tokens)
+    layer, head, query, key = choice.head_and_pair(tokens)
     q, k, scale = run_positions.bare_qk(layer, head)
     frequencies = run_positions.frequencies()
     scores = run_positions.rope_by_distance(q[query], k[key], _config().n_positions) * scale
@@ -279,8 +283,7 @@ def _end_of_table(tokens: list[str]) -> None:
 
 
 def _end_of_rope(tokens: list[str]) -> None:
-    layer, head = choice.head()
-    query, key = choice.pair(len(tokens))
+    layer, head, query, key = choice.head_and_pair(tokens)
     n = _config().n_positions
     frequencies = run_positions.frequencies()
     q, k, scale = run_positions.bare_qk(layer, head)

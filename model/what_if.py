@@ -78,9 +78,9 @@ def without_positions(checkpoint, ids: np.ndarray) -> Pass:
 
 
 def with_sinusoids(checkpoint, ids: np.ndarray) -> Pass:
-    """The run of ids (T,) with the sinusoidal table, scaled to wpe's mean length."""
-    other = position_table.sinusoidal_like(embeddings.position_table(checkpoint))
-    return run(checkpoint, ids, table=other[: len(ids)])
+    """The run of ids (T,) with the sinusoidal table, as long as wpe's first T rows on average."""
+    learned = embeddings.position_table(checkpoint)[: len(ids)]
+    return run(checkpoint, ids, table=position_table.sinusoidal_like(learned))
 
 
 def maps(
@@ -166,7 +166,7 @@ class Change:
 
 
 @torch.inference_mode()
-def compare(before: Last, after: Last, n_top: int = 6) -> Change:
+def compare(before: Last, after: Last, n_top: int = 5) -> Change:
     """Two last tokens -> what changed; raises ValueError for logits that are not finite."""
     for logits in (before.logits, after.logits):
         sampling.check_finite(logits, "next-token logits")
