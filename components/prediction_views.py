@@ -11,7 +11,7 @@ def show_strip(reading) -> int:
     """The prompt, coloured by surprisal; returns the position looked at."""
     at = choice.position(len(reading.ids))
     prediction_strip.show(
-        run.token_texts(), reading.bits, reading.rank, at, "strip", _chooser(reading)
+        run.token_texts(), reading.bits, reading.rank, at, "prediction_strip", _chooser(reading)
     )
     return at
 
@@ -24,7 +24,7 @@ def show_distribution(reading, at: int) -> None:
         run_prediction.forecast(at),
         run_prediction.stages(at, settings),
         run_prediction.draws(at, settings, seed, choice.n_draws()),
-        seed=seed, key="instrument", on_choose=choice.choose,
+        seed=seed, key="prediction_curve", on_choose=choice.choose,
     )
 
 
@@ -38,7 +38,7 @@ def show_surprisal(reading, at: int) -> None:
     figure = prediction_figures.bits_chart(
         names, reading.bits, reading.rank, reading.entropy_bits, at
     )
-    st.plotly_chart(figure, key="bits")
+    st.plotly_chart(figure, key="prediction_bits")
     words, file = st.columns([5, 1], vertical_alignment="center")
     words.caption(
         prediction_figures.not_counted(reading) + " Perplexity depends on the tokenizer; "
@@ -46,7 +46,7 @@ def show_surprisal(reading, at: int) -> None:
     )
     file.download_button(
         "CSV", lambda: prediction_figures.as_csv(names, reading), "surprisal.csv", "text/csv",
-        key="bits_csv", on_click="ignore", help="Every token: id, bits, rank, expected bits",
+        key="prediction_csv", on_click="ignore", help="Every token: id, bits, rank, expected bits",
     )
 
 
@@ -57,7 +57,7 @@ def show_shift(reading, at: int) -> None:
     guesses = [flat[i : i + k] for i in range(0, len(flat), k)]
     prediction_shift.show(
         run.token_texts(), guesses, reading.guess_probability, reading.rank, reading.bits, at,
-        "shift", _chooser(reading),
+        "prediction_shift", _chooser(reading),
     )
     if reading.total is None:
         return

@@ -1,4 +1,4 @@
-"""Prediction: the whole distribution at any position, from logits to a draw; surprisal; the shift."""
+"""Prediction: the distribution at any position, from logits to a draw; surprisal; the shift."""
 
 import streamlit as st
 
@@ -22,13 +22,13 @@ if reading is None:
 
 if st.session_state.get("prediction") not in VIEWS:
     st.session_state.prediction = "next"
-with st.container(horizontal=True, vertical_alignment="center", key="bar"):
+with st.container(horizontal=True, vertical_alignment="center", key="prediction_bar"):
     view = st.segmented_control(
         "View", list(VIEWS), format_func=VIEWS.get, key="prediction", required=True,
         label_visibility="collapsed", persist_state="session",
     )
     st.button(
-        "Follow the last token", key="follow", type="tertiary",
+        "Follow the last token", key="prediction_follow", type="tertiary",
         on_click=prediction_choice.choose_position, args=(None,),
         disabled=not prediction_choice.is_chosen(),
     )

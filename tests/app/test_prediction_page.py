@@ -8,6 +8,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from model import checkpoint, sampling, surprisal, tokens, trace
+from model.__main__ import main
 
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
 HOSTILE = "<script>alert(1)</script> **b** `a``` $x^2$ [a](b) \u202e abc \x00 🧠 e\u0301"
@@ -85,6 +86,15 @@ def test_settings_seed_and_draws_of_the_link(app, truth):
     loaded = checkpoint.load("embedded")
     assert given["drawn"] == tokens.display(loaded.tokenizer, [first])[0]
     assert given["came"] is None
+
+
+def test_the_first_draw_is_what_generate_begins_with(app, capsys):
+    settings = ["--temperature", "1.5", "--top-p", "0.95", "--seed", "23"]
+    arguments = ["generate", "--model", "embedded", "--prompt", PROMPT, "--tokens", "1", "--json"]
+    assert main([*arguments, *settings]) == 0
+    generated = json.loads(capsys.readouterr().out)
+    given = sent(open_page(app, prompt=PROMPT, temperature=1.5, top_p=0.95, seed=23), "curve")
+    assert given["drawn"] == generated["tokens"][0]["token"]
 
 
 @pytest.mark.parametrize(
@@ -182,6 +192,6 @@ def test_broken_logits_are_named_and_nothing_is_drawn(app, monkeypatch):
     monkeypatch.setattr(surprisal, "final_logits", broken)
     open_page(app, prompt="A prompt that no other test has read.")
     assert not app.exception
-    assert "logits after tokens 0 to" in app.error[0].value and "1 NaN" in app.error[0].value
+    assert "logits after tokens" in app.error[0].value and "1 NaN" in app.error[0].value
     with pytest.raises(AssertionError):
         sent(app, "curve")

@@ -1,8 +1,8 @@
-"""The Prediction page in Chromium: live dials, exact figures, clicks, links, nothing from outside."""
+"""The Prediction page in Chromium: live dials, exact figures, clicks, links, no other machine."""
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlparse
+from urllib.parse import urlencode
 
 import pytest
 import torch
@@ -17,23 +17,26 @@ MATH = Path(__file__).parents[2] / "components" / "prediction_math.js"
 
 def open_page(page, server, **link):
     page.goto(f"{server}/prediction?{urlencode({'prompt': PROMPT, **link})}")
-    page.wait_for_selector(".st-key-strip .token", timeout=120_000)
+    page.wait_for_selector(".st-key-prediction_strip .token", timeout=120_000)
     settled(page)
 
 
-def link(page):
-    return {name: v[0] for name, v in parse_qs(urlparse(page.url).query).items()}
+def expect_link(page, **wanted):
+    """Wait until the address says so; None: nothing of that name."""
+    for name, value in wanted.items():
+        pattern = rf"[?&]{name}={value}(&|$)" if value is not None else rf"^(?!.*[?&]{name}=)"
+        expect(page).to_have_url(re.compile(pattern), timeout=20_000)
 
 
 def facts(page):
     """Tokens alive at each stage, as the page says."""
-    stages = page.locator(".st-key-instrument .stage")
+    stages = page.locator(".st-key-prediction_curve .stage")
     return [int(x) for x in stages.evaluate_all("all => all.map(s => s.dataset.alive)")][:4]
 
 
 def exact(page):
     """Wait until the server's own figures are shown."""
-    expect(page.locator('.st-key-instrument .picture[data-exact="true"]')).to_be_visible()
+    expect(page.locator('.st-key-prediction_curve .picture[data-exact="true"]')).to_be_visible()
     settled(page)
 
 
@@ -106,13 +109,12 @@ def test_a_slider_redraws_at_once_then_the_model_confirms(page, server, outside,
     slide(page, "Top-p", 0.5)
     slide(page, "Temperature", 0.8)
     live = facts(page)  # no server was asked yet: the answer is the browser's own
-    assert page.locator(".st-key-instrument .picture").get_attribute("data-exact") == "false"
+    assert page.locator(".st-key-prediction_curve .picture").get_attribute("data-exact") == "false"
     ours = [f.n_alive for f in sampling.stages(logits, sampling.Settings(0.8, 0, 0.5)).facts]
     assert live == ours
     exact(page)
     assert facts(page) == ours
-    expect(page).to_have_url(re.compile("temperature=0.8"))
-    assert link(page)["top_p"] == "0.5"
+    expect_link(page, temperature="0.8", top_p="0.5")
     assert not outside
 
 
@@ -124,14 +126,14 @@ def test_a_link_repeats_the_draw(page, server, logits):
     name = tokens.display(checkpoint.load("embedded").tokenizer, [drawn])[0]
     open_page(page, server, temperature=1.3, top_p=0.9, seed=seed, draws=1000)
     exact(page)
-    verdict = page.locator(".st-key-instrument .verdict")
+    verdict = page.locator(".st-key-prediction_curve .verdict")
     assert verdict.get_attribute("data-rank") == str(rank)
     expect(verdict).to_have_text(f"seed {seed} draws {name} (rank {rank:,})")
-    counts = page.locator(".st-key-instrument .bar .count").all_inner_texts()
+    counts = page.locator(".st-key-prediction_curve .bar .count").all_inner_texts()
     assert sum(int(c.replace(",", "")) for c in counts) == 1000
     page.get_by_role("button", name="Draw again").click()
     exact(page)
-    assert link(page)["seed"] == "42" and "temperature=1.3" in page.url
+    expect_link(page, seed=42, temperature="1.3")
     before = verdict.inner_text()
     page.reload()
     exact(page)
@@ -140,17 +142,16 @@ def test_a_link_repeats_the_draw(page, server, logits):
 
 def test_a_click_and_the_keys_choose_a_position(page, server):
     open_page(page, server)
-    names = page.locator(".st-key-strip .token bdi").all_inner_texts()
-    page.locator('.st-key-strip .token[data-at="3"]').click()
+    names = page.locator(".st-key-prediction_strip .token bdi").all_inner_texts()
+    page.locator('.st-key-prediction_strip .token[data-at="3"]').click()
     expect(page.get_by_role("heading", name=re.compile("After token 3 "))).to_be_visible()
-    assert link(page)["at"] == "3"
-    expect(page.locator(".st-key-instrument .bar.came .name")).to_have_text(names[4])
-    page.locator(".st-key-strip .tokens").press("ArrowRight")
+    expect_link(page, at=3)
+    expect(page.locator(".st-key-prediction_curve .bar.came .name")).to_have_text(names[4])
+    page.locator(".st-key-prediction_strip .tokens").press("ArrowRight")
     expect(page.get_by_role("heading", name=re.compile("After token 4 "))).to_be_visible()
     page.get_by_role("button", name="Follow the last token").click()
     expect(page.get_by_role("heading", name=re.compile("what comes next"))).to_be_visible()
-    settled(page)
-    assert "at" not in link(page)
+    expect_link(page, at=None)
 
 
 def test_the_axes_and_the_preset_buttons(page, server):
@@ -158,11 +159,12 @@ def test_the_axes_and_the_preset_buttons(page, server):
     exact(page)
     page.get_by_role("button", name="greedy").click()
     exact(page)
-    assert facts(page)[1:] == [1, 1, 1] and link(page)["temperature"] == "0"
+    assert facts(page)[1:] == [1, 1, 1]
+    expect_link(page, temperature=0)
     page.get_by_role("button", name="as trained").click()
     exact(page)
-    assert "temperature" not in link(page)
-    picture = page.locator(".st-key-instrument canvas.curve")
+    expect_link(page, temperature=None)
+    picture = page.locator(".st-key-prediction_curve canvas.curve")
     before = picture.evaluate("c => c.toDataURL()")
     page.get_by_role("button", name=re.compile("linear")).click()
     assert picture.evaluate("c => c.toDataURL()") != before
@@ -170,12 +172,11 @@ def test_the_axes_and_the_preset_buttons(page, server):
 
 def test_the_shift_chooses_too(page, server):
     open_page(page, server, prediction="shift")
-    page.locator('.st-key-shift .column[data-at="2"]').click()
-    expect(page.locator('.st-key-strip .tokens[data-chosen="2"]')).to_be_visible()
-    settled(page)
-    assert link(page)["at"] == "2"
-    came = page.locator('.st-key-shift .column[data-at="2"] .came').inner_text()
-    read = page.locator('.st-key-shift .column[data-at="3"] .token').inner_text()
+    page.locator('.st-key-prediction_shift .column[data-at="2"]').click()
+    expect(page.locator('.st-key-prediction_strip .tokens[data-chosen="2"]')).to_be_visible()
+    expect_link(page, at=2)
+    came = page.locator('.st-key-prediction_shift .column[data-at="2"] .came').inner_text()
+    read = page.locator('.st-key-prediction_shift .column[data-at="3"] .token').inner_text()
     assert came == read
 
 
@@ -188,7 +189,7 @@ def test_it_fits_and_asks_nobody_outside(page, server, shots, outside, view, sch
     page.on("pageerror", lambda error: problems.append(str(error)))
     open_page(page, server, prediction=view, temperature=0.8, top_k=40, at=6)
     if view == "surprisal":
-        page.wait_for_selector(".st-key-bits .main-svg")
+        page.wait_for_selector(".st-key-prediction_bits .main-svg")
     if view == "next":
         exact(page)
     over = page.evaluate(
