@@ -56,8 +56,8 @@ function make_draws(one, box) {
   dials.box.append(one.verdict);
   box.append(dials.box, one.chance,
     make("small", "", "The tokens side by side, each as wide as its probability, the most "
-      + "probable first; a random number u between 0 and 1 decides. Every mark is one draw. The "
-      + "first is also the next token of “python -m model generate” with this seed."));
+      + "probable first; a random number u between 0 and 1 decides. Every mark is one draw. At "
+      + "the prompt’s end, the first is what “python -m model generate” draws with this seed."));
 }
 
 // The figures of the present dials: the browser's while they move, the server's once it has heard.
