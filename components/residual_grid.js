@@ -44,13 +44,15 @@ function measure(grid) {
   const n = data.columns.length;
   const left = Math.min(data.left, width * 0.3);
   const gap = data.gap_before === null ? 0 : GAP;
-  const fit = (width - left - gap - 2) / n;
-  const cell = Math.max(data.least, Math.min(data.most, fit));
-  const upright = cell >= 52 || data.columns.every((name) => name.length < 5);
+  const short = data.columns.every((name) => name.length < 5);
+  const fit = (edge) => Math.max(data.least, Math.min(data.most, (width - left - gap - edge) / n));
+  const upright = short || fit(2) >= 52;
+  const edge = upright ? 2 : 40; // the last slanted name leans out
+  const cell = fit(edge);
   const top = (upright ? 26 : 92) + (data.column_title ? 22 : 0);
   const height = Math.max(data.row_least, Math.min(data.row_most, data.height / data.rows.length));
   return {
-    width, left, top, gap, cell, upright, height, total: left + n * cell + gap,
+    width, left, top, gap, cell, upright, height, total: left + n * cell + gap + edge,
     bottom: top + data.rows.length * height,
   };
 }

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import settled
 
+expect.set_options(timeout=30_000)
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** 🧠"
 VIEWS = ("Stream", "Logit lens", "Who made this logit", "Switch off", "MLP", "LayerNorm")
@@ -38,9 +39,16 @@ def grid(page, key):
 def click_cell(page, key, row, column, past_gap=False):
     """Click the middle of a cell of a grid that is not scrolled."""
     canvas = grid(page, key)
+    expect(canvas).to_have_attribute("data-places", re.compile(","))
     left, top, cell, height, gap = map(float, canvas.get_attribute("data-places").split(","))
     x = left + (column + 0.5) * cell + (gap if past_gap else 0)
     canvas.click(position={"x": x, "y": top + (row + 0.5) * height})
+
+
+def drawn(page):
+    """Wait for the view's picture."""
+    picture = page.locator("[data-testid=stMain] canvas, .js-plotly-plot").first
+    picture.wait_for(timeout=90_000)
 
 
 def parameters(page) -> dict:
@@ -53,8 +61,7 @@ def test_every_view_is_drawn(open_page, page, view, scheme, shots):
     page.emulate_media(color_scheme=scheme)
     open_page(view)
     expect(page.locator("[data-testid=stException], [data-testid=stAlert]")).to_have_count(0)
-    main = page.locator("[data-testid=stMain]")
-    main.locator("canvas, .js-plotly-plot").first.wait_for()
+    drawn(page)
     page.screenshot(path=shots / f"residual-{view.replace(' ', '-').lower()}-{scheme}.png")
 
 
@@ -62,7 +69,7 @@ def test_every_view_is_drawn(open_page, page, view, scheme, shots):
 def test_a_narrow_window_is_not_left(open_page, page, view):
     page.set_viewport_size({"width": 800, "height": 1200})
     open_page(view)
-    page.locator("[data-testid=stMain] canvas, .js-plotly-plot").first.wait_for()
+    drawn(page)
     wider = "document.querySelector('[data-testid=stMain]').scrollWidth"
     assert page.evaluate(wider) <= 800
 
@@ -133,7 +140,7 @@ def test_the_arithmetic_of_one_place_follows_the_pointer(open_page):
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_hostile_prompt_stays_text(open_page, view):
     page = open_page(view, prompt=HOSTILE)
-    page.locator("[data-testid=stMain] canvas, .js-plotly-plot").first.wait_for()
+    drawn(page)
     assert page.evaluate("window.ran") is None
 
 
