@@ -67,16 +67,21 @@ def position_curve(similarity: np.ndarray, position: int) -> str:
     return _svg(marks, f"Similarity of position {position} to every position")
 
 
-def empty_slots(n: int = 20) -> str:
-    """Slots that hold nothing: dashed outlines."""
+def slots(n_full: int, n_slots: int, n_drawn: int = 20) -> str:
+    """A memory's slots, each drawn one standing for as many: full ones filled, empty ones dashed."""
+    n_drawn = min(n_drawn, max(n_slots, 1))
+    filled = -(-n_full * n_drawn // max(n_slots, 1))
     marks = []
-    for i in range(n):
+    for i in range(n_drawn):
         x, y = (i % 10) * 24, 10 + (i // 10) * 26
+        full = f'fill="{palette.MEMORY}"' if i < filled else 'fill="none" stroke-dasharray="3 3"'
         marks.append(
-            f'<rect x="{x}" y="{y}" width="20" height="20" rx="3" fill="none" '
-            f'stroke="{palette.MEMORY}" stroke-dasharray="3 3" opacity=".7"/>'
+            f'<rect x="{x}" y="{y}" width="20" height="20" rx="3" {full} '
+            f'stroke="{palette.MEMORY}" opacity=".7"/>'
         )
-    return _svg([*marks, _text(0, 84, "nothing written, nothing kept")], "Empty slots")
+    each = n_slots / n_drawn
+    words = "nothing written, nothing kept" if not n_full else f"1 box: {each:.3g} slots"
+    return _svg([*marks, _text(0, 84, words)], f"{n_full:,} of {n_slots:,} slots full")
 
 
 _SHORT = {

@@ -63,6 +63,8 @@ function cell(one, layer, head) {
 
 function tell(one, words) {
   const mean = one.data.share.reduce((sum, x) => sum + x, 0) / one.data.share.length;
-  one.reading.textContent = words
-    ?? `Rows: layers, columns: heads. Mean ${exact(mean)}. Click: only this head; again: the mean.`;
+  const token = Object.assign(document.createElement("bdi"), { textContent: one.data.token });
+  const resting = ` reads ${exact(mean)} from memory, mean of all. Rows: layers, columns: heads. `
+    + "Click: only this head; again: the mean.";
+  one.reading.replaceChildren(...(words ? [words] : [token, resting]));
 }

@@ -17,14 +17,16 @@ _mount = st.components.v2.component(
 
 def show(
     share: np.ndarray,
+    token: str,
     chosen: tuple[int, int] | None,
     key: str,
     on_choose: Callable[[int, int], None],
 ) -> None:
-    """share (L,H), 0 to 1; chosen (layer, head), None: the mean of all.
+    """share (L,H), 0 to 1, of the row of `token`; chosen (layer, head), None: the mean of all.
     `on_choose(layer, head)` runs before the next script run."""
     n_layers, n_heads = share.shape
     header = {"n_layers": n_layers, "n_heads": n_heads, "hue": palette.MEMORY}
+    header["token"] = token
     header["chosen"] = None if chosen is None else {"layer": chosen[0], "head": chosen[1]}
 
     def tell():

@@ -84,18 +84,29 @@ def show_laws(now: Look) -> None:
 
 def show_reads(now: Look) -> None:
     """The picture: lines from the prompt's words to the words, in earlier prompts, they read."""
-    left, right = st.columns([2.1, 1], gap="large")
+    left, right = st.columns([2, 1], gap="medium")
     with left:
         _show_picture(now)
     if now.asked is None:
         return
     with right:
-        st.markdown("##### Next token, with memory and without")
+        st.markdown("##### The next token, twice")
         st.html(words.next_token(now.asked.compared, "with memory", "without: GPT-2"))
-        token = words.html.escape(now.asked.names[now.row + now.asked.n_start])
-        st.html(f'<h5 style="margin:.4em 0 0">How much <bdi>{token}</bdi> reads from memory</h5>')
-        share = now.asked.share[:, :, now.row + now.asked.n_start]
-        memory_heads.show(share, now.head, "memory_heads", choice.choose_head)
+    with left:
+        heads, sentences = st.columns([1, 1.2], gap="large")
+    with heads:
+        _show_heads(now)
+    with sentences:
+        _show_retrieved(now)
+
+
+def _show_heads(now: Look) -> None:
+    st.markdown("##### Memory's share, head by head")
+    row = now.row + now.asked.n_start
+    memory_heads.show(
+        now.asked.share[:, :, row], now.asked.names[row], now.head, "memory_heads",
+        choice.choose_head,
+    )
 
 
 def _show_picture(now: Look) -> None:
@@ -114,8 +125,8 @@ def _show_picture(now: Look) -> None:
         )
     memory_reads.show(picture, "memory_reads", choice.choose_row, choice.choose_slot)
     st.caption(
-        "A line: a word of the prompt you type reads a word of an earlier prompt; its width is the "
-        "attention weight. Only keys and values were kept, not the text. Struck out: not in memory."
+        "A line's width: how much a word you type reads from a remembered one. Kept are keys and "
+        "values, not the text. Struck out: not in memory."
     )
 
 
@@ -136,9 +147,7 @@ def show_weights(now: Look) -> None:
             on_choose=lambda at: choice.choose_row(max(0, at - asked.n_start)),
         )
     with right:
-        st.markdown("##### Share of memory in this row")
-        share = asked.share[:, :, now.row + asked.n_start]
-        memory_heads.show(share, now.head, "memory_heads", choice.choose_head)
+        _show_heads(now)
         st.button("Mean of all heads", key="memory_mean", on_click=choice.all_heads,
                   disabled=now.head is None)
         _show_retrieved(now)
@@ -150,9 +159,9 @@ def _show_retrieved(now: Look) -> None:
     if not mass:
         return
     best = sorted(mass, key=mass.get, reverse=True)[:8]
-    st.markdown("##### Sentences, first pass")
+    st.markdown("##### Stored sentences, first pass")
     texts = [str(table.around[table.block == block][0]) for block in best]
-    st.html(words.weighted(texts, [mass[block] for block in best], palette.MEMORY))
+    st.html(words.weighted(texts, [mass[block] for block in best], palette.MEMORY, "18em"))
     st.caption("Share of the prompt's attention, mean of all layers and heads; the best are "
                "retrieved and read again alone.")
 
@@ -272,8 +281,11 @@ def _show_readers(now: Look, slot: int, column: int | None, head: tuple[int, int
         st.html(words.weighted(texts, whole[best], palette.QUERY))
         st.caption(now.of)
     st.markdown("##### Its history")
-    st.html(words.weighted(*_history(now, slot), palette.MEMORY))
-    st.caption("Weight each later prompt told in this tab read from it.")
+    names, weights = _history(now, slot)
+    if names:
+        st.html(words.weighted(names, weights, palette.MEMORY))
+    st.caption("What each later prompt, told in this tab, read from it." if names
+               else "No prompt was told after it in this tab.")
 
 
 def _history(now: Look, slot: int) -> tuple[list[str], list[float]]:
@@ -281,8 +293,6 @@ def _history(now: Look, slot: int) -> tuple[list[str], list[float]]:
     place = (int(table.prompt[slot]), int(table.position[slot]))
     later = [(n, read.get(place, 0.0)) for n, read in now.now.history if n > place[0]]
     latest = later[-MOST_HISTORY:]
-    if not latest:
-        return ["no later prompt yet"], [0.0]
     return [f"prompt {n}" for n, _ in latest], [weight for _, weight in latest]
 
 

@@ -10,18 +10,19 @@ import numpy as np
 
 from components import palette
 
-BAR = "display:block;height:.55em;border-radius:.2em;min-width:1px"
-DIM = "opacity:.75;font-size:.9em"
+BAR = "display:block;height:.62em;border-radius:.2em;min-width:1px"
 
 
 def next_token(compared, after: str, before: str) -> str:
     """compared: texts, after (k,), before (k,) -> two bars a token and the change in points."""
     top = f'<div style="display:flex;gap:1.2em;margin-bottom:.35em">{_key(palette.MEMORY, after)}'
     top += f"{_key(palette.LABEL, before)}</div>"
-    rows = "".join(
+    head = '<span></span><span></span><span style="text-align:right;opacity:.75">probability</span>'
+    head += '<span style="text-align:right;opacity:.75">change</span>'
+    rows = head + "".join(
         _two_bars(*row) for row in zip(compared.texts, compared.after, compared.before)
     )
-    columns = "minmax(4.2em,8em) minmax(3em,1fr) 4.2em 4.8em"
+    columns = "minmax(2.5em,max-content) minmax(3em,1fr) 5em 4.6em"
     return (
         f'<div style="line-height:1.25">{top}<div style="display:grid;grid-template-columns:'
         f'{columns};gap:.42em .6em;align-items:center;font-variant-numeric:tabular-nums">'
@@ -38,15 +39,15 @@ def _two_bars(text: str, after: float, before: float) -> str:
     change = 100 * (after - before)
     hue = palette.MEMORY if change > 0 else palette.LABEL
     return (
-        '<b style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap;text-align:right">'
-        f"<bdi>{html.escape(text)}</bdi></b>"
+        '<b style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap;text-align:right;'
+        f'max-width:7.5em;font-size:1.1em"><bdi>{html.escape(text)}</bdi></b>'
         f'<span style="background:{palette.EMPTY};border-radius:.2em">'
         f'<span style="{BAR};width:{100 * after:.2f}%;background:{palette.MEMORY}"></span>'
         f'<span style="{BAR};width:{100 * before:.2f}%;background:{palette.LABEL}"></span></span>'
         f'<span style="text-align:right;line-height:1.1">{percent(after)}<br>'
         f'<small style="opacity:.75">{percent(before)}</small></span>'
         f'<b style="text-align:right;color:color-mix(in srgb,{hue} 75%,currentColor)">'
-        f"{_points(change)}</b>"
+        f"{_points(change)}<small> pt</small></b>"
     )
 
 
@@ -62,7 +63,8 @@ def _points(change: float) -> str:
 def laws(facts: list[tuple[str, str, bool, str]]) -> str:
     """(law, what it does now, whether it is at work, more on hover) -> lamps in a row."""
     lamps = "".join(_lamp(*fact) for fact in facts)
-    return f'<div style="display:flex;flex-wrap:wrap;gap:.35em .6em;line-height:1.3">{lamps}</div>'
+    row = "display:flex;flex-wrap:wrap;gap:.35em .5em;line-height:1.3;font-size:.94em"
+    return f'<div style="{row}">{lamps}</div>'
 
 
 def _lamp(law: str, words: str, lit: bool, more: str) -> str:
@@ -70,23 +72,11 @@ def _lamp(law: str, words: str, lit: bool, more: str) -> str:
     edge = palette.MEMORY if lit else "rgba(128,128,128,.6)"
     return (
         f'<span title="{html.escape(more)}" style="border:1.5px solid {edge};border-radius:1em;'
-        f'padding:.05em .7em;opacity:{1 if lit else 0.65};white-space:nowrap">'
+        f'padding:.05em .6em;opacity:{1 if lit else 0.65};white-space:nowrap">'
         f'<span style="display:inline-block;width:.6em;height:.6em;border-radius:50%;'
         f'border:1.5px solid {edge};background:{hue};margin-right:.4em"></span>'
         f"<b>{html.escape(law)}</b> {html.escape(words)}</span>"
     )
-
-
-def told(prompts: tuple[str, ...]) -> str:
-    """The prompts told so far, numbered, the latest at the end."""
-    first = max(0, len(prompts) - 200)
-    more = f"<li>… {first:,} earlier prompts …</li>" if first else ""
-    rows = "".join(
-        f'<li value="{i}" style="overflow-wrap:anywhere"><bdi>{html.escape(text[:600])}'
-        f'{"…" if len(text) > 600 else ""}</bdi></li>'
-        for i, text in enumerate(prompts[first:], first + 1)
-    )
-    return f'<ol style="margin:0;padding-left:2em">{more}{rows}</ol>'
 
 
 # -- writes ----------------------------------------------------------------------------------------
@@ -189,8 +179,8 @@ def slot_facts(slots, i: int, n_prompts: int, now: float) -> list[tuple[str, str
     ]
 
 
-def weighted(texts: list[str], weights, hue: str) -> str:
-    """Strings with one weight each -> bars, the largest first as given."""
+def weighted(texts: list[str], weights, hue: str, widest: str = "8em") -> str:
+    """Strings with one weight each -> bars in the order given; names take `widest` at most."""
     largest = max([float(w) for w in weights] + [1e-12])
     rows = "".join(
         '<b style="text-align:right;overflow:hidden;text-overflow:ellipsis;white-space:nowrap">'
@@ -201,6 +191,7 @@ def weighted(texts: list[str], weights, hue: str) -> str:
         for text, w in zip(texts, weights)
     )
     return (
-        '<div style="display:grid;grid-template-columns:minmax(4em,8em) 1fr 4.5em;gap:.25em .6em;'
+        f'<div style="display:grid;grid-template-columns:fit-content({widest}) 1fr 4em;'
+        "gap:.25em .6em;"
         f'align-items:center;font-variant-numeric:tabular-nums">{rows}</div>'
     )

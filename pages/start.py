@@ -7,10 +7,12 @@ from components import frame
 frame.guard()
 
 from components import five_memories as pictures  # noqa: E402
+from components import memory_choice, memory_conversation  # noqa: E402
 from components import next_token, run, token_strip  # noqa: E402
 from components.units import show_bytes, show_count  # noqa: E402
 
 now = run.memories()
+told, n_slots = memory_conversation.current().state, memory_choice.settings().budget
 
 read, write = st.columns(2, gap="large")
 with read:
@@ -63,11 +65,11 @@ CARDS = [
     (
         "External",
         "outside",
-        "0 slots",
-        "no memory module yet",
-        pictures.empty_slots(),
-        "Notes and memory slots outlive a prompt. Plain GPT-2 has none: a new prompt starts blank.",
-        None,
+        f"{len(told.bank):,} of {n_slots:,}",
+        f"slots, {len(told.prompts):,} prompts told",
+        pictures.slots(len(told.bank), n_slots),
+        "Slots outlive a prompt. Plain GPT-2 has none: a new prompt starts blank.",
+        ("pages/memory.py", "Tell it something"),
     ),
 ]
 

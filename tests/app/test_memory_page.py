@@ -1,0 +1,271 @@
+"""The memory page without a browser: real numbers, nothing lost, nothing that executes."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from model import checkpoint, tokens, trace
+from model.memory import fusion, recall
+
+FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
+HOSTILE = "<script>alert(1)</script> **b** `a` $x^2$ [a](b) \u202e abc </script> \x00 🧠 שלום."
+SETTINGS = recall.Settings(budget=128)
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return checkpoint.load("embedded")
+
+
+@pytest.fixture
+def app(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path))
+    return AppTest.from_file("../../app.py", default_timeout=120)
+
+
+def open_page(app, prompt="", view="reads"):
+    app.query_params["prompt"] = prompt
+    app.switch_page("pages/memory.py")
+    app.session_state["memory_view"] = view
+    app.run()
+    assert not app.exception
+    return app
+
+
+def tell(app, text):
+    app.session_state["prompt"] = text
+    app.run()
+    app.button(key="remember").click().run()
+    assert not app.exception
+    return app
+
+
+def ask(app, text, view="reads"):
+    app.session_state["prompt"], app.session_state["memory_view"] = text, view
+    app.run()
+    assert not app.exception
+    return app
+
+
+def walk(node):
+    for child in getattr(node, "children", {}).values():
+        yield child
+        yield from walk(child)
+
+
+def sent(app, name):
+    """What the component `name` was given: its header, and its arrays by name."""
+    for node in walk(app._tree):
+        proto = getattr(node, "proto", None)
+        if getattr(proto, "component_name", "").endswith(f"mnemoscope_memory_{name}"):
+            return unpack(proto.bytes)
+    raise AssertionError(f"the page drew no memory_{name}")
+
+
+def unpack(raw):
+    length = int.from_bytes(raw[:4], "little")
+    header = json.loads(raw[4 : 4 + length])
+    for name, (dtype, start, size) in header["arrays"].items():
+        header[name] = np.frombuffer(raw, dtype, size, 4 + length + start)
+    return header
+
+
+def html_of(app) -> str:
+    return "\n".join(n.proto.body for n in walk(app._tree) if getattr(n, "type", "") == "html")
+
+
+def state_of(app):
+    (steps,) = app.session_state["memory:conversations"].values()
+    return steps[-1].state
+
+
+@pytest.fixture(scope="module")
+def truth(loaded):
+    state = recall.tell(loaded, recall.blank(loaded), FACT, SETTINGS).state
+    asked = recall.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), SETTINGS)
+    return state, asked
+
+
+def test_the_picture_is_the_models_own_reads(app, loaded, truth):
+    state, asked = truth
+    ask(tell(open_page(app), FACT), QUESTION)
+    reads = sent(app, "reads")
+    expected = fusion.read_weights(loaded, asked.trace).mean((0, 1))[1:]
+    np.testing.assert_allclose(reads["weights"].reshape(expected.shape), expected, atol=1e-6)
+    assert reads["columns"] == asked.kept.tolist()
+    assert [word["t"] for row in reads["told"] for word in row["words"]] == state.bank.slots.text.tolist()
+    probability = float(asked.trace.next_logits.double().softmax(-1).max())
+    assert reads["guesses"][0][1] == pytest.approx(probability, abs=1e-5)
+    share = fusion.read_weights(loaded, asked.trace).sum(-1)[..., -1]
+    np.testing.assert_allclose(sent(app, "heads")["share"], share.ravel(), atol=1e-5)
+
+
+def test_without_memory_it_says_what_gpt2_says(app, loaded):
+    ask(tell(open_page(app), FACT), QUESTION)
+    start = loaded.tokenizer.bos_token_id
+    plain = trace.run(loaded, np.r_[start, tokens.encode(loaded.tokenizer, QUESTION)])
+    expected = plain.next_logits.double().softmax(-1)
+    guess = sent(app, "reads")["guesses"][1]
+    assert guess[0] == tokens.display(loaded.tokenizer, [int(expected.argmax())])[0]
+    assert guess[1] == pytest.approx(float(expected.max()), abs=1e-5)
+    assert "memory off: Δ logits 0" in html_of(app)
+
+
+def test_switched_off_nothing_is_read(app):
+    ask(tell(open_page(app), FACT), QUESTION)
+    app.toggle(key="mem_on").set_value(False).run()
+    reads = sent(app, "reads")
+    assert reads["columns"] == [] and len(reads["guesses"]) == 1
+
+
+def test_rows_over_memory_and_prompt_sum_to_one(app):
+    ask(tell(open_page(app), FACT), QUESTION, "weights")
+    whole = sent(app, "map")
+    n, k = len(whole["rows"]), len(whole["slots"])
+    rows = whole["weights"].reshape(n, k + n)
+    np.testing.assert_allclose(rows.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(rows[:, :k].sum(1), whole["from_memory"], atol=1e-5)
+    app.session_state["memory_one_head"] = True
+    app.session_state["layer"], app.session_state["head"] = 2, 5
+    one = sent(app.run(), "map")
+    assert one["of"] == "Layer 2, head 5 alone."
+    np.testing.assert_allclose(one["weights"].reshape(n, k + n).sum(1), 1, atol=1e-5)
+
+
+def test_slots_show_origin_use_and_empty_places(app, truth):
+    state, _ = truth
+    ask(tell(open_page(app), FACT), QUESTION, "slots")
+    grid = sent(app, "slots")
+    assert grid["text"] == state.bank.slots.text.tolist() and grid["n"] == 128
+    assert grid["chosen"] == int(grid["now"].argmax())
+    vectors = sent(app, "vectors")
+    assert len(vectors["key"]) == len(vectors["value"]) == state.bank.keys.shape[-1]
+    assert "without its sentence" in html_of(app)
+
+
+def test_a_write_is_previewed_and_then_happens_exactly(app):
+    open_page(app)
+    app.session_state["mem_score"] = "surprisal"
+    ask(app, FACT, "writes")
+    assert len(state_of(app).bank) == 0
+    said = [m.value for m in app.markdown if m.value.startswith("#####")]
+    app.button(key="remember").click().run()
+    assert "2 of 2 sentences" in said[0]
+    assert f"{len(state_of(app).bank)} of 128 slots" in said[1]
+    assert state_of(app).prompts == (FACT,)
+    assert app.session_state["prompt"] == ""
+
+
+def test_a_threshold_that_lets_nothing_through(app):
+    open_page(app)
+    app.session_state["mem_threshold"] = 1e9
+    ask(app, FACT, "writes")
+    assert "0 of 2 sentences" in next(m.value for m in app.markdown if "would write" in m.value)
+    tell(app, FACT)
+    assert len(state_of(app).bank) == 0 and state_of(app).prompts == (FACT,)
+    for view in ("reads", "slots", "weights"):
+        ask(app, QUESTION, view)
+
+
+@pytest.mark.parametrize("budget", [0, 1])
+def test_zero_slots_and_one_slot(app, budget):
+    open_page(app)
+    app.session_state["mem_budget"] = budget
+    tell(app, FACT)
+    assert len(state_of(app).bank) == budget
+    for view in ("reads", "slots", "weights", "writes"):
+        ask(app, QUESTION, view)
+        assert not app.error
+
+
+def test_a_smaller_budget_evicts_at_once_and_undo_brings_it_back(app):
+    tell(open_page(app), FACT)
+    n = len(state_of(app).bank)
+    app.number_input(key="mem_budget").set_value(8).run()
+    assert len(state_of(app).bank) <= 8 and f"{n - len(state_of(app).bank)} evicted" in html_of(app)
+    app.button(key="undo").click().run()
+    assert len(state_of(app).bank) == n
+
+
+def test_reads_are_counted_when_a_prompt_is_told(app):
+    tell(tell(open_page(app), FACT), QUESTION)
+    slots = state_of(app).bank.slots
+    assert slots.total_read[slots.prompt == 1].max() > 0.05
+    assert not slots.total_read[slots.prompt == 2].any()
+
+
+def test_undo_and_forget(app):
+    tell(tell(open_page(app), FACT), "It rains.")
+    app.button(key="undo").click().run()
+    assert state_of(app).prompts == (FACT,)
+    app.button(key="forget").click().run()
+    assert state_of(app).prompts == ()
+    app.button(key="undo").click().run()
+    assert state_of(app).prompts == (FACT,)
+
+
+def test_save_and_load(app):
+    tell(open_page(app), FACT)
+    app.text_input(key="session_name").set_value("demo").run()
+    app.button(key="session_save").click().run()
+    assert "saved as demo" in html_of(app)
+    before = state_of(app)
+    app.button(key="forget").click().run()
+    app.selectbox(key="session_chosen").set_value("demo").run()
+    app.button(key="session_load").click().run()
+    after = state_of(app)
+    assert torch.equal(before.bank.keys, after.bank.keys) and after.prompts == (FACT,)
+    app.text_input(key="session_name").set_value("../../x").run()
+    app.button(key="session_save").click().run()
+    assert "choose another name" in app.error[0].value and state_of(app).prompts == (FACT,)
+
+
+def test_a_file_that_is_no_memory_is_refused(app):
+    tell(open_page(app), FACT)
+    app.file_uploader(key="session_file").upload("x.memory", b"pickle?", "application/octet-stream")
+    app.run()
+    app.button(key="session_import").click().run()
+    assert "no memory file" in app.error[0].value and state_of(app).prompts == (FACT,)
+
+
+def test_the_first_visit_is_one_click(app):
+    open_page(app)
+    app.button(key="show James Theory").click().run()
+    assert not app.exception
+    reads = sent(app, "reads")
+    assert reads["told"][0]["number"] == "1" and app.session_state["prompt"] == QUESTION
+    last = reads["weights"].reshape(len(reads["typed"]), -1)[-1]
+    assert state_of(app).bank.slots.text[reads["columns"][int(last.argmax())]] == "·New"
+
+
+def test_a_prompt_beyond_the_window_says_so_and_can_be_told(app, loaded):
+    tell(open_page(app), FACT)
+    long = "word " * (loaded.model.config.n_positions + 40)
+    for view in ("reads", "slots", "weights", "writes"):
+        ask(app, long, view)
+    assert any("tokens behind this memory" in w.value for w in app.warning)
+    tell(app, long)
+    assert len(state_of(app).prompts) == 2 and len(state_of(app).bank) <= 128
+
+
+@pytest.mark.parametrize("view", ["reads", "weights", "slots", "writes"])
+@pytest.mark.parametrize("text", ["a", HOSTILE, "   ", ""])
+def test_no_text_breaks_any_view(app, view, text):
+    tell(open_page(app), HOSTILE)
+    ask(app, text, view)
+    assert not app.error and "<script>" not in html_of(app)
+
+
+def test_another_models_memory_is_set_aside(app):
+    tell(open_page(app), FACT)
+    told = app.session_state["memory:conversations"]
+    (name,) = told
+    told["another model"] = told.pop(name)
+    ask(app, QUESTION)
+    assert "set aside" in app.info[0].value
+    told = app.session_state["memory:conversations"]
+    told[name] = told.pop("another model")
+    assert sent(ask(app, QUESTION), "reads")["columns"]
