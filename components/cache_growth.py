@@ -26,12 +26,12 @@ def show() -> None:
     _controls(found, number)
     _facts(found, number)
     _picture(found, number, names)
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        _vector(found, seen, names)
-    with right:
-        st.markdown("#### Shapes and bytes, from the live tensors")
-        st.html(cache_figures.sizes(run_cache.sizes(found, seen.n_entries)))
+    with st.container(horizontal=True, gap="large", key="cache_details"):
+        with st.container(width=640):
+            _vector(found, seen, names)
+        with st.container(width=540):
+            st.markdown("#### Shapes and bytes, from the live tensors")
+            st.html(cache_figures.sizes(run_cache.sizes(found, seen.n_entries)))
     _every_step(found)
 
 

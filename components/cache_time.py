@@ -13,10 +13,10 @@ def show() -> None:
         most = st.segmented_control(
             "Up to token", options, default=options[0], required=True, key="cache_most"
         )
-        start = st.button("Measure on this machine", type="primary", key="measure")
+        st.button("Measure on this machine", type="primary", key="measure", on_click=_ask)
         log = st.toggle("Logarithmic", key="cache_log")
     bar = st.empty()
-    if start:
+    if st.session_state.pop("cache:measure", False):
         run_cache.measure(most, lambda share: bar.progress(share, "Measuring both ways …"))
         bar.empty()
     found = run_cache.counts(most)
@@ -24,7 +24,12 @@ def show() -> None:
     with left:
         _times(found, log)
     with right:
-        _counts(found, most, log)
+        at = _counts(found, most, log)
+    _work(at)
+
+
+def _ask() -> None:
+    st.session_state["cache:measure"] = True
 
 
 def _times(found, log: bool) -> None:
@@ -52,12 +57,17 @@ def _times(found, log: bool) -> None:
     )
 
 
-def _counts(found, most: int, log: bool) -> None:
+def _counts(found, most: int, log: bool) -> int:
     st.markdown("#### Work of one step, counted")
     at = st.slider("At token t", 1, most, min(len(run.prompt().ids) or most, most), key="cache_t")
     figure = cache_figures.counts(found.ts, found.with_work, found.without_work, at, log)
     st.plotly_chart(figure, key="cache_counts")
+    return at
+
+
+def _work(at: int) -> None:
     with_cache, without = run_cache.work(at)
+    st.markdown(f"#### Multiply–adds of the step that reads token {at:,}")
     st.html(cache_figures.work(with_cache, without))
     st.caption(
         f"Without the cache, this step costs {without.total / with_cache.total:.1f} × as much. "

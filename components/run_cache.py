@@ -22,7 +22,7 @@ MOST_BEYOND = 256  # tokens beyond the window that a policy is priced on
 PLACES = {"counted": kv_budget.counted_on, "in cache": kv_budget.in_the_cache}
 FULL, AGAIN = "full context", "slide, re-encoded"
 MOST_AT_ONCE = 64  # steps run for one click or link
-QUICK = 1e12  # multiply–adds that need no asking: some seconds on a laptop
+QUICK = 1.5e11  # multiply–adds that need no asking: a few seconds on a laptop
 
 
 @dataclass(frozen=True, eq=False)
