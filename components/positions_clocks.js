@@ -30,7 +30,8 @@ function open_clocks(parentElement) {
     .map((name) => picture.querySelector(name));
   const clocks = { picture, score, faces, curve };
   clocks.draw = () => clocks.data && picture.clientWidth > 0 && draw_clocks(clocks);
-  clocks.distance = add_dial(dials, "Distance: the key lies so many tokens before the query", clocks);
+  const words = "Distance: the key lies so many tokens before the query";
+  clocks.distance = add_dial(dials, words, clocks);
   clocks.moved = add_dial(dials, "Move both along by", clocks);
   const play = document.createElement("button");
   Object.assign(play, { type: "button", textContent: "▶ move both", onclick: () => run(clocks) });
@@ -134,10 +135,11 @@ function say(clocks, at_query, at_key, score, still) {
 function draw_faces(clocks, pairs) {
   const { data, theme, faces } = clocks;
   const width = clocks.picture.clientWidth;
-  const across = Math.max(4, Math.min(pairs.length, Math.floor(width / (pairs.length > 16 ? 108 : 140))));
+  const rows = Math.ceil(pairs.length / Math.max(1, Math.floor(width / 92)));
+  const across = Math.ceil(pairs.length / rows);
   const side = Math.min(width / across, 160);
-  const context = fit_canvas(faces, width, Math.ceil(pairs.length / across) * (side + 24));
-  const longest = pairs.reduce((most, { q, k }) => Math.max(most, Math.hypot(...q), Math.hypot(...k)), 0);
+  const context = fit_canvas(faces, width, rows * (side + 24));
+  const longest = Math.max(...pairs.flatMap(({ q, k }) => [Math.hypot(...q), Math.hypot(...k)]));
   pairs.forEach((pair, i) => {
     const x = (i % across) * side + side / 2;
     const y = Math.floor(i / across) * (side + 24) + side / 2;
@@ -155,8 +157,8 @@ function draw_faces(clocks, pairs) {
 
 function period(frequency) {
   const tokens = (2 * Math.PI) / frequency;
-  const shown = tokens < 100 ? tokens.toFixed(tokens < 10 ? 1 : 0) : Math.round(tokens).toLocaleString("en");
-  return `turn: ${shown}`;
+  if (tokens < 100) return `turn: ${tokens.toFixed(tokens < 10 ? 1 : 0)}`;
+  return `turn: ${Math.round(tokens).toLocaleString("en")}`;
 }
 
 function draw_face(context, theme, x, y, radius, { q, k }, longest) {
@@ -203,7 +205,7 @@ function draw_curve(clocks, distance, score) {
   context.strokeStyle = css(theme.attention);
   context.lineWidth = 2;
   context.beginPath();
-  scores.forEach((s, d) => (d ? context.lineTo(at_x(d), at_y(s)) : context.moveTo(at_x(d), at_y(s))));
+  scores.forEach((s, d) => context[d ? "lineTo" : "moveTo"](at_x(d), at_y(s)));
   context.stroke();
   context.fillStyle = css(theme.text);
   context.beginPath();
@@ -223,7 +225,8 @@ function draw_axes(context, theme, { width, low, high, last, at_x, at_y }) {
   context.textAlign = "right";
   for (const s of new Set([low, 0, high])) {
     const crowded = s !== 0 && Math.abs(at_y(s) - at_y(0)) < 16;
-    if (!crowded) context.fillText(minus(s.toFixed(Math.abs(s) < 10 ? 2 : 0)), CURVE.left - 8, at_y(s));
+    const text = minus(s.toFixed(Math.abs(s) < 10 ? 2 : 0));
+    if (!crowded) context.fillText(text, CURVE.left - 8, at_y(s));
   }
   context.beginPath();
   context.moveTo(CURVE.left, at_y(0));
@@ -234,5 +237,6 @@ function draw_axes(context, theme, { width, low, high, last, at_x, at_y }) {
   const step = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((s) => (s / last) * width > 60) ?? 1000;
   for (let d = 0; d <= last; d += step) context.fillText(String(d), at_x(d), bottom + 6);
   context.font = `16px ${theme.font}`;
-  context.fillText("distance: the query's position − the key's", (CURVE.left + width) / 2, bottom + 25);
+  const words = "distance: the query's position − the key's";
+  context.fillText(words, (CURVE.left + width) / 2, bottom + 25);
 }

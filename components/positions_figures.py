@@ -23,7 +23,9 @@ HUES = {
     "rope": palette.OUTPUT,
     "alibi": "#e11d48",
 }
-DASHES = {"learned": "solid", "none": "dot", "sinusoidal": "dash", "rope": "solid", "alibi": "dashdot"}
+DASHES = {
+    "learned": "solid", "none": "dot", "sinusoidal": "dash", "rope": "solid", "alibi": "dashdot",
+}
 SERIES = (palette.POSITION, palette.OUTPUT, palette.VALUE, palette.MLP)
 BEFORE, AFTER = palette.OUTPUT, palette.KEY
 SIGNED = [[0, palette.OUTPUT], [0.5, "rgba(128,128,128,.10)"], [1, palette.POSITION]]
@@ -36,14 +38,14 @@ MOST_BOXES = 160
 def row_grid(maps: dict[str, np.ndarray], tokens: list[str], query: int) -> Grid:
     """What one query reads under each scheme: rows are schemes, columns the keys it can read."""
     weights = np.stack([x[query, : query + 1] for x in maps.values()])
-    names = [NAMES[name] for name in maps]
+    names, seen = [NAMES[name] for name in maps], tokens[: query + 1]
     return Grid(
         title=f"What {tokens[query]} reads: {len(names)} schemes, {query + 1} keys",
         levels=np.round(255 * np.sqrt(weights)).astype(np.uint8),
         rows=names,
-        columns=tokens[: query + 1],
+        columns=seen,
         row_words=names,
-        column_words=[f"{tokens[query]} ({query}) reads {t} ({i})" for i, t in enumerate(tokens[: query + 1])],
+        column_words=[f"{tokens[query]} ({query}) reads {t} ({i})" for i, t in enumerate(seen)],
         row_hues=["attention"] * len(names),
         details=[("weight", "weights", "number")],
         arrays={"weights": weights},
@@ -66,7 +68,8 @@ def by_distance(curves: dict[str, np.ndarray]) -> go.Figure:
     for name, values in curves.items():
         figure.add_scatter(
             y=values, name=NAMES[name], mode="lines+markers" if len(values) <= 40 else "lines",
-            line={"color": HUES[name], "dash": DASHES[name], "width": 4 if name == "learned" else 2.5},
+            line={"color": HUES[name], "dash": DASHES[name],
+                  "width": 4 if name == "learned" else 2.5},
             hovertemplate="%{y:.4f}",
         )
     figure.update_xaxes(title="distance: the key lies so many tokens before the query")
@@ -83,7 +86,9 @@ def likeness(table, at: int) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=table.likeness, x0=(cell - 1) / 2, dx=cell, y0=(cell - 1) / 2, dy=cell, zmin=-1,
-            zmax=1, colorscale=SIGNED, colorbar={"thickness": 12, "tickfont": {"size": 14}},
+            zmax=1, colorscale=SIGNED,
+            colorbar={"thickness": 12, "tickfont": {"size": 14}, "orientation": "h", "y": 1.0,
+                      "yanchor": "bottom", "dtick": 0.5},
             hovertemplate="%{y:.0f} and %{x:.0f}: <b>%{z:.4f}</b><extra></extra>",
         )
     )
@@ -91,11 +96,9 @@ def likeness(table, at: int) -> go.Figure:
     figure.add_vline(x=at, line=line)
     figure.add_hline(y=at, line=line)
     edge = n * cell - 0.5
-    figure.update_xaxes(title="position", range=[-0.5, edge], constrain="domain")
-    figure.update_yaxes(
-        title="position", range=[edge, -0.5], scaleanchor="x", constrain="domain"
-    )
-    return _finish(figure, 500)
+    figure.update_xaxes(title="position", range=[-0.5, edge])
+    figure.update_yaxes(title="position", range=[edge, -0.5])
+    return _finish(figure, 540)
 
 
 def likeness_of(table, at: int) -> go.Figure:
@@ -112,7 +115,7 @@ def components(table, at: int) -> go.Figure:
     figure = go.Figure()
     for i, share in enumerate(table.explained):
         figure.add_scatter(
-            y=table.components[:, i], name=f"component {i + 1}: {100 * share:.1f} %", mode="lines",
+            y=table.components[:, i], name=f"{i + 1}: {100 * share:.1f} %", mode="lines",
             line={"color": SERIES[i], "width": 3 if i < 2 else 1.8}, hovertemplate="%{y:.4f}",
         )
     figure.add_vline(x=at, line={"color": palette.LABEL, "width": 1, "dash": "dot"})
@@ -137,7 +140,7 @@ def alibi_bias(slopes: np.ndarray, chosen: int, n: int) -> go.Figure:
 
 
 def alibi_factor(slopes: np.ndarray, chosen: int, n: int, end: int | None = None) -> go.Figure:
-    """e^bias: what a key counts for against an equal one at distance 0; end: the training length."""
+    """e^bias: what a key counts for against an equal one at distance 0; end: the window."""
     figure = _heads(slopes, chosen, n, lambda d, m: np.exp(-m * d), "counts as", ".4g")
     figure.update_yaxes(range=[0, 1.03])
     if end is not None:
@@ -150,10 +153,11 @@ def _heads(slopes, chosen, n, value, title, digits) -> go.Figure:
     order = [h for h in range(len(slopes)) if h != chosen] + [chosen]
     for h in order:
         is_chosen = h == chosen
+        hue, width = (HUES["alibi"], 4) if is_chosen else (palette.LABEL, 1.3)
         figure.add_scatter(
             x=distance, y=value(distance, slopes[h]), mode="lines",
             name=f"head {h}: slope {slopes[h]:.4g}", showlegend=is_chosen,
-            line={"color": HUES["alibi"] if is_chosen else palette.LABEL, "width": 4 if is_chosen else 1.3},
+            line={"color": hue, "width": width},
             hovertemplate=f"distance %{{x}}: %{{y:{digits}}}<extra>head {h}</extra>",
         )
     figure.update_xaxes(title="distance")
@@ -212,7 +216,8 @@ def pairs(change, texts: list[str], before: str, after: str) -> go.Figure:
         figure.add_bar(
             y=rows, x=values, name=name, orientation="h", marker_color=hue,
             text=[_share(p) for p in values], textposition="outside", cliponaxis=False,
-            constraintext="none", textfont={"size": 14}, customdata=names, hovertemplate="%{customdata}: %{x:.5f}<extra>" + name + "</extra>",
+            constraintext="none", textfont={"size": 14}, customdata=names,
+            hovertemplate="%{customdata}: %{x:.5f}<extra>" + name + "</extra>",
         )
     most = float(max(change.before.max(), change.after.max()))
     figure.update_xaxes(title="probability", range=[0, 1.18 * most])
@@ -244,7 +249,9 @@ def moved(curves: dict[str, np.ndarray]) -> go.Figure:
 # -- the end --------------------------------------------------------------------------------------
 
 
-def shift_curve(shifts: np.ndarray, bits: np.ndarray, chosen: tuple[int, float] | None) -> go.Figure:
+def shift_curve(
+    shifts: np.ndarray, bits: np.ndarray, chosen: tuple[int, float] | None
+) -> go.Figure:
     """Mean bits a token against the shift of all positions; points are measured."""
     figure = go.Figure(
         go.Scatter(

@@ -142,7 +142,8 @@ function read_out(maps) {
     reading.replaceChildren(reader, ` (${query}) cannot read `, read, ` (${key}): it comes later`);
     return;
   }
-  const parts = data.names.flatMap((name, i) => [`${i ? " · " : ""}${name} `, word(weight(maps, i))]);
+  const parts = data.names.flatMap(
+    (name, i) => [`${i ? " · " : ""}${name} `, word(weight(maps, i))]);
   reading.replaceChildren(reader, ` (${query}) reads `, read, ` (${key}): `, ...parts);
 }
 

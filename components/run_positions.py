@@ -11,7 +11,7 @@ import streamlit as st
 from components import attention_grid, run
 from model import embeddings, position_table, positions, what_if
 
-SWEEP_WORK = 2e11  # multiply–adds that one click may cost on a CPU: a few seconds
+SWEEP_WORK = 1e11  # multiply–adds that one click may cost on a CPU: a few seconds
 MOST_SHIFTS = 17
 EDITS = ("words", "positions", "both", "shift", "none", "none_words")
 
@@ -123,7 +123,7 @@ def bits_by_shift() -> tuple[np.ndarray, np.ndarray]:
 
 
 def bits_at(shift: int) -> float:
-    """Mean bits a token with every position shifted; ValueError where the shift leaves the window."""
+    """Mean bits a token with every position shifted; ValueError where that leaves the window."""
     ids = run.prompt().ids
     what_if.check_places(np.arange(len(ids)) + shift, run.checkpoint().model.config)
     return _bits(run._key(run.trace()), shift, run.checkpoint(), ids)
@@ -157,7 +157,7 @@ def _turn() -> threading.Lock:
     return threading.Lock()
 
 
-@st.cache_resource(show_spinner=False, max_entries=6)
+@st.cache_resource(show_spinner="Reading the prompt with other positions …", max_entries=6)
 def _run(key, kind, _checkpoint, _ids):
     with _turn():
         runs = {"none": what_if.without_positions, "sinusoidal": what_if.with_sinusoids}
@@ -177,7 +177,7 @@ def _table(fingerprint, placement, kind, _checkpoint):
     )
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
+@st.cache_resource(show_spinner="Reading the prompt in another order …", max_entries=64)
 def _last_run(key, edit, seed, shift, _checkpoint, _ids, _order):
     with _turn():
         return what_if.last_of(_checkpoint, _ids, _order)

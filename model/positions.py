@@ -17,8 +17,8 @@ def frequencies(width: int) -> np.ndarray:
     """
     if width % 2:
         raise ValueError(
-            f"wanted an even number of dimensions, got {width}; positions turn pairs of dimensions: "
-            "choose a model whose heads have an even width"
+            f"wanted an even number of dimensions, got {width}; positions turn pairs of "
+            "dimensions: choose a model whose heads have an even width"
         )
     return BASE ** (-np.arange(0, width, 2) / width)
 

@@ -186,7 +186,7 @@ def compare(before: Last, after: Last, n_top: int = 5) -> Change:
 
 @torch.inference_mode()
 def bits_when_shifted(checkpoint, ids: np.ndarray, shift: int) -> float:
-    """Mean bits a token of ids (T,), T >= 2, with every position shifted; the first is not counted."""
+    """Mean bits a token of ids (T,), T >= 2, all positions shifted; the first does not count."""
     if len(ids) < 2:
         raise ValueError("wanted 2 tokens or more (the first is only read), got 1; type more")
     stream = run(checkpoint, ids, np.arange(len(ids)) + shift).stream[-1]

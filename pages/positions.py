@@ -6,8 +6,8 @@ from components import frame
 
 frame.guard()
 
-from components import positions_choice, run  # noqa: E402
-from components import positions_views as views  # noqa: E402
+from components import positions_choice, positions_ends, positions_order, run
+from components import positions_views as views
 
 VIEWS = {
     "side": "Side by side",
@@ -25,5 +25,5 @@ if not tokens and view != "tables":
     st.stop()
 {
     "side": views.side_by_side, "tables": views.tables, "rope": views.rope, "alibi": views.alibi,
-    "order": views.order, "ends": views.ends,
+    "order": positions_order.order, "ends": positions_ends.ends,
 }[view](tokens)

@@ -12,7 +12,9 @@ from model import attention, checkpoint, tokens, trace, what_if
 VIEWS = ("side", "tables", "rope", "alibi", "order", "ends")
 EDITS = ("words", "positions", "both", "shift", "none", "none_words")
 ENDS = ("learned", "rope", "alibi", "norm")
-HOSTILE = "<script>alert(1)</script> **bold** $x^2$ `c` [a](b) \u202e שלום \x07 <|endoftext|> 👨\u200d👩"
+HOSTILE = (
+    "<script>alert(1)</script> **bold** $x^2$ `c` [a](b) \u202e שלום \x07 <|endoftext|> 👨\u200d👩"
+)
 LONG = "word " * 600  # beyond the window of the embedded model
 
 
