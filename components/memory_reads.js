@@ -4,7 +4,7 @@ const pictures = new WeakMap();
 const MOST_LINES = 44; // of all words together
 const OF_FOCUS = 14; // of the word that is looked at
 const LEAST = 0.02; // thinner lines are left out, unless the word is looked at
-const THICK = 26; // pixels for a weight of 1
+const THICK = 36; // pixels for a weight of 1
 const SVG = "http://www.w3.org/2000/svg";
 
 export default function ({ parentElement, data, setTriggerValue }) {
@@ -19,6 +19,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   }
   fill(one);
   one.draw();
+  reveal(one);
   return () => forget(pictures, parentElement);
 }
 
@@ -61,8 +62,8 @@ const make_row = (number, words) => make("div", "row", [
 
 function told_word(one, word) {
   if ("fold" in word) {
-    const [more, none] = [`… ${word.fold.toLocaleString("en")} more …`, "… none of it in memory …"];
-    return make("span", "fold", word.fold ? more : none);
+    const words = `… ${word.fold.toLocaleString("en")} more, not read …`;
+    return make("span", "fold", word.fold ? words : "… nothing in memory …");
   }
   const box = make("span", "word", make("bdi", "", word.t));
   if (word.s < 0) {
@@ -140,6 +141,18 @@ function chosen_lines(one) {
   const others = all.filter((line) => line.t !== at && line.w >= LEAST).slice(0, MOST_LINES);
   const own = all.filter((line) => line.t === at && line.w >= 0.002).slice(0, OF_FOCUS);
   return [...others.map((line) => ({ ...line, faint: true })).reverse(), ...own.reverse()];
+}
+
+// A long conversation scrolls: what the focus reads most must be seen.
+function reveal(one) {
+  const at = focus(one);
+  if (at < 0 || !one.data.columns.length || one.told.scrollHeight <= one.told.clientHeight) return;
+  const slot = one.slots.get(one.data.columns[strongest(one, at)]);
+  if (!slot) return;
+  const [box, area] = [slot, one.told].map((x) => x.getBoundingClientRect());
+  if (box.top < area.top) one.told.scrollTop -= area.top - box.top;
+  else if (box.bottom > area.bottom) one.told.scrollTop += box.bottom - area.bottom;
+  draw_lines(one);
 }
 
 function draw_lines(one) {

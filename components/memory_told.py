@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-MOST_WORDS = 200  # tokens drawn; more would be too small to read
+MOST_WORDS = 150  # tokens drawn; more would be too small to read
 
 
 def rows(prompts: tuple[str, ...], slots, kept: np.ndarray, show: Callable) -> list[dict]:
@@ -24,13 +24,16 @@ def rows(prompts: tuple[str, ...], slots, kept: np.ndarray, show: Callable) -> l
     wanted = [n for n in wanted if 1 <= n <= len(prompts)]
     words = {n: _words(n, show(prompts[n - 1]), place) for n in wanted}
     _fold(words, set(kept.tolist()))
-    out, last = [], 0
-    for n in wanted:
-        if n > last + 1:
-            out.append(_gap(last + 1, n - 1))
-        out.append({"number": str(n), "words": _grouped(words[n])})
-        last = n
-    return out
+    out: list[dict] = []
+    for n in range(1, len(prompts) + 1):
+        grouped = _grouped(words[n]) if n in words else [{"fold": 0}]
+        folded = len(grouped) == 1 and "fold" in grouped[0]
+        if folded and out and out[-1]["folded"]:
+            out[-1]["words"][0]["fold"] += grouped[0]["fold"]
+            out[-1]["last"] = n
+        else:
+            out.append({"first": n, "last": n, "words": grouped, "folded": folded})
+    return [{"number": _span(row["first"], row["last"]), "words": row["words"]} for row in out]
 
 
 def _words(number: int, texts: list[str], place: dict) -> list[dict]:
@@ -61,6 +64,5 @@ def _grouped(words: list[dict]) -> list[dict]:
     return out
 
 
-def _gap(first: int, last: int) -> dict:
-    number = str(first) if first == last else f"{first}–{last}"
-    return {"number": number, "words": [{"fold": 0}]}
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}–{last}"

@@ -161,7 +161,7 @@ def _show_retrieved(now: Look) -> None:
     best = sorted(mass, key=mass.get, reverse=True)[:8]
     st.markdown("##### Stored sentences, first pass")
     texts = [str(table.around[table.block == block][0]) for block in best]
-    st.html(words.weighted(texts, [mass[block] for block in best], palette.MEMORY, "18em"))
+    st.html(words.weighted(texts, [mass[block] for block in best], palette.MEMORY, "11em"))
     st.caption("Share of the prompt's attention, mean of all layers and heads; the best are "
                "retrieved and read again alone.")
 
