@@ -36,7 +36,7 @@ STAGES = (
     Stage("short", 0.25, 64, 64, books=0.10, repeats=0.30, enough=0.6, plan=FIRST_PLAN),
     Stage("middle", 0.40, 128, 32, books=0.50, repeats=0.12, enough=0.9,
           plan=Plan(facts=(1, 4), others=(0, 2), fillers=(0, 2), asks=(1, 4))),
-    Stage("long", 0.85, 256, 16, books=0.60, repeats=0.08, plan=PLAN, long=LONG_PLAN),
+    Stage("long", 0.70, 256, 16, books=0.60, repeats=0.08, plan=PLAN, long=LONG_PLAN),
     Stage("full", 1.00, 512, 8, books=0.62, repeats=0.05, plan=PLAN, long=LONGEST_PLAN),
 )
 
@@ -64,7 +64,7 @@ class Options:
     shape: Shape = Shape()
     stages: tuple[Stage, ...] = STAGES
     every: int = 400_000  # tokens between two measurements (and two checkpoints)
-    n_recall: int = 1000  # episodes for every recall figure of the card
+    n_recall: int = 600  # episodes for every share on the card
     peak: float = 4e-3  # learning rate, before warm-up and decay
 
 

@@ -91,12 +91,12 @@ def trained(options: base.Options) -> tuple[GPT2LMHeadModel, Tokenizer, base.Sta
 
 
 def measure(model, tokenizer: Tokenizer, books: corpus.Books, n: int) -> dict:
-    """Every figure of the card, by name; n episodes for each recall, half as many for replies."""
+    """Every figure of the card, by name; n episodes for each share."""
     induction, previous = evaluate.head_scores(model)
     return {
         "bits_per_byte": evaluate.bits_per_byte(model, tokenizer, books.left_out),
         "recall": evaluate.recall(model, tokenizer, n),
-        "replies": evaluate.replies(model, tokenizer, n // 2),
+        "replies": evaluate.replies(model, tokenizer, n),
         "induction": induction,
         "previous_token": previous,
         "founding_demo": {text.replace("\n", " "): evaluate.reply(model, tokenizer, text)

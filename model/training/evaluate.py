@@ -187,27 +187,30 @@ def reply(model, tokenizer: Tokenizer, text: str, longest: int = 24) -> str:
 
 def replies(model, tokenizer: Tokenizer, n: int) -> list[Share]:
     """What the model says when it must find the whole sentence itself, n questions each."""
-    told = _free(model, tokenizer, replace(TOLD, source="unseen"), n)
-    right = sum(answer.endswith(f" {one.answer}.") for one, answer in told)
-    denied = sum(answer.strip() == episodes.UNKNOWN for _, answer in told)
+    told = _questions(replace(TOLD, source="unseen"), n)
+    said = [reply(model, tokenizer, question_alone(one)) for one in told]
+    right = sum(answer.endswith(f" {one.answer}.") for one, answer in zip(told, said))
+    denied = sum(answer.strip() == episodes.UNKNOWN for answer in said)
     empty = replace(NEVER_TOLD, facts=(0, 0), others=(0, 0), near=0.0, fillers=(0, 0))
     shares = [Share("told, whole sentence right, values never seen", right, n),
               Share('told, but said "I do not know."', denied, n)]
     for name, plan in (("stand-alone question", empty), ("other things told", NEVER_TOLD)):
-        said = _free(model, tokenizer, replace(plan, source="unseen"), n)
-        unknown = sum(answer.strip() == episodes.UNKNOWN for _, answer in said)
+        asked = [tokenizer.encode(question_alone(one)).ids
+                 for one in _questions(replace(plan, source="unseen"), n)]
+        unknown = sum(exact(model, asked, [tokenizer.encode(f" {episodes.UNKNOWN}").ids] * n))
         shares += [Share(f'never told, {name}: "I do not know."', unknown, n),
                    Share(f"never told, {name}: something else (false recall)", n - unknown, n)]
     return shares
 
 
-def _free(model, tokenizer, plan: Plan, n: int) -> list[tuple[Episode, str]]:
-    rng, answered = random.Random(f"free {plan}"), []
-    while len(answered) < n:
+def _questions(plan: Plan, n: int) -> list[Episode]:
+    """n episodes that end in a question, not in a bare continuation."""
+    rng, found = random.Random(f"questions {plan}"), []
+    while len(found) < n:
         one = episodes.episode(rng, plan)
         if one.question:
-            answered.append((one, reply(model, tokenizer, question_alone(one))))
-    return answered
+            found.append(one)
+    return found
 
 
 @torch.no_grad()
