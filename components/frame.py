@@ -43,7 +43,7 @@ def guard() -> None:
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Import torch, load the start model and run one token, before the first visitor types."""
+    """Import torch and load the start model, before the first visitor types."""
     model_picker.warm_up()
 
 
@@ -61,6 +61,7 @@ def show() -> None:
         st.error(str(error))
     finally:
         del st.session_state.in_frame
+        run.let_go()
 
 
 def _prompt_box(tells_memory: bool) -> None:
@@ -90,8 +91,7 @@ def _say_what_was_cut() -> None:
         return
     words, choice = st.columns([3, 1], vertical_alignment="center")
     choice.segmented_control(
-        "Leave out tokens at the", ["start", "end"], default="end", required=True, key="cut",
-        bind="query-params",
+        "Leave out tokens at the", ["start", "end"], default="start", required=True, key="cut"
     )
     prompt = run.prompt()
     window = len(prompt.ids)

@@ -3,6 +3,7 @@
 The only place in components/ that runs a model or caches its results. Pages get arrays from here.
 """
 
+import threading
 import uuid
 from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from model import attention, five_memories, predict, shape_tour, tensor_values, 
 from model.engine import Engine
 from model.trace import Trace
 
+_HELD = "trace of this run"  # session key
+_ONE_AT_A_TIME = threading.Lock()  # torch uses every core for one; more would only wait in turns
 YIELD_S = 0.05  # how long a waiting script sleeps before it looks whether a newer key was pressed
 
 
@@ -41,7 +44,7 @@ def model_name() -> str:
 
 def prompt() -> Prompt:
     """The prompt box's text as ids of the chosen model."""
-    text, cut = st.session_state.get("prompt", ""), st.session_state.get("cut", "end")
+    text, cut = st.session_state.get("prompt", ""), st.session_state.get("cut", "start")
     chosen = checkpoint()
     ids = _encode(chosen.fingerprint, text, chosen.tokenizer)
     window = chosen.model.config.n_positions
@@ -50,11 +53,23 @@ def prompt() -> Prompt:
 
 
 def trace() -> Trace | None:
-    """The trace of the prompt; None when the prompt is empty."""
-    ids = prompt().ids
+    """The trace of the prompt; None when the prompt is empty.
+
+    Held while one script runs, so that a crowd cannot push it out of the cache between two views.
+    """
+    ids, chosen = prompt().ids, checkpoint()
     if len(ids) == 0:
         return None
-    return _await(engine().submit(_visitor(), checkpoint(), ids))
+    held, wanted = st.session_state.get(_HELD), (chosen, ids.tobytes())
+    if held is None or held[0] != wanted:
+        held = (wanted, _await(engine().submit(_visitor(), chosen, ids)))
+        st.session_state[_HELD] = held
+    return held[1]
+
+
+def let_go() -> None:
+    """Called when a script ends: what was held for it is the cache's alone again."""
+    st.session_state.pop(_HELD, None)
 
 
 def token_texts() -> list[str]:
@@ -150,7 +165,8 @@ def engine() -> Engine:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _survey(key, n_max, _checkpoint, _trace):
-    return attention.survey(_checkpoint, _trace, n_max)
+    with _ONE_AT_A_TIME:
+        return attention.survey(_checkpoint, _trace, n_max)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -176,7 +192,8 @@ def _head_weights(fingerprint, folder, layer, head, _anatomy, _checkpoint):
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _tour(key, layer, _checkpoint, _trace):
-    return shape_tour.tour(_checkpoint, _trace, layer)
+    with _ONE_AT_A_TIME:
+        return shape_tour.tour(_checkpoint, _trace, layer)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -197,7 +214,7 @@ def _await(future: Future):
     """Wait so that a newer keystroke can take over: every st call lets Streamlit end this run."""
     try:
         if not wait([future], YIELD_S).done:
-            pulse = st.empty()
+            pulse = st.sidebar.empty()  # where nothing moves
             while not wait([future], YIELD_S).done:
                 pulse.empty()
         return future.result()

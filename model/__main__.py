@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+import torch
+
 from model import (
     anatomy_command,
     bench_command,
@@ -22,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(line, flush=True)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         sys.stdout = None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, torch.OutOfMemoryError) as error:
         print(f"python -m model: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

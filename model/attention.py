@@ -130,23 +130,25 @@ class Steps:
 
 @torch.inference_mode()
 def steps(checkpoint, trace: Trace, layer: int, head: int, query: int) -> Steps:
-    """The steps of one query: q·k, scaled, masked, softmax, mixed values, output projection."""
+    """The steps of one query: q·k, scaled, masked, softmax, mixed values, output projection.
+
+    In float32 whatever the model's numbers are, as in `weights`.
+    """
     _check_head(trace, layer, head)
     check_token(trace, query)
     scale = scaling(checkpoint, layer)
-    q, k, v = (part(layer) for part in (trace.layer_q, trace.layer_k, trace.layer_v))
+    q, k, v = (part(layer).float() for part in (trace.layer_q, trace.layer_k, trace.layer_v))
     scores = torch.einsum("hd,hsd->hs", q[:, query], k)
     visible = torch.arange(len(trace), device=q.device) <= query
     row = (scores * scale).masked_fill(~visible, -torch.inf).softmax(-1)  # (H,T)
     mixed = torch.einsum("hs,hsd->hd", row, v)
     parts = _head_parts(checkpoint, layer, mixed)  # (H,C)
-    bias = checkpoint.model.transformer.h[layer].attn.c_proj.bias
+    bias = checkpoint.model.transformer.h[layer].attn.c_proj.bias.float()
     error = (parts.sum(0) + bias - trace.attention_added(layer)[query]).abs().max()
-    one = [q[head, query], k[head], v[head]]
-    arrays = [x.float().cpu().numpy() for x in one]
+    vectors = [q[head, query], k[head], v[head]]
     derived = [scores[head], scores[head] * scale, visible, row[head], mixed[head], parts[head]]
-    derived = [x.cpu().numpy() for x in derived]
-    return Steps(*arrays, scale, *derived, residual_error=float(error))
+    vectors, derived = ([x.cpu().numpy() for x in part] for part in (vectors, derived))
+    return Steps(*vectors, scale, *derived, residual_error=float(error))
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +206,7 @@ def _softmax(q: torch.Tensor, k: torch.Tensor, scale: float) -> torch.Tensor:
 def _head_parts(checkpoint, layer: int, mixed: torch.Tensor) -> torch.Tensor:
     """mixed (H,D) -> what each head alone adds to the residual stream, (H,C), without bias."""
     rows = checkpoint.model.transformer.h[layer].attn.c_proj.weight  # (C,C), row = input
-    return torch.einsum("hd,hdc->hc", mixed.to(rows.dtype), rows.view(*mixed.shape, -1))
+    return torch.einsum("hd,hdc->hc", mixed.float(), rows.float().view(*mixed.shape, -1))
 
 
 def _followers(ids: np.ndarray) -> torch.Tensor:

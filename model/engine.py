@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from model.tap import Overtaken
 from model.trace import Trace, common_prefix, run
@@ -137,9 +138,11 @@ class Engine:
 
     def _work(self) -> None:
         while (request := self._next()) is not None:
-            self._serve(request)
-            with self._changed:
-                self._running = None
+            try:
+                self._serve(request)
+            finally:
+                with self._changed:
+                    self._running = None
 
     def _next(self) -> _Request | None:
         with self._changed:
@@ -156,12 +159,21 @@ class Engine:
             trace = run(request.checkpoint, request.ids, prefix, request.stop)
         except Overtaken:
             request.future.cancel()
-        except (ValueError, RuntimeError) as error:  # RuntimeError: torch, out of memory included
+        except torch.OutOfMemoryError as error:
+            request.future.set_exception(_too_large(request, error))
+        except BaseException as error:  # whoever waits must hear of it, and the worker must live
             request.future.set_exception(error)
         else:
             with self._changed:
                 self.cache.put(request.key, trace)
             request.future.set_result(trace)
+
+
+def _too_large(request: _Request, error: Exception) -> ValueError:
+    return ValueError(
+        f"wanted to run {len(request.ids):,} tokens on {request.checkpoint.model.device}, its "
+        f"memory is full ({str(error).splitlines()[0]}); shorten the prompt or choose the CPU"
+    )
 
 
 def _model_key(checkpoint) -> tuple:

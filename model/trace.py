@@ -106,12 +106,12 @@ class Trace:
         return self.stream[::2]
 
     def attention_added(self, layer: int) -> torch.Tensor:
-        """What the attention of a layer added to the residual stream, (T,C)."""
-        return self.layer_stream(2 * layer + 1) - self.layer_stream(2 * layer)
+        """What the attention of a layer added to the residual stream, (T,C) float32."""
+        return self.layer_stream(2 * layer + 1).float() - self.layer_stream(2 * layer).float()
 
     def mlp_added(self, layer: int) -> torch.Tensor:
-        """What the MLP of a layer added to the residual stream, (T,C)."""
-        return self.layer_stream(2 * layer + 2) - self.layer_stream(2 * layer + 1)
+        """What the MLP of a layer added to the residual stream, (T,C) float32."""
+        return self.layer_stream(2 * layer + 2).float() - self.layer_stream(2 * layer + 1).float()
 
     @cached_property
     def kv_bytes(self) -> int:
@@ -170,7 +170,7 @@ def _checked(config, ids, start: int) -> np.ndarray:
     if ids.ndim != 1 or not 1 <= len(ids) <= room:
         raise ValueError(
             f"wanted 1 to {room} token ids (the model's window), got shape {ids.shape}; "
-            "cut the prompt first"
+            + ("type something" if ids.size == 0 else "cut the prompt first")
         )
     if ids.min() < 0 or ids.max() >= config.vocab_size:
         raise ValueError(

@@ -21,9 +21,12 @@ def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):
         return fail(f"wanted Python 3.11 or newer, found {sys.version.split()[0]}")
     if not chromium():
-        return fail("wanted Chromium for the browser tests; install it: apt-get install chromium")
-    if not PYTHON.exists():
-        venv.create(ENV, with_pip=True)
+        return fail("wanted Chromium for the browser tests; install it (Debian: apt-get install chromium)")
+    try:
+        if not PYTHON.exists():
+            venv.create(ENV, with_pip=True)
+    except (OSError, subprocess.CalledProcessError) as problem:
+        return fail(f"could not make {ENV} ({problem}); install Python's venv (Debian: python3-venv)")
     wanted = ROOT / "tests" / "requirements.txt"
     install = [PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", wanted]
     if subprocess.run(install).returncode:
@@ -36,9 +39,10 @@ def chromium() -> bool:
     names = ("chromium", "chromium-browser")
     if not any(map(shutil.which, names)) and shutil.which("apt-get"):
         root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
-        subprocess.run([*root, "apt-get", "update", "-qq"], **quiet)
-        subprocess.run([*root, "apt-get", "install", "-y", "-qq", "chromium"], **quiet)
+        if not root or shutil.which("sudo"):
+            quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
+            subprocess.run([*root, "apt-get", "update", "-qq"], **quiet)
+            subprocess.run([*root, "apt-get", "install", "-y", "-qq", "chromium"], **quiet)
     return any(map(shutil.which, names))
 
 

@@ -62,7 +62,7 @@ def test_the_empty_prompt_says_what_to_do(app):
 def test_a_long_prompt_says_what_was_left_out_and_where(app):
     with_prompt(app, "word " * 3000)
     words = app.warning[0].value
-    assert "left out" in words and "at its end" in words
-    app.session_state["cut"] = "start"
+    assert "left out" in words and "at its start" in words
+    app.session_state["cut"] = "end"
     app.run()
-    assert "at its start" in app.warning[0].value
+    assert "at its end" in app.warning[0].value

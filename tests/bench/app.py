@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from playwright.sync_api import sync_playwright
 
 from tests.bench.result import Result
-from tests.browser.conftest import CHROMIUM_FLAGS, chromium, settled, start_app
+from tests.browser.conftest import CHROMIUM_FLAGS, chromium, settled, start_app, stop
 
 DEBOUNCE_MS = 250  # what the prompt box waits for after the last key
 WORDS = "blue seven lamp river stone "
@@ -55,8 +55,7 @@ def running(log: Path, **env):
     try:
         yield app, address, started
     finally:
-        app.terminate()
-        app.wait(10)
+        stop(app)
 
 
 def gpt2_small_folder(folder: Path) -> Path:

@@ -41,6 +41,16 @@ def start_app(*, env: dict | None = None, log: Path) -> tuple[subprocess.Popen, 
     raise AssertionError(f"the app did not answer within a minute:\n{log.read_text()}")
 
 
+def stop(app: subprocess.Popen) -> None:
+    """End an app, by force when it does not end by itself."""
+    app.terminate()
+    try:
+        app.wait(10)
+    except subprocess.TimeoutExpired:
+        app.kill()
+        app.wait(10)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The address of an app on the embedded model, running for all browser tests."""
@@ -50,8 +60,7 @@ def server(tmp_path_factory):
         log=home / "log.txt",
     )
     yield address
-    app.terminate()
-    app.wait(10)
+    stop(app)
 
 
 CHROMIUM_FLAGS = [

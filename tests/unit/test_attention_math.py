@@ -145,3 +145,25 @@ def test_the_cells_arithmetic_gives_the_weight(tiny, full, eager_weights):
 def test_what_does_not_exist_is_said(tiny, full, call):
     with pytest.raises(ValueError, match="no head|no token|future"):
         call(tiny, full)
+
+
+@pytest.mark.parametrize("dtype, close", [(torch.bfloat16, 0.2), (torch.float16, 0.02)])
+def test_half_numbers_are_derived_in_float32(dtype, close):
+    from types import SimpleNamespace
+
+    from tests.conftest import random_gpt2
+    from model import tap
+
+    model = random_gpt2().to(dtype)
+    tap.attach(model)
+    checkpoint = SimpleNamespace(model=model)
+    run = trace.run(checkpoint, IDS)
+    step = attention.steps(checkpoint, run, 1, 2, query=20)
+    np.testing.assert_allclose(
+        step.weights, attention.weights(checkpoint, run, 1, 2)[20], atol=1e-6
+    )
+    cell = attention.cell(checkpoint, run, 1, 2, query=20, key=7)
+    assert cell.weight == pytest.approx(float(step.weights[7]), abs=1e-6)
+    assert 0 < step.residual_error < close  # what the model itself rounded away
+    facts = attention.survey(checkpoint, run).facts
+    assert all(np.isfinite(values).all() for values in facts.values())

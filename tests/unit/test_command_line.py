@@ -1,5 +1,6 @@
 """python -m model …, as a shell sees it: files, JSON, one line for an error, exit codes."""
 
+import argparse
 import json
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from model import checkpoint
-from model.__main__ import main
+from model.__main__ import _parser, main
 
 
 def run(capsys, *arguments):
@@ -53,12 +54,30 @@ def test_an_error_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, arg
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", [[], ["trace"], ["anatomy"], ["train", "base"], ["bench"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["trace"], ["anatomy"], ["generate"], ["session"], ["score"], ["train", "base"],
+     ["bench"]],
+)
 def test_help_is_complete(capsys, command):
     with pytest.raises(SystemExit) as stop:
         main([*command, "--help"])
     assert stop.value.code == 0
     assert "usage: python -m model" in capsys.readouterr().out
+
+
+def test_every_option_is_explained():
+    unexplained, parsers = [], [_parser()]
+    while parsers:
+        parser = parsers.pop()
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+                named = {choice.dest for choice in action._choices_actions if choice.help}
+                unexplained += [f"{parser.prog} {name}" for name in set(action.choices) - named]
+            elif not action.help:
+                unexplained.append(f"{parser.prog} {action.dest}")
+    assert not unexplained
 
 
 def test_a_wrong_argument_exits_with_2(capsys):

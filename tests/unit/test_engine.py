@@ -5,6 +5,7 @@ from concurrent.futures import CancelledError, wait
 
 import numpy as np
 import pytest
+import torch
 
 from model import engine as engines
 from model import trace
@@ -105,6 +106,27 @@ def test_an_error_reaches_its_visitor_and_the_engine_goes_on(tiny, engine):
     with pytest.raises(ValueError, match="wanted 1 to 64 token ids"):
         engine.submit("ann", tiny, ids()).result(10)
     assert len(engine.submit("ann", tiny, ids(1)).result(10)) == 1
+
+
+@pytest.mark.parametrize("error", [TypeError, MemoryError, AssertionError, SystemExit])
+def test_no_error_whatever_stops_the_worker(tiny, engine, monkeypatch, error):
+    def broken(*_):
+        raise error("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engines, "run", broken)
+        with pytest.raises(error):
+            engine.submit("ann", tiny, ids(1)).result(10)
+    assert len(engine.submit("ann", tiny, ids(1)).result(10)) == 1
+
+
+def test_a_full_gpu_is_said_in_one_sentence(tiny, engine, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
+
+    monkeypatch.setattr(engines, "run", full)
+    with pytest.raises(ValueError, match="its memory is full .* choose the CPU"):
+        engine.submit("ann", tiny, ids(1)).result(10)
 
 
 def test_two_models_do_not_share_rows(tiny, engine):
