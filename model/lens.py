@@ -66,27 +66,35 @@ def lens(checkpoint, trace: Trace, start: int = 0, stop: int | None = None) -> L
 def _read(model, stream, final, came) -> tuple[torch.Tensor, ...]:
     """stream (n,C) -> top ids, their probability, then probability and rank of final and came, (n,)
     each. Without `final`, the top ids are."""
-    parts = []
+    parts, spare = [], None
     for first in range(0, len(stream), ROWS):
         some = slice(first, first + ROWS)
         logits = final_logits(model, stream[some]).float()  # (ROWS,V)
-        largest, ids = logits.max(-1)
+        spare = torch.empty_like(logits) if spare is None else spare[: len(logits)]
+        ids = _top(logits)
+        largest = logits.gather(-1, ids[:, None])[:, 0]
         targets = torch.stack([ids if final is None else final[some], came[some]], -1)
         wanted = logits.gather(-1, targets)  # (ROWS,2)
-        ranks = [_rank(logits, w) for w in wanted.unbind(-1)]
+        ranks = [_rank(logits, w, spare) for w in wanted.unbind(-1)]
         total = logits.sub_(largest[:, None]).exp_().sum(-1)
         shares = (wanted - largest[:, None]).exp() / total[:, None]
         parts.append((ids, 1 / total, shares[:, 0], ranks[0], shares[:, 1], ranks[1]))
     return tuple(torch.cat(part) for part in zip(*parts))
 
 
-def _rank(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """logits (n,V), wanted (n,) -> 1 + how many are larger, (n,).
+def _top(logits: torch.Tensor) -> torch.Tensor:
+    """logits (n,V) -> the id of the largest, (n,). On a CPU numpy finds it ten times as fast."""
+    if logits.device.type == "cpu":
+        return torch.from_numpy(logits.numpy().argmax(-1))
+    return logits.argmax(-1)
 
-    Counted in float32 (exact below 2²⁴ tokens): eight times as fast as the sum of booleans.
+
+def _rank(logits: torch.Tensor, wanted: torch.Tensor, spare: torch.Tensor) -> torch.Tensor:
+    """logits (n,V), wanted (n,) -> 1 + how many are larger, (n,); `spare` is written over.
+
+    Counted in float32 (exact below 2²⁴ tokens): six times as fast as the sum of booleans.
     """
-    larger = torch.gt(logits, wanted[:, None], out=torch.empty_like(logits))
-    return larger.sum(-1).long() + 1
+    return torch.gt(logits, wanted[:, None], out=spare).sum(-1).long() + 1
 
 
 @torch.inference_mode()

@@ -1,10 +1,11 @@
 """The parts add up to the model's own logit, and each part is what it says it is."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from conftest import byte_tokenizer, random_gpt2
-from types import SimpleNamespace
 
 from model import attribution, neurons, tap, trace
 from model.residual import exit_at

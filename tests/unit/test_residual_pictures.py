@@ -7,7 +7,13 @@ import pytest
 import streamlit as st
 
 from components import attribution_figures as figures
-from components import neuron_figures, residual_choice, residual_figures, residual_grid, run_residual
+from components import (
+    neuron_figures,
+    residual_choice,
+    residual_figures,
+    residual_grid,
+    run_residual,
+)
 from model.ablation import Off
 from model.attribution import Attribution
 
