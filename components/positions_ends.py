@@ -31,7 +31,7 @@ def _end_of_table(tokens: list[str]) -> None:
     if len(tokens) < 2:
         st.info("One token predicts nothing of this prompt: type a second one.")
         return
-    box, _ = st.columns([2, 5])
+    box, message = st.columns([2, 5], vertical_alignment="bottom")
     with box:
         shift = choice.shift(len(tokens), n_positions)
     shifts, bits = run_positions.bits_by_shift()
@@ -39,7 +39,7 @@ def _end_of_table(tokens: list[str]) -> None:
     try:
         chosen = (shift, run_positions.bits_at(shift))
     except ValueError as error:
-        st.error(str(error))
+        message.error(str(error))
     st.plotly_chart(positions_figures.shift_curve(shifts, bits, chosen), key="shifts", config=CHART)
     noun = "shift" if len(shifts) == 1 else "shifts"
     st.caption(
@@ -83,8 +83,8 @@ def _end_of_alibi(tokens: list[str]) -> None:
     gentle = float(np.exp(-slopes.min() * n))
     st.markdown(
         "The line goes on: a key twice as far gets twice the bias, and its weight only fades. "
-        f"breaks, and nothing far is seen: a key {n:,} tokens back counts {gentle:.2g} of a near "
-        "one in the gentlest head."
+        f"Nothing breaks, and nothing far is seen: a key {n:,} tokens back counts {gentle:.2g} of a "
+        "near one in the gentlest head."
     )
     st.plotly_chart(
         positions_figures.alibi_factor(slopes, head, 2 * n, n), key="alibi_far", config=CHART
@@ -103,8 +103,8 @@ def _louder(tokens: list[str]) -> None:
     width = _config().n_embd
     st.markdown(
         "Could a position outside the table simply be a larger vector? The first thing a block "
-        f"is LayerNorm: whatever comes in leaves with length √{width:,} = {width**0.5:.1f}. A "
-        "louder position does not add, it drowns the word."
+        f"does is LayerNorm: whatever comes in leaves with length √{width:,} = {width**0.5:.1f}. "
+        "A louder position does not add, it drowns the word."
     )
     lengths, shares = positions_figures.scaled(found)
     left, right = st.columns(2, gap="medium")

@@ -202,7 +202,7 @@ def prices(found: dict[str, float], titles: dict[str, str], chosen: str) -> go.F
             hovertemplate="<b>%{x:.6g}</b> bits<extra>%{y}</extra>",
         )
     )
-    figure.update_xaxes(title="KL, bits", range=[0, 1.25 * max(*found.values(), 1e-3)])
+    figure.update_xaxes(title="KL, bits", range=[0, 1.4 * max(*found.values(), 1e-3)])
     figure.update_yaxes(tickfont_size=16)
     return _finish(figure, 70 + 40 * len(names))
 
@@ -220,7 +220,7 @@ def pairs(change, texts: list[str], before: str, after: str) -> go.Figure:
             hovertemplate="%{customdata}: %{x:.5f}<extra>" + name + "</extra>",
         )
     most = float(max(change.before.max(), change.after.max()))
-    figure.update_xaxes(title="probability", range=[0, 1.18 * most])
+    figure.update_xaxes(title="probability", range=[0, 1.18 * most], exponentformat="power")
     figure.update_yaxes(tickvals=rows, ticktext=names, autorange="reversed", tickfont_size=17)
     figure.update_layout(bargap=0.22)
     return _finish(figure, 480)

@@ -113,7 +113,7 @@ def rope(tokens: list[str]) -> None:
     )
     st.caption(
         f"Su et al. 2021: pair i of the {len(q[0])} dimensions turns by position × 10000^(−2i/d). "
-        "hand: the query’s pair; orange: the key’s; under each clock, tokens for a full turn. "
+        "Blue hand: the query’s pair; orange: the key’s; under each clock, tokens for a full turn. "
         "Moved together, all hands turn and every angle between them stays: q·k depends on the "
         f"distance alone. What if: GPT-2 has no RoPE; q and k are layer {layer}, head {head} of a "
         "run without `wpe`, so that position is not in them already."
