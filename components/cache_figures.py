@@ -31,9 +31,10 @@ def text(tokens: list[str], n_prompt: int, n_cached: int) -> str:
     if len(boxes) > 260:
         fold = f'<span style="opacity:.7">… {len(boxes) - 240:,} more tokens …</span>'
         boxes = [*boxes[:120], fold, *boxes[-120:]]
-    return (
-        '<div style="display:flex;flex-wrap:wrap;gap:.3em .18em;font-size:1.08em;height:4.9em;'
-        f'overflow:auto;align-content:flex-start;padding:3px">{"".join(boxes)}</div>'
+    return (  # reversed: a long text shows its end, where the new tokens are
+        '<div style="display:flex;flex-direction:column-reverse;height:5.2em;overflow:auto">'
+        '<div style="display:flex;flex-wrap:wrap;gap:.3em .18em;font-size:1.08em;padding:3px;'
+        f'margin-bottom:auto">{"".join(boxes)}</div></div>'
     )
 
 

@@ -27,9 +27,9 @@ def show() -> None:
     _facts(found, number)
     _picture(found, number, names)
     with st.container(horizontal=True, gap="large", key="cache_details"):
-        with st.container(width=640):
+        with st.container(width=610):
             _vector(found, seen, names)
-        with st.container(width=540):
+        with st.container(width=530):
             st.markdown("#### Shapes and bytes, from the live tensors")
             st.html(cache_figures.sizes(run_cache.sizes(found, seen.n_entries)))
     _every_step(found)

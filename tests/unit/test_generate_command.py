@@ -1,0 +1,95 @@
+"""python -m model generate, as a shell sees it: the same text both ways, bytes, one-line errors."""
+
+import json
+
+import pytest
+from conftest import byte_tokenizer, random_gpt2
+
+from model.__main__ import main
+from model.kv_policies import POLICIES
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    random_gpt2().save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+def generate(capsys, folder, *arguments, prompt="Hello"):
+    code = main(["generate", "--model", folder, "--prompt", prompt, *map(str, arguments)])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def report(capsys, folder, *arguments):
+    code, out, _ = generate(capsys, folder, "--json", *arguments)
+    assert code == 0
+    return json.loads(out)
+
+
+def test_one_line_a_token_then_time_and_bytes(capsys, folder):
+    code, out, err = generate(capsys, folder, "--tokens", 4)
+    lines = out.splitlines()
+    assert code == 0 and not err
+    assert [line.split()[0] for line in lines[:4]] == ["6", "7", "8", "9"]
+    assert "prefill of 5" in lines[0] and "decode of 1" in lines[1]
+    assert "cpu float32" in out and "per token, median of 3" in out
+    assert f"cache: {8 * 3 * 2 * 32 * 4:,} bytes, 8 entries" in lines[-1]
+
+
+def test_without_cache_the_text_is_the_same(capsys, folder):
+    same = ["--tokens", 12, "--temperature", 0.8, "--top-k", 30, "--top-p", 0.9, "--seed", 3]
+    with_cache = report(capsys, folder, *same)
+    without = report(capsys, folder, *same, "--no-cache")
+    assert with_cache["text"] == without["text"]
+    assert [t["read"] for t in without["tokens"]] == list(range(5, 17))
+    assert without["cache_bytes"] == 0 and with_cache["cache_entries"] == 16
+
+
+@pytest.mark.parametrize("policy", [name for name in POLICIES if name != "stop"])
+def test_a_policy_holds_the_budget_beyond_the_window(capsys, folder, policy):
+    found = report(
+        capsys, folder, "--tokens", 70, "--cache-policy", policy, "--cache-budget", 8
+    )
+    assert len(found["tokens"]) == 70 or "end-of-text" in found["ended"]
+    assert max(t["entries"] for t in found["tokens"]) == 8
+
+
+def test_it_says_why_it_ended(capsys, folder):
+    assert "64 positions is full" in report(
+        capsys, folder, "--tokens", 500, "--temperature", 0
+    )["ended"]
+    stopped = report(
+        capsys, folder, "--tokens", 50, "--temperature", 0, "--cache-policy", "stop",
+        "--cache-budget", 9,
+    )
+    assert "budget of 9 entries is full" in stopped["ended"] and len(stopped["tokens"]) == 5
+
+
+def test_no_tokens(capsys, folder):
+    found = report(capsys, folder, "--tokens", 0)
+    assert found["tokens"] == [] and found["text"] == "" and found["ms_per_token"] is None
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--tokens", -1], "0 or more tokens"),
+        (["--tokens", 2, "--temperature", -1], "temperature"),
+        (["--tokens", 2, "--top-p", 2], "top-p"),
+        (["--tokens", 2, "--cache-policy", "slide", "--cache-budget", 0], "at least 1 entry"),
+        (["--tokens", 2, "--cache-budget", 8], "wants a policy too"),
+        (["--tokens", 2, "--no-cache", "--cache-policy", "slide"], "--no-cache"),
+        (["--tokens", 2, "--cache-policy", "stop", "--cache-budget", 2], "this policy drops none"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(capsys, folder, arguments, words):
+    code, out, err = generate(capsys, folder, *arguments)
+    assert code == 2 and not out and words in err and err.count("\n") == 1
+
+
+def test_an_empty_prompt_and_one_beyond_the_window(capsys, folder):
+    assert "wanted a prompt" in generate(capsys, folder, "--tokens", 2, prompt="")[2]
+    assert "at most 64 tokens" in generate(capsys, folder, "--tokens", 2, prompt="x" * 65)[2]
