@@ -92,7 +92,9 @@ def show_laws(written: tuple[int, int] | None, off_difference: float | None) -> 
     n, n_evicted = len(now.state.bank), now.state.n_evicted
     bounded = f"{n:,} of {settings.budget:,} slots"
     bounded += f", {n_evicted:,} evicted" if n_evicted else ""
-    kept = f"saved as {now.saved_as}" if now.saved_as else "not saved yet"
+    kept = f"saved as {now.session}" if now.is_saved else "not saved yet"
+    if now.session and not now.is_saved:
+        kept = f"changed since {now.session} was saved"
     salient = "nothing told yet" if written is None else "{} of {} sentences written".format(*written)
     selects = written is not None and written[0] < written[1]
     off = "type a prompt to measure" if off_difference is None else (
@@ -100,7 +102,7 @@ def show_laws(written: tuple[int, int] | None, off_difference: float | None) -> 
     st.html(words.laws([
         ("bounded", bounded, n_evicted > 0 or n >= settings.budget,
          "The budget holds whatever is told; whole sentences leave"),
-        ("persistent", kept, bool(now.saved_as),
+        ("persistent", kept, now.is_saved,
          "Under Sessions: a file on this machine outlives prompt, tab and process"),
         ("salient", salient, selects,
          "A sentence is written when the mean salience of its tokens reaches the threshold"),

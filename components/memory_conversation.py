@@ -23,13 +23,14 @@ HISTORY = 60  # prompts whose reads are listed slot by slot
 
 @dataclass(frozen=True, eq=False)
 class Conversation:
-    """key: another for every memory, for caches. saved_as: the session that holds exactly this
-    memory, "" when none does. written: (sentences written, sentences) of the latest prompt.
+    """key: another for every memory, for caches. session: the saved session this belongs to, "" for
+    none; is_saved: whether it holds exactly this memory. written: (sentences written, sentences) of the latest prompt.
     history: for each prompt told here, its number and {(prompt, position) of a slot: weight}."""
 
     state: MemoryState
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
-    saved_as: str = ""
+    session: str = ""
+    is_saved: bool = False
     written: tuple[int, int] | None = None
     history: tuple[tuple[int, dict], ...] = ()
 
@@ -112,18 +113,24 @@ def fit() -> None:
     left = fusion.evict(bank, settings.budget, settings.policy, rng)
     n_evicted = now.state.n_evicted + len(bank) - len(left)
     state = replace(now.state, bank=left, n_evicted=n_evicted)
-    _append(replace(now, state=state, key=uuid.uuid4().hex, saved_as=""))
+    _append(replace(now, state=state, key=uuid.uuid4().hex, is_saved=False))
     memory_choice.forget_places()
 
 
 def save(name: str) -> None:
-    """Keep the memory as a session on this machine."""
+    """Keep the memory as a session on this machine; another conversation's is not overwritten."""
     now = current()
 
     def write():
         with sessions.hold(name) as path:
+            if path.exists() and now.session != name:
+                raise ValueError(
+                    f"there is a session {name!r} already; load it to go on with it, or choose "
+                    "another name"
+                )
             save_state(now.state, path)
-        _steps()[-1] = replace(now, saved_as=name)
+        _steps()[:] = [replace(s, session=s.session or name, is_saved=False) for s in _steps()]
+        _steps()[-1] = replace(now, session=name, is_saved=True)
 
     _try(write)
 
@@ -135,7 +142,8 @@ def load(name: str) -> None:
         with sessions.hold(name) as path:
             if not path.exists():
                 raise ValueError(f"there is no session {name!r} any more; choose another")
-            _append(Conversation(load_state(path, run.checkpoint()), saved_as=name))
+            state = load_state(path, run.checkpoint())
+            _append(Conversation(state, session=name, is_saved=True))
         memory_choice.forget_places()
 
     _try(read)
@@ -163,8 +171,11 @@ def as_file() -> bytes:
 
 
 def saved_names() -> list[str]:
-    """Sessions on this machine."""
-    return sessions.names()
+    """Sessions on this machine; none where its folder cannot be opened."""
+    try:
+        return sessions.names()
+    except OSError:
+        return []
 
 
 def trouble() -> str:
@@ -178,6 +189,7 @@ def _told(now: Conversation, text: str, settings) -> Conversation:
     number = len(written.state.prompts)
     return Conversation(
         written.state,
+        session=now.session,
         written=sentences_written(written),
         history=(*now.history, (number, _reads(now, asked)))[-HISTORY:],
     )

@@ -17,15 +17,13 @@ def next_token(compared, after: str, before: str) -> str:
     """compared: texts, after (k,), before (k,) -> two bars a token and the change in points."""
     top = f'<div style="display:flex;gap:1.2em;margin-bottom:.35em">{_key(palette.MEMORY, after)}'
     top += f"{_key(palette.LABEL, before)}</div>"
-    head = '<span></span><span></span><span style="text-align:right;opacity:.75">probability</span>'
-    head += '<span style="text-align:right;opacity:.75">change</span>'
-    rows = head + "".join(
+    rows = "".join(
         _two_bars(*row) for row in zip(compared.texts, compared.after, compared.before)
     )
-    columns = "minmax(2.5em,max-content) minmax(3em,1fr) 5em 4.6em"
+    columns = "minmax(0,max-content) minmax(2em,1fr) max-content max-content"
     return (
         f'<div style="line-height:1.25">{top}<div style="display:grid;grid-template-columns:'
-        f'{columns};gap:.42em .6em;align-items:center;font-variant-numeric:tabular-nums">'
+        f'{columns};gap:.5em .6em;align-items:center;font-variant-numeric:tabular-nums">'
         f"{rows}</div></div>"
     )
 
@@ -40,7 +38,7 @@ def _two_bars(text: str, after: float, before: float) -> str:
     hue = palette.MEMORY if change > 0 else palette.LABEL
     return (
         '<b style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap;text-align:right;'
-        f'max-width:7.5em;font-size:1.1em"><bdi>{html.escape(text)}</bdi></b>'
+        f'max-width:6.5em;font-size:1.1em"><bdi>{html.escape(text)}</bdi></b>'
         f'<span style="background:{palette.EMPTY};border-radius:.2em">'
         f'<span style="{BAR};width:{100 * after:.2f}%;background:{palette.MEMORY}"></span>'
         f'<span style="{BAR};width:{100 * before:.2f}%;background:{palette.LABEL}"></span></span>'
@@ -183,15 +181,15 @@ def weighted(texts: list[str], weights, hue: str, widest: str = "8em") -> str:
     """Strings with one weight each -> bars in the order given; names take `widest` at most."""
     largest = max([float(w) for w in weights] + [1e-12])
     rows = "".join(
-        '<b style="text-align:right;overflow:hidden;text-overflow:ellipsis;white-space:nowrap">'
-        f'<bdi>{html.escape(text)}</bdi></b><span style="background:{palette.EMPTY};'
+        '<b style="text-align:right;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;'
+        f'max-width:{widest}"><bdi>{html.escape(text)}</bdi></b><span style="background:{palette.EMPTY};'
         f'border-radius:.2em"><span style="display:block;height:1em;border-radius:.2em;background:'
         f'{hue};width:{100 * max(0.0, float(w)) / largest:.1f}%"></span></span>'
         f"<span>{float(w):.3g}</span>"
         for text, w in zip(texts, weights)
     )
     return (
-        f'<div style="display:grid;grid-template-columns:fit-content({widest}) 1fr 4em;'
+        f'<div style="display:grid;grid-template-columns:minmax(0,max-content) minmax(3.5em,1fr) auto;'
         "gap:.25em .6em;"
         f'align-items:center;font-variant-numeric:tabular-nums">{rows}</div>'
     )

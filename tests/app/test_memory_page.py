@@ -1,6 +1,8 @@
 """The memory page without a browser: real numbers, nothing lost, nothing that executes."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,9 +220,39 @@ def test_save_and_load(app):
     app.button(key="session_load").click().run()
     after = state_of(app)
     assert torch.equal(before.bank.keys, after.bank.keys) and after.prompts == (FACT,)
+    tell(app, "It rains.")
+    assert "changed since demo was saved" in html_of(app)
+    app.button(key="forget").click().run()
+    app.button(key="session_save").click().run()
+    assert "there is a session 'demo' already" in app.error[0].value
+    app.button(key="undo").click().run()
+    app.button(key="undo").click().run()
     app.text_input(key="session_name").set_value("../../x").run()
     app.button(key="session_save").click().run()
     assert "choose another name" in app.error[0].value and state_of(app).prompts == (FACT,)
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing(app, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_HOME", "/proc/nowhere")
+    tell(open_page(app), FACT)
+    app.text_input(key="session_name").set_value("demo").run()
+    app.button(key="session_save").click().run()
+    assert not app.exception and app.error and state_of(app).prompts == (FACT,)
+
+
+def test_export_and_import_give_the_same_memory(app):
+    tell(open_page(app), FACT)
+    before = state_of(app)
+    from model.memory.state import save_state
+
+    path = Path(os.environ["MNEMOSCOPE_HOME"]) / "copy.memory"
+    save_state(before, path)
+    app.button(key="forget").click().run()
+    app.file_uploader(key="session_file").upload("x.memory", path.read_bytes(), "application/x")
+    app.run()
+    app.button(key="session_import").click().run()
+    assert torch.equal(state_of(app).bank.values, before.bank.values)
+    assert state_of(app).prompts == (FACT,)
 
 
 def test_a_file_that_is_no_memory_is_refused(app):

@@ -89,7 +89,7 @@ def test_the_button_tells_what_was_just_typed(memory):
 
 
 def test_the_first_visit_then_a_slot_then_its_absence(memory):
-    memory.get_by_role("button", name="Show me").first.click()
+    memory.locator(".st-key-show-James-Theory button").click()
     expect(box(memory)).to_have_value(QUESTION)
     reads(memory).locator(".told .slot", has_text="·New").click()
     expect(memory.locator(".st-key-memory_slots .slots")).to_have_attribute("data-chosen", "11")
@@ -100,7 +100,7 @@ def test_the_first_visit_then_a_slot_then_its_absence(memory):
 
 
 def test_a_head_of_its_own_and_its_row(memory):
-    memory.get_by_role("button", name="Show me").first.click()
+    memory.locator(".st-key-show-James-Theory button").click()
     expect(reads(memory).locator(".reading")).to_contain_text("Mean over")
     memory.locator(".st-key-memory_heads").get_by_label(re.compile("^layer 3, head 0:")).click()
     expect(reads(memory).locator(".reading")).to_contain_text("Layer 3, head 0 alone.")
