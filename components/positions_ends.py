@@ -83,16 +83,16 @@ def _end_of_alibi(tokens: list[str]) -> None:
     gentle = float(np.exp(-slopes.min() * n))
     st.markdown(
         "The line goes on: a key twice as far gets twice the bias, and its weight only fades. "
-        f"Nothing breaks, and nothing far is seen: a key {n:,} tokens back counts {gentle:.2g} of a "
-        "near one in the gentlest head."
+        f"Nothing breaks, and nothing far is seen: a key {n:,} tokens back counts {gentle:.2g} of "
+        "a near one in the gentlest head."
     )
     st.plotly_chart(
         positions_figures.alibi_factor(slopes, head, 2 * n, n), key="alibi_far", config=CHART
     )
     st.caption(
         "e^(−slope × distance), all heads, your head in red. That is why models with ALiBi can be "
-        "run past their training length (Press et al. 2021), and why that gives them little more to "
-        "read."
+        "run past their training length (Press et al. 2021), and why that gives them little "
+        "more to read."
     )
 
 
