@@ -45,7 +45,7 @@ def _two_bars(text: str, after: float, before: float) -> str:
         f'<span style="text-align:right;line-height:1.1">{percent(after)}<br>'
         f'<small style="opacity:.75">{percent(before)}</small></span>'
         f'<b style="text-align:right;color:color-mix(in srgb,{hue} 75%,currentColor)">'
-        f"{_points(change)}<small> pt</small></b>"
+        f"{points(change)}<small> pt</small></b>"
     )
 
 
@@ -54,8 +54,11 @@ def percent(p: float) -> str:
     return f"{100 * p:.1f} %" if p >= 0.001 or p == 0 else "< 0.1 %"
 
 
-def _points(change: float) -> str:
-    return f"{change:+.1f}".replace("-", "−").replace("+0.0", "±0").replace("−0.0", "±0")
+def points(change: float) -> str:
+    """A change in percentage points, never 0 for what is not 0."""
+    if change == 0:
+        return "0"
+    return (f"{change:+.1f}" if abs(change) >= 0.05 else f"{change:+.0e}").replace("-", "−")
 
 
 def laws(facts: list[tuple[str, str, bool, str]]) -> str:

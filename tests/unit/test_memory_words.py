@@ -60,6 +60,13 @@ def test_what_is_not_zero_is_not_shown_as_zero(p, words):
     assert memory_words.percent(p) == words
 
 
+@pytest.mark.parametrize(
+    "change, words", [(0.0, "0"), (98.04, "+98.0"), (-29.7, "−29.7"), (-0.002, "−2e−03"), (1e-9, "+1e−09")]
+)
+def test_changes_in_points(change, words):
+    assert memory_words.points(change) == words
+
+
 def test_texts_are_escaped():
     bad = "<script>"
     compared = type("C", (), {"texts": [bad], "after": [0.5], "before": [0.1]})
