@@ -2,18 +2,20 @@
 
 `bind="query-params"` would push one history entry for every value set by a click and one for
 every bound widget when a visitor comes back to a page; here Back always means the page before.
-Does not know which values are sensible: each page does.
+Does not know which values are sensible: each page does; the frame's own are told here.
 """
 
 import streamlit as st
 
-WORDS = ("view", "cache", "kind", "anatomy", "tensor", "size", "tokens", "word", "token",
-         "token_search",
+FRAME = {"cut": ("start", "end")}  # the widgets of every page and what they may say
+WORDS = (*FRAME, "view", "shown", "bertviz", "cache", "kind", "anatomy", "tensor", "size", "tokens",
+         "word", "token", "token_search",
          "token_vectors", "token_likeness", "token_map", "token_list", "sum_a", "sum_b", "sum_c",
          "prediction", "temperature", "top_p", "residual_view", "off", "off_fill",
          "positions", "positions_table", "order", "ends")
 NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "top_k", "seed", "draws",
            "norm", "lens_row", "logit_of", "logit_against", "shift", "shuffle")
+MOST_DIGITS = 9  # of a number; Python refuses to read thousands of them
 
 
 def open_link() -> None:
@@ -22,11 +24,13 @@ def open_link() -> None:
         return
     st.session_state.link_opened = True
     for name in WORDS:
-        if name in st.query_params:
-            st.session_state[name] = st.query_params[name]
+        said = st.query_params.get(name)
+        if said is not None and said in FRAME.get(name, (said,)):
+            st.session_state[name] = said
     for name in NUMBERS:
-        if st.query_params.get(name, "").isdecimal():
-            st.session_state[name] = int(st.query_params[name])
+        said = st.query_params.get(name, "")
+        if said.isdecimal() and len(said) <= MOST_DIGITS:
+            st.session_state[name] = int(said)
 
 
 def parameters() -> dict[str, str | None]:

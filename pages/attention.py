@@ -10,17 +10,21 @@ from components import attention_choice, head_facts
 from components import attention_views as views
 
 WIDTHS = {"All heads": [10, 11], "One head": [1, 3], "Step by step": [1, 4], "bertviz": [1, 4]}
+MAY_SAY = {
+    "view": list(WIDTHS), "shown": list(head_facts.SHOWN), "bertviz": ["head", "model", "neuron"],
+}
 
 now = views.look()
 if now is None:
     st.info("No token, no attention. Type a prompt above, or choose an example.")
     st.stop()
 
-if st.session_state.get("view") not in WIDTHS:
-    st.session_state.view = "All heads"
+for name, values in MAY_SAY.items():  # a link may say anything
+    if st.session_state.get(name) not in values:
+        st.session_state[name] = values[0]
 with st.container(horizontal=True, vertical_alignment="center", key="bar"):
     view = st.segmented_control(
-        "View", list(WIDTHS), key="view", required=True, label_visibility="collapsed",
+        "View", MAY_SAY["view"], key="view", required=True, label_visibility="collapsed",
         persist_state="session",
     )
     st.button(
@@ -33,9 +37,8 @@ with left:
     shown = "map"
     if view == "All heads":
         shown = st.pills(
-            "Each tile shows", list(head_facts.SHOWN), format_func=head_facts.SHOWN.get,
-            default="map", required=True, key="shown", label_visibility="collapsed",
-            persist_state="session", wrap=True,
+            "Each tile shows", MAY_SAY["shown"], format_func=head_facts.SHOWN.get, required=True,
+            key="shown", label_visibility="collapsed", persist_state="session", wrap=True,
         )
     views.show_grid(now, shown)
 with right:
@@ -48,8 +51,8 @@ with right:
         views.show_steps(now)
     else:
         kind = st.segmented_control(
-            "bertviz view", ["head", "model", "neuron"], default="head", required=True,
-            key="bertviz", label_visibility="collapsed", persist_state="session",
+            "bertviz view", MAY_SAY["bertviz"], required=True, key="bertviz",
+            label_visibility="collapsed", persist_state="session",
         )
         views.show_bertviz(now, kind)
 if view in ("All heads", "Step by step"):

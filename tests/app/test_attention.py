@@ -100,13 +100,28 @@ def test_an_empty_prompt_says_what_to_do(view):
         {"query": 2, "key": 7},
         {"view": "no such view"},
         {"layer": "<script>", "key": "1e9"},
+        {"layer": "9" * 5000},
+        {"shown": "no such fact"},
+        {"view": "bertviz", "bertviz": "no such view"},
     ],
 )
 def test_nonsense_in_a_link_is_ignored(link):
     app = open_page(PROMPT, **link)
     sent = messages(app)
     assert not app.exception and not app.error
-    assert sent["map"]["chosen"]["key"] <= sent["map"]["chosen"]["query"]
+    if link.get("view") == "bertviz":
+        assert app.session_state["bertviz"] == "head"
+    else:
+        assert sent["map"]["chosen"]["key"] <= sent["map"]["chosen"]["query"]
+        assert "levels" in sent["grid"]  # the maps
+
+
+def test_a_link_opens_the_fact_and_the_bertviz_view_it_names():
+    sent = messages(open_page(PROMPT, shown="entropy"))
+    assert "numbers" in sent["grid"] and "levels" not in sent["grid"]
+    app = open_page(PROMPT, view="bertviz", bertviz="neuron")
+    assert "neuron view" in " ".join(caption.value for caption in app.caption)
+    assert not app.warning
 
 
 def test_each_fact_is_shown_in_place_of_the_maps(loaded):

@@ -263,6 +263,25 @@ def test_a_link_is_read_once_and_its_nonsense_left_out(session, monkeypatch):
     assert said["layer"] == "3" and said["head"] is None and said["query"] is None
 
 
+def test_a_link_with_thousands_of_digits_is_nonsense(session, monkeypatch):
+    monkeypatch.setattr(st, "query_params", {"layer": "9" * 5000, "at": "9" * 10, "head": "9" * 9})
+    address.open_link()
+    assert "layer" not in session and "at" not in session and session["head"] == 999_999_999
+
+
+def test_a_link_carries_the_tiles_the_bertviz_view_and_the_cut_end(session, monkeypatch):
+    link = {"shown": "entropy", "bertviz": "neuron", "cut": "end"}
+    monkeypatch.setattr(st, "query_params", link)
+    address.open_link()
+    assert {name: address.parameters()[name] for name in link} == link
+
+
+def test_a_cut_that_is_no_end_of_a_prompt_is_left_out(session, monkeypatch):
+    monkeypatch.setattr(st, "query_params", {"cut": "middle"})
+    address.open_link()
+    assert "cut" not in session
+
+
 # -- the prompt box --------------------------------------------------------------------------------
 
 
