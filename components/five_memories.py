@@ -62,7 +62,7 @@ def position_curve(similarity: np.ndarray, position: int) -> str:
         f'<line x1="0" x2="{WIDTH}" y1="38" y2="38" stroke="{palette.EMPTY}"/>',
         f'<polyline points="{points}" fill="none" stroke="{palette.POSITION}" stroke-width="1.8"/>',
         f'<circle cx="{x[position]:.1f}" cy="{y[position]:.1f}" r="4" fill="{palette.POSITION}"/>',
-        _text(0, 90, "likeness to every position"),
+        _text(0, 90, f"cosine to all {len(similarity):,} positions"),
     ]
     return _svg(marks, f"Similarity of position {position} to every position")
 

@@ -17,9 +17,10 @@ def strip(texts: list[str], ids) -> str:
         hidden = len(boxes) - MOST
         fold = f'<span style="opacity:.7;align-self:center">… {hidden:,} more tokens …</span>'
         boxes = [*boxes[: MOST // 2], fold, *boxes[-MOST // 2 :]]
-    return (
-        '<div style="display:flex;flex-wrap:wrap;gap:.25em .2em;max-height:11em;overflow:auto">'
-        f'{"".join(boxes)}</div>'
+    return (  # column-reverse: a long prompt opens at its end, where the visitor types
+        '<div style="display:flex;flex-direction:column-reverse;max-height:11em;overflow:auto">'
+        '<div style="display:flex;flex-wrap:wrap;gap:.25em .2em">'
+        f'{"".join(boxes)}</div></div>'
     )
 
 

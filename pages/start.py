@@ -9,6 +9,7 @@ frame.guard()
 from components import five_memories as pictures  # noqa: E402
 from components import memory_choice, memory_conversation  # noqa: E402
 from components import next_token, run, token_strip  # noqa: E402
+from components.card_row import card_row  # noqa: E402
 from components.units import show_bytes, show_count  # noqa: E402
 
 now = run.memories()
@@ -21,16 +22,16 @@ with read:
     st.html(token_strip.strip(run.token_texts(), run.prompt().ids))
 with write:
     st.markdown("##### and says what comes next")
-    st.html(next_token.bars(run.next_tokens(6)))
+    st.html(next_token.bars(run.next_tokens(5)))
 
-st.markdown("### Where a GPT remembers: five places")
+st.markdown("#### Where a GPT remembers: five places")
 
 CARDS = [
     (
         "Parametric",
         "in the weights",
         show_count(now.n_parameters),
-        f"parameters, {show_bytes(now.parameter_bytes)} here",
+        f"parameters, {show_bytes(now.parameter_bytes)} in RAM",
         pictures.parts_bar(now.parts),
         "What training left behind. Your prompt changes none of it: chat history is not weights.",
         ("pages/anatomy.py", "Every tensor"),
@@ -60,7 +61,7 @@ CARDS = [
         f"one vector a place, {show_bytes(now.position_bytes)}",
         pictures.position_curve(now.position_similarity, max(now.n_tokens - 1, 0)),
         "Remembers where, not what. Without it, a prompt would be a bag of words.",
-        ("pages/anatomy.py", "Its values"),
+        ("pages/positions.py", "How order is told"),
     ),
     (
         "External",
@@ -73,9 +74,9 @@ CARDS = [
     ),
 ]
 
-with st.container(horizontal=True, key="five_memories"):
-    for name, where, number, unit, picture, is_not, link in CARDS:
-        with st.container(border=True, width=232, height="stretch", key=f"memory {name}"):
-            st.html(pictures.card(name, where, number, unit, picture, is_not))
-            if link:
-                st.page_link(link[0], label=f"{link[1]} →")
+chosen = card_row(
+    [(pictures.card(*card), f"{words} →", page) for *card, (page, words) in CARDS],
+    key="five_memories",
+)
+if chosen:
+    st.switch_page(chosen)

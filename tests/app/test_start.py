@@ -1,5 +1,9 @@
 """The start page and the frame: real numbers, any prompt, nothing that executes."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -12,10 +16,15 @@ def app():
 
 
 def html_of(app) -> str:
-    """Everything the page drew as HTML, in one string."""
-    return "\n".join(
-        node.proto.body for node in walk(app._tree) if getattr(node, "type", "") == "html"
-    )
+    """Everything the page drew as HTML or in the cards, in one string."""
+    parts = []
+    for node in walk(app._tree):
+        proto = getattr(node, "proto", None)
+        if getattr(node, "type", "") == "html":
+            parts.append(proto.body)
+        elif getattr(proto, "component_name", "") == "mnemoscope_card_row":
+            parts += [card["html"] + card["page"] for card in json.loads(proto.json)["cards"]]
+    return "\n".join(parts)
 
 
 def walk(node):
@@ -42,6 +51,8 @@ def test_the_five_memories_are_this_models(app):
     assert f"{config.n_positions} × {config.n_embd}" in page
     for name in ("Parametric", "Context", "Working", "Positional", "External"):
         assert name in page
+    ways = set(re.findall(r"pages/\w+\.py", page))
+    assert len(ways) == 5 and all((Path(__file__).parents[2] / way).exists() for way in ways)
 
 
 @pytest.mark.parametrize("text", ["a", "   ", "\n\n", HOSTILE, "word " * 3000, "\x00" * 9])

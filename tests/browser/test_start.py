@@ -1,0 +1,77 @@
+"""The frame and the start page in Chromium, without a network; and a link opened before anything."""
+
+from urllib.parse import parse_qs, urlencode, urlparse
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import settled, start_app, stop
+
+CARDS = ".st-key-five_memories .card"
+
+
+def test_typing_repaints_every_number(page, server, outside, shots):
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto(server)
+    settled(page)
+    page.screenshot(path=shots / "start-light-1400.png")
+    box = page.locator(".st-key-prompt_box textarea")
+    box.fill("I")
+    expect(page.get_by_text("reads 1 token", exact=False)).to_be_visible()
+    expect(page.locator(CARDS).nth(1)).to_contain_text("1 of 512")
+    box.press_sequentially(" live in a house", delay=30)
+    expect(page.locator(CARDS).nth(1)).not_to_contain_text("1 of 512")
+    expect(box).to_have_value("I live in a house")
+    assert parse_qs(urlparse(page.url).query)["prompt"] == ["I live in a house"]
+    assert not outside
+
+
+@pytest.mark.parametrize("scheme, width", [("light", 800), ("dark", 1400), ("dark", 800)])
+def test_the_cards_fit_every_window(browser, server, shots, scheme, width):
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(server)
+    settled(page)
+    cards = page.locator(CARDS)
+    expect(cards).to_have_count(5)
+    for i in range(5):
+        inside, frame = cards.nth(i).evaluate(
+            "card => [Math.max(...[...card.querySelectorAll('*')]"
+            ".map(e => e.getBoundingClientRect().right)), card.getBoundingClientRect().right]"
+        )
+        assert inside <= frame <= width
+    page.screenshot(path=shots / f"start-{scheme}-{width}.png", full_page=True)
+    page.close()
+
+
+def test_a_card_leads_to_its_page_and_keeps_the_prompt(page, server):
+    page.goto(f"{server}/?{urlencode({'prompt': 'one two three'})}")
+    settled(page)
+    page.get_by_role("button", name="Watch it grow").click()
+    page.wait_for_url("**/cache**")
+    settled(page)
+    expect(page.locator(".st-key-prompt_box textarea")).to_have_value("one two three")
+
+
+def test_hostile_text_stays_text(page, server):
+    ran = []
+    page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+    text = "<img src=x onerror=alert(1)> <script>alert(2)</script> $x^2$ **b**"
+    page.goto(f"{server}/?{urlencode({'prompt': text})}")
+    settled(page)
+    expect(page.locator("bdi", has_text="<").first).to_be_visible()
+    assert not ran and not page.locator("img[src=x]").count()
+
+
+def test_a_deep_link_is_the_first_thing_a_new_server_is_asked(browser, tmp_path):
+    """Streamlit serves `pages/` by itself until app.py has run once: the guard must notice."""
+    app, address = start_app(log=tmp_path / "log.txt", env={"MNEMOSCOPE_HOME": str(tmp_path)})
+    try:
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.goto(f"{address}/attention?{urlencode({'prompt': 'a b a b', 'layer': 2, 'head': 3})}")
+        settled(page)
+        expect(page.locator(".st-key-prompt_box textarea")).to_have_value("a b a b")
+        expect(page.locator(".st-key-grid canvas")).to_have_attribute("data-chosen", "2,3")
+        expect(page.get_by_role("link", name="Anatomy").first).to_be_visible()
+        page.close()
+    finally:
+        stop(app)
