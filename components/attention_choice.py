@@ -29,6 +29,40 @@ def is_chosen() -> bool:
     return st.session_state.get("query") is not None
 
 
+def follow_text(tokens: list[str]) -> bool:
+    """Keep the chosen cell on its words in a changed prompt, T strings; True where it changed.
+
+    What stands before the change keeps its position and what stands behind it moves along. Where
+    the query's token is gone, the last token is followed again.
+    """
+    before = st.session_state.get("cell_tokens", tokens)
+    st.session_state.cell_tokens = tokens
+    query, key = st.session_state.get("query"), st.session_state.get("key")
+    if query is None:
+        return False
+    places = _places(before, tokens)
+    if query not in places:
+        choose_cell(None, None)
+    elif key is not None and key <= query:
+        choose_cell(places[query], places.get(key))
+    else:
+        choose_cell(places[query], key)
+    return (st.session_state.query, st.session_state.key) != (query, key)
+
+
+def _places(old: list[str], new: list[str]) -> dict[int, int]:
+    """Position in `old` -> in `new`, for the tokens before and after the part that differs; none
+    where less than half is the same: that is another text with a word in common."""
+    most = min(len(old), len(new))
+    start = next((i for i in range(most) if old[i] != new[i]), most)
+    rest = range(1, most - start + 1)
+    end = next((i for i in rest if old[-i] != new[-i]), most - start + 1) - 1
+    if 2 * (start + end) < most:
+        return {}
+    moved = {len(old) - i: len(new) - i for i in range(1, end + 1)}
+    return {i: i for i in range(start)} | moved
+
+
 def head(facts: dict[str, np.ndarray], n_tokens: int) -> tuple[int, int]:
     """The chosen (layer, head); where none is, or this model has no such head, a telling one."""
     n_layers, n_heads = facts["entropy"].shape

@@ -49,6 +49,8 @@ def look() -> Look | None:
     if survey is None:
         return None
     tokens = run.token_texts()
+    if choice.follow_text(tokens):
+        st.rerun()  # the prompt box has written the old cell into the address
     layer, head = choice.head(survey.facts, len(tokens))
     weights = run.weights(layer, head)
     cell = choice.cell(weights)

@@ -143,3 +143,23 @@ def test_typing_keeps_the_chosen_head_and_follows_the_last_token():
     assert after["grid"]["chosen"] == before["grid"]["chosen"]
     assert after["map"]["chosen"]["query"] == len(after["map"]["tokens"]) - 1
     assert len(after["map"]["tokens"]) > len(before["map"]["tokens"])
+
+
+def address(app) -> dict:
+    """What the prompt box is told to keep in the address bar."""
+    for node in walk(app._tree):
+        proto = getattr(node, "proto", None)
+        if getattr(proto, "component_name", "") == "mnemoscope_live_prompt":
+            return json.loads(proto.json)["address"]
+    raise AssertionError("no prompt box on the page")
+
+
+@pytest.mark.parametrize("text", ["My name", "blue seven lamp river stone blue seven lamp"])
+def test_a_row_that_is_gone_is_followed_no_more_and_leaves_the_address(text):
+    app = open_page(PROMPT, query=9, key=3)
+    assert messages(app)["map"]["chosen"] == {"query": 9, "key": 3}
+    assert address(app)["query"] == "9"
+    app.session_state["prompt"] = text
+    sent = messages(app.run())
+    assert sent["map"]["chosen"]["query"] == len(sent["map"]["tokens"]) - 1
+    assert address(app)["query"] is None and address(app)["key"] is None

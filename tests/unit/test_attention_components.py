@@ -241,11 +241,52 @@ def test_the_cell_follows_the_last_token_until_one_is_chosen(session):
     assert attention_choice.cell(weights) == (5, int(weights[5].argmax()))
     attention_choice.choose_cell(3, 1)
     assert attention_choice.cell(weights) == (3, 1) and attention_choice.is_chosen()
-    assert attention_choice.cell(causal(2))[0] == 1  # the prompt became shorter
     attention_choice.choose_cell(3, 5)  # a link may say anything; the future cannot be read
     assert attention_choice.cell(weights) == (3, int(weights[3].argmax()))
     attention_choice.follow_last()
     assert attention_choice.cell(weights)[0] == 5 and not attention_choice.is_chosen()
+
+
+def chosen_in(session, old: str, query: int, key: int | None, new: str):
+    """The chosen cell after the prompt changed; None where the last token is followed again."""
+    attention_choice.follow_text(old.split())
+    attention_choice.choose_cell(query, key)
+    released = attention_choice.follow_text(new.split())
+    cell = (session["query"], session["key"])
+    assert released == (cell != (query, key))
+    return None if cell == (None, None) else cell
+
+
+@pytest.mark.parametrize(
+    "new, cell",
+    [
+        ("a b c d e f g h", (4, 1)),  # typed on
+        ("a b c d e", (4, 1)),  # the end taken away
+        ("a b c x e f", (4, 1)),  # another word between the two
+        ("a x c d e f", (4, None)),  # the key is another word now
+        ("z a b c d e f", (5, 2)),  # a word before both
+        ("a c d e f", (3, None)),  # the key is gone
+        ("a b c d x f", None),  # the query is another word
+        ("a b c d", None),  # too short for it
+        ("u v w x y z", None),  # a new prompt
+        ("u v w x y z f", None),  # a new prompt with the same last word
+        ("a", None),
+    ],
+)
+def test_the_chosen_cell_stays_with_its_words(session, new, cell):
+    assert chosen_in(session, "a b c d e f", 4, 1, new) == cell
+
+
+def test_a_whole_new_prompt_is_not_taken_for_the_old_one_by_its_full_stop(session):
+    assert chosen_in(session, "a b c d .", 4, None, "u v w x y z .") is None
+
+
+def test_a_link_to_a_row_that_is_not_there_is_forgotten(session):
+    session.update(query=13, key=2)
+    assert attention_choice.follow_text(["a", "b"])
+    assert address.parameters()["query"] is None is address.parameters()["key"]
+    session.update(query=1, key=7)
+    assert not attention_choice.follow_text(["a", "b"])
 
 
 # -- the link --------------------------------------------------------------------------------------
