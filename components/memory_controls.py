@@ -95,7 +95,7 @@ def show_laws(written: tuple[int, int] | None, off_difference: float | None) -> 
     kept = f"saved as {now.session}" if now.is_saved else "not saved yet"
     if now.session and not now.is_saved:
         kept = f"changed since {now.session} was saved"
-    salient = "nothing told yet" if written is None else "{} of {} sentences written".format(*written)
+    salient = "{} of {} sentences written".format(*written) if written else "nothing told yet"
     selects = written is not None and written[0] < written[1]
     off = "type a prompt to measure" if off_difference is None else (
         f"memory off: Δ logits {off_difference:.3g}")

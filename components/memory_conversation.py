@@ -24,7 +24,8 @@ HISTORY = 60  # prompts whose reads are listed slot by slot
 @dataclass(frozen=True, eq=False)
 class Conversation:
     """key: another for every memory, for caches. session: the saved session this belongs to, "" for
-    none; is_saved: whether it holds exactly this memory. written: (sentences written, sentences) of the latest prompt.
+    none; is_saved: whether it holds exactly this memory. written: (sentences written, sentences) of
+    the latest prompt.
     history: for each prompt told here, its number and {(prompt, position) of a slot: weight}."""
 
     state: MemoryState

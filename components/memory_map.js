@@ -86,7 +86,7 @@ function draw_map(map) {
   draw_rows(context, map);
   paint_scale(context, map.theme, map.size.left, map.size.height - 32, 200);
   map.canvas.setAttribute("aria-label",
-    `Attention of ${map.n} tokens over ${map.k} memory slots and the prompt itself, ${map.data.of}`);
+    `Attention of ${map.n} tokens over ${map.k} memory slots and the prompt. ${map.data.of}`);
   map.canvas.dataset.chosen = map.chosen;
   read_out(map);
 }
@@ -184,7 +184,8 @@ function draw_rows(context, map) {
   for (let row = 0; row < map.n; row++) {
     const own = row === map.chosen;
     if (!own && (row % every || Math.abs(row - map.chosen) < every)) continue;
-    context.font = `${own ? 700 : 400} ${Math.max(13, Math.min(16, size.row * 0.72))}px ${theme.font}`;
+    const height = Math.max(13, Math.min(16, size.row * 0.72));
+    context.font = `${own ? 700 : 400} ${height}px ${theme.font}`;
     context.fillStyle = own ? ink(theme, "query") : css(theme.text);
     const y = size.top + (row + 0.5) * size.row;
     context.fillText(shorten(map.data.rows[row], 13), size.left - 6, y);

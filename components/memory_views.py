@@ -1,12 +1,12 @@
-"""The memory page's views of one moment: a conversation, a prompt, settings. The page orders them."""
+"""The memory page's views of one moment: a conversation, a prompt, settings."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
+from components import memory_choice as choice
 from components import (
-    memory_choice as choice,
     memory_controls,
     memory_heads,
     memory_map,

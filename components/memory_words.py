@@ -114,8 +114,8 @@ def _sentence(names, written, group, mean, top, scale, threshold) -> str:
         f'gap:.2em .15em;font-size:1.12em">{words}{more}</div>'
         '<div style="display:grid;grid-template-columns:minmax(6em,22em) 1fr;gap:.8em;'
         'align-items:center;margin-top:.25em">'
-        f'<span style="position:relative;background:{palette.EMPTY};height:.8em;border-radius:.2em">'
-        f'<span style="display:block;height:100%;width:{100 * mean / scale:.2f}%;border-radius:.2em;'
+        f'<span style="position:relative;background:{palette.EMPTY};height:.8em">'
+        f'<span style="display:block;height:100%;width:{100 * mean / scale:.2f}%;'
         f'background:{palette.MEMORY if is_written else palette.LABEL}"></span>'
         f'<span style="position:absolute;left:{line};top:-.3em;bottom:-.3em;width:2px;'
         'background:currentColor"></span></span>'
@@ -151,8 +151,8 @@ def slot_title(slots, i: int) -> str:
     """The slot's word in its sentence, and where that stood."""
     token, around = html.escape(slots.text[i]), html.escape(slots.around[i][:400])
     return (
-        f'<div style="font-size:1.25em;line-height:1.35">Slot {i}: <b style="color:color-mix(in srgb,'
-        f'{palette.MEMORY} 75%,currentColor)"><bdi>{token}</bdi></b> '
+        f'<div style="font-size:1.25em;line-height:1.35">Slot {i}: '
+        f'<b style="color:color-mix(in srgb,{palette.MEMORY} 75%,currentColor)"><bdi>{token}</bdi></b> '
         f'<span style="font-size:.8em;opacity:.8">in “<bdi>{around}</bdi>”</span></div>'
     )
 
@@ -185,14 +185,15 @@ def weighted(texts: list[str], weights, hue: str, widest: str = "8em") -> str:
     largest = max([float(w) for w in weights] + [1e-12])
     rows = "".join(
         '<b style="text-align:right;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;'
-        f'max-width:{widest}"><bdi>{html.escape(text)}</bdi></b><span style="background:{palette.EMPTY};'
-        f'border-radius:.2em"><span style="display:block;height:1em;border-radius:.2em;background:'
-        f'{hue};width:{100 * max(0.0, float(w)) / largest:.1f}%"></span></span>'
+        f'max-width:{widest}"><bdi>{html.escape(text)}</bdi></b>'
+        f'<span style="background:{palette.EMPTY};border-radius:.2em"><span style="display:block;'
+        f'height:1em;border-radius:.2em;background:{hue};'
+        f'width:{100 * max(0.0, float(w)) / largest:.1f}%"></span></span>'
         f"<span>{float(w):.3g}</span>"
         for text, w in zip(texts, weights)
     )
     return (
-        f'<div style="display:grid;grid-template-columns:minmax(0,max-content) minmax(3.5em,1fr) auto;'
-        "gap:.25em .6em;"
+        '<div style="display:grid;gap:.25em .6em;'
+        "grid-template-columns:minmax(0,max-content) minmax(3.5em,1fr) auto;"
         f'align-items:center;font-variant-numeric:tabular-nums">{rows}</div>'
     )

@@ -1,4 +1,4 @@
-"""What the memory page shows, computed by the model's side and kept for a while. Arrays in, no looks.
+"""What the memory page shows, computed by the model's side and kept for a while.
 
 A visitor's memory is a value that comes in as an argument; results are kept by the memory's key,
 which changes with every change of the memory. Nothing is stored on the model.

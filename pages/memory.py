@@ -6,8 +6,8 @@ from components import frame
 
 frame.guard()
 
-from components import memory_choice, memory_controls  # noqa: E402
-from components import memory_views as views  # noqa: E402
+from components import memory_choice, memory_controls
+from components import memory_views as views
 
 memory_controls.show_bar()
 now = views.look()

@@ -98,7 +98,8 @@ def test_the_picture_is_the_models_own_reads(app, loaded, truth):
     expected = fusion.read_weights(loaded, asked.trace).mean((0, 1))[1:]
     np.testing.assert_allclose(reads["weights"].reshape(expected.shape), expected, atol=1e-6)
     assert reads["columns"] == asked.kept.tolist()
-    assert [word["t"] for row in reads["told"] for word in row["words"]] == state.bank.slots.text.tolist()
+    told = [word["t"] for row in reads["told"] for word in row["words"]]
+    assert told == state.bank.slots.text.tolist()
     probability = float(asked.trace.next_logits.double().softmax(-1).max())
     assert reads["guesses"][0][1] == pytest.approx(probability, abs=1e-5)
     share = fusion.read_weights(loaded, asked.trace).sum(-1)[..., -1]
