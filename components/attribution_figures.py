@@ -34,7 +34,8 @@ class Part:
 def parts(found, token: str) -> list[Part]:
     """found: what `run_residual.attribute` gives -> every addend, the largest size first."""
     n_layers, n_heads = found.heads.shape
-    rows = [Part(f"token {token}", "token", found.token), Part("position", "position", found.position)]
+    rows = [Part(f"token {token}", "token", found.token)]
+    rows.append(Part("position", "position", found.position))
     for i in range(n_layers):
         rows += [
             Part(f"layer {i} head {h}", "head", float(found.heads[i, h])) for h in range(n_heads)
@@ -91,13 +92,12 @@ def facts(found, shown: list[Part], n_parts: int) -> str:
     """The logit, the sum of the parts and their difference (HTML)."""
     gap = found.total - found.logit
     n_folded = n_parts - len(shown) + 1 if shown[-1].kind == "rest" else 0
-    folding = f"{len(shown) - 1} largest shown, {n_folded} folded into rest" if n_folded else "all shown"
+    fold = (f"{len(shown) - 1} largest shown", f"{n_folded} folded into rest", "")
     return fact_strip([
         (f"{found.logit:.3f}".replace("-", "−"), "the model's own logit", repr(found.logit)),
         (f"{found.total:.3f}".replace("-", "−"), f"sum of {n_parts} parts", repr(found.total)),
         (f"{gap:+.1e}".replace("-", "−"), "difference", "rounding of the model's number format"),
-        (folding.split(",")[0], folding.split(",")[1].strip() if "," in folding else "nothing folded",
-         ""),
+        fold if n_folded else ("all shown", "nothing folded", ""),
     ])
 
 

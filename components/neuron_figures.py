@@ -19,7 +19,7 @@ def strongest(found, k: int) -> np.ndarray:
 
 def curve(found) -> go.Figure:
     """Every neuron on the activation function: pre-activation across, post-activation up; a dot's
-    area grows with the length that the neuron writes."""
+    size grows with the length that the neuron writes."""
     largest = float(found.written.max()) or 1.0
     named = set(_apart(found, strongest(found, NAMED)))
     names = [str(i) if i in named else "" for i in range(len(found.pre))]
@@ -111,7 +111,8 @@ _CELL = (
 def _chip(text: str, effect: float, colour: str) -> str:
     words = f"{effect:+.4f} logits".replace("-", "−")
     return (
-        f'<span title="{words}" style="display:inline-block;margin:.08em .3em .08em 0;padding:0 .35em;white-space:nowrap;'
+        f'<span title="{words}" style="display:inline-block;margin:.08em .3em .08em 0;'
+        'padding:0 .35em;white-space:nowrap;'
         f'border-radius:.3em;border-bottom:3px solid {colour};background:rgba(127,127,127,.12)">'
         f'<bdi>{html.escape(text)}</bdi> <small style="opacity:.75">'
         f'{f"{effect:+.2f}".replace("-", "−")}</small></span>'

@@ -13,10 +13,10 @@ MAPS = {
     "cosine": "In which direction",
 }
 LEGENDS = {
-    "norm": "Length √Σx² of each token's stream, from the embedding down to the last layer; colour: "
-    "its rank among all cells. Click a token.",
-    "added": "Length of what each attention (with its bias) and each MLP adds to each token; colour: "
-    "its rank among all cells.",
+    "norm": "Length √Σx² of each token's stream, from the embedding down to the last layer; "
+    "colour: its rank among all cells. Click a token.",
+    "added": "Length of what each attention (with its bias) and each MLP adds to each token; "
+    "colour: its rank among all cells.",
     "cosine": "Cosine between what is added and the stream it is added to: 0 = at a right angle, "
     "something new; above: strengthens what is there; below (red): erases it.",
 }
@@ -72,8 +72,8 @@ LENS_LEGENDS = {
     "probability": "Each cell: the word this layer's stream would say after the token above, read "
     "through the model's own final LayerNorm and unembedding; colour: its probability; bold: it is "
     "the final word already.",
-    "final_probability": "Each cell: the rank of the word that the model says in the end; colour: its "
-    "probability at this layer. Rank 1 = this layer would say it too.",
+    "final_probability": "Each cell: the rank of the word that the model says in the end; "
+    "colour: its probability at this layer. Rank 1 = this layer would say it too.",
     "came_probability": "Each cell: the rank of the token that really comes next in the prompt; "
     "colour: its probability at this layer. After the last token nothing has come yet.",
 }

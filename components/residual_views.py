@@ -66,8 +66,8 @@ def logit_lens(tokens: list[str], at: int) -> None:
     )
     st.caption(residual_figures.LENS_LEGENDS[shown])
     _window_buttons(start, stop, len(tokens))
-    heading = f"{residual_figures.lens_rows(n_layers)[row].capitalize()}, having read {at} {tokens[at]}:"
-    heading = heading if row in (0,) else f"After {heading[0].lower()}{heading[1:]}"
+    place = "Embedding" if row == 0 else f"After {residual_figures.lens_rows(n_layers)[row]}"
+    heading = f"{place}, having read {at} {tokens[at]}:"
     st.html(residual_figures.word_bars(run_residual.lens_top(row, at, N_TOP), heading))
 
 
@@ -129,11 +129,13 @@ def _draw_map(found, name: str) -> None:
 
     residual_grid.show(grid, chosen, "maker_grid", take)
     if chosen[1] < n_heads:
-        st.page_link("pages/attention.py", label=f"What layer {chosen[0]} head {chosen[1]} reads →")
+        words = f"What layer {chosen[0]} head {chosen[1]} reads →"
+        st.page_link("pages/attention.py", label=words)
     st.caption(
-        f"In logits of {_md(name)}; red lowers. Direct share only: what a part does to later layers "
-        f"counts there. The final LayerNorm's σ is frozen at its value here, {found.sigma:.3f}. Heads "
-        "contain the bias of their values; the attention's output bias stands apart."
+        f"In logits of {_md(name)}; red lowers. Direct share only: what a part does to later "
+        "layers counts there. The final LayerNorm's σ is frozen at its value here, "
+        f"{found.sigma:.3f}. Heads contain the bias of their values; the attention's output bias "
+        "stands apart."
     )
 
 
@@ -185,9 +187,9 @@ def _draw_board(off, at: int, measure: bool) -> None:
     )
     st.markdown(f"**Off:** {choice.in_words(off)}." if len(off) else
                 "Nothing is off: this is the untouched model, bit for bit.")
-    measured = " Number: KL in nats with this part alone off; full colour from 1 nat on." if alone is not None else ""
+    measured = " Number: KL in nats with this part alone off; full colour from 1 nat on."
     st.caption("A head that is off leaves the layer's output bias; *all* skips the whole block, "
-               f"biases too. Off at every position.{measured}")
+               f"biases too. Off at every position.{'' if alone is None else measured}")
 
 
 def mlp(tokens: list[str], at: int) -> None:
@@ -202,15 +204,16 @@ def mlp(tokens: list[str], at: int) -> None:
     found = run_residual.activations(layer, at)
     st.html(neuron_figures.facts(found))
     st.plotly_chart(neuron_figures.curve(found), key="gelu", config={"displayModeBar": False})
-    st.caption(f"{len(found.pre):,} neurons, each a dot on {found.name}(x) = {found.formula}. Area = "
-               "length of what it adds to the stream: |post| × ‖its row of W_out‖.")
+    st.caption(f"{len(found.pre):,} neurons, each a dot on {found.name}(x) = {found.formula}. "
+               "Area grows with the length of what it adds to the stream: |post| × ‖its row of "
+               "W_out‖.")
     best = neuron_figures.strongest(found, 10)
     st.html(neuron_figures.table(run_residual.describe_neurons(layer, at, best)))
     st.caption(
-        "The ten that write most. Δ logit: what the neuron does directly to each token's logit here, "
-        "post × its row of W_out through the final LayerNorm's γ / σ (σ frozen at this token's value) "
-        "and the unembedding, relative to the mean over the vocabulary. cos: with the stream it is "
-        "added to."
+        "The ten that write most. Δ logit: what the neuron does directly to each token's logit "
+        "here, post × its row of W_out through the final LayerNorm's γ / σ (σ frozen at this "
+        "token's value) and the unembedding, relative to the mean over the vocabulary. cos: with "
+        "the stream it is added to."
     )
 
 
@@ -227,7 +230,8 @@ def layer_norm(tokens: list[str], at: int) -> None:
     steps = run_residual.norm_steps(station, at)
     st.html(residual_norm.facts(steps))
     residual_norm.show(steps, "norm_steps")
-    st.caption(f"All {len(steps.x)} numbers of one vector, each row on its own scale; point at one.")
+    st.caption(f"All {len(steps.x)} numbers of one vector, each row on its own scale; a bar that "
+               "stands for several shows the largest. Point at one.")
 
 
 def _config():

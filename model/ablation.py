@@ -177,4 +177,4 @@ def _check(trace: Trace, off: Off) -> None:
             f"{sorted(layers)} and heads {sorted(heads)}; this model has no others"
         )
     if off.fill not in FILLS:
-        raise ValueError(f"wanted a part to be switched off to {' or '.join(FILLS)}, got {off.fill}")
+        raise ValueError(f"wanted parts that are off to write one of {FILLS}, got {off.fill!r}")

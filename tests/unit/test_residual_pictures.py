@@ -66,7 +66,8 @@ def test_a_probability_is_never_rounded_to_nothing(p, words):
 
 def test_the_link_of_switches_reads_back(monkeypatch):
     off = Off(frozenset({(0, 3), (2, 1)}), frozenset({1}), frozenset({2}), "mean")
-    monkeypatch.setattr(st, "session_state", {"off": residual_choice.as_words(off), "off_fill": "mean"})
+    link = {"off": residual_choice.as_words(off), "off_fill": "mean"}
+    monkeypatch.setattr(st, "session_state", link)
     assert residual_choice.as_words(off) == "0h3-2h1-1mlp-2all"
     assert residual_choice.off(3, 4) == off
     assert residual_choice.marks(off, 4) == [3, 6 + 4, 12 + 1, 12 + 5]
