@@ -94,7 +94,7 @@ The facts stand in the text before the question; the model must give the exact v
 stop after it, greedily, following question and lead ("Where do I live? You live in"). Between \
 fact and question stand other facts, near misses and idle sentences. All episodes are newly made. \
 Values "never seen" never occurred as a value in training: made-up words, words and numbers held \
-out by a fixed rule. Share with its 95 % Wilson interval.
+out by a fixed rule (ordinary words among them do occur in the books). Share with its 95 % Wilson interval.
 
 {_table(("setting", "recalled", "interval", "n"), _rows(card["recall"]))}
 
