@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+sidebar = "expanded" if st.session_state.get("sidebar has news") else "collapsed"  # model_picker
 st.set_page_config(
-    page_title="Mnemoscope", page_icon="🧠", layout="wide", initial_sidebar_state="collapsed"
+    page_title="Mnemoscope", page_icon="🧠", layout="wide", initial_sidebar_state=sidebar
 )
 with st.spinner("Starting: loading torch and the model, a few seconds, once …"):
     from components import frame

@@ -25,6 +25,7 @@ EMBEDDED = "embedded"
 MAX_SHARED = 2  # loaded models beside the embedded one; GPT-2 XL alone is 6 GB
 Choice = tuple[str, str, str]  # name, device, dtype
 _IN_USE, _REFUSED, _OPENED = "model in use", "model refused", "folder opened"  # session keys
+_NEWS = "sidebar has news"  # session key, read by app.py
 
 
 # -- for others ----------------------------------------------------------------------------------
@@ -77,11 +78,20 @@ def sidebar() -> None:
         try:
             current()
             if not _fulfil((name, *kept)):
-                st.set_page_config(initial_sidebar_state="expanded")  # something waits to be seen
+                _open_sidebar()
                 st.caption(f"In use until then: **{_literal(_in_use()[0])}**")
             _where_it_runs(current())
         except CheckpointError as error:
             st.error(_sentence(error))
+
+
+def _open_sidebar() -> None:
+    """Something waits to be seen. app.py opens the sidebar before it draws, so that a run says only
+    one thing of it: said twice, it closes under the visitor's click. It stays as it is afterwards,
+    until the visitor closes it."""
+    if not st.session_state.get(_NEWS):
+        st.session_state[_NEWS] = True
+        st.rerun()
 
 
 # -- the widgets ---------------------------------------------------------------------------------

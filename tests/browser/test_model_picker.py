@@ -59,6 +59,7 @@ def test_a_link_to_a_model_that_is_not_here(app, hub, page, outside):
     download.click()
     progress = page.locator(".st-key-model_picker [data-testid='stProgress']")
     expect(progress).to_contain_text("Downloading someone/slow")
+    expect(progress).to_be_in_viewport()
     expect(page.locator(".st-key-model_picker")).to_contain_text("file 5 of 5")
     reads = page.get_by_role("heading", name="embedded reads")
     before = reads.inner_text()
@@ -70,7 +71,29 @@ def test_a_link_to_a_model_that_is_not_here(app, hub, page, outside):
     expect(placement).to_contain_text("CPU · float32")
     expect(page.locator(".st-key-model_picker")).not_to_contain_text("In use until then")
     settled(page)
+    expect(placement).to_be_in_viewport()
     assert "model=someone%2Fslow" in page.url and outside == []
+
+
+@pytest.mark.parametrize("path", ["", "attention"])
+def test_a_link_whose_download_fails_says_so_where_it_is_seen(app, page, path):
+    """Nothing closes the sidebar but the visitor, whose closing is respected too."""
+    page.goto(f"{app}/{path}?model=nobody/nope-2")
+    download = page.locator(".st-key-model_download button")
+    expect(download).to_be_in_viewport()
+    download.click()
+    alert = page.locator(".st-key-model_picker [data-testid='stAlert']")
+    expect(alert).to_contain_text("nobody/nope-2")
+    settled(page)
+    expect(alert).to_be_in_viewport()
+    page.locator(".st-key-prompt_box textarea").fill("Typed after it")
+    settled(page)
+    expect(alert).to_be_in_viewport()
+    page.locator("[data-testid='stSidebarCollapseButton'] button").click(force=True)
+    expect(alert).not_to_be_in_viewport()
+    page.locator(".st-key-prompt_box textarea").fill("Typed after closing")
+    settled(page)
+    expect(alert).not_to_be_in_viewport()
 
 
 def test_a_folder_waits_for_a_click(app, folder, page):
@@ -90,7 +113,9 @@ def test_a_failure_is_a_sentence_and_the_old_model_stays(app, page, shots, theme
     choose(page, "someone/gated")
     page.locator(".st-key-model_download button").click()
     picker = page.locator(".st-key-model_picker")
-    expect(picker.locator("[data-testid='stAlert']")).to_contain_text("accepted its terms")
+    alert = picker.locator("[data-testid='stAlert']")
+    expect(alert).to_contain_text("accepted its terms")
+    expect(alert).to_be_in_viewport()
     expect(picker).to_contain_text("In use until then: embedded")
     settled(page)
     page.screenshot(path=shots / f"model_refused_{theme}.png")
