@@ -65,6 +65,8 @@ def test_enter_is_a_new_line_where_nothing_is_told(memory, server):
     memory.keyboard.press("Shift+Enter")
     memory.keyboard.type("Two.")
     expect(box(memory)).to_have_value("One.\nTwo.")
+    expect(memory).to_have_url(re.compile("Two"))
+    settled(memory)
     memory.get_by_role("link", name="Attention").click()
     expect(memory.locator(".st-key-map")).to_be_visible()
     settled(memory)
