@@ -4,7 +4,6 @@ Reads headers and sizes only; no tensor is loaded. Knows nothing of the numbers 
 (model.tensor_values) and nothing of what a forward pass does with them (model.shape_tour).
 """
 
-import json
 import math
 import re
 from collections.abc import Iterable
@@ -12,7 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors format
+from model.errors import CheckpointError
+from model.weight_files import PICKLED, not_whole, read_header, read_json, weight_files
+
 WIDTHS = {
     **dict.fromkeys(("F64", "I64", "U64"), 8),
     **dict.fromkeys(("F32", "I32", "U32"), 4),
@@ -21,7 +22,7 @@ WIDTHS = {
 }
 
 
-class AnatomyError(ValueError):
+class AnatomyError(CheckpointError):
     """A checkpoint folder or file that cannot be read."""
 
 
@@ -161,15 +162,15 @@ def dissect(folder: Path, model=None) -> Anatomy:
     """A checkpoint folder -> Anatomy. `model`, where loaded, says whether the unembedding is tied,
     and stands in for the headers where all weights are pickled.
 
-    Raises AnatomyError where weights are missing, truncated or not safetensors.
+    Raises CheckpointError where weights are missing, truncated or not safetensors.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise AnatomyError(f"wanted a checkpoint folder, found none at {folder}; check the path")
-    config = _json(folder / "config.json") if model is None else model.config.to_dict()
+    config = read_json(folder / "config.json") if model is None else model.config.to_dict()
     tied = bool(config.get("tie_word_embeddings", True))
-    names = weight_file_names(folder)
-    if names:
+    names = weight_files(folder)
+    if names != [PICKLED]:
         read = [_read_weight_file(folder / name, tied) for name in names]
         source = "safetensors header"
     else:
@@ -177,44 +178,6 @@ def dissect(folder: Path, model=None) -> Anatomy:
         source = "loaded model"
     tensors = tuple(t for _, in_file in read for t in in_file)
     return Anatomy(folder, source, tied, _files(folder), tuple(f for f, _ in read), tensors)
-
-
-def weight_file_names(folder: Path) -> list[str]:
-    """The safetensors files that hold the model: the shards of the index, or the one file."""
-    index = folder / "model.safetensors.index.json"
-    if (folder / "model.safetensors").is_file():
-        return ["model.safetensors"]
-    return sorted(set(_json(index).get("weight_map", {}).values())) if index.is_file() else []
-
-
-def read_header(path: Path) -> tuple[int, dict]:
-    """A safetensors file -> bytes before the first tensor, {name: dtype, shape, data_offsets}.
-
-    Raises AnatomyError where the file is not safetensors or shorter or longer than it says.
-    """
-    try:
-        n_file = path.stat().st_size
-        with path.open("rb") as file:
-            n_json = int.from_bytes(file.read(8), "little")
-            if n_json > min(MAX_HEADER_BYTES, n_file - 8):
-                raise AnatomyError(_not_whole(path, f"a header of {n_json:,} bytes", n_file))
-            header = json.loads(file.read(n_json))
-        header.pop("__metadata__", None)
-        end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
-    except AnatomyError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise AnatomyError(f"{path.name} is no readable safetensors file: {error}") from error
-    if 8 + n_json + end != n_file:
-        raise AnatomyError(_not_whole(path, f"{8 + n_json + end:,} bytes", n_file))
-    return 8 + n_json, header
-
-
-def _not_whole(path: Path, wanted: str, n_file: int) -> str:
-    return (
-        f"{path.name} is damaged: its header announces {wanted}, the file has {n_file:,}; "
-        "download or save it again"
-    )
 
 
 def _read_weight_file(path: Path, tied: bool) -> tuple[WeightFile, list[StoredTensor]]:
@@ -226,25 +189,24 @@ def _read_weight_file(path: Path, tied: bool) -> tuple[WeightFile, list[StoredTe
     n_tensors = sum(t.n_bytes for t in tensors)
     n_file = path.stat().st_size
     if header_bytes + n_tensors != n_file:
-        raise AnatomyError(_not_whole(path, f"{header_bytes + n_tensors:,} bytes", n_file))
+        raise not_whole(path, f"{header_bytes + n_tensors:,} bytes", n_file)
     return WeightFile(path.name, n_file, header_bytes, n_tensors), tensors
 
 
 def _from_memory(folder: Path, model, tied: bool) -> tuple[WeightFile, list[StoredTensor]]:
-    pickled = sorted(folder.glob("pytorch_model*.bin"))
-    if model is None or not pickled:
+    pickled = folder / PICKLED
+    if model is None:
         raise AnatomyError(
-            f"wanted model.safetensors in {folder}, found "
-            f"{', '.join(p.name for p in _listed(folder)) or 'an empty folder'}; "
-            "choose a folder that holds config.json and model.safetensors"
+            f"wanted a header to read in {folder}, found only {PICKLED}, which has none; load the "
+            "model first, or choose a folder that holds model.safetensors"
         )
     names = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
     tensors = [
-        _stored(name, pickled[0].name, names[str(x.dtype).removeprefix("torch.")], x.shape, tied)
+        _stored(name, PICKLED, names[str(x.dtype).removeprefix("torch.")], x.shape, tied)
         for name, x in model.named_parameters()  # a tied lm_head is not named twice
     ]
-    n_file, n_tensors = sum(p.stat().st_size for p in pickled), sum(t.n_bytes for t in tensors)
-    return WeightFile(pickled[0].name, n_file, n_file - n_tensors, n_tensors), tensors
+    n_file, n_tensors = pickled.stat().st_size, sum(t.n_bytes for t in tensors)
+    return WeightFile(PICKLED, n_file, n_file - n_tensors, n_tensors), tensors
 
 
 def _stored(name: str, file: str, dtype: str, shape: Iterable[int], tied: bool) -> StoredTensor:
@@ -263,13 +225,6 @@ def _stored(name: str, file: str, dtype: str, shape: Iterable[int], tied: bool) 
 def _total(part: str, tensors: list[StoredTensor]) -> PartTotal:
     n_values = sum(t.n_values for t in tensors)
     return PartTotal(part, len(tensors), n_values, sum(t.n_bytes for t in tensors))
-
-
-def _json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AnatomyError(f"wanted JSON in {path}, could not read it: {error}") from error
 
 
 PURPOSES = [

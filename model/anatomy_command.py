@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from model import anatomy, arithmetic, options
+from model import anatomy, arithmetic, options, weight_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def _dissect(name: str) -> anatomy.Anatomy:
     from model import checkpoint, hub  # torch and transformers: not needed for a preset
 
     folder = checkpoint.find(name) or hub.download(name)
-    if anatomy.weight_file_names(folder):
+    if weight_files.weight_files(folder) != [weight_files.PICKLED]:
         return anatomy.dissect(folder)
     return anatomy.dissect(folder, checkpoint.load(name).model)
 

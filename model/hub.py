@@ -27,7 +27,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from model import weights
+from model import weight_files, weights
 from model.errors import CheckpointError
 
 SIZES = {
@@ -104,7 +104,7 @@ def _download(name: str, on_progress) -> Path:
         _check_size(name, Path(path), n_bytes)
     count.finish()
     with named(name, folder):
-        weights.weight_files(folder)
+        weight_files.weight_files(folder)
     return folder
 
 
@@ -137,13 +137,13 @@ def needed(name: str, there: set[str]) -> list[str]:
 
 
 def _weights_among(name: str, there: set[str]) -> list[str]:
-    if weights.SINGLE in there:
-        return [weights.SINGLE]
-    if weights.INDEX in there:
-        return [weights.INDEX, *sorted(filter(_SHARD.fullmatch, there))]
-    pickled = weights.PICKLED in there
+    if weight_files.SINGLE in there:
+        return [weight_files.SINGLE]
+    if weight_files.INDEX in there:
+        return [weight_files.INDEX, *sorted(filter(_SHARD.fullmatch, there))]
+    pickled = weight_files.PICKLED in there
     raise CheckpointError(
-        f"wanted {weights.SINGLE} in {_where(name)}, found "
+        f"wanted {weight_files.SINGLE} in {_where(name)}, found "
         f"{'only pickled weights, which can carry code' if pickled else 'no weights'}; choose a "
         "repository with safetensors" + (" or convert it to a folder of your own" * pickled)
     )
@@ -278,7 +278,7 @@ def _check_name(name: str) -> None:
 def _is_whole(folder: Path) -> bool:
     has_tokenizer = any(all((folder / f).is_file() for f in files) for files in _TOKENIZERS)
     try:
-        return has_tokenizer and weights.PICKLED not in weights.weight_files(folder)
+        return has_tokenizer and weight_files.PICKLED not in weight_files.weight_files(folder)
     except CheckpointError:
         return False
 

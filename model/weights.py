@@ -5,7 +5,6 @@ against the config before a byte of memory is asked for, so that a wrong file is
 """
 
 import hashlib
-import json
 import pickle
 import re
 from collections.abc import Callable, Iterator
@@ -19,11 +18,9 @@ from safetensors import SafetensorError, safe_open
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.activations import ACT2FN
 
-from model import anatomy
 from model.errors import CheckpointError
+from model.weight_files import PICKLED, SINGLE, read_header, read_json, some, weight_files
 
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-PICKLED = "pytorch_model.bin"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 _MASK_BUFFER = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)")  # causal masks old files carry
 _FLOATS = {"F64", "F32", "F16", "BF16"}
@@ -41,26 +38,6 @@ class Stored:
 
 
 # -- config.json ---------------------------------------------------------------------------------
-
-
-def read_json(path: Path) -> dict:
-    """A JSON object from a file, or a CheckpointError that names the file."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(
-            f"wanted {path.name} in {path.parent}, found {_listing(path.parent)}; choose a folder "
-            "that holds config.json, model.safetensors and tokenizer.json"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"wanted JSON in {path}, found something else ({error}); get this file again"
-        ) from error
-    if not isinstance(found, dict):
-        raise CheckpointError(
-            f"wanted a JSON object in {path}, found a {type(found).__name__}; get this file again"
-        )
-    return found
 
 
 def read_config(folder: Path) -> GPT2Config:
@@ -127,39 +104,6 @@ def expected(config: GPT2Config) -> Iterator[tuple[str, tuple[int, ...]]]:
 # -- what lies on disk ---------------------------------------------------------------------------
 
 
-def weight_files(folder: Path) -> list[str]:
-    """The files that hold the weights: one safetensors, its shards, or a pickled file.
-
-    Raises CheckpointError where there are none, a shard is missing, or the index names a path.
-    """
-    if (folder / SINGLE).is_file():
-        return [SINGLE]
-    if (folder / INDEX).is_file():
-        return _shards(folder)
-    if (folder / PICKLED).is_file():
-        return [PICKLED]
-    raise CheckpointError(
-        f"wanted {SINGLE} (or its shards, or {PICKLED}) in {folder}, found {_listing(folder)}; "
-        "choose a folder with weights, or save them with save_pretrained"
-    )
-
-
-def _shards(folder: Path) -> list[str]:
-    placed = read_json(folder / INDEX).get("weight_map")
-    names = set(placed.values()) if isinstance(placed, dict) else set()
-    if not names or not all(isinstance(n, str) and Path(n).name == n for n in names):
-        raise CheckpointError(
-            f"wanted tensor names and shard files of this folder in {folder / INDEX}, found "
-            "something else; get this file again"
-        )
-    missing = sorted(name for name in names if not (folder / name).is_file())
-    if missing:
-        raise CheckpointError(
-            f"wanted {len(names)} shards in {folder}, found all but {_some(missing)}; get the rest"
-        )
-    return sorted(names)
-
-
 def stored(folder: Path) -> dict[str, Stored]:
     """Every tensor of the folder's weight files; safetensors are not loaded, only their headers.
 
@@ -175,21 +119,11 @@ def stored(folder: Path) -> dict[str, Stored]:
 
 
 def _headed(path: Path) -> dict[str, Stored]:
-    try:
-        _, header = anatomy.read_header(path)
-        return {
-            name: Stored(path.name, tuple(e["shape"]), e["dtype"], partial(_read, path, name))
-            for name, e in header.items()
-        }
-    except anatomy.AnatomyError as error:
-        cause = str(error).split("; ")[0]
-        raise CheckpointError(
-            f"wanted whole weights in {path.parent}, but {cause}; get this file again"
-        ) from error
-    except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise CheckpointError(
-            f"wanted a safetensors header in {path}, found something else; get this file again"
-        ) from error
+    _, header = read_header(path)
+    return {
+        name: Stored(path.name, tuple(e["shape"]), e["dtype"], partial(_read, path, name))
+        for name, e in header.items()
+    }
 
 
 def _read(path: Path, name: str) -> torch.Tensor:
@@ -265,7 +199,7 @@ def _check_names(wanted: dict, bare: dict, folder: Path) -> None:
     missing = [name for name in wanted if name not in bare]
     if missing:
         raise CheckpointError(
-            f"wanted {len(wanted)} tensors of a GPT-2 in {folder}, found all but {_some(missing)}; "
+            f"wanted {len(wanted)} tensors of a GPT-2 in {folder}, found all but {some(missing)}; "
             "get config.json and weights from the same model"
         )
 
@@ -334,14 +268,3 @@ def _full(bare: str) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _listing(folder: Path) -> str:
-    if not folder.is_dir():
-        return "no such folder"
-    names = sorted(p.name for p in folder.iterdir())
-    return _some(names) if names else "an empty folder"

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from model import __main__ as commands
 from model import anatomy, anatomy_command, arithmetic, shape_tour, tap, tensor_values, trace
+from model.errors import CheckpointError
 
 
 def build(**changes) -> GPT2LMHeadModel:
@@ -124,6 +126,15 @@ def test_files_have_a_purpose(folder):
     assert "not read" in anatomy.purpose_of("holiday.jpg")
 
 
+ENTRY = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+
+
+def headed(header) -> bytes:
+    """A safetensors file of four bytes of data with any header."""
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + b"\0" * 4
+
+
 @pytest.mark.parametrize(
     "spoil, words",
     [
@@ -132,23 +143,53 @@ def test_files_have_a_purpose(folder):
         (lambda raw: raw[:4], "damaged"),
         (lambda raw: b"\xff" * 8 + raw[8:], "damaged"),
         (lambda raw: raw[:8] + b"?" + raw[9:], "no readable"),
-        (lambda raw: (13).to_bytes(8, "little") + b'{"a":{"b":1}}', "no readable"),
+        (lambda raw: headed({"a": {"b": 1}}), "no readable"),
+        (lambda raw: headed({"a": []}), "no readable"),
+        (lambda raw: headed([]), "no readable"),
+        (lambda raw: headed({"a": {"shape": [1], "data_offsets": [0, 4]}}), "no readable"),
+        (lambda raw: headed({"a": ENTRY | {"dtype": ["F32"]}}), "no readable"),
+        (lambda raw: headed({"a": ENTRY | {"shape": [-1]}}), "no readable"),
+        (lambda raw: headed({"a": ENTRY | {"shape": "1"}}), "no readable"),
+        (lambda raw: headed({"a": ENTRY | {"data_offsets": [4]}}), "no readable"),
+        (lambda raw: headed({"a": ENTRY | {"dtype": "F32.5"}}), "wanted one of"),
     ],
 )
 def test_a_spoiled_file_is_refused_in_one_sentence(folder, tmp_path, spoil, words):
     (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
     whole = (folder / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(spoil(whole))
-    with pytest.raises(anatomy.AnatomyError, match=words) as error:
+    with pytest.raises(CheckpointError, match=words) as error:
         anatomy.dissect(tmp_path)
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("placed", [
+    {"weight_map": []}, {"weight_map": {}}, {}, [], {"weight_map": {"a": []}},
+    {"weight_map": {"a": 5}}, {"weight_map": {"a": "../model.safetensors"}},
+    {"weight_map": {"a": "model-00001-of-00001.safetensors"}},
+])
+def test_a_spoiled_index_is_one_line_and_exit_code_2(folder, tmp_path, placed, capsys):
+    (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(placed))
+    assert commands.main(["anatomy", "--model", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "wanted" in said
+
+
+@pytest.mark.parametrize("config", ["[]", "?"])
+def test_a_config_that_is_no_object_is_one_sentence(folder, tmp_path, config):
+    whole = (folder / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(whole)
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(CheckpointError, match="config.json"):
+        anatomy.dissect(tmp_path)
+
+
 def test_an_empty_folder_says_what_is_missing(tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(anatomy.AnatomyError, match="model.safetensors .*found config.json"):
+    with pytest.raises(CheckpointError, match="model.safetensors .*found config.json"):
         anatomy.dissect(tmp_path)
-    with pytest.raises(anatomy.AnatomyError, match="found none"):
+    with pytest.raises(CheckpointError, match="found none"):
         anatomy.dissect(tmp_path / "nowhere")
 
 
