@@ -103,7 +103,8 @@ function rest_row(data) {
     words.push(`${keys} with ${exact(Math.max(0, data.hidden_weight))} of the weight not drawn.`);
   }
   const drawn = data.positions.filter((at) => at > data.query).length;
-  if (data.n_future > drawn) words.push(`${data.n_future - drawn} more later tokens, masked too.`);
+  const later = data.n_future - drawn;
+  if (later > 0) words.push(`${later} more later ${later > 1 ? "tokens" : "token"}, masked too.`);
   if (data.n_future === 0) words.push("No token comes later: the mask hides nothing here.");
   return words.length ? [element("div", "rest", words.join(" "))] : [];
 }
