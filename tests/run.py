@@ -31,7 +31,9 @@ def main(arguments: list[str]) -> int:
     install = [PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", wanted]
     if subprocess.run(install).returncode:
         return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
-    return subprocess.run([PYTHON, "-m", "pytest", *arguments], cwd=ROOT).returncode
+    env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
+    command = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env).returncode
 
 
 def chromium() -> bool:
