@@ -127,6 +127,10 @@ function listen(map) {
     map.moved = map.grab?.moved;
     map.grab = null;
   });
+  canvas.addEventListener("pointercancel", () => { // the browser took the finger away to scroll
+    canvas.classList.remove("grabbed");
+    map.grab = map.moved = null;
+  });
   canvas.addEventListener("click", (event) => {
     const cell = map.moved ? null : cell_at(map, event);
     if (!cell || (cell.key !== null && cell.key > cell.query)) return;
