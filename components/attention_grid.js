@@ -1,6 +1,7 @@
 const grids = new WeakMap();
 const TOP = 44; // room for the head numbers
 const SIDE = { least: 4, most: 104 }; // of a tile
+const LEAST_HEIGHT = 320; // of all tiles; a window with less room must be scrolled
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const grid = remember(grids, parentElement, open_grid);
@@ -32,7 +33,8 @@ function measure(grid) {
   const width = grid.picture.clientWidth;
   const left = width < 260 ? 34 : 40; // room for the layer numbers
   const gap = width / n_heads < 20 ? 2 : 3;
-  const room = Math.floor((width - left) / n_heads) - gap;
+  const below = room_below(grid, LEAST_HEIGHT + TOP) - TOP;
+  const room = Math.floor(Math.min((width - left) / n_heads, below / n_layers)) - gap;
   const side = Math.max(SIDE.least, Math.min(SIDE.most, room));
   return { width, left, side, pitch: side + gap, height: TOP + n_layers * (side + gap) };
 }

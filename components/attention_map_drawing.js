@@ -1,11 +1,14 @@
 // How one head's map looks: cells, labels, colour scale; on the screen and as a picture file.
 
+const LEAST_HEIGHT = 320; // of the cells; a window with less room must be scrolled
+
 function measure(map, width) {
   const small = width < 560;
   const left = small ? 96 : 126;
   const top = small ? 116 : 100;
   const legend = small ? 86 : 62; // for the colour scale under the map
-  const side = Math.max(120, Math.min(width - left - 12, map.data.most_px));
+  const room = room_below(map, LEAST_HEIGHT + top + legend) - top - legend;
+  const side = Math.max(120, Math.min(width - left - 12, room, map.data.most_px));
   const cell = side / map.part.span;
   return { width, small, left, top, above: top, side, height: top + side + legend, cell };
 }

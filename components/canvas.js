@@ -127,6 +127,8 @@ function remember(states, parentElement, open) {
     states.set(parentElement, (state = open(parentElement)));
     state.observer = new ResizeObserver(() => state.draw());
     state.observer.observe(parentElement.querySelector(".picture"));
+    state.resized = () => state.draw();
+    window.addEventListener("resize", state.resized);
   }
   return state;
 }
@@ -135,8 +137,36 @@ function remember(states, parentElement, open) {
 function forget(states, parentElement) {
   const state = states.get(parentElement);
   if (!state || parentElement.querySelector(".picture").isConnected) return;
+  clearTimeout(state.timer);
+  clearTimeout(state.settling);
+  window.removeEventListener("resize", state.resized);
   state.observer.disconnect();
   states.delete(parentElement);
+}
+
+// Pixels from a picture's top to the window's lower edge, with the page scrolled to its start; at
+// least `least`. It follows the window, and the page above only when that moves by LINES or more:
+// a prompt box that grows by a line while one types must not resize the picture.
+const LINES = 60;
+const SETTLED_MS = 400; // until then the page above may still be put together
+function room_below(state, least) {
+  const top = state.picture.getBoundingClientRect().top + scrolled(state.picture);
+  const now = `${innerWidth} x ${innerHeight}`;
+  if (state.window !== now) {
+    clearTimeout(state.settling);
+    state.settling = setTimeout(() => { state.top = -Infinity; state.draw(); }, SETTLED_MS);
+  }
+  if (state.window !== now || Math.abs(top - state.top) >= LINES) {
+    Object.assign(state, { window: now, top });
+  }
+  return Math.max(least, innerHeight - state.top);
+}
+
+// How far everything round an element is scrolled, also outside the component's shadow root.
+function scrolled(element) {
+  let pixels = 0;
+  for (let at = element; at; at = at.parentNode ?? at.host) pixels += at.scrollTop ?? 0;
+  return pixels;
 }
 
 // A choice made here holds until the server has heard of it: an older run must not undo it.
