@@ -8,11 +8,18 @@ download. Knows nothing of what a model looks like inside.
 Who may open what: hub names, everyone (safetensors and JSON only). Folders of this machine: only a
 browser on this machine, because names of folders are nobody else's business; a link to a folder
 still waits for a click. The model that the server was started with: everyone.
+
+How many at once: the embedded model and MAX_SHARED others. One more is refused in a sentence while
+others are using those (IN_USE_S).
 """
 
 import argparse
 import os
 import re
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -23,6 +30,7 @@ from model.checkpoint import Checkpoint, CheckpointError
 
 EMBEDDED = "embedded"
 MAX_SHARED = 2  # loaded models beside the embedded one; GPT-2 XL alone is 6 GB
+IN_USE_S = 600  # a visitor's model is theirs this long after their last key or click
 Choice = tuple[str, str, str]  # name, device, dtype
 _IN_USE, _REFUSED, _OPENED = "model in use", "model refused", "folder opened"  # session keys
 _NEWS = "sidebar has news"  # session key, read by app.py
@@ -61,6 +69,14 @@ def in_link() -> str | None:
     """What a link says of the model (`?model=`): None where it is the one of the start."""
     name = st.session_state.get("model", start_name())
     return None if name == start_name() else name
+
+
+def folder_shown(now: Checkpoint) -> str:
+    """Where a model's files lie, as this visitor may know it: a browser on this machine the whole
+    path, any other the model's name, of a folder its last part."""
+    if _is_on_this_machine():
+        return str(now.folder)
+    return now.name if checkpoint.source(now.name) != "folder" else now.folder.name
 
 
 def start_name() -> str:
@@ -169,10 +185,14 @@ def _is_here(name: str) -> bool:
     return False
 
 
-def _check_visitor() -> None:
-    """Raise where the browser is not on this machine. Behind a proxy, the page's address tells."""
+def _is_on_this_machine() -> bool:
+    """Whether the browser is on this machine. Behind a proxy, the page's address tells."""
     page = urlsplit(st.context.headers.get("Origin", "")).hostname
-    if st.context.ip_address is not None or page not in ("localhost", "127.0.0.1", "::1"):
+    return st.context.ip_address is None and page in ("localhost", "127.0.0.1", "::1")
+
+
+def _check_visitor() -> None:
+    if not _is_on_this_machine():
         raise CheckpointError(
             "wanted to open a folder of the server, which only a browser on that machine may; "
             "choose a hub name, or have the server started with --model FOLDER"
@@ -251,22 +271,78 @@ def _first_choice() -> Choice:
 
 def _load(choice: Choice) -> Checkpoint:
     if choice[0] == EMBEDDED:
+        _shelf().seats.pop(_visitor(), None)
         return _load_embedded(*choice[1:])
-    return _load_other(*choice)
+    return _load_other(choice)
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=12)  # every device and dtype; 23 MB or less each
 def _load_embedded(device: str, dtype: str) -> Checkpoint:
     return _settled(EMBEDDED, device, dtype)
 
 
-@st.cache_resource(show_spinner=False, max_entries=MAX_SHARED)
-def _load_other(name: str, device: str, dtype: str) -> Checkpoint:
-    if _needs_download(name):  # deleted since: a download is asked for, never implied
+def _load_other(choice: Choice) -> Checkpoint:
+    """A model off the server's shelf, put there if need be: one load at a time, MAX_SHARED models.
+
+    A model that another visitor uses does not make room: visitors in turns would have it read from
+    disk at every key. Raises CheckpointError where all are in use.
+    """
+    shelf = _shelf()
+    shelf.seats[_visitor()] = choice, time.monotonic()
+    loaded = shelf.loaded.get(choice)
+    if loaded is None:
+        with shelf.loading:
+            loaded = shelf.loaded.get(choice) or _put_on_shelf(shelf, choice)
+    return loaded
+
+
+def _put_on_shelf(shelf: "_Shelf", choice: Choice) -> Checkpoint:
+    if _needs_download(choice[0]):  # deleted since: a download is asked for, never implied
         raise CheckpointError(
-            f"wanted {name}, found that it is no longer on this machine; download it again"
+            f"wanted {choice[0]}, found that it is no longer on this machine; download it again"
         )
-    return _settled(name, device, dtype)
+    _make_room(shelf)
+    shelf.loaded[choice] = _settled(*choice)
+    return shelf.loaded[choice]
+
+
+def _make_room(shelf: "_Shelf") -> None:
+    """Drop the first model that nobody uses, where the shelf is full. A browser that was closed
+    says nothing, so the clock decides: a seat is given up IN_USE_S after its last script run."""
+    for visitor, (_, when) in list(shelf.seats.items()):
+        if time.monotonic() - when >= IN_USE_S:
+            shelf.seats.pop(visitor, None)
+    if len(shelf.loaded) < MAX_SHARED:
+        return
+    in_use = {choice for choice, _ in list(shelf.seats.values())}
+    idle = [choice for choice in shelf.loaded if choice not in in_use]
+    if not idle:
+        raise CheckpointError(
+            f"wanted room for one more model, but other visitors of this server use {MAX_SHARED} "
+            f"beside the embedded one; choose embedded, or try again {IN_USE_S // 60} minutes "
+            "after one of them has stopped"
+        )
+    del shelf.loaded[idle[0]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Shelf:
+    """loaded: models by choice; seats: visitor -> the model this visitor asked for last, and when
+    (seconds of time.monotonic)."""
+
+    loaded: dict[Choice, Checkpoint] = field(default_factory=dict)
+    seats: dict[str, tuple[Choice, float]] = field(default_factory=dict)
+    loading: threading.Lock = field(default_factory=threading.Lock)
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> _Shelf:
+    """The models other than the embedded one, shared by all visitors."""
+    return _Shelf()
+
+
+def _visitor() -> str:
+    return st.session_state.setdefault("visitor", uuid.uuid4().hex)
 
 
 def _settled(name: str, device: str, dtype: str) -> Checkpoint:

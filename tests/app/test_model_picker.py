@@ -215,6 +215,44 @@ def test_folders_are_for_a_browser_on_this_machine(server, folder, monkeypatch, 
         assert errors(here) == errors(nowhere)  # nobody learns which folders exist
 
 
+@pytest.fixture
+def loads(server, monkeypatch):
+    """Three models on this machine; the names that are read from disk, one after the other."""
+    names, load = [], checkpoint.load
+    monkeypatch.setattr(
+        checkpoint, "load", lambda name, *rest: names.append(name) or load(name, *rest)
+    )
+    for name in ("gpt2", "gpt2-medium", "someone/tiny"):
+        hub.download(name)
+    return names
+
+
+def test_a_model_too_many_is_refused_and_nothing_is_read_twice(loads):
+    one, two, three = (opened(model=name) for name in ("gpt2", "gpt2-medium", "someone/tiny"))
+    assert in_use(three) == "embedded" and "other visitors of this server use 2" in errors(three)
+    for visitor in (one, two, three) * 3:
+        run(visitor)
+    assert sorted(loads) == ["embedded", "gpt2", "gpt2-medium"]
+    assert [in_use(one), in_use(two)] == ["gpt2", "gpt2-medium"]
+    choose(one, "embedded")  # leaves its seat
+    run(button(three, "Try again").click())
+    assert in_use(three) == "someone/tiny" and errors(three) == ""
+
+
+def test_who_went_away_keeps_no_seat(loads, monkeypatch):
+    opened(model="gpt2"), opened(model="gpt2-medium")
+    later = model_picker.time.monotonic() + model_picker.IN_USE_S
+    monkeypatch.setattr(model_picker.time, "monotonic", lambda: later)
+    assert in_use(opened(model="someone/tiny")) == "someone/tiny"
+    assert len(model_picker._shelf().loaded) == 2
+
+
+def test_one_visitor_may_go_through_all_models(loads):
+    test = opened()
+    for name in ("gpt2", "gpt2-medium", "someone/tiny"):
+        assert in_use(choose(test, name)) == name
+
+
 def test_the_start_model_is_everyones_and_a_link_need_not_name_it(server, folder, monkeypatch):
     monkeypatch.setenv("MNEMOSCOPE_MODEL", str(folder))
     model_picker.warm_up()
