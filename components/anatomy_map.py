@@ -64,18 +64,23 @@ def legend(found: Anatomy) -> str:
     return f'<div style="display:flex;flex-wrap:wrap;gap:.3em 1.2em">{"".join(entries)}</div>'
 
 
-def headline(found: Anatomy) -> str:
-    """The checkpoint in four numbers (HTML)."""
+def headline(found: Anatomy, computed_in: str) -> str:
+    """The checkpoint in four numbers (HTML); computed_in: the loaded model's number format."""
     dtypes = sorted({t.dtype for t in found.tensors})
     layers = {t.layer for t in found.tensors if t.layer is not None}
     names = " + ".join(f.name for f in found.weight_files)
+    where = "the file" if found.source == "safetensors header" else "memory"
     many = f"{found.n_parameters:,} trained numbers, each counted once"
     return fact_strip(
         [
             (show_count(found.n_parameters), "parameters", many),
             (f"{len(found.tensors):,}", "tensors", f"in {len(layers)} blocks and around them"),
             (show_bytes(found.n_bytes), f"in {names}", f"{found.n_bytes:,} bytes"),
-            (", ".join(dtypes), "number format", "F32 = 4 bytes, F16 and BF16 = 2 bytes a number"),
+            (
+                ", ".join(dtypes),
+                f"in {where}; the app computes in {computed_in}",
+                "F32 = 4 bytes, F16 and BF16 = 2 bytes a number",
+            ),
         ]
     )
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from components import anatomy_map, run, size_figures, tensor_figures
+from components import anatomy_map, model_picker, run, size_figures, tensor_figures
 from components.treemap import treemap
 from model import arithmetic
 from model.anatomy import Anatomy
@@ -20,6 +20,18 @@ def choose(label: str, options: dict, key: str, default=None):
         label, list(options), key=key, format_func=options.get, required=True,
         label_visibility="collapsed", persist_state="session",
     )
+
+
+def headline(found: Anatomy) -> None:
+    """The checkpoint in four numbers."""
+    dtype = str(run.checkpoint().placement.dtype).removeprefix("torch.")
+    st.html(anatomy_map.headline(found, dtype))
+
+
+def files(found: Anatomy) -> None:
+    """The files of the checkpoint, under the folder's name as this visitor may know it."""
+    st.markdown(f"#### The files in `{model_picker.folder_shown(run.checkpoint())}`")
+    st.html(anatomy_map.files(found))
 
 
 def head_choice() -> tuple[int, int]:

@@ -5,19 +5,11 @@ from collections.abc import Iterable
 
 
 def fact_strip(facts: Iterable[tuple[str, str, str]]) -> str:
-    """(number, what it is, more on hover) each -> HTML that wraps on a narrow window.
-
-    A `_` in a number's letters makes the rest of that letter a subscript: "d_h = 64".
-    """
+    """(number, what it is, more on hover) each -> HTML that wraps on a narrow window."""
     cells = [
         f'<div title="{html.escape(more)}" style="line-height:1.25"><div style="font-size:1.55em;'
-        f'font-weight:700;white-space:nowrap">{subscripted(number)}</div>'
+        f'font-weight:700;white-space:nowrap">{html.escape(number)}</div>'
         f'<div style="opacity:.75">{html.escape(what)}</div></div>'
         for number, what, more in facts
     ]
     return f'<div style="display:flex;flex-wrap:wrap;gap:.5em 1.9em">{"".join(cells)}</div>'
-
-
-def subscripted(text: str) -> str:
-    """"d_h" -> "d" with a small "h"; everything else escaped."""
-    return html.escape(text).replace("d_h", 'd<span style="font-size:.72em">h</span>')

@@ -5,8 +5,6 @@ st.dataframe cuts wide columns off; a sum on a projector must be readable to the
 
 import html
 
-from components.fact_strip import subscripted
-
 
 def plain_table(head: list[str], rows: list[list], sum_row: bool = False) -> str:
     """HTML of a table: whole numbers right-aligned with thousands, None empty, text as text."""
@@ -28,7 +26,7 @@ def _title(name: str, is_number: bool) -> str:
 
 def _cell(value, is_last: bool) -> str:
     number = isinstance(value, int)
-    text = f"{value:,}".replace("-", "−") if number else subscripted(value or "")
+    text = f"{value:,}".replace("-", "−") if number else html.escape(value or "")
     style = "padding:.25em .6em;border-bottom:1px solid rgba(127,127,127,.25);"
     style += "text-align:right;font-variant-numeric:tabular-nums;" if number else "text-align:left;"
     style += "white-space:nowrap;" if number or len(text) < 28 else ""

@@ -9,7 +9,7 @@ import html
 import pandas as pd
 
 from components import palette
-from components.fact_strip import fact_strip, subscripted
+from components.fact_strip import fact_strip
 from components.units import show_bytes
 from model.shape_tour import Observed, Tour, evaluate
 
@@ -88,7 +88,7 @@ def verdict(tour: Tour) -> str:
     if wrong:
         names = ", ".join(s.operation.title for s in wrong)
         return f"✗ {n - len(wrong)} of {n} shapes are as the letters say; not: {names}."
-    return f"✓ All {n} tensors were made by this run and have the shape that the letters say."
+    return f"✓ All {n} tensors, computed from this prompt, have the shape that the letters say."
 
 
 def table(tour: Tour) -> pd.DataFrame:
@@ -129,7 +129,7 @@ def _row(steps: list[Observed], tour: Tour, scale: float) -> str:
     hover = html.escape("\n".join(_hover(s) for s in steps))
     pictures = "".join(_picture(s, scale) for s in steps)
     times = f"{len(steps)} × " if len(steps) > 1 else ""
-    symbols = subscripted(", ".join(o.symbols))
+    symbols = html.escape(", ".join(o.symbols))
     ground = "background:rgba(127,127,127,.12);" if _joins(o.key) == "join" else ""
     return (
         f'<div style="display:flex" title="{hover}">{_spine(_joins(o.key))}'
@@ -137,9 +137,9 @@ def _row(steps: list[Observed], tour: Tour, scale: float) -> str:
         f'padding:.22em .5em;border-radius:6px;{ground}">'
         f'<div style="flex:0 0 {WIDEST + 10}px;display:flex;gap:6px;align-items:center">{pictures}'
         '</div><div style="flex:1 1 9em;line-height:1.25">'
-        f'<b>{subscripted(name)}</b>&ensp;<span style="font-family:ui-monospace,monospace;'
-        f'font-size:.9em">{subscripted(formula)}</span>'
-        f'<div style="font-size:.88em;opacity:.75">{subscripted(meaning)}</div></div>'
+        f'<b>{html.escape(name)}</b>&ensp;<span style="font-family:ui-monospace,monospace;'
+        f'font-size:.9em">{html.escape(formula)}</span>'
+        f'<div style="font-size:.88em;opacity:.75">{html.escape(meaning)}</div></div>'
         '<div style="margin-left:auto;text-align:right;line-height:1.25;white-space:nowrap">'
         f'<div style="font-size:.9em;opacity:.75">{times}({symbols})</div>'
         f'<b style="font-family:ui-monospace,monospace;font-size:1.1em">{_tuple(steps[0].shape)}</b>'

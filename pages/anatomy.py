@@ -11,7 +11,7 @@ from components import shape_ladder, size_figures, tensor_figures  # noqa: E402
 
 def show_map() -> None:
     found = run.anatomy()
-    st.html(anatomy_map.headline(found))
+    anatomy_panels.headline(found)
     st.html(anatomy_map.legend(found))
     anatomy_panels.clickable_map(found)
     st.caption(
@@ -23,8 +23,7 @@ def show_map() -> None:
     st.html(anatomy_map.ledger(found))
     for note in anatomy_map.ledger_notes(found):
         st.markdown(note)
-    st.markdown(f"#### The files in `{found.folder}`")
-    st.html(anatomy_map.files(found))
+    anatomy_panels.files(found)
 
 
 def show_tensors() -> None:

@@ -1,11 +1,13 @@
 """The Anatomy page: every view draws what the checkpoint and the prompt really hold."""
 
 import re
+import shutil
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from components import model_picker
 from model import anatomy, arithmetic, checkpoint
 
 VIEWS = ("map", "tensors", "heads", "tour", "size")
@@ -53,6 +55,25 @@ def test_the_map_reconciles_on_the_page(found):
     assert "model.safetensors" in page and "config.json" in page
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_format_of_the_file_stands_beside_that_of_the_app(found, dtype):
+    app = opened("map")
+    app.session_state["model_dtype"] = dtype
+    page = html_of(app.run())
+    assert f"in the file; the app computes in {dtype}" in page
+    assert all(f">{d}<" in page for d in {t.dtype for t in found.tensors})
+
+
+@pytest.mark.parametrize("ip, is_here", [(None, True), ("192.168.1.7", False)])
+def test_the_path_is_for_a_browser_on_this_machine(tmp_path, monkeypatch, ip, is_here):
+    folder = shutil.copytree(checkpoint.EMBEDDED, tmp_path / "mine")
+    monkeypatch.setenv("MNEMOSCOPE_MODEL", str(folder))
+    context = {"ip_address": ip, "headers": {"Origin": "http://localhost:8501"}}
+    monkeypatch.setattr(model_picker.st, "context", type("Context", (), context))
+    titles = [m.value for m in opened("map").markdown if "The files in" in m.value]
+    assert titles == [f"#### The files in `{folder if is_here else 'mine'}`"]
+
+
 def test_every_tensor_is_in_the_table_and_can_be_filtered(found):
     app = opened("tensors")
     assert list(app.dataframe[0].value["tensor"]) == [t.name for t in found.tensors]
@@ -86,7 +107,8 @@ def test_the_tour_shows_the_shapes_of_this_prompt():
     assert f"T = {T:,}" in page and "block 2" in page
     for shape in ((1, T, D), (1, T, 3 * D), (1, H, T, D // H), (1, H, T, T)):
         assert str(shape) in page, shape
-    assert any("All 28 tensors" in m.value for m in app.markdown)
+    assert any("All 28 tensors, computed from this prompt" in m.value for m in app.markdown)
+    assert f"d_h = {D // H}" in page
     assert len(app.dataframe[0].value) == 28
 
 
