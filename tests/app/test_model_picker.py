@@ -249,8 +249,11 @@ def test_who_went_away_keeps_no_seat(loads, monkeypatch):
 
 def test_one_visitor_may_go_through_all_models(loads):
     test = opened()
-    for name in ("gpt2", "gpt2-medium", "someone/tiny"):
+    for name in ("gpt2", "gpt2-medium"):
         assert in_use(choose(test, name)) == name
+    run(test.sidebar.selectbox("model_dtype").select("bfloat16"))  # a third choice
+    assert test.markdown[0].value.startswith("gpt2-medium cpu torch.bfloat16")
+    assert len(model_picker._shelf().loaded) == 2
 
 
 def test_the_start_model_is_everyones_and_a_link_need_not_name_it(server, folder, monkeypatch):
