@@ -14,6 +14,7 @@ import streamlit as st
 from components import model_picker
 from model import anatomy as checkpoint_anatomy
 from model import attention, five_memories, predict, shape_tour, tensor_values, tokens
+from model.checkpoint import source
 from model.engine import Engine
 from model.trace import Trace
 
@@ -38,8 +39,10 @@ def checkpoint():
 
 
 def model_name() -> str:
-    """The chosen model's name, safe inside Markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|$:~" else c for c in checkpoint().name)
+    """The chosen model's name, of a folder its last part, safe inside Markdown."""
+    name = checkpoint().name
+    name = name if source(name) != "folder" else checkpoint().folder.name
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|$:~" else c for c in name)
 
 
 def prompt() -> Prompt:
