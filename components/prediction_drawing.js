@@ -19,12 +19,12 @@ function log_axes(view, width) {
   const n = view.plain.p.length;
   const span = Math.max(Math.log10(n), 0.3);
   const lowest = view.plain.p[n - 1];
-  const floor = Math.max(-12, Math.min(-6, Math.floor(Math.log10(lowest || 1e-12))));
+  const floor = Math.max(-60, Math.min(-6, Math.floor(Math.log10(lowest || 1e-12))));
   const [w, h] = [width - PLOT.left - PLOT.right, PLOT.height - PLOT.top - PLOT.bottom];
   const x = (rank) => PLOT.left + (Math.log10(rank) / span) * w;
-  const y = (p) => PLOT.top + (Math.max(floor, Math.log10(p || 1e-99)) / floor) * h;
+  const y = (p) => PLOT.top + (Math.log10(p || 1e-99) / floor) * h; // what is below leaves the plot
   const decades = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  const every = floor < -8 ? 2 : 1;
+  const every = Math.ceil(-floor / 7);
   return {
     x, y, width, n,
     rank_at: (px) => Math.round(10 ** (((px - PLOT.left) / w) * span)),

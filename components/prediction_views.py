@@ -64,8 +64,9 @@ def show_shift(reading, at: int) -> None:
     st.markdown(
         f"Every position answers one question: *what comes next?* The right answer is the next "
         f"token, so the answers are the text **shifted by one**. One pass gives all "
-        f"{reading.total.n_tokens:,} predictions, and training lowers the mean of their "
-        f"surprisals: here **{reading.total.bits_per_token:.2f} bits** a token. "
+        f"{reading.total.n_tokens + 1:,} predictions; {reading.total.n_tokens:,} can be checked, and "
+        f"training lowers the mean of their surprisals: here "
+        f"**{reading.total.bits_per_token:.2f} bits** a token. "
         f"{reading.n_hits:,} of {reading.total.n_tokens:,} first guesses were right."
     )
 

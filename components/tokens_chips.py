@@ -60,7 +60,7 @@ def legend(kinds: list[str], branches: dict[str, str] | None) -> str:
 
 
 def _entry(colour: str, words: str, branch: str) -> str:
-    pattern = html.escape(branch)
+    pattern = html.escape(branch.replace(" ?", "␣?"))  # a space nobody sees reads as an error
     code = f' <code style="font-size:.95em;white-space:pre">{pattern}</code>' if branch else ""
     swatch = "display:inline-block;width:.9em;height:.9em;border-radius:.2em;vertical-align:-.08em"
     return (

@@ -23,6 +23,7 @@ GPT2_PATTERN = {  # GPT-2's regular expression, branch by branch, in the order t
     "other": r" ?[^\s\p{L}\p{N}]+",
     "space": r"\s+(?!\S)|\s+",
 }
+SEPARATORS = "\x1c\x1d\x1e\x1f"  # whitespace to Python, not to the regular expression
 CONTRACTIONS = frozenset(GPT2_PATTERN["contraction"].split("|"))
 
 
@@ -254,6 +255,6 @@ def _kind(letters: str) -> str:
     if text in CONTRACTIONS:
         return "contraction"
     first = text.removeprefix(" ")[:1]
-    if not first or first.isspace():
+    if not first or (first.isspace() and first not in SEPARATORS):
         return "space"
     return {"L": "letters", "N": "digits"}.get(unicodedata.category(first)[0], "other")

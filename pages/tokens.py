@@ -58,7 +58,8 @@ def show_likeness() -> None:
     kinds = {"token": "tokens alone (wte)", "total": "with their positions (wte + wpe)"}
     kind = panels.choose("Which vectors", kinds, "token_likeness")
     vectors = getattr(inputs, kind)
-    at = min(st.session_state.get("at") or 0, len(vectors) - 1)
+    at = st.session_state.get("at")
+    at = len(vectors) - 1 if at is None else min(at, len(vectors) - 1)
     left, right = st.columns([3, 2], gap="large")
     with left:
         panels.cosine_map(vectors, at)
@@ -96,7 +97,7 @@ def show_neighbours() -> None:
         panels.arithmetic(9)
     st.caption(
         "Cosine of token vectors (`wte`), all compared, none left out. In a − b + c each vector is "
-        "first scaled to length 1; the three inputs stay in the list, grey and without a number: "
+        "first scaled to length 1; the inputs stay where they fall, grey and without a number: "
         "they are almost always nearest, and lists that leave them out look better than they are. "
         "In small models few such sums come out; most answers are noise, and one that fits proves "
         "nothing by itself."
@@ -122,7 +123,10 @@ def show_vocabulary() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         panels.vocabulary()
-        st.caption("A low id: made early in the tokenizer’s training, so frequent in its corpus.")
+        st.caption(
+            "Single bytes come first; behind them, a lower id was made earlier in the tokenizer’s "
+            "training, so it was more frequent there."
+        )
     with right:
         st.markdown("#### Neighbours of the chosen row")
         chosen = panels.token_box("·she")

@@ -137,6 +137,7 @@ def test_a_long_word_is_drawn_in_part_and_merged_whole():
         ("👨\u200d👩", ["other"]),
         ("e\u0301", ["letters", "other"]),
         ("٣", ["digits"]),
+        ("a\x1fb", ["letters", "other", "letters"]),  # a space to Python, not to the expression
     ],
 )
 def test_which_branch_cut_a_piece(text, kinds):
