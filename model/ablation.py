@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model import tokens
+from model import sampling, tokens
 from model.attention import check_token, weights
 from model.patch import Patch
 from model.trace import Trace, final_logits
@@ -112,14 +112,17 @@ def each_alone(
     checkpoint, trace: Trace, position: int, fill: str
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Every part switched off alone, a layer at a time -> (layer, KL in nats (H+2,)): its heads,
-    its MLP, the whole layer."""
+    its MLP, the whole layer. Raises ValueError for logits that are not finite."""
     model = checkpoint.model
-    base = final_logits(model, trace.layer_stream(-1)[position]).double().log_softmax(-1)
+    base = final_logits(model, trace.layer_stream(-1)[position])
+    sampling.check_finite(base, "the logits of the original run")
+    base = base.double().log_softmax(-1)
     for layer in range(trace.n_layers):
         patch = _one_each(checkpoint, trace, layer, fill)
         n_runs = trace.rows[0].q[0].shape[0] + 2
-        after = _run(model, trace, patch, position, n_runs).double().log_softmax(-1)
-        yield layer, np.array([kl(base, row) for row in after])
+        after = _run(model, trace, patch, position, n_runs)
+        sampling.check_finite(after, f"the logits with parts of layer {layer} off")
+        yield layer, np.array([kl(base, row) for row in after.double().log_softmax(-1)])
 
 
 def _one_each(checkpoint, trace: Trace, layer: int, fill: str) -> Patch:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from model import sampling
 from model.attention import check_token, scaling
 from model.residual import exit_at, stream_at
 from model.trace import Trace, final_logits
@@ -48,7 +49,8 @@ def attribute(
 ) -> Attribution:
     """The logit of `token` after `position`; with `against`, how much it exceeds that token's.
 
-    Raises ValueError for a token or a position that is not there.
+    Raises ValueError for a token or a position that is not there and for logits that are not
+    finite.
     """
     model = checkpoint.model
     check_id(model.config, token)
@@ -56,6 +58,7 @@ def attribute(
     unembedding = model.lm_head.weight
     direction = unembedding[token].double()
     logits = final_logits(model, trace.layer_stream(-1)[position])
+    sampling.check_finite(logits, "the logits of the model")
     logit = float(logits[token])
     if against is not None:
         check_id(model.config, against)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model import predict
+from model import predict, sampling
 from model.attention import check_token
 from model.residual import check_finite
 from model.trace import Trace, final_logits
@@ -40,7 +40,8 @@ class Lens:
 
 @torch.inference_mode()
 def lens(checkpoint, trace: Trace, start: int = 0, stop: int | None = None) -> Lens:
-    """Read the positions start to stop of a trace; raises ValueError where the stream is not finite."""
+    """Read the positions start to stop of a trace; raises ValueError where the stream or
+    a logit is not finite."""
     stop = len(trace) if stop is None else stop
     model, n_layers = checkpoint.model, trace.n_layers
     came = torch.zeros(stop - start, dtype=torch.int64)
@@ -70,6 +71,8 @@ def _read(model, stream, final, came) -> tuple[torch.Tensor, ...]:
     for first in range(0, len(stream), ROWS):
         some = slice(first, first + ROWS)
         logits = final_logits(model, stream[some]).float()  # (ROWS,V)
+        if not torch.isfinite(logits.sum()):  # a sum is 25 times as fast as looking at each
+            sampling.check_finite(logits, "the logits of the lens")
         spare = torch.empty_like(logits) if spare is None else spare[: len(logits)]
         ids = _top(logits)
         largest = logits.gather(-1, ids[:, None])[:, 0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model import tokens
+from model import sampling, tokens
 from model.attention import check_token
 from model.residual import check_finite, exit_at
 from model.trace import Trace
@@ -110,6 +110,7 @@ def logit_effects(checkpoint, trace: Trace, position: int, writes) -> torch.Tens
     model = checkpoint.model
     seen = exit_at(model, trace.layer_stream(-1)[position].double()).project(writes)
     effects = seen.float() @ model.lm_head.weight.float().T
+    sampling.check_finite(effects, "the effects on the logits")
     return effects - effects.mean(-1, keepdim=True)
 
 

@@ -1,11 +1,14 @@
 """The lens is the model's own head on every row; its last row is the model's answer."""
 
+import copy
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from model import ablation, attribution, neurons, trace
 from model import lens as lenses
-from model import trace
 
 IDS = np.random.default_rng(4).integers(0, 256, 50)
 
@@ -92,3 +95,25 @@ def test_a_stream_that_is_not_finite_is_named(tiny):
         lenses.lens(tiny, run)
     with pytest.raises(ValueError, match="after the MLP of layer 1"):
         lenses.top_tokens(tiny, run, 2, 2, 5)
+
+
+@pytest.fixture(scope="module")
+def damaged(tiny):
+    """The tiny model with one token's row NaN, a token that the prompt does not have; its trace."""
+    absent = min(set(range(256)) - set(IDS.tolist()))
+    model = copy.deepcopy(tiny.model)
+    model.transformer.wte.weight[absent] = float("nan")
+    checkpoint = SimpleNamespace(**vars(tiny) | {"model": model})
+    return checkpoint, trace.run(checkpoint, IDS)
+
+
+@pytest.mark.parametrize("read", [
+    lambda *run: lenses.lens(*run),
+    lambda *run: lenses.top_tokens(*run, 1, 9, 5),
+    lambda *run: list(ablation.each_alone(*run, 9, "zero")),
+    lambda *run: attribution.attribute(*run, 9, 3),
+    lambda *run: neurons.describe(*run, 1, 9, [0, 5]),
+], ids=["lens", "top_tokens", "each_alone", "attribute", "describe"])
+def test_a_logit_that_is_not_finite_is_no_number(damaged, read):
+    with pytest.raises(ValueError, match="(?s)finite.*NaN"):
+        read(*damaged)
