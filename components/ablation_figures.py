@@ -43,6 +43,8 @@ def board(n_layers: int, n_heads: int, marks: list[int], alone: np.ndarray | Non
 
 
 def _short(x: float) -> str:
+    if x >= 9.95:
+        return f"{x:.0f}"
     return f"{x:.1f}" if x >= 0.995 else f"{x:.2f}"[1:] if x >= 0.005 else ""
 
 
@@ -65,23 +67,29 @@ def pairs(change) -> str:
                        change.logit_after - change.logit_before)
     ]
     head = (
-        f'<div style="{_GRID};opacity:.75"><span></span><span>'
-        f'{_key(palette.OUTPUT)} original &nbsp; {_key(AFTER)} switched off</span>'
-        '<span style="text-align:right">Δ probability</span>'
-        '<span style="text-align:right">Δ logit</span></div>'
+        f'<div style="{_WRAP};opacity:.75"><span style="flex:1 1 auto">'
+        f'{_key(palette.OUTPUT, "original")} {_key(AFTER, "switched off")}</span>'
+        f'{_differences("Δ probability", "Δ logit")}</div>'
     )
     return f'<div style="display:grid;gap:.28em">{head}{"".join(rows)}</div>'
 
 
-_GRID = (
-    "display:grid;grid-template-columns:minmax(4em,6.5em) 1fr 7em 4.6em;gap:.6em;align-items:center"
-)
+_WRAP = "display:flex;flex-wrap:wrap;gap:.1em .6em;align-items:center"
 
 
-def _key(colour: str) -> str:
+def _key(colour: str, name: str) -> str:
     return (
-        f'<span style="display:inline-block;width:.8em;height:.8em;border-radius:.2em;'
-        f'background:{colour}"></span>'
+        '<span style="white-space:nowrap;margin-right:.6em"><span style="display:inline-block;'
+        f'width:.8em;height:.8em;border-radius:.2em;background:{colour}"></span> {name}</span>'
+    )
+
+
+def _differences(probability: str, logit: str) -> str:
+    """Two columns at the right; where the bars need the room, they stand below."""
+    return (
+        '<span style="flex:0 0 auto;margin-left:auto;display:grid;grid-template-columns:7em 4.4em;'
+        'text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums">'
+        f"<span>{probability}</span><span>{logit}</span></span>"
     )
 
 
@@ -89,20 +97,19 @@ def _row(text: str, before: float, after: float, logit: float) -> str:
     bars = _bar(before, palette.OUTPUT) + _bar(after, AFTER)
     points = f"{100 * (after - before):+.3g} pts".replace("-", "−")
     return (
-        f'<div style="{_GRID}"><bdi style="text-align:right;font-weight:600;overflow:hidden;'
-        f'text-overflow:ellipsis;white-space:nowrap">{html.escape(text)}</bdi>'
-        f'<span style="display:grid;gap:1px">{bars}</span>'
-        f'<span style="text-align:right;font-variant-numeric:tabular-nums">{points}</span>'
-        '<span style="text-align:right;font-variant-numeric:tabular-nums;opacity:.85">'
-        f'{f"{logit:+.2f}".replace("-", "−")}</span></div>'
+        f'<div style="{_WRAP}"><bdi style="flex:0 0 5em;text-align:right;font-weight:600;'
+        f'overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{html.escape(text)}</bdi>'
+        f'<span style="flex:1 1 9.5em;min-width:0;display:grid;gap:1px">{bars}</span>'
+        f'{_differences(points, f"{logit:+.2f}".replace("-", "−"))}</div>'
     )
 
 
 def _bar(p: float, colour: str) -> str:
     return (
-        '<span style="display:grid;grid-template-columns:1fr 3.9em;gap:.4em;align-items:center;'
-        f'line-height:1.05"><span style="background:{palette.EMPTY};border-radius:.15em;'
-        f'height:.72em"><span style="display:block;width:{100 * p:.2f}%;height:100%;'
+        '<span style="display:grid;grid-template-columns:minmax(3em,1fr) 4.2em;gap:.4em;'
+        'align-items:center;line-height:1.05">'
+        f'<span class="bar" style="background:{palette.EMPTY};border-radius:.15em;height:.72em">'
+        f'<span style="display:block;width:{100 * p:.2f}%;height:100%;'
         f'border-radius:.15em;background:{colour}"></span></span>'
-        f'<small style="font-size:.82em">{percent(p)}</small></span>'
+        f'<small style="font-size:.82em;white-space:nowrap">{percent(p)}</small></span>'
     )

@@ -117,7 +117,7 @@ def layer_map(found) -> Grid:
         row_hues=["output"] * n_layers,
         details=[("adds", "values", "signed")],
         arrays={"values": values},
-        texts=[f"{x:+.1f}".replace("-", "−") if abs(x) >= 0.05 else "" for x in values.ravel()],
+        texts=[_short(x) for x in values.ravel()],
         signed=True,
         gap_before=n_heads,
         column_title="head →",
@@ -128,3 +128,9 @@ def layer_map(found) -> Grid:
         row_least=20,
         row_most=44,
     )
+
+
+def _short(x: float) -> str:
+    size = abs(x)
+    words = f"{x:+.0f}" if size >= 9.95 else f"{x:+.1f}" if size >= 0.05 else ""
+    return words.replace("-", "−")

@@ -132,7 +132,7 @@ def _rank(rank: int) -> str:
 def word_bars(top, heading: str) -> str:
     """top: TopTokens -> a heading and its tokens as bars in as many columns as fit, and the rest."""
     rows = [_bar(text, p) for text, p in zip(top.texts, top.probability)]
-    rest = f"{100 * top.rest:.1f} % on all other tokens"
+    rest = f"{percent(top.rest)} on all other tokens"
     return (
         f"<div><b>{html.escape(heading)}</b> <span style='opacity:.72'>{rest}</span></div>"
         '<div style="columns:20em;column-gap:2em;margin-top:.4em;min-height:9.5em">'
@@ -141,14 +141,14 @@ def word_bars(top, heading: str) -> str:
 
 
 def percent(p: float) -> str:
-    """A probability in per cent, never rounded to nothing: "72.6 %", "0.019 %"."""
-    return f"{100 * p:.1f} %" if p >= 0.001 or p == 0 else f"{100 * p:.2g} %"
+    """A probability in per cent, to tenths and to two digits at least: "72.6 %", "0.019 %"."""
+    return f"{100 * p:.1f} %" if p >= 0.00995 or p == 0 else f"{100 * p:#.2g} %"
 
 
 def _bar(text: str, p: float) -> str:
     share = percent(p)
     return (
-        '<div style="display:grid;grid-template-columns:6.5em 1fr 4.2em;gap:.5em;'
+        '<div style="display:grid;grid-template-columns:6.5em 1fr 4.8em;gap:.5em;'
         'break-inside:avoid;align-items:center;line-height:1.6">'
         '<bdi style="text-align:right;font-weight:600;overflow:hidden;text-overflow:ellipsis;'
         f'white-space:nowrap">{html.escape(text)}</bdi>'

@@ -32,6 +32,7 @@ function open_grid(parentElement) {
     const cell = cell_at(grid, event);
     if (cell) choose(grid, cell);
   });
+  for (const name of ["focus", "blur"]) canvas.addEventListener(name, grid.draw);
   canvas.addEventListener("keydown", (event) => press(grid, event));
   return grid;
 }
@@ -82,12 +83,15 @@ function draw_grid(grid) {
   context.clearRect(0, 0, size.left - 2, size.bottom);
   draw_row_names(context, grid);
   if (grid.hovered) frame(context, grid, grid.hovered, 1.5);
-  frame(context, grid, grid.chosen, 3);
+  if (shows_choice(grid)) frame(context, grid, grid.chosen, 3);
   grid.canvas.dataset.chosen = `${grid.chosen.row},${grid.chosen.column}`;
   grid.canvas.dataset.places = [size.left, size.top, size.cell, size.height, size.gap].join();
   grid.canvas.setAttribute("aria-label", grid.data.title);
   read_out(grid);
 }
+
+// On a board of switches the chosen cell is where the keys are, nothing that the visitor chose.
+const shows_choice = ({ data, canvas }) => !data.toggles || canvas.matches(":focus");
 
 function follow_choice(grid) {
   const { size, scroll, chosen } = grid;
@@ -140,11 +144,22 @@ function draw_cells(context, grid) {
         const bold = data.bold?.[index] ? 700 : 400;
         context.font = `${bold} ${px}px ${theme.font}`;
         context.fillStyle = ink_now;
-        context.fillText(fitted(context, text, size.cell - 8), x + size.cell / 2, y + size.height / 2);
+        const words = written(context, text, size.cell, bold, px, theme.font);
+        context.fillText(words, x + size.cell / 2, y + size.height / 2);
       }
       if (grid.marked.has(index)) cross_out(context, x, y, size, css(theme.text));
     }
   }
+}
+
+// A word that is too wide is cut; a number becomes smaller, or is left to the reading line.
+function written(context, text, cell, bold, px, font) {
+  if (!/^[+−]?[\d.,]+$/.test(text)) return fitted(context, text, cell - 8);
+  for (let size = px; size >= 9; size--) {
+    context.font = `${bold} ${size}px ${font}`;
+    if (context.measureText(text).width <= cell - 3) return text;
+  }
+  return "";
 }
 
 function cross_out(context, x, y, size, color) {
@@ -173,7 +188,8 @@ function draw_column_names(context, grid) {
   const every = size.upright ? Math.ceil(24 / size.cell) : Math.ceil(17 / size.cell);
   const px = size.upright ? Math.max(13, Math.min(17, size.cell * 0.34)) : 15;
   for (let column = first; column < last; column++) {
-    const bold = column === grid.chosen.column || column === grid.hovered?.column;
+    const chosen = shows_choice(grid) && column === grid.chosen.column;
+    const bold = chosen || column === grid.hovered?.column;
     const near = Math.abs(column - grid.chosen.column) * size.cell < 17 && !bold && every > 1;
     if ((column % every && !bold) || near) continue;
     context.font = `${bold ? 700 : 400} ${px}px ${theme.font}`;
@@ -204,7 +220,7 @@ function draw_row_names(context, grid) {
   context.textAlign = "right";
   context.textBaseline = "middle";
   for (let row = 0; row < data.rows.length; row++) {
-    const bold = row === grid.chosen.row;
+    const bold = shows_choice(grid) && row === grid.chosen.row;
     if (row % every && !bold) continue;
     context.font = `${bold ? 700 : 400} ${Math.min(16, Math.max(12, size.height * 0.62))}px ${theme.font}`;
     context.fillStyle = bold ? css(theme.text) : ink(theme, data.row_hues[row]);
@@ -226,7 +242,7 @@ function frame(context, grid, { row, column }, width) {
 // -- reading --------------------------------------------------------------------------------------
 
 const WRITE = {
-  percent: (x) => (x >= 0.001 || x === 0 ? `${(100 * x).toFixed(1)} %` : "< 0.1 %"),
+  percent: (x) => `${x >= 0.00995 || x === 0 ? (100 * x).toFixed(1) : (100 * x).toPrecision(2)} %`,
   rank: (x) => (x === 0 ? "" : String(x)),
   number: (x) => exact(x).replace("-", "−"),
   signed: (x) => (x < 0 ? exact(x).replace("-", "−") : `+${exact(x)}`),

@@ -74,6 +74,16 @@ def test_a_narrow_window_is_not_left(open_page, page, view):
     assert page.evaluate(wider) <= 800
 
 
+def test_bars_keep_a_width_in_a_narrow_window(open_page, page, shots):
+    page.set_viewport_size({"width": 800, "height": 1200})
+    open_page("Switch off", off="2h5-0mlp")
+    drawn(page)
+    bars = page.locator(".bar")
+    expect(bars).to_have_count(24)
+    assert all(bar.bounding_box()["width"] >= 40 for bar in bars.all())
+    page.screenshot(path=shots / "residual-switch-off-narrow.png")
+
+
 def test_a_token_of_the_map_is_chosen_by_a_click_and_by_keys(open_page):
     page = open_page("Stream")
     click_cell(page, "stream_grid", 3, 5)
