@@ -67,8 +67,8 @@ def test_enter_is_a_new_line_where_nothing_is_told(memory, server):
     expect(box(memory)).to_have_value("One.\nTwo.")
     expect(memory).to_have_url(re.compile("Two"))
     settled(memory)
-    memory.get_by_role("link", name="Attention").click()
-    expect(memory.locator(".st-key-map")).to_be_visible()
+    memory.get_by_role("link", name="Attention").click(delay=100)  # as long as a finger takes
+    expect(memory.locator(".st-key-map")).to_be_visible(timeout=30_000)
     settled(memory)
     box(memory).press("End")
     box(memory).press("Enter")
@@ -98,7 +98,7 @@ def test_the_first_visit_then_a_slot_then_its_absence(memory):
     expect(memory.get_by_text("without its sentence")).to_be_visible()
     expect(memory.locator(".st-key-memory_slots i")).to_have_count(128 - 15)
     memory.locator(".st-key-memory_slots button").nth(3).click()
-    expect(memory.get_by_text("Slot 3:")).to_be_visible()
+    expect(memory.get_by_text("Slot 3:").first).to_be_visible()
 
 
 def test_a_head_of_its_own_and_its_row(memory):
