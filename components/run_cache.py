@@ -72,9 +72,11 @@ class Recording:
             state, n_entries = self.generator.get_state(), self.cache.n_entries
             try:
                 self.steps += self._proved(self._more(n_steps - len(self.steps)))
-            except ValueError:
+            except BaseException:  # whatever it was: other visitors go on from the last whole step
                 self.generator.set_state(state)
-                self.cache.crop(n_entries - self.cache.n_entries)
+                for layer in self.cache.layers:  # a pass may end between two layers
+                    layer.keys = layer.keys[:, :, :n_entries]
+                    layer.values = layer.values[:, :, :n_entries]
                 raise
 
     def vector(self, kind: str, layer: int, entry: int) -> np.ndarray:
@@ -255,15 +257,15 @@ def measured_times(most: int) -> list[step_cost.Timing]:
 
 def measure(most: int, on_progress: Callable[[float], None]) -> None:
     """Measure both ways at 8 lengths up to `most`, on this prompt's tokens, repeated as needed."""
-    kept = measured_times(most)
+    fresh = []
     ids = np.resize(run.prompt().ids, most)
     ts = step_cost.lengths(most)
     _take_turn(on_progress)
     try:
-        kept.clear()
         for i, timing in enumerate(step_cost.measure(run.checkpoint(), ids, ts, repeats=5)):
-            kept.append(timing)
+            fresh.append(timing)
             on_progress((i + 1) / len(ts))
+        measured_times(most)[:] = fresh  # all lengths or none
     finally:
         _turn().release()
 

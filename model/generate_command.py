@@ -19,6 +19,7 @@ from model.memory.state import load_state, save_state
 from model.sampling import Settings
 
 VARIANTS = ("gpt2", "gpt2+am")
+MAX_SEED = 2**63 - 1
 
 
 def add_arguments(parser) -> None:
@@ -50,6 +51,8 @@ def add_arguments(parser) -> None:
 
 def run_command(chosen) -> Iterator[str]:
     """Generate; one line a token as it comes, or one JSON object at the end."""
+    if not 0 <= chosen.seed <= MAX_SEED:
+        raise ValueError(f"wanted a --seed from 0 to {MAX_SEED}, got {chosen.seed}")
     loaded = checkpoint.load(chosen.model)
     if chosen.variant == "gpt2" and chosen.session is None:
         report = yield from _generate(loaded, _reader(loaded, chosen), chosen)

@@ -1,0 +1,40 @@
+"""A recording is shared: what fails half-way leaves it as it was; stores are bounded."""
+
+import numpy as np
+import pytest
+import torch
+
+from components import run_cache
+from model import sampling
+from model import trace as traces
+
+
+@pytest.fixture
+def recording(tiny):
+    trace = traces.run(tiny, np.array([1, 2, 3]))
+    return run_cache._begin(tiny, trace, sampling.Settings(), seed=3)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, KeyboardInterrupt])
+def test_a_step_that_fails_between_two_layers_leaves_no_trace(recording, monkeypatch, error):
+    whole, calls = type(recording.cache).update, []
+    keys = [x.keys.clone() for x in recording.cache.layers]
+    state = recording.generator.get_state()
+
+    def update(cache, k, v, layer, *args, **kwargs):
+        calls.append(layer)
+        if calls.count(1) == 2:  # the second step, after its first layer
+            raise error("no room")
+        return whole(cache, k, v, layer, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(recording.cache), "update", update)
+        with pytest.raises(error):
+            recording.extend(4)
+    assert len(recording.steps) == 1
+    assert torch.equal(recording.generator.get_state(), state)
+    for before, layer in zip(keys, recording.cache.layers):
+        assert torch.equal(before, layer.keys) and layer.values.shape == before.shape
+    recording.extend(4)
+    assert [s.n_entries for s in recording.steps] == [3, 4, 5, 6]
+    assert max(s.error for s in recording.steps[1:]) < 1e-3
