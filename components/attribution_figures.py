@@ -121,7 +121,7 @@ def layer_map(found) -> Grid:
         signed=True,
         gap_before=n_heads,
         column_title="head →",
-        left=76,
+        left=66,
         least=15,
         most=58,
         height=44 * n_layers,

@@ -140,7 +140,7 @@ function draw_cells(context, grid) {
       const index = row * data.columns.length + column;
       const text = data.texts?.[index];
       const ink_now = is_light(color) ? "#0e1014" : "#ffffff";
-      if (text && size.cell >= 26 && size.height >= 15 && !grid.marked.has(index)) {
+      if (text && size.cell >= 24 && size.height >= 15 && !grid.marked.has(index)) {
         const bold = data.bold?.[index] ? 700 : 400;
         context.font = `${bold} ${px}px ${theme.font}`;
         context.fillStyle = ink_now;
@@ -198,7 +198,7 @@ function draw_column_names(context, grid) {
     const x = x_of(grid, column) + size.cell / 2;
     if (size.upright) {
       context.textAlign = "center";
-      context.fillText(fitted(context, data.columns[column], Math.max(size.cell - 4, 22)), x, size.top - 8);
+      context.fillText(fitted(context, data.columns[column], Math.max(size.cell - 1, 22)), x, size.top - 8);
       continue;
     }
     context.translate(x, size.top - 7);

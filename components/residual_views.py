@@ -132,9 +132,9 @@ def _draw_map(found, name: str) -> None:
         words = f"What layer {chosen[0]} head {chosen[1]} reads →"
         st.page_link("pages/attention.py", label=words)
     st.caption(
-        f"In logits of {_md(name)}; red lowers; empty: rounds to 0.0. Direct share only: what a "
-        "part does to later layers counts there. The final LayerNorm's σ is frozen at its value here, "
-        f"{found.sigma:.3f}. Heads contain the bias of their values; the attention's output bias "
+        f"In logits of {_md(name)}; red lowers; empty among numbers: rounds to 0.0. Direct share "
+        "only: what a part does to later layers counts there. The final LayerNorm's σ is frozen at "
+        f"its value here, {found.sigma:.3f}. Heads contain the bias of their values; the attention's output bias "
         "stands apart."
     )
 
@@ -187,8 +187,8 @@ def _draw_board(off, at: int, measure: bool) -> None:
     )
     st.markdown(f"**Off:** {choice.in_words(off)}." if len(off) else
                 "Nothing is off: this is the untouched model, bit for bit.")
-    measured = (" Number: KL in nats with this part alone off, full colour from 1 nat on; empty: "
-                "rounds to 0.00.")
+    measured = (" Number: KL in nats with this part alone off, full colour from 1 nat on; empty "
+                "among numbers: rounds to 0.00.")
     st.caption("A head that is off leaves the layer's output bias; *all* skips the whole block, "
                f"biases too. Off at every position.{'' if alone is None else measured}")
 
