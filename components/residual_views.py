@@ -134,8 +134,8 @@ def _draw_map(found, name: str) -> None:
     st.caption(
         f"In logits of {_md(name)}; red lowers; empty among numbers: rounds to 0.0. Direct share "
         "only: what a part does to later layers counts there. The final LayerNorm's σ is frozen at "
-        f"its value here, {found.sigma:.3f}. Heads contain the bias of their values; the attention's output bias "
-        "stands apart."
+        f"its value here, {found.sigma:.3f}. Heads contain the bias of their values; the "
+        "attention's output bias stands apart."
     )
 
 
