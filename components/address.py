@@ -13,7 +13,7 @@ WORDS = (*FRAME, "view", "shown", "bertviz", "cache", "kind", "anatomy", "tensor
          "token_vectors", "token_likeness", "token_map", "token_list", "sum_a", "sum_b", "sum_c",
          "prediction", "temperature", "top_p", "residual_view", "off", "off_fill",
          "positions", "positions_table", "order", "ends")
-NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "top_k", "seed", "draws",
+NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "cache_budget", "top_k", "seed", "draws",
            "norm", "lens_row", "logit_of", "logit_against", "shift", "shuffle")
 MOST_DIGITS = 9  # of a number; Python refuses to read thousands of them
 

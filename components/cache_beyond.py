@@ -35,6 +35,8 @@ def show() -> None:
         st.info("Type at least three tokens: policies are compared on your own text.")
         return
     budget, place, again = _choices(len(ids), window)
+    if not _is_asked(ids, budget, place):
+        return
     bar = st.empty()
     words = "Reading the text under each policy …"
     found = run_cache.prices(budget, place, again, lambda share: bar.progress(share, words))
@@ -59,9 +61,10 @@ def _question(window: int, width: int) -> None:
 def _choices(n_tokens: int, window: int) -> tuple[int, str, bool]:
     left, right = st.columns(2, gap="large")
     most = min(n_tokens, window)
-    key = f"cache_budget of {most}"
+    wanted = st.session_state.get("cache_budget") or n_tokens // 2
+    st.session_state["cache:budget"] = min(max(wanted, 1), most)
     budget = left.slider(
-        "Cache budget: entries a head may hold", 1, most, max(1, n_tokens // 2), key=key,
+        "Cache budget: entries a head may hold", 1, most, key="cache:budget", on_change=_keep_budget,
         help="Smaller than your text, so that the policies have to drop inside the window",
     )
     place = right.segmented_control(
@@ -71,12 +74,30 @@ def _choices(n_tokens: int, window: int) -> tuple[int, str, bool]:
         "is part of every key and value",
     )
     n_run, quick = run_cache.re_encoding(budget)
+    if st.session_state.get("cache:quick") != quick:  # what was quick does not run long unasked
+        st.session_state["cache:quick"] = st.session_state.cache_again = quick
+    st.session_state.setdefault("cache_again", quick)  # another view was looked at meanwhile
     again = right.toggle(
-        f"Slide exactly too: {n_run:,} tokens to run", quick,
-        key=f"cache_again {quick}",
+        f"Slide exactly too: {n_run:,} tokens to run", key="cache_again",
         help="Before each token, read the last ones anew, from position 0",
     )
     return budget, place, again
+
+
+def _keep_budget() -> None:
+    st.session_state.cache_budget = st.session_state["cache:budget"]
+
+
+def _is_asked(ids, budget: int, place: str) -> bool:
+    """True where the policies are priced already, are quick, or were asked for on this text."""
+    text = ids.tobytes()
+    if st.session_state.get("cache:asked") == text or run_cache.is_quick(budget, place):
+        return True
+    st.info(f"Each policy reads all {len(ids):,} tokens one by one: this takes a while.")
+    return st.button(
+        "Compare the policies", type="primary", key="cache_compare",
+        on_click=lambda: st.session_state.update({"cache:asked": text}),
+    )
 
 
 def _price(found, reference: str, tokens: list[str], budget: int) -> None:

@@ -22,6 +22,8 @@ MOST_BEYOND = 256  # tokens beyond the window that a policy is priced on
 PLACES = {"counted": kv_budget.counted_on, "in cache": kv_budget.in_the_cache}
 FULL, AGAIN = "full context", "slide, re-encoded"
 MOST_AT_ONCE = 64  # steps run for one click or link
+MOST_BYTES = 2**30  # of all recordings' caches
+STEP_OVERHEAD = 5e8  # multiply–adds in the time that one step takes however small the model
 QUICK = 1.5e11  # multiply–adds that need no asking: a few seconds on a laptop
 
 
@@ -136,11 +138,17 @@ def _begin(chosen, trace, settings: sampling.Settings, seed: int) -> Recording:
     return Recording(chosen, trace.ids, settings, generator, cache, [Seen(**_facts(first))])
 
 
-class Store:
-    """The latest values by key, at most `most` of them."""
+def _no_bytes(value) -> int:
+    return 0
 
-    def __init__(self, most: int):
+
+class Store:
+    """The latest values by key, at most `most` of them, and at most so many bytes in all; the
+    newest stays whatever its size."""
+
+    def __init__(self, most: int, most_bytes: int = 0, n_bytes: Callable = _no_bytes):
         self._most, self._values, self._lock = most, OrderedDict(), threading.Lock()
+        self._most_bytes, self._n_bytes = most_bytes, n_bytes
 
     def get(self, key, make: Callable):
         """The value of this key; `make()` when there is none."""
@@ -148,14 +156,18 @@ class Store:
             if key not in self._values:
                 self._values[key] = make()
             self._values.move_to_end(key)
-            while len(self._values) > self._most:
+            while len(self._values) > 1 and self._is_too_full():
                 self._values.popitem(last=False)
             return self._values[key]
+
+    def _is_too_full(self) -> bool:
+        n_bytes = sum(map(self._n_bytes, self._values.values()))
+        return len(self._values) > self._most or n_bytes > self._most_bytes
 
 
 @st.cache_resource(show_spinner=False)
 def _recordings() -> Store:
-    return Store(6)
+    return Store(6, MOST_BYTES, lambda found: found.cache.reserved_bytes)
 
 
 @st.cache_resource(show_spinner=False)
@@ -285,6 +297,14 @@ def re_encoding(budget: int) -> tuple[int, bool]:
     T, config = len(long_ids()), run.checkpoint().model.config
     n_run = min(T, budget) + max(0, T - 1 - budget) * budget
     return n_run, n_run * step_cost.work(config, 1, 0).total < QUICK
+
+
+def is_quick(budget: int, place: str) -> bool:
+    """Whether pricing the policies takes seconds, or has been done."""
+    ids, config = long_ids(), run.checkpoint().model.config
+    cost = STEP_OVERHEAD + len(POLICIES) * step_cost.work(config, 1, 0).total
+    key = (*_model_key(), ids.tobytes(), budget, place)
+    return len(ids) * cost < QUICK or bool(_prices().get(key, dict))
 
 
 def prices(budget: int, place: str, again: bool, on_progress) -> dict[str, kv_budget.Price]:

@@ -4,6 +4,7 @@ A run belongs to a model and a prompt, not to a visitor. Knows nothing of looks.
 """
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -157,11 +158,12 @@ def _turn() -> threading.Lock:
     return threading.Lock()
 
 
-@st.cache_resource(show_spinner="Reading the prompt with other positions …", max_entries=6)
+@st.cache_resource(show_spinner="Reading the prompt with other positions …", max_entries=2)
 def _run(key, kind, _checkpoint, _ids):
     with _turn():
         runs = {"none": what_if.without_positions, "sinusoidal": what_if.with_sinusoids}
-        return runs[kind](_checkpoint, _ids)
+        found = runs[kind](_checkpoint, _ids)
+    return replace(found, stream=[])  # the views read q and k only
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

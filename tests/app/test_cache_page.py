@@ -171,9 +171,27 @@ def test_budgets_from_one_to_the_whole_text_and_texts_beyond_the_window(n_words,
     assert not app.exception and not app.error
     if n_words == 1:
         return
+    if n_words == 540:
+        app = press(app, "cache_compare")
+        assert not app.info
     slider = app.slider[0]
     app = slider.set_value(min(budget, slider.max)).run()
     assert not app.exception and not app.error
+
+
+def test_a_chosen_budget_stays_while_the_text_grows_and_a_long_text_asks_first(passes):
+    app = opened("beyond", "word " * 30, cache_budget="9")
+    assert app.slider[0].value == 9
+    app.session_state["prompt"] = "word " * 40
+    app = app.run()
+    assert app.slider[0].value == 9
+    app.session_state["prompt"] = "word " * 500
+    before = len(passes)
+    app = app.run()
+    assert app.slider[0].value == 9 and len(passes) - before < 10
+    app = app.slider[0].set_value(300).run()
+    assert app.slider[0].value == 300 and not app.toggle(key="cache_again").value
+    assert app.button(key="cache_compare") and not app.error and not app.exception
 
 
 def test_the_calculator_gives_gpt2s_published_figure_and_the_live_one():

@@ -38,3 +38,16 @@ def test_a_step_that_fails_between_two_layers_leaves_no_trace(recording, monkeyp
     recording.extend(4)
     assert [s.n_entries for s in recording.steps] == [3, 4, 5, 6]
     assert max(s.error for s in recording.steps[1:]) < 1e-3
+
+
+def test_a_store_is_bounded_in_bytes_and_keeps_the_newest():
+    made = []
+
+    def get(store, size):
+        return store.get(size, lambda: made.append(size) or size)
+
+    store = run_cache.Store(6, 10, lambda size: size)
+    for size in (4, 5, 3, 5, 30, 4):
+        get(store, size)
+    assert made == [4, 5, 3, 30, 4]
+    assert get(store, 4) == 4 and len(made) == 5
