@@ -52,7 +52,7 @@ def test_a_row_of_the_table_opens_the_tensor(page, server):
 
 def test_the_tour_follows_each_key(page, server, outside):
     open_view(page, server, "tour", prompt="Hello")
-    ladder = page.get_by_text("All 28 tensors were made by this run")
+    ladder = page.get_by_text("All 28 tensors, computed from this prompt")
     expect(ladder).to_be_visible()
     box = page.get_by_role("textbox", name="Prompt")
     box.press("End")

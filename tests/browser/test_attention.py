@@ -68,6 +68,11 @@ def click_tile(page, layer: int, head: int):
     grid(page).click(position={"x": 40 + (head + 0.5) * pitch, "y": 44 + (layer + 0.5) * pitch})
 
 
+def at_rest(page) -> None:
+    """A picture takes its size once more, 400 ms after the page around it was laid out."""
+    page.wait_for_timeout(1500)
+
+
 def n_tokens(page) -> int:
     return int(re.search(r"(\d+) tokens", head_map(page).get_attribute("aria-label"))[1])
 
@@ -139,6 +144,7 @@ def test_pointing_names_head_and_weight(open_page):
 
 def test_typing_repaints_in_place_and_loses_nothing(open_page):
     page = open_page(prompt="The", layer=0, head=0)
+    at_rest(page)
     before = [part.bounding_box() for part in (grid(page), head_map(page))]
     picture = grid(page).evaluate("c => c.toDataURL()")
     box(page).focus()
@@ -260,6 +266,7 @@ def test_one_later_token_is_one_token(open_page):
 
 def test_facts_take_the_place_of_maps(open_page, shots):
     page = open_page(prompt=PROMPT, layer=0, head=0)
+    at_rest(page)
     height = grid(page).bounding_box()["height"]
     for fact in ("entropy", "previous", "first", "itself", "induction"):
         page.get_by_role("radio", name=fact).click()
