@@ -15,6 +15,10 @@ ROOT = Path(__file__).resolve().parents[1]
 ENV = ROOT / ".venv"
 PYTHON = ENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
+# A browser that waited in vain on a busy machine may try once more; a wrong value may not.
+WAITED = ("Timeout", "Locator expected", "Page URL expected")
+PATIENCE = ["--reruns", "1", *(f"--only-rerun={words}" for words in WAITED)]
+
 
 def main(arguments: list[str]) -> int:
     """The exit code of pytest, or 1 with one line when the tests cannot run here."""
@@ -32,7 +36,7 @@ def main(arguments: list[str]) -> int:
     if subprocess.run(install).returncode:
         return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
-    command = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments]
+    command = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", *PATIENCE, *arguments]
     return subprocess.run(command, cwd=ROOT, env=env).returncode
 
 
