@@ -27,4 +27,6 @@ def _row(text: str, p: float, colour: str, quoted: bool = True) -> str:
 
 
 def _percent(p: float) -> str:
+    if 0.9995 <= p < 1:
+        return "> 99.9 %"
     return f"{100 * p:.1f} %" if p >= 0.001 or p == 0 else "< 0.1 %"
