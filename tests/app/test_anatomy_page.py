@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from components import model_picker
 from model import anatomy, arithmetic, checkpoint
+from tests.app import tree
 
 VIEWS = ("map", "tensors", "heads", "tour", "size")
 
@@ -22,17 +23,6 @@ def opened(view: str, **link) -> AppTest:
     return app.switch_page("pages/anatomy.py").run()
 
 
-def html_of(app) -> str:
-    """Everything drawn with st.html, in one string."""
-    return "\n".join(node.proto.body for node in walk(app._tree) if node.type == "html")
-
-
-def walk(node):
-    for child in getattr(node, "children", {}).values():
-        yield child
-        yield from walk(child)
-
-
 @pytest.fixture(scope="module")
 def found():
     return anatomy.dissect(checkpoint.EMBEDDED)
@@ -43,11 +33,11 @@ def found():
 def test_every_view_with_any_prompt(view, prompt):
     app = opened(view, prompt=prompt)
     assert not app.exception and not app.error
-    assert "<script>" not in html_of(app)
+    assert "<script>" not in tree.html(app)
 
 
 def test_the_map_reconciles_on_the_page(found):
-    page = html_of(opened("map"))
+    page = tree.html(opened("map"))
     assert "= size on disk" in page and f"{found.n_bytes:,}" in page
     assert f"{found.header_bytes:,}" in page
     for total in found.totals():
@@ -59,7 +49,7 @@ def test_the_map_reconciles_on_the_page(found):
 def test_the_format_of_the_file_stands_beside_that_of_the_app(found, dtype):
     app = opened("map")
     app.session_state["model_dtype"] = dtype
-    page = html_of(app.run())
+    page = tree.html(app.run())
     assert f"in the file; the app computes in {dtype}" in page
     assert all(f">{d}<" in page for d in {t.dtype for t in found.tensors})
 
@@ -85,10 +75,10 @@ def test_every_tensor_is_in_the_table_and_can_be_filtered(found):
 
 def test_a_link_opens_its_tensor_and_nonsense_opens_the_first(found):
     name = found.of_part("LayerNorms")[0].name
-    assert f">{name}<" in html_of(opened("tensors", tensor=name))
+    assert f">{name}<" in tree.html(opened("tensors", tensor=name))
     app = opened("tensors", tensor="<b>no such tensor</b>", layer="999", size="gpt9")
     assert not app.exception and not app.error
-    assert "wte.weight</span>" in html_of(app)
+    assert "wte.weight</span>" in tree.html(app)
 
 
 def test_a_window_of_the_token_embedding(found):
@@ -101,7 +91,7 @@ def test_a_window_of_the_token_embedding(found):
 
 def test_the_tour_shows_the_shapes_of_this_prompt():
     app = opened("tour", layer="2")
-    page, loaded = html_of(app), checkpoint.load("embedded")
+    page, loaded = tree.html(app), checkpoint.load("embedded")
     T, config = len(loaded.tokenizer("Hello world")["input_ids"]), loaded.model.config
     H, D = config.n_head, config.n_embd
     assert f"T = {T:,}" in page and "block 2" in page
@@ -121,16 +111,16 @@ def test_the_tour_of_no_prompt_says_what_to_do():
 
 def test_the_calculator_starts_with_gpt3_and_follows_its_inputs():
     app = opened("size")
-    page = html_of(app)
+    page = tree.html(app)
     for number in ("175,181,291,520", "27,938", "174,604,259,328"):
         assert number in page
     app.number_input(key="gpt3 n_layer").set_value(1).run()
     shape = arithmetic.Shape(1, 96, 12_288, 128, 49_152, 50_257, 2048)
-    assert f"{arithmetic.count(shape).weights:,}" in html_of(app)
+    assert f"{arithmetic.count(shape).weights:,}" in tree.html(app)
 
 
 def test_the_calculator_agrees_with_this_checkpoint(found):
-    page = html_of(opened("size", size="this model"))
+    page = tree.html(opened("size", size="this model"))
     assert f"{found.n_parameters:,}" in page
 
 
@@ -140,10 +130,9 @@ def test_pickled_weights_say_so(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes((checkpoint.EMBEDDED / name).read_bytes())
     torch.save(loaded.model.state_dict(), tmp_path / "pytorch_model.bin")
     monkeypatch.setenv("MNEMOSCOPE_MODEL", str(tmp_path))
-    model_picker._shelf.clear()  # visitors of other tests in this process still hold their seats
     app = opened("map")
     assert not app.exception and not app.error
-    assert f"{(tmp_path / 'pytorch_model.bin').stat().st_size:,}" in html_of(app)
+    assert f"{(tmp_path / 'pytorch_model.bin').stat().st_size:,}" in tree.html(app)
     assert any("Pickled weights" in m.value for m in app.markdown)
 
 

@@ -1,13 +1,11 @@
 """The attention page without a browser: what it sends is the model's own, whatever the prompt."""
 
-import json
-import struct
-
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from model import attention, checkpoint, tokens, trace
+from tests.app import tree
 
 VIEWS = ["All heads", "One head", "Step by step", "bertviz"]
 PROMPT = "My name is James Theory. I live in New York. I live in"
@@ -28,29 +26,11 @@ def open_page(prompt, **parameters):
     return app.switch_page("pages/attention.py").run()
 
 
-def walk(node):
-    for child in getattr(node, "children", {}).values():
-        yield child
-        yield from walk(child)
-
-
 def messages(app) -> dict:
     """Component key -> its unpacked message."""
-    out = {}
-    for node in walk(app._tree):
-        proto = getattr(node, "proto", None)
-        name = getattr(proto, "component_name", "")
-        if name.startswith("mnemoscope_attention_"):
-            out[name.removeprefix("mnemoscope_attention_")] = unpack(proto.bytes)
-    return out
-
-
-def unpack(message: bytes) -> dict:
-    (length,) = struct.unpack_from("<I", message)
-    header = json.loads(message[4 : 4 + length])
-    for name, (kind, start, size) in header["arrays"].items():
-        header[name] = np.frombuffer(message, kind, size, 4 + length + start)
-    return header
+    found = {name: message for name, _, message in tree.components(app)}
+    own = "attention_"
+    return {name.removeprefix(own): found[name] for name in found if name.startswith(own)}
 
 
 def test_the_map_is_the_models(loaded):
@@ -147,11 +127,7 @@ def test_typing_keeps_the_chosen_head_and_follows_the_last_token():
 
 def address(app) -> dict:
     """What the prompt box is told to keep in the address bar."""
-    for node in walk(app._tree):
-        proto = getattr(node, "proto", None)
-        if getattr(proto, "component_name", "") == "mnemoscope_live_prompt":
-            return json.loads(proto.json)["address"]
-    raise AssertionError("no prompt box on the page")
+    return tree.sent(app, "live_prompt")["address"]
 
 
 @pytest.mark.parametrize("text", ["My name", "blue seven lamp river stone blue seven lamp"])

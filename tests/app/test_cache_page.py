@@ -1,5 +1,6 @@
 """The KV cache page: what it shows is the live cache, and looking back runs nothing."""
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from components import run_cache
 from model import checkpoint, generate, kv_budget, tokens
 from model.kv_cache import KVCache
+from tests.app import tree
 
 VIEWS = ("growth", "time", "beyond", "bytes")
 PROMPT = "My name is James. I live in"
@@ -23,17 +25,6 @@ def opened(view: str = "growth", prompt: str = PROMPT, **link) -> AppTest:
     return app.switch_page("pages/cache.py").run()
 
 
-def html_of(app) -> str:
-    """Everything drawn with st.html, in one string."""
-    return "\n".join(node.proto.body for node in walk(app._tree) if node.type == "html")
-
-
-def walk(node):
-    for child in getattr(node, "children", {}).values():
-        yield child
-        yield from walk(child)
-
-
 def press(app, key: str) -> AppTest:
     app = app.button(key=key).click().run()
     assert not app.exception and not app.error
@@ -41,7 +32,7 @@ def press(app, key: str) -> AppTest:
 
 
 def step_of(app) -> int:
-    return int(re.search(r"step (\d+)<", html_of(app))[1])
+    return int(re.search(r"step (\d+)<", tree.html(app))[1])
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +60,7 @@ def passes(monkeypatch):
 def test_every_view_with_any_prompt(view, prompt):
     app = opened(view, prompt)
     assert not app.exception and not app.error
-    assert "<script>" not in html_of(app)
+    assert "<script>" not in tree.html(app)
     if view != "bytes" and not prompt:
         assert "type a prompt" in app.info[0].value
 
@@ -77,11 +68,11 @@ def test_every_view_with_any_prompt(view, prompt):
 def test_the_prefill_and_the_first_decode_step(loaded):
     n = len(tokens.encode(loaded.tokenizer, PROMPT))
     app = opened()
-    page = html_of(app)
+    page = tree.html(app)
     assert f"prefill: reads {n} tokens" in page and f"(1, 8, {n}, 32)" in page
     assert f"{n * 12_288:,} bytes" in page
     app = press(app, "forward")
-    page = html_of(app)
+    page = tree.html(app)
     assert "decode: reads 1 token<" in page and f"(1, 8, {n + 1}, 32)" in page
     assert f"{(n + 1) * 12_288:,} bytes" in page and "+12,288 by this step" in page
     errors = [x for x in app.dataframe[0].value["max |Δ logit|"] if x == x]
@@ -109,7 +100,7 @@ def test_another_visitor_at_the_same_prompt_runs_nothing(passes):
     first = opened(**link)
     before = len(passes)
     second = opened(**link)
-    assert len(passes) == before and html_of(first) == html_of(second)
+    assert len(passes) == before and tree.html(first) == tree.html(second)
 
 
 def test_the_text_is_what_generate_gives_with_these_settings(loaded):
@@ -136,8 +127,8 @@ def test_a_new_prompt_starts_at_its_prefill():
 def test_it_ends_at_the_window_and_says_so(loaded):
     word = "a " * 700
     app = opened(prompt=word, temperature="0")
-    assert "(1, 8, 512, 32)" in html_of(app)
-    assert "the window of 512 positions is full" in html_of(app)
+    assert "(1, 8, 512, 32)" in tree.html(app)
+    assert "the window of 512 positions is full" in tree.html(app)
     assert app.button(key="forward").disabled and app.button(key="ten").disabled
 
 
@@ -161,8 +152,8 @@ def test_the_price_on_the_page_is_the_models(loaded):
         loaded, ids, {"slide": run_cache.POLICIES["slide"]}, budget,
         place=kv_budget.counted_on, seed=0,
     )
-    chart = next(x for x in walk(app._tree) if "plotly" in x.type)
-    assert f"{found['slide'].bits_per_byte:.3f}" in chart.proto.spec
+    (chart,) = tree.charts(app).values()
+    assert f"{found['slide'].bits_per_byte:.3f}" in json.dumps(chart)
 
 
 @pytest.mark.parametrize("n_words, budget", [(1, None), (30, 1), (30, 30), (540, 400)])
@@ -196,13 +187,13 @@ def test_a_chosen_budget_stays_while_the_text_grows_and_a_long_text_asks_first(p
 
 def test_the_calculator_gives_gpt2s_published_figure_and_the_live_one():
     app = opened("bytes")
-    assert "12,288" in html_of(app)  # the embedded model's, as the growth view counts it
+    assert "12,288" in tree.html(app)  # the embedded model's, as the growth view counts it
     app = app.selectbox(key="cache_preset").select("gpt2").run()
-    assert "73,728" in html_of(app) and f"{73_728 * 1024:,} bytes" in html_of(app)
+    assert "73,728" in tree.html(app) and f"{73_728 * 1024:,} bytes" in tree.html(app)
     app.number_input(key="cache gpt2 n_kv_head").set_value(5).run()
     assert "share 12 query heads evenly" in app.error[0].value
     app.number_input(key="cache gpt2 n_kv_head").set_value(4).run()
-    assert not app.error and "24,576" in html_of(app)
+    assert not app.error and "24,576" in tree.html(app)
 
 
 def test_nonsense_in_a_link_is_survived():

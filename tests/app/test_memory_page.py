@@ -1,6 +1,5 @@
 """The memory page without a browser: real numbers, nothing lost, nothing that executes."""
 
-import json
 import os
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from model import checkpoint, tokens, trace
 from model.memory import fusion, recall
+from tests.app import tree
 
 FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
 HOSTILE = "<script>alert(1)</script> **b** `a` $x^2$ [a](b) \u202e abc </script> \x00 🧠 שלום."
@@ -23,8 +23,7 @@ def loaded():
 
 
 @pytest.fixture
-def app(tmp_path, monkeypatch):
-    monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path))
+def app():
     return AppTest.from_file("../../app.py", default_timeout=120)
 
 
@@ -52,31 +51,9 @@ def ask(app, text, view="reads"):
     return app
 
 
-def walk(node):
-    for child in getattr(node, "children", {}).values():
-        yield child
-        yield from walk(child)
-
-
 def sent(app, name):
     """What the component `name` was given: its header, and its arrays by name."""
-    for node in walk(app._tree):
-        proto = getattr(node, "proto", None)
-        if getattr(proto, "component_name", "").endswith(f"mnemoscope_memory_{name}"):
-            return unpack(proto.bytes)
-    raise AssertionError(f"the page drew no memory_{name}")
-
-
-def unpack(raw):
-    length = int.from_bytes(raw[:4], "little")
-    header = json.loads(raw[4 : 4 + length])
-    for name, (dtype, start, size) in header["arrays"].items():
-        header[name] = np.frombuffer(raw, dtype, size, 4 + length + start)
-    return header
-
-
-def html_of(app) -> str:
-    return "\n".join(n.proto.body for n in walk(app._tree) if getattr(n, "type", "") == "html")
+    return tree.sent(app, f"memory_{name}")
 
 
 def state_of(app):
@@ -114,7 +91,7 @@ def test_without_memory_it_says_what_gpt2_says(app, loaded):
     guess = sent(app, "reads")["guesses"][1]
     assert guess[0] == tokens.display(loaded.tokenizer, [int(expected.argmax())])[0]
     assert guess[1] == pytest.approx(float(expected.max()), abs=1e-5)
-    assert "memory off: Δ logits 0" in html_of(app)
+    assert "memory off: Δ logits 0" in tree.html(app)
 
 
 def test_switched_off_nothing_is_read(app):
@@ -146,7 +123,7 @@ def test_slots_show_origin_use_and_empty_places(app, truth):
     assert grid["chosen"] == int(grid["now"].argmax())
     vectors = sent(app, "vectors")
     assert len(vectors["key"]) == len(vectors["value"]) == state.bank.keys.shape[-1]
-    assert "without its sentence" in html_of(app)
+    assert "without its sentence" in tree.html(app)
 
 
 def test_a_write_is_previewed_and_then_happens_exactly(app):
@@ -188,7 +165,7 @@ def test_a_smaller_budget_evicts_at_once_and_undo_brings_it_back(app):
     tell(open_page(app), FACT)
     n = len(state_of(app).bank)
     app.number_input(key="mem_budget").set_value(8).run()
-    assert len(state_of(app).bank) <= 8 and f"{n - len(state_of(app).bank)} evicted" in html_of(app)
+    assert len(state_of(app).bank) <= 8 and f"{n - len(state_of(app).bank)} evicted" in tree.html(app)
     app.button(key="undo").click().run()
     assert len(state_of(app).bank) == n
 
@@ -214,7 +191,7 @@ def test_save_and_load(app):
     tell(open_page(app), FACT)
     app.text_input(key="session_name").set_value("demo").run()
     app.button(key="session_save").click().run()
-    assert "saved as demo" in html_of(app)
+    assert "saved as demo" in tree.html(app)
     before = state_of(app)
     app.button(key="forget").click().run()
     app.selectbox(key="session_chosen").set_value("demo").run()
@@ -222,7 +199,7 @@ def test_save_and_load(app):
     after = state_of(app)
     assert torch.equal(before.bank.keys, after.bank.keys) and after.prompts == (FACT,)
     tell(app, "It rains.")
-    assert "changed since demo was saved" in html_of(app)
+    assert "changed since demo was saved" in tree.html(app)
     app.button(key="forget").click().run()
     app.button(key="session_save").click().run()
     assert "there is a session 'demo' already" in app.error[0].value
@@ -289,7 +266,7 @@ def test_a_prompt_beyond_the_window_says_so_and_can_be_told(app, loaded):
 def test_no_text_breaks_any_view(app, view, text):
     tell(open_page(app), HOSTILE)
     ask(app, text, view)
-    assert not app.error and "<script>" not in html_of(app)
+    assert not app.error and "<script>" not in tree.html(app)
 
 
 def test_another_models_memory_is_set_aside(app):

@@ -1,13 +1,11 @@
 """The Positions page: every view on any prompt; what is drawn is what the model's side computed."""
 
-import json
-import struct
-
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from model import attention, checkpoint, tokens, trace, what_if
+from tests.app import tree
 
 VIEWS = ("side", "tables", "rope", "alibi", "order", "ends")
 EDITS = ("words", "positions", "both", "shift", "none", "none_words")
@@ -29,27 +27,9 @@ def opened(view: str, **link) -> AppTest:
     return app
 
 
-def walk(node):
-    for child in getattr(node, "children", {}).values():
-        yield child
-        yield from walk(child)
-
-
 def drawn(app, name: str) -> dict:
     """What the page's own component of that key was sent."""
-    for node in walk(app._tree):
-        proto = getattr(node, "proto", None)
-        if getattr(proto, "component_name", "") and proto.id.endswith(f"-{name}"):
-            return unpack(proto.bytes)
-    raise AssertionError(f"no component {name} on the page")
-
-
-def unpack(message: bytes) -> dict:
-    (length,) = struct.unpack_from("<I", message)
-    header = json.loads(message[4 : 4 + length])
-    for name, (kind, start, size) in header["arrays"].items():
-        header[name] = np.frombuffer(message, kind, size, 4 + length + start)
-    return header
+    return {key: message for _, key, message in tree.components(app)}[name]
 
 
 def said(app) -> str:
@@ -132,7 +112,7 @@ def test_the_clocks_get_q_and_k_of_the_run_without_positions(loaded):
 def test_a_shift_out_of_the_window_is_one_sentence_and_the_curve_stays():
     app = opened("ends", shift="600")
     assert len(app.error) == 1 and "the table has no such row" in app.error[0].value
-    assert any(getattr(node, "type", "") == "plotly_chart" for node in walk(app._tree))
+    assert tree.charts(app)
     app = opened("order", order="shift", shift="511")
     assert len(app.error) == 1 and not app.exception
 

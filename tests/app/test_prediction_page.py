@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from model import checkpoint, sampling, surprisal, tokens, trace
 from model.__main__ import main
+from tests.app import tree
 
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
 HOSTILE = "<script>alert(1)</script> **b** `a``` $x^2$ [a](b) \u202e abc \x00 🧠 e\u0301"
@@ -26,27 +27,9 @@ def open_page(app, **link):
     return app.run()
 
 
-def walk(node):
-    for child in getattr(node, "children", {}).values():
-        yield child
-        yield from walk(child)
-
-
 def sent(app, name):
     """What the component `name` was given: its header, and its arrays by name."""
-    for node in walk(app._tree):
-        proto = getattr(node, "proto", None)
-        if getattr(proto, "component_name", "").endswith(f"mnemoscope_prediction_{name}"):
-            return unpack(proto.bytes)
-    raise AssertionError(f"the page drew no prediction_{name}")
-
-
-def unpack(raw):
-    length = int.from_bytes(raw[:4], "little")
-    header = json.loads(raw[4 : 4 + length])
-    for name, (dtype, start, size) in header["arrays"].items():
-        header[name] = np.frombuffer(raw, dtype, size, 4 + length + start)
-    return header
+    return tree.sent(app, f"prediction_{name}")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +118,7 @@ def test_every_token_carries_its_surprisal(app, truth):
     assert strip["names"] == names and strip["bits"][0] is None
     np.testing.assert_allclose(strip["bits"][1:], reading.bits[1:], atol=1e-3)
     assert strip["rank"] == reading.rank.tolist()
-    html = "".join(n.proto.body for n in walk(app._tree) if getattr(n, "type", "") == "html")
+    html = tree.html(app)
     assert f"{reading.total.bits_per_byte:.3f}" in html
     assert f"{reading.total.perplexity:,.1f}" in html
     assert "The first (" in html

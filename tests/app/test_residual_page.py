@@ -8,6 +8,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from model import ablation, attribution, checkpoint, lens, tokens, trace
+from tests.app import tree
 
 VIEWS = ("Stream", "Logit lens", "Who made this logit", "Switch off", "MLP", "LayerNorm")
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary lives in"
@@ -22,16 +23,9 @@ def opened(view: str, **link) -> AppTest:
     return app.switch_page("pages/residual.py").run()
 
 
-def walk(node):
-    for child in getattr(node, "children", {}).values():
-        yield child
-        yield from walk(child)
-
-
-def html_of(app) -> str:
+def words_of(app) -> str:
     """Everything drawn with st.html, tags taken out."""
-    raw = " ".join(node.proto.body for node in walk(app._tree) if node.type == "html")
-    return html.unescape(re.sub(r"<[^>]+>", " ", raw))
+    return html.unescape(re.sub(r"<[^>]+>", " ", tree.html(app)))
 
 
 def captions(app) -> str:
@@ -55,8 +49,7 @@ def run(model):
 def test_every_view_with_any_prompt(view, prompt):
     app = opened(view, prompt=prompt)
     assert not app.exception and not app.error
-    raw = " ".join(node.proto.body for node in walk(app._tree) if node.type == "html")
-    assert "<script>" not in raw
+    assert "<script>" not in tree.html(app)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -84,7 +77,7 @@ def test_a_link_to_what_is_not_there_is_forgiven(view, link):
 
 
 def test_the_lens_lists_the_tokens_of_the_chosen_cell(model, run):
-    page = html_of(opened("Logit lens", lens_row="3", at="9"))
+    page = words_of(opened("Logit lens", lens_row="3", at="9"))
     top = lens.top_tokens(model, run, 3, 9, 20)
     assert "After layer 2, having read 9" in page
     for text, p in zip(top.texts, top.probability):
@@ -95,7 +88,7 @@ def test_the_lens_lists_the_tokens_of_the_chosen_cell(model, run):
 def test_the_attribution_adds_up_on_the_page(model, run):
     best = int(run.next_logits.argmax())
     found = attribution.attribute(model, run, len(run) - 1, best)
-    page = html_of(opened("Who made this logit"))
+    page = words_of(opened("Who made this logit"))
     assert page.count(f"{found.logit:.3f}") == 2  # the logit, and the sum of its parts
     assert "sum of 63 parts" in page and "49 folded into rest" in page
     assert f"{found.sigma:.3f}" in captions(opened("Who made this logit"))
@@ -105,7 +98,7 @@ def test_any_token_can_be_linked_and_compared(model, run):
     """Typing one is tested in a browser: AppTest knows no new options."""
     a, b = (int(tokens.encode(model.tokenizer, word)[0]) for word in (" the", " king"))
     found = attribution.attribute(model, run, 5, a, against=b)
-    page = html_of(opened("Who made this logit", logit_of=str(a), logit_against=str(b), at="5"))
+    page = words_of(opened("Who made this logit", logit_of=str(a), logit_against=str(b), at="5"))
     assert f"{found.logit:.3f}".replace("-", "−") in page
 
 
@@ -118,30 +111,29 @@ def test_switching_off_shows_the_change(model, run):
             ablation.logits(model, run, off, at),
         )
     app = opened("Switch off", off="2h5-0mlp")
-    page = html_of(app)
+    page = words_of(app)
     assert f"{change.kl_nats:.4g}" in page and "2 parts off" in re.sub(r"\s+", " ", page)
     assert "layer 2 head 5, MLP of layer 0" in " ".join(m.value for m in app.markdown)
     app.button(key="all_on").click().run()
-    page = re.sub(r"\s+", " ", html_of(app))
+    page = re.sub(r"\s+", " ", words_of(app))
     assert "0 KL(original ‖ switched off), nats" in page and "0 parts off" in page
     assert "bit for bit" in " ".join(m.value for m in app.markdown)
 
 
 def test_zero_and_mean_differ():
-    zero, mean = (html_of(opened("Switch off", off="0mlp", off_fill=x)) for x in ("zero", "mean"))
+    zero, mean = (words_of(opened("Switch off", off="0mlp", off_fill=x)) for x in ("zero", "mean"))
     assert zero != mean
 
 
 def test_nothing_off_is_exactly_no_change():
-    page = re.sub(r"\s+", " ", html_of(opened("Switch off")))
+    page = re.sub(r"\s+", " ", words_of(opened("Switch off")))
     assert re.search(r"(^| )0 KL\(original", page)
 
 
 def test_the_mlp_names_its_function_and_ten_neurons():
     app = opened("MLP", layer="1", at="4")
     assert "gelu_new" in captions(app) and "tanh" in captions(app)
-    raw = " ".join(node.proto.body for node in walk(app._tree) if node.type == "html")
-    assert raw.count("<tr>") == 11
+    assert tree.html(app).count("<tr>") == 11
 
 
 def test_damaged_weights_are_an_error_that_names_the_place(tmp_path, monkeypatch, model):

@@ -1,11 +1,14 @@
 """The start page and the frame: real numbers, any prompt, nothing that executes."""
 
-import json
 import re
+import time
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from components import model_picker
+from tests.app import tree
 
 HOSTILE = "<script>alert(1)</script> **bold** $x^2$ [a](b) \u202e abc \x00 🧠 e\u0301"
 
@@ -17,21 +20,8 @@ def app():
 
 def html_of(app) -> str:
     """Everything the page drew as HTML or in the cards, in one string."""
-    parts = []
-    for node in walk(app._tree):
-        proto = getattr(node, "proto", None)
-        if getattr(node, "type", "") == "html":
-            parts.append(proto.body)
-        elif getattr(proto, "component_name", "") == "mnemoscope_card_row":
-            parts += [card["html"] + card["page"] for card in json.loads(proto.json)["cards"]]
-    return "\n".join(parts)
-
-
-def walk(node):
-    children = getattr(node, "children", {})
-    for child in children.values():
-        yield child
-        yield from walk(child)
+    cards = [m["cards"] for name, _, m in tree.components(app) if name == "card_row"]
+    return tree.html(app) + "\n".join(card["html"] + card["page"] for row in cards for card in row)
 
 
 def with_prompt(app, text):
@@ -77,3 +67,11 @@ def test_a_long_prompt_says_what_was_left_out_and_where(app):
     app.session_state["cut"] = "end"
     app.run()
     assert "at its end" in app.warning[0].value
+
+
+@pytest.mark.parametrize("turn", ["first", "second"])
+def test_no_test_meets_the_visitors_of_another(turn):
+    shelf = model_picker._shelf()
+    assert not shelf.loaded and not shelf.seats
+    shelf.seats["a visitor"] = ("a folder", "auto", "auto"), time.monotonic()
+    shelf.loaded["a folder", "auto", "auto"] = None

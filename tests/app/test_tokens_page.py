@@ -1,8 +1,5 @@
 """The Tokens page: every view draws the tokenizer's and the embedding's own numbers."""
 
-import json
-import struct
-
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from components import tokens_staircase
 from model import checkpoint, embeddings, tokens
 from model.tokenization import Piece, Row
+from tests.app import tree
 
 VIEWS = ("merges", "vectors", "likeness", "positions", "neighbours", "map", "vocabulary")
 HOSTILE = (
@@ -29,35 +27,10 @@ def opened(view: str, **link) -> AppTest:
     return app
 
 
-def walk(node):
-    for child in getattr(node, "children", {}).values():
-        yield child
-        yield from walk(child)
-
-
 def drawn(app) -> dict:
     """Key of each of the page's own components -> what it was sent."""
-    found = {}
-    for node in walk(app._tree):
-        proto = getattr(node, "proto", None)
-        if getattr(proto, "component_name", "").startswith("mnemoscope_tokens"):
-            key = proto.id.rsplit("-", 1)[1]
-            found[key] = json.loads(proto.json) if proto.json else unpack(proto.bytes)
-    return found
-
-
-def unpack(message: bytes) -> dict:
-    (length,) = struct.unpack_from("<I", message)
-    header = json.loads(message[4 : 4 + length])
-    for name, (kind, start, size) in header["arrays"].items():
-        header[name] = np.frombuffer(message, kind, size, 4 + length + start)
-    return header
-
-
-def charts(app) -> dict:
-    """Key of each Plotly chart -> its figure."""
-    nodes = (node for node in walk(app._tree) if getattr(node, "type", "") == "plotly_chart")
-    return {n.proto.id.rsplit("-", 1)[1]: json.loads(n.proto.spec) for n in nodes}
+    drawn = tree.components(app)
+    return {key: message for name, key, message in drawn if name.startswith("tokens")}
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +140,7 @@ def test_what_is_not_one_token_is_said_and_the_rest_stays():
 def test_the_map_says_what_it_keeps(loaded):
     app = opened("map", token_list="he she it qqqqq")
     assert "left out: qqqqq" in app.caption[0].value.replace("\\", "")
-    spec = charts(app)["projection"]
+    spec = tree.charts(app)["projection"]
     assert spec["data"][0]["hovertext"] == ["·he", "·she", "·it"]
     ids = [loaded.tokenizer.convert_tokens_to_ids(f"Ġ{w}") for w in ("he", "she", "it")]
     found = embeddings.project(embeddings.token_table(loaded)[ids])
@@ -184,7 +157,7 @@ def test_too_few_words_make_no_map(words):
 
 
 def test_tokens_on_the_map_are_no_markup():
-    spec = charts(opened("map", prompt="<b> $x$ <a href='x'>", token_map="prompt"))["projection"]
+    spec = tree.charts(opened("map", prompt="<b> $x$ <a href='x'>", token_map="prompt"))["projection"]
     names = "".join(spec["data"][0]["text"])
     assert "<" not in names and "$" not in names and "&lt;" in names and "&#36;" in names
 
