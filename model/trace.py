@@ -129,8 +129,8 @@ def run(
 ) -> Trace:
     """ids (T,) -> Trace; rows that `prefix` shares with ids are taken from it, not run again.
 
-    With a `reading`, attention goes over its slots and the prompt, and the prompt's positions begin
-    at `reading.start`; a prefix counts only when it was run with the same reading.
+    With a `reading`, attention goes over its slots and the prompt, and the prompt's positions are
+    what it says; a prefix counts only when it was run with the same reading.
     Raises ValueError for an empty prompt, for one beyond the model's window and for ids outside
     the vocabulary; model.tap.Overtaken when `stop` is set while layers are running.
     """
@@ -186,7 +186,7 @@ def _run_rows(model, ids, old: tuple[Rows, ...], stop, reading) -> tuple[Rows, t
     tap, n_old, device = Tap(stop), sum(map(len, old)), model.device
     memory = {}
     if reading is not None:
-        positions = torch.arange(n_old, len(ids), device=device) + reading.start
+        positions = reading.positions(n_old, len(ids)).to(device)
         memory = {"memory": reading, "position_ids": positions[None]}
     with tap.open():
         out = model(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from model import tokens
-from model.memory import fusion, recall
+from model.memory import recall
 from model.memory.fusion import Bank
 from model.trace import Trace, run
 
@@ -42,8 +42,7 @@ def without(
 ) -> Trace:
     """The same prompt without the slots `gone` (indices of the bank); the others that were
     retrieved stay. None left: the base model from position 0."""
-    kept = np.setdiff1d(recalled.kept, gone)
-    read = fusion.reading(bank, settings.positions, kept, settings.strength)
+    read = recall.reading(checkpoint, bank, np.setdiff1d(recalled.kept, gone), settings)
     return run(checkpoint, recalled.trace.ids, reading=read)
 
 

@@ -8,6 +8,8 @@ cannot be moved afterwards. Where a prompt that reads the memory begins is there
   continue  behind everything read so far: exactly the full context while it fits the window
   parallel  every prompt was encoded alone from 0; the reader begins behind the longest of them
   restart   the reader begins at 0 too: its words and the stored ones claim the same places
+  replay    the stored tokens are run again in front of the prompt, as one text: retrieval-augmented
+            generation, the honest baseline. Nothing stored but the tokens is used
 """
 
 from dataclasses import dataclass, replace
@@ -17,9 +19,9 @@ import torch
 
 from model.memory import eviction, slots
 from model.memory.slots import Slots
-from model.trace import Trace
+from model.trace import Trace, run
 
-POSITIONS = ("parallel", "continue", "restart")
+POSITIONS = ("parallel", "continue", "restart", "replay")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,8 @@ class Reading:
     """What one run may read: M slots' keys and values (L,H,M,D), and where its positions begin.
 
     kept (M,): which slots of the bank these are. strength: added to every memory score before the
-    softmax, in nats; 0 = GPT-2's own arithmetic, −inf = no memory.
+    softmax, in nats; 0 = GPT-2's own arithmetic, −inf = no memory. behind_first: the prompt's
+    first token stands in front of the memory, at position 0, and reads none of it.
     """
 
     keys: torch.Tensor
@@ -54,16 +57,24 @@ class Reading:
     kept: np.ndarray
     start: int
     strength: float = 0.0
+    behind_first: bool = False
+
+    def positions(self, first: int, last: int) -> torch.Tensor:
+        """Positions of the prompt's tokens `first` to `last` - 1, (last - first,)."""
+        places = torch.arange(first, last) + self.start
+        return places * (torch.arange(first, last) > 0) if self.behind_first else places
 
     def join(self, layer: int, key, value, mask, query):
         """This layer's local key and value (1,H,S,D) and mask -> the same with memory in front."""
         n_memory, (n_query, n_local) = len(self.kept), (query.shape[2], key.shape[2])
-        if mask is None:
+        if mask is None or self.behind_first:  # the gap in positions looks like two texts to it
             mask = torch.ones(n_query, n_local, dtype=torch.bool, device=key.device)
             mask = mask.tril(n_local - n_query)[None, None]
         keys = torch.cat([self.keys[layer][None].to(key), key], dim=2)
         values = torch.cat([self.values[layer][None].to(value), value], dim=2)
         seen = mask.new_ones(*mask.shape[:-1], n_memory)
+        if self.behind_first and n_query == n_local:
+            seen[..., 0, :] = False
         mask = torch.cat([seen, mask], dim=-1)
         if self.strength:
             mask = torch.zeros_like(mask, dtype=key.dtype).masked_fill_(~mask, -torch.inf)
@@ -84,7 +95,8 @@ def reading(
 ) -> Reading | None:
     """What a run reads of a bank: all slots, or those of the indices `kept`; None = no memory.
 
-    An empty selection is no memory: exactly the base model, from position 0.
+    An empty selection is no memory: exactly the base model, from position 0. `replay` reads as
+    `parallel` here, where what is retrieved is not known yet; see `replayed`.
     """
     start = first_position(bank, positions)
     kept = np.arange(len(bank)) if kept is None else np.asarray(kept, dtype=np.int64)
@@ -95,12 +107,27 @@ def reading(
     return Reading(*parts, kept, start, strength)
 
 
+def replayed(checkpoint, bank: Bank, kept, strength: float = 0.0) -> Reading | None:
+    """The slots `kept`, their tokens run again in order, alone behind <|endoftext|>, at positions
+    1…; the prompt's own <|endoftext|> is that first one, the rest of it follows them.
+
+    So a run with this reading is the plain model on [<|endoftext|>, kept tokens, prompt]. Raises
+    ValueError where they do not fit the window.
+    """
+    kept = np.asarray(kept, dtype=np.int64)
+    if not len(kept):
+        return None
+    again = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, bank.slots.token[kept]])
+    keys, values = again.k[:, :, 1:], again.v[:, :, 1:]
+    return Reading(keys, values, kept, len(kept), strength, behind_first=True)
+
+
 def first_position(bank: Bank, positions: str) -> int:
     """Where a prompt that reads this bank begins; 0 without a slot. ValueError: no such rule."""
     if positions not in POSITIONS:
         raise ValueError(f"no positions {positions!r}: expected one of {', '.join(POSITIONS)}")
-    starts = {"parallel": bank.longest, "continue": bank.n_tokens, "restart": 0}
-    return starts[positions] if len(bank) else 0
+    starts = {"continue": bank.n_tokens, "restart": 0}
+    return starts.get(positions, bank.longest) if len(bank) else 0
 
 
 def remember(bank: Bank, trace: Trace, chosen: np.ndarray, columns: Slots) -> Bank:
@@ -175,4 +202,6 @@ def union_weights(checkpoint, trace: Trace, layer: int) -> torch.Tensor:
     if trace.reading is None:
         return local.softmax(-1)
     memory = (q @ trace.reading.keys[layer].to(q).transpose(1, 2)) * scale + trace.reading.strength
+    if trace.reading.behind_first:
+        memory[:, 0] = -torch.inf
     return torch.cat([memory, local], dim=-1).softmax(-1)

@@ -99,6 +99,8 @@ def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     """A prompt's run with memory: one pass over everything, one over what it attended to most.
 
     ids (T,) without <|endoftext|>, which is put in front unless the prompt continues the memory.
+    With positions `replay` the first pass reads as `parallel`; a sentence or prompt that no longer
+    fits the window behind better ones is not retrieved, and one that was merged is its older token.
     Raises ValueError where prompt and memory together do not fit the model's positions.
     """
     ids = _with_start(checkpoint, state.bank, ids, settings)
@@ -107,11 +109,20 @@ def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     if everything is None:
         return Recalled(first, {}, np.zeros(0, dtype=np.int64))
     mass = block_mass(checkpoint, first, state.bank)
-    kept = _retrieved(state.bank, mass, settings)
-    if len(kept) == len(state.bank):
+    again = settings.positions == "replay"
+    room = checkpoint.model.config.n_positions - len(ids) if again else len(state.bank)
+    kept = _retrieved(state.bank, mass, settings, room)
+    if len(kept) == len(state.bank) and not again:
         return Recalled(first, mass, kept)
-    found = fusion.reading(state.bank, settings.positions, kept, settings.strength)
+    found = reading(checkpoint, state.bank, kept, settings)
     return Recalled(run(checkpoint, ids, reading=found), mass, kept)
+
+
+def reading(checkpoint, bank: Bank, kept, settings: Settings) -> fusion.Reading | None:
+    """What the second pass reads: the slots `kept` as they are stored, or run again."""
+    if settings.positions == "replay":
+        return fusion.replayed(checkpoint, bank, kept, settings.strength)
+    return fusion.reading(bank, settings.positions, kept, settings.strength)
 
 
 def room(checkpoint, state: MemoryState, settings: Settings) -> int:
@@ -190,17 +201,22 @@ def _score(name: str):
     return salience.SCORES[name]
 
 
-def _retrieved(bank: Bank, mass: dict[int, float], settings: Settings) -> np.ndarray:
-    """Indices of the slots whose sentence or prompt drew the most attention."""
-    if settings.unit == "all":
-        return np.arange(len(bank))
-    units = {"sentence": bank.slots.block, "prompt": bank.slots.prompt}
+def _retrieved(bank: Bank, mass: dict[int, float], settings: Settings, room: int) -> np.ndarray:
+    """Indices of the slots whose sentence or prompt drew the most attention, `room` at most."""
+    units = {"sentence": bank.slots.block, "prompt": bank.slots.prompt, "all": bank.slots.block}
     if settings.unit not in units:
         raise ValueError(f"no unit {settings.unit!r}: expected one of sentence, prompt, all")
     unit = units[settings.unit]
     drawn = {u: sum(mass[int(b)] for b in np.unique(bank.slots.block[unit == u])) for u in unit}
-    best = sorted(drawn, key=drawn.get, reverse=True)[: settings.n_retrieved]
-    return np.flatnonzero(np.isin(unit, best))
+    best = sorted(drawn, key=drawn.get, reverse=True)
+    if settings.unit != "all":
+        best = best[: settings.n_retrieved]
+    fitting = []
+    for number in best:
+        size = int((unit == number).sum())
+        if size <= room:
+            fitting, room = [*fitting, number], room - size
+    return np.flatnonzero(np.isin(unit, fitting))
 
 
 def _evidence(checkpoint, trace: Trace, bank: Bank) -> salience.Evidence:

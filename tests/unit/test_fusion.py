@@ -174,3 +174,41 @@ def test_settings_that_do_not_exist_are_said(tiny, settings, words):
 def test_sentences_end_where_they_end():
     numbers = recall.sentences(["I", "·am", ".", '"', "·He", "·left", "!", "↵", "Yes"])
     assert numbers.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2]
+
+
+def test_replay_is_the_plain_model_on_what_was_retrieved_and_the_prompt(tiny):
+    settings = Settings(positions="replay", unit="prompt", n_retrieved=1)
+    state = told(tiny, "I am Ann. It rains.", settings=settings)
+    asked = recall.ask(tiny, state, ids(tiny, QUESTION), settings)
+    assert asked.kept.tolist() == list(range(len(state.bank)))
+    whole = trace.run(tiny, with_start(tiny, "I am Ann. It rains." + QUESTION))
+    n = len(state.bank)
+    ours = trace.logits(tiny, asked.trace)[1:]
+    torch.testing.assert_close(ours, trace.logits(tiny, whole)[n + 1 :], atol=1e-5, rtol=0)
+    rows = [0, *range(n + 1, len(whole))]  # the prompt's own tokens in the whole text
+    for layer in range(whole.n_layers):
+        shown = fusion.union_weights(tiny, asked.trace, layer)
+        there = fusion.union_weights(tiny, whole, layer)[:, rows]
+        there = torch.cat([there[..., 1 : n + 1], there[..., :1], there[..., n + 1 :]], dim=-1)
+        torch.testing.assert_close(shown, there, atol=1e-5, rtol=0)
+
+
+def test_replay_of_some_sentences_is_the_plain_model_on_those(tiny):
+    settings = Settings(positions="replay", n_retrieved=2)
+    state = told(tiny, "I am Ann. It rains. I live in Rome.", "We eat.", settings=settings)
+    asked = recall.ask(tiny, state, ids(tiny, QUESTION), settings)
+    table = state.bank.slots
+    assert len(set(table.block[asked.kept])) == 2 and len(asked.kept) < len(table)
+    text = np.r_[256, table.token[asked.kept], ids(tiny, QUESTION)]
+    whole = trace.run(tiny, text)
+    torch.testing.assert_close(asked.trace.next_logits, whole.next_logits, atol=1e-5, rtol=0)
+
+
+def test_replay_takes_only_what_fits_the_window_best_sentences_first(tiny):
+    settings = Settings(positions="replay", unit="all")
+    state = told(tiny, "I am Ann. It rains.", "We eat. He left.", "I live in Rome.")
+    assert len(state.bank) + 1 + len(QUESTION) > 64 > recall.room(tiny, state, settings)
+    asked = recall.ask(tiny, state, ids(tiny, QUESTION), settings)
+    assert 0 < len(asked.kept) <= 64 - 1 - len(QUESTION)
+    best = max(asked.block_mass, key=asked.block_mass.get)
+    assert best in state.bank.slots.block[asked.kept]

@@ -25,8 +25,9 @@ def generated(reader, checkpoint, n=6):
     ))
 
 
-def test_cached_through_memory_equals_uncached_through_memory(tiny):
-    reader = WithMemory(tiny, told(tiny), Settings())
+@pytest.mark.parametrize("positions", ["parallel", "restart", "replay"])
+def test_cached_through_memory_equals_uncached_through_memory(tiny, positions):
+    reader = WithMemory(tiny, told(tiny), Settings(positions=positions))
     steps = generated(reader, tiny)
     text = np.r_[256, tokens.encode(tiny.tokenizer, QUESTION)]
     for step in steps:
