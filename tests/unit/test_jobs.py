@@ -46,6 +46,13 @@ def steps_of(job) -> int:
     return points[-1].step if points else 0
 
 
+def stands_still(job) -> int:
+    """The step it stands at, 0 while it moves."""
+    before = steps_of(job)
+    time.sleep(0.4)  # forty of the stand-in's steps
+    return before if steps_of(job) == before else 0
+
+
 def test_a_training_runs_to_its_end_and_keeps_a_memory_file():
     job = jobs.start(replace(ASKED, steps=20))
     now = reaches(job, "finished")
@@ -88,10 +95,7 @@ def test_pause_waits_and_going_on_goes_on():
     until(lambda: steps_of(job) > 5)
     jobs.pause(job)
     assert jobs.look(job).state == "paused"
-    time.sleep(0.2)  # the step under way ends
-    before = steps_of(job)
-    time.sleep(0.3)
-    assert steps_of(job) == before
+    before = until(lambda: stands_still(job))
     same = jobs.go_on(job)
     assert same.pid == job.pid and jobs.look(job).state == "running"
     until(lambda: steps_of(job) > before)

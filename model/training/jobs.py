@@ -1,0 +1,381 @@
+"""Trainings of the memory in the background: started, watched, paused, stopped, found again.
+
+A job is a folder, and its trainer a process of its own session: it goes on when the browser or the
+server is closed, and a server started later finds it. Everything said of a job is read from its
+folder and from the system's list of processes; nothing is held here. A trainer is known by its
+process number and its start time, so that a number used again is not taken for it.
+
+    job.json          what was asked for, and which process is at work
+    text/             the visitor's own text, where there is some
+    progress.jsonl, training.pt, memory.safetensors, card.json, log.txt      written by the trainer
+    pause, stop       files whose presence the trainer obeys
+
+Needs a POSIX system (Linux, macOS). Knows nothing of what is trained.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from filelock import FileLock
+
+from . import progress
+from .process import birth
+from .progress import Point
+
+ROOT = Path(__file__).parents[2]
+TRAINER = (sys.executable, "-m", "model", "train", "memory")
+AT_WORK = ("starting", "running", "paused", "stopping", "finishing")  # states with a process
+OVER = ("finished", "stopped", "failed", "killed")
+ROOM_BYTES = 300_000_000  # free disk that a training wants before it begins
+MOST_TEXT_BYTES = 50_000_000
+NICE = 10  # the visitors' pages come first
+
+
+class JobError(ValueError):
+    """One sentence: what was wanted, what was found, what to do."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be trained. lora: rank, 0 for none; texts: names of the visitor's files."""
+
+    model: str
+    variant: str
+    steps: int
+    seed: int = 0
+    slots: int = 64
+    lora: int = 0
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training that was asked for. pid and birth: its trainer's; created: seconds since 1970."""
+
+    folder: Path
+    request: Request
+    created: float
+    pid: int = 0
+    birth: str = ""
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a job stands now: a state of AT_WORK or OVER, its curve, what went wrong (or ""), its
+    memory file and card (or None), and whether there is a checkpoint to go on from."""
+
+    state: str
+    points: list[Point]
+    problem: str = ""
+    memory: Path | None = None
+    card: dict | None = None
+    has_checkpoint: bool = False
+    log: str = field(default="", repr=False)
+
+
+# -- finding ---------------------------------------------------------------------------------------
+
+
+def home() -> Path:
+    """The folder of all jobs: in MNEMOSCOPE_HOME, by default the user's data folder."""
+    chosen = os.environ.get("MNEMOSCOPE_HOME")
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return (Path(chosen) if chosen else Path(data) / "mnemoscope") / "trainings"
+
+
+def all_jobs() -> list[Job]:
+    """Every job that can be read, the newest first."""
+    found = []
+    for path in home().glob("*/job.json"):
+        try:
+            found.append(_read(path.parent))
+        except JobError:
+            continue  # a folder being deleted, or not ours
+    return sorted(found, key=lambda job: (job.created, job.id), reverse=True)
+
+
+def find(job_id: str) -> Job:
+    """A job by its folder's name. Raises JobError where there is none."""
+    if not re.fullmatch(r"[0-9a-f-]{1,40}", job_id):
+        raise JobError(f"wanted the name of a training, got {job_id[:40]!r}; choose one of the list")
+    return _read(home() / job_id)
+
+
+def look(job: Job) -> Look:
+    """How the job stands, from its folder and its process."""
+    at_work = is_alive(job)  # before the files: a trainer that ends meanwhile has written them
+    points = progress.read(job.folder / "progress.jsonl")
+    log, card = _log(job), _card(job)
+    memory = job.folder / "memory.safetensors"
+    kept = memory if memory.is_file() and card is not None else None
+    problem = "" if at_work or kept else _problem(log)
+    state = _at_work(job, points) if at_work else _over(job, kept, problem)
+    has_checkpoint = (job.folder / "training.pt").is_file()
+    return Look(state, points, problem, kept, card, has_checkpoint, log)
+
+
+def is_alive(job: Job) -> bool:
+    """Whether the job's own trainer is at work: the same number and the same start."""
+    return job.pid > 0 and bool(job.birth) and birth(job.pid) == job.birth
+
+
+def _at_work(job: Job, points: list[Point]) -> str:
+    if (job.folder / "stop").exists():
+        return "stopping"
+    if (job.folder / "pause").exists():
+        return "paused"
+    if not points:
+        return "starting"
+    return "finishing" if points[-1].step >= points[-1].steps else "running"
+
+
+def _over(job: Job, memory: Path | None, problem: str) -> str:
+    if memory is not None:
+        return "stopped" if (job.folder / "stop").exists() else "finished"
+    return "failed" if problem else "killed"
+
+
+# -- starting and ending -----------------------------------------------------------------------------
+
+
+def start(request: Request, texts: dict[str, bytes] | None = None) -> Job:
+    """Begin a training, with the visitor's own text files (name -> bytes) where given.
+
+    Raises JobError where another one is under way, a text is no text, or the disk is full.
+    """
+    texts = _checked(texts or {})
+    with _one_at_a_time():
+        _check_nothing_runs()
+        _check_room(home())
+        folder = home() / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        job = Job(folder, replace(request, texts=tuple(texts)), time.time())
+        try:
+            with _disk(folder):
+                (folder / "text").mkdir(parents=True)
+                for name, content in texts.items():
+                    (folder / "text" / name).write_bytes(content)
+            return _spawn(job)
+        except JobError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def pause(job: Job) -> None:
+    """Let the trainer wait at its next step; it keeps its place in memory."""
+    _mark(job, "pause")
+
+
+def go_on(job: Job) -> Job:
+    """End a pause; or, where the trainer is gone, start it again from its last checkpoint.
+
+    Raises JobError where another training is under way.
+    """
+    with _one_at_a_time():
+        job = find(job.id)
+        if is_alive(job):
+            if (job.folder / "pause").exists():
+                _check_nothing_runs()
+            (job.folder / "pause").unlink(missing_ok=True)
+            return job
+        _check_nothing_runs()
+        for name in ("pause", "stop"):
+            (job.folder / name).unlink(missing_ok=True)
+        return _spawn(job)
+
+
+def stop(job: Job) -> Job:
+    """End early and keep what is there: the trainer writes the memory file and its card.
+
+    A trainer that is gone is started once more for that, from its last checkpoint.
+    """
+    with _one_at_a_time():
+        job = find(job.id)
+        _mark(job, "stop")  # first: a paused trainer that wakes must find it
+        (job.folder / "pause").unlink(missing_ok=True)
+        return job if is_alive(job) else _spawn(job)
+
+
+def delete(job: Job) -> None:
+    """End the trainer, by force, and remove everything of the job. Nothing of it is kept."""
+    with _one_at_a_time():
+        job = find(job.id)
+        if is_alive(job):
+            os.killpg(job.pid, signal.SIGKILL)  # its own session: nobody else is in that group
+        for _ in range(100):
+            if not is_alive(job):
+                break
+            time.sleep(0.05)
+        shutil.rmtree(job.folder)
+
+
+def _spawn(job: Job) -> Job:
+    """Start the job's trainer and note down which process it is."""
+    with _disk(job.folder):
+        _write(job)  # before anything runs: a full disk shows here
+        with open(job.folder / "log.txt", "wb") as log:
+            process = subprocess.Popen(
+                [*TRAINER, *arguments(job)], cwd=ROOT, env=_environment(), stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )
+        job = replace(job, pid=process.pid, birth=birth(process.pid) or "ended at once")
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+        threading.Thread(target=process.wait, daemon=True).start()  # a dead child: no zombie
+        _write(job)
+    return job
+
+
+def arguments(job: Job) -> list[str]:
+    """What the trainer is started with; --resume where it left a checkpoint."""
+    asked = job.request
+    words = ["--out", str(job.folder), "--model", asked.model, "--variant", asked.variant]
+    words += ["--steps", str(asked.steps), "--seed", str(asked.seed), "--slots", str(asked.slots)]
+    words += ["--lora", str(asked.lora)] if asked.lora else []
+    words += ["--text", str(job.folder / "text")] if asked.texts else []
+    return words + (["--resume"] if (job.folder / "training.pt").is_file() else [])
+
+
+def threads() -> int:
+    """Threads of a trainer: one core is left to those who look at pages."""
+    cores = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    return max(1, min(cores, allowed) - 1)
+
+
+def _environment() -> dict[str, str]:
+    n = str(threads())
+    return os.environ | {"OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+@contextmanager
+def _one_at_a_time():
+    """Only one process changes jobs at any moment; waits for the other."""
+    with _disk(home()):
+        home().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(home() / ".lock")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _disk(folder: Path):
+    """What the system refuses becomes a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise JobError(
+            f"wanted to write in {folder}, the system says: {error.strerror or error}; make room "
+            "there, or set MNEMOSCOPE_HOME to another folder"
+        ) from error
+
+
+def _check_nothing_runs() -> None:
+    for other in all_jobs():
+        if is_alive(other) and not (other.folder / "pause").exists():
+            raise JobError(
+                "wanted the processor for this training, but another one is under way; pause it, "
+                "stop it, or wait for its end"
+            )
+
+
+def _check_room(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < ROOM_BYTES:
+        raise JobError(
+            f"wanted {ROOM_BYTES / 1e6:.0f} MB of free disk for checkpoints, found "
+            f"{free / 1e6:.0f} MB in {folder}; make room, or set MNEMOSCOPE_HOME to another disk"
+        )
+
+
+def _checked(texts: dict[str, bytes]) -> dict[str, bytes]:
+    """Plain names -> contents that are text. Raises JobError, naming the file."""
+    total = sum(map(len, texts.values()))
+    if total > MOST_TEXT_BYTES:
+        raise JobError(
+            f"wanted at most {MOST_TEXT_BYTES / 1e6:.0f} MB of text, got {total / 1e6:.0f} MB; "
+            "choose fewer or shorter files"
+        )
+    plain = {}
+    for number, (name, content) in enumerate(texts.items(), 1):
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = "\0"
+        if "\0" in text or not text.strip():
+            what = "an empty file" if not content.strip() else "bytes that are no UTF-8 text"
+            raise JobError(f"wanted plain text in {name[:80]!r}, got {what}; choose a .txt file")
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem)[:40].strip("-") or "text"
+        plain[f"{stem}-{number}.txt"] = text.encode()
+    return plain
+
+
+# -- files -------------------------------------------------------------------------------------------
+
+
+def _mark(job: Job, name: str) -> None:
+    with _disk(job.folder):
+        (job.folder / name).touch()
+
+
+def _write(job: Job) -> None:
+    values = {key: value for key, value in asdict(job).items() if key != "folder"}
+    draft = job.folder / f".job.{os.getpid()}.tmp"
+    draft.write_text(json.dumps(values, indent=1))
+    os.replace(draft, job.folder / "job.json")
+
+
+def _read(folder: Path) -> Job:
+    try:
+        values = json.loads((folder / "job.json").read_text())
+        request = values.pop("request")
+        request["texts"] = tuple(request["texts"])
+        return Job(folder=folder, request=Request(**request), **values)
+    except FileNotFoundError:
+        raise JobError(f"wanted the training {folder.name}, found none; it was deleted") from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise JobError(f"wanted a readable {folder / 'job.json'}, got: {error}") from error
+
+
+def _card(job: Job) -> dict | None:
+    try:
+        found = json.loads((job.folder / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none yet, or not whole
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _log(job: Job, most: int = 20_000) -> str:
+    """The end of what the trainer printed."""
+    try:
+        with open(job.folder / "log.txt", "rb") as file:
+            file.seek(max(0, os.path.getsize(file.name) - most))
+            return file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _problem(log: str) -> str:
+    """The one line a trainer ends with when it gives up; "" where it could say nothing."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    if lines and lines[-1].startswith("python -m model: "):
+        return lines[-1].removeprefix("python -m model: ")
+    if "Traceback (most recent call last):" in log or lines and "error:" in lines[-1]:
+        return lines[-1]
+    return ""

@@ -1,0 +1,102 @@
+"""The measurements that a memory training writes down as it goes, read back as points of curves.
+
+progress.jsonl holds a line a measurement. The reader never waits for the writer: a line that is
+still being written, or was torn by a kill, is left out; where a resumed training repeats steps, the
+later line counts. Knows nothing of processes.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Point:
+    """One measurement, as the trainer gave it; None: it gave none.
+
+    seconds: of training so far; loss and kl: nats a token; recall: share of held-out episodes by
+    variant, "gpt2" being the frozen base; recall_n: how many episodes that was; gates: how far each
+    module is open.
+    """
+
+    step: int
+    steps: int
+    seconds: float
+    seconds_left: float | None
+    stage: str
+    tokens: int | None
+    tokens_per_second: float | None
+    loss: float | None
+    kl: float | None
+    recall: dict[str, float]
+    recall_n: int | None
+    gates: dict[str, float]
+
+
+def read(path: Path) -> list[Point]:
+    """The points of a progress.jsonl in the order of their steps; none where there is no file."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except FileNotFoundError:
+        return []
+    return _in_order(filter(None, map(_point_of_line, lines)))
+
+
+def read_curves(path: Path) -> list[Point]:
+    """The points of a JSON list, as a finished training ships it; none where there is no file.
+
+    Raises ValueError where the file is not such a list.
+    """
+    if not path.is_file():
+        return []
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"wanted a JSON list of measurements in {path}, got: {error}") from error
+    return _in_order(filter(None, map(point, rows)))
+
+
+def point(row: dict) -> Point | None:
+    """A measurement from its JSON; None where it is none."""
+    try:
+        return Point(
+            step=int(row["step"]),
+            steps=int(row["steps"]),
+            seconds=float(row["seconds"]),
+            seconds_left=_number(row.get("seconds_left")),
+            stage=str(row.get("stage", "")),
+            tokens=None if row.get("tokens") is None else int(row["tokens"]),
+            tokens_per_second=_number(row.get("tokens_per_second")),
+            loss=_number(row.get("loss")),
+            kl=_number(row.get("kl")),
+            recall=_numbers(row.get("recall")),
+            recall_n=None if row.get("recall_n") is None else int(row["recall_n"]),
+            gates=_numbers(row.get("gates")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _point_of_line(line: str) -> Point | None:
+    try:
+        return point(json.loads(line))
+    except ValueError:
+        return None
+
+
+def _in_order(points) -> list[Point]:
+    """A step that was reached before throws away what came after it: that was done again."""
+    kept: list[Point] = []
+    for now in points:
+        while kept and kept[-1].step >= now.step:
+            kept.pop()
+        kept.append(now)
+    return kept
+
+
+def _number(value) -> float | None:
+    return None if value is None else float(value)
+
+
+def _numbers(values) -> dict[str, float]:
+    return {str(k): float(v) for k, v in (values or {}).items() if v is not None}
