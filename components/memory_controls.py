@@ -28,6 +28,7 @@ POSITIONS = {
     "parallel": "parallel: behind the longest stored prompt",
     "continue": "continue: behind everything, exactly the full context",
     "restart": "restart: at 0 again, words claim the same places",
+    "replay": "replay: the retrieved words are run again, as one text with the prompt",
 }
 UNITS = {"sentence": "whole sentences", "prompt": "whole prompts", "all": "everything, no choice"}
 

@@ -245,7 +245,7 @@ def _show_slot(now: Look, slot: int, weight: float) -> None:
     st.html(fact_strip(words.slot_facts(bank.slots, slot, len(now.now.state.prompts), weight)))
     left, middle, right = st.columns(3, gap="large")
     with left:
-        _show_vectors(now, slot, head)
+        _show_vectors(now, slot, column, head)
     with middle:
         _show_readers(now, slot, column, head)
     with right:
@@ -257,12 +257,18 @@ def _column(now: Look, slot: int) -> int | None:
     return int(found[0]) if len(found) else None
 
 
-def _show_vectors(now: Look, slot: int, head: tuple[int, int]) -> None:
+def _show_vectors(now: Look, slot: int, column: int | None, head: tuple[int, int]) -> None:
     st.markdown("##### Layer {}, head {}".format(*head))
     if now.head is None:
         st.caption("The head that reads this slot most now; choose another under Reads.")
-    memory_vectors.show(*run_memory.vectors(now.now.state, slot, *head), key="memory_vectors")
-    texts, scores = run_memory.value_points_to(now.now.state, slot, *head)
+    held, at = now.now.state.bank, slot
+    if column is not None:
+        held, at = now.asked.recalled.trace.reading, column
+    if now.settings.positions == "replay":
+        st.caption("As stored: it is not retrieved." if column is None else
+                   "As run again for this prompt (replay), not as stored.")
+    memory_vectors.show(*run_memory.vectors(held, at, *head), key="memory_vectors")
+    texts, scores = run_memory.value_points_to(held, at, *head)
     st.markdown("**Its value points to**")
     st.html(words.weighted(texts, scores, palette.VALUE))
     st.caption("An approximation: this head's value through its rows of c_proj and straight to the "

@@ -115,15 +115,14 @@ def without(key: str, state: MemoryState, asked: Asked, gone, settings: Settings
     )
 
 
-def vectors(state: MemoryState, slot: int, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
-    """A slot's key and value of one head, (D,) float32 each."""
-    both = (state.bank.keys, state.bank.values)
-    return tuple(x[layer, head, slot].float().cpu().numpy() for x in both)
+def vectors(held, slot: int, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
+    """A slot's key and value of one head, (D,) float32 each; held: a bank, or what a run read."""
+    return tuple(x[layer, head, slot].float().cpu().numpy() for x in (held.keys, held.values))
 
 
-def value_points_to(state: MemoryState, slot: int, layer: int, head: int):
+def value_points_to(held, slot: int, layer: int, head: int):
     """The tokens a slot's value raises most on the direct path, and their scores."""
-    return effect.value_points_to(run.checkpoint(), state.bank, slot, layer, head)
+    return effect.value_points_to(run.checkpoint(), held.values, slot, layer, head)
 
 
 def show(text: str) -> list[str]:

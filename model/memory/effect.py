@@ -48,17 +48,17 @@ def without(
 
 @torch.inference_mode()
 def value_points_to(
-    checkpoint, bank: Bank, slot: int, layer: int, head: int, k: int = 8
+    checkpoint, values: torch.Tensor, slot: int, layer: int, head: int, k: int = 8
 ) -> tuple[list[str], np.ndarray]:
-    """A slot's value of one head -> the k tokens it raises most, and by how much (logits, for a
-    final LayerNorm of scale 1).
+    """values (L,H,M,D) -> the k tokens that a slot's value of one head raises most, and by how much
+    (logits, for a final LayerNorm of scale 1).
 
     The direct path only: value (D,) through its head's rows of c_proj, then ln_f's gain, then the
     LM head. What later layers make of it, biases and the true scale are left out.
     """
-    model, width = checkpoint.model, bank.values.shape[-1]
+    model, width = checkpoint.model, values.shape[-1]
     rows = model.transformer.h[layer].attn.c_proj.weight[head * width : (head + 1) * width]  # (D,C)
-    written = (bank.values[layer, head, slot].to(rows) @ rows).float()  # (C,)
+    written = (values[layer, head, slot].to(rows) @ rows).float()  # (C,)
     centred = (written - written.mean()) * model.transformer.ln_f.weight.float()
     scores = model.lm_head.weight.float() @ centred  # (V,)
     found = scores.topk(min(k, len(scores)))

@@ -279,3 +279,22 @@ def test_another_models_memory_is_set_aside(app):
     told = app.session_state["memory:conversations"]
     told[name] = told.pop("another model")
     assert sent(ask(app, QUESTION), "reads")["columns"]
+
+
+def test_replay_shows_the_plain_model_on_what_was_retrieved(app, loaded):
+    open_page(app, FACT)
+    tell(app, FACT)
+    app.session_state["mem_positions"] = "replay"
+    ask(app, QUESTION, "weights")
+    whole = sent(app, "map")
+    start = loaded.tokenizer.bos_token_id
+    both = [tokens.encode(loaded.tokenizer, text) for text in (FACT, QUESTION)]
+    plain = trace.run(loaded, np.r_[start, both[0], both[1]])
+    n, k = len(both[1]) + 1, len(both[0])
+    rows = whole["weights"].reshape(n, k + n)
+    layers = [fusion.union_weights(loaded, plain, layer) for layer in range(plain.n_layers)]
+    mean = torch.stack(layers).mean((0, 1)).cpu().numpy()
+    np.testing.assert_allclose(rows[1:, :k], mean[k + 1 :, 1 : k + 1], atol=1e-5)
+    np.testing.assert_allclose(rows[1:, k], mean[k + 1 :, 0], atol=1e-5)
+    ask(app, QUESTION, "slots")
+    assert any("As run again for this prompt" in c.value for c in app.caption)

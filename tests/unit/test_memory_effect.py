@@ -66,7 +66,7 @@ def test_values_of_all_heads_together_are_what_the_layer_writes(tiny, asked):
 
 
 def _by_id(tiny, bank, head, vocabulary):
-    names, scores = effect.value_points_to(tiny, bank, 3, 1, head, vocabulary)
+    names, scores = effect.value_points_to(tiny, bank.values, 3, 1, head, vocabulary)
     place = {name: i for i, name in enumerate(tokens.display(tiny.tokenizer, range(vocabulary)))}
     assert len(place) == vocabulary and (np.diff(scores) <= 0).all()
     out = np.zeros(vocabulary)
