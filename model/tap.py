@@ -16,6 +16,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from model import patch as patches
+from model.memory import graft as grafts
 
 ATTENTION = "mnemoscope"
 
@@ -83,6 +84,7 @@ def attach(model) -> None:
     for norm in norms:
         norm.register_forward_pre_hook(_see_stream)
     patches.attach(model)
+    grafts.attach(model)
 
 
 def _see_stream(norm, inputs):

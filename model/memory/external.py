@@ -1,0 +1,94 @@
+"""External Differentiable Memory (EDM): slots of key and value beside the residual stream.
+
+Written from the stream at the middle of the stack, once a prompt is over; read into it there by
+the next prompts. Knows nothing of prompts, files and eviction: tensors in, tensors out.
+B rows (one visitor or one episode each, never mixed), T tokens, M slots, H heads, C model width.
+
+At the last layer it does not work: no layer is left to use what is read (measured, MEMORY.md).
+Scaled dot product with a learned null slot, as in Memorizing Transformers (arXiv:2203.08913) and
+DNC's content addressing (Graves et al. 2016); the gate's logarithm is added to a slot's score, so
+that gradients reach what decides the writing.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What is stored: keys, values (B,M,C); salience (B,M), the gate's logit; newer (B,M): how many
+    slots were written later; filled (B,M) bool: an empty slot is never read."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    salience: torch.Tensor
+    newer: torch.Tensor
+    filled: torch.Tensor
+
+
+class External(nn.Module):
+    """The weights of the EDM. `output` starts at zero: untrained, nothing is added to the stream.
+
+    layer: the block before which the stream is both read from and written to.
+    """
+
+    def __init__(self, width: int, heads: int, layer: int):
+        super().__init__()
+        self.heads, self.layer = heads, layer
+        self.norm_read, self.norm_write = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query, self.key, self.value, self.output = (
+            nn.Linear(width, width, bias=False) for _ in range(4)
+        )
+        self.gate = nn.Linear(width, 1)
+        self.surprise = nn.Parameter(torch.tensor(0.5))
+        self.null = nn.Parameter(torch.zeros(heads))
+        self.sharpness = nn.Parameter(torch.zeros(heads))
+        self.recency = nn.Parameter(torch.full((heads,), -3.0))
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.gate.weight)
+        nn.init.zeros_(self.gate.bias)
+
+    def salience(self, stream: torch.Tensor, surprisal: torch.Tensor) -> torch.Tensor:
+        """stream (...,T,C), surprisal (...,T) in nats -> the gate's logit (...,T): above 0, write."""
+        return self.gate(self.norm_write(stream))[..., 0] + self.surprise * (surprisal - 3) / 2
+
+    def write(self, stream: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """stream (...,C) of the tokens to store -> their keys and values (...,C)."""
+        z = self.norm_write(stream)
+        return self.key(z), self.value(z)
+
+    def read(self, stream: torch.Tensor, stored: Contents) -> tuple[torch.Tensor, torch.Tensor]:
+        """stream (B,T,C) -> what is added to it (B,T,C), and the read weights (B,H,T,1+M).
+
+        Weights: the null slot first; rows sum to 1. All slots empty: all weight on null, nothing
+        added, whatever was trained.
+        """
+        q, k, v = (self._split(x) for x in (
+            self.query(self.norm_read(stream)), stored.keys, stored.values
+        ))
+        sharp = self.sharpness.exp()[:, None, None] * q.shape[-1] ** -0.5
+        scores = (q * sharp) @ k.transpose(-1, -2) + self._bias(stored)  # (B,H,T,M)
+        scores = scores.masked_fill(~stored.filled[:, None, None], -torch.inf)
+        null = self.null[:, None, None].expand(*scores.shape[:-1], 1)
+        weights = torch.cat([null, scores], dim=-1).softmax(-1)
+        mixed = (weights[..., 1:] @ v).transpose(1, 2).flatten(2)  # (B,T,C)
+        return self.output(mixed), weights
+
+    def _bias(self, stored: Contents) -> torch.Tensor:
+        """(B,H,1,M): salient slots weigh more, and of two alike the newer one."""
+        fade = F.softplus(self.recency)[:, None] * stored.newer[:, None].clamp(min=0).log1p()
+        return (F.logsigmoid(stored.salience)[:, None] - fade)[:, :, None]
+
+    def _split(self, x: torch.Tensor) -> torch.Tensor:
+        """(B,N,C) -> (B,H,N,C/H)."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def nothing(like: torch.Tensor, rows: int = 1) -> Contents:
+    """No slots, for streams like `like` (...,C)."""
+    empty = like.new_zeros(rows, 0)
+    vectors = like.new_zeros(rows, 0, like.shape[-1])
+    return Contents(vectors, vectors, empty, empty, empty.bool())

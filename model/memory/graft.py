@@ -1,0 +1,73 @@
+"""What trained memory adds to one run: nothing is stored on the model, nothing of it is patched.
+
+Hooks on transformers' own GPT-2 look at the graft that is open in this thread and add what its
+memory says: over the embeddings (early), before a block in mid-stack (edm), before the LM head
+(late). No graft open, or none of these modules: the run is GPT-2's, bit for bit.
+"""
+
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from model.memory.external import Contents
+from model.memory.modules import Modules
+
+_current: ContextVar["Graft | None"] = ContextVar("mnemoscope_graft", default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Graft:
+    """What one run reads, B rows: a state (B,S·C) for early and late, slots for the EDM.
+
+    None: that module is switched off, or has nothing carried in.
+    """
+
+    modules: Modules
+    early: torch.Tensor | None = None
+    late: torch.Tensor | None = None
+    external: Contents | None = None
+
+    @contextmanager
+    def open(self):
+        """While open, this thread's runs read this memory."""
+        token = _current.set(self)
+        try:
+            yield self
+        finally:
+            _current.reset(token)
+
+
+def opened(graft: Graft | None):
+    """`graft.open()`, or no context at all for None."""
+    return nullcontext() if graft is None else graft.open()
+
+
+def attach(model) -> None:
+    """A hook before every block and one before the LM head, without effect while no graft is open."""
+    for layer, block in enumerate(model.transformer.h):
+        block.register_forward_pre_hook(partial(_before_block, layer))
+    model.lm_head.register_forward_pre_hook(_before_head)
+
+
+def _before_block(layer, block, inputs):
+    graft = _current.get()
+    if graft is None:
+        return None
+    stream = inputs[0]
+    if layer == 0 and graft.early is not None:
+        stream = stream + graft.modules.early.read(stream, graft.early).to(stream)
+    if graft.external is not None and layer == graft.modules.external.layer:
+        stream = stream + graft.modules.external.read(stream, graft.external)[0].to(stream)
+    return (stream, *inputs[1:])
+
+
+def _before_head(head, inputs):
+    graft = _current.get()
+    if graft is None or graft.late is None:
+        return None
+    stream = inputs[0]
+    rows = stream if stream.ndim == 3 else stream[None]  # (B,T,C)
+    return (stream + graft.modules.late.read(rows, graft.late).to(stream).view_as(stream),)

@@ -1,0 +1,174 @@
+"""Episodes as tensors for training memory: what is told, then what is asked in prompts of its own.
+
+A batch has B rows (episodes), N told prompts and Q prompts that read; each belongs to a row. Knows
+nothing of modules and losses.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from . import corpus, episodes
+from .episodes import ME, UNKNOWN, Ask, Episode, Plan
+
+LEAD_WEIGHT = 0.3  # of the words before the answer: "You live in"
+ORDINARY = 28  # tokens of an ordinary text that is read with memory
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """How hard the episodes of one stretch are, and how much of it is other talk.
+
+    between: prompts about nothing behind the telling, inclusive range.
+    """
+
+    name: str
+    plan: Plan
+    between: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """N prompts, padded: ids (N,T); n (N,) real tokens; row (N,); value (N,T): 1 where a token
+    belongs to the value of a fact."""
+
+    ids: torch.Tensor
+    n: torch.Tensor
+    row: torch.Tensor
+    value: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Q prompts, padded: ids (Q,T); n (Q,); row (Q,): whose memory is read; weight (Q,T): how much
+    token t, as predicted from those before it, counts as an answer; 0 elsewhere. start (Q,): the
+    position of its first token. answer (Q,T) bool: the answer proper and its full stop."""
+
+    ids: torch.Tensor
+    n: torch.Tensor
+    row: torch.Tensor
+    weight: torch.Tensor
+    answer: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Everything one step sees; told prompts of a row stand in the order they were told."""
+
+    episodes: list[Episode]
+    told: Told
+    asked: Asked
+
+
+class Data:
+    """Draws batches. Ordinary text comes from a folder of books, or is made up where none is given.
+
+    All randomness comes from the `rng` handed in.
+    """
+
+    def __init__(self, tokenizer, text: Path | None):
+        self.tokenizer = tokenizer
+        self.start = tokenizer.bos_token_id
+        self.fillers: list[str] = []
+        self.held_out = ""
+        if text is not None:
+            books = corpus.read_books(text)
+            self.fillers, self.held_out = corpus.sentences_of(books), books.left_out
+
+    def batch(self, rng: random.Random, lesson: Lesson, rows: int, asks: int) -> Batch:
+        """B rows; each asks `asks` questions and reads one ordinary text besides."""
+        plan = replace(lesson.plan, asks=(asks, asks))
+        drawn = [episodes.episode(rng, plan, self.fillers) for _ in range(rows)]
+        prompts = [self.prompts(rng, one, lesson.between) for one in drawn]
+        told = [(row, *self.told(text, one.facts))
+                for row, (one, texts) in enumerate(zip(drawn, prompts)) for text in texts]
+        asked = [(self._reader(rng, drawn, row, ask), *self.asked(ask))
+                 for row, one in enumerate(drawn) for ask in one.asks]
+        asked += [(row, *self._ordinary(rng)) for row in range(rows)]
+        return Batch(drawn, _told(told, self.start), _asked(asked, self.start))
+
+    def prompts(self, rng: random.Random, one: Episode, between: tuple[int, int]) -> list[str]:
+        """The episode's prompts, then some about nothing."""
+        return [*one.prompts, *(self.chatter(rng) for _ in range(rng.randint(*between)))]
+
+    def chatter(self, rng: random.Random) -> str:
+        """One prompt about nothing that is asked: one to three sentences."""
+        return " ".join(self._sentence(rng) for _ in range(rng.choice((1, 1, 2, 3))))
+
+    def told(self, text: str, facts: Sequence[episodes.Fact]) -> tuple[list[int], list[float]]:
+        """A prompt's ids behind <|endoftext|>, and 1 for every token of a fact's value."""
+        one = self.tokenizer.backend_tokenizer.encode(text)
+        spans = [(at, at + len(fact.value)) for fact in facts for at in _places(text, fact)]
+        value = [float(any(a < end and start < b for a, b in spans)) for start, end in one.offsets]
+        return [self.start, *one.ids], [0.0, *value]
+
+    def asked(self, ask: Ask) -> tuple[list[int], list[float], list[bool]]:
+        """A question with its answer as one prompt: ids, weights and which of them are the answer.
+
+        What was never told weighs nothing: there the base model is to be followed.
+        """
+        ids, weights, answer = [self.start], [0.0], [False]
+        for text, weight, counts in _pieces(ask):
+            more = self.tokenizer.backend_tokenizer.encode(text).ids
+            ids += more
+            weights += [weight] * len(more)
+            answer += [counts] * len(more)
+        return ids, weights, answer
+
+    def _ordinary(self, rng: random.Random) -> tuple[list[int], list[float], list[bool]]:
+        ids = [self.start, *self.tokenizer.backend_tokenizer.encode(self.chatter(rng)).ids][:ORDINARY]
+        return ids, [0.0] * len(ids), [False] * len(ids)
+
+    def _sentence(self, rng: random.Random) -> str:
+        if self.fillers and rng.random() < 0.7:
+            return rng.choice(self.fillers)
+        return episodes.filler(rng)
+
+    def _reader(self, rng: random.Random, drawn: list[Episode], row: int, ask: Ask) -> int:
+        """Whose memory is read: now and then, where nothing was told, somebody else's."""
+        other = (row + 1) % len(drawn)
+        topic = (ask.fact.subject, ask.fact.kind) if ask.fact else None
+        known = {(fact.subject, fact.kind) for fact in drawn[other].facts}
+        return other if topic is None and not known and rng.random() < 0.5 else row
+
+
+def _places(text: str, fact: episodes.Fact) -> list[int]:
+    """Where the fact's value begins in the text, once for every time its sentence is said."""
+    inside, found, at = fact.sentence.rfind(fact.value), [], text.find(fact.sentence)
+    while at >= 0 and inside >= 0:
+        found.append(at + inside)
+        at = text.find(fact.sentence, at + 1)
+    return found
+
+
+def _pieces(ask: Ask) -> list[tuple[str, float, bool]]:
+    """(text, weight, is the answer) in order; joined, the prompt."""
+    told = ask.answer != UNKNOWN
+    parts = [(ask.question, 0.0, False),
+             (ask.lead, LEAD_WEIGHT * told * bool(ask.question), False),
+             (ask.answer.removesuffix("."), 1.0 * told, told)]
+    spoken = [part for part in parts if part[0]]
+    gaps = ["", *[" "] * (len(spoken) - 1)]
+    return [(gap + text, weight, counts)
+            for gap, (text, weight, counts) in zip(gaps, spoken)] + [(".", 1.0 * told, told)]
+
+
+def _padded(rows: list[list], fill, dtype) -> torch.Tensor:
+    longest = max(map(len, rows))
+    return torch.tensor([row + [fill] * (longest - len(row)) for row in rows], dtype=dtype)
+
+
+def _told(rows, fill: int) -> Told:
+    numbers, ids, value = zip(*rows)
+    return Told(_padded(list(ids), fill, torch.long), torch.tensor(list(map(len, ids))),
+                torch.tensor(numbers), _padded(list(value), 0.0, torch.float32))
+
+
+def _asked(rows, fill: int) -> Asked:
+    numbers, ids, weight, answer = zip(*rows)
+    return Asked(_padded(list(ids), fill, torch.long), torch.tensor(list(map(len, ids))),
+                 torch.tensor(numbers), _padded(list(weight), 0.0, torch.float32),
+                 _padded(list(answer), False, torch.bool))
