@@ -118,6 +118,15 @@ def fit() -> None:
     memory_choice.forget_places()
 
 
+def pin(slot: int, pinned: bool) -> None:
+    """Pin a slot's sentence, or let it go; can be undone."""
+    now = current()
+    bank = now.state.bank
+    bank = replace(bank, slots=bank.slots.pin(slot, pinned))
+    state = replace(now.state, bank=bank)
+    _append(replace(now, state=state, key=uuid.uuid4().hex, is_saved=False))
+
+
 def save(name: str) -> None:
     """Keep the memory as a session on this machine; another conversation's is not overwritten."""
     now = current()

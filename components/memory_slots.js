@@ -38,6 +38,7 @@ function slot(one, i, read) {
   box.type = "button";
   box.append(text);
   box.classList.toggle("read", read);
+  box.classList.toggle("pinned", data.pinned[i]);
   box.classList.toggle("first", i === 0 || data.prompt[i] !== data.prompt[i - 1]);
   box.dataset.prompt = data.prompt[i];
   const tint = (76 * Math.sqrt(Math.min(1, data.now[i]))).toFixed(1);
@@ -59,11 +60,13 @@ function say(one, i) {
   const { data } = one;
   if (i === null) {
     one.reading.textContent = `Colour: √ of the weight read from it now. Strong border: `
-      + `retrieved for this prompt. Small number: the prompt that wrote it. Dashed: empty.`;
+      + `retrieved for this prompt. Small number: the prompt that wrote it. Dashed: empty.`
+      + (data.pinned.includes(true) ? " Dot: pinned, it does not leave." : "");
     return;
   }
   const bold = Object.assign(document.createElement("b"), { textContent: data.text[i] });
   const around = Object.assign(document.createElement("bdi"), { textContent: data.around[i] });
   one.reading.replaceChildren(`Slot ${i}: `, bold, ` of prompt ${data.prompt[i]}, position `
-    + `${data.position[i]}, in “`, around, `”. Read now: ${exact(data.now[i])}.`);
+    + `${data.position[i]}, in “`, around, `”. Read now: ${exact(data.now[i])}.`
+    + (data.pinned[i] ? " Pinned." : ""));
 }

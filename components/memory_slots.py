@@ -31,6 +31,7 @@ def show(
     slots that were retrieved; budget: slots drawn, the empty ones dashed."""
     header = {"text": slots.text.tolist(), "around": slots.around.tolist()}
     header |= {"prompt": slots.prompt.tolist(), "position": slots.position.tolist()}
+    header |= {"pinned": slots.pinned.tolist()}
     header |= {"kept": kept.tolist(), "n": max(budget, len(slots)), "budget": budget}
     header |= {"chosen": chosen, "hue": palette.MEMORY}
 

@@ -241,7 +241,9 @@ def _show_slot(now: Look, slot: int, weight: float) -> None:
         head = (run.checkpoint().model.config.n_layer // 2, 0)
         if column is not None:
             head = run_memory.best_head(now.asked, column)[:2]
-    st.html(words.slot_title(bank.slots, slot))
+    with st.container(horizontal=True, vertical_alignment="center", key="memory_slot_title"):
+        st.html(words.slot_title(bank.slots, slot))
+        _show_pin(bool(bank.slots.pinned[slot]), slot)
     st.html(fact_strip(words.slot_facts(bank.slots, slot, len(now.now.state.prompts), weight)))
     left, middle, right = st.columns(3, gap="large")
     with left:
@@ -250,6 +252,15 @@ def _show_slot(now: Look, slot: int, weight: float) -> None:
         _show_readers(now, slot, column, head)
     with right:
         _show_knock_out(now, slot, column)
+
+
+def _show_pin(pinned: bool, slot: int) -> None:
+    st.button(
+        "Unpin its sentence" if pinned else "Pin its sentence", key="memory_pin", width="content",
+        icon=":material/keep_off:" if pinned else ":material/keep:", on_click=conversation.pin,
+        args=(slot, not pinned),
+        help="A pinned sentence does not leave, whoever comes, while any other can leave",
+    )
 
 
 def _column(now: Look, slot: int) -> int | None:

@@ -49,13 +49,16 @@ POLICIES = {
 def keep(slots: Slots, budget: int, policy: str, rng: np.random.Generator) -> np.ndarray:
     """Indices of the slots that stay, in order, at most `budget` of them.
 
-    Whole blocks leave, smallest number first, the older first among equals. The newest block is
-    cut at its start when it alone is over the budget. Raises ValueError for an unknown policy.
+    Whole blocks leave, smallest number first, the older first among equals. Pinned blocks stay:
+    what is told later finds no room beside them. The budget holds all the same: where only pinned
+    blocks are left and they are over it, they leave by the policy too. The last block is cut at its
+    start when it alone is over the budget. Raises ValueError for an unknown policy.
     """
     if policy not in POLICIES:
         raise ValueError(f"no policy {policy!r}: expected one of {', '.join(POLICIES)}")
     blocks, sizes = np.unique(slots.block, return_counts=True)
-    order = np.argsort(POLICIES[policy](slots, blocks, rng), kind="stable")
+    pinned = np.isin(blocks, slots.block[slots.pinned])
+    order = np.lexsort((POLICIES[policy](slots, blocks, rng), pinned))  # pinned last; stable
     n_over = len(slots) - budget
     leaving = []
     for index in order:

@@ -161,10 +161,14 @@ def select(bank: Bank, kept: np.ndarray) -> Bank:
 def merge(bank: Bank, budget: int) -> Bank:
     """While over budget: of the two slots whose keys are most alike (cosine over all layers and
     heads), the younger is folded into the older as their mean, key and value (the idea of
-    arXiv:2402.05099's cache merging). The older keeps its provenance, and the reads of both."""
+    arXiv:2402.05099's cache merging). The older keeps its provenance, and the reads of both.
+    Pinned slots are left as they are while two others can be merged; after that all can."""
     while len(bank) > max(budget, 1):
         flat = torch.nn.functional.normalize(bank.keys.permute(2, 0, 1, 3).flatten(1).float(), dim=1)
         alike = (flat @ flat.T).fill_diagonal_(-torch.inf)
+        pinned = torch.as_tensor(bank.slots.pinned, device=alike.device)
+        if (~pinned).sum() >= 2:
+            alike[pinned] = alike[:, pinned] = -torch.inf
         old, young = sorted(divmod(int(alike.argmax()), len(bank)))
         bank = _fold(bank, old, young)
     return bank if budget else select(bank, np.zeros(0, dtype=np.int64))
@@ -177,7 +181,10 @@ def _fold(bank: Bank, old: int, young: int) -> Bank:
     reads = {name: getattr(table, name).copy() for name in ("n_reads", "total_read", "last_read")}
     for column in reads.values():
         column[old] += column[young]
-    merged = replace(bank, keys=keys, values=values, slots=replace(table, **reads))
+    pinned = table.pinned.copy()
+    pinned[old] |= pinned[young]
+    slots_after = replace(table, pinned=pinned, **reads)
+    merged = replace(bank, keys=keys, values=values, slots=slots_after)
     return select(merged, np.delete(np.arange(len(bank)), young))
 
 

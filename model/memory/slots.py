@@ -16,7 +16,8 @@ class Slots:
     it; token (M,): its id; block (M,): slots of one sentence share a number and leave together;
     text, around (M,): the token, and its sentence, as shown; written (M,): seconds since 1970;
     salience (M,); n_reads (M,): prompts that read the slot with at least READ_FLOOR of weight;
-    total_read, last_read (M,): read weight in all, and by the latest prompt.
+    total_read, last_read (M,): read weight in all, and by the latest prompt; pinned (M,) bool: the
+    visitor wants it kept, see eviction.
     """
 
     prompt: np.ndarray
@@ -30,6 +31,7 @@ class Slots:
     n_reads: np.ndarray
     total_read: np.ndarray
     last_read: np.ndarray
+    pinned: np.ndarray
 
     def __len__(self):
         return len(self.prompt)
@@ -43,6 +45,11 @@ class Slots:
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         return Slots(**{name: np.concatenate(pair) for name, pair in pairs.items()})
 
+    def pin(self, slot: int, pinned: bool) -> "Slots":
+        """The table with a slot's whole sentence pinned, or let go."""
+        sentence = self.block == self.block[slot]
+        return replace(self, pinned=np.where(sentence, pinned, self.pinned))
+
     def read(self, weight: np.ndarray) -> "Slots":
         """weight (M,): what one prompt read from each slot -> the table with its uses counted."""
         return replace(
@@ -55,7 +62,7 @@ class Slots:
 
 READ_FLOOR = 0.01  # a read weight below this is no read
 
-_TYPES = {"text": object, "around": object}
+_TYPES = {"text": object, "around": object, "pinned": bool}
 _INTEGERS = ("prompt", "position", "token", "block", "n_reads")
 
 
@@ -68,7 +75,7 @@ def empty() -> Slots:
 
 
 def written(prompt: int, position, token, block, text, around, now: float, salience) -> Slots:
-    """New slots of one prompt, never read; the columns may be any sequences of equal length."""
+    """New slots of one prompt, never read, not pinned; the columns may be any sequences of equal length."""
     n = len(position)
     zeros = np.zeros(n)
     texts = [np.array(list(column), dtype=object) for column in (text, around)]
@@ -84,6 +91,7 @@ def written(prompt: int, position, token, block, text, around, now: float, salie
         n_reads=np.zeros(n, dtype=np.int64),
         total_read=zeros,
         last_read=zeros.copy(),
+        pinned=np.zeros(n, dtype=bool),
     )
 
 
@@ -93,8 +101,12 @@ def to_columns(slots: Slots) -> dict[str, list]:
 
 
 def from_columns(columns: dict[str, list]) -> Slots:
-    """The table from plain lists; ValueError where a column is missing or of another length."""
+    """The table from plain lists; ValueError where a column is missing or of another length.
+
+    Files from before there were pins have no column `pinned`: nothing is.
+    """
     names = [f.name for f in fields(Slots)]
+    columns = {"pinned": [False] * len(columns.get("prompt", []))} | columns
     missing = [name for name in names if name not in columns]
     lengths = {len(columns[name]) for name in names if name in columns}
     if missing or len(lengths) > 1:

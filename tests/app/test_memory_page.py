@@ -298,3 +298,23 @@ def test_replay_shows_the_plain_model_on_what_was_retrieved(app, loaded):
     np.testing.assert_allclose(rows[1:, k], mean[k + 1 :, 0], atol=1e-5)
     ask(app, QUESTION, "slots")
     assert any("As run again for this prompt" in c.value for c in app.caption)
+
+
+def test_a_pinned_sentence_stays_when_the_memory_is_full(app):
+    open_page(app, FACT)
+    tell(app, FACT)
+    table = state_of(app).bank.slots
+    app.session_state["memory_slot"], app.session_state["memory_view"] = 0, "slots"
+    app.run()
+    assert app.button(key="memory_pin").label == "Pin its sentence"
+    app.button(key="memory_pin").click().run()
+    assert app.button(key="memory_pin").label == "Unpin its sentence"
+    pinned = table.block == table.block[0]
+    assert state_of(app).bank.slots.pinned.tolist() == pinned.tolist()
+    assert sent(app, "slots")["pinned"] == pinned.tolist()
+    app.session_state["mem_budget"] = int(pinned.sum())
+    tell(app, "It rains in Rome.")
+    assert state_of(app).bank.slots.around.tolist() == table.around[pinned].tolist()
+    for _ in range(2):
+        app.button(key="undo").click().run()
+    assert not state_of(app).bank.slots.pinned.any()

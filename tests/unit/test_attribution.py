@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import byte_tokenizer, random_gpt2
 
 from model import attribution, neurons, tap, trace
 from model.residual import exit_at
+from tests.conftest import byte_tokenizer, random_gpt2
 
 IDS = np.random.default_rng(5).integers(0, 256, 30)
 

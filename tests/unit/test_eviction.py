@@ -88,3 +88,32 @@ def test_scores_by_hand():
     assert salience.surprisal(evidence).tolist() == [0, 3]
     assert salience.attention_received(evidence).tolist() == [0.9, 0.2]
     np.testing.assert_allclose(salience.novelty(evidence), [0, 1 - np.sqrt(0.5)], atol=1e-12)
+
+
+def test_a_pinned_sentence_stays_and_the_next_in_turn_leaves():
+    first = [True, True, False, False, False]
+    assert kept("fifo", 4, pinned=first) == [0, 1, 3, 4]
+    assert kept("fifo", 3, pinned=first) == [0, 1]
+    assert kept("least salient", 3, pinned=first) == [0, 1, 2]  # means 2, 9, 4
+    for policy in eviction.POLICIES:
+        assert set(kept(policy, 2, pinned=first)) == {0, 1}
+
+
+def test_pinning_goes_by_the_sentence():
+    pinned = table().pin(4, True)
+    assert pinned.pinned.tolist() == [False, False, False, True, True]
+    assert pinned.pin(3, False).pinned.tolist() == [False] * 5
+    assert kept("fifo", 2, pinned=[True, False, False, False, False]) == [0, 1]
+
+
+def test_the_budget_holds_even_where_everything_is_pinned():
+    assert kept("fifo", 4, pinned=[True] * 5) == [2, 3, 4]
+    assert kept("fifo", 1, pinned=[True] * 5) == [4]
+    assert kept("fifo", 1, pinned=[True, True, False, False, False]) == [1]
+
+
+def test_a_table_from_before_there_were_pins_has_none():
+    columns = slots.to_columns(table(pinned=[True] * 5))
+    assert slots.from_columns(columns).pinned.all()
+    del columns["pinned"]
+    assert slots.from_columns(columns).pinned.tolist() == [False] * 5

@@ -212,3 +212,13 @@ def test_replay_takes_only_what_fits_the_window_best_sentences_first(tiny):
     assert 0 < len(asked.kept) <= 64 - 1 - len(QUESTION)
     best = max(asked.block_mass, key=asked.block_mass.get)
     assert best in state.bank.slots.block[asked.kept]
+
+
+def test_merging_leaves_pinned_slots_as_they_are(tiny):
+    bank = told(tiny, "aaaa bbbb. cc").bank
+    bank = replace(bank, slots=bank.slots.pin(0, True))
+    n_pinned = int(bank.slots.pinned.sum())
+    merged = fusion.merge(bank, n_pinned + 1)
+    assert len(merged) == n_pinned + 1 and merged.slots.pinned.sum() == n_pinned
+    assert torch.equal(merged.keys[:, :, :n_pinned], bank.keys[:, :, :n_pinned])
+    assert len(fusion.merge(bank, 2)) == 2

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import byte_tokenizer, random_gpt2
 
 from model import generate, step_cost, tap, trace
 from model.kv_cache import FIRST_RESERVE, KVCache
 from model.sampling import Settings
+from tests.conftest import byte_tokenizer, random_gpt2
 
 GREEDY = Settings(temperature=0)
 PROMPT = np.array([72, 101, 108, 108, 111, 44, 32])

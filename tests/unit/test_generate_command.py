@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from conftest import byte_tokenizer, random_gpt2
 
 from model.__main__ import main
 from model.kv_policies import POLICIES
+from tests.conftest import byte_tokenizer, random_gpt2
 
 
 @pytest.fixture(scope="module")

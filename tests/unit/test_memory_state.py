@@ -12,11 +12,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from conftest import byte_tokenizer, random_gpt2
 from model import tap
 from model.memory import recall, slots
 from model.memory.recall import Settings
 from model.memory.state import describe, load_state, save_state
+from tests.conftest import byte_tokenizer, random_gpt2
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from conftest import byte_tokenizer
 from model import checkpoint, tokenization, tokens, vocabulary
+from tests.conftest import byte_tokenizer
 
 REAL_GPT2 = Path("/work/shared/data/gpt2-tokenizer")
 
