@@ -318,6 +318,7 @@ def _show_knock_out(now: Look, slot: int, column: int | None) -> None:
     scope = st.segmented_control(
         "Leave out", ["the slot", "its sentence", "its prompt"], default="its sentence",
         required=True, key="memory_scope", label_visibility="collapsed", persist_state="session",
+        format_func=lambda scope: scope.split()[-1],
     )
     if column is None:
         st.caption("It is not read now: leaving it out changes nothing.")

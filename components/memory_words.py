@@ -20,7 +20,7 @@ def next_token(compared, after: str, before: str) -> str:
     rows = "".join(
         _two_bars(*row) for row in zip(compared.texts, compared.after, compared.before)
     )
-    columns = "minmax(0,max-content) minmax(2em,1fr) max-content max-content"
+    columns = "minmax(3.2em,max-content) minmax(1em,1fr) max-content max-content"
     return (
         f'<div style="line-height:1.25">{top}<div style="display:grid;grid-template-columns:'
         f'{columns};gap:.5em .6em;align-items:center;font-variant-numeric:tabular-nums">'

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 PARTS = {
     "model": "traces: time, memory, typing one more token, identities",
     "generation": "tokens per second with a KV cache, a step at t = 10 and t = 1,000",
+    "memory": "generation through a memory, 1,000 prompts told: size and time",
     "lens": "the logit lens against the LM head alone",
     "neighbours": "nearest tokens over a whole vocabulary: time, exactness",
     "app": "the app in Chromium: first page, repaint while typing, 1,024 tokens, memory growth",

@@ -318,3 +318,15 @@ def test_a_pinned_sentence_stays_when_the_memory_is_full(app):
     for _ in range(2):
         app.button(key="undo").click().run()
     assert not state_of(app).bank.slots.pinned.any()
+
+
+def test_another_visitor_of_the_same_server_finds_no_memory(app):
+    open_page(app, FACT)
+    tell(app, FACT)
+    ask(app, QUESTION)
+    other = AppTest.from_file("../../app.py", default_timeout=120)
+    open_page(other, QUESTION)
+    assert len(state_of(app).bank) > 0 and len(state_of(other).bank) == 0
+    assert "Nothing is in memory" in " ".join(m.value for m in other.markdown)
+    theirs, mine = (sent(ask(x, QUESTION, "weights"), "map")["from_memory"] for x in (other, app))
+    assert max(theirs) == 0 < max(mine)
