@@ -30,6 +30,7 @@ def pages() -> list:
         st.Page("pages/prediction.py", title="Prediction"),
         st.Page("pages/cache.py", title="KV cache"),
         st.Page("pages/positions.py", title="Positions"),
+        st.Page("pages/training.py", title="Training"),
     ]
 
 

@@ -74,7 +74,7 @@ def in_link() -> str | None:
 def folder_shown(now: Checkpoint) -> str:
     """Where a model's files lie, as this visitor may know it: a browser on this machine the whole
     path, any other the model's name, of a folder its last part."""
-    if _is_on_this_machine():
+    if is_on_this_machine():
         return str(now.folder)
     return now.name if checkpoint.source(now.name) != "folder" else now.folder.name
 
@@ -185,14 +185,14 @@ def _is_here(name: str) -> bool:
     return False
 
 
-def _is_on_this_machine() -> bool:
+def is_on_this_machine() -> bool:
     """Whether the browser is on this machine. Behind a proxy, the page's address tells."""
     page = urlsplit(st.context.headers.get("Origin", "")).hostname
     return st.context.ip_address is None and page in ("localhost", "127.0.0.1", "::1")
 
 
 def _check_visitor() -> None:
-    if not _is_on_this_machine():
+    if not is_on_this_machine():
         raise CheckpointError(
             "wanted to open a folder of the server, which only a browser on that machine may; "
             "choose a hub name, or have the server started with --model FOLDER"

@@ -54,7 +54,7 @@ class Request:
     variant: str
     steps: int
     seed: int = 0
-    slots: int = 64
+    cell: str = "gru"
     lora: int = 0
     texts: tuple[str, ...] = ()
 
@@ -120,7 +120,7 @@ def look(job: Job) -> Look:
     """How the job stands, from its folder and its process."""
     at_work = is_alive(job)  # before the files: a trainer that ends meanwhile has written them
     points = progress.read(job.folder / "progress.jsonl")
-    log, card = _log(job), _card(job)
+    log, card = _log(job), read_card(job.folder / "card.json")
     memory = job.folder / "memory.safetensors"
     kept = memory if memory.is_file() and card is not None else None
     problem = "" if at_work or kept else _problem(log)
@@ -158,12 +158,12 @@ def start(request: Request, texts: dict[str, bytes] | None = None) -> Job:
 
     Raises JobError where another one is under way, a text is no text, or the disk is full.
     """
-    texts = _checked(texts or {})
+    names, texts = tuple(texts or {}), _checked(texts or {})
     with _one_at_a_time():
         _check_nothing_runs()
         _check_room(home())
         folder = home() / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-        job = Job(folder, replace(request, texts=tuple(texts)), time.time())
+        job = Job(folder, replace(request, texts=names), time.time())
         try:
             with _disk(folder):
                 (folder / "text").mkdir(parents=True)
@@ -241,12 +241,17 @@ def _spawn(job: Job) -> Job:
 
 def arguments(job: Job) -> list[str]:
     """What the trainer is started with; --resume where it left a checkpoint."""
-    asked = job.request
-    words = ["--out", str(job.folder), "--model", asked.model, "--variant", asked.variant]
-    words += ["--steps", str(asked.steps), "--seed", str(asked.seed), "--slots", str(asked.slots)]
-    words += ["--lora", str(asked.lora)] if asked.lora else []
-    words += ["--text", str(job.folder / "text")] if asked.texts else []
+    words = ["--out", str(job.folder), *choices(job.request)]
+    words += ["--text", str(job.folder / "text")] if job.request.texts else []
     return words + (["--resume"] if (job.folder / "training.pt").is_file() else [])
+
+
+def choices(asked: Request) -> list[str]:
+    """A request as the command line's options, without its folders."""
+    words = ["--model", asked.model, "--variant", asked.variant, "--steps", str(asked.steps)]
+    words += ["--seed", str(asked.seed)]
+    words += ["--cell", asked.cell] if asked.cell != "gru" else []
+    return words + (["--lora", str(asked.lora)] if asked.lora else [])
 
 
 def threads() -> int:
@@ -323,7 +328,22 @@ def _checked(texts: dict[str, bytes]) -> dict[str, bytes]:
             raise JobError(f"wanted plain text in {name[:80]!r}, got {what}; choose a .txt file")
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem)[:40].strip("-") or "text"
         plain[f"{stem}-{number}.txt"] = text.encode()
-    return plain
+    return plain if len(plain) != 1 else _parts(*plain.popitem())
+
+
+def _parts(name: str, content: bytes, n: int = 10) -> dict[str, bytes]:
+    """One file as n, cut between words: the trainer leaves one of several files out, to measure on.
+
+    Raises JobError where there is too little to cut.
+    """
+    spans = re.findall(r"\s*\S+", content.decode())
+    if len(spans) < n:
+        raise JobError(f"wanted {n} words of text or more, got {len(spans)}; choose a longer file")
+    cuts = [round(i * len(spans) / n) for i in range(n + 1)]
+    return {
+        f"{Path(name).stem}-part-{i}.txt": "".join(spans[a:b]).encode()
+        for i, (a, b) in enumerate(zip(cuts, cuts[1:]), 1)
+    }
 
 
 # -- files -------------------------------------------------------------------------------------------
@@ -353,9 +373,10 @@ def _read(folder: Path) -> Job:
         raise JobError(f"wanted a readable {folder / 'job.json'}, got: {error}") from error
 
 
-def _card(job: Job) -> dict | None:
+def read_card(path: Path) -> dict | None:
+    """A training's card; None where there is none, or not the whole of one."""
     try:
-        found = json.loads((job.folder / "card.json").read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # none yet, or not whole
         return None
     return found if isinstance(found, dict) else None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from model.training import jobs, progress
+from model.training import corpus, jobs, progress
 from model.training.jobs import JobError, Request
 
 FAKE = (sys.executable, str(Path(__file__).parents[1] / "fake_trainer.py"))
@@ -177,10 +177,21 @@ def test_deleting_ends_the_trainer_and_leaves_nothing():
 
 def test_own_text_goes_into_the_jobs_folder():
     job = jobs.start(ASKED, {"../../Mein Büchlein.txt": "Grüße.".encode(), "a.txt": b"One."})
-    assert job.request.texts == ("Mein-B-chlein-1.txt", "a-2.txt")
-    assert sorted(p.name for p in (job.folder / "text").iterdir()) == sorted(job.request.texts)
+    names = sorted(path.name for path in (job.folder / "text").iterdir())
+    assert names == ["Mein-B-chlein-1.txt", "a-2.txt"]
+    assert job.request.texts == ("../../Mein Büchlein.txt", "a.txt")
     assert "--text" in jobs.arguments(job)
     assert "--text" not in jobs.arguments(replace(job, request=ASKED))
+
+
+def test_one_file_is_cut_into_parts_that_are_the_whole():
+    text = " Once upon a time.\n\nThere was  a king; he was old. " * 3
+    job = jobs.start(ASKED, {"tale.txt": text.encode()})
+    parts = [(job.folder / "text" / f"tale-1-part-{i}.txt").read_text() for i in range(1, 11)]
+    assert "".join(parts) == text.rstrip() and all(part.strip() for part in parts)
+    assert len(corpus.read_books(job.folder / "text").training) == 9
+    with pytest.raises(JobError, match="10 words"):
+        jobs.start(ASKED, {"x.txt": b"Too short."})
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a\x00b", b"", b"  \n"])

@@ -1,0 +1,155 @@
+"""Curves of a memory training, and the figures of its card: points in, Plotly figures out."""
+
+import plotly.graph_objects as go
+
+from components import palette
+from model.training.evaluate import wilson
+from model.training.progress import Point
+
+BASE = "gpt2"  # the frozen model, without memory
+HUES = {
+    BASE: palette.LABEL, "gpt2+rnn": "#0891b2", "gpt2+edm": palette.MEMORY,
+    "gpt2-m": palette.ATTENTION,
+}
+TITLES = {
+    BASE: "GPT-2, frozen, no memory", "gpt2+rnn": "GPT-2 + RNN", "gpt2+edm": "GPT-2 + EDM",
+    "gpt2-m": "GPT2-M",
+}
+GATE_HUES = {"early": "#0891b2", "late": "#0e7490", "edm": palette.MEMORY}
+GATE_TITLES = {"early": "early RNN", "late": "late RNN", "edm": "EDM"}
+
+
+def recall(points: list[Point], steps: int, height: int = 430) -> go.Figure:
+    """Share of held-out episodes answered exactly against the step; the frozen base dashed, a 95 %
+    band (Wilson) where the points say of how many episodes."""
+    figure = go.Figure()
+    names = {name: None for p in points for name in p.recall}
+    for name in sorted(names, key=lambda name: list(HUES).index(name) if name in HUES else 99):
+        some = [p for p in points if name in p.recall]
+        if name != BASE:
+            _band(figure, some, name)
+        _curve(figure, [p.step for p in some], [p.recall[name] for p in some], name,
+               TITLES.get(name, name), HUES.get(name, palette.OUTPUT), name == BASE, some)
+    _stages(figure, points)
+    figure.update_yaxes(title="recall of held-out episodes", range=[-0.02, 1.04], tickformat=".0%")
+    return _framed(figure, steps, height)
+
+
+def _curve(figure, x, y, name: str, title: str, hue: str, is_base: bool, some) -> None:
+    of_n = [f" of {p.recall_n:,} episodes" if p.recall_n else "" for p in some]
+    figure.add_scatter(
+        x=x, y=y, mode="lines" if is_base or len(x) > 60 else "lines+markers", name=title,
+        legendgroup=name,
+        line={"color": hue, "width": 3 if is_base else 5, "dash": "dash" if is_base else "solid"},
+        marker={"size": 9}, customdata=list(zip(of_n, [p.seconds / 60 for p in some])),
+        hovertemplate="<b>%{y:.1%}</b>%{customdata[0]}<br>step %{x:,}, %{customdata[1]:.1f} min"
+        "<extra>%{fullData.name}</extra>",
+    )
+
+
+def _band(figure: go.Figure, some: list[Point], name: str) -> None:
+    known = [p for p in some if p.recall_n]
+    if not known:
+        return
+    ends = [wilson(round(p.recall[name] * p.recall_n), p.recall_n) for p in known]
+    x = [p.step for p in known]
+    figure.add_scatter(
+        x=x + x[::-1], y=[low for low, _ in ends] + [high for _, high in ends][::-1],
+        fill="toself", fillcolor=HUES.get(name, palette.OUTPUT), opacity=0.16, mode="none",
+        hoverinfo="skip", showlegend=False, legendgroup=name,
+    )
+
+
+def _stages(figure: go.Figure, points: list[Point]) -> None:
+    """A line where a harder lesson begins, and its name."""
+    before = ""
+    for i, p in enumerate(points):
+        if p.stage == before:
+            continue
+        start = points[i - 1].step if i else 0
+        if i:
+            figure.add_vline(start, line={"dash": "dot", "color": palette.LABEL, "width": 2})
+        figure.add_annotation(
+            x=start, y=1, yref="paper", text=f" {p.stage}", showarrow=False, xanchor="left",
+            yanchor="bottom", font={"size": 15, "color": palette.LABEL},
+        )
+        before = p.stage
+
+
+def single(points: list[Point], steps: int, field: str, hue: str) -> go.Figure:
+    """loss or kl against the step, from 0."""
+    some = [p for p in points if getattr(p, field) is not None]
+    figure = go.Figure(go.Scatter(
+        x=[p.step for p in some], y=[getattr(p, field) for p in some], mode="lines+markers",
+        line={"color": hue, "width": 4}, marker={"size": 6}, showlegend=False,
+        hovertemplate="<b>%{y:.4g}</b> nats a token<br>step %{x:,}<extra></extra>",
+    ))
+    return _small(figure, steps)
+
+
+def gates(points: list[Point], steps: int) -> go.Figure:
+    """The norm of each module's output matrix; 0: closed, exactly GPT-2."""
+    figure = go.Figure()
+    for name in {name: None for p in points for name in p.gates}:
+        some = [p for p in points if name in p.gates]
+        figure.add_scatter(
+            x=[0] + [p.step for p in some], y=[0.0] + [p.gates[name] for p in some], mode="lines",
+            name=GATE_TITLES.get(name, name),
+            line={"color": GATE_HUES.get(name, palette.OUTPUT), "width": 4,
+                  "dash": "dot" if name == "late" else "solid"},
+            hovertemplate="<b>%{y:.4g}</b>, step %{x:,}<extra>%{fullData.name}</extra>",
+        )
+    return _small(figure, steps)
+
+
+def _small(figure: go.Figure, steps: int) -> go.Figure:
+    figure = _framed(figure, steps, 260)
+    figure.update_yaxes(rangemode="tozero")
+    figure.update_xaxes(title=None, nticks=4)
+    margin = {"l": 8, "r": 8, "t": 8, "b": 8}
+    return figure.update_layout(margin=margin, showlegend=False)
+
+
+def shares(rows: list[dict]) -> go.Figure:
+    """Rows of a card: name, share, low, high, n -> a dot and its 95 % interval each."""
+    names = [f"{row['name']}" for row in rows]
+    values = [row["share"] for row in rows]
+    figure = go.Figure(go.Scatter(
+        x=values, y=names, mode="markers",
+        marker={"size": 15, "color": [_hue_of(row["name"]) for row in rows]},
+        error_x={
+            "array": [row["high"] - row["share"] for row in rows],
+            "arrayminus": [row["share"] - row["low"] for row in rows],
+            "symmetric": False, "thickness": 3, "width": 8, "color": palette.LABEL,
+        },
+        customdata=[(row["low"], row["high"], row["n"]) for row in rows],
+        hovertemplate="<b>%{x:.1%}</b>, 95 % interval %{customdata[0]:.1%} to %{customdata[1]:.1%}"
+        "<br>n = %{customdata[2]:,}<extra>%{y}</extra>",
+    ))
+    for row in rows:
+        figure.add_annotation(
+            x=1.03, y=row["name"], xanchor="left", showarrow=False, font={"size": 16},
+            text=f"<b>{row['share']:.1%}</b>  n = {row['n']:,}",
+        )
+    figure.update_xaxes(range=[-0.02, 1.3], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
+    figure.update_yaxes(autorange="reversed", tickfont_size=16)
+    margin = {"l": 8, "r": 8, "t": 8, "b": 8}
+    return figure.update_layout(height=60 + 40 * len(rows), font={"size": 16}, margin=margin)
+
+
+def _hue_of(words: str) -> str:
+    """The hue of the variant that a row's name begins with."""
+    for name in sorted(HUES, key=len, reverse=True):
+        if words.lower().startswith(name):
+            return HUES[name]
+    return palette.OUTPUT
+
+
+def _framed(figure: go.Figure, steps: int, height: int) -> go.Figure:
+    """The whole training as the axis from the first point on: nothing moves while it grows."""
+    figure.update_xaxes(title="step", range=[0, max(steps, 1) * 1.01], tickformat=",")
+    legend = {"orientation": "h", "y": 1.1, "yanchor": "bottom", "x": 0, "font": {"size": 16}}
+    return figure.update_layout(
+        height=height, font={"size": 16}, margin={"l": 8, "r": 8, "t": 62, "b": 8}, legend=legend,
+        hovermode="closest",
+    )
