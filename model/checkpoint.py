@@ -18,6 +18,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from model import hub, placement, tap, weights
 from model.errors import CheckpointError
+from model.memory import modules
+from model.memory.modules import Modules
 from model.placement import Placement
 
 __all__ = ["Checkpoint", "CheckpointError", "Placement", "find", "load", "settle", "source"]
@@ -32,7 +34,8 @@ class Checkpoint:
     name: "embedded", a hub name or a folder, as chosen; folder: where its files lie.
     model: transformers' own, eval, no gradients, tapped. fingerprint: changes when config.json,
     weights or tokenizer change (device and number format are not in it). warnings: what is odd
-    about the files, a sentence each.
+    about the files, a sentence each. memory: what was trained for it (memory.safetensors beside
+    its weights), None where nothing was.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Checkpoint:
     placement: Placement
     fingerprint: str
     warnings: tuple[str, ...] = ()
+    memory: Modules | None = None
 
 
 def load(
@@ -74,9 +78,19 @@ def _load(name: str, folder: Path, device: str, dtype: str) -> Checkpoint:
     odd = [*odd_tokens, *_oddities(model, weights.left_out(found, tensors), said_tied)]
     model, place = placement.move(model, place)
     tap.attach(model)
-    return Checkpoint(
-        name, folder, model, tokenizer, place, weights.fingerprint(folder), tuple(odd)
-    )
+    mark = weights.fingerprint(folder)
+    memory, odd_memory = _memory_beside(folder, model, mark)
+    warnings = (*odd, *odd_memory)
+    return Checkpoint(name, folder, model, tokenizer, place, mark, warnings, memory)
+
+
+def _memory_beside(folder: Path, model: GPT2LMHeadModel, mark: str):
+    """(trained memory or None, what is odd about it): a bad file is told, and the model runs."""
+    try:
+        found = modules.beside(folder, model.config, mark)
+    except ValueError as problem:
+        return None, (f"The trained memory beside this model is not used: {problem}.",)
+    return (None if found is None else found.to(model.device)), ()
 
 
 def source(name: str) -> str:

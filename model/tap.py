@@ -35,6 +35,7 @@ class Tap:
         self.k: list[torch.Tensor] = []
         self.v: list[torch.Tensor] = []
         self.stream: list[torch.Tensor] = []  # 2L+1 of (t,C)
+        self.query: list[torch.Tensor] = []  # (t,C), the stream an external memory was read with
         self._stop = stop
 
     def see_attention(self, query, key, value):
@@ -84,10 +85,16 @@ def attach(model) -> None:
     for norm in norms:
         norm.register_forward_pre_hook(_see_stream)
     patches.attach(model)
-    grafts.attach(model)
+    grafts.attach(model, _see_query)
 
 
 def _see_stream(norm, inputs):
     tap = _current.get()
     if tap is not None:
         tap.stream.append(inputs[0][0])
+
+
+def _see_query(stream):
+    tap = _current.get()
+    if tap is not None:
+        tap.query.append(stream[0])

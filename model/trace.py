@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
+from model.memory.graft import Graft, opened
 from model.tap import Tap
 
 MAX_SEGMENTS = 64  # rows typed one by one are gathered into one block beyond this
@@ -27,6 +28,7 @@ class Rows:
     k: tuple[torch.Tensor, ...]
     v: tuple[torch.Tensor, ...]
     stream: tuple[torch.Tensor, ...]  # 2L+1 of (t,C)
+    query: tuple[torch.Tensor, ...] = ()  # one (t,C) where an external memory was read
 
     def __len__(self):
         return self.stream[0].shape[0]
@@ -36,7 +38,7 @@ class Rows:
         if n == len(self):
             return self
         heads = [tuple(x[:, :n] for x in part) for part in (self.q, self.k, self.v)]
-        return Rows(*heads, tuple(x[:n] for x in self.stream))
+        return Rows(*heads, *(tuple(x[:n] for x in part) for part in (self.stream, self.query)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,7 @@ class Trace:
     next_logits: (V,), what follows the last token.
     n_run: how many of the T rows this trace had to run; the others came from an earlier trace.
     reading: what of a memory the run could read besides its own tokens; None = nothing.
+    graft: the trained memory that the run read; None = none.
     """
 
     ids: np.ndarray
@@ -55,6 +58,7 @@ class Trace:
     next_logits: torch.Tensor
     n_run: int
     reading: "Reading | None" = None
+    graft: Graft | None = None
 
     def __len__(self):
         return len(self.ids)
@@ -105,13 +109,23 @@ class Trace:
         """The residual stream before each block and after the last, (L+1,T,C); a copy."""
         return self.stream[::2]
 
+    def external_query(self) -> torch.Tensor | None:
+        """The stream (T,C) with which the external memory was read, before anything of it was
+        added; None where none was read."""
+        parts = [part for rows in self.rows for part in rows.query]
+        return _join(parts, dim=0) if parts else None
+
     def attention_added(self, layer: int) -> torch.Tensor:
         """What the attention of a layer added to the residual stream, (T,C) float32."""
         return self.layer_stream(2 * layer + 1).float() - self.layer_stream(2 * layer).float()
 
     def mlp_added(self, layer: int) -> torch.Tensor:
         """What the MLP of a layer added to the residual stream, (T,C) float32."""
-        return self.layer_stream(2 * layer + 2).float() - self.layer_stream(2 * layer + 1).float()
+        after = self.layer_stream(2 * layer + 2)
+        if self.graft is not None and self.graft.modules.external.layer == layer + 1:
+            query = self.external_query()
+            after = after if query is None else query
+        return after.float() - self.layer_stream(2 * layer + 1).float()
 
     @cached_property
     def kv_bytes(self) -> int:
@@ -126,6 +140,7 @@ def run(
     prefix: Trace | None = None,
     stop: threading.Event | None = None,
     reading: "Reading | None" = None,
+    graft: Graft | None = None,
 ) -> Trace:
     """ids (T,) -> Trace; rows that `prefix` shares with ids are taken from it, not run again.
 
@@ -136,14 +151,18 @@ def run(
     """
     start = 0 if reading is None else reading.start
     ids = _checked(checkpoint.model.config, ids, start)
-    same_memory = prefix is not None and prefix.reading is reading
+    same_memory = (
+        prefix is not None and prefix.reading is reading and prefix.graft is graft
+    )
     n_old = common_prefix(ids, prefix.ids) if same_memory else 0
     old = () if n_old == 0 else _first_rows(prefix.rows, n_old)
     if n_old == len(ids):
         last = old[-1].stream[-1][-1:]
-        return Trace(ids, old, final_logits(checkpoint.model, last)[0], 0, reading)
-    new, logits = _run_rows(checkpoint.model, ids, old, stop, reading)
-    return Trace(ids, _gathered((*old, new)), logits, len(ids) - n_old, reading)
+        with opened(graft):
+            return Trace(ids, old, final_logits(checkpoint.model, last)[0], 0, reading, graft)
+    with opened(graft):
+        new, logits = _run_rows(checkpoint.model, ids, old, stop, reading)
+    return Trace(ids, _gathered((*old, new)), logits, len(ids) - n_old, reading, graft)
 
 
 def final_logits(model, stream: torch.Tensor) -> torch.Tensor:
@@ -153,8 +172,10 @@ def final_logits(model, stream: torch.Tensor) -> torch.Tensor:
 
 @torch.inference_mode()
 def logits(checkpoint, trace: Trace, start: int = 0) -> torch.Tensor:
-    """Logits of the positions from `start` on, (T-start, V)."""
-    return final_logits(checkpoint.model, trace.layer_stream(-1)[start:])
+    """Logits of the positions from `start` on, (T-start, V), with the memory the trace was run
+    with."""
+    with opened(trace.graft):
+        return final_logits(checkpoint.model, trace.layer_stream(-1)[start:])
 
 
 def common_prefix(a: np.ndarray, b: np.ndarray) -> int:
@@ -197,7 +218,7 @@ def _run_rows(model, ids, old: tuple[Rows, ...], stop, reading) -> tuple[Rows, t
             tap=tap,
             **memory,
         )
-    rows = Rows(*(tuple(part) for part in (tap.q, tap.k, tap.v, tap.stream)))
+    rows = Rows(*(tuple(part) for part in (tap.q, tap.k, tap.v, tap.stream, tap.query)))
     return rows, out.logits[0, -1]
 
 
@@ -229,7 +250,11 @@ def _gathered(rows: tuple[Rows, ...]) -> tuple[Rows, ...]:
         tuple(torch.cat(same, dim=1) for same in zip(*(getattr(r, part) for r in rows)))
         for part in ("q", "k", "v")
     ]
-    return (Rows(*heads, tuple(torch.cat(same) for same in zip(*(r.stream for r in rows)))),)
+    flat = [
+        tuple(torch.cat(same) for same in zip(*(getattr(r, part) for r in rows)))
+        for part in ("stream", "query")
+    ]
+    return (Rows(*heads, *flat),)
 
 
 def _join(parts: list[torch.Tensor], dim: int) -> torch.Tensor:

@@ -47,7 +47,7 @@ def tiny():
     model = random_gpt2()
     tap.attach(model)
     return SimpleNamespace(
-        name="tiny", model=model, tokenizer=byte_tokenizer(), fingerprint="tiny-0"
+        name="tiny", model=model, tokenizer=byte_tokenizer(), fingerprint="tiny-0", memory=None
     )
 
 

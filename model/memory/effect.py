@@ -3,7 +3,7 @@
 Knows nothing of looks. Nothing is stored on the model: slots are left out of one run's arguments.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ import torch
 from model import tokens
 from model.memory import recall
 from model.memory.fusion import Bank
+from model.memory.state import MemoryState
 from model.trace import Trace, run
 
 
@@ -43,7 +44,18 @@ def without(
     """The same prompt without the slots `gone` (indices of the bank); the others that were
     retrieved stay. None left: the base model from position 0."""
     read = recall.reading(checkpoint, bank, np.setdiff1d(recalled.kept, gone), settings)
-    return run(checkpoint, recalled.trace.ids, reading=read)
+    return run(checkpoint, recalled.trace.ids, reading=read, graft=recalled.trace.graft)
+
+
+def without_external(
+    checkpoint, state: MemoryState, recalled: recall.Recalled, gone, settings: recall.Settings
+) -> Trace:
+    """The same prompt without the EDM's slots `gone` (indices); all else is read as before."""
+    left = np.setdiff1d(np.arange(len(state.external)), gone)
+    graft = recall.graft_of(
+        checkpoint, replace(state, external=state.external.select(left)), settings
+    )
+    return run(checkpoint, recalled.trace.ids, reading=recalled.trace.reading, graft=graft)
 
 
 @torch.inference_mode()

@@ -38,7 +38,9 @@ class External(nn.Module):
     def __init__(self, width: int, heads: int, layer: int):
         super().__init__()
         self.heads, self.layer = heads, layer
-        self.norm_read, self.norm_write = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.norm_read, self.norm_write, self.norm_value = (
+            nn.LayerNorm(width) for _ in range(3)
+        )
         self.query, self.key, self.value, self.output = (
             nn.Linear(width, width, bias=False) for _ in range(4)
         )
@@ -47,6 +49,7 @@ class External(nn.Module):
         self.null = nn.Parameter(torch.zeros(heads))
         self.sharpness = nn.Parameter(torch.zeros(heads))
         self.recency = nn.Parameter(torch.full((heads,), -3.0))
+        nn.init.eye_(self.value.weight)
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.gate.weight)
         nn.init.zeros_(self.gate.bias)
@@ -55,27 +58,30 @@ class External(nn.Module):
         """stream (...,T,C), surprisal (...,T) in nats -> the gate's logit (...,T): above 0, write."""
         return self.gate(self.norm_write(stream))[..., 0] + self.surprise * (surprisal - 3) / 2
 
-    def write(self, stream: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """stream (...,C) of the tokens to store -> their keys and values (...,C)."""
-        z = self.norm_write(stream)
-        return self.key(z), self.value(z)
+    def write(self, stream: torch.Tensor, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of the tokens to store: the stream at this layer and their embeddings (before block 0),
+        (...,C) each -> keys and values (...,C).
+
+        When a slot is to be read is said by what the model made of the token in its sentence; what
+        is then read, by the token itself.
+        """
+        return self.key(self.norm_write(stream)), self.value(self.norm_value(first))
 
     def read(self, stream: torch.Tensor, stored: Contents) -> tuple[torch.Tensor, torch.Tensor]:
         """stream (B,T,C) -> what is added to it (B,T,C), and the read weights (B,H,T,1+M).
 
-        Weights: the null slot first; rows sum to 1. All slots empty: all weight on null, nothing
-        added, whatever was trained.
+        Weights: the null slot first; rows sum to 1. Heads have keys of their own and share the
+        values (as in Memorizing Transformers), so that a slot's mean weight over the heads is just
+        what its value is multiplied with. All slots empty: all weight on null, nothing added,
+        whatever was trained.
         """
-        q, k, v = (self._split(x) for x in (
-            self.query(self.norm_read(stream)), stored.keys, stored.values
-        ))
+        q, k = self._split(self.query(self.norm_read(stream))), self._split(stored.keys)
         sharp = self.sharpness.exp()[:, None, None] * q.shape[-1] ** -0.5
         scores = (q * sharp) @ k.transpose(-1, -2) + self._bias(stored)  # (B,H,T,M)
         scores = scores.masked_fill(~stored.filled[:, None, None], -torch.inf)
         null = self.null[:, None, None].expand(*scores.shape[:-1], 1)
         weights = torch.cat([null, scores], dim=-1).softmax(-1)
-        mixed = (weights[..., 1:] @ v).transpose(1, 2).flatten(2)  # (B,T,C)
-        return self.output(mixed), weights
+        return self.output(weights[..., 1:].mean(1) @ stored.values), weights
 
     def _bias(self, stored: Contents) -> torch.Tensor:
         """(B,H,1,M): salient slots weigh more, and of two alike the newer one."""

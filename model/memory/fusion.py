@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from model.memory import eviction, slots
+from model.memory import eviction, merging, slots
 from model.memory.slots import Slots
 from model.trace import Trace, run
 
@@ -164,27 +164,18 @@ def merge(bank: Bank, budget: int) -> Bank:
     arXiv:2402.05099's cache merging). The older keeps its provenance, and the reads of both.
     Pinned slots are left as they are while two others can be merged; after that all can."""
     while len(bank) > max(budget, 1):
-        flat = torch.nn.functional.normalize(bank.keys.permute(2, 0, 1, 3).flatten(1).float(), dim=1)
-        alike = (flat @ flat.T).fill_diagonal_(-torch.inf)
-        pinned = torch.as_tensor(bank.slots.pinned, device=alike.device)
-        if (~pinned).sum() >= 2:
-            alike[pinned] = alike[:, pinned] = -torch.inf
-        old, young = sorted(divmod(int(alike.argmax()), len(bank)))
-        bank = _fold(bank, old, young)
+        flat = bank.keys.permute(2, 0, 1, 3).flatten(1)
+        bank = _fold(bank, *merging.most_alike(flat, bank.slots.pinned))
     return bank if budget else select(bank, np.zeros(0, dtype=np.int64))
 
 
 def _fold(bank: Bank, old: int, young: int) -> Bank:
-    keys, values, table = bank.keys.clone(), bank.values.clone(), bank.slots
+    keys, values = bank.keys.clone(), bank.values.clone()
     keys[:, :, old] = (keys[:, :, old] + keys[:, :, young]) / 2
     values[:, :, old] = (values[:, :, old] + values[:, :, young]) / 2
-    reads = {name: getattr(table, name).copy() for name in ("n_reads", "total_read", "last_read")}
-    for column in reads.values():
-        column[old] += column[young]
-    pinned = table.pinned.copy()
-    pinned[old] |= pinned[young]
-    slots_after = replace(table, pinned=pinned, **reads)
-    merged = replace(bank, keys=keys, values=values, slots=slots_after)
+    merged = replace(
+        bank, keys=keys, values=values, slots=merging.folded(bank.slots, old, young)
+    )
     return select(merged, np.delete(np.arange(len(bank)), young))
 
 

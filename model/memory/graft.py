@@ -5,6 +5,7 @@ memory says: over the embeddings (early), before a block in mid-stack (edm), bef
 (late). No graft open, or none of these modules: the run is GPT-2's, bit for bit.
 """
 
+from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -45,14 +46,17 @@ def opened(graft: Graft | None):
     return nullcontext() if graft is None else graft.open()
 
 
-def attach(model) -> None:
-    """A hook before every block and one before the LM head, without effect while no graft is open."""
+def attach(model, see_query: Callable[[torch.Tensor], None]) -> None:
+    """A hook before every block and one before the LM head, without effect while no graft is open.
+
+    see_query: is handed the stream (B,T,C) that the EDM reads with, before its reading is added.
+    """
     for layer, block in enumerate(model.transformer.h):
-        block.register_forward_pre_hook(partial(_before_block, layer))
+        block.register_forward_pre_hook(partial(_before_block, layer, see_query))
     model.lm_head.register_forward_pre_hook(_before_head)
 
 
-def _before_block(layer, block, inputs):
+def _before_block(layer, see_query, block, inputs):
     graft = _current.get()
     if graft is None:
         return None
@@ -60,6 +64,7 @@ def _before_block(layer, block, inputs):
     if layer == 0 and graft.early is not None:
         stream = stream + graft.modules.early.read(stream, graft.early).to(stream)
     if graft.external is not None and layer == graft.modules.external.layer:
+        see_query(stream)
         stream = stream + graft.modules.external.read(stream, graft.external)[0].to(stream)
     return (stream, *inputs[1:])
 

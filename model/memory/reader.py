@@ -10,6 +10,7 @@ import torch
 from model.generate import Reading, check_rows, now, window_full
 from model.kv_cache import KVCache
 from model.memory import recall
+from model.memory.graft import opened
 from model.memory.state import MemoryState
 
 
@@ -53,10 +54,12 @@ class WithMemory:
         model, start = self.checkpoint.model, self._next_position()
         positions = torch.arange(start, start + len(ids), device=model.device)[None]
         batch = torch.tensor(np.asarray(ids), device=model.device)[None]
-        return model(
-            batch, past_key_values=self.cache, use_cache=True, logits_to_keep=1,
-            position_ids=positions, memory=self.recalled.trace.reading,
-        ).logits[0, -1]
+        trace = self.recalled.trace
+        with opened(trace.graft):
+            return model(
+                batch, past_key_values=self.cache, use_cache=True, logits_to_keep=1,
+                position_ids=positions, memory=trace.reading,
+            ).logits[0, -1]
 
     def _next_position(self) -> int:
         reading = self.recalled.trace.reading if self.recalled else None

@@ -1,7 +1,9 @@
-"""Telling a memory and asking it, training-free: prompts in, a new state or a trace out.
+"""Telling a memory and asking it: prompts in, a new state or a trace out.
 
-Knows nothing of sessions and files. Nothing here is stored on the model: the state is an argument
-and comes back changed.
+Which modules take part is a setting (model.memory.variants). What is written is always what the
+plain model made of the prompt; what is asked is read with every module that is on. Knows nothing
+of sessions and files. Nothing here is stored on the model: the state is an argument and comes back
+changed.
 """
 
 import time
@@ -11,7 +13,7 @@ import numpy as np
 import torch
 
 from model import tokens
-from model.memory import fusion, salience, slots
+from model.memory import fusion, held, salience, slots
 from model.memory.fusion import Bank
 from model.memory.state import MemoryState
 from model.trace import Trace, logits, run
@@ -25,6 +27,10 @@ class Settings:
     salience.SCORES; threshold: a sentence whose mean score is below it is not written.
     positions: see fusion; unit: what is retrieved whole, "sentence", "prompt" or "all" (no second
     pass); n_retrieved: how many of them; strength: nats added to every memory score.
+    All of these are fusion's (AM); budget and policy are the EDM's too, with `slots` for budget.
+    modules: those at work, see variants; slots, slot_score, slot_threshold: the EDM's, token by
+    token. best: of a prompt only the best so many sentences (AM) or tokens (EDM) are written; 0: all
+    that reach the threshold.
     """
 
     budget: int = 512
@@ -35,6 +41,23 @@ class Settings:
     unit: str = "sentence"
     n_retrieved: int = 4
     strength: float = 0.0
+    modules: frozenset[str] = frozenset({"am"})
+    slots: int = 128
+    slot_score: str = "learned gate"
+    slot_threshold: float = 0.0
+    best: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Gated:
+    """What the EDM would write of a prompt: ids (T,) behind <|endoftext|>; salience, gate (T,): the
+    score that decides and the learned gate's logit; stored (T,) bool; n_evicted: slots that left."""
+
+    ids: np.ndarray
+    salience: np.ndarray
+    gate: np.ndarray
+    stored: np.ndarray
+    n_evicted: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +65,8 @@ class Written:
     """What telling one prompt would do: the state after it, and why.
 
     ids (T,): the prompt's tokens, behind <|endoftext|> where it was read alone; salience (T,);
-    sentence (T,): number of each token's sentence, −1 for <|endoftext|>; stored (T,) bool;
-    n_evicted: slots that left.
+    sentence (T,): number of each token's sentence, −1 for <|endoftext|>; stored (T,) bool, by
+    fusion; n_evicted: its slots that left. gated: the same of the EDM, None where it is off.
     """
 
     state: MemoryState
@@ -52,6 +75,7 @@ class Written:
     sentence: np.ndarray
     stored: np.ndarray
     n_evicted: int
+    gated: Gated | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,20 +103,30 @@ def tell(checkpoint, state: MemoryState, text: str, settings: Settings, now=time
         raise ValueError("wanted a prompt to remember, got an empty one; type something first")
     number = state.bank.n_prompts + 1
     size = checkpoint.model.config.n_positions // 2 - 1
-    bank = replace(state.bank, n_prompts=number)
-    seen = []
+    after = replace(state, bank=replace(state.bank, n_prompts=number), prompts=(*state.prompts, text))
+    seen, gated = [], []
     for start in range(0, len(ids), size):
-        part = _with_start(checkpoint, bank, ids[start : start + size], settings)
-        bank, told = _write_window(checkpoint, bank, part, start, settings, now())
+        window = _Window(checkpoint, after.bank, ids[start : start + size], start, settings, now())
+        bank, told = window.into_bank(after.bank)
         seen.append(told)
-    full = len(bank)
-    rng = np.random.default_rng(number)
-    bank = fusion.evict(bank, settings.budget, settings.policy, rng)
-    n_evicted = full - len(bank)
-    after = MemoryState(
-        bank, (*state.prompts, text), state.fingerprint, state.n_evicted + n_evicted
+        after, gates = window.into_modules(replace(after, bank=bank))
+        gated.append(gates)
+    return _within_budget(after, settings, seen, gated, np.random.default_rng(number))
+
+
+def _within_budget(full: MemoryState, settings: Settings, seen, gated, rng) -> Written:
+    """Evict what is too much, and say of every token what became of it."""
+    bank = fusion.evict(full.bank, settings.budget, settings.policy, rng)
+    n_evicted, report = len(full.bank) - len(bank), None
+    external = full.external
+    if external is not None and gated[0] is not None:
+        external = held.evict(external, settings.slots, settings.policy, rng)
+        columns = (np.concatenate(column) for column in zip(*gated))
+        report = Gated(*columns, external.n_evicted - full.external.n_evicted)
+    after = replace(
+        full, bank=bank, external=external, n_evicted=full.n_evicted + n_evicted
     )
-    return Written(after, *(np.concatenate(column) for column in zip(*seen)), n_evicted)
+    return Written(after, *(np.concatenate(column) for column in zip(*seen)), n_evicted, report)
 
 
 def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
@@ -101,21 +135,32 @@ def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     ids (T,) without <|endoftext|>, which is put in front unless the prompt continues the memory.
     With positions `replay` the first pass reads as `parallel`; a sentence or prompt that no longer
     fits the window behind better ones is not retrieved, and one that was merged is its older token.
-    Raises ValueError where prompt and memory together do not fit the model's positions.
+    Trained memory is read in both passes. Raises ValueError where prompt and memory together do
+    not fit the model's positions.
     """
-    ids = _with_start(checkpoint, state.bank, ids, settings)
-    everything = fusion.reading(state.bank, settings.positions, None, settings.strength)
-    first = run(checkpoint, ids, reading=everything)
+    bank, graft = _bank(checkpoint, state, settings), graft_of(checkpoint, state, settings)
+    ids = _with_start(checkpoint, bank, ids, settings)
+    everything = fusion.reading(bank, settings.positions, None, settings.strength)
+    first = run(checkpoint, ids, reading=everything, graft=graft)
     if everything is None:
         return Recalled(first, {}, np.zeros(0, dtype=np.int64))
-    mass = block_mass(checkpoint, first, state.bank)
+    mass = block_mass(checkpoint, first, bank)
     again = settings.positions == "replay"
-    room = checkpoint.model.config.n_positions - len(ids) if again else len(state.bank)
-    kept = _retrieved(state.bank, mass, settings, room)
-    if len(kept) == len(state.bank) and not again:
+    room = checkpoint.model.config.n_positions - len(ids) if again else len(bank)
+    kept = _retrieved(bank, mass, settings, room)
+    if len(kept) == len(bank) and not again:
         return Recalled(first, mass, kept)
-    found = reading(checkpoint, state.bank, kept, settings)
-    return Recalled(run(checkpoint, ids, reading=found), mass, kept)
+    found = reading(checkpoint, bank, kept, settings)
+    return Recalled(run(checkpoint, ids, reading=found, graft=graft), mass, kept)
+
+
+def graft_of(checkpoint, state: MemoryState, settings: Settings):
+    """The trained memory that a run with this state and these settings reads; None: nothing."""
+    return held.graft_of(checkpoint.memory, state.external, state.carried, settings.modules)
+
+
+def _bank(checkpoint, state: MemoryState, settings: Settings) -> Bank:
+    return state.bank if "am" in settings.modules else fusion.empty_bank(checkpoint)
 
 
 def reading(checkpoint, bank: Bank, kept, settings: Settings) -> fusion.Reading | None:
@@ -127,20 +172,26 @@ def reading(checkpoint, bank: Bank, kept, settings: Settings) -> fusion.Reading 
 
 def room(checkpoint, state: MemoryState, settings: Settings) -> int:
     """How many tokens a prompt that reads this memory may have (may be below 1: none)."""
-    goes_on = settings.positions == "continue" and len(state.bank) > 0
-    start = fusion.first_position(state.bank, settings.positions)
+    bank = _bank(checkpoint, state, settings)
+    goes_on = settings.positions == "continue" and len(bank) > 0
+    start = fusion.first_position(bank, settings.positions)
     return checkpoint.model.config.n_positions - start - (not goes_on)
 
 
 def after_reading(checkpoint, state: MemoryState, recalled: Recalled) -> MemoryState:
     """The state with this prompt's reads counted: mean weight over layers and heads, the largest
-    over the prompt's tokens behind the first."""
+    over the prompt's tokens behind the first; of the EDM, mean over its heads."""
     weight = np.zeros(len(state.bank))
     if len(recalled.kept):
         read = fusion.read_weights(checkpoint, recalled.trace)  # (L,H,T,M)
         behind = _n_start(checkpoint, recalled.trace.ids)
         weight[recalled.kept] = read.mean((0, 1))[behind:].max(0, initial=0)
-    return replace(state, bank=replace(state.bank, slots=state.bank.slots.read(weight)))
+    state = replace(state, bank=replace(state.bank, slots=state.bank.slots.read(weight)))
+    if state.external is None or recalled.trace.external_query() is None:
+        return state
+    read = held.read_weights(recalled.trace)[:, _n_start(checkpoint, recalled.trace.ids) :, 1:]
+    table = state.external.slots.read(read.mean(0).max(0, initial=0))
+    return replace(state, external=replace(state.external, slots=table))
 
 
 def block_mass(checkpoint, trace: Trace, bank: Bank) -> dict[int, float]:
@@ -163,36 +214,120 @@ def sentences(texts: list[str]) -> np.ndarray:
     return np.array(numbers, dtype=np.int64)
 
 
-def _write_window(checkpoint, bank: Bank, ids, offset: int, settings: Settings, now: float):
-    """One window into the bank -> the bank, and (ids, salience, sentence, stored) of its tokens."""
-    continued = settings.positions == "continue"
-    before = fusion.reading(bank, "continue", None, 0.0) if continued else None
-    trace = run(checkpoint, ids, reading=before)
-    texts = tokens.display(checkpoint.tokenizer, ids)
-    n_start = _n_start(checkpoint, ids)
-    sentence = np.r_[[-1] * n_start, sentences(texts[n_start:])].astype(np.int64)
-    score = _score(settings.score)(_evidence(checkpoint, trace, bank))
-    stored = _salient(score, sentence, settings.threshold)
-    if n_start:
-        stored[0] = continued  # the reader of separate prompts brings a first token of its own
-    chosen = np.flatnonzero(stored)
-    first_block = int(bank.slots.block.max(initial=-1)) + 2
-    columns = slots.written(
-        prompt=bank.n_prompts,
-        position=chosen - n_start + offset,
-        token=ids[chosen],
-        block=first_block + sentence[chosen],
-        text=[texts[i] for i in chosen],
-        around=["".join(t for t, s in zip(texts, sentence) if s == sentence[i]) for i in chosen],
-        now=now,
-        salience=score[chosen],
-    )
-    return fusion.remember(bank, trace, chosen, columns), (ids, score, sentence, stored)
+class _Window:
+    """One window of a prompt, read by the plain model, on its way into memory."""
+
+    def __init__(self, checkpoint, bank: Bank, ids, offset: int, settings: Settings, now: float):
+        self.checkpoint, self.settings, self.offset, self.now = checkpoint, settings, offset, now
+        self.number = bank.n_prompts
+        self.plain = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, ids])
+        self.continued = settings.positions == "continue" and "am" in settings.modules
+        self.trace = self.plain
+        if self.continued and len(bank):
+            before = fusion.reading(bank, "continue", None, 0.0)
+            self.trace = run(checkpoint, ids, reading=before)
+        self.nats = _surprisal(checkpoint, self.plain)
+        self.gate = None
+        if checkpoint.memory is not None and "edm" in checkpoint.memory.parts:
+            self.gate = held.gate(checkpoint.memory, self.plain, self.nats)
+
+    def into_bank(self, bank: Bank):
+        """Fusion's part -> the bank, and (ids, salience, sentence, stored) of the tokens."""
+        trace, n_start = self.trace, _n_start(self.checkpoint, self.trace.ids)
+        sentence, texts = self._sentences(trace)
+        if "am" not in self.settings.modules:
+            blank = np.zeros(len(trace))
+            return bank, (trace.ids, blank, sentence, blank > 0)
+        score = _score(self.settings.score)(self._evidence(bank))
+        stored = salience.chosen(score, sentence, self.settings.threshold, self.settings.best)
+        if n_start:
+            stored[0] = self.continued  # the reader of separate prompts brings one of its own
+        chosen = np.flatnonzero(stored)
+        columns = self._columns(trace, chosen, sentence, texts, score, bank.slots)
+        return fusion.remember(bank, trace, chosen, columns), (trace.ids, score, sentence, stored)
+
+    def into_modules(self, state: MemoryState):
+        """The trained modules' part -> the state, and (ids, salience, gate, stored) of the EDM."""
+        modules, told = self.checkpoint.memory, None
+        on = self.settings.modules & set(modules.parts) if modules is not None else frozenset()
+        if on & {"early", "late"}:
+            carried = held.carry(state.carried, modules, self.checkpoint, self.plain)
+            state = replace(state, carried=carried, memory=modules.fingerprint)
+        if "edm" in on:
+            external, told = self._into_slots(state.external)
+            state = replace(state, external=external, memory=modules.fingerprint)
+        return state, told
+
+    def _into_slots(self, before: held.Held | None):
+        modules, plain = self.checkpoint.memory, self.plain
+        before = held.nothing(modules, plain.next_logits.device) if before is None else before
+        gate = self.gate.cpu().numpy()
+        score = _score(self.settings.slot_score)(self._evidence_of_slots(before))
+        sentence, texts = self._sentences(plain)
+        stored = salience.chosen(
+            score[1:], np.arange(len(plain) - 1), self.settings.slot_threshold, self.settings.best
+        )
+        stored = np.r_[False, stored]
+        chosen = np.flatnonzero(stored)
+        columns = self._columns(plain, chosen, sentence, texts, score, before.slots)
+        after = held.write(before, modules, plain, chosen, self.gate, columns)
+        return after, (plain.ids, score, gate, stored)
+
+    def _sentences(self, trace: Trace) -> tuple[np.ndarray, list[str]]:
+        texts = tokens.display(self.checkpoint.tokenizer, trace.ids)
+        n_start = _n_start(self.checkpoint, trace.ids)
+        return np.r_[[-1] * n_start, sentences(texts[n_start:])].astype(np.int64), texts
+
+    def _columns(self, trace: Trace, chosen, sentence, texts, score, table: slots.Slots):
+        n_start = _n_start(self.checkpoint, trace.ids)
+        first_block = int(table.block.max(initial=-1)) + 2
+        around = ["".join(t for t, s in zip(texts, sentence) if s == sentence[i]) for i in chosen]
+        return slots.written(
+            prompt=self.number,
+            position=chosen - n_start + self.offset,
+            token=trace.ids[chosen],
+            block=first_block + sentence[chosen],
+            text=[texts[i] for i in chosen],
+            around=around,
+            now=self.now,
+            salience=score[chosen],
+        )
+
+    def _evidence(self, bank: Bank) -> salience.Evidence:
+        trace = self.trace
+        nats = self.nats if trace is self.plain else _surprisal(self.checkpoint, trace)
+        gate = None if self.gate is None else self.gate[-len(trace) :].cpu().numpy()
+        stored = bank.keys.permute(2, 0, 1, 3).flatten(1).float().cpu().numpy()
+        return self._evidence_with(trace, nats, stored, gate)
+
+    def _evidence_of_slots(self, before: held.Held) -> salience.Evidence:
+        """For the EDM, novelty is against its own keys."""
+        modules = self.checkpoint.memory
+        everything = held.write(
+            held.nothing(modules, before.keys.device), modules, self.plain,
+            np.arange(len(self.plain)), self.gate, slots.empty(),
+        )
+        found = self._evidence_with(
+            self.plain, self.nats, before.keys.cpu().numpy(), self.gate.cpu().numpy()
+        )
+        return replace(found, keys=everything.keys.cpu().numpy())
+
+    def _evidence_with(self, trace: Trace, nats, stored, gate) -> salience.Evidence:
+        received = [_received(self.checkpoint, trace, layer) for layer in range(trace.n_layers)]
+        return salience.Evidence(
+            surprisal=nats.cpu().numpy() / np.log(2),
+            received=np.mean(received, axis=0),
+            keys=trace.k.permute(2, 0, 1, 3).flatten(1).float().cpu().numpy(),
+            stored=stored,
+            gate=gate,
+        )
 
 
-def _salient(score: np.ndarray, sentence: np.ndarray, threshold: float) -> np.ndarray:
-    means = {number: score[sentence == number].mean() for number in np.unique(sentence)}
-    return np.array([means[number] >= threshold for number in sentence])
+def _surprisal(checkpoint, trace: Trace) -> torch.Tensor:
+    """−ln p of every token (T,), 0 for the first, which nothing predicted."""
+    ids = torch.as_tensor(np.array(trace.ids[1:]), device=trace.next_logits.device)
+    nats = -logits(checkpoint, trace)[:-1].float().log_softmax(-1).gather(1, ids[:, None])[:, 0]
+    return torch.nn.functional.pad(nats, (1, 0))
 
 
 def _score(name: str):
@@ -217,18 +352,6 @@ def _retrieved(bank: Bank, mass: dict[int, float], settings: Settings, room: int
         if size <= room:
             fitting, room = [*fitting, number], room - size
     return np.flatnonzero(np.isin(unit, fitting))
-
-
-def _evidence(checkpoint, trace: Trace, bank: Bank) -> salience.Evidence:
-    ids = torch.as_tensor(np.array(trace.ids[1:]), device=trace.next_logits.device)
-    nats = -logits(checkpoint, trace)[:-1].float().log_softmax(-1).gather(1, ids[:, None])[:, 0]
-    received = [_received(checkpoint, trace, layer) for layer in range(trace.n_layers)]
-    return salience.Evidence(
-        surprisal=np.r_[0.0, nats.cpu().numpy() / np.log(2)],
-        received=np.mean(received, axis=0),
-        keys=trace.k.permute(2, 0, 1, 3).flatten(1).float().cpu().numpy(),
-        stored=bank.keys.permute(2, 0, 1, 3).flatten(1).float().cpu().numpy(),
-    )
 
 
 def _received(checkpoint, trace: Trace, layer: int) -> np.ndarray:

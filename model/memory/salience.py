@@ -15,13 +15,15 @@ class Evidence:
 
     surprisal (T,) bits, 0 for the first token, which nothing predicted; received (T,): the
     attention weight a token got from later ones, divided by how many could see it, mean over
-    layers and heads; keys (T,K): its keys of all layers and heads; stored (M,K): those in memory.
+    layers and heads; keys (T,K): its keys of all layers and heads; stored (M,K): those in memory;
+    gate (T,): the logit of the trained gate, None where no memory was trained for this model.
     """
 
     surprisal: np.ndarray
     received: np.ndarray
     keys: np.ndarray
     stored: np.ndarray
+    gate: np.ndarray | None = None
 
 
 def everything(evidence: Evidence) -> np.ndarray:
@@ -47,12 +49,40 @@ def attention_received(evidence: Evidence) -> np.ndarray:
     return evidence.received
 
 
+def learned_gate(evidence: Evidence) -> np.ndarray:
+    """The trained gate's logit: above 0 it would rather write. It learned from answers, through the
+    logarithm added to a slot's score (model.memory.external), and from which words were values.
+
+    Raises ValueError where nothing was trained.
+    """
+    if evidence.gate is None:
+        raise ValueError(
+            "the learned gate needs trained memory, and there is none for this model; choose "
+            "another salience, or train: python -m model train memory"
+        )
+    return evidence.gate
+
+
 SCORES = {
     "everything": everything,
     "surprisal": surprisal,
     "novelty": novelty,
     "attention received": attention_received,
+    "learned gate": learned_gate,
 }
+
+
+def chosen(score: np.ndarray, unit: np.ndarray, threshold: float, best: int) -> np.ndarray:
+    """score (T,), unit (T,): number of what is written whole (a sentence, or each token for itself)
+    -> which tokens are written, (T,) bool: those of units whose mean score reaches the threshold,
+    and of these only the `best` highest (0: all)."""
+    units, inverse, sizes = np.unique(unit, return_inverse=True, return_counts=True)
+    mean = np.bincount(inverse, weights=score) / sizes
+    passing = mean >= threshold
+    if best:
+        order = np.argsort(np.where(passing, -mean, np.inf), kind="stable")
+        passing[order[best:]] = False
+    return passing[inverse]
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -16,8 +16,11 @@ from safetensors.torch import save
 
 from model.memory import slots
 from model.memory.fusion import Bank
+from model.memory.held import Carried, Held
 
-VERSION = 1
+VERSION = 2
+READS = (1, 2)  # 1: before there was trained memory
+EXTERNAL, CARRIED = ("edm.keys", "edm.values", "edm.gate"), ("early", "late")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,18 +28,32 @@ class MemoryState:
     """A visitor's memory: the bank of keys and values, and the prompts that were told, in order.
 
     fingerprint: of the checkpoint whose keys and values these are; no other can read them.
-    n_evicted: slots that have left so far.
+    n_evicted: slots of the bank that have left so far. external, carried: what trained memory
+    holds, None where it never wrote; memory: fingerprint of the trained weights that wrote it.
     """
 
     bank: Bank
     prompts: tuple[str, ...]
     fingerprint: str
     n_evicted: int = 0
+    external: Held | None = None
+    carried: Carried | None = None
+    memory: str = ""
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the stored keys and values."""
-        return sum(x.numel() * x.element_size() for x in (self.bank.keys, self.bank.values))
+        """Bytes of everything stored for reading: keys, values and recurrent states."""
+        return sum(x.numel() * x.element_size() for x in _tensors(self).values())
+
+
+def _tensors(state: MemoryState) -> dict[str, torch.Tensor]:
+    found = {"keys": state.bank.keys, "values": state.bank.values}
+    if state.external is not None:
+        held = state.external
+        found |= dict(zip(EXTERNAL, (held.keys, held.values, held.gate)))
+    if state.carried is not None:
+        found |= {name: getattr(state.carried, name) for name in CARRIED}
+    return found
 
 
 def save_state(state: MemoryState, path: Path) -> None:
@@ -51,8 +68,12 @@ def save_state(state: MemoryState, path: Path) -> None:
         "n_evicted": state.n_evicted,
         "prompts": list(state.prompts),
         "slots": slots.to_columns(bank.slots),
+        "memory": state.memory,
     }
-    tensors = {"keys": bank.keys.contiguous().cpu(), "values": bank.values.contiguous().cpu()}
+    if state.external is not None:
+        told["external"] = slots.to_columns(state.external.slots)
+        told["external_evicted"] = state.external.n_evicted
+    tensors = {name: x.contiguous().cpu() for name, x in _tensors(state).items()}
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(draft, "wb") as file:
@@ -76,16 +97,47 @@ def load_state(path: Path, checkpoint) -> MemoryState:
             f"{path.name} holds the memory of another model ({told['fingerprint']}), wanted "
             f"{checkpoint.fingerprint} ({checkpoint.name}); load that model, or start a new session"
         )
-    config = checkpoint.model.config
     table = slots.from_columns(told["slots"])
-    wanted = (config.n_layer, config.n_head, len(table), config.n_embd // config.n_head)
-    for name, tensor in tensors.items():
-        _check_tensor(path, name, tensor, wanted)
-    model = checkpoint.model
+    config, model = checkpoint.model.config, checkpoint.model
+    shape = (config.n_layer, config.n_head, len(table), config.n_embd // config.n_head)
+    _check_tensors(path, tensors, {"keys": shape, "values": shape})
     keys, values = (tensors[n].to(model.device, model.dtype) for n in ("keys", "values"))
     counts = (told["n_prompts"], told["longest"], told["n_tokens"])
     bank = Bank(keys, values, table, *counts)
-    return MemoryState(bank, tuple(told["prompts"]), told["fingerprint"], told["n_evicted"])
+    trained = _trained(path, told, tensors, checkpoint)
+    return MemoryState(bank, tuple(told["prompts"]), told["fingerprint"], told["n_evicted"], *trained)
+
+
+def _trained(path: Path, told: dict, tensors: dict, checkpoint):
+    """(external, carried, memory) of a file."""
+    written = told.get("memory", "")
+    if not written:
+        return None, None, ""
+    own = checkpoint.memory.fingerprint if checkpoint.memory is not None else "none"
+    if written != own:
+        raise ValueError(
+            f"{path.name} was written by other trained memory ({written}), this model has {own}; "
+            "choose that memory file, or start a new session"
+        )
+    return _external(path, told, tensors, checkpoint), _carried(path, tensors, checkpoint), written
+
+
+def _external(path: Path, told: dict, tensors: dict, checkpoint) -> Held | None:
+    if "external" not in told:
+        return None
+    table, width = slots.from_columns(told["external"]), checkpoint.model.config.n_embd
+    vectors = (len(table), width)
+    _check_tensors(path, tensors, dict(zip(EXTERNAL, (vectors, vectors, (len(table),)))))
+    parts = (tensors[name].to(checkpoint.model.device) for name in EXTERNAL)
+    return Held(*parts, table, told["external_evicted"])
+
+
+def _carried(path: Path, tensors: dict, checkpoint) -> Carried | None:
+    if "early" not in tensors:
+        return None
+    wide = {name: (getattr(checkpoint.memory, name).state_width,) for name in CARRIED}
+    _check_tensors(path, tensors, wide)
+    return Carried(*(tensors[name].to(checkpoint.model.device) for name in CARRIED))
 
 
 def describe(path: Path) -> dict:
@@ -97,7 +149,7 @@ def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             told = json.loads((file.metadata() or {})["mnemoscope"])
-            tensors = {name: file.get_tensor(name) for name in ("keys", "values")}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, KeyError, json.JSONDecodeError) as problem:
         raise ValueError(
             f"{path.name} is no memory file, or only a part of one ({problem}); restore a copy, or "
@@ -105,10 +157,10 @@ def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
         ) from problem
     if not isinstance(told, dict):
         raise ValueError(f"{path.name} is no memory file: its header is no table; restore a copy")
-    if told.get("version") != VERSION:
+    if told.get("version") not in READS:
         raise ValueError(
             f"{path.name} is a memory of version {told.get('version')}, this program reads version "
-            f"{VERSION}; use the program that wrote it"
+            f"{VERSION} and older; use the program that wrote it"
         )
     _check_header(path, told)
     return told, tensors
@@ -130,14 +182,16 @@ def _check_header(path: Path, told: dict) -> None:
         )
 
 
-def _check_tensor(path: Path, name: str, tensor: torch.Tensor, wanted: tuple) -> None:
-    if tuple(tensor.shape) != wanted:
-        raise ValueError(
-            f"{path.name}: wanted {name} of shape {wanted} (layers, heads, slots, width), found "
-            f"{tuple(tensor.shape)}; it belongs to another model"
-        )
-    if not torch.isfinite(tensor).all():
-        raise ValueError(
-            f"{path.name}: {name} holds numbers that are not finite; the file is damaged, restore "
-            "a copy or start a new session"
-        )
+def _check_tensors(path: Path, tensors: dict[str, torch.Tensor], wanted: dict[str, tuple]) -> None:
+    for name, shape in wanted.items():
+        found = tuple(tensors[name].shape) if name in tensors else None
+        if found != shape:
+            raise ValueError(
+                f"{path.name}: wanted {name} of shape {shape}, found {found or 'none'}; it belongs "
+                "to another model"
+            )
+        if not torch.isfinite(tensors[name]).all():
+            raise ValueError(
+                f"{path.name}: {name} holds numbers that are not finite; the file is damaged, "
+                "restore a copy or start a new session"
+            )

@@ -274,7 +274,7 @@ def remember(training: Training, told: Told, read: Read, salience, n_rows: int, 
     """Everything the told prompts leave behind, row by row; part of the graph."""
     parts, external = training.modules, None
     if "edm" in training.parts:
-        external = _slots(training, told, read.middle, salience, n_rows, use["edm"])
+        external = _slots(training, told, read, salience, n_rows, use["edm"])
     states = {"early": None, "late": None}
     for name, stream in (("early", read.first), ("late", read.last)):
         if name in training.parts:
@@ -292,9 +292,9 @@ def _carry(module, stream, told: Told, n_rows: int) -> torch.Tensor:
     return module.write(padded, stream.new_zeros(n_rows, module.state_width), n)
 
 
-def _slots(training: Training, told: Told, middle, salience, n_rows: int, use) -> Contents:
+def _slots(training: Training, told: Told, read: Read, salience, n_rows: int, use) -> Contents:
     """A slot for every token that passes the gate; <|endoftext|> is never stored."""
-    keys, values = training.modules.external.write(middle)
+    keys, values = training.modules.external.write(read.middle, read.first)
     real = torch.arange(told.ids.shape[1], device=told.n.device) < told.n[:, None]
     real[:, 0] = False
     wanted = real & _passes(training, salience)
@@ -464,7 +464,7 @@ def openness(training: Training) -> dict[str, float]:
     untrained."""
     parts = training.modules
     ways = {"early": parts.early.output, "late": parts.late.output, "edm": parts.external.output}
-    return {name: round(float(ways[name].weight.norm()), 4) for name in sorted(training.parts)}
+    return {name: round(ways[name].weight.norm().item(), 4) for name in sorted(training.parts)}
 
 
 def _save(path: Path, training: Training) -> None:

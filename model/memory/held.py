@@ -1,0 +1,157 @@
+"""What one visitor's trained memory holds, and how a prompt changes it: values, never on a module.
+
+A prompt writes what the plain frozen model made of it, whatever is already stored: what was written
+wrongly once is not written again through what it is read as. Knows nothing of files.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from model.memory import eviction, merging, slots
+from model.memory.external import Contents
+from model.memory.graft import Graft
+from model.memory.modules import Modules
+from model.memory.slots import Slots
+from model.trace import Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """The EDM's M slots: keys, values (M,C); gate (M,), the logit of the learned gate; where they
+    came from; how many left so far."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    gate: torch.Tensor
+    slots: Slots
+    n_evicted: int = 0
+
+    def __len__(self):
+        return len(self.slots)
+
+    def select(self, kept) -> "Held":
+        """Only the slots of these indices, in that order."""
+        index = torch.as_tensor(np.asarray(kept, dtype=np.int64), device=self.keys.device)
+        parts = (x.index_select(0, index) for x in (self.keys, self.values, self.gate))
+        return Held(*parts, self.slots.select(kept), self.n_evicted)
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """The recurrent states behind the last prompt told, (S·C,) each."""
+
+    early: torch.Tensor
+    late: torch.Tensor
+
+
+def nothing(modules: Modules, device) -> Held:
+    """No slots."""
+    empty = torch.zeros(0, modules.sizes.width, device=device)
+    return Held(empty, empty.clone(), torch.zeros(0, device=device), slots.empty())
+
+
+@torch.inference_mode()
+def gate(modules: Modules, plain: Trace, nats: torch.Tensor) -> torch.Tensor:
+    """The learned gate's logit of every token, (T,), from its plain run and its surprisal in nats
+    (T,); above 0 it is worth a slot."""
+    middle = plain.layer_stream(2 * modules.external.layer).float()
+    return modules.external.salience(middle, nats.to(middle))
+
+
+@torch.inference_mode()
+def write(held: Held, modules: Modules, plain: Trace, chosen, logit, columns: Slots) -> Held:
+    """The tokens at the indices `chosen` of a plain run -> the memory with a slot for each; logit
+    (T,): the gate's."""
+    index = torch.as_tensor(chosen, device=held.keys.device)
+    middle = plain.layer_stream(2 * modules.external.layer).float()[index]
+    keys, values = modules.external.write(middle, plain.layer_stream(0).float()[index])
+    return replace(
+        held,
+        keys=torch.cat([held.keys, keys]),
+        values=torch.cat([held.values, values]),
+        gate=torch.cat([held.gate, logit[index]]),
+        slots=held.slots.append(columns),
+    )
+
+
+@torch.inference_mode()
+def carry(before: Carried | None, modules: Modules, checkpoint, plain: Trace) -> Carried:
+    """The recurrent states behind a prompt, from its plain run and the states before it."""
+    streams = streams_of(checkpoint, plain)
+    after = {}
+    for name, stream in streams.items():
+        module = getattr(modules, name)
+        state = stream.new_zeros(module.state_width) if before is None else getattr(before, name)
+        after[name] = module.write(stream[None], state[None], torch.tensor([len(plain)]))[0]
+    return Carried(**after)
+
+
+@torch.inference_mode()
+def streams_of(checkpoint, plain: Trace) -> dict[str, torch.Tensor]:
+    """What the recurrent memories see of a plain run: the embeddings and the last normed layer,
+    (T,C) each."""
+    last = checkpoint.model.transformer.ln_f(plain.layer_stream(-1))
+    return {"early": plain.layer_stream(0).float(), "late": last.float()}
+
+
+def evict(held: Held, budget: int, policy: str, rng: np.random.Generator) -> Held:
+    """The memory with at most `budget` slots."""
+    n_before = len(held)
+    if policy == "merge":
+        after = _merge(held, budget)
+    else:
+        after = held.select(eviction.keep(held.slots, budget, policy, rng))
+    return replace(after, n_evicted=held.n_evicted + n_before - len(after))
+
+
+def _merge(held: Held, budget: int) -> Held:
+    """The younger of the two most alike is folded into the older as their mean, until all fit."""
+    while len(held) > max(budget, 1):
+        old, young = merging.most_alike(held.keys, held.slots.pinned)
+        parts = [x.clone() for x in (held.keys, held.values, held.gate)]
+        for part in parts:
+            part[old] = (part[old] + part[young]) / 2
+        folded = Held(*parts, merging.folded(held.slots, old, young), held.n_evicted)
+        held = folded.select(np.delete(np.arange(len(held)), young))
+    return held if budget else held.select(np.zeros(0, dtype=np.int64))
+
+
+def contents(held: Held) -> Contents:
+    """The slots as one row, B = 1. Newer: by prompt and position, in whatever order they lie."""
+    order = np.lexsort((held.slots.position, held.slots.prompt))
+    newer = np.empty(len(held), dtype=np.float32)
+    newer[order] = np.arange(len(held))[::-1]
+    filled = torch.ones(1, len(held), dtype=torch.bool, device=held.keys.device)
+    places = torch.as_tensor(newer, device=held.keys.device)[None]
+    return Contents(held.keys[None], held.values[None], held.gate[None], places, filled)
+
+
+def graft_of(
+    modules: Modules | None, held: Held | None, carried: Carried | None, on: frozenset[str]
+) -> Graft | None:
+    """What a run reads of it with the modules `on`; None where there is nothing to read."""
+    if modules is None:
+        return None
+    parts = on & set(modules.parts)
+    early, late = (
+        getattr(carried, name)[None] if carried is not None and name in parts else None
+        for name in ("early", "late")
+    )
+    external = contents(held) if held is not None and len(held) and "edm" in parts else None
+    if early is None and late is None and external is None:
+        return None
+    return Graft(modules, early, late, external)
+
+
+@torch.inference_mode()
+def read_weights(trace: Trace) -> np.ndarray:
+    """What each token read from each slot of the EDM, (H,T,1+M) float32, the null slot first; rows
+    sum to 1. No EDM read: all weight on null, M = 0."""
+    query = trace.external_query()
+    if query is None:
+        heads = trace.graft.modules.sizes.heads if trace.graft else 1
+        return np.ones((heads, len(trace), 1), dtype=np.float32)
+    graft = trace.graft
+    return graft.modules.external.read(query[None], graft.external)[1][0].float().cpu().numpy()
