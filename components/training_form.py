@@ -102,15 +102,19 @@ def _start(request: Request, texts: dict[str, bytes]) -> None:
     if not model_picker.is_on_this_machine():
         st.info("Only a browser on the server's own machine can start a training.")
         return
-    if st.button("Start training", type="primary", key="training_start"):
-        try:
-            job = jobs.start(request, texts)
-        except JobError as error:
-            st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
-            return
-        st.session_state.training = job.id
-        st.session_state.training_next_view = "curves"
-        st.rerun()
+    st.button(
+        "Start training", type="primary", key="training_start", on_click=_begin,
+        args=(request, texts),
+    )
+
+
+def _begin(request: Request, texts: dict[str, bytes]) -> None:
+    """Start it and look at its curves; where it cannot start, stay and say why."""
+    try:
+        st.session_state.training = jobs.start(request, texts).id
+        st.session_state.training_view = "curves"
+    except JobError as error:
+        st.session_state.training_problem = str(error)
 
 
 def _threads() -> str:

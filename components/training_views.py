@@ -28,8 +28,8 @@ SMALL = {
 
 def show() -> None:
     """The chosen training; on a first visit the one at work, else the one that is shipped."""
+    st.session_state.pop("training_acted", None)
     by_id, shipped = {job.id: job for job in run_training.trainings()}, run_training.shipped()
-    _say_problem()
     names = [*by_id, *([SHIPPED] if shipped else [])]
     if not names:
         st.info("No training yet: choose **Train your own** above.")
@@ -65,7 +65,8 @@ def _list(names: list[str], by_id: dict[str, Job], shipped: Look | None) -> None
     st.fragment(draw, run_every=EVERY_S if is_live else None)()
 
 
-def _say_problem() -> None:
+def say_problem() -> None:
+    """What a button could not do."""
     problem = st.session_state.pop("training_problem", None)
     if problem:
         st.error(problem[:1].upper() + problem[1:] + ".")
@@ -89,7 +90,7 @@ def _show_live(job: Job | None, now: Look) -> None:
 
     def draw() -> None:
         fresh = now if job is None else _look(job)
-        if fresh.state != before or st.session_state.pop("training_acted", False):
+        if fresh.state != before or "training_acted" in st.session_state:
             st.rerun()  # the rest of the page must say so too
         _draw(job, fresh)
 

@@ -1,6 +1,7 @@
 """What is said of a training: its name, its state in a sentence, its numbers. Draws nothing."""
 
 import html
+import re
 import time
 
 from components import palette
@@ -34,8 +35,9 @@ def base(job: Job) -> str:
 
 
 def caption(job: Job | None, now: Look) -> str:
-    """The base, the state, how far, and the time left where it runs."""
-    words = f"{base(job) if job else 'embedded'} · {STATES[now.state]}"
+    """The base, the state, how far, and the time left where it runs; safe inside Markdown."""
+    name = re.sub(r"([^\w /.-])", r"\\\1", base(job)) if job else "embedded"
+    words = f"{name} · {STATES[now.state]}"
     if now.points and now.state not in ("finished", SHIPPED):
         words += f" · {now.points[-1].step / max(now.points[-1].steps, 1):.0%}"
     if now.state == "running" and now.points and now.points[-1].seconds_left is not None:

@@ -1,0 +1,275 @@
+"""The training page: what it says of a training is what the trainer's own files say."""
+
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from components import model_picker, run_training, training_episode, training_words
+from model.training import jobs
+from model.training.jobs import Request
+from tests.app import tree
+
+FAKE = (sys.executable, str(Path(__file__).parents[1] / "fake_trainer.py"))
+ASKED = Request(model="embedded", variant="gpt2+edm", steps=5_000)
+ROWS = [
+    {"step": 50, "steps": 100, "seconds": 20, "seconds_left": 20, "stage": "one fact",
+     "tokens": 1000, "tokens_per_second": 5432.1, "loss": 3.5, "kl": 0.01,
+     "recall": {"gpt2": 0.05, "gpt2+edm": 0.06}, "recall_n": 96, "gates": {"edm": 0.1}},
+    {"step": 100, "steps": 100, "seconds": 41, "seconds_left": 0, "stage": "four facts",
+     "tokens": 2000, "tokens_per_second": 5000, "loss": 0.4, "kl": 0.02,
+     "recall": {"gpt2": 0.04, "gpt2+edm": 0.97}, "recall_n": 96, "gates": {"edm": 1.5}},
+]
+SHARE = {"name": "gpt2+edm, one fact", "share": 0.97, "low": 0.95, "high": 0.98, "n": 600}
+
+
+@pytest.fixture(autouse=True)
+def place(monkeypatch, tmp_path):
+    """The stand-in trainer, a browser on this machine, nothing shipped; nothing left at work."""
+    monkeypatch.setattr(jobs, "TRAINER", FAKE)
+    monkeypatch.setattr(model_picker, "is_on_this_machine", lambda: True)
+    monkeypatch.setattr(run_training, "EMBEDDED", tmp_path / "embedded")
+    yield tmp_path
+    for job in jobs.all_jobs():
+        jobs.delete(job)
+
+
+def opened(view: str = "curves", **link) -> AppTest:
+    app = AppTest.from_file("../../app.py", default_timeout=120)
+    for name, value in {"training_view": view, **link}.items():
+        app.query_params[name] = value
+    app.run()
+    app = app.switch_page("pages/training.py").run()
+    assert not app.exception
+    return app
+
+
+def press(app, key: str) -> AppTest:
+    app = app.button(key=key).click().run()
+    assert not app.exception
+    return app
+
+
+def until(condition):
+    end = time.monotonic() + 30
+    while not (answer := condition()):
+        assert time.monotonic() < end, "this did not come about"
+        time.sleep(0.02)
+    return answer
+
+
+def reaches(job, state: str):
+    return until(lambda: (now := jobs.look(jobs.find(job.id))).state == state and now)
+
+
+def at_work(job):
+    return until(lambda: len(jobs.look(job).points) > 1)
+
+
+def ship(place, rows=ROWS, card=None) -> None:
+    (place / "embedded").mkdir()
+    (place / "embedded" / "memory_curves.json").write_text(json.dumps(rows))
+    (place / "embedded" / "memory_card.json").write_text(json.dumps(card or {"recall": [SHARE]}))
+
+
+def lines(app, key: str) -> dict[str, dict]:
+    """The named lines of a chart."""
+    return {line["name"]: line for line in tree.charts(app)[key]["data"] if "name" in line}
+
+
+def values(array) -> list:
+    """Plotly's spec holds a list as it is."""
+    return list(array)
+
+
+def test_without_any_training_it_says_what_to_do():
+    app = opened()
+    assert "Train your own" in app.info[0].value and not app.error
+
+
+def test_what_is_shipped_is_shown_on_the_first_visit(place):
+    ship(place)
+    app = opened()
+    drawn = lines(app, "training_recall")
+    base, edm = drawn["GPT-2, frozen, no memory"], drawn["GPT-2 + EDM"]
+    assert values(edm["x"]) == [50, 100] and values(edm["y"]) == [0.06, 0.97]
+    assert values(base["y"]) == [0.05, 0.04] and base["line"]["dash"] == "dash"
+    assert values(tree.charts(app)["training_loss"]["data"][0]["y"]) == [3.5, 0.4]
+    assert values(lines(app, "training_gates")["EDM"]["y"]) == [0.0, 0.1, 1.5]
+    words = tree.html(app)
+    assert "5,000" in words and "100 / 100" in words and "four facts" in words
+    assert values(tree.charts(app)["training_card_recall"]["data"][0]["x"]) == [0.97]
+    assert not [button for button in app.button if button.key == "training_pause"]
+
+
+def test_a_training_is_started_as_chosen():
+    app = opened("new")
+    app.segmented_control(key="training_variant").set_value("gpt2+rnn").run()
+    app.segmented_control(key="training_cell").set_value("lstm").run()
+    app.number_input(key="training_steps").set_value(4_000).run()
+    app.number_input(key="training_seed").set_value(7).run()
+    assert "--steps 4000" in app.code[0].value and "--cell lstm" in app.code[0].value
+    app = press(app, "training_start")
+    assert not app.error and app.session_state["training_view"] == "curves"
+    (job,) = jobs.all_jobs()
+    assert job.request == Request("embedded", "gpt2+rnn", 4_000, 7, "lstm")
+    assert app.session_state["training"] == job.id and jobs.is_alive(job)
+
+
+def test_what_cannot_run_here_says_why(monkeypatch):
+    monkeypatch.setattr(run_training, "lora_problem", lambda: "it needs the package peft")
+    monkeypatch.setattr(run_training, "four_bit_problem", lambda: "it needs a CUDA GPU")
+    app = opened("new")
+    assert app.toggle(key="training_lora").disabled and app.toggle(key="training_4_bit").disabled
+    said = " ".join(caption.value for caption in app.caption)
+    assert "LoRA cannot run here: it needs the package peft." in said
+    assert "4-bit QLoRA cannot run here: it needs a CUDA GPU." in said
+
+
+def test_pause_go_on_stop_and_keep():
+    job = jobs.start(ASKED)
+    at_work(job)
+    app = press(opened(), "training_pause")
+    assert jobs.look(job).state == "paused" and "paused" in tree.html(app)
+    app = press(app, "training_go_on")
+    assert jobs.look(job).state == "running" and jobs.find(job.id).pid == job.pid
+    app = press(app, "training_stop")
+    reaches(job, "stopped")
+    app = app.run()
+    assert "what it had learned is kept" in tree.html(app)
+    assert any(str(job.folder / "memory.safetensors") in text.value for text in app.markdown)
+
+
+def test_its_numbers_are_the_trainers_own():
+    job = jobs.start(ASKED)
+    at_work(job)
+    jobs.pause(job)
+    time.sleep(0.3)
+    app, last = opened(), jobs.look(job).points[-1]
+    page = tree.html(app)
+    assert f"{last.step:,} / 5,000" in page and "1,000</div>" in page
+    drawn = lines(app, "training_recall")["GPT-2 + EDM"]
+    assert values(drawn["y"])[-1] == last.recall["gpt2+edm"]
+    assert "left, by the speed" not in page  # nothing is left while it waits
+
+
+def test_a_killed_trainer_is_told_in_one_sentence_and_goes_on():
+    job = jobs.start(ASKED)
+    at_work(job)
+    os.kill(job.pid, signal.SIGKILL)
+    step = reaches(job, "killed").points[-1].step
+    app = opened()
+    page = tree.html(app)
+    assert f"ended from outside (a kill, a restart, no memory left) after step {step:,}" in page
+    assert "Going on starts from its last checkpoint." in page
+    app = press(app, "training_go_on")
+    assert not app.error
+    until(lambda: jobs.look(jobs.find(job.id)).points[-1].step > step)
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_lost():
+    job = jobs.start(replace(ASKED, seed=28))
+    reaches(job, "failed")
+    page = tree.html(opened())
+    assert "The trainer gave up: [Errno 28] No space left on device." in page
+    assert "nothing before it is lost" in page
+
+
+def test_a_second_training_is_refused_in_a_sentence():
+    jobs.start(replace(ASKED, seed=9))
+    app = press(opened("new"), "training_start")
+    assert "another one is under way" in app.error[0].value and len(jobs.all_jobs()) == 1
+
+
+def test_a_refused_button_says_so():
+    first = jobs.start(replace(ASKED, seed=9))
+    jobs.pause(first)
+    second = jobs.start(replace(ASKED, seed=9))
+    app = press(opened(training=first.id), "training_go_on")
+    assert "another one is under way" in app.error[0].value
+    assert jobs.look(first).state == "paused" and jobs.is_alive(second)
+
+
+def test_delete_removes_it_from_the_list(place):
+    job = jobs.start(replace(ASKED, seed=9))
+    app = press(opened(), "training_delete")
+    assert not job.folder.exists() and "Train your own" in app.info[0].value
+
+
+def test_a_training_deleted_elsewhere_is_gone_here(place):
+    ship(place)
+    job = jobs.start(replace(ASKED, seed=9))
+    app = opened(training=job.id)
+    jobs.delete(job)
+    app = app.run()
+    assert not app.exception and app.session_state["training"] == "shipped"
+
+
+def test_a_visitor_elsewhere_watches_only(monkeypatch):
+    job = jobs.start(replace(ASKED, seed=9))
+    monkeypatch.setattr(model_picker, "is_on_this_machine", lambda: False)
+    app = opened()
+    assert "own machine" in " ".join(caption.value for caption in app.caption)
+    app = opened("new")
+    assert "own machine" in app.info[0].value
+    assert not [b for b in app.button if b.key in ("training_start", "training_delete")]
+    assert jobs.is_alive(job)
+
+
+@pytest.mark.parametrize("lesson", list(run_training.LESSONS))
+@pytest.mark.parametrize("source", list(run_training.SOURCES))
+def test_an_episode_is_drawn_as_the_trainer_draws_them(lesson, source):
+    app = opened("lesson")
+    app.segmented_control(key="training_lesson").set_value(lesson).run()
+    app = app.segmented_control(key="training_source").set_value(source).run()
+    assert not app.exception
+    page = tree.html(app)
+    assert ("never in training" in page) == (source != "training")
+    app = press(app, "training_another")
+    assert tree.html(app) != page
+
+
+def test_the_marked_parts_are_the_facts_and_join_to_the_prompts():
+    marked = 0
+    for seed in range(40):
+        drawn = run_training_draw(seed)
+        for prompt, one in zip(drawn.prompts, training_episode.spoken(drawn.episode, drawn.prompts)):
+            assert "".join(text for text, _ in one.parts) == prompt
+            found = {text for text, mark in one.parts if mark == "value"}
+            assert found <= {fact.value for fact in drawn.episode.facts}
+            assert (one.kind == "told") == bool(found)
+            marked += len(found)
+    assert marked > 40
+
+
+def run_training_draw(seed: int):
+    """An episode without a session: the embedded tokenizer is all it needs."""
+    from model import checkpoint
+
+    tokenizer = checkpoint.load("embedded").tokenizer
+    original, run_training._data = run_training._data, lambda: run_training.Data(tokenizer, None)
+    try:
+        return run_training.draw("four facts", "values", seed)
+    finally:
+        run_training._data = original
+
+
+def test_nonsense_in_a_link_is_survived():
+    app = opened("no such view", training="../../etc")
+    assert not app.exception and not app.error
+    app = opened(training="<script>alert(1)</script>")
+    assert not app.exception and "<script>" not in tree.html(app)
+
+
+@pytest.mark.parametrize("seconds, words", [
+    (0, "0 s"), (59.4, "59 s"), (60, "1 min"), (75, "1 min 15 s"), (600, "10 min"),
+    (7199, "120 min"), (9000, "2.5 h"),
+])
+def test_durations(seconds, words):
+    assert training_words.duration(seconds) == words
