@@ -151,7 +151,7 @@ def loop(training: Training) -> Iterator[dict]:
     while state.step < options.steps and not (options.out / "stop").exists():
         losses, began, n_before = [], time.monotonic(), state.tokens
         for _ in range(min(options.every, options.steps - state.step)):
-            _wait_while_paused(options.out)
+            began += _wait_while_paused(options.out)  # a pause is not training time
             losses.append(step(training))
             if (options.out / "stop").exists():
                 break
@@ -386,9 +386,12 @@ def _next_lesson(training: Training) -> None:
         training.state.lesson += 1
 
 
-def _wait_while_paused(folder: Path) -> None:
+def _wait_while_paused(folder: Path) -> float:
+    """Waits while there is a file `pause` and none named `stop`; seconds waited."""
+    began = time.monotonic()
     while (folder / "pause").exists() and not (folder / "stop").exists():
         time.sleep(0.2)
+    return time.monotonic() - began
 
 
 @torch.no_grad()
@@ -447,6 +450,7 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
         "tokens_per_second": round(speed, 1),
         **{name: round(sum(one[name] for one in losses) / len(losses), 4) for name in losses[0]},
         "recall": {name: round(value, 4) for name, value in found.items()},
+        "recall_n": options.n_recall,
         "gates": openness(training),
     }
     state.curves.append(line)
