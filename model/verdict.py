@@ -1,0 +1,188 @@
+"""The verdict on one probe, in words, with the measurements it rests on.
+
+Knows nothing of looks. Every sentence is made from measured numbers: the answer's probability with
+memory, with memory off, and without each slot that was read.
+"""
+
+import math
+from dataclasses import dataclass
+
+from model import causal
+from model.causal import Effect
+from model.probe import Outcome
+from model.probe_reads import Place, Read
+
+HALF = 0.5  # a slot matters when without it the answer's probability is at most this share
+KINDS = (
+    "recalled",  # said with memory, not without; removing the most read token loses it
+    "another slot",  # so too, but removing the most read changes little, removing another loses it
+    "many slots",  # so too, but no single token matters: several hold it
+    "carried",  # so too, and no slot matters: a recurrent state carries it
+    "already likely",  # said without memory as well
+    "not recalled",  # not said
+    "no memory",  # this variant has none
+    "no answer",  # no answer was given to judge: what it says, and what it read for it
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """kind: one of KINDS; sentence: in words, with its numbers.
+
+    p, p_off: joint probability of the scored tokens with memory and with memory off. most: the
+    most read slot; without_most: the effect of removing it; causal: of the removal that costs
+    most; alone: of every removal that was tried, most read first. None, (): nothing to measure.
+    """
+
+    kind: str
+    sentence: str
+    p: float
+    p_off: float
+    most: Read | None = None
+    without_most: Effect | None = None
+    causal: Effect | None = None
+    alone: tuple[Effect, ...] = ()
+
+
+def judge(checkpoint, one: Outcome, n: int = 32) -> Verdict:
+    """The verdict, from removing each of the n most read tokens, one at a time."""
+    alone = tuple(causal.each_alone(checkpoint, one, causal.candidates(one, n)))
+    most = one.read[0] if one.read and one.read[0].kept else None
+    without_most = next((e for e in alone if most and e.gone == (most.place,)), None)
+    worst = max(alone, key=lambda e: e.drop, default=None)
+    kind = _kind(one, without_most, worst)
+    sentence = _SENTENCES[kind](one, most, without_most, worst) + _behind(one)
+    return Verdict(
+        kind, sentence, one.scored.joint, one.base.joint, most, without_most, worst, alone
+    )
+
+
+def _kind(one: Outcome, without_most: Effect | None, worst: Effect | None) -> str:
+    if not one.settings.modules:
+        return "no memory"
+    if one.exact is None:
+        return "no answer"
+    if not one.scored.exact:
+        return "not recalled"
+    if one.base.exact:
+        return "already likely"
+    if worst is None or not matters(one, worst):
+        return "carried" if one.state.carried is not None else "many slots"
+    return "recalled" if matters(one, without_most) else "another slot"
+
+
+def matters(one: Outcome, removed: Effect) -> bool:
+    """Whether the removal loses the answer or at least halves its probability."""
+    return removed.lost or removed.scored.joint <= HALF * one.scored.joint
+
+
+def _recalled(one, most, without_most, worst) -> str:
+    further = "" if worst.gone == without_most.gone else (
+        f"; it falls furthest, to {p(worst.scored.joint)}, without {where_place(one, worst.gone[0])}"
+    )
+    return (
+        f"recalled from {where(most)}: {weight(most)}; without that slot p falls from "
+        f"{p(one.scored.joint)} to {p(without_most.scored.joint)}; with memory off it is "
+        f"{p(one.base.joint)}{further}"
+    )
+
+
+def _another(one, most, without_most, worst) -> str:
+    cause = next(read for read in one.read if read.place == worst.gone[0])
+    return (
+        f"recalled, but the most read slot is not the one that matters: without {where(cause)} "
+        f"({weight(cause)}) p falls from {p(one.scored.joint)} to {p(worst.scored.joint)}; without "
+        f"the most read, {where(most)} ({weight(most)}), it is {p(without_most.scored.joint)}"
+    )
+
+
+def _many(one, most, without_most, worst) -> str:
+    least = "" if worst is None else (
+        f": the removal that costs most, of {where_place(one, worst.gone[0])}, leaves p at "
+        f"{p(worst.scored.joint)}"
+    )
+    return (
+        f"recalled (p {p(one.scored.joint)}, with memory off {p(one.base.joint)}), but no single "
+        f"slot is needed{least}; several hold it, see the smallest set"
+    )
+
+
+def _carried(one, most, without_most, worst) -> str:
+    return (
+        f"recalled from the carried state, which has no slots to tell apart: p "
+        f"{p(one.scored.joint)}, with memory off {p(one.base.joint)}"
+    )
+
+
+def _likely(one, most, without_most, worst) -> str:
+    return (
+        f"said without memory as well, so no recall is shown: p {p(one.base.joint)} with memory "
+        f"off, {p(one.scored.joint)} with it"
+    )
+
+
+def _not(one, most, without_most, worst) -> str:
+    read = "" if most is None else f"; the most read slot is {where(most)} ({weight(most)})"
+    return (
+        f"not recalled: it says “{one.continuation.strip()}”; the answer has p "
+        f"{p(one.scored.joint)} ({ranks(one)}), with memory off {p(one.base.joint)}{read}"
+    )
+
+
+def _none(one, most, without_most, worst) -> str:
+    if one.exact is None:
+        return f"no memory: it says “{one.continuation.strip()}” from its weights alone"
+    return (
+        f"no memory: it says “{one.continuation.strip()}”; the answer has p {p(one.scored.joint)} "
+        f"({ranks(one)}) from the weights alone"
+    )
+
+
+def _open(one, most, without_most, worst) -> str:
+    says = f"no answer was given to judge; it says “{one.continuation.strip()}”"
+    if most is None:
+        return f"{says}, and reads no slot"
+    fell = "" if without_most is None else (
+        f"; without that slot its p falls from {p(one.scored.joint)} to "
+        f"{p(without_most.scored.joint)}" if without_most.drop > 0 else
+        f"; without that slot its p is {p(without_most.scored.joint)}, with it {p(one.scored.joint)}"
+    )
+    return f"{says}; most read is {where(most)}: {weight(most)}{fell}"
+
+
+_SENTENCES = dict(zip(KINDS, (_recalled, _another, _many, _carried, _likely, _not, _none, _open)))
+
+
+def _behind(one: Outcome) -> str:
+    return f" (scored behind its own words, “{one.lead.strip()}”)" if one.lead else ""
+
+
+def where(read: Read) -> str:
+    """"prompt 1, token 13 “·York”"."""
+    return f"prompt {read.place.prompt}, token {read.place.position} “{read.text}”"
+
+
+def where_place(one: Outcome, place: Place) -> str:
+    """The same of a place that was read."""
+    return where(next(read for read in one.read if read.place == place))
+
+
+def weight(read: Read) -> str:
+    """The read weight in words: the mean over all layers and heads, and the strongest head."""
+    return (
+        f"read weight {read.peak:.2f} in its strongest head (layer {read.layer}, head {read.head}), "
+        f"{read.weight:.3f} in the mean over all"
+    )
+
+
+def ranks(one: Outcome) -> str:
+    """"rank 3", or of each token: "ranks 1, 40"."""
+    each = ", ".join(f"{rank:,}" for rank in one.scored.rank)
+    return f"rank{'s' if len(one.scored.rank) > 1 else ''} {each}"
+
+
+def p(probability: float) -> str:
+    """Two digits that say something: never rounded to 0 or 1."""
+    if probability < 0.01 or probability >= 1:
+        return f"{probability:.2g}"
+    return f"{probability:.{max(2, math.ceil(-math.log10(1 - probability)))}f}"

@@ -1,0 +1,193 @@
+"""One probe: joint = product, cached = uncached, memory off = the plain model; verdicts, bad input."""
+
+import numpy as np
+import pytest
+import torch
+
+from model import checkpoint, generate, probe, probe_controls, sampling, tokens, verdict
+from model.memory import fusion, recall
+from model.memory.reader import WithMemory
+from model.memory.recall import Settings
+from model.probe import Probe
+from model.trace import run
+
+TOLD = ("I am Ann. I live in Rome.",)
+ASK = "Where do I live?"
+
+
+@pytest.fixture(scope="module")
+def asked(tiny):
+    plan = probe.prepare(tiny, Probe(TOLD, ASK, " Rome"))
+    settings = probe.settings_for("am", Settings(unit="all"))
+    return probe.outcome(tiny, plan, probe.told(tiny, plan, settings), settings)
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return checkpoint.load("embedded", device="cpu")
+
+
+def outcome_of(loaded, given: Probe, variant: str, settings=Settings()):
+    plan, settings = probe.prepare(loaded, given), probe.settings_for(variant, settings)
+    return probe.outcome(loaded, plan, probe.told(loaded, plan, settings), settings)
+
+
+def test_the_joint_probability_is_the_product_of_the_tokens(asked):
+    assert asked.scored.joint == pytest.approx(np.prod(asked.scored.probability), rel=1e-12)
+    assert asked.scored.joint_log == pytest.approx(np.log(asked.scored.probability).sum())
+    assert asked.delta == pytest.approx(np.log(asked.scored.joint / asked.base.joint))
+
+
+def test_each_token_is_scored_as_one_uncached_run_says(tiny, asked):
+    """Teacher forcing through shared rows = a run of everything at once with the same reading."""
+    trace = asked.asked.trace
+    ids = np.r_[trace.ids, asked.scored.ids[:-1]]
+    whole = probe.logits(tiny, run(tiny, ids, reading=trace.reading), len(trace) - 1).double()
+    log = whole.log_softmax(-1)[range(len(asked.scored.ids)), asked.scored.ids]
+    np.testing.assert_allclose(asked.scored.log, log.numpy(), atol=1e-4)
+    order = whole.argsort(-1, descending=True)
+    ranks = [order[i].tolist().index(token) + 1 for i, token in enumerate(asked.scored.ids)]
+    assert asked.scored.rank.tolist() == ranks
+
+
+def test_memory_off_is_the_plain_model_bit_for_bit(tiny, asked):
+    found = probe_controls.prior(tiny, asked)
+    assert np.array_equal(found.log, asked.base.log)
+    assert np.array_equal(probe_controls.empty(tiny, asked).log, asked.base.log)
+    assert not np.array_equal(asked.scored.log, asked.base.log)
+
+
+def test_a_variant_without_memory_gains_nothing(tiny):
+    one = outcome_of(tiny, Probe(TOLD, ASK, " Rome", 20), "gpt2")
+    assert one.delta == 0 and one.read == ()
+    assert verdict.judge(tiny, one).kind == "no memory"
+
+
+def test_the_continuation_is_what_generation_through_the_reader_says(tiny, asked):
+    reader = WithMemory(tiny, asked.state, asked.settings)
+    steps = generate.generate(
+        reader, asked.ids, probe.CONTINUED, settings=sampling.Settings(0.0),
+        generator=torch.Generator(), end_token=tiny.tokenizer.eos_token_id,
+    )
+    said = tiny.tokenizer.decode([step.token for step in steps])
+    assert said.startswith(asked.continuation)
+
+
+def test_read_weights_are_the_columns_of_the_union_softmax(tiny, asked):
+    trace = probe.along(tiny, asked.asked.trace, asked.scored.ids)
+    weights = fusion.read_weights(tiny, trace)[:, :, len(asked.asked.trace) - 1 :]
+    assert len(asked.read) == len(asked.state.bank)
+    for read in asked.read:
+        np.testing.assert_allclose(read.mean, weights[..., read.index].mean((0, 1)), rtol=1e-6)
+        assert read.peak == weights[..., read.index].max()
+        assert read.text == asked.state.bank.slots.text[read.index]
+    assert sum(read.mean for read in asked.read).max() <= 1 + 1e-6
+
+
+def test_distraction_has_as_many_tokens_as_wanted(tiny):
+    for n in (1, 63, 64, 200):
+        for text in ("", "One. Two words! Three of them?"):
+            parts = list(probe.distraction.prompts(tiny, n, text))
+            assert sum(size for _, size in parts) == n
+            assert all(size == len(tokens.encode(tiny.tokenizer, p)) for p, size in parts)
+    assert list(probe.distraction.prompts(tiny, 0)) == []
+
+
+def test_told_is_told_prompt_by_prompt(tiny):
+    plan = probe.prepare(tiny, Probe((*TOLD, "Rain."), ASK, None, 70))
+    steps = list(probe.tell(tiny, plan, probe.settings_for("am")))
+    assert steps[-1].n_tokens == plan.n_tokens
+    state = recall.blank(tiny)
+    for text in steps[-1].state.prompts:
+        state = recall.tell(tiny, state, text, Settings()).state
+    assert torch.equal(state.bank.keys, steps[-1].state.bank.keys)
+    assert state.prompts[:2] == (*TOLD, "Rain.")
+
+
+@pytest.mark.parametrize("given, words", [
+    (Probe((), ASK), "something to tell"),
+    (Probe(("  ",), ASK), "something to tell"),
+    (Probe(TOLD, " "), "wanted a question"),
+    (Probe(TOLD, ASK, " "), "wanted an answer"),
+    (Probe(TOLD, ASK, None, -1), "distance"),
+])
+def test_a_bad_probe_is_one_sentence(tiny, given, words):
+    with pytest.raises(ValueError, match=words):
+        probe.prepare(tiny, given)
+
+
+def test_a_wrong_variant_names_the_right_ones():
+    with pytest.raises(ValueError, match="gpt2, rnn, edm, am, gpt2-m"):
+        probe.long_name("gpt3")
+    assert probe.long_name("am") == probe.long_name("gpt2+am") == "gpt2+am"
+
+
+def test_an_answer_that_is_split_otherwise_is_said(embedded):
+    plan = probe.prepare(embedded, Probe(TOLD, "I live in ", "Rome"))
+    assert "would split “·R|ome”" in plan.notes[0] and plan.notes[0].endswith("“R|ome”")
+    plan = probe.prepare(embedded, Probe(TOLD, "I live in", "Rome"))
+    assert plan.notes[0].startswith("a space was put before the answer")
+    assert embedded.tokenizer.decode(plan.answer_ids) == " Rome"
+
+
+def test_what_is_longer_than_the_window_is_windowed_or_cut_and_said(tiny):
+    one = outcome_of(tiny, Probe(("a" * 100,), "b" * 90 + "?", " c"), "am")
+    assert len(one.state.bank) == 100
+    assert any("100 tokens: it is told in windows of 31" in note for note in one.notes)
+    cut = 91 - len(one.ids)
+    assert cut > 0 and any(f"its first {cut} tokens were cut" in note for note in one.notes)
+
+
+def test_the_answer_in_words_is_found_only_whole():
+    assert probe.says(" You live in New York.", " New York") is True
+    assert probe.says(" You live in New Yorkshire.", " New York") is False
+    assert probe.says(" I see.", None) is None
+
+
+def test_the_founding_fact_is_recalled_from_its_slot(embedded):
+    given = Probe(("My name is James Theory. I live in New York.",), "Where do I live?", " New York")
+    one = outcome_of(embedded, given, "am")
+    assert one.said and one.lead == " You live in" and one.scored.exact and not one.base.exact
+    found = verdict.judge(embedded, one)
+    assert found.kind == "recalled" and "prompt 1, token" in found.sentence
+    assert found.without_most.scored.joint < 0.5 * one.scored.joint
+    assert verdict.p(one.scored.joint) in found.sentence
+    other = outcome_of(embedded, given, "gpt2")
+    assert verdict.judge(embedded, other).kind == "no memory" and not other.said
+
+
+def test_what_is_likely_anyway_is_no_recall(embedded):
+    given = Probe(("It is raining again.",), "Where do I live?", " I do not know")
+    one = outcome_of(embedded, given, "am")
+    assert verdict.judge(embedded, one).kind == "already likely"
+
+
+def test_without_an_answer_the_verdict_says_what_was_said(embedded):
+    one = outcome_of(embedded, Probe(TOLD, "What pet do I have?"), "am")
+    found = verdict.judge(embedded, one)
+    assert found.kind == "no answer" and one.continuation.strip() in found.sentence
+    assert one.exact is None and one.said is None
+
+
+def test_controls_put_another_value_and_leave_the_fact_out(embedded):
+    given = Probe(("My name is Ann. I live in New York.",), "Where do I live? You live in",
+                  " New York")
+    found = probe_controls.run_controls(embedded, outcome_of(embedded, given, "am"))
+    assert found.other.value != "New York" and found.other.value in found.other.probe.tell[0]
+    assert found.other.own.joint > found.other.right.joint
+    assert found.never.probe.tell == ("My name is Ann.",)
+    assert found.never.probe.ask == "Where do I live?" and found.never.refused
+    assert found.in_context.exact and np.array_equal(found.prior.log, found.empty.log)
+
+
+def test_an_answer_that_was_never_told_has_a_stranger_as_other_person(embedded):
+    value, changed = probe_controls.another(Probe(TOLD, "What pet do I have?", " owl"))
+    assert value == "" and changed.tell != TOLD
+    assert probe_controls.untold(Probe(TOLD, "Who am I? You are", " Ann")).tell == (
+        "I live in Rome.",)
+
+
+@pytest.mark.parametrize("probability, shown", [
+    (0.5, "0.50"), (0.99982, "0.9998"), (0.0000123, "1.2e-05"), (1.0, "1"), (0.99999987, "0.9999999")])
+def test_a_probability_is_never_rounded_to_one_or_nothing(probability, shown):
+    assert verdict.p(probability) == shown
