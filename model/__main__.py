@@ -14,6 +14,7 @@ from model import (
     trace_command,
 )
 from model.training import command as train_base
+from model.training import memory_command as train_memory
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,8 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "generate", generate_command, "continue a prompt, with a KV cache, without, or with memory")
     _add(commands, "session", session_command, "list, show, reset, export and import memories")
     _add(commands, "score", score_command, "bits per byte of a text file")
-    train = commands.add_parser("train", help="train the embedded model")
-    _add(train.add_subparsers(required=True, metavar="WHAT"), "base", train_base, "the base model")
+    train = commands.add_parser("train", help="train the embedded model, or memory for any")
+    what = train.add_subparsers(required=True, metavar="WHAT")
+    _add(what, "base", train_base, "the base model")
+    _add(what, "memory", train_memory, "memory modules for a frozen GPT-2")
     _add(commands, "bench", bench_command, "measure speed and memory against the stock model")
     return parser
 

@@ -69,7 +69,7 @@ def save_modules(modules: Modules, path: Path, base: str, parts, card: dict) -> 
         "version": VERSION, "base": base, "sizes": asdict(modules.sizes), "parts": list(parts),
         "card": card,
     }
-    wanted = _prefixes(parts)
+    wanted = prefixes(parts)
     tensors = {
         name: tensor.detach().to("cpu", torch.float16).contiguous()
         for name, tensor in modules.state_dict().items() if name.startswith(wanted)
@@ -110,7 +110,8 @@ def beside(folder: Path, config, base: str) -> Modules | None:
     return load_modules(path, config, base) if path.is_file() else None
 
 
-def _prefixes(parts) -> tuple[str, ...]:
+def prefixes(parts) -> tuple[str, ...]:
+    """How the names of these parts' tensors begin."""
     return tuple({"edm": "external."}.get(part, f"{part}.") for part in parts)
 
 

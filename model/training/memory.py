@@ -57,6 +57,7 @@ class Options:
     rows: int = 16
     asks: int = 3
     cell: str = "gru"
+    lora: int = 0
     peak: float = 2e-3
     every: int = 50  # steps between two measurements (and two checkpoints)
     n_recall: int = 96
@@ -194,9 +195,9 @@ def loss_of(training: Training, batch: Batch) -> dict[str, torch.Tensor]:
     use = _switches(training, len(batch.episodes))
     memory = remember(training, told, read, salience, len(batch.episodes), use)
     place = _places(training, asked)
-    with_memory = _logits(training, asked, pick(memory, asked.row), place)
+    with_memory = logits(training, asked, pick(memory, asked.row), place)
     with torch.no_grad():
-        plain = _logits(training, asked, None, place)
+        plain = logits(training, asked, None, place)
     real = torch.arange(told.ids.shape[1], device=told.n.device) < told.n[:, None]
     real[:, 0] = False
     gate = F.binary_cross_entropy_with_logits(
@@ -344,7 +345,7 @@ def _places(training: Training, asked: Asked) -> torch.Tensor:
     return (begin[:, None] + torch.arange(T)).to(training.model.device)
 
 
-def _logits(training: Training, asked: Asked, memory: Memory | None, places) -> torch.Tensor:
+def logits(training: Training, asked: Asked, memory: Memory | None, places) -> torch.Tensor:
     """(Q,T,V) float32, with this memory, or plain for None."""
     reading = None
     if memory is not None:
@@ -404,30 +405,45 @@ def recall(training: Training, lesson: Lesson, n: int, seed: str) -> dict[str, f
     for first in range(0, n, 32):
         rows = min(32, n - first)
         batch = training.data.batch(rng, Lesson(lesson.name, plan, lesson.between), rows, 1)
-        for name, right in _answered(training, batch).items():
+        for name, right in answered(training, batch).items():
             hits[name] = hits.get(name, 0) + right
         total += rows
     training.modules.train()
     return {name: right / total for name, right in hits.items()}
 
 
-def _answered(training: Training, batch: Batch) -> dict[str, int]:
-    device, rows = training.model.device, len(batch.episodes)
-    told, asked = _to(batch.told, device), _to(batch.asked, device)
-    asked = Asked(**{name: getattr(asked, name)[:rows] for name in vars(asked)})
-    read = read_plainly(training, told)
-    salience = training.modules.external.salience(read.middle, read.surprisal)
-    memory = remember(training, told, read, salience, rows, _switches(training, rows))
-    places = torch.arange(asked.ids.shape[1], device=device).expand(rows, -1)
+def answered(training: Training, batch: Batch) -> dict[str, int]:
+    """How many of a batch's first questions are answered exactly, by every combination."""
+    rows = len(batch.episodes)
+    _, asked, remembered = read_batch(training, batch)
+    asked = select(asked, slice(0, rows))
+    places = torch.arange(asked.ids.shape[1], device=asked.ids.device).expand(rows, -1)
     right = {}
-    for name, some in _combinations(memory).items():
-        best = _logits(training, asked, some, places).argmax(-1)
+    for name, some in combinations(pick(remembered, asked.row)).items():
+        best = logits(training, asked, some, places).argmax(-1)
         same = (best[:, :-1] == asked.ids[:, 1:]) | ~asked.answer[:, 1:]
         right[name] = int(same.all(-1).sum())
     return right
 
 
-def _combinations(memory: Memory) -> dict[str, Memory | None]:
+def read_batch(training: Training, batch: Batch) -> tuple[Told, Asked, Memory]:
+    """A batch on the model's device, and what its told prompts leave behind."""
+    device, rows = training.model.device, len(batch.episodes)
+    told, asked = _to(batch.told, device), _to(batch.asked, device)
+    read = read_plainly(training, told)
+    salience = training.modules.external.salience(read.middle, read.surprisal)
+    use = _switches(training, rows)
+    return told, asked, remember(training, told, read, salience, rows, use)
+
+
+def select(asked: Asked, which) -> Asked:
+    """Some of the prompts."""
+    return Asked(**{name: getattr(asked, name)[which] for name in vars(asked)})
+
+
+def combinations(memory: Memory) -> dict[str, Memory | None]:
+    """Every variant without fusion -> what it reads of this memory. Here gpt2-m is early, late and
+    EDM together; at work it has fusion (AM) as well."""
     found = {"gpt2": None}
     if memory.early is not None:
         found["gpt2+rnn"] = Memory(memory.early, memory.late, None)

@@ -33,7 +33,7 @@ class Lesson:
 @dataclass(frozen=True, eq=False)
 class Told:
     """N prompts, padded: ids (N,T); n (N,) real tokens; row (N,); value (N,T): 1 where a token
-    belongs to the value of a fact."""
+    belongs to the value of a fact or ends it."""
 
     ids: torch.Tensor
     n: torch.Tensor
@@ -99,9 +99,11 @@ class Data:
         return " ".join(self._sentence(rng) for _ in range(rng.choice((1, 1, 2, 3))))
 
     def told(self, text: str, facts: Sequence[episodes.Fact]) -> tuple[list[int], list[float]]:
-        """A prompt's ids behind <|endoftext|>, and 1 for every token of a fact's value."""
+        """A prompt's ids behind <|endoftext|>, and 1 for every token of a fact's value and for the
+        full stop behind it, which says that the value ends there."""
         one = self.tokenizer.backend_tokenizer.encode(text)
         spans = [(at, at + len(fact.value)) for fact in facts for at in _places(text, fact)]
+        spans = [(at, end + (text[end : end + 1] == ".")) for at, end in spans]
         value = [float(any(a < end and start < b for a, b in spans)) for start, end in one.offsets]
         return [self.start, *one.ids], [0.0, *value]
 

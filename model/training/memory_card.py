@@ -1,0 +1,117 @@
+"""What trained memory can do, in numbers: measured on the exported file, for its card."""
+
+import platform
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from model.memory import modules
+
+from . import episodes, memory
+from .evaluate import Share, wilson
+from .memory_data import Batch, Lesson
+
+GRID = (
+    ("one fact", Lesson("one", episodes.Plan(facts=(1, 1), others=(0, 0), fillers=(0, 1), near=0,
+                                             update=0, unknown=0, source="unseen"), (0, 0))),
+    ("four facts, one prompt between", Lesson(
+        "four", episodes.Plan(facts=(4, 4), others=(0, 0), fillers=(0, 2), near=0.3, update=0,
+                              unknown=0, source="unseen"), (1, 1))),
+    ("four facts, eight prompts between", Lesson(
+        "far", episodes.Plan(facts=(4, 4), others=(0, 0), fillers=(0, 2), near=0.3, update=0,
+                             unknown=0, source="unseen"), (8, 8))),
+    ("seven facts about seven people", Lesson(
+        "people", episodes.Plan(facts=(0, 0), others=(7, 7), fillers=(0, 2), near=0.3, update=0,
+                                unknown=0, source="unseen"), (1, 1))),
+)
+BATCH = 32
+
+
+def figures(training: memory.Training, path: Path, n: int) -> dict:
+    """Everything the card says, ready for JSON; n held-out episodes for each share."""
+    options, state, config = training.options, training.state, training.model.config
+    shipped = modules.load_modules(path, config, training.checkpoint.fingerprint)
+    measured = replace_modules(training, shipped.to(training.model.device))
+    shares = {name: _shares(measured, lesson, n) for name, lesson in GRID}
+    return {
+        "variant": options.variant, "base": training.checkpoint.fingerprint, "seed": options.seed,
+        "steps": state.step, "tokens": state.tokens, "seconds": round(state.seconds),
+        "platform": f"{training.model.device.type}, {platform.machine()}, torch {torch.__version__}",
+        "text": "books of a folder" if options.text else "made-up sentences only",
+        "n_parameters": sum(p.numel() for name, p in shipped.named_parameters()
+                            if name.startswith(modules.prefixes(training.parts))),
+        "file_bytes": path.stat().st_size, "cell": options.cell, "lora": options.lora,
+        "recall": shares, "stability": stability(measured, n),
+    }
+
+
+def replace_modules(training: memory.Training, other) -> memory.Training:
+    """The same training with other weights, for measuring."""
+    return memory.Training(**{**vars(training), "modules": other})
+
+
+def _shares(training: memory.Training, lesson: Lesson, n: int) -> dict[str, dict]:
+    rng, hits = random.Random(f"card {lesson.name}"), {}
+    for first in range(0, n, BATCH):
+        batch = training.data.batch(rng, lesson, min(BATCH, n - first), 1)
+        with torch.no_grad():
+            for name, right in memory.answered(training, batch).items():
+                hits[name] = hits.get(name, 0) + right
+    return {name: share(Share(name, right, n)) for name, right in hits.items()}
+
+
+def share(one: Share) -> dict:
+    """hits of n with its interval, for JSON."""
+    low, high = wilson(one.hits, one.n)
+    return {"hits": one.hits, "n": one.n, "share": round(one.value, 4),
+            "low": round(low, 4), "high": round(high, 4)}
+
+
+@torch.no_grad()
+def stability(training: memory.Training, n: int) -> dict:
+    """What memory that is full of other things does to ordinary text: nats a token with and
+    without, the KL, and the same with empty memory (0 by construction)."""
+    rng, sums = random.Random("card stability"), {"base": 0.0, "with": 0.0, "kl": 0.0, "tokens": 0}
+    lesson = Lesson("full", episodes.Plan(facts=(6, 8), others=(3, 5), unknown=0), (2, 4))
+    for first in range(0, n, BATCH):
+        batch = training.data.batch(rng, lesson, min(BATCH, n - first), 1)
+        for name, value in _on_ordinary_text(training, batch).items():
+            sums[name] += value
+    tokens = sums.pop("tokens")
+    found = {name: round(value / tokens, 5) for name, value in sums.items()}
+    return {"nats_per_token_base": found["base"], "nats_per_token_memory": found["with"],
+            "relative_change": round(found["with"] / found["base"] - 1, 5),
+            "kl_nats_per_token": found["kl"], "tokens": tokens}
+
+
+def _on_ordinary_text(training: memory.Training, batch: Batch) -> dict[str, float]:
+    rows = len(batch.episodes)
+    told, asked, remembered = memory.read_batch(training, batch)
+    ordinary = memory.select(asked, slice(rows, 2 * rows))
+    places = torch.arange(ordinary.ids.shape[1], device=ordinary.ids.device).expand(rows, -1)
+    log_p, base_p = (
+        memory.logits(training, ordinary, some, places)[:, :-1].log_softmax(-1)
+        for some in (memory.pick(remembered, ordinary.row), None)
+    )
+    real = torch.arange(1, ordinary.ids.shape[1], device=log_p.device) < ordinary.n[:, None]
+    target = ordinary.ids[:, 1:, None]
+    kl = (base_p.exp() * (base_p - log_p)).sum(-1)
+    nats = {"base": -base_p.gather(-1, target)[..., 0], "with": -log_p.gather(-1, target)[..., 0]}
+    sums = {name: float(value[real].sum()) for name, value in nats.items()}
+    return {**sums, "kl": float(kl[real].sum()), "tokens": int(real.sum())}
+
+
+def lines(card: dict) -> Iterator[str]:
+    """The card as lines to read."""
+    for setting, shares in card["recall"].items():
+        told = ", ".join(f"{name} {s['share']:.1%} ({s['low']:.1%} to {s['high']:.1%})"
+                         for name, s in shares.items())
+        n = next(iter(shares.values()))["n"]
+        yield f"{setting}, n = {n}: {told}"
+    change = card["stability"]["relative_change"]
+    yield (f"ordinary text with memory full of other things: {change:+.2%} nats a token, KL "
+           f"{card['stability']['kl_nats_per_token']:.4f} nats over "
+           f"{card['stability']['tokens']:,} tokens")
