@@ -11,7 +11,7 @@ FRAME = {"cut": ("start", "end")}  # the widgets of every page and what they may
 WORDS = (*FRAME, "view", "shown", "bertviz", "cache", "kind", "anatomy", "tensor", "size", "tokens",
          "word", "token", "token_search",
          "token_vectors", "token_likeness", "token_map", "token_list", "sum_a", "sum_b", "sum_c",
-         "prediction", "temperature", "top_p", "residual_view", "off", "off_fill",
+         "prediction", "follow", "temperature", "top_p", "residual_view", "off", "off_fill",
          "positions", "positions_table", "order", "ends", "training_view", "training")
 NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "cache_budget", "top_k", "seed", "draws",
            "norm", "lens_row", "logit_of", "logit_against", "shift", "shuffle")

@@ -1,9 +1,10 @@
 """Which position, settings and draws the visitor looks at: the link's, a click's, or plain ones.
 
-The keys at, temperature, top_k, top_p, seed and draws in st.session_state; address.py carries them
-in the link. What makes no sense there is left out.
+The keys at, follow, temperature, top_k, top_p, seed and draws in st.session_state; address.py
+carries them in the link. What makes no sense there is left out.
 """
 
+import numpy as np
 import streamlit as st
 
 from model.sampling import Settings
@@ -13,20 +14,38 @@ PLAIN_DRAWS = 100
 MAX_SEED = 2**31 - 1
 
 
-def position(n_tokens: int) -> int:
-    """The chosen position, 0 to n_tokens - 1; the last one where none is chosen."""
-    at = st.session_state.get("at")
-    return n_tokens - 1 if at is None else min(at, n_tokens - 1)
+def position(entropy_bits: np.ndarray) -> int:
+    """The chosen position, 0 to T - 1; else the last one where that is followed; else the first
+    of those the model is least certain after: entropy_bits (T,), of what comes after each."""
+    at, last = st.session_state.get("at"), len(entropy_bits) - 1
+    if at is not None:
+        return min(at, last)
+    return last if follows() else int(np.argmax(entropy_bits))
 
 
-def is_chosen() -> bool:
-    """Whether the visitor, or the link, chose a position."""
-    return st.session_state.get("at") is not None
+def is_least_certain() -> bool:
+    """Whether nothing was chosen, so that the position is the one of the largest entropy."""
+    return st.session_state.get("at") is None and not follows()
+
+
+def follows() -> bool:
+    """Whether the position is the last one, also as the prompt grows."""
+    return st.session_state.get("at") is None and st.session_state.get("follow") == "last"
+
+
+def follow_typing(prompt) -> None:
+    """Who types on watches the end: from the first change of the prompt (any value) that the page
+    opened with, the last position is followed where none is chosen."""
+    is_changed = st.session_state.setdefault("prediction:opened", prompt) != prompt
+    if is_changed and is_least_certain():
+        st.session_state.follow = "last"
+        st.rerun()  # the address, already drawn above the page, must say it
 
 
 def choose_position(at: int | None) -> None:
     """Remember a position; None: the last one, also as the prompt grows."""
     st.session_state.at = at
+    st.session_state.follow = "last" if at is None else None
 
 
 def settings() -> Settings:

@@ -19,8 +19,8 @@ def bits_chart(
     """Bars: bits (T,) of each token; line: what was expected before it, the entropy (T,) of the
     position before. The bar after position `at` is outlined."""
     T, safe = len(names), [html.escape(name, quote=False) for name in names]
-    expected = np.concatenate([[np.nan], entropy[:-1]])
     places = np.arange(T)
+    edges = np.repeat(np.arange(T) + 0.5, 2)[1:-1]  # each step is as wide as its token's place
     custom = np.stack([np.array(safe, dtype=object), rank, 2.0**-bits], axis=1)
     width = np.where(places == at + 1, 3, 0)
     figure = go.Figure()
@@ -31,8 +31,8 @@ def bits_chart(
         "%{customdata[2]:.4g}<br>rank %{customdata[1]}<extra></extra>",
     )
     figure.add_scatter(
-        x=places, y=expected, mode="lines",
-        line={"color": palette.OUTPUT, "width": 2.5 if T < 160 else 1.2, "shape": "hvh"},
+        x=edges, y=np.repeat(entropy[:-1], 2), mode="lines",
+        line={"color": palette.OUTPUT, "width": 2.5 if T < 160 else 1.2},
         name="expected before it came (entropy)",
         hovertemplate="expected %{y:.3f} bits<extra></extra>",
     )

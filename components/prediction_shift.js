@@ -56,7 +56,9 @@ function fill_columns(one) {
   one.columns.replaceChildren(make_links(names.length), ...columns);
 }
 
-const share = (p) => (p < 0.005 ? "< 1 %" : `${(100 * p).toFixed(0)} %`);
+// Never 100 % for what is not certain, never 0 % for what is possible.
+const share = (p) => (p < 0.005 ? "< 1 %" : p >= 0.995 && p < 1 ? "> 99 %"
+  : `${(100 * p).toFixed(0)} %`);
 
 function make_column(one, at) {
   const { names, guesses, probability, rank, bits } = one.data;

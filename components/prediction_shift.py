@@ -35,7 +35,7 @@ def show(
     header = {
         "names": names,
         "guesses": [row[:N_SHOWN] for row in guesses],
-        "probability": probability[:, :N_SHOWN].round(6).tolist(),
+        "probability": probability[:, :N_SHOWN].round(9).tolist(),
         "rank": rank.tolist(),
         "bits": [None if np.isnan(b) else round(float(b), 3) for b in bits],
         "chosen": at,

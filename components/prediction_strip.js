@@ -67,7 +67,7 @@ function write_legend(strip) {
   bits.append("surprisal of each token: 0", scale, `${strip.data.full} bits or more`);
   const caret = document.createElement("span");
   caret.append(Object.assign(document.createElement("i"), { className: "bar" }),
-    "you look at what is expected here: click a token, or use ← →");
+    `${strip.data.why}: click a token, or use ← →`);
   legend.replaceChildren(bits, caret);
 }
 

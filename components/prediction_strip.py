@@ -25,13 +25,14 @@ def show(
     bits: np.ndarray,
     rank: np.ndarray,
     at: int,
+    why: str,
     key: str,
     on_choose: Callable[[int | None], None],
 ) -> None:
     """names of T tokens, bits (T,) and rank (T,) of each (NaN and 0 for the first), at: the
-    position whose prediction is looked at. `on_choose(at)` runs before the next script run."""
+    position whose prediction is looked at, and why it is this one. `on_choose(at)` runs before the next script run."""
     told = [None if np.isnan(b) else round(float(b), 4) for b in bits]
-    header = {"names": names, "bits": told, "rank": rank.tolist(), "chosen": at}
+    header = {"names": names, "bits": told, "rank": rank.tolist(), "chosen": at, "why": why}
     header |= {"full": FULL_BITS, "hue": palette.SURPRISAL, "guess": palette.OUTPUT}
 
     def tell():

@@ -9,11 +9,24 @@ from components import run, run_prediction
 
 def show_strip(reading) -> int:
     """The prompt, coloured by surprisal; returns the position looked at."""
-    at = choice.position(len(reading.ids))
+    at, why = choice.position(reading.entropy_bits), "you look at what is expected here"
+    if choice.is_least_certain() and len(reading.ids) > 1:
+        bits = float(reading.entropy_bits[at])
+        why = f"opened where the model is least certain (entropy {bits:.1f} bits)"
     prediction_strip.show(
-        run.token_texts(), reading.bits, reading.rank, at, "prediction_strip", _chooser(reading)
+        run.token_texts(), reading.bits, reading.rank, at, why, "prediction_strip",
+        _chooser(reading),
     )
     return at
+
+
+def show_follow(reading) -> None:
+    """The way to the prompt's end."""
+    choice.follow_typing((run.checkpoint().fingerprint, reading.ids.tobytes()))
+    st.button(
+        "Follow the last token", key="prediction_follow", type="tertiary",
+        on_click=choice.choose_position, args=(None,), disabled=choice.follows(),
+    )
 
 
 def show_distribution(reading, at: int) -> None:

@@ -6,7 +6,7 @@ from components import frame
 
 frame.guard()
 
-from components import prediction_choice, run_prediction  # noqa: E402
+from components import run_prediction  # noqa: E402
 from components import prediction_views as views  # noqa: E402
 
 VIEWS = {
@@ -27,11 +27,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="prediction_
         "View", list(VIEWS), format_func=VIEWS.get, key="prediction", required=True,
         label_visibility="collapsed", persist_state="session",
     )
-    st.button(
-        "Follow the last token", key="prediction_follow", type="tertiary",
-        on_click=prediction_choice.choose_position, args=(None,),
-        disabled=not prediction_choice.is_chosen(),
-    )
+    views.show_follow(reading)
 
 at = views.show_strip(reading)
 if view == "next":

@@ -7,6 +7,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from components import prediction_figures
 from model import checkpoint, sampling, surprisal, tokens, trace
 from model.__main__ import main
 from tests.app import tree
@@ -55,7 +56,7 @@ def test_the_whole_vocabulary_at_the_position_of_the_link(app, truth):
 def test_settings_seed_and_draws_of_the_link(app, truth):
     _, logits, names, _ = truth
     link = {"temperature": 0.8, "top_k": 40, "top_p": 0.9, "seed": 11, "draws": 1000}
-    given = sent(open_page(app, prompt=PROMPT, **link), "curve")
+    given = sent(open_page(app, prompt=PROMPT, follow="last", **link), "curve")
     assert given["chosen"] == link
     made = sampling.stages(logits[-1], sampling.Settings(0.8, 40, 0.9))
     for told, fact in zip(given["facts"], made.facts, strict=True):
@@ -76,7 +77,7 @@ def test_the_first_draw_is_what_generate_begins_with(app, capsys):
     arguments = ["generate", "--model", "embedded", "--prompt", PROMPT, "--tokens", "1", "--json"]
     assert main([*arguments, *settings]) == 0
     generated = json.loads(capsys.readouterr().out)
-    given = sent(open_page(app, prompt=PROMPT, temperature=1.5, top_p=0.95, seed=23), "curve")
+    given = sent(open_page(app, prompt=PROMPT, follow="last", temperature=1.5, top_p=0.95, seed=23), "curve")
     assert given["drawn"] == generated["tokens"][0]["token"]
 
 
@@ -178,3 +179,42 @@ def test_broken_logits_are_named_and_nothing_is_drawn(app, monkeypatch):
     assert "logits after tokens" in app.error[0].value and "1 NaN" in app.error[0].value
     with pytest.raises(AssertionError):
         sent(app, "curve")
+
+
+def test_it_opens_where_the_model_is_least_certain_and_then_follows_the_typing(app, truth):
+    *_, names, reading = truth
+    least = int(reading.entropy_bits.argmax())
+    assert 0 < least < len(names) - 1
+    assert sent(open_page(app, prompt=PROMPT), "strip")["chosen"] == least
+    assert "least certain" in sent(app, "strip")["why"]
+    assert address_of(app) == (None, None)
+    app.session_state["prompt"] = PROMPT + " Mary"
+    assert sent(app.run(), "strip")["chosen"] > len(names) - 1
+    assert "least certain" not in sent(app, "strip")["why"]
+    assert address_of(app) == (None, "last")
+
+
+def test_the_last_token_is_followed_when_asked_for(app, truth):
+    *_, names, _ = truth
+    open_page(app, prompt=PROMPT, at=2)
+    app.button(key="prediction_follow").click().run()
+    assert sent(app, "strip")["chosen"] == len(names) - 1
+    assert app.button(key="prediction_follow").disabled
+    assert address_of(app) == (None, "last")
+
+
+def address_of(app) -> tuple:
+    address = tree.sent(app, "live_prompt")["address"]
+    return address["at"], address["follow"]
+
+
+def test_the_expected_bits_are_a_step_over_each_token(truth):
+    *_, names, reading = truth
+    figure = prediction_figures.bits_chart(
+        names, reading.bits, reading.rank, reading.entropy_bits, 3
+    )
+    line, n = figure.data[1], len(names)
+    assert (line.x[0], line.x[-1]) == (0.5, n - 0.5)
+    assert np.array_equal(line.y[::2], reading.entropy_bits[:-1])
+    assert np.array_equal(line.y[::2], line.y[1::2])
+    assert np.allclose((line.x[::2] + line.x[1::2]) / 2, np.arange(1, n))

@@ -16,7 +16,7 @@ MATH = Path(__file__).parents[2] / "components" / "prediction_math.js"
 
 
 def open_page(page, server, **link):
-    page.goto(f"{server}/prediction?{urlencode({'prompt': PROMPT, **link})}")
+    page.goto(f"{server}/prediction?{urlencode({'prompt': PROMPT, 'follow': 'last', **link})}")
     page.wait_for_selector(".st-key-prediction_strip .token", timeout=120_000)
     settled(page)
 
@@ -151,7 +151,7 @@ def test_a_click_and_the_keys_choose_a_position(page, server):
     expect(page.get_by_role("heading", name=re.compile("After token 4 "))).to_be_visible()
     page.get_by_role("button", name="Follow the last token").click()
     expect(page.get_by_role("heading", name=re.compile("what comes next"))).to_be_visible()
-    expect_link(page, at=None)
+    expect_link(page, at=None, follow="last")
 
 
 def test_the_axes_and_the_preset_buttons(page, server):
