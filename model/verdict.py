@@ -20,7 +20,7 @@ KINDS = (
     "carried",  # so too, and no slot matters: a recurrent state carries it
     "already likely",  # said without memory as well
     "not recalled",  # not said
-    "no memory",  # this variant has none
+    "no memory",  # nothing was read: the variant has none, or holds nothing
     "no answer",  # no answer was given to judge: what it says, and what it read for it
 )
 
@@ -58,7 +58,7 @@ def judge(checkpoint, one: Outcome, n: int = 32) -> Verdict:
 
 
 def _kind(one: Outcome, without_most: Effect | None, worst: Effect | None) -> str:
-    if not one.settings.modules:
+    if not one.asked.trace.reading and not one.asked.trace.graft:
         return "no memory"
     if one.exact is None:
         return "no answer"
@@ -130,10 +130,11 @@ def _not(one, most, without_most, worst) -> str:
 
 
 def _none(one, most, without_most, worst) -> str:
+    why = next((note for note in one.notes if note.endswith("exactly GPT-2")), "no memory")
     if one.exact is None:
-        return f"no memory: it says “{one.continuation.strip()}” from its weights alone"
+        return f"{why}: it says “{one.continuation.strip()}” from its weights alone"
     return (
-        f"no memory: it says “{one.continuation.strip()}”; the answer has p {p(one.scored.joint)} "
+        f"{why}: it says “{one.continuation.strip()}”; the answer has p {p(one.scored.joint)} "
         f"({ranks(one)}) from the weights alone"
     )
 

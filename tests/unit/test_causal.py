@@ -1,14 +1,16 @@
 """Interventions on a memory: what removes all, nothing or the same changes exactly what it must."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from model import causal, checkpoint, probe, verdict
-from model.memory import recall
+from model.memory import modules, recall
 from model.memory.recall import Settings
 from model.probe import Probe
-from model.probe_reads import Place
+from model.probe_reads import Place, places_of, tables
 from model.trace import run
 
 TOLD = ("I am Ann. I live in Rome.", "Bob likes tea.")
@@ -184,3 +186,90 @@ def test_an_edited_value_changes_the_answer_to_it(embedded, colours):
     changed = causal.edit(embedded, colours.state, place, " green", colours.settings)
     assert causal.effect(embedded, colours, changed).lost
     assert greens(embedded, colours, changed).exact
+
+
+# --- all modules at once, with random weights that do something ------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tiny):
+    """The tiny model with every module as if it had been trained: no weight of it is zero."""
+    memory = modules.untrained(tiny.model.config)
+    generator = torch.Generator().manual_seed(1)
+    for part in (memory.early, memory.late, memory.external):
+        part.output.weight.data.normal_(std=0.3, generator=generator)
+    memory.parts, memory.fingerprint = ("early", "late", "edm"), "random"
+    own = {**vars(tiny), "memory": memory.eval().requires_grad_(False)}
+    return SimpleNamespace(**own)
+
+
+@pytest.fixture(scope="module")
+def whole(trained):
+    settings = probe.settings_for("gpt2-m", Settings(unit="all", slot_threshold=-9.0))
+    plan = probe.prepare(trained, Probe(TOLD, ASK, " Rome"))
+    return probe.outcome(trained, plan, probe.told(trained, plan, settings), settings)
+
+
+def test_a_place_is_in_every_module_that_stored_it(whole):
+    both = {part: set(places_of(table)) for part, table in tables(whole.state).items()}
+    assert both["edm"] and both["edm"] <= both["am"] == set(causal.places(whole.state))
+    place = sorted(both["edm"])[3]
+    left = causal.without(whole.state, [place])
+    assert len(left.bank) == len(whole.state.bank) - 1
+    assert len(left.external) == len(whole.state.external) - 1
+    assert {read.part for read in whole.read if read.place == place} == {"am", "edm"}
+
+
+def test_without_slots_and_state_all_modules_are_gpt2_bit_for_bit(trained, whole):
+    nothing = causal.without_carried(causal.without_slots(whole.state))
+    assert np.array_equal(logs(trained, whole, nothing), whole.base.log)
+    for state in (causal.without_slots(whole.state), causal.without_carried(whole.state)):
+        assert not np.array_equal(logs(trained, whole, state), whole.base.log)
+        assert not np.array_equal(logs(trained, whole, state), whole.scored.log)
+
+
+def test_all_modules_are_followed_as_one_uncached_run_says(trained, whole):
+    trace = whole.asked.trace
+    ids = np.r_[trace.ids, whole.scored.ids[:-1]]
+    again = run(trained, ids, reading=trace.reading, graft=trace.graft)
+    found = probe.scored_rows(trained, again, len(trace) - 1, whole.scored.ids)
+    np.testing.assert_allclose(found.log, whole.scored.log, atol=1e-4)
+
+
+def test_swaps_and_edits_of_all_modules(trained, whole):
+    one, other = sorted(places_of(whole.state.external.slots))[2:4]
+    once = causal.swap_values(whole.state, [(one, other)])
+    twice = causal.swap_values(once, [(one, other)])
+    assert not torch.equal(once.external.values, whole.state.external.values)
+    assert torch.equal(once.external.keys, whole.state.external.keys)
+    assert torch.equal(twice.external.values, whole.state.external.values)
+    assert torch.equal(twice.bank.values, whole.state.bank.values)
+    same = TOLD[one.prompt - 1][one.position]
+    again = causal.edit(trained, whole.state, one, same, whole.settings)
+    assert torch.equal(again.bank.values, whole.state.bank.values)
+    torch.testing.assert_close(again.external.values, whole.state.external.values)
+    changed = causal.edit(trained, whole.state, one, "#", whole.settings)
+    differs = (changed.external.values != whole.state.external.values).any(-1)
+    assert differs.sum() >= 1 and not torch.equal(
+        changed.bank.values, whole.state.bank.values)
+
+
+def test_variants_read_their_own_modules_only(trained):
+    plan = probe.prepare(trained, Probe(TOLD, ASK, " Rome"))
+    found = {}
+    for variant in ("gpt2", "rnn", "edm", "am", "gpt2-m"):
+        settings = probe.settings_for(variant, Settings(unit="all", slot_threshold=-9.0))
+        one = probe.outcome(trained, plan, probe.told(trained, plan, settings), settings)
+        found[variant] = one.scored.joint_log
+        assert {read.part for read in one.read} == (
+            settings.modules & {"am", "edm"}), variant
+        assert one.notes == ()
+    assert len(set(found.values())) == 5
+
+
+def test_modules_that_were_never_trained_are_said(tiny):
+    plan = probe.prepare(tiny, Probe(TOLD, ASK, " Rome"))
+    settings = probe.settings_for("rnn")
+    one = probe.outcome(tiny, plan, probe.told(tiny, plan, settings), settings)
+    assert one.delta == 0 and "exactly GPT-2" in one.notes[0]
+    assert "exactly GPT-2" in verdict.judge(tiny, one).sentence
