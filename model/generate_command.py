@@ -16,9 +16,9 @@ from model.kv_policies import POLICIES
 from model.memory import recall, sessions
 from model.memory.reader import WithMemory
 from model.memory.state import load_state, save_state
+from model.memory.variants import VARIANTS, modules_of
 from model.sampling import Settings
 
-VARIANTS = ("gpt2", "gpt2+am")
 MAX_SEED = 2**63 - 1
 
 
@@ -39,13 +39,17 @@ def add_arguments(parser) -> None:
         "--cache-budget", type=int, metavar="N", help="entries the cache may hold (default: window)"
     )
     parser.add_argument(
-        "--variant", choices=VARIANTS, default="gpt2",
-        help="gpt2: no memory (default); gpt2+am: attention over the prompt and a memory",
+        "--variant", choices=list(VARIANTS), default="gpt2",
+        help="gpt2: no memory (default); gpt2+am: attention over the prompt and a memory, untrained; "
+        "gpt2+rnn, gpt2+edm: trained memory; gpt2-m: all of them",
     )
     parser.add_argument(
         "--session", metavar="NAME", help="the memory to read and to tell the prompt to"
     )
-    parser.add_argument("--slots", type=int, default=512, help="slots it may hold (default: 512)")
+    parser.add_argument(
+        "--slots", type=int, metavar="N",
+        help="slots a memory may hold (default: 512 of attention, 128 of the EDM)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
 
@@ -58,6 +62,7 @@ def run_command(chosen) -> Iterator[str]:
         report = yield from _generate(loaded, _reader(loaded, chosen), chosen)
     else:
         _check_memory(chosen)
+        _check_trained(loaded, chosen.variant)
         report = yield from _converse(loaded, chosen)
     if chosen.json:
         yield json.dumps(report, indent=1, ensure_ascii=False)
@@ -69,7 +74,7 @@ def _converse(loaded, chosen) -> Iterator[str]:
     """One prompt of a session: generate through its memory, tell it the prompt, save it."""
     with sessions.hold(chosen.session) as path:
         state = load_state(path, loaded) if path.exists() else recall.blank(loaded)
-        settings = recall.Settings(budget=chosen.slots)
+        settings = _settings(chosen)
         reader = WithMemory(loaded, state, settings)
         report = yield from _generate(loaded, reader, chosen)
         if reader.recalled is not None:
@@ -78,18 +83,37 @@ def _converse(loaded, chosen) -> Iterator[str]:
         save_state(state, path)
     return report | {"session": {
         "name": chosen.session, "prompts": len(state.prompts), "slots": len(state.bank),
-        "budget": chosen.slots, "evicted": state.n_evicted, "bytes": state.nbytes,
+        "budget": settings.budget, "evicted": state.n_evicted, "bytes": state.nbytes,
+        "edm_slots": len(state.external) if state.external is not None else 0,
+        "edm_budget": settings.slots,
     }}
+
+
+def _settings(chosen) -> recall.Settings:
+    sizes = {} if chosen.slots is None else {"budget": chosen.slots, "slots": chosen.slots}
+    return recall.Settings(modules=modules_of(chosen.variant), **sizes)
+
+
+def _check_trained(loaded, variant: str) -> None:
+    """Raises ValueError where the variant's trained modules do not exist for this model."""
+    trained = set(loaded.memory.parts) if loaded.memory is not None else set()
+    missing = modules_of(variant) - {"am"} - trained
+    if missing:
+        raise ValueError(
+            f"--variant {variant} wants trained memory ({', '.join(sorted(missing))}), {loaded.name} "
+            "has none; train it: python -m model train memory, or choose --variant gpt2+am, which "
+            "needs no training"
+        )
 
 
 def _check_memory(chosen) -> None:
     if chosen.variant == "gpt2":
-        raise ValueError("--session wants a variant with a memory: --variant gpt2+am")
+        raise ValueError("--session wants a variant with a memory: --variant gpt2+am or gpt2-m")
     if chosen.session is None:
         raise ValueError(f"--variant {chosen.variant} wants a memory: --session NAME")
     if chosen.no_cache or chosen.cache_policy or chosen.cache_budget is not None:
         raise ValueError("a memory and a bounded or missing cache do not go together; choose one")
-    if chosen.slots < 0:
+    if chosen.slots is not None and chosen.slots < 0:
         raise ValueError(f"wanted 0 or more slots, got {chosen.slots}")
 
 
@@ -187,4 +211,5 @@ def _summary(report: dict) -> Iterator[str]:
         yield (
             f"session {told['name']}: {told['prompts']:,} prompts told, {told['slots']:,} of "
             f"{told['budget']:,} slots, {told['evicted']:,} evicted, {told['bytes']:,} bytes"
+            + (f"; EDM {told['edm_slots']:,} of {told['edm_budget']:,}" if told["edm_slots"] else "")
         )
