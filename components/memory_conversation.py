@@ -46,7 +46,7 @@ def current() -> Conversation:
 
 def set_aside() -> list[int]:
     """How many prompts each other model's memory holds that waits for its model."""
-    now = run.checkpoint().fingerprint
+    now = run.mark()
     told = st.session_state.get("memory:conversations", {}).items()
     waiting = (len(steps[-1].state.prompts) for name, steps in told if name != now and steps)
     return [n for n in waiting if n]
@@ -240,7 +240,7 @@ def _try(act) -> None:
 
 def _steps() -> list[Conversation]:
     every = st.session_state.setdefault("memory:conversations", {})
-    return every.setdefault(run.checkpoint().fingerprint, [])
+    return every.setdefault(run.mark(), [])
 
 
 def _append(new: Conversation) -> None:

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from components import memory_weights
 from components.units import show_count
 from model import checkpoint, hub, placement
 from model.checkpoint import Checkpoint, CheckpointError
@@ -97,6 +98,7 @@ def sidebar() -> None:
                 _open_sidebar()
                 st.caption(f"In use until then: **{_literal(_in_use()[0])}**")
             _where_it_runs(current())
+            memory_weights.choose(current())
         except CheckpointError as error:
             st.error(_sentence(error))
 

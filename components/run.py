@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from components import model_picker
+from components import memory_weights, model_picker
 from model import anatomy as checkpoint_anatomy
 from model import attention, five_memories, predict, shape_tour, tensor_values, tokens
 from model.checkpoint import source
@@ -34,8 +34,16 @@ class Prompt:
 
 
 def checkpoint():
-    """The model chosen in the sidebar, loaded and shared by all visitors."""
-    return model_picker.current()
+    """The model chosen in the sidebar with its trained memory; shared by all visitors."""
+    return memory_weights.applied(model_picker.current())
+
+
+def mark() -> str:
+    """What a memory, and all that is computed with it, belongs to: the model's fingerprint and its
+    trained memory's."""
+    chosen = checkpoint()
+    trained = chosen.memory.fingerprint if chosen.memory is not None else "no memory"
+    return f"{chosen.fingerprint} {trained}"
 
 
 def model_name() -> str:

@@ -142,7 +142,7 @@ def _check_fits(state: MemoryState, text: str, settings: Settings) -> None:
 
 def _model() -> tuple:
     chosen = run.checkpoint()
-    return chosen.fingerprint, str(chosen.placement)
+    return run.mark(), str(chosen.placement)
 
 
 @st.cache_resource(show_spinner=False)

@@ -5,7 +5,7 @@ Any list of rows with a name, a share, its interval and n is drawn, whatever the
 
 import streamlit as st
 
-from components import training_figures
+from components import memory_weights, run, training_figures
 from components.fact_strip import fact_strip
 from components.units import show_bytes
 from model.training.jobs import Job, Look
@@ -33,15 +33,21 @@ def show(job: Job | None, now: Look) -> None:
 
 
 def _offer(job: Job | None, now: Look) -> None:
-    words, button = st.columns([3, 1], vertical_alignment="center")
+    """The memory file: how large, where, and the button that puts it to use."""
     size = show_bytes(now.memory.stat().st_size)
     if job is None:
-        words.markdown(f"Its memory file ({size}) is at work wherever the embedded model is.")
+        st.markdown(f"Its memory file ({size}) is at work wherever the embedded model is.")
         return
-    words.markdown(f"Memory file: `{now.memory}`, {size}.")
-    button.download_button(
-        "Download", now.memory.read_bytes(), f"{job.id}.memory.safetensors",
-        key="training_download", width="stretch",
+    st.markdown(f"Memory file, {size}: `{now.memory}`")
+    row = st.container(horizontal=True, key="training_file")
+    fits, is_used = job.request.model == run.checkpoint().name, memory_weights.in_use() == job.id
+    row.button(
+        "In use" if is_used else "Use this memory", key="training_use", type="primary",
+        disabled=is_used or not fits, on_click=memory_weights.use, args=(job.id,),
+        help=None if fits else "Choose its base in the sidebar first.",
+    )
+    row.download_button(
+        "Download", now.memory.read_bytes(), f"{job.id}.{now.memory.name}", key="training_download"
     )
 
 
