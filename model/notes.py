@@ -1,0 +1,72 @@
+"""What a note is, where the notes lie, and how a problem with them is said. Knows no database.
+
+Notes are memory outside the network: text that people write and read. The network itself learns
+nothing from them; what of them it shall know must be put into its prompt.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+EXAMPLE = "example"  # the source of notes that came with one click and leave with one
+
+
+class NotesError(ValueError):
+    """One sentence: what was wanted, what was found, what to do."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A note that is not kept yet. source: "typed", "example" or the name of a file."""
+
+    title: str
+    text: str
+    source: str = "typed"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A kept note. created, changed: seconds since 1970; revision: 1, and 1 more for every edit."""
+
+    id: int
+    title: str
+    text: str
+    source: str
+    created: float
+    changed: float
+    revision: int
+
+
+def path() -> Path:
+    """The file of all notes: in MNEMOSCOPE_HOME, by default in the user's data folder."""
+    chosen = os.environ.get("MNEMOSCOPE_HOME")
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return (Path(chosen) if chosen else Path(data) / "mnemoscope") / "notes.sqlite3"
+
+
+def checked(draft: Draft, most_chars: int = 20_000_000) -> Draft:
+    """The draft as it can be kept: no lone surrogates, no NUL; a title where it has none.
+
+    Raises NotesError for a note without text and for one beyond most_chars.
+    """
+    text = _writable(draft.text)
+    if not text.strip():
+        raise NotesError("wanted a note with some text, got none; type what shall be kept")
+    if len(text) > most_chars:
+        raise NotesError(
+            f"wanted at most {most_chars:,} characters in a note, got {len(text):,}; split it"
+        )
+    title = " ".join(_writable(draft.title).split())[:120] or first_words(text)
+    return Draft(title, text, _writable(draft.source)[:200])
+
+
+def first_words(text: str, most: int = 48) -> str:
+    """The beginning of a text, on one line, ending at a word."""
+    line = " ".join(text[: 4 * most + 400].split())
+    if len(line) <= most:
+        return line
+    return (line[:most].rsplit(" ", 1)[0] or line[:most]) + " …"
+
+
+def _writable(text: str) -> str:
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
