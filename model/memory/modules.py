@@ -97,7 +97,7 @@ def load_modules(path: Path, config, base: str) -> Modules:
             f"{path.name} wants a model of width {sizes.width} with more than {sizes.layer} layers, "
             f"this one has {config.n_embd} and {config.n_layer}"
         )
-    modules = untrained(config, sizes.cell)
+    modules = Modules(sizes)
     _fill(modules, tensors, path)
     modules.parts, modules.card = tuple(told["parts"]), told["card"]
     modules.fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
