@@ -12,7 +12,8 @@ WORDS = (*FRAME, "view", "shown", "bertviz", "cache", "kind", "anatomy", "tensor
          "word", "token", "token_search",
          "token_vectors", "token_likeness", "token_map", "token_list", "sum_a", "sum_b", "sum_c",
          "prediction", "follow", "temperature", "top_p", "residual_view", "off", "off_fill",
-         "positions", "positions_table", "order", "ends", "training_view", "training")
+         "positions", "positions_table", "order", "ends", "training_view", "training",
+         "notebook_view")
 NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "cache_budget", "top_k", "seed", "draws",
            "norm", "lens_row", "logit_of", "logit_against", "shift", "shuffle")
 MOST_DIGITS = 9  # of a number; Python refuses to read thousands of them

@@ -89,7 +89,7 @@ class Store:
         """Another value whenever a note was added, changed or removed, by anyone."""
         return self.rows(
             "SELECT count(*), coalesce(max(id),0), coalesce(sum(revision),0), "
-            "coalesce(sum(id),0) FROM notes"
+            "coalesce(sum(changed),0) FROM notes"
         )[0]
 
     def export(self) -> str:

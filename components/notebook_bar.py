@@ -1,0 +1,175 @@
+"""The notes page's buttons: add, import, search settings, export, first visit. Knows no tensors."""
+
+import streamlit as st
+
+from components import live_prompt, notebook_choice, run, run_notebook
+from components.run_notebook import EXAMPLES
+from components.units import show_bytes
+
+_KEEP = {"persist_state": "session"}
+
+
+def show(now) -> None:
+    """What can be done with the notes, in one row, and what the visitor must know of them."""
+    with st.container(horizontal=True, vertical_alignment="center", key="notebook_bar"):
+        with st.popover("Add a note", key="notebook_add"):
+            _add()
+        with st.popover("Import files", key="notebook_import"):
+            _import()
+        with st.popover("Search settings", key="notebook_settings"):
+            _settings()
+        with st.popover("Export, remove", key="notebook_manage"):
+            _manage(now)
+        if now.n_examples:
+            st.button(
+                f"Remove the {now.n_examples:,} examples", key="notebook_remove_examples",
+                on_click=doing(run_notebook.delete_examples),
+            )
+    _tell(now)
+
+
+def doing(act, *args):
+    """A callback that does it, or keeps the sentence that says why not."""
+
+    def do():
+        try:
+            act(*args)
+        except ValueError as problem:
+            st.session_state["notebook:trouble"] = str(problem)
+        else:
+            st.session_state.pop("notebook:trouble", None)
+
+    return do
+
+
+def show_first_visit() -> None:
+    """No note is kept yet: examples, side by side."""
+    st.markdown(
+        "**No notes yet.** Begin with made-up ones, add your own, or import text, Markdown or PDF."
+    )
+    for column, example in zip(st.columns(len(EXAMPLES)), EXAMPLES):
+        with column.container(border=True, height="stretch", key=f"notebook first {example.name}"):
+            st.markdown(f"##### {example.name}")
+            shown = example.texts[:4] if len(example.texts) > 6 else example.texts
+            more = len(example.texts) - len(shown)
+            st.markdown("\n".join(f"- {text}" for text in shown) + (f"\n- … {more} more" if more else ""))
+            st.markdown(f"Ask: **{example.question}** …")
+            st.caption(example.look)
+            st.button(
+                "Show me", key=f"notebook show {example.name}", on_click=doing(_begin, example),
+                type="primary" if example is EXAMPLES[0] else "secondary",
+            )
+
+
+def _begin(example) -> None:
+    run_notebook.add(example.drafts)
+    st.session_state.prompt = example.question
+    live_prompt.overwrite("prompt_box", example.question)
+
+
+def _tell(now) -> None:
+    if trouble := st.session_state.pop("notebook:trouble", ""):
+        st.error(_sentence(trouble))
+    if news := st.session_state.pop("notebook:news", ""):
+        st.info(_sentence(news))
+    noun = "note" if now.n_notes == 1 else "notes"
+    st.markdown(
+        f"**Notes are text put into the prompt; the network itself remembers nothing.** "
+        f"{now.n_notes:,} {noun}, {show_bytes(now.n_bytes)} in one file on this machine, the same for "
+        "everyone who opens the app here."
+    )
+
+
+def _add() -> None:
+    title = st.text_input("Title, if you like", key="notebook_new_title", max_chars=120)
+    text = st.text_area("Note", key="notebook_new_text", height=160,
+                        placeholder="My name is James Theory. I live in New York.")
+    st.button("Keep this note", key="notebook_keep", type="primary",
+              on_click=doing(_add_typed, title, text))
+
+
+def _add_typed(title: str, text: str) -> None:
+    run_notebook.add_typed(title, text)
+    st.session_state.notebook_new_title = st.session_state.notebook_new_text = ""
+
+
+def _import() -> None:
+    files = st.file_uploader(
+        "Text, Markdown, PDF, or notes exported here", accept_multiple_files=True,
+        key=f"notebook_files {st.session_state.get('notebook:imports', 0)}",
+    )
+    if not st.button("Keep as notes", key="notebook_import_go", type="primary", disabled=not files):
+        return
+    troubles, odd, n_kept = [], [], 0
+    bar = st.progress(0.0, "Reading …")
+    for i, file in enumerate(files):
+        try:
+            said = _follow(run_notebook.import_file(file.name, file.getvalue()), bar, file.name, i, len(files))
+            odd += [said] if said else []
+            n_kept += 1
+        except ValueError as problem:
+            troubles.append(str(problem))
+    st.session_state["notebook:trouble"] = " ".join(_sentence(trouble) for trouble in troubles)
+    kept = [f"{n_kept:,} of {len(files):,} files kept as notes."] if n_kept else []
+    st.session_state["notebook:news"] = " ".join([*kept, *odd])
+    st.session_state["notebook:imports"] = st.session_state.get("notebook:imports", 0) + 1
+    st.rerun()
+
+
+def _follow(steps, bar, name: str, i: int, n_files: int) -> str:
+    """Draw the bar until the file is read -> what was odd about it."""
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            return end.value
+        bar.progress((i + done / total) / n_files, f"{name}: page {done:,} of {total:,}")
+
+
+def _settings() -> None:
+    config = run.checkpoint().model.config
+    st.slider("Passages put into the prompt", 0, 8, notebook_choice.N_NOTES, key="notebook_n", **_KEEP)
+    st.select_slider("Size of a passage, in tokens at most", notebook_choice.SIZES,
+                     notebook_choice.SIZE, key="notebook_size", **_KEEP)
+    chosen = notebook_choice.layer(config.n_layer)
+    st.session_state["notebook_layer"] = chosen  # another model has other layers
+    st.number_input(
+        "Layer whose mean hidden state is a text's vector", 0, config.n_layer, key="notebook_layer",
+        disabled=bool(notebook_choice.folder()), **_KEEP,
+        help=f"0: the embeddings; {config.n_layer}: after the last block. The mean leaves out "
+        "<|endoftext|>. Another layer, model or size makes another index.",
+    )
+    st.text_input(
+        "Or the folder of a sentence-embedding model", key="notebook_folder", max_chars=1000,
+        placeholder="/path/with/config.json and model.safetensors", **_KEEP,
+        help="A GPT was trained to continue texts, not to compare them: a model trained for that "
+        "finds more. Only safetensors are read, and no code of the folder runs.",
+    )
+    offered = run_notebook.variants()
+    if len(offered) > 1:
+        st.selectbox("The network's own memory in “Five memories”", offered, key="notebook_variant",
+                     **_KEEP)
+
+
+def _manage(now) -> None:
+    st.download_button(
+        "Export all notes (JSON)", run_notebook.export, "notes.json", key="notebook_export",
+        on_click="ignore", disabled=not now.n_notes,
+        help="One file with every note; Import files reads it back",
+    )
+    sure = st.checkbox(f"All {now.n_notes:,} notes shall go", key="notebook_sure",
+                       disabled=not now.n_notes)
+    st.button("Remove all notes", key="notebook_remove_all", disabled=not sure or not now.n_notes,
+              on_click=doing(_remove_all))
+
+
+def _remove_all() -> None:
+    run_notebook.delete_all()
+    st.session_state.notebook_sure = False
+
+
+def _sentence(problem: str) -> str:
+    """A problem as Markdown that shows it literally: a capital first, a full stop last."""
+    text = problem.strip()
+    text = text[:1].upper() + text[1:].rstrip(".") + "."
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#$:~|" else c for c in text)

@@ -1,0 +1,121 @@
+"""The notes page's views of one question. Draws; computes nothing."""
+
+import streamlit as st
+
+from components import (
+    memory_words,
+    notebook_bar,
+    notebook_candidates,
+    notebook_cards,
+    notebook_choice,
+    notebook_list,
+    notebook_prompt,
+    run,
+    run_notebook,
+)
+
+
+def show() -> None:
+    """The page below the prompt box."""
+    now = run_notebook.overview()
+    notebook_bar.show(now)
+    if not now.n_notes:
+        notebook_bar.show_first_visit()
+        return
+    if st.session_state.get("notebook_view") not in notebook_choice.VIEWS:
+        st.session_state.notebook_view = "answer"
+    view = st.segmented_control(
+        "View", list(notebook_choice.VIEWS), format_func=notebook_choice.VIEWS.get,
+        key="notebook_view", required=True, label_visibility="collapsed", persist_state="session",
+    )
+    if view == "notes":
+        notebook_list.show(now)
+        return
+    question = st.session_state.get("prompt", "")
+    if not question.strip():
+        st.info("Type a question into the box above, such as: Where do I live? I live in")
+        return
+    _bring_up_to_date()
+    _warn()
+    found = run_notebook.find(question, now)
+    asked = run_notebook.ask(question, found)
+    if view == "five":
+        _show_five(question, asked, now)
+    else:
+        _show_answer(found, asked)
+
+
+def _bring_up_to_date() -> None:
+    """Make what is missing of the index, with a bar; typing on goes on where it stopped."""
+    place = st.empty()
+    for done, total in run_notebook.update_index():
+        if done < total:
+            place.progress(done / total, f"Indexing: {done:,} of {total:,} passages have a vector")
+    place.empty()
+
+
+def _warn() -> None:
+    if run_notebook.is_untrained():
+        st.warning(
+            "This model's weights are random, never trained: its answers are noise, and the search "
+            "by meaning finds little. The search by words and the costs are right."
+        )
+    model = run_notebook.sentence_model()
+    if model is not None and model.odd:
+        st.info(model.odd)
+
+
+def _show_answer(found, asked) -> None:
+    left, right = st.columns([1.7, 1], gap="large")
+    with left:
+        st.markdown("##### The prompt as the model sees it")
+        titles = [c.title for c in found]
+        st.html(notebook_prompt.marked(asked.names, asked.prompt.parts, titles))
+        n_notes = asked.prompt.n_note_tokens
+        st.html(notebook_prompt.window(
+            n_notes, len(asked.prompt.ids) - n_notes, asked.prompt.n_positions
+        ))
+        _say_what_is_missing(asked)
+    with right:
+        st.markdown("##### The answer, twice")
+        st.html(notebook_prompt.two_answers(asked.with_notes, asked.without))
+        st.html(memory_words.next_token(asked.compared, "with notes", "without"))
+    _show_candidates(found, asked)
+
+
+def _say_what_is_missing(asked) -> None:
+    if asked.prompt.left_out:
+        n = len(asked.prompt.left_out)
+        noun = "1 passage does" if n == 1 else f"{n} passages do"
+        st.caption(f"{noun} not fit the window any more and stayed outside.")
+    if asked.prompt.n_cut:
+        st.caption(f"{asked.prompt.n_cut:,} tokens at the question's start do not fit the window.")
+
+
+def _show_candidates(found, asked) -> None:
+    st.markdown("##### What the search found")
+    used = [c.passage for c in asked.used]
+    st.html(notebook_candidates.table(found, used, run_notebook.RRF))
+    maker = run_notebook.sentence_model()
+    layer = notebook_choice.layer(run.checkpoint().model.config.n_layer)
+    whose = f"the mean of {maker.name}'s last hidden states" if maker else (
+        f"the mean hidden state before block {layer} of this model"
+        if layer < run.checkpoint().model.config.n_layer
+        else "the mean hidden state behind this model's last block"
+    )
+    st.caption(
+        f"Two searches, one ranking: each gives a passage 1 / ({run_notebook.RRF} + its rank), and "
+        "the sum decides (reciprocal rank fusion); the scores themselves have no common unit. A "
+        f"text's vector is {whose}. The best {notebook_choice.n_notes()} go into the prompt, the "
+        "best one next to the question."
+    )
+
+
+def _show_five(question: str, asked, now) -> None:
+    memories = run_notebook.five(question, asked, now)
+    st.html(notebook_cards.cards(memories, asked.prompt.n_positions))
+    st.caption(
+        "Every memory is given the same notes, the newest where not all fit. Answers are greedy and "
+        "end with their sentence; p is the probability of the first token; <|endoftext|> stands in "
+        "front of every prompt and is counted.".replace("<", "\\<").replace("|", "\\|")
+    )
