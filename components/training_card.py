@@ -1,35 +1,71 @@
-"""What a finished training has come to: its card's figures, and its memory file.
-
-Any list of rows with a name, a share, its interval and n is drawn, whatever the card calls it.
-"""
+"""What a finished training has come to: its card's figures, and its memory file."""
 
 import streamlit as st
 
 from components import memory_weights, run, training_figures
+from components import training_words as words
 from components.fact_strip import fact_strip
 from components.units import show_bytes
 from model.training.jobs import Job, Look
 
-SHARE = {"name", "share", "low", "high", "n"}
+FIGURE = {"hits", "n", "share", "low", "high"}
 
 
 def show(job: Job | None, now: Look) -> None:
-    """The card's shares with n and interval, its numbers, and where the file is."""
+    """The card's shares with n and interval, what memory does to ordinary text, and the file."""
+    card = now.card
     st.markdown("#### What it has come to")
+    settings = _settings(card.get("recall"))
+    if settings:
+        n = sorted({one["n"] for row in settings.values() for one in row.values()})
+        st.markdown(
+            "Recall of **values never trained on**, each answer exact to the last token, greedy; "
+            f"n = {' to '.join(f'{x:,}' for x in {n[0]: 0, n[-1]: 0})} episodes a dot, bars are "
+            "95 % intervals (Wilson)."
+        )
+        st.plotly_chart(
+            training_figures.shares(settings), key="training_card", config={"displayModeBar": False}
+        )
+    st.html(fact_strip([*_stability(card.get("stability")), *_size(card)]))
     if now.memory is not None:
         _offer(job, now)
-    for key, rows in now.card.items():
-        if _is_shares(rows):
-            st.markdown(f"**{_words(key)}**: share with its 95 % interval")
-            st.plotly_chart(
-                training_figures.shares(rows), key=f"training_card_{key}",
-                config={"displayModeBar": False},
-            )
-    numbers = [(name, value) for name, value in now.card.items() if isinstance(value, (int, float))]
-    if numbers:
-        st.html(fact_strip([(_number(value), _words(name), "") for name, value in numbers]))
     with st.expander("The whole card", key="training_whole_card"):
-        st.json(now.card)
+        st.json(card)
+
+
+def _settings(recall) -> dict[str, dict[str, dict]]:
+    """setting -> variant -> figure, without what is none."""
+    found = recall if isinstance(recall, dict) else {}
+    kept = {
+        setting: {name: one for name, one in row.items()
+                  if isinstance(one, dict) and FIGURE <= set(one)}
+        for setting, row in found.items() if isinstance(row, dict)
+    }
+    return {setting: row for setting, row in kept.items() if row}
+
+
+def _stability(found) -> list[tuple[str, str, str]]:
+    """What a memory full of other things does to ordinary text, as facts."""
+    wanted = {"tokens", "relative_change", "kl_nats_per_token"}
+    if not isinstance(found, dict) or not wanted <= set(found):
+        return []
+    of = f"over {found['tokens']:,} tokens of ordinary text, memory full of other things"
+    return [
+        (f"{found['relative_change']:+.2%}".replace("-", "−"), "loss on ordinary text", of),
+        (f"{found['kl_nats_per_token']:.4f}", "nats a token, KL to the base", of),
+    ]
+
+
+def _size(card: dict) -> list[tuple[str, str, str]]:
+    cells = []
+    if "n_parameters" in card:
+        cells.append((f"{card['n_parameters']:,}", "parameters trained", "the base stays frozen"))
+    if "seconds" in card:
+        where = str(card.get("platform", ""))
+        cells.append((words.duration(card["seconds"]), "of training", where))
+    if "seed" in card:
+        cells.append((str(card["seed"]), "seed", ""))
+    return cells
 
 
 def _offer(job: Job | None, now: Look) -> None:
@@ -49,19 +85,3 @@ def _offer(job: Job | None, now: Look) -> None:
     row.download_button(
         "Download", now.memory.read_bytes(), f"{job.id}.{now.memory.name}", key="training_download"
     )
-
-
-def _is_shares(rows) -> bool:
-    is_list = isinstance(rows, list) and len(rows) > 0
-    return is_list and all(isinstance(row, dict) and SHARE <= set(row) for row in rows)
-
-
-def _words(key: str) -> str:
-    text = key.replace("_", " ")
-    return text[:1].upper() + text[1:]
-
-
-def _number(value) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -24,7 +24,7 @@ def recall(points: list[Point], steps: int, height: int = 430) -> go.Figure:
     band (Wilson) where the points say of how many episodes."""
     figure = go.Figure()
     names = {name: None for p in points for name in p.recall}
-    for name in sorted(names, key=lambda name: list(HUES).index(name) if name in HUES else 99):
+    for name in sorted(names, key=_place):
         some = [p for p in points if name in p.recall]
         if name != BASE:
             _band(figure, some, name)
@@ -110,39 +110,53 @@ def _small(figure: go.Figure, steps: int) -> go.Figure:
     return figure.update_layout(margin=margin, showlegend=False)
 
 
-def shares(rows: list[dict]) -> go.Figure:
-    """Rows of a card: name, share, low, high, n -> a dot and its 95 % interval each."""
-    names = [f"{row['name']}" for row in rows]
-    values = [row["share"] for row in rows]
-    figure = go.Figure(go.Scatter(
-        x=values, y=names, mode="markers",
-        marker={"size": 15, "color": [_hue_of(row["name"]) for row in rows]},
+def shares(settings: dict[str, dict[str, dict]]) -> go.Figure:
+    """A card's recall: setting -> variant -> hits, n, share, low, high. A dot for each with its
+    95 % interval, variants below each other in every setting."""
+    names = sorted({name for row in settings.values() for name in row}, key=_place)
+    figure = go.Figure()
+    for place, name in enumerate(names):
+        rows = [(i, row[name]) for i, row in enumerate(settings.values()) if name in row]
+        _dots(figure, name, [i + 0.8 * ((place + 0.5) / len(names) - 0.5) for i, _ in rows],
+              [one for _, one in rows])
+    figure.update_yaxes(
+        tickvals=list(range(len(settings))), ticktext=[_wrapped(name) for name in settings],
+        range=[len(settings) - 0.5, -0.5], tickfont_size=16, showgrid=False, zeroline=False,
+    )
+    for i in range(1, len(settings)):
+        figure.add_hline(i - 0.5, line={"color": palette.EMPTY, "width": 1})
+    figure.update_xaxes(range=[-0.02, 1.14], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
+    legend = {"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0, "font": {"size": 16}}
+    return figure.update_layout(
+        height=70 + len(settings) * (26 * len(names) + 18), font={"size": 16}, legend=legend,
+        margin={"l": 8, "r": 8, "t": 44, "b": 8},
+    )
+
+
+def _dots(figure: go.Figure, name: str, y: list[float], rows: list[dict]) -> None:
+    figure.add_scatter(
+        x=[row["share"] for row in rows], y=y, mode="markers+text", name=TITLES.get(name, name),
+        marker={"size": 14, "color": HUES.get(name, palette.OUTPUT)},
+        text=[f"  {row['share']:.1%}" for row in rows], textposition="middle right",
+        textfont={"size": 16},
         error_x={
             "array": [row["high"] - row["share"] for row in rows],
             "arrayminus": [row["share"] - row["low"] for row in rows],
-            "symmetric": False, "thickness": 3, "width": 8, "color": palette.LABEL,
+            "symmetric": False, "thickness": 3, "width": 7,
+            "color": HUES.get(name, palette.OUTPUT),
         },
-        customdata=[(row["low"], row["high"], row["n"]) for row in rows],
+        customdata=[(row["low"], row["high"], row["hits"], row["n"]) for row in rows],
         hovertemplate="<b>%{x:.1%}</b>, 95 % interval %{customdata[0]:.1%} to %{customdata[1]:.1%}"
-        "<br>n = %{customdata[2]:,}<extra>%{y}</extra>",
-    ))
-    for row in rows:
-        figure.add_annotation(
-            x=1.03, y=row["name"], xanchor="left", showarrow=False, font={"size": 16},
-            text=f"<b>{row['share']:.1%}</b>  n = {row['n']:,}",
-        )
-    figure.update_xaxes(range=[-0.02, 1.3], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
-    figure.update_yaxes(autorange="reversed", tickfont_size=16)
-    margin = {"l": 8, "r": 8, "t": 8, "b": 8}
-    return figure.update_layout(height=60 + 40 * len(rows), font={"size": 16}, margin=margin)
+        "<br>%{customdata[2]:,} of %{customdata[3]:,} episodes<extra>%{fullData.name}</extra>",
+    )
 
 
-def _hue_of(words: str) -> str:
-    """The hue of the variant that a row's name begins with."""
-    for name in sorted(HUES, key=len, reverse=True):
-        if words.lower().startswith(name):
-            return HUES[name]
-    return palette.OUTPUT
+def _place(name: str) -> int:
+    return list(HUES).index(name) if name in HUES else len(HUES)
+
+
+def _wrapped(name: str) -> str:
+    return name.replace(", ", ",<br>")
 
 
 def _framed(figure: go.Figure, steps: int, height: int) -> go.Figure:

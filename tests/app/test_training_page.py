@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components import model_picker, run_training, training_episode, training_words
+from model import checkpoint
 from model.training import jobs
 from model.training.jobs import Request
 from tests.app import tree
@@ -26,7 +27,14 @@ ROWS = [
      "tokens": 2000, "tokens_per_second": 5000, "loss": 0.4, "kl": 0.02,
      "recall": {"gpt2": 0.04, "gpt2+edm": 0.97}, "recall_n": 96, "gates": {"edm": 1.5}},
 ]
-SHARE = {"name": "gpt2+edm, one fact", "share": 0.97, "low": 0.95, "high": 0.98, "n": 600}
+CARD = {
+    "recall": {"one fact": {
+        "gpt2": {"hits": 6, "n": 600, "share": 0.01, "low": 0.005, "high": 0.02},
+        "gpt2+edm": {"hits": 582, "n": 600, "share": 0.97, "low": 0.95, "high": 0.98},
+    }},
+    "stability": {"relative_change": -0.0012, "kl_nats_per_token": 0.0034, "tokens": 13_172},
+    "seconds": 75, "seed": 3,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +83,7 @@ def at_work(job):
 def ship(place, rows=ROWS, card=None) -> None:
     (place / "embedded").mkdir()
     (place / "embedded" / "memory_curves.json").write_text(json.dumps(rows))
-    (place / "embedded" / "memory_card.json").write_text(json.dumps(card or {"recall": [SHARE]}))
+    (place / "embedded" / "memory_card.json").write_text(json.dumps(CARD if card is None else card))
 
 
 def lines(app, key: str) -> dict[str, dict]:
@@ -104,8 +112,21 @@ def test_what_is_shipped_is_shown_on_the_first_visit(place):
     assert values(lines(app, "training_gates")["EDM"]["y"]) == [0.0, 0.1, 1.5]
     words = tree.html(app)
     assert "5,000" in words and "100 / 100" in words and "four facts" in words
-    assert values(tree.charts(app)["training_card_recall"]["data"][0]["x"]) == [0.97]
+    dots = lines(app, "training_card")
+    assert values(dots["GPT-2 + EDM"]["x"]) == [0.97]
+    assert values(dots["GPT-2 + EDM"]["error_x"]["arrayminus"]) == [pytest.approx(0.02)]
+    assert "n = 600" in " ".join(text.value for text in app.markdown)
+    assert "−0.12%" in words and "0.0034" in words and "1 min 15 s" in words
     assert not [button for button in app.button if button.key == "training_pause"]
+
+
+@pytest.mark.parametrize("card", [
+    {}, {"recall": []}, {"recall": {"one": 3}, "stability": {"tokens": 1}}, {"recall": {"a": {}}},
+])
+def test_a_card_of_another_make_breaks_nothing(place, card):
+    ship(place, card=card)
+    app = opened()
+    assert not app.error and "training_card" not in tree.charts(app)
 
 
 def test_a_training_is_started_as_chosen():
@@ -235,10 +256,12 @@ def test_an_episode_is_drawn_as_the_trainer_draws_them(lesson, source):
     assert tree.html(app) != page
 
 
-def test_the_marked_parts_are_the_facts_and_join_to_the_prompts():
+def test_the_marked_parts_are_the_facts_and_join_to_the_prompts(monkeypatch):
+    data = run_training.Data(checkpoint.load("embedded").tokenizer, None)
+    monkeypatch.setattr(run_training, "_data", lambda: data)
     marked = 0
     for seed in range(40):
-        drawn = run_training_draw(seed)
+        drawn = run_training.draw("four facts", "values", seed)
         for prompt, one in zip(drawn.prompts, training_episode.spoken(drawn.episode, drawn.prompts)):
             assert "".join(text for text, _ in one.parts) == prompt
             found = {text for text, mark in one.parts if mark == "value"}
@@ -246,18 +269,6 @@ def test_the_marked_parts_are_the_facts_and_join_to_the_prompts():
             assert (one.kind == "told") == bool(found)
             marked += len(found)
     assert marked > 40
-
-
-def run_training_draw(seed: int):
-    """An episode without a session: the embedded tokenizer is all it needs."""
-    from model import checkpoint
-
-    tokenizer = checkpoint.load("embedded").tokenizer
-    original, run_training._data = run_training._data, lambda: run_training.Data(tokenizer, None)
-    try:
-        return run_training.draw("four facts", "values", seed)
-    finally:
-        run_training._data = original
 
 
 def test_nonsense_in_a_link_is_survived():
