@@ -12,6 +12,7 @@ from model import tokens
 from model.memory import recall
 from model.memory.fusion import Bank
 from model.memory.state import MemoryState
+from model.memory.variants import MODULES
 from model.trace import Trace, run
 
 
@@ -68,10 +69,45 @@ def value_points_to(
     The direct path only: value (D,) through its head's rows of c_proj, then ln_f's gain, then the
     LM head. What later layers make of it, biases and the true scale are left out.
     """
-    model, width = checkpoint.model, values.shape[-1]
-    rows = model.transformer.h[layer].attn.c_proj.weight[head * width : (head + 1) * width]  # (D,C)
-    written = (values[layer, head, slot].to(rows) @ rows).float()  # (C,)
+    width = values.shape[-1]
+    matrix = checkpoint.model.transformer.h[layer].attn.c_proj.weight
+    rows = matrix[head * width : (head + 1) * width]  # (D,C)
+    return _promoted(checkpoint, values[layer, head, slot].to(rows) @ rows, k)
+
+
+@torch.inference_mode()
+def external_points_to(
+    checkpoint, value: torch.Tensor, k: int = 8
+) -> tuple[list[str], np.ndarray]:
+    """value (C,) of an EDM slot -> the k tokens that reading it with all weight raises most, and by
+    how much (logits, for a final LayerNorm of scale 1).
+
+    The direct path only: through the EDM's output matrix, then ln_f's gain, then the LM head. What
+    the layers above make of it, biases and the true scale are left out.
+    """
+    return _promoted(checkpoint, checkpoint.memory.external.output(value), k)
+
+
+def _promoted(checkpoint, written: torch.Tensor, k: int) -> tuple[list[str], np.ndarray]:
+    """written (C,) into the stream -> the k tokens it raises most on the direct path, their scores."""
+    model, written = checkpoint.model, written.float()
     centred = (written - written.mean()) * model.transformer.ln_f.weight.float()
     scores = model.lm_head.weight.float() @ centred  # (V,)
     found = scores.topk(min(k, len(scores)))
     return tokens.display(checkpoint.tokenizer, found.indices.tolist()), found.values.cpu().numpy()
+
+
+def each_alone(
+    checkpoint, state: MemoryState, ids, settings: recall.Settings
+) -> dict[str, torch.Tensor]:
+    """The next token's logits (V,) of a prompt ids (T,): with "none" of the modules, with each that
+    is on alone, by name, and with "all" that are on, where these are several."""
+    on = [name for name in MODULES if name in settings.modules]
+    sets = {"none": frozenset(), **{name: frozenset({name}) for name in on}}
+    if len(on) > 1:
+        sets["all"] = frozenset(on)
+    return {
+        name: recall.ask(checkpoint, state, ids, replace(settings, modules=modules))
+        .trace.next_logits
+        for name, modules in sets.items()
+    }
