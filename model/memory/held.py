@@ -77,6 +77,13 @@ def write(held: Held, modules: Modules, plain: Trace, chosen, logit, columns: Sl
 
 
 @torch.inference_mode()
+def keys_of(modules: Modules, plain: Trace) -> torch.Tensor:
+    """The keys that the tokens of a plain run would be stored with, (T,C)."""
+    middle = plain.layer_stream(2 * modules.external.layer).float()
+    return modules.external.write(middle, plain.layer_stream(0).float())[0]
+
+
+@torch.inference_mode()
 def carry(before: Carried | None, modules: Modules, checkpoint, plain: Trace) -> Carried:
     """The recurrent states behind a prompt, from its plain run and the states before it."""
     streams = streams_of(checkpoint, plain)

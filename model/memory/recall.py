@@ -293,34 +293,50 @@ class _Window:
             salience=score[chosen],
         )
 
-    def _evidence(self, bank: Bank) -> salience.Evidence:
+    def _evidence(self, bank: Bank) -> "_Evidence":
         trace = self.trace
         nats = self.nats if trace is self.plain else _surprisal(self.checkpoint, trace)
-        gate = None if self.gate is None else self.gate[-len(trace) :].cpu().numpy()
-        stored = bank.keys.permute(2, 0, 1, 3).flatten(1).float().cpu().numpy()
-        return self._evidence_with(trace, nats, stored, gate)
+        gate = None if self.gate is None else self.gate[-len(trace) :]
+        return _Evidence(self.checkpoint, trace, nats, gate, _flat(trace.k), _flat(bank.keys))
 
-    def _evidence_of_slots(self, before: held.Held) -> salience.Evidence:
+    def _evidence_of_slots(self, before: held.Held) -> "_Evidence":
         """For the EDM, novelty is against its own keys."""
-        modules = self.checkpoint.memory
-        everything = held.write(
-            held.nothing(modules, before.keys.device), modules, self.plain,
-            np.arange(len(self.plain)), self.gate, slots.empty(),
-        )
-        found = self._evidence_with(
-            self.plain, self.nats, before.keys.cpu().numpy(), self.gate.cpu().numpy()
-        )
-        return replace(found, keys=everything.keys.cpu().numpy())
+        keys = held.keys_of(self.checkpoint.memory, self.plain)
+        return _Evidence(self.checkpoint, self.plain, self.nats, self.gate, keys, before.keys)
 
-    def _evidence_with(self, trace: Trace, nats, stored, gate) -> salience.Evidence:
-        received = [_received(self.checkpoint, trace, layer) for layer in range(trace.n_layers)]
-        return salience.Evidence(
-            surprisal=nats.cpu().numpy() / np.log(2),
-            received=np.mean(received, axis=0),
-            keys=trace.k.permute(2, 0, 1, 3).flatten(1).float().cpu().numpy(),
-            stored=stored,
-            gate=gate,
-        )
+
+class _Evidence:
+    """salience.Evidence of one prompt; each part is computed when a score looks at it."""
+
+    def __init__(self, checkpoint, trace: Trace, nats, gate, keys, stored):
+        self._checkpoint, self._trace, self._nats, self._gate = checkpoint, trace, nats, gate
+        self._keys, self._stored = keys, stored
+
+    @property
+    def surprisal(self) -> np.ndarray:
+        return self._nats.cpu().numpy() / np.log(2)
+
+    @property
+    def received(self) -> np.ndarray:
+        layers = range(self._trace.n_layers)
+        return np.mean([_received(self._checkpoint, self._trace, i) for i in layers], axis=0)
+
+    @property
+    def keys(self) -> np.ndarray:
+        return self._keys.float().cpu().numpy()
+
+    @property
+    def stored(self) -> np.ndarray:
+        return self._stored.float().cpu().numpy()
+
+    @property
+    def gate(self) -> np.ndarray | None:
+        return None if self._gate is None else self._gate.cpu().numpy()
+
+
+def _flat(keys: torch.Tensor) -> torch.Tensor:
+    """(L,H,M,D) -> (M,L·H·D)."""
+    return keys.permute(2, 0, 1, 3).flatten(1)
 
 
 def _surprisal(checkpoint, trace: Trace) -> torch.Tensor:

@@ -201,7 +201,7 @@ def filler(rng: random.Random) -> str:
 
 
 def _subjects(rng: random.Random, count: int) -> list[str]:
-    people = [*rng.sample(words.FIRST[0], 4), *(f"my {r}" for r in rng.sample(RELATIONS, 3))]
+    people = [*rng.sample(words.FIRST[0], max(4, count - 3)), *(f"my {r}" for r in rng.sample(RELATIONS, 3))]
     return rng.sample(people, min(count, len(people)))
 
 

@@ -28,6 +28,7 @@ GRID = (
                                 unknown=0, source="unseen"), (1, 1))),
 )
 BATCH = 32
+KNOWN = "one to three facts, values of the lists, up to three prompts between"
 
 
 def figures(training: memory.Training, path: Path, n: int) -> dict:
@@ -35,7 +36,8 @@ def figures(training: memory.Training, path: Path, n: int) -> dict:
     options, state, config = training.options, training.state, training.model.config
     shipped = modules.load_modules(path, config, training.checkpoint.fingerprint)
     measured = replace_modules(training, shipped.to(training.model.device))
-    shares = {name: _shares(measured, lesson, n) for name, lesson in GRID}
+    settings = (*GRID, (KNOWN, _known()))
+    shares = {name: _shares(measured, lesson, n) for name, lesson in settings}
     return {
         "variant": options.variant, "base": training.checkpoint.fingerprint, "seed": options.seed,
         "steps": state.step, "tokens": state.tokens, "seconds": round(state.seconds),
@@ -53,10 +55,15 @@ def replace_modules(training: memory.Training, other) -> memory.Training:
     return memory.Training(**{**vars(training), "modules": other})
 
 
+def _known() -> Lesson:
+    """What the recurrent memory was taught: one to three facts with values of the lists."""
+    return replace(memory.RECURRENT, name="known", plan=replace(memory.RECURRENT.plan, unknown=0.0))
+
+
 def _shares(training: memory.Training, lesson: Lesson, n: int) -> dict[str, dict]:
     rng, hits = random.Random(f"card {lesson.name}"), {}
     for first in range(0, n, BATCH):
-        batch = training.data.batch(rng, lesson, min(BATCH, n - first), 1)
+        batch = training.data.batch(rng, [lesson] * min(BATCH, n - first), 1)
         with torch.no_grad():
             for name, right in memory.answered(training, batch).items():
                 hits[name] = hits.get(name, 0) + right
@@ -77,7 +84,7 @@ def stability(training: memory.Training, n: int) -> dict:
     rng, sums = random.Random("card stability"), {"base": 0.0, "with": 0.0, "kl": 0.0, "tokens": 0}
     lesson = Lesson("full", episodes.Plan(facts=(6, 8), others=(3, 5), unknown=0), (2, 4))
     for first in range(0, n, BATCH):
-        batch = training.data.batch(rng, lesson, min(BATCH, n - first), 1)
+        batch = training.data.batch(rng, [lesson] * min(BATCH, n - first), 1)
         for name, value in _on_ordinary_text(training, batch).items():
             sums[name] += value
     tokens = sums.pop("tokens")

@@ -68,9 +68,10 @@ def options_of(args: argparse.Namespace) -> memory.Options:
 def line(m: dict) -> str:
     """One measurement as one line, every number with its unit."""
     recall = ", ".join(f"{name} {share:.0%}" for name, share in m["recall"].items())
+    known = ", ".join(f"{name} {share:.0%}" for name, share in m["recall_known"].items())
     return (f"step {m['step']:,} of {m['steps']:,}, {m['stage']}, {m['tokens_per_second']:,.0f} "
             f"tokens/s, answers {m['loss']:.3f} nats/token, KL {m['kl']:.4f} nats, gate "
-            f"{m['gate']:.3f}, recall of unseen values: {recall}, {m['seconds_left'] / 60:.0f} min "
+            f"{m['gate']:.3f}, recall of unseen values: {recall}; of known ones: {known}; {m['seconds_left'] / 60:.0f} min "
             "left")
 
 

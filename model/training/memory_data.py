@@ -78,16 +78,16 @@ class Data:
             books = corpus.read_books(text)
             self.fillers, self.held_out = corpus.sentences_of(books), books.left_out
 
-    def batch(self, rng: random.Random, lesson: Lesson, rows: int, asks: int) -> Batch:
-        """B rows; each asks `asks` questions and reads one ordinary text besides."""
-        plan = replace(lesson.plan, asks=(asks, asks))
-        drawn = [episodes.episode(rng, plan, self.fillers) for _ in range(rows)]
-        prompts = [self.prompts(rng, one, lesson.between) for one in drawn]
+    def batch(self, rng: random.Random, lessons: Sequence[Lesson], asks: int) -> Batch:
+        """A row for each lesson; each asks `asks` questions and reads one ordinary text besides."""
+        plans = [replace(lesson.plan, asks=(asks, asks)) for lesson in lessons]
+        drawn = [episodes.episode(rng, plan, self.fillers) for plan in plans]
+        prompts = [self.prompts(rng, one, lesson.between) for one, lesson in zip(drawn, lessons)]
         told = [(row, *self.told(text, one.facts))
                 for row, (one, texts) in enumerate(zip(drawn, prompts)) for text in texts]
         asked = [(self._reader(rng, drawn, row, ask), *self.asked(ask))
                  for row, one in enumerate(drawn) for ask in one.asks]
-        asked += [(row, *self._ordinary(rng)) for row in range(rows)]
+        asked += [(row, *self._ordinary(rng)) for row in range(len(drawn))]
         return Batch(drawn, _told(told, self.start), _asked(asked, self.start))
 
     def prompts(self, rng: random.Random, one: Episode, between: tuple[int, int]) -> list[str]:

@@ -1,0 +1,153 @@
+"""The grid of recall: how many facts were told × how many prompts were told after them.
+
+Held-out values, facts about the speaker or about many people, several seeds of trained memory, with
+the controls every such number needs. Told prompts are read once and asked about after 1, 2, 4, 8
+and 20 more of them, so the cells of a row share their episodes. Slots beyond the budget leave oldest
+first, token by token. Knows nothing of files.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from model.memory.external import Contents
+from model.memory.modules import Modules
+
+from . import evaluate, memory
+from .episodes import Plan
+from .evaluate import wilson
+from .memory import Memory, Training
+from .memory_data import Batch, Data, Lesson
+
+FACTS = (1, 2, 4, 8, 16)
+BETWEEN = (1, 2, 4, 8, 20)
+ABOUT = ("oneself", "many people")
+ROWS = 16
+
+
+@dataclass(frozen=True)
+class Cell:
+    """hits of n, with the 95 % Wilson interval. facts: as told (13 kinds of facts about oneself
+    exist); seed: of the trained memory, −1 where none is read."""
+
+    about: str
+    facts: int
+    between: int
+    variant: str
+    seed: int
+    hits: int
+    n: int
+
+    def as_json(self) -> dict:
+        """For a card."""
+        low, high = wilson(self.hits, self.n)
+        return {**vars(self), "share": round(self.hits / self.n, 4), "low": round(low, 4),
+                "high": round(high, 4)}
+
+
+def lesson(about: str, facts: int) -> Lesson:
+    """Episodes of a row of the grid: never-seen values, known phrasings, near misses."""
+    mine, others = ((facts, facts), (0, 0)) if about == ABOUT[0] else ((0, 0), (facts, facts))
+    plan = Plan(facts=mine, others=others, fillers=(0, 2), near=0.3, update=0.0, unknown=0.0,
+                source="unseen")
+    return Lesson(f"{about} {facts}", plan, (max(BETWEEN), max(BETWEEN)))
+
+
+def run(training: Training, seeds: dict[int, Modules], n: int, slots: int = 128) -> Iterator[list[Cell]]:
+    """The cells of one row of the grid after the other; n episodes each."""
+    for about in ABOUT:
+        for facts in FACTS:
+            yield _row(training, seeds, about, facts, n, slots)
+
+
+def _row(training, seeds, about: str, facts: int, n: int, slots: int) -> list[Cell]:
+    rng, hits = random.Random(f"grid {about} {facts}"), {}
+    wanted = lesson(about, facts)
+    for first in range(0, n, ROWS):
+        batch = training.data.batch(rng, [wanted] * min(ROWS, n - first), 1)
+        for key, right in answered(training, seeds, batch, slots).items():
+            hits[key] = hits.get(key, 0) + right
+    told = len(batch.episodes[0].facts)
+    return [Cell(about, told, between, variant, seed, right, n)
+            for (between, variant, seed), right in sorted(hits.items())]
+
+
+@torch.no_grad()
+def answered(training: Training, seeds: dict[int, Modules], batch: Batch, slots: int) -> dict:
+    """(prompts between, variant, seed) -> episodes of the batch answered exactly."""
+    rows, right = len(batch.episodes), {}
+    told, asked = memory.on_device(training, batch)
+    asked = memory.select(asked, slice(0, rows))
+    read = memory.read_plainly(training, told)
+    for between in BETWEEN:
+        kept = _first(batch, told, between)
+        some = type(told)(**{name: getattr(told, name)[kept] for name in vars(told)})
+        part = type(read)(**{name: getattr(read, name)[kept] for name in vars(read)})
+        for seed, modules in seeds.items():
+            used = replace_modules(training, modules)
+            salience = modules.external.salience(part.middle, part.surprisal)
+            use = {name: torch.ones(rows, device=salience.device) for name in ("edm", "rnn")}
+            stored = newest(memory.remember(used, some, part, salience, rows, use), slots)
+            for variant, one in memory.combinations(stored).items():
+                if one is not None:
+                    key = (between, variant, seed)
+                    right[key] = _right(used, asked, memory.pick(one, asked.row))
+            swapped = memory.pick(stored, (asked.row + 1) % rows)
+            right[between, "another's memory", seed] = _right(used, asked, swapped)
+        right[between, "gpt2", -1] = _right(training, asked, None)
+    return right
+
+
+def in_context(training: Training, about: str, facts: int, n: int) -> Cell:
+    """The control that bounds what memory can do: the same prompts and the question as one text."""
+    rng, wanted, pairs = random.Random(f"grid {about} {facts}"), lesson(about, facts), []
+    data: Data = training.data
+    while len(pairs) < n:
+        for one in data.batch(rng, [replace(wanted, between=(1, 1))], 1).episodes:
+            context, answer = evaluate.question_and_answer(data.tokenizer.backend_tokenizer, one)
+            pairs.append((context, answer, len(one.facts)))
+    window = training.model.config.n_positions
+    fitting = [(c, a) for c, a, _ in pairs if len(c) + len(a) <= window]
+    hits = evaluate.exact(training.model, *map(list, zip(*fitting)))
+    return Cell(about, pairs[0][2], 0, "gpt2, all in one prompt", -1, sum(hits), len(fitting))
+
+
+def replace_modules(training: Training, modules: Modules) -> Training:
+    """The same training with other weights, for measuring."""
+    return Training(**{**vars(training), "modules": modules})
+
+
+def newest(stored: Memory, slots: int) -> Memory:
+    """Each row's newest `slots` slots; older ones are as empty."""
+    if stored.external is None:
+        return stored
+    filled = stored.external.filled & (stored.external.newer < slots)
+    return replace(stored, external=Contents(**{**vars(stored.external), "filled": filled}))
+
+
+def _first(batch: Batch, told, between: int) -> torch.Tensor:
+    """Indices of the prompts up to `between` behind the episode's own."""
+    seen, kept = {}, []
+    for i, row in enumerate(told.row.tolist()):
+        seen[row] = seen.get(row, 0) + 1
+        if seen[row] <= len(batch.episodes[row].prompts) + between:
+            kept.append(i)
+    return torch.tensor(kept, device=told.row.device)
+
+
+def _right(training: Training, asked, stored: Memory | None) -> int:
+    places = torch.arange(asked.ids.shape[1], device=asked.ids.device).expand(len(asked.ids), -1)
+    best = memory.logits(training, asked, stored, places).argmax(-1)
+    same = (best[:, :-1] == asked.ids[:, 1:]) | ~asked.answer[:, 1:]
+    return int(same.all(-1).sum())
+
+
+def spread(cells: Sequence[Cell]) -> dict[tuple, list[float]]:
+    """(about, facts, between, variant) -> the share of every seed."""
+    found: dict[tuple, list[float]] = {}
+    for cell in cells:
+        key = (cell.about, cell.facts, cell.between, cell.variant)
+        found.setdefault(key, []).append(cell.hits / cell.n)
+    return found
