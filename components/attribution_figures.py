@@ -7,10 +7,9 @@ import plotly.graph_objects as go
 
 from components import palette
 from components.fact_strip import fact_strip
-from components.residual_grid import HUES, Grid, signed_levels
+from components.residual_grid import Grid, signed_levels
 
 MOST_BARS = 14
-LOWERS = HUES["lowers"]
 COLOURS = {
     "token": palette.EMBEDDING,
     "position": palette.POSITION,
@@ -55,7 +54,8 @@ def folded(rows: list[Part], most: int = MOST_BARS) -> list[Part]:
 
 
 def waterfall(rows: list[Part], total_name: str) -> go.Figure:
-    """Each bar begins where the one above ends; the last one is their sum."""
+    """Each bar begins where the one above ends; the last one is their sum. Those that lower it are
+    hatched."""
     values = np.array([part.value for part in rows])
     ends = values.cumsum()
     names = [part.name for part in rows] + [f"<b>{total_name}</b>"]
@@ -66,7 +66,8 @@ def waterfall(rows: list[Part], total_name: str) -> go.Figure:
             y=list(range(len(names))), x=lengths, base=bases, orientation="h",
             marker={
                 "color": [COLOURS[kind] for kind in kinds],
-                "line": {"color": LOWERS, "width": [3 if x < 0 else 0 for x in lengths]},
+                "pattern": {"shape": ["/" if x < 0 else "" for x in lengths],
+                            "fillmode": "replace", "solidity": 0.45, "size": 9},
             },
             text=[f"{x:+.2f}".replace("-", "−") for x in lengths], textposition="outside",
             cliponaxis=False, textfont_size=15,
@@ -81,7 +82,7 @@ def waterfall(rows: list[Part], total_name: str) -> go.Figure:
     room = 0.2 * ((reach.max() - reach.min()) or 1)
     low = min(0.0, *(end - room for end, x in zip([*ends, ends[-1]], lengths) if x < 0), 0.0)
     figure.update_xaxes(
-        title="logit, adding up from the top", range=[low, reach.max() + room],
+        title="logit, adding up from the top; hatched: lowers it", range=[low, reach.max() + room],
         tickfont_size=14, title_font_size=15, zeroline=True, zerolinewidth=2,
     )
     margin = {"l": 8, "r": 8, "t": 8, "b": 8}

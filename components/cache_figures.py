@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from components import palette
 from components.fact_strip import fact_strip
 from components.plain_table import plain_table
+from components.token_row import Box
 from components.units import show_bytes
 
 WITH, WITHOUT = palette.OUTPUT, palette.MLP
@@ -18,29 +19,18 @@ POLICY_HUES = ("#e11d48", "#0891b2", "#7c3aed", "#65a30d", "#b45309")  # those t
 SHADES = {"prompt": "rgba(245,158,11,.16)", "generated": "rgba(245,158,11,.42)"}
 
 
-def text(tokens: list[str], n_prompt: int, n_cached: int) -> str:
+def text(tokens: list[str], n_prompt: int, n_cached: int) -> list[Box]:
     """tokens: prompt and all drawn up to this step; beyond n_cached they are not read yet."""
     boxes = []
     for i, token in enumerate(tokens):
-        shade = SHADES["prompt" if i < n_prompt else "generated"]
-        ring = "" if i < n_cached else "outline:2px dashed currentColor;background:none;"
-        boxes.append(
-            f'<span style="background:{shade};{ring}border-radius:.25em;padding:.1em .25em;'
-            f'white-space:nowrap"><bdi>{html.escape(token)}</bdi></span>'
-        )
-    if len(boxes) > 260:
-        fold = f'<span style="opacity:.7">… {len(boxes) - 240:,} more tokens …</span>'
-        boxes = [*boxes[:120], fold, *boxes[-120:]]
-    return (  # reversed: a long text shows its end, where the new tokens are
-        '<div style="display:flex;flex-direction:column-reverse;height:5.2em;overflow:auto">'
-        '<div style="display:flex;flex-wrap:wrap;gap:.3em .18em;font-size:1.08em;padding:3px;'
-        f'margin-bottom:auto">{"".join(boxes)}</div></div>'
-    )
+        shade = SHADES["prompt" if i < n_prompt else "generated"] if i < n_cached else ""
+        boxes.append(Box(token, ground=shade, is_dashed=i >= n_cached))
+    return boxes
 
 
 def drawn(token: str, probability: float, is_end_of_text: bool, ended: str) -> str:
     """What a step draws, and whether anything ends there (HTML)."""
-    words = f'draws <b style="outline:2px dashed;border-radius:.25em;padding:.05em .3em;margin:0 .2em">'
+    words = 'draws <b style="outline:2px dashed;border-radius:.25em;padding:.05em .3em;margin:0 .2em">'
     words += f"{html.escape(token)}</b> with probability {probability:.3g}"
     if is_end_of_text:
         words += ", the end of its text: <code>generate</code> stops here; you may step on"

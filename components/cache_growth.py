@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from components import cache_choice as choice
-from components import cache_figures, cache_grid, run, run_cache
+from components import cache_figures, cache_grid, run, run_cache, token_row
 
 
 def show() -> None:
@@ -22,7 +22,10 @@ def show() -> None:
     seen = found.steps[number - 1]
     n_prompt = len(found.prompt_ids)
     names = run.show_tokens(found.ids[: n_prompt + number])
-    st.html(cache_figures.text(names, n_prompt, seen.n_entries))
+    token_row.show(
+        cache_figures.text(names, n_prompt, seen.n_entries), most=260, height_em=5.4,
+        opens_at_end=True, key="cache_text",
+    )
     _controls(found, number)
     _facts(found, number)
     _picture(found, number, names)

@@ -187,3 +187,26 @@ function choose(state, chosen, rest_ms = 0) {
   clearTimeout(state.timer);
   state.timer = setTimeout(() => state.send(chosen), rest_ms);
 }
+
+// A scrolling box fades at every edge behind which there is more; data-more names these edges.
+function fade_edges(box) {
+  const update = () => {
+    const { scrollLeft: x, scrollTop: y } = box;
+    const hidden = {
+      top: y, bottom: box.scrollHeight - box.clientHeight - y,
+      left: x, right: box.scrollWidth - box.clientWidth - x,
+    };
+    const more = Object.keys(hidden).filter((side) => hidden[side] > 2);
+    if (box.dataset.more === more.join(" ")) return;
+    box.dataset.more = more.join(" ");
+    box.style.maskImage = more.map((side) => `linear-gradient(to ${OPPOSITE[side]}, `
+      + "rgba(0, 0, 0, 0.12), black 2.2em)").join(", ");
+    box.style.maskComposite = "intersect";
+  };
+  box.addEventListener("scroll", update, { passive: true });
+  new ResizeObserver(update).observe(box);
+  new MutationObserver(update).observe(box, { childList: true, subtree: true });
+  update();
+}
+
+const OPPOSITE = { top: "bottom", bottom: "top", left: "right", right: "left" };

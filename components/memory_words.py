@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from components import palette
+from components.next_token import percent
 
 BAR = "display:block;height:.62em;border-radius:.2em;min-width:1px"
 
@@ -47,11 +48,6 @@ def _two_bars(text: str, after: float, before: float) -> str:
         f'<b style="text-align:right;color:color-mix(in srgb,{hue} 75%,currentColor)">'
         f"{points(change)}<small> pt</small></b>"
     )
-
-
-def percent(p: float) -> str:
-    """A probability, never 0 for what is not 0."""
-    return f"{100 * p:.1f} %" if p >= 0.001 or p == 0 else "< 0.1 %"
 
 
 def points(change: float) -> str:

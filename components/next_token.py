@@ -22,11 +22,12 @@ def _row(text: str, p: float, colour: str, quoted: bool = True) -> str:
         f'text-overflow:ellipsis;white-space:nowrap">{word}</span>'
         f'<span style="background:{palette.EMPTY};border-radius:.2em;height:1.05em">'
         f'<span style="display:block;width:{100 * p:.2f}%;height:100%;background:{colour};'
-        f'border-radius:.2em"></span></span><span>{_percent(p)}</span></div>'
+        f'border-radius:.2em"></span></span><span>{percent(p)}</span></div>'
     )
 
 
-def _percent(p: float) -> str:
+def percent(p: float) -> str:
+    """A probability: never 0 % for what is possible, never 100 % for what is not certain."""
     if 0.9995 <= p < 1:
         return "> 99.9 %"
     return f"{100 * p:.1f} %" if p >= 0.001 or p == 0 else "< 0.1 %"

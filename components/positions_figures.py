@@ -1,12 +1,13 @@
 """The Positions page's charts: arrays in, Plotly figures and HTML out. Runs nothing."""
 
-import html
 
 import numpy as np
 import plotly.graph_objects as go
 
 from components import palette
+from components.next_token import percent
 from components.residual_grid import Grid
+from components.token_row import Box
 from components.tokens_figures import plain
 
 NAMES = {
@@ -29,7 +30,6 @@ DASHES = {
 SERIES = (palette.POSITION, palette.OUTPUT, palette.VALUE, palette.MLP)
 BEFORE, AFTER = palette.OUTPUT, palette.KEY
 SIGNED = [[0, palette.OUTPUT], [0.5, "rgba(128,128,128,.10)"], [1, palette.POSITION]]
-MOST_BOXES = 160
 
 
 # -- side by side ---------------------------------------------------------------------------------
@@ -168,27 +168,31 @@ def _heads(slopes, chosen, n, value, title, digits) -> go.Figure:
 # -- order ----------------------------------------------------------------------------------------
 
 
-def boxes(tokens: list[str], order) -> str:
-    """The changed prompt: each token with the position it gets; moved ones are marked (HTML)."""
-    cells = []
+def boxes(tokens: list[str], order) -> list[Box]:
+    """The changed prompt: each token with the position it gets; moved ones are marked."""
+    ground, found = "rgba(128,128,128,.12)", []
     for i, (word, place) in enumerate(zip(order.words, order.places)):
-        hue = palette.KEY if word != i else palette.EMBEDDING
-        place_hue = palette.KEY if place != i or not order.placed else palette.LABEL
-        said = str(place) if order.placed else "–"
-        cells.append(
-            f'<span style="border-bottom:3px solid {hue};border-radius:.3em;text-align:center;'
-            "background:rgba(128,128,128,.12);padding:.05em .35em .1em;max-width:14em;"
-            'overflow:hidden;text-overflow:ellipsis;white-space:nowrap">'
-            f"<bdi>{html.escape(tokens[word])}</bdi><br>"
-            f'<small style="color:{place_hue};font-weight:700">{said}</small></span>'
+        is_old = place == i and order.placed
+        found.append(Box(
+            tokens[word], str(place) if order.placed else "–", ground,
+            palette.EMBEDDING if word == i else palette.KEY,
+            palette.LABEL if is_old else palette.KEY,
+        ))
+    return found
+
+
+def boxes_legend(placed: bool) -> str:
+    """What the marks of the changed prompt mean (HTML)."""
+    def line(hue, words):
+        return (
+            '<span style="white-space:nowrap"><span style="display:inline-block;width:1.5em;'
+            f'border-bottom:3px solid {hue};vertical-align:.2em"></span> {words}</span>'
         )
-    if len(cells) > MOST_BOXES:
-        fold = f'<span style="align-self:center">… {len(cells) - MOST_BOXES:,} more …</span>'
-        cells = [*cells[: MOST_BOXES // 2], fold, *cells[-MOST_BOXES // 2 :]]
-    return (
-        '<div style="display:flex;flex-wrap:wrap;gap:.25em .2em;height:7.4em;overflow:auto;'
-        f'align-content:flex-start">{"".join(cells)}</div>'
-    )
+    number = "number: the position it gets" if placed else "–: it gets no position"
+    number += f', <b style="color:{palette.KEY}">coloured</b> where that is another one than before'
+    parts = [line(palette.EMBEDDING, "the word that stood here"),
+             line(palette.KEY, "another word moved here"), f"<span>{number}</span>"]
+    return f'<div style="display:flex;flex-wrap:wrap;gap:.1em 1.4em">{"".join(parts)}</div>'
 
 
 def prices(found: dict[str, float], titles: dict[str, str], chosen: str) -> go.Figure:
@@ -215,7 +219,7 @@ def pairs(change, texts: list[str], before: str, after: str) -> go.Figure:
     for name, values, hue in ((before, change.before, BEFORE), (after, change.after, AFTER)):
         figure.add_bar(
             y=rows, x=values, name=name, orientation="h", marker_color=hue,
-            text=[_share(p) for p in values], textposition="outside", cliponaxis=False,
+            text=[percent(p) for p in values], textposition="outside", cliponaxis=False,
             constraintext="none", textfont={"size": 14}, customdata=names,
             hovertemplate="%{customdata}: %{x:.5f}<extra>" + name + "</extra>",
         )
@@ -224,10 +228,6 @@ def pairs(change, texts: list[str], before: str, after: str) -> go.Figure:
     figure.update_yaxes(tickvals=rows, ticktext=names, autorange="reversed", tickfont_size=17)
     figure.update_layout(bargap=0.22)
     return _finish(figure, 480)
-
-
-def _share(p: float) -> str:
-    return f"{100 * p:.1f} %" if p >= 0.001 else "< 0.1 %"
 
 
 def moved(curves: dict[str, np.ndarray]) -> go.Figure:

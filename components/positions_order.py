@@ -3,7 +3,7 @@
 import streamlit as st
 
 from components import positions_choice as choice
-from components import positions_figures, run, run_positions
+from components import positions_figures, run, run_positions, token_row
 
 EDITS = {
     "words": "Shuffle the words",
@@ -39,7 +39,11 @@ def order(tokens: list[str]) -> None:
         st.markdown(EDIT_WORDS[edit])
     changed = run_positions.order(edit, choice.seed(), shift)
     found = run_positions.change(edit, choice.seed(), shift)
-    st.html(positions_figures.boxes(tokens, changed))
+    token_row.show(
+        positions_figures.boxes(tokens, changed), most=160, height_em=6.6, opens_at_end=False,
+        key="order_words",
+    )
+    st.html(positions_figures.boxes_legend(changed.placed))
     bare = edit == "none_words"
     before, after = ("no positions", "and shuffled") if bare else ("before", "after")
     left, right = st.columns(2, gap="medium")

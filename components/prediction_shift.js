@@ -21,6 +21,7 @@ function open_picture(parentElement) {
   const picture = parentElement.querySelector(".picture");
   const one = { picture, columns: picture.querySelector(".columns") };
   one.window = picture.querySelector(".window");
+  fade_edges(one.window);
   one.draw = () => one.data && mark_chosen(one);
   const names = ["reads", "predicts", "", "", "comes", ""];
   const label = (words, i) => make("div", `name row${i}`, words);

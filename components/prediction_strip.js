@@ -17,6 +17,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
 function open_strip(parentElement) {
   const picture = parentElement.querySelector(".picture");
   const strip = { picture, list: picture.querySelector(".tokens") };
+  fade_edges(strip.list);
   strip.caret = Object.assign(document.createElement("i"), { className: "caret" });
   strip.draw = () => strip.data && mark_chosen(strip);
   strip.list.addEventListener("click", (event) => {

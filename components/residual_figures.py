@@ -141,7 +141,10 @@ def word_bars(top, heading: str) -> str:
 
 
 def percent(p: float) -> str:
-    """A probability in per cent, to tenths and to two digits at least: "72.6 %", "0.019 %"."""
+    """A probability in per cent, to tenths and to two digits at least: "72.6 %", "0.019 %"; never
+    100 % for what is not certain."""
+    if 0.9995 <= p < 1:
+        return "> 99.9 %"
     return f"{100 * p:.1f} %" if p >= 0.00995 or p == 0 else f"{100 * p:#.2g} %"
 
 

@@ -82,6 +82,7 @@ function draw_grid(grid) {
   draw_column_names(context, grid);
   context.clearRect(0, 0, size.left - 2, size.bottom);
   draw_row_names(context, grid);
+  fade_ends(context, grid);
   if (grid.hovered) frame(context, grid, grid.hovered, 1.5);
   if (shows_choice(grid)) frame(context, grid, grid.chosen, 3);
   grid.canvas.dataset.chosen = `${grid.chosen.row},${grid.chosen.column}`;
@@ -209,6 +210,34 @@ function draw_column_names(context, grid) {
   }
 }
 
+// Columns that scrolled away: the end of the grid fades, and the title's line says how many show.
+function fade_ends(context, grid) {
+  const { data, size, theme, scroll } = grid;
+  const x = scroll.scrollLeft;
+  const more = { left: x > 2, right: x + size.width < size.total - 2 };
+  scroll.dataset.more = ["left", "right"].filter((side) => more[side]).join(" ");
+  if (more.left) fade(context, grid, size.left - 2, size.left + 34);
+  if (more.right) fade(context, grid, size.width, size.width - 34);
+  if (!more.left && !more.right) return;
+  const n = Math.floor((size.width - size.left) / size.cell);
+  const arrows = `${more.left ? "← " : ""}${n} of ${data.columns.length}${more.right ? " →" : ""}`;
+  context.font = `15px ${theme.font}`;
+  context.fillStyle = css(theme.soft);
+  context.textAlign = "right";
+  context.textBaseline = "alphabetic";
+  if (data.column_title) context.fillText(`scroll: ${arrows}`, size.width - 2, 14);
+}
+
+function fade(context, grid, from, to) {
+  const { size, theme } = grid;
+  const ground = context.createLinearGradient(from, 0, to, 0);
+  ground.addColorStop(0, css(theme.back, 0.92));
+  ground.addColorStop(1, css(theme.back, 0));
+  context.fillStyle = ground;
+  const top = size.top - (size.upright ? 24 : 60);
+  context.fillRect(Math.min(from, to), top, Math.abs(to - from), size.bottom - top);
+}
+
 function draw_row_names(context, grid) {
   const { data, size, theme } = grid;
   const every = Math.ceil(15 / size.height);
@@ -250,6 +279,10 @@ const WRITE = {
 
 function read_out(grid) {
   const { data, reading } = grid;
+  if (!grid.hovered && !shows_choice(grid)) {
+    reading.textContent = "Point at a part to read its numbers; a click switches it off.";
+    return;
+  }
   const { row, column } = grid.hovered ?? grid.chosen;
   const index = row * data.columns.length + column;
   const bold = (text) => Object.assign(document.createElement("b"), { textContent: text });

@@ -5,6 +5,7 @@ const lists = new WeakMap();
 export default function ({ parentElement, data, setTriggerValue }) {
   const box = parentElement.querySelector(".chips");
   const state = lists.get(parentElement) ?? {};
+  if (!lists.has(parentElement)) fade_edges(box);
   lists.set(parentElement, state);
   box.setAttribute("aria-label", data.label);
   state.chosen = data.chosen;

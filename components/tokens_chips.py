@@ -23,7 +23,7 @@ _mount = st.components.v2.component(
     "mnemoscope_tokens_chips",
     html='<div class="chips" role="listbox" tabindex="0"></div>',
     css=canvas.style("tokens_chips.css"),
-    js=canvas.style("tokens_chips.js"),
+    js=canvas.script("tokens_chips.js"),
 )
 
 

@@ -23,6 +23,7 @@ function open_stairs(parentElement) {
   const picture = parentElement.querySelector(".picture");
   const [controls, say, grid] = [".controls", ".say", ".stairs"].map((n) => picture.querySelector(n));
   const state = { picture, say, grid, step: 0 };
+  fade_edges(picture.querySelector(".scroll"));
   const go = (step) => { state.step = Math.max(0, Math.min(state.last, step)); draw(state); };
   state.first = button("⏮", "Back to the bytes", () => go(0));
   state.back = button("◀", "Undo one merge", () => go(state.step - 1));

@@ -16,7 +16,7 @@ _mount = st.components.v2.component(
     html='<div class="picture" tabindex="0"><div class="controls"></div>'
     '<p class="say" role="status"></p><div class="scroll"><div class="stairs"></div></div></div>',
     css=canvas.style("tokens_staircase.css"),
-    js=canvas.style("tokens_staircase.js"),
+    js=canvas.script("tokens_staircase.js"),
 )
 
 

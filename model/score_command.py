@@ -44,8 +44,15 @@ def run_command(chosen) -> Iterator[str]:
 
 
 def read_text(path: Path) -> str:
-    """The file's text, nothing changed. ValueError in one sentence when it is empty or no text."""
-    raw = path.read_bytes()
+    """The file's text, nothing changed. ValueError in one sentence when it cannot be read, is empty
+    or no text."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ValueError(
+            f"wanted a text file, could not read {path} ({error.strerror}); name a file that is "
+            "there and may be read"
+        ) from error
     if not raw:
         raise ValueError(f"wanted a text file, {path} is empty; name a file with some text in it")
     place = raw.find(0)

@@ -9,6 +9,7 @@ import streamlit as st
 from components import attribution_figures as figures
 from components import (
     neuron_figures,
+    next_token,
     residual_choice,
     residual_figures,
     residual_grid,
@@ -95,3 +96,16 @@ def test_a_window_of_the_lens_holds_its_token(monkeypatch, n_tokens, work):
 def test_neuron_numbers_are_not_written_over_each_other():
     found = SimpleNamespace(pre=np.array([1.0, 1.01, 5]), curve_x=np.array([-4.0, 6]))
     assert neuron_figures._apart(found, np.array([2, 0, 1])) == [2, 0]
+
+
+@pytest.mark.parametrize("p, words", [(0.99999, "> 99.9 %"), (0.9994, "99.9 %"), (1, "100.0 %")])
+def test_what_is_not_certain_is_never_all(p, words):
+    assert residual_figures.percent(p) == next_token.percent(p) == words
+
+
+def test_bars_that_lower_the_logit_are_hatched_not_framed(found):
+    rows = figures.folded(figures.parts(found, "x"))
+    marker = figures.waterfall(rows, "logit").data[0].marker
+    lowering = [part.value < 0 for part in rows]
+    assert [shape == "/" for shape in marker.pattern.shape[:-1]] == lowering and any(lowering)
+    assert marker.line.width is None

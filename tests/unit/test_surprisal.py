@@ -230,3 +230,11 @@ def test_a_missing_file_or_a_folder_is_named(tmp_path, capsys):
     for path in (tmp_path / "none.txt", tmp_path):
         code, _, err = score(capsys, path)
         assert code == 2 and str(path) in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name, words", [("nope.txt", "No such file"), ("", "Is a directory")])
+def test_score_says_which_file_it_could_not_read(tmp_path, capsys, name, words):
+    code, out, err = score(capsys, tmp_path / name)
+    assert code == 2 and out == ""
+    assert err.startswith("python -m model: wanted a text file, could not read")
+    assert words in err and "name a file" in err and err.count("\n") == 1 and "Errno" not in err
