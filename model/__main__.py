@@ -9,6 +9,7 @@ from model import (
     anatomy_command,
     bench_command,
     generate_command,
+    probe_command,
     score_command,
     session_command,
     trace_command,
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "trace", trace_command, "every tensor of one prompt, as one .npz file")
     _add(commands, "generate", generate_command, "continue a prompt, with a KV cache, without, or with memory")
     _add(commands, "session", session_command, "list, show, reset, export and import memories")
+    _add(commands, "probe", probe_command, "what memory recalls: own probes, tasks, curves, scoreboard")
     _add(commands, "score", score_command, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model, or memory for any")
     what = train.add_subparsers(required=True, metavar="WHAT")

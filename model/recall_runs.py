@@ -18,21 +18,23 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from model import distraction, probe, probe_controls, tokens
-from model.memory import recall
+from model.memory import fusion, recall
 from model.memory.recall import Settings
 from model.memory.state import MemoryState
+from model.memory.variants import VARIANTS
 from model.probe import Probe
 from model.training.evaluate import Share
-from model.trace import run
+from model.trace import Trace, run
 
-TELL_EVERY = 25  # prompts of distraction between two signs of life
+TELL_EVERY = 25  # prompts between two signs of life
+ASKED = 48  # tokens of the window that one text leaves for the question and its answer
 
 
 @dataclass(frozen=True)
@@ -97,124 +99,160 @@ class Step:
 
 
 def measure(
-    checkpoint, curve: Curve, variant: str, path: Path | None, *, n: int = 25, seed: int = 0,
-    settings: Settings = Settings(), text: str = "",
+    checkpoint, curve: Curve, variant: str | Sequence[str], path: Path | None, *, n: int = 25,
+    seed: int = 0, settings: Settings = Settings(), text: str = "",
 ) -> Iterator[Step]:
     """n episodes of every point, seeds `seed` to seed + n - 1; the file `path` (None: no file) gets
-    a line for each, a list of a record for each stop. text: where distraction is taken from; "": made up."""
-    points = curve.points(probe.settings_for(variant, settings))
+    a line for each, a list of a record for each stop and variant. text: where distraction is taken
+    from; "": made up.
+
+    Several variants share what is told (every module writes what the plain model made of a prompt,
+    so that it is the same for all that have it) and are asked one after the other.
+    """
+    names = [probe.long_name(v) for v in ([variant] if isinstance(variant, str) else variant)]
+    together = replace(settings, modules=frozenset().union(*(VARIANTS[name] for name in names)))
     done = {} if path is None else _whole(read_lines(path) if path.exists() else [])
-    todo = [(point, s) for s in range(seed, seed + n) for point in points]
+    todo = [(point, s) for s in range(seed, seed + n) for point in curve.points(together)]
     start, others = time.perf_counter(), {}
     for i, (point, number) in enumerate(todo):
-        mark = (curve.name, probe.long_name(variant), point.name, number)
-        lines = done.get(mark)
-        if lines is None:
+        found = {name: done.get((curve.name, name, point.name, number)) for name in names}
+        missing = [name for name in names if found[name] is None]
+        for group in ([[name] for name in missing] if point.reads else [missing] if missing else []):
             trial = point.make(_rng(curve, number), checkpoint.tokenizer)
-            runner = _Runner(checkpoint, point, trial, number, text, others)
+            runner = _Runner(checkpoint, point, trial, number, group, text, others)
             for share in runner.run():
                 yield Step((i + share) / len(todo), i, len(todo), time.perf_counter() - start)
-            lines = [
-                dict(zip(("curve", "variant", "point", "seed"), mark), x=point.x) | line
-                for line in runner.lines
-            ]
+            lines = [{"curve": curve.name} | line for line in runner.lines]
+            found |= {name: [line for line in lines if line["variant"] == name] for name in group}
             _append(path, lines)
-        yield Step((i + 1) / len(todo), i + 1, len(todo), time.perf_counter() - start, tuple(lines))
+        lines = tuple(line for name in names for line in found[name])
+        yield Step((i + 1) / len(todo), i + 1, len(todo), time.perf_counter() - start, lines)
 
 
 class _Runner:
-    """One episode at one point. others: by point and stop, the memory of the episode before."""
+    """One episode at one point, for variants that share what is told. others: by point and stop,
+    the memory of the episode before."""
 
-    def __init__(self, checkpoint, point: Point, trial: Trial, seed: int, text: str, others: dict):
+    def __init__(self, checkpoint, point, trial, seed: int, names: list[str], text: str, others):
         self.checkpoint, self.point, self.trial, self.seed = checkpoint, point, trial, seed
-        self.text, self.others, self.lines = text, others, []
+        self.names, self.text, self.others, self.lines = names, text, others, []
+        modules = frozenset().union(*(VARIANTS[name] for name in names))
+        self.settings = replace(point.settings, modules=modules)
+        self.room = checkpoint.model.config.n_positions - ASKED
+        self.recent, self.n_told = np.zeros(0, dtype=np.int64), 0
 
     def run(self) -> Iterator[float]:
         """Shares of the episode that are done; at the end `lines` holds a line for each stop."""
-        settings, last = self.point.settings, max(self.trial.stops)
-        state, waited, prompts = recall.blank(self.checkpoint), 0, list(self.trial.tell)
-        if settings.modules:
-            for i, told in enumerate(prompts):
-                state = recall.tell(self.checkpoint, state, told, settings).state
-                if i % TELL_EVERY == TELL_EVERY - 1:
-                    yield 0.5 * i / len(prompts) if not last else 0.0
+        last, state, waited = max(self.trial.stops), recall.blank(self.checkpoint), 0
+        total = len(self.trial.tell) + last / distraction.PROMPT_TOKENS + 1
+        for prompt in self.trial.tell:
+            state = self._tell(state, prompt)
+            if len(state.prompts) % TELL_EVERY == 0:
+                yield min(1.0, len(state.prompts) / total)
         stream = distraction.prompts(self.checkpoint, last + 1000, self.text, self.seed)
         for stop in sorted(self.trial.stops):
             while waited < stop:
                 prompt, size = next(stream)
                 waited += size
-                prompts = [*prompts, prompt] if waited < 2000 else []
-                if settings.modules:
-                    state = self._tell(state, prompt)
+                state = self._tell(self._read(state, prompt), prompt)
                 if len(state.prompts) % TELL_EVERY == 0:
-                    yield waited / (last + 1)
-            self.lines.append(self._asked(state, stop, waited, prompts))
+                    yield min(1.0, len(state.prompts) / total)
+            self.lines += self._asked(state, stop, waited)
 
     def _tell(self, state: MemoryState, prompt: str) -> MemoryState:
-        settings = self.point.settings
-        if self.point.reads:
-            ids = tokens.encode(self.checkpoint.tokenizer, prompt)
-            found = recall.ask(self.checkpoint, state, ids, settings)
-            state = recall.after_reading(self.checkpoint, state, found)
-        return recall.tell(self.checkpoint, state, prompt, settings).state
+        ids = tokens.encode(self.checkpoint.tokenizer, (" " if self.n_told else "") + prompt)
+        self.recent, self.n_told = np.r_[self.recent, ids][-self.room :], self.n_told + len(ids)
+        if not self.settings.modules:
+            return state
+        return recall.tell(self.checkpoint, state, prompt, self.settings).state
 
-    def _asked(self, state: MemoryState, stop: int, waited: int, prompts: list[str]) -> dict:
+    def _read(self, state: MemoryState, prompt: str) -> MemoryState:
+        if not self.point.reads:
+            return state
+        ids = tokens.encode(self.checkpoint.tokenizer, prompt)
+        return recall.after_reading(
+            self.checkpoint, state, recall.ask(self.checkpoint, state, ids, self.settings)
+        )
+
+    def _asked(self, state: MemoryState, stop: int, waited: int) -> list[dict]:
         other, other_seed = self.others.get((self.point.name, stop), (None, None))
-        answers = [self._answer(q, state, other, prompts) for q in self.trial.questions]
         self.others[self.point.name, stop] = (state, self.seed)
-        slots = len(state.bank) + (0 if state.external is None else len(state.external))
-        return {
-            "stop": stop, "n_stops": len(self.trial.stops), "distance": waited, "slots": slots,
-            "bytes": state.nbytes, "other_seed": other_seed, "answers": answers,
-        }
+        told = run(self.checkpoint, np.r_[self.checkpoint.tokenizer.bos_token_id, self.recent])
+        shared = [self._without(question, told) for question in self.trial.questions]
+        return [
+            {
+                "variant": name, "point": self.point.name, "seed": self.seed, "x": self.point.x,
+                "y": self.point.y, "stop": stop, "n_stops": len(self.trial.stops),
+                "distance": waited, "bytes": bytes_of(state, VARIANTS[name]),
+                "other_seed": other_seed,
+                "answers": [
+                    same | self._answer(question, state, other, name)
+                    for question, same in zip(self.trial.questions, shared)
+                ],
+            } for name in self.names
+        ]
 
-    def _answer(self, question: Question, state, other, prompts: list[str]) -> dict:
-        tokenizer, settings = self.checkpoint.tokenizer, self.point.settings
-        ids = tokens.encode(tokenizer, question.ask)
+    def _without(self, question: Question, told: Trace) -> dict:
+        """What is the same for all variants: without memory, and with everything as one text."""
+        ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
         found = {"ask": question.ask, "answer": question.answer}
+        blank = recall.blank(self.checkpoint)
+        if question.answer is None:
+            said = probe_controls.say(self.checkpoint, blank, ids, self.settings)
+            return found | {"false_off": not probe_controls.refuses(said)}
+        wanted = tokens.encode(self.checkpoint.tokenizer, question.answer)
+        off = probe.score(self.checkpoint, blank, ids, wanted, self.settings)
+        context = self._as_one_text(told, question.ask, wanted)
+        name = "context" if self.n_told <= self.room else "window"
+        return found | _scores({"_off": off, f"_{name}": context})
+
+    def _answer(self, question: Question, state, other, name: str) -> dict:
+        """What one variant says to one question."""
+        settings = replace(self.settings, modules=VARIANTS[name])
+        ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
         if question.answer is None:
             said = probe_controls.say(self.checkpoint, state, ids, settings)
-            off = probe_controls.say(self.checkpoint, recall.blank(self.checkpoint), ids, settings)
-            return found | {
-                "said": said, "false": not probe_controls.refuses(said),
-                "false_off": not probe_controls.refuses(off),
-            }
-        wanted = tokens.encode(tokenizer, question.answer)
-        scores = {"": probe.score(self.checkpoint, state, ids, wanted, settings)}
-        scores["_off"] = probe.score(
-            self.checkpoint, recall.blank(self.checkpoint), ids, wanted, settings
-        )
+            return {"said": said, "false": not probe_controls.refuses(said)}
+        wanted = tokens.encode(self.checkpoint.tokenizer, question.answer)
+        score = probe.score(self.checkpoint, state, ids, wanted, settings)
+        found = _scores({"": score}) | {"rank": [int(rank) for rank in score.rank]}
         if other is not None:
-            scores["_other"] = probe.score(self.checkpoint, other, ids, wanted, settings)
-        context = self._in_context(prompts, question.ask, wanted)
-        if context is not None:
-            scores["_context"] = context
-        for name, score in scores.items():
-            found |= {f"exact{name}": score.exact, f"p{name}": score.joint}
-        found["rank"] = [int(rank) for rank in scores[""].rank]
+            found |= _scores(
+                {"_other": probe.score(self.checkpoint, other, ids, wanted, settings)}
+            )
         if question.first is not None:
-            first = tokens.encode(tokenizer, question.first)
+            first = tokens.encode(self.checkpoint.tokenizer, question.first)
             found["first"] = probe.score(self.checkpoint, state, ids, first, settings).exact
         if question.scored != "exact":
-            found |= self._scored_as_the_field_does(question, state, ids)
+            said = probe_controls.say(self.checkpoint, state, ids, settings)
+            found |= {"said": said, "right": SCORERS[question.scored](said, question)}
         return found
 
-    def _scored_as_the_field_does(self, question: Question, state, ids) -> dict:
-        said = probe_controls.say(self.checkpoint, state, ids, self.point.settings)
-        return {"said": said, "right": SCORERS[question.scored](said, question)}
-
-    def _in_context(self, prompts: list[str], ask: str, wanted) -> probe.Scored | None:
-        """Everything in one text; None where it exceeds the window."""
-        window = self.checkpoint.model.config.n_positions
-        if not prompts or sum(map(len, prompts)) > 8 * window:
-            return None
-        told = " ".join(prompts) + ("" if ask[0].isspace() else " ")
-        ids = tokens.encode(self.checkpoint.tokenizer, told + ask)
-        if len(ids) + len(wanted) > window:
-            return None
-        start = np.r_[self.checkpoint.tokenizer.bos_token_id, ids]
-        trace = run(self.checkpoint, np.r_[start, wanted[:-1]])
+    def _as_one_text(self, told: Trace, ask: str, wanted) -> probe.Scored:
+        """Everything told in one text with the question, cut at its start to fit the window."""
+        ids = tokens.encode(self.checkpoint.tokenizer, ask if ask[0].isspace() else " " + ask)
+        start = np.r_[told.ids, ids]
+        start = start[-(self.checkpoint.model.config.n_positions - len(wanted) + 1) :]
+        trace = run(self.checkpoint, np.r_[start, wanted[:-1]], prefix=told)
         return probe.scored_rows(self.checkpoint, trace, len(start) - 1, wanted)
+
+
+def _scores(by_name: dict[str, probe.Scored]) -> dict:
+    found = {}
+    for name, score in by_name.items():
+        found |= {f"exact{name}": score.exact, f"p{name}": score.joint}
+    return found
+
+
+def bytes_of(state: MemoryState, modules: frozenset[str]) -> int:
+    """Bytes that a variant with these modules keeps of a state."""
+    kept = replace(
+        state,
+        bank=state.bank if "am" in modules else fusion.select(state.bank, np.zeros(0, np.int64)),
+        external=state.external if "edm" in modules else None,
+        carried=state.carried if modules & {"early", "late"} else None,
+    )
+    return kept.nbytes
 
 
 def first_integer(said: str, question: Question) -> bool:
@@ -243,7 +281,7 @@ SCORERS = {"first integer": first_integer, "contained": contained, "only label":
 # What of an answer makes a series, and whether it counts as a hit.
 SERIES = {
     "recalled": "exact", "memory off": "exact_off", "another's memory": "exact_other",
-    "in context": "exact_context", "first value": "first", "as the field scores": "right",
+    "in context": "exact_context", "last window": "exact_window", "first value": "first", "as the field scores": "right",
     "false recall": "false", "false recall, memory off": "false_off",
 }
 

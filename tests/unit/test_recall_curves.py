@@ -89,16 +89,26 @@ def test_memory_stays_within_its_slots_however_far(tiny):
     far = Curve("far", "", "", lambda s: [
         Point("", 0, s, lambda rng, tok: short(rng, tok, (300, 1_000)))])
     lines = lines_of(tiny, far, n=1, settings=SMALL)
-    assert all(line["slots"] <= 40 for line in lines)
-    per_slot = {line["bytes"] / line["slots"] for line in lines}
-    assert len(per_slot) == 1  # what is stored is the slots and nothing that grows
+    per_slot = 2 * 3 * 4 * 8 * 4  # keys and values, layers, heads, width, bytes
+    assert len(lines) == 2 and all(20 * per_slot < line["bytes"] <= 40 * per_slot for line in lines)
 
 
 def test_without_memory_is_memory_off(tiny):
     for line in lines_of(tiny, SHORT, variant="gpt2", n=2):
         asked, never = line["answers"]
         assert asked["p"] == asked["p_off"] and never["false"] == never["false_off"]
-        assert line["slots"] == 0
+        assert line["bytes"] == 0
+
+
+def test_variants_measured_together_are_as_measured_alone(tiny, tmp_path):
+    """What is told is shared; who has no such module does not see it."""
+    path = tmp_path / "both.jsonl"
+    both = lines_of(tiny, SHORT, path, variant=("am", "gpt2"), n=2, settings=SMALL)
+    for name in ("gpt2+am", "gpt2"):
+        alone = lines_of(tiny, SHORT, variant=name, n=2, settings=SMALL)
+        assert [line for line in both if line["variant"] == name] == alone
+    assert lines_of(tiny, SHORT, path, variant="am", n=2, settings=SMALL) == [
+        line for line in both if line["variant"] == "gpt2+am"]
 
 
 def test_shares_are_hits_of_n_with_wilsons_interval():
