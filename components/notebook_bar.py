@@ -4,7 +4,6 @@ import streamlit as st
 
 from components import live_prompt, notebook_choice, run, run_notebook
 from components.run_notebook import EXAMPLES
-from components.units import show_bytes
 
 _KEEP = {"persist_state": "session"}
 
@@ -75,8 +74,8 @@ def _tell(now) -> None:
     noun = "note" if now.n_notes == 1 else "notes"
     st.markdown(
         f"**Notes are text put into the prompt; the network itself remembers nothing.** "
-        f"{now.n_notes:,} {noun}, {show_bytes(now.n_bytes)} in one file on this machine, the same for "
-        "everyone who opens the app here."
+        f"{now.n_notes:,} {noun} in one file on this machine, the same for everyone who opens the app "
+        "here."
     )
 
 
@@ -129,6 +128,8 @@ def _follow(steps, bar, name: str, i: int, n_files: int) -> str:
 def _settings() -> None:
     config = run.checkpoint().model.config
     st.slider("Passages put into the prompt", 0, 8, notebook_choice.N_NOTES, key="notebook_n", **_KEEP)
+    st.selectbox("Ranked by", list(notebook_choice.RANKINGS), key="notebook_ranking",
+                 format_func=notebook_choice.RANKINGS.get, **_KEEP)
     st.select_slider("Size of a passage, in tokens at most", notebook_choice.SIZES,
                      notebook_choice.SIZE, key="notebook_size", **_KEEP)
     chosen = notebook_choice.layer(config.n_layer)

@@ -7,9 +7,10 @@ from components import palette
 _CELL = "padding:.3em .5em;border-bottom:1px solid rgba(127,127,127,.25);vertical-align:middle;"
 
 
-def table(found, used: list[int], constant: int) -> str:
-    """found: Candidates, the best first; used: ids of the passages in the prompt; constant of the
-    fusion -> one row a passage. Cosine bars begin at 0, the others end at their largest value."""
+def table(found, used: dict[int, tuple[int, int]], constant: int) -> str:
+    """found: Candidates, the best first; used: id of a passage in the prompt -> its tokens [start,
+    stop); constant of the fusion -> one row a passage. Cosine bars end at 1, BM25's at the largest
+    score found, the sum's at the largest that two ranks can give."""
     most = max((c.bm25 for c in found if c.bm25 is not None), default=0) or 1
     rows = "".join(_row(i, c, used, most, constant) for i, c in enumerate(found, 1))
     titles = "".join(
@@ -29,10 +30,11 @@ def table(found, used: list[int], constant: int) -> str:
     )
 
 
-def _row(i: int, c, used: list[int], most: float, constant: int) -> str:
+def _row(i: int, c, used: dict[int, tuple[int, int]], most: float, constant: int) -> str:
     inside = c.passage in used
     hue = palette.MEMORY if inside else "transparent"
-    mark = f'<b style="color:color-mix(in srgb,{palette.MEMORY} 75%,currentColor)">in the prompt</b>'
+    place = "in the prompt, tokens {} to {}".format(used[c.passage][0], used[c.passage][1] - 1) if inside else ""
+    mark = f'<b style="color:color-mix(in srgb,{palette.MEMORY} 75%,currentColor)">{place}</b>'
     page = f", page {c.page}" if c.page else ""
     where = f"{c.title}{page}"
     where = "" if c.text.startswith(c.title.removesuffix(" …")) else where
@@ -43,7 +45,7 @@ def _row(i: int, c, used: list[int], most: float, constant: int) -> str:
         f'<td style="{_CELL}min-width:15em" title="{html.escape(c.text[:2000])}">'
         f"<bdi>{html.escape(short)}</bdi><br><small><bdi>{where}</bdi>"
         f'{" · " + mark if inside else ""}</small></td>'
-        f"{_score(c.bm25, c.bm25_rank, most, palette.QUERY, 'no telling word of it')}"
+        f"{_score(c.bm25, c.bm25_rank, most, palette.QUERY, 'no telling word shared')}"
         f"{_score(c.cosine, c.cosine_rank, 1, palette.ATTENTION, 'not among the nearest')}"
         f"{_score(c.fused, None, 2 / (constant + 1), palette.MEMORY, '', 4)}</tr>"
     )

@@ -3,7 +3,6 @@
 import html
 
 from components import palette
-from components.five_memories import window_gauge
 from components.memory_words import percent
 from components.notebook_prompt import said
 from components.units import show_bytes
@@ -59,10 +58,10 @@ def _answer(memory, n_positions: int, hue: str) -> str:
     return (
         '<div style="font-size:1.5em;font-weight:700;line-height:1.2;min-height:2.4em;'
         f'overflow-wrap:anywhere"><bdi>{html.escape(said(memory.answer))}</bdi></div>'
-        f'<div><span style="white-space:nowrap">p(<b><bdi>{html.escape(first)}</bdi></b>) = '
-        f"{percent(p)}</span>{_bar(p, hue)}</div>"
-        f"<div><b>{memory.n_window:,}</b> tokens of the window"
-        f"{window_gauge(memory.n_window, n_positions)}</div>"
+        f'<div><span style="white-space:nowrap">p(<b><bdi>{html.escape(first)}</bdi></b>) {_is(p)}'
+        f"</span>{_bar(p, hue)}</div>"
+        f"<div><b>{memory.n_window:,}</b> of {n_positions:,} tokens of the window"
+        f"{_bar(memory.n_window / n_positions, palette.EMBEDDING)}</div>"
         f"<div><b>{show_bytes(memory.n_bytes)}</b> kept<br>"
         f'<small style="opacity:.8">{html.escape(memory.kept)}</small></div>'
         f'<small style="opacity:.8">{html.escape(memory.note)}</small>'
@@ -73,9 +72,15 @@ def _problem(memory) -> str:
     return f"<div><i>Cannot be asked:</i> {html.escape(memory.problem)}</div>"
 
 
+def _is(p: float) -> str:
+    """ "= 4.6 %", or "> 99.9 %" as it is."""
+    words = percent(p)
+    return words if words[0] in "<>" else f"= {words}"
+
+
 def _bar(p: float, hue: str) -> str:
     return (
         f'<span style="display:block;height:.7em;background:{palette.EMPTY};border-radius:.2em">'
-        f'<span style="display:block;height:100%;width:{100 * p:.2f}%;background:{hue};'
-        'border-radius:.2em"></span></span>'
+        f'<span style="display:block;height:100%;width:{100 * p:.2f}%;min-width:2px;'
+        f'background:{hue};border-radius:.2em"></span></span>'
     )

@@ -4,6 +4,7 @@ import streamlit as st
 
 VIEWS = {"answer": "One question", "five": "Five memories", "notes": "The notes"}
 N_NOTES, SIZE = 3, 64  # passages in the prompt; tokens a passage, unless the visitor says otherwise
+RANKINGS = {"both": "both together", "words": "words: BM25", "meaning": "meaning: cosine"}
 SIZES = (16, 32, 64, 128, 256)
 
 
@@ -17,6 +18,12 @@ def n_notes() -> int:
     """Passages put into the prompt, at most."""
     chosen = st.session_state.get("notebook_n")
     return N_NOTES if chosen is None else int(chosen)
+
+
+def ranking() -> str:
+    """What the passages are ranked by."""
+    chosen = st.session_state.get("notebook_ranking")
+    return chosen if chosen in RANKINGS else "both"
 
 
 def size(n_positions: int) -> int:

@@ -40,7 +40,7 @@ def show() -> None:
     found = run_notebook.find(question, now)
     asked = run_notebook.ask(question, found)
     if view == "five":
-        _show_five(question, asked, now)
+        _show_five(question, asked)
     else:
         _show_answer(found, asked)
 
@@ -94,7 +94,7 @@ def _say_what_is_missing(asked) -> None:
 
 def _show_candidates(found, asked) -> None:
     st.markdown("##### What the search found")
-    used = [c.passage for c in asked.used]
+    used = {found[p.of].passage: (p.start, p.stop) for p in asked.prompt.parts if p.of is not None}
     st.html(notebook_candidates.table(found, used, run_notebook.RRF))
     maker = run_notebook.sentence_model()
     layer = notebook_choice.layer(run.checkpoint().model.config.n_layer)
@@ -103,16 +103,20 @@ def _show_candidates(found, asked) -> None:
         if layer < run.checkpoint().model.config.n_layer
         else "the mean hidden state behind this model's last block"
     )
+    ranking = notebook_choice.ranking()
+    decides = "the sum decides" if ranking == "both" else (
+        f"the sum would decide, but you rank by {notebook_choice.RANKINGS[ranking]} alone"
+    )
     st.caption(
-        f"Two searches, one ranking: each gives a passage 1 / ({run_notebook.RRF} + its rank), and "
-        "the sum decides (reciprocal rank fusion); the scores themselves have no common unit. A "
+        f"Two searches: each gives a passage 1 / ({run_notebook.RRF} + its rank), and {decides} "
+        "(reciprocal rank fusion); the scores themselves have no common unit. A "
         f"text's vector is {whose}. The best {notebook_choice.n_notes()} go into the prompt, the "
         "best one next to the question."
     )
 
 
-def _show_five(question: str, asked, now) -> None:
-    memories = run_notebook.five(question, asked, now)
+def _show_five(question: str, asked) -> None:
+    memories = run_notebook.five(question, asked, run_notebook.overview())
     st.html(notebook_cards.cards(memories, asked.prompt.n_positions))
     st.caption(
         "Every memory is given the same notes, the newest where not all fit. Answers are greedy and "

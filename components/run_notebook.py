@@ -154,8 +154,8 @@ def update_index() -> Iterator[tuple[int, int]]:
 
 def find(question: str, now: Overview) -> list[Candidate]:
     """The best passages for a question, by words and by meaning."""
-    made = maker()
-    return _find((*_model(), made.key, now.file, now.stamp), question, made)
+    made, ranking = maker(), notebook_choice.ranking()
+    return _find((*_model(), made.key, now.file, now.stamp), question, ranking, made)
 
 
 def maker() -> notes_index.Maker:
@@ -268,7 +268,8 @@ def _in_network(question: str, texts: list[str], now: Overview) -> Memory:
         )
     except NotesError as problem:
         return _silent("memory", str(problem))
-    note = f"Was told {_of(n_told, len(texts))}; {len(state.bank):,} slots are written."
+    name = notebook_choice.variant(variants()).upper()
+    note = f"{name}, told {_of(n_told, len(texts))}: {len(state.bank):,} slots are written."
     n_bytes = _state_bytes(state)
     return Memory("memory", found, found.n_window, n_bytes, "slots", note)
 
@@ -336,10 +337,10 @@ def _notes(file, stamp) -> list[Note]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _find(key, question, _maker) -> list[Candidate]:
+def _find(key, question, ranking, _maker) -> list[Candidate]:
     vector = _maker.embedder.embed([question.lstrip()])[0]
     with opened() as store:
-        return notes_search.search(store, _maker, question, vector, N_CANDIDATES)
+        return notes_search.search(store, _maker, question, vector, N_CANDIDATES, ranking)
 
 
 @st.cache_resource(show_spinner="Loading the sentence model …", max_entries=2)

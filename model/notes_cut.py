@@ -7,8 +7,6 @@ passage's tokens are its words' tokens, one after the other, and sizes simply ad
 import re
 from dataclasses import dataclass
 
-from transformers import PreTrainedTokenizerBase
-
 _END = re.compile(r"""[.!?]+["'”’)\]]*(?=\s)""")  # of a sentence
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 _BATCH = 512
@@ -25,8 +23,9 @@ class Passage:
     n_tokens: int
 
 
-def cut(tokenizer: PreTrainedTokenizerBase, text: str, size: int) -> list[Passage]:
-    """text -> passages of at most `size` tokens, in order; together they hold every word.
+def cut(tokenizer, text: str, size: int) -> list[Passage]:
+    """text -> passages of at most `size` tokens of a transformers tokenizer, in order; together they
+    hold every word.
 
     A passage ends at the end of a sentence, and of a paragraph where it is half full. A sentence
     longer than `size` is cut between words, a word longer than `size` anywhere (a single character

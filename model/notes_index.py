@@ -8,13 +8,17 @@ again from the notes; whoever is killed while making it goes on where the last b
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model import notes_cut
-from model.embedding_text import Embedder
 from model.notes_store import Store, drop_passages
+
+if TYPE_CHECKING:
+    from model.embedding_text import Embedder
 
 KEPT = 4  # indexes; the one not used for longest goes first
 BATCH = 16  # passages embedded between two writes
+CHUNK = 128  # vectors that sqlite-vec sets aside at once
 _REMEMBER_S = 600  # how exactly it is known when an index was used
 
 
@@ -24,7 +28,7 @@ class Maker:
 
     checkpoint: object
     size: int
-    embedder: Embedder
+    embedder: "Embedder"
 
     @property
     def key(self) -> str:
@@ -138,7 +142,8 @@ CREATE INDEX IF NOT EXISTS passages_{number}_todo ON passages_{number}(id) WHERE
 CREATE VIRTUAL TABLE IF NOT EXISTS words_{number} USING fts5(
   text, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2');
 CREATE VIRTUAL TABLE IF NOT EXISTS vectors_{number} USING vec0(
-  passage INTEGER PRIMARY KEY, embedding float[{width}] distance_metric=cosine);
+  passage INTEGER PRIMARY KEY, embedding float[{width}] distance_metric=cosine,
+  chunk_size={CHUNK});
 """)
 
 

@@ -7,7 +7,9 @@ Together: reciprocal rank fusion (Cormack et al. 2009), Σ 1 / (60 + rank), beca
 have no common unit and their ranks do. Knows nothing of prompts.
 """
 
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,8 +50,18 @@ class Candidate:
         return sum(1 / (RRF + r) for r in (self.bm25_rank, self.cosine_rank) if r is not None)
 
 
-def search(store: Store, maker: Maker, question: str, vector: np.ndarray, n: int) -> list[Candidate]:
-    """The n best passages for a question, vector (C,) its embedding; the best first."""
+RANKINGS: dict[str, Callable[[Candidate], float]] = {
+    "both": lambda c: c.fused,
+    "words": lambda c: -math.inf if c.bm25 is None else c.bm25,
+    "meaning": lambda c: -math.inf if c.cosine is None else c.cosine,
+}
+
+
+def search(
+    store: Store, maker: Maker, question: str, vector: np.ndarray, n: int, by: str = "both"
+) -> list[Candidate]:
+    """The n best passages for a question, vector (C,) its embedding; the best of RANKINGS[by] first,
+    and what that ranking knows nothing of is left out."""
     number = open_index(store, maker)
     with store.reading() as connection:
         words = dict(_by_words(connection, number, question))
@@ -60,7 +72,9 @@ def search(store: Store, maker: Maker, question: str, vector: np.ndarray, n: int
         for i in found:
             scores = (words.get(i), rank_w.get(i), meaning.get(i), rank_m.get(i))
             found[i] = Candidate(i, *_passage(connection, number, i), *scores)
-    return sorted(found.values(), key=lambda c: (-c.fused, c.passage))[:n]
+    score = RANKINGS[by]
+    known = [c for c in found.values() if score(c) > -math.inf]
+    return sorted(known, key=lambda c: (-score(c), c.passage))[:n]
 
 
 def query_of(question: str) -> str:
