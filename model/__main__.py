@@ -15,6 +15,7 @@ from model import (
     trace_command,
 )
 from model.training import command as train_base
+from model.training import grid_command as train_grid
 from model.training import memory_command as train_memory
 
 
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     what = train.add_subparsers(required=True, metavar="WHAT")
     _add(what, "base", train_base, "the base model")
     _add(what, "memory", train_memory, "memory modules for a frozen GPT-2")
+    _add(what, "grid", train_grid, "measure trained memory: facts told × prompts in between")
     _add(commands, "bench", bench_command, "measure speed and memory against the stock model")
     return parser
 

@@ -88,7 +88,7 @@ class Look:
     log: str = field(default="", repr=False)
 
 
-# -- finding ---------------------------------------------------------------------------------------
+# -- finding --------------------------------------------------------------------------------------
 
 
 def home() -> Path:
@@ -150,7 +150,7 @@ def _over(job: Job, memory: Path | None, problem: str) -> str:
     return "failed" if problem else "killed"
 
 
-# -- starting and ending -----------------------------------------------------------------------------
+# -- starting and ending --------------------------------------------------------------------------
 
 
 def start(request: Request, texts: dict[str, bytes] | None = None) -> Job:
@@ -346,7 +346,7 @@ def _parts(name: str, content: bytes, n: int = 10) -> dict[str, bytes]:
     }
 
 
-# -- files -------------------------------------------------------------------------------------------
+# -- files ----------------------------------------------------------------------------------------
 
 
 def _mark(job: Job, name: str) -> None:

@@ -115,8 +115,9 @@ class Read:
     surprisal: torch.Tensor
 
 
-def start(options: Options, resume: bool = False) -> Training:
-    """A training at its first step, or where its checkpoint left it.
+def start(options: Options, resume: bool = False, fresh: bool = True) -> Training:
+    """A training at its first step, or where its checkpoint left it; fresh: forget the measurements
+    of an earlier training in the same folder.
 
     Raises ValueError for a variant without anything to train, CorpusError where the text or the
     checkpoint to resume from is missing.
@@ -138,7 +139,7 @@ def start(options: Options, resume: bool = False) -> Training:
                         random.Random(f"memory {options.seed}"), State())
     if resume:
         _load(options.out / CHECKPOINT, training)
-    else:
+    elif fresh:
         (options.out / PROGRESS).unlink(missing_ok=True)
     return training
 
@@ -494,6 +495,7 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
         **{name: round(sum(one[name] for one in losses) / len(losses), 4) for name in losses[0]},
         "recall": {name: round(value, 4) for name, value in found.items()},
         "recall_known": {name: round(value, 4) for name, value in known.items()},
+        "recall_known_n": n // 2,
         "recall_n": options.n_recall,
         "gates": openness(training),
     }

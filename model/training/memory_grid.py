@@ -7,7 +7,6 @@ first, token by token. Knows nothing of files.
 """
 
 import random
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -55,14 +54,10 @@ def lesson(about: str, facts: int) -> Lesson:
     return Lesson(f"{about} {facts}", plan, (max(BETWEEN), max(BETWEEN)))
 
 
-def run(training: Training, seeds: dict[int, Modules], n: int, slots: int = 128) -> Iterator[list[Cell]]:
-    """The cells of one row of the grid after the other; n episodes each."""
-    for about in ABOUT:
-        for facts in FACTS:
-            yield _row(training, seeds, about, facts, n, slots)
-
-
-def _row(training, seeds, about: str, facts: int, n: int, slots: int) -> list[Cell]:
+def row(
+    training: Training, seeds: dict[int, Modules], about: str, facts: int, n: int, slots: int = 128
+) -> list[Cell]:
+    """The cells of one row of the grid, n episodes each; the last one is the control in context."""
     rng, hits = random.Random(f"grid {about} {facts}"), {}
     wanted = lesson(about, facts)
     for first in range(0, n, ROWS):
@@ -70,8 +65,9 @@ def _row(training, seeds, about: str, facts: int, n: int, slots: int) -> list[Ce
         for key, right in answered(training, seeds, batch, slots).items():
             hits[key] = hits.get(key, 0) + right
     told = len(batch.episodes[0].facts)
-    return [Cell(about, told, between, variant, seed, right, n)
-            for (between, variant, seed), right in sorted(hits.items())]
+    cells = [Cell(about, told, between, variant, seed, right, n)
+             for (between, variant, seed), right in sorted(hits.items())]
+    return [*cells, in_context(training, about, facts, n)]
 
 
 @torch.no_grad()
@@ -104,14 +100,13 @@ def in_context(training: Training, about: str, facts: int, n: int) -> Cell:
     """The control that bounds what memory can do: the same prompts and the question as one text."""
     rng, wanted, pairs = random.Random(f"grid {about} {facts}"), lesson(about, facts), []
     data: Data = training.data
-    while len(pairs) < n:
-        for one in data.batch(rng, [replace(wanted, between=(1, 1))], 1).episodes:
-            context, answer = evaluate.question_and_answer(data.tokenizer.backend_tokenizer, one)
-            pairs.append((context, answer, len(one.facts)))
+    for _ in range(n):
+        one = data.batch(rng, [replace(wanted, between=(0, 0))], 1).episodes[0]
+        pairs.append(evaluate.question_and_answer(data.tokenizer.backend_tokenizer, one))
     window = training.model.config.n_positions
-    fitting = [(c, a) for c, a, _ in pairs if len(c) + len(a) <= window]
-    hits = evaluate.exact(training.model, *map(list, zip(*fitting)))
-    return Cell(about, pairs[0][2], 0, "gpt2, all in one prompt", -1, sum(hits), len(fitting))
+    fitting = [pair for pair in pairs if sum(map(len, pair)) <= window]
+    hits = evaluate.exact(training.model, *map(list, zip(*fitting)), rows=ROWS)
+    return Cell(about, len(one.facts), 0, "gpt2, all in one prompt", -1, sum(hits), len(fitting))
 
 
 def replace_modules(training: Training, modules: Modules) -> Training:
@@ -142,12 +137,3 @@ def _right(training: Training, asked, stored: Memory | None) -> int:
     best = memory.logits(training, asked, stored, places).argmax(-1)
     same = (best[:, :-1] == asked.ids[:, 1:]) | ~asked.answer[:, 1:]
     return int(same.all(-1).sum())
-
-
-def spread(cells: Sequence[Cell]) -> dict[tuple, list[float]]:
-    """(about, facts, between, variant) -> the share of every seed."""
-    found: dict[tuple, list[float]] = {}
-    for cell in cells:
-        key = (cell.about, cell.facts, cell.between, cell.variant)
-        found.setdefault(key, []).append(cell.hits / cell.n)
-    return found
