@@ -12,6 +12,7 @@ PARTS = {
     "model": "traces: time, memory, typing one more token, identities",
     "generation": "tokens per second with a KV cache, a step at t = 10 and t = 1,000",
     "memory": "generation through a memory, 1,000 prompts told: size and time",
+    "external": "the EDM: a prompt at once against a loop over its tokens",
     "lens": "the logit lens against the LM head alone",
     "neighbours": "nearest tokens over a whole vocabulary: time, exactness",
     "app": "the app in Chromium: first page, repaint while typing, 1,024 tokens, memory growth",

@@ -16,6 +16,7 @@ from model.memory import recall
 from model.memory.reader import WithMemory
 from model.memory.recall import Settings
 from model.memory.state import save_state
+from model.memory.variants import VARIANTS
 from model.sampling import Settings as Greedy
 from tests.bench.result import Result
 
@@ -30,13 +31,15 @@ PLACES = ("Rome", "Paris", "London", "Boston", "Oslo", "a small house", "the old
 def measure() -> Iterator[Result]:
     """All measurements of memory, as they come."""
     checkpoint = checkpoints.load("embedded")
-    settings = Settings()
+    whole = Settings(modules=VARIANTS["gpt2-m"])
     state = recall.blank(checkpoint)
-    while len(state.bank) < 0.95 * settings.budget:
-        state = recall.tell(checkpoint, state, prompt(len(state.prompts)), settings).state
-    yield _generation(checkpoint, state, settings, "4 sentences read")
-    yield _generation(checkpoint, state, Settings(unit="all"), "all slots read")
-    yield from _thousand_prompts(checkpoint, settings)
+    while len(state.bank) < 0.95 * whole.budget:
+        state = recall.tell(checkpoint, state, prompt(len(state.prompts)), whole).state
+    yield _generation(checkpoint, state, Settings(), "gpt2+am, 4 sentences read")
+    yield _generation(checkpoint, state, Settings(unit="all"), "gpt2+am, all slots read")
+    yield _generation(checkpoint, state, Settings(modules=VARIANTS["gpt2+edm"]), "gpt2+edm")
+    yield _generation(checkpoint, state, whole, "gpt2-m")
+    yield from _thousand_prompts(checkpoint, whole)
 
 
 def prompt(number: int) -> str:
