@@ -89,7 +89,9 @@ def swap_values(state: MemoryState, pairs: Iterable[tuple[Place, Place]]) -> Mem
     return state
 
 
-def edit(checkpoint, state: MemoryState, place: Place, text: str, settings: Settings) -> MemoryState:
+def edit(
+    checkpoint, state: MemoryState, place: Place, text: str, settings: Settings
+) -> MemoryState:
     """The value of one stored token becomes that of `text` at its place: the prompt is run again
     with the other token there, and the value vectors of that one position are taken from it, in
     all layers and heads. Its key, and all other slots, stay.
@@ -198,7 +200,7 @@ _PUT = {"am": _put_in_bank, "edm": _put_in_slots}
 
 
 def _told_with(checkpoint, state: MemoryState, place: Place, token: int) -> tuple[Trace, int]:
-    """The run of that window of the prompt with another token there, as it was told, and its row."""
+    """That window of the prompt, run as it was told with another token there, and its row."""
     ids = tokens.encode(checkpoint.tokenizer, state.prompts[place.prompt - 1])
     size = checkpoint.model.config.n_positions // 2 - 1  # as recall.tell cuts it
     start = place.position - place.position % size

@@ -116,9 +116,10 @@ class Outcome:
 
     settings, state: what it read with and from; asked: the ask's run; ids (T,): of the ask as it
     was read, cut where it had to be.
-    continuation: what it says, greedily, up to a sentence's end. lead, lead_ids: words behind the ask that
-    scored and base stand behind; "" where the answer is scored at once. scored: the answer's tokens
-    or, without an answer, those it says; base: the same with memory off. read: a row a slot.
+    continuation: what it says, greedily, up to a sentence's end. lead, lead_ids: words behind the
+    ask that scored and base stand behind; "" where the answer is scored at once. scored: the
+    answer's tokens or, without an answer, those it says; base: the same with memory off. read: a
+    row a slot.
     """
 
     plan: Plan

@@ -78,7 +78,8 @@ def parsed(raw: bytes) -> Probe:
     try:
         given = json.loads(raw.decode("utf-8"))
     except ValueError as problem:
-        raise ValueError(f"wanted one JSON object in UTF-8, got something else ({problem})") from None
+        what = f"wanted one JSON object in UTF-8, got something else: {problem}"
+        raise ValueError(what) from None
     if not isinstance(given, dict):
         raise ValueError(f"wanted a JSON object with tell and ask, got {type(given).__name__}")
     unknown = ", ".join(sorted(given.keys() - KEYS))
@@ -111,9 +112,9 @@ def run_line(checkpoint, given: Probe, variants, settings: Settings) -> dict[str
     plan = probe.prepare(checkpoint, given)
     together = frozenset().union(*(VARIANTS[name] for name in variants))
     state = probe.told(checkpoint, plan, replace(settings, modules=together))
+    own = {name: probe.settings_for(name, settings) for name in variants}
     return {
-        name: _result(probe.outcome(checkpoint, plan, state, probe.settings_for(name, settings), ""))
-        for name in variants
+        name: _result(probe.outcome(checkpoint, plan, state, own[name], "")) for name in variants
     }
 
 

@@ -26,9 +26,10 @@ class Place(NamedTuple):
 class Read:
     """One slot, and what the answer's A tokens read from it.
 
-    part: "am" or "edm" (one layer, the block before which it sits); index: in that part's table. text, around: the token and its
-    sentence. mean (A,): read weight of each answer token, mean over the layers and heads that
-    read; peak: the largest single weight, and the layer and head it was found at.
+    part: "am" or "edm" (one layer, the block before which it sits); index: in that part's table.
+    text, around: the token and its sentence. mean (A,): read weight of each answer token, mean over
+    the layers and heads that read; peak: the largest single weight, and the layer and head it was
+    found at.
     kept: False where the slot was not retrieved (nothing was read from it).
     """
 

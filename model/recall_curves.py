@@ -12,6 +12,7 @@ from functools import partial
 
 from model.memory.eviction import POLICIES
 from model.memory.recall import Settings
+from model.memory.salience import SCORES
 from model.recall_runs import Curve, Point, Question, Trial
 from model.training import episodes
 from model.training.episodes import ME, Fact, Plan
@@ -63,7 +64,9 @@ def contradicted(gap: int):
 def _contradiction(rng: random.Random, tokenizer, gap: int) -> Trial:
     kind = rng.choice(list(KINDS.values()))
     first = episodes.value_of(rng, kind, "unseen")
-    latest = next(v for v in iter(lambda: episodes.value_of(rng, kind, "unseen"), None) if v != first)
+    latest = first
+    while latest == first:
+        latest = episodes.value_of(rng, kind, "unseen")
     said, changed = rng.choice(kind.says[:-1]), rng.choice(kind.changes[:-1])
     idle, n = [], 0
     while n < gap:
@@ -93,7 +96,7 @@ def _slots(settings: Settings) -> list[Point]:
 def _policies(settings: Settings) -> list[Point]:
     """Every policy; salience decides only for `least salient`, there every score is tried."""
     small = replace(settings, budget=TESTED, slots=TESTED)
-    scores = ["surprisal", "novelty", "attention received"]
+    scores = [score for score in SCORES if score != "everything"]
     kinds = [(policy, "everything") for policy in (*POLICIES, "merge") if policy != "least salient"]
     kinds += [("least salient", score) for score in scores]
     return [
@@ -131,5 +134,6 @@ CURVES = {curve.name: curve for curve in (
           "policy", _policies),
     Curve("contradiction", "Told, then told otherwise: is the latest said, the first, or neither?",
           "tokens between the two", _contradictions),
-    Curve("paraphrase", "Told or asked in words that were never trained on.", "words", _paraphrases),
+    Curve("paraphrase", "Told or asked in words that were never trained on.", "words",
+          _paraphrases),
 )}

@@ -4,8 +4,8 @@ For pages and the command line:
 
   for step in measure(checkpoint, CURVES["distance"], "am", Path("distance.jsonl"), n=25): …
       step.share of the whole is done (stop iterating = cancel; what is whole is in the file)
-  lines = read_lines(path)                  a record for an episode at a stop; torn ones are left out
-  shares(lines)                             {(point, series): Share}, each with n and Wilson interval
+  lines = read_lines(path)                  a record for each stop; torn lines are left out
+  shares(lines)                             {(point, series): Share}, with n, Wilson interval
   probe_of(checkpoint, curve, line, i)      the probe of one of its questions, to open it again
 
 Called again with the same file it goes on where it was. Every episode is made from its seed alone.
@@ -63,8 +63,8 @@ class Trial:
 class Point:
     """One setting of a curve: its name, where it lies on the x axis, the memory's settings and how
     an episode is made from a generator and the model's tokenizer. reads: every prompt of the
-    distraction reads the memory before it is told, as in a conversation, and the reads count. y: where
-    it lies on the other axis of a map (the needle's depth)."""
+    distraction reads the memory before it is told, as in a conversation, and the reads count. y:
+    where it lies on the other axis of a map (the needle's depth)."""
 
     name: str
     x: float
@@ -112,12 +112,14 @@ def measure(
     names = [probe.long_name(v) for v in ([variant] if isinstance(variant, str) else variant)]
     together = replace(settings, modules=frozenset().union(*(VARIANTS[name] for name in names)))
     done = {} if path is None else _whole(read_lines(path) if path.exists() else [])
-    todo = [(point, s) for s in range(seed, seed + n) for point in curve.points(together)]
+    points = [point for point in curve.points(together) if _can(checkpoint, point)]
+    todo = [(point, s) for s in range(seed, seed + n) for point in points]
     start, others = time.perf_counter(), {}
     for i, (point, number) in enumerate(todo):
         found = {name: done.get((curve.name, name, point.name, number)) for name in names}
         missing = [name for name in names if found[name] is None]
-        for group in ([[name] for name in missing] if point.reads else [missing] if missing else []):
+        groups = [[name] for name in missing] if point.reads else [missing]
+        for group in filter(None, groups):
             trial = point.make(_rng(curve, number), checkpoint.tokenizer)
             runner = _Runner(checkpoint, point, trial, number, group, text, others)
             for share in runner.run():
@@ -127,6 +129,12 @@ def measure(
             _append(path, lines)
         lines = tuple(line for name in names for line in found[name])
         yield Step((i + 1) / len(todo), i + 1, len(todo), time.perf_counter() - start, lines)
+
+
+def _can(checkpoint, point: Point) -> bool:
+    """Whether this model has what the point wants: the learned gate must have been trained."""
+    trained = checkpoint.memory is not None and "edm" in checkpoint.memory.parts
+    return trained or point.settings.score != "learned gate"
 
 
 class _Runner:
@@ -281,7 +289,8 @@ SCORERS = {"first integer": first_integer, "contained": contained, "only label":
 # What of an answer makes a series, and whether it counts as a hit.
 SERIES = {
     "recalled": "exact", "memory off": "exact_off", "another's memory": "exact_other",
-    "in context": "exact_context", "last window": "exact_window", "first value": "first", "as the field scores": "right",
+    "in context": "exact_context", "last window": "exact_window", "first value": "first",
+    "as the field scores": "right",
     "false recall": "false", "false recall, memory off": "false_off",
 }
 
@@ -329,7 +338,7 @@ def read_lines(path: Path) -> list[dict]:
             records += json.loads(line)
         except (ValueError, TypeError) as problem:
             raise ValueError(
-                f"{path.name}, line {number} is no episode ({problem}); take it out, or measure anew"
+                f"{path.name}, line {number} is no episode ({problem}); take it out"
             ) from problem
     return records
 

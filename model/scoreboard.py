@@ -61,7 +61,9 @@ def load(path: Path = PLACE) -> dict | None:
             return board
     except (ValueError, KeyError, TypeError) as problem:
         raise ValueError(f"{path.name} is no scoreboard ({problem}); make it again") from problem
-    raise ValueError(f"{path.name} is of version {board['version']}, wanted {VERSION}; make it again")
+    raise ValueError(
+        f"{path.name} is of version {board['version']}, wanted {VERSION}; make it again"
+    )
 
 
 def measure(
@@ -88,7 +90,8 @@ def measure(
     for i, name in enumerate(names):
         yield Step(f"perplexity and time of {name}", i / len(names))
         own = [line for line in records if line["variant"] == name]
-        rows.append({"variant": name, "cells": _cells(checkpoint, name, own, settings, text, stops)})
+        cells = _cells(checkpoint, name, own, settings, text, stops)
+        rows.append({"variant": name, "cells": cells})
     _write(path, checkpoint, rows, n, seed, settings, text)
     yield Step("written", 1.0)
 
@@ -121,7 +124,8 @@ def _cells(checkpoint, name: str, records, settings: Settings, text: str, stops)
         "inside": _share(found, at(0), ["in context"], "everything in one text that fits the "
                          "window, memory empty: the same for every variant, bit for bit"),
         "beyond": _share(
-            found, None if far is None else at(far), ["recalled"] if has_memory else ["last window"],
+            found, None if far is None else at(far),
+            ["recalled"] if has_memory else ["last window"],
             f"four facts, then {far or 0:,} tokens, the window is {window:,}; without memory: the "
             "same as one text, its start cut off"),
         "across": _share(found, at(0), ["recalled"],
@@ -157,10 +161,13 @@ def _limit(found: dict, stops, has_memory: bool) -> dict:
         if share is None or share.value < ENOUGH:
             break
         reached, n = stop, share.n
-    how = f"longest of {', '.join(f'{s:,}' for s in sorted(stops))} tokens with at least {ENOUGH:.0%}"
+    tried = ", ".join(f"{stop:,}" for stop in sorted(stops))
+    how = f"longest of {tried} tokens with at least {ENOUGH:.0%}"
     if reached == max(stops):
         how += "; the longest that was tried"
-    return _cell(reached, n, "tokens", how if reached is not None else f"below {ENOUGH:.0%} at once")
+    if reached is None:
+        how = f"below {ENOUGH:.0%} at once"
+    return _cell(reached, n, "tokens", how)
 
 
 def _after_facts(checkpoint, settings: Settings):

@@ -48,7 +48,7 @@ def _needle(rng: random.Random, tokenizer, length: int, depth: float) -> Trial:
 
 
 def _mqar(rng: random.Random, tokenizer, n: int) -> Trial:
-    """n pairs of words of one token each, then every key alone: the next token must be its value."""
+    """n pairs of words of one token each, then a key alone: the next token must be its value."""
     chosen = rng.sample(_single_words(tokenizer), 2 * n)
     pairs = list(zip(chosen[:n], chosen[n:]))
     told = "".join(key + value for key, value in pairs)
@@ -130,15 +130,15 @@ TASKS = {task.name: task for task in (
     Curve("passkey", "A four-digit number hidden in text that repeats itself; right when the first "
           "whole number said is it (Mohtashami & Jaggi 2023, arXiv:2305.16300).",
           "tokens of text", _passkeys,
-          "The easiest of the tasks: the text around it is dull, so the number stands out. It shows "
+          "The easiest of the tasks: the text around it is dull, the number stands out. It shows "
           "that something survives, not that it is understood."),
     Curve("needle", "A city's number in varied talk, by depth and length; right when the number is "
           "in what is said (after Kamradt 2023 and RULER, arXiv:2404.06654).",
           "tokens of text", _needles,
           "The haystack is made of simple sentences; with essays a model of this size is lost for "
           "other reasons. Read the map for where the memory loses, not for its level."),
-    Curve("mqar", "Pairs of words, then a key alone: its value must be the next token; share of the "
-          "answer positions that are right (Arora et al. 2023, arXiv:2312.04927).",
+    Curve("mqar", "Pairs of words, then a key alone: its value must be the next token; share of "
+          "the answer positions that are right (Arora et al. 2023, arXiv:2312.04927).",
           "pairs", _pairs,
           "The field trains a model on this task; here it is asked as it is, words without "
           "grammar. It shows what the copying heads can do through the memory, and nothing of "

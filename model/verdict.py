@@ -78,7 +78,8 @@ def matters(one: Outcome, removed: Effect) -> bool:
 
 def _recalled(one, most, without_most, worst) -> str:
     further = "" if worst.gone == without_most.gone else (
-        f"; it falls furthest, to {p(worst.scored.joint)}, without {where_place(one, worst.gone[0])}"
+        f"; it falls furthest, to {p(worst.scored.joint)}, without "
+        f"{where_place(one, worst.gone[0])}"
     )
     return (
         f"recalled from {where(most)}: {weight(most)}; without that slot p falls from "
@@ -146,7 +147,8 @@ def _open(one, most, without_most, worst) -> str:
     fell = "" if without_most is None else (
         f"; without that slot its p falls from {p(one.scored.joint)} to "
         f"{p(without_most.scored.joint)}" if without_most.drop > 0 else
-        f"; without that slot its p is {p(without_most.scored.joint)}, with it {p(one.scored.joint)}"
+        f"; without that slot its p is {p(without_most.scored.joint)}, with it "
+        f"{p(one.scored.joint)}"
     )
     return f"{says}; most read is {where(most)}: {weight(most)}{fell}"
 
@@ -171,8 +173,8 @@ def where_place(one: Outcome, place: Place) -> str:
 def weight(read: Read) -> str:
     """The read weight in words: the mean over all layers and heads, and the strongest head."""
     return (
-        f"read weight {read.peak:.2f} in its strongest head (layer {read.layer}, head {read.head}), "
-        f"{read.weight:.3f} in the mean over all"
+        f"read weight {read.peak:.2f} in its strongest head (layer {read.layer}, head "
+        f"{read.head}), {read.weight:.3f} in the mean over all"
     )
 
 

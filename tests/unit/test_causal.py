@@ -188,7 +188,7 @@ def test_an_edited_value_changes_the_answer_to_it(embedded, colours):
     assert greens(embedded, colours, changed).exact
 
 
-# --- all modules at once, with random weights that do something ------------------------------------
+# --- all modules at once, with random weights that do something -----------------------------------
 
 
 @pytest.fixture(scope="module")

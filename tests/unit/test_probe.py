@@ -1,4 +1,4 @@
-"""One probe: joint = product, cached = uncached, memory off = the plain model; verdicts, bad input."""
+"""One probe: joint = product, cached = uncached, memory off = plain GPT-2; verdicts."""
 
 import numpy as np
 import pytest
@@ -145,7 +145,8 @@ def test_the_answer_in_words_is_found_only_whole():
 
 
 def test_the_founding_fact_is_recalled_from_its_slot(embedded):
-    given = Probe(("My name is James Theory. I live in New York.",), "Where do I live?", " New York")
+    given = Probe(
+        ("My name is James Theory. I live in New York.",), "Where do I live?", " New York")
     one = outcome_of(embedded, given, "am")
     assert one.said and one.lead == " You live in" and one.scored.exact and not one.base.exact
     found = verdict.judge(embedded, one)
@@ -188,6 +189,7 @@ def test_an_answer_that_was_never_told_has_a_stranger_as_other_person(embedded):
 
 
 @pytest.mark.parametrize("probability, shown", [
-    (0.5, "0.50"), (0.99982, "0.9998"), (0.0000123, "1.2e-05"), (1.0, "1"), (0.99999987, "0.9999999")])
+    (0.5, "0.50"), (0.99982, "0.9998"), (0.0000123, "1.2e-05"), (1.0, "1"),
+    (0.99999987, "0.9999999")])
 def test_a_probability_is_never_rounded_to_one_or_nothing(probability, shown):
     assert verdict.p(probability) == shown

@@ -5,7 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from model import checkpoint, distraction, probe, probe_file, recall_curves, scoreboard, standard_tasks
+from model import (
+    checkpoint,
+    distraction,
+    probe,
+    probe_file,
+    recall_curves,
+    scoreboard,
+    standard_tasks,
+)
 from model.__main__ import main
 from model.recall_runs import Curve, Point, Question, Trial
 from model.training.evaluate import wilson
@@ -55,7 +63,8 @@ def test_a_line_is_the_probe_it_says(capsys, tmp_path, folder):
 
 def test_told_together_is_as_told_alone(capsys, tmp_path, folder):
     both = on_file(capsys, tmp_path, folder, [GOOD], "--json")[1].splitlines()[0]
-    alone = on_file(capsys, tmp_path, folder, [GOOD], "--json", variants="gpt2+am")[1].splitlines()[0]
+    alone = on_file(capsys, tmp_path, folder, [GOOD], "--json", variants="gpt2+am")[1]
+    alone = alone.splitlines()[0]
     assert json.loads(both)["variants"]["gpt2+am"] == json.loads(alone)["variants"]["gpt2+am"]
 
 
@@ -84,7 +93,8 @@ def test_a_file_with_nothing_to_run_is_one_sentence(capsys, tmp_path, folder):
 
 def test_wrong_choices_are_one_sentence(capsys, tmp_path, folder):
     for given, words in (
-        (["--variants", "gpt9"], "no variant 'gpt9'"), (["--variants", ","], "at least one variant"),
+        (["--variants", "gpt9"], "no variant 'gpt9'"),
+        (["--variants", ","], "at least one variant"),
         (["--n", 0], "1 or more episodes"), (["--slots", 0], "1 or more slots"),
     ):
         code, _, err = command(capsys, "--model", folder, "--file", tmp_path / "no", *given)
@@ -126,7 +136,8 @@ def small(monkeypatch):
     """A curve and a task that fit a window of 64 bytes."""
     def make(rng, tokenizer, stops=(0,)):
         name = rng.choice(["Ann", "Bob"])
-        return Trial((f"I am {name}.",), (Question("I am", f" {name}."), Question("Who?", None)), stops)
+        asked = Question("I am", f" {name}."), Question("Who?", None)
+        return Trial((f"I am {name}.",), asked, stops)
 
     tiny = Curve("facts", "What.", "x", lambda s: [Point("1 fact", 1, s, make)], "Honest.")
     monkeypatch.setitem(recall_curves.CURVES, "facts", tiny)
@@ -147,7 +158,8 @@ def test_curves_and_tasks_are_measured_and_go_on(capsys, tmp_path, folder, small
     before = out.read_text()
     assert json.loads(command(capsys, *given, "--json")[1])["points"] == points
     assert out.read_text() == before
-    code, said, _ = command(capsys, "--model", folder, "--task", "babi", "--variants", "am", "--n", 1)
+    given = ["--task", "babi", "--variants", "am", "--n", 1]
+    code, said, _ = command(capsys, "--model", folder, *given)
     assert code == 0 and said.splitlines()[0] == "facts: What." and "Honest." in said
 
 
