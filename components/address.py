@@ -12,10 +12,13 @@ WORDS = (*FRAME, "view", "shown", "bertviz", "cache", "kind", "anatomy", "tensor
          "word", "token", "token_search",
          "token_vectors", "token_likeness", "token_map", "token_list", "sum_a", "sum_b", "sum_c",
          "prediction", "follow", "temperature", "top_p", "residual_view", "off", "off_fill",
-         "positions", "positions_table", "order", "ends", "training_view", "training",
-         "notebook_view")
-NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "cache_budget", "top_k", "seed", "draws",
-           "norm", "lens_row", "logit_of", "logit_against", "shift", "shuffle")
+         "stream_shown", "lens_shown", "cache_place", "cache_preset", "cache_numbers",
+         "size_numbers", "positions", "positions_table", "order", "ends", "training_view",
+         "training", "notebook_view")
+NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "cache_budget", "cache_most",
+           "cache_t", "top_k", "seed", "draws", "norm", "lens_row", "logit_of", "logit_against",
+           "shift", "shuffle")
+FLAGS = ("cache_log", "cache_again")  # "1" or "0"
 MOST_DIGITS = 9  # of a number; Python refuses to read thousands of them
 
 
@@ -32,9 +35,14 @@ def open_link() -> None:
         said = st.query_params.get(name, "")
         if said.isdecimal() and len(said) <= MOST_DIGITS:
             st.session_state[name] = int(said)
+    for name in FLAGS:
+        if (said := st.query_params.get(name)) in ("0", "1"):
+            st.session_state[name] = said == "1"
 
 
 def parameters() -> dict[str, str | None]:
     """Name -> what the address must say about it now; None: nothing."""
     values = {name: st.session_state.get(name) for name in WORDS + NUMBERS}
+    flags = {name: st.session_state.get(name) for name in FLAGS}
+    values |= {name: None if value is None else int(value) for name, value in flags.items()}
     return {name: None if value is None else str(value) for name, value in values.items()}

@@ -4,22 +4,20 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from components import anatomy_map, model_picker, run, size_figures, tensor_figures
+from components import (
+    anatomy_map,
+    model_picker,
+    own_numbers,
+    run,
+    size_figures,
+    tensor_figures,
+)
+from components.one_of import one_of
 from components.treemap import treemap
 from model import arithmetic
 from model.anatomy import Anatomy
 
 SIDE = 48  # rows and columns of a window
-
-
-def choose(label: str, options: dict, key: str, default=None):
-    """One of a few named options; what a link asks for is taken if it is one of them."""
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = default if default is not None else next(iter(options))
-    return st.segmented_control(
-        label, list(options), key=key, format_func=options.get, required=True,
-        label_visibility="collapsed", persist_state="session",
-    )
 
 
 def headline(found: Anatomy) -> None:
@@ -132,7 +130,7 @@ def _values(view) -> None:
     if grid.block != (1, 1):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             forms = {"whole": "The whole tensor, pooled", "window": "A window, every value"}
-            if choose("Picture", forms, "tensor_form") == "window":
+            if one_of("Picture", forms, "tensor_form") == "window":
                 first = f"of {view.tensor.name}"
                 row = st.number_input("from row", 0, R - 1, 0, SIDE, key=f"row {first}", width=150)
                 col = st.number_input("column", 0, C - 1, 0, SIDE, key=f"col {first}", width=150)
@@ -152,15 +150,23 @@ def _row_names(tensor, grid) -> list[str] | None:
 def size_inputs() -> arithmetic.Count:
     """A preset and its seven numbers, each of which can be changed -> what they add up to."""
     config = run.checkpoint().model.config
-    preset = choose("Preset", size_figures.TITLES, "size", "gpt3")
+    preset = one_of("Preset", size_figures.TITLES, "size", "gpt3")
     start = asdict(size_figures.starting_shape(preset, config))
     with st.container(horizontal=True):
-        numbers = {
-            field: st.number_input(
-                size_figures.FIELDS[field], 1, size_figures.LARGEST, value,
-                key=f"{preset} {field}", width=112,
-            )
-            for field, value in start.items()
-        }
+        numbers = {field: _number(preset, field, start) for field in start}
     tied = preset != size_figures.THIS or config.tie_word_embeddings
     return arithmetic.count(arithmetic.Shape(**numbers), tied)
+
+
+def _number(preset: str, field: str, start: dict[str, int]) -> int:
+    """One of the seven numbers; what the link changed of this preset is where it starts."""
+    def key_of(name):
+        return f"{preset} {name}"
+
+    said = own_numbers.changed("size_numbers", preset).get(field)
+    first = own_numbers.number(said, start[field], size_figures.LARGEST)
+    st.session_state.setdefault(key_of(field), first)
+    return st.number_input(
+        size_figures.FIELDS[field], 1, size_figures.LARGEST, key=key_of(field), width=112,
+        on_change=own_numbers.remember, args=("size_numbers", preset, start, key_of),
+    )

@@ -4,6 +4,7 @@ import streamlit as st
 
 from components import cache_figures, cache_held, run, run_cache
 from components.fact_strip import fact_strip
+from components.one_of import one_of
 
 TITLES = {
     "slide": "Slide",
@@ -64,24 +65,31 @@ def _choices(n_tokens: int, window: int) -> tuple[int, str, bool]:
     wanted = st.session_state.get("cache_budget") or n_tokens // 2
     st.session_state["cache:budget"] = min(max(wanted, 1), most)
     budget = left.slider(
-        "Cache budget: entries a head may hold", 1, most, key="cache:budget", on_change=_keep_budget,
+        "Cache budget: entries a head may hold", 1, most, key="cache:budget",
+        on_change=_keep_budget,
         help="Smaller than your text, so that the policies have to drop inside the window",
     )
-    place = right.segmented_control(
-        "Position given to a new token", list(PLACES), format_func=PLACES.get, default="counted",
-        required=True, key="cache_place",
-        help="Kept entries keep their old position: GPT-2 adds it before the first layer, so it "
-        "is part of every key and value",
-    )
+    with right:
+        place = one_of(
+            "Position given to a new token", PLACES, "cache_place", shown=True,
+            help="Kept entries keep their old position: GPT-2 adds it before the first layer, so "
+            "it is part of every key and value",
+        )
+        return budget, place, _slides_exactly(budget)
+
+
+def _slides_exactly(budget: int) -> bool:
+    """A toggle; on by default where it is quick. What runs long is never on unasked."""
     n_run, quick = run_cache.re_encoding(budget)
-    if st.session_state.get("cache:quick") != quick:  # what was quick does not run long unasked
-        st.session_state["cache:quick"] = st.session_state.cache_again = quick
-    st.session_state.setdefault("cache_again", quick)  # another view was looked at meanwhile
-    again = right.toggle(
-        f"Slide exactly too: {n_run:,} tokens to run", key="cache_again",
+    if st.session_state.get("cache:quick") != quick:
+        first = "cache:quick" not in st.session_state  # then a link may have switched it off
+        st.session_state["cache:quick"] = quick
+        st.session_state.cache_again = quick and (
+            st.session_state.get("cache_again", True) if first else True)
+    return st.toggle(
+        f"Slide exactly too: {n_run:,} tokens to run", key="cache_again", persist_state="session",
         help="Before each token, read the last ones anew, from position 0",
     )
-    return budget, place, again
 
 
 def _keep_budget() -> None:

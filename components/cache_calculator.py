@@ -1,9 +1,11 @@
 """Bytes at scale: the KV cache of any configuration."""
 
+from dataclasses import asdict
+
 import plotly.graph_objects as go
 import streamlit as st
 
-from components import palette, run, run_cache
+from components import own_numbers, palette, run, run_cache
 from components.fact_strip import fact_strip
 from components.plain_table import plain_table
 from components.units import show_bytes
@@ -22,7 +24,10 @@ def show() -> None:
     window = run.checkpoint().model.config.n_positions
     own = run_cache.own_shape(window)
     titles = {OWN: f"{run.checkpoint().name} (loaded)"} | {k: t for k, (t, _) in PRESETS.items()}
-    preset = st.selectbox("Model", list(titles), format_func=titles.get, key="cache_preset")
+    if st.session_state.get("cache_preset") not in titles:
+        st.session_state.cache_preset = OWN
+    preset = st.selectbox("Model", list(titles), format_func=titles.get, key="cache_preset",
+                          persist_state="session")
     start = own if preset == OWN else PRESETS[preset][1]
     shape = _inputs(preset, start)
     st.html(_facts(shape))
@@ -42,16 +47,19 @@ def show() -> None:
 
 
 def _inputs(preset: str, start: CacheShape) -> CacheShape:
-    columns = st.columns(len(FIELDS) + 1)
-    numbers = {
-        field: column.number_input(
-            label, 1, LARGEST, getattr(start, field), key=f"cache {preset} {field}"
-        )
-        for column, (field, label) in zip(columns, FIELDS.items())
-    }
-    dtype = columns[-1].selectbox(
-        "Number format", list(DTYPES), list(DTYPES).index(start.dtype), key=f"cache {preset} dtype"
-    )
+    def key_of(field):
+        return f"cache {preset} {field}"
+
+    told, plain = own_numbers.changed("cache_numbers", preset), asdict(start)
+    change = {"on_change": own_numbers.remember, "args": ("cache_numbers", preset, plain, key_of)}
+    columns, numbers = st.columns(len(FIELDS) + 1), {}
+    for column, (field, label) in zip(columns, FIELDS.items()):
+        first = own_numbers.number(told.get(field), plain[field], LARGEST)
+        st.session_state.setdefault(key_of(field), first)
+        numbers[field] = column.number_input(label, 1, LARGEST, key=key_of(field), **change)
+    first = told.get("dtype") if told.get("dtype") in DTYPES else start.dtype
+    st.session_state.setdefault(key_of("dtype"), first)
+    dtype = columns[-1].selectbox("Number format", list(DTYPES), key=key_of("dtype"), **change)
     return CacheShape(**numbers, dtype=dtype)
 
 

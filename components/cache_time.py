@@ -3,18 +3,17 @@
 import streamlit as st
 
 from components import cache_figures, run, run_cache
+from components.one_of import one_of
 
 
 def show() -> None:
     """Counts at once; times when asked for."""
     window = run.checkpoint().model.config.n_positions
-    options = sorted({n for n in (64, 256, window) if n <= window}, reverse=True)
+    options = {n: f"{n:,}" for n in sorted({64, 256, window}, reverse=True) if n <= window}
     with st.container(horizontal=True, vertical_alignment="bottom", key="cache_time_controls"):
-        most = st.segmented_control(
-            "Up to token", options, default=options[0], required=True, key="cache_most"
-        )
+        most = one_of("Up to token", options, "cache_most", shown=True)
         st.button("Measure on this machine", type="primary", key="measure", on_click=_ask)
-        log = st.toggle("Logarithmic", key="cache_log")
+        log = st.toggle("Logarithmic", key="cache_log", persist_state="session")
     bar = st.empty()
     if st.session_state.pop("cache:measure", False):
         run_cache.measure(most, lambda share: bar.progress(share, "Measuring both ways …"))
@@ -59,7 +58,12 @@ def _times(found, log: bool) -> None:
 
 def _counts(found, most: int, log: bool) -> int:
     st.markdown("#### Work of one step, counted")
-    at = st.slider("At token t", 1, most, min(len(run.prompt().ids) or most, most), key="cache_t")
+    wanted = st.session_state.get("cache_t") or len(run.prompt().ids) or most
+    st.session_state["cache:t"] = min(wanted, most)
+    at = st.slider(
+        "At token t", 1, most, key="cache:t",
+        on_change=lambda: st.session_state.update(cache_t=st.session_state["cache:t"]),
+    )
     figure = cache_figures.counts(found.ts, found.with_work, found.without_work, at, log)
     st.plotly_chart(figure, key="cache_counts")
     return at

@@ -10,16 +10,6 @@ from components import run, run_positions
 SETTLED_TOKENS = 4  # from here on a guessed head is kept, so that it does not jump while typing
 
 
-def one_of(label: str, options: dict[str, str], key: str) -> str:
-    """One of a few named options; what a link asks for is taken if it is one of them."""
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = next(iter(options))
-    return st.segmented_control(
-        label, list(options), key=key, format_func=options.get, required=True,
-        label_visibility="collapsed", persist_state="session",
-    )
-
-
 def head(left=None, right=None) -> tuple[int, int]:
     """Two boxes; the chosen (layer, head), by default the one that reads the token before most.
 

@@ -5,6 +5,7 @@ import streamlit as st
 
 from components import positions_choice as choice
 from components import positions_figures, run, run_positions
+from components.one_of import one_of
 from components.tokens_panels import plain
 
 ENDS = {
@@ -19,7 +20,7 @@ CHART = {"displayModeBar": False}
 def ends(tokens: list[str]) -> None:
     """Where each scheme stops."""
     show = {"learned": _end_of_table, "rope": _end_of_rope, "alibi": _end_of_alibi, "norm": _louder}
-    show[choice.one_of("Scheme", ENDS, "ends")](tokens)
+    show[one_of("Scheme", ENDS, "ends")](tokens)
 
 
 def _end_of_table(tokens: list[str]) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from components import positions_choice as choice
 from components import positions_figures, run, run_positions, token_row
+from components.one_of import one_of
 
 EDITS = {
     "words": "Shuffle the words",
@@ -29,7 +30,7 @@ CHART = {"displayModeBar": False}
 
 def order(tokens: list[str]) -> None:
     """The prompt in another order: what is said next, and what the mask alone knows."""
-    edit = choice.one_of("Change", EDITS, "order")
+    edit = one_of("Change", EDITS, "order")
     shift = min(100, _config().n_positions - len(tokens))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if edit == "shift":

@@ -13,6 +13,7 @@ from components import (
     run_positions,
 )
 from components.fact_strip import fact_strip
+from components.one_of import one_of
 from components.tokens_panels import plain
 
 TAGS = {
@@ -67,7 +68,7 @@ def tables(tokens: list[str]) -> None:
     n_positions, width = _config().n_positions, _config().n_embd
     kinds = {"learned": f"Learned: wpe, {n_positions:,} × {width:,} numbers",
              "sinusoidal": "Sinusoidal: a formula, nothing learned"}
-    kind = choice.one_of("Table", kinds, "positions_table")
+    kind = one_of("Table", kinds, "positions_table")
     found = run_positions.table(kind)
     at = choice.position(n_positions, min(n_positions // 4, 40))
     left, right = st.columns([6, 7], gap="medium")

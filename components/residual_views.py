@@ -14,6 +14,7 @@ from components import (
     run_residual,
 )
 from components import residual_choice as choice
+from components.one_of import one_of
 
 N_TOP = 20
 
@@ -32,10 +33,7 @@ def stream(tokens: list[str], at: int) -> None:
         "scale, angle to the stream exact. Words: what the model would say next if it stopped "
         "there (logit lens)."
     )
-    shown = st.segmented_control(
-        "Show of all tokens", list(residual_figures.MAPS), format_func=residual_figures.MAPS.get,
-        default="norm", required=True, key="stream_shown", label_visibility="collapsed",
-    )
+    shown = one_of("Show of all tokens", residual_figures.MAPS, "stream_shown")
     grid = residual_figures.stream_grid(found, tokens, shown)
     row = min(st.session_state.get("stream_row", 0), len(grid.rows) - 1)
 
@@ -51,11 +49,7 @@ def logit_lens(tokens: list[str], at: int) -> None:
     """What every layer would say at every position; the chosen cell's top tokens below."""
     n_layers = _config().n_layer
     row = choice.row(n_layers)
-    shown = st.segmented_control(
-        "Show in each cell", list(residual_figures.LENS_SHOWN), key="lens_shown", required=True,
-        format_func=residual_figures.LENS_SHOWN.get, default="probability",
-        label_visibility="collapsed",
-    )
+    shown = one_of("Show in each cell", residual_figures.LENS_SHOWN, "lens_shown")
     start, stop = run_residual.lens_window(at, len(tokens))
     found = run_residual.lenses(start, stop)
     words = run.show_tokens(found.ids.ravel())

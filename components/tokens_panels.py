@@ -6,6 +6,7 @@ import streamlit as st
 
 from components import run, run_tokens, tokens_bars, tokens_chips, tokens_map, tokens_staircase
 from components.fact_strip import fact_strip
+from components.one_of import one_of
 from model.tokenization import GPT2_PATTERN
 
 MOST_ROWS = 1000  # rows of the vocabulary table
@@ -20,16 +21,6 @@ LISTS = {  # examples for the map
     "numbers": "one two three four five six seven eight nine ten hundred",
     "people": "man woman boy girl brother sister father mother son daughter king queen",
 }
-
-
-def choose(label: str, options: dict, key: str):
-    """One of a few named options; what a link asks for is taken if it is one of them."""
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = next(iter(options))
-    return st.segmented_control(
-        label, list(options), key=key, format_func=options.get, required=True,
-        label_visibility="collapsed", persist_state="session",
-    )
 
 
 def text_box(label: str, key: str, placeholder: str, on_change=None, default: str = "") -> str:
@@ -249,7 +240,7 @@ def map_points() -> tuple[np.ndarray, list[str]]:
     """The vectors to draw, as chosen, with their names; none where there is nothing to draw."""
     sources = {"list": "words of your own", "prompt": "the prompt’s tokens",
                "placed": "the prompt’s tokens with positions"}
-    source = choose("What to draw", sources, "token_map")
+    source = one_of("What to draw", sources, "token_map")
     ids = list(dict.fromkeys(run.prompt().ids.tolist()))
     if source == "placed" and ids:
         return run_tokens.inputs().total, run.token_texts()

@@ -8,6 +8,7 @@ frame.guard()
 
 from components import anatomy_map, anatomy_panels, run  # noqa: E402
 from components import shape_ladder, size_figures, tensor_figures  # noqa: E402
+from components.one_of import one_of  # noqa: E402
 
 def show_map() -> None:
     found = run.anatomy()
@@ -79,4 +80,4 @@ VIEWS = {
     "size": ("Size of any GPT", show_size),
 }
 labels = {name: label for name, (label, _) in VIEWS.items()}
-VIEWS[anatomy_panels.choose("View", labels, "anatomy")][1]()
+VIEWS[one_of("View", labels, "anatomy")][1]()

@@ -6,8 +6,9 @@ from components import frame
 
 frame.guard()
 
-from components import positions_choice, positions_ends, positions_order, run
+from components import positions_ends, positions_order, run
 from components import positions_views as views
+from components.one_of import one_of
 
 VIEWS = {
     "side": "Side by side",
@@ -18,7 +19,7 @@ VIEWS = {
     "ends": "Where each stops",
 }
 
-view = positions_choice.one_of("View", VIEWS, "positions")
+view = one_of("View", VIEWS, "positions")
 tokens = run.token_texts()
 if not tokens and view != "tables":
     st.info("No token has no place: type a prompt above.")

@@ -8,6 +8,7 @@ frame.guard()
 
 from components import run, run_tokens, tokens_figures  # noqa: E402
 from components import tokens_panels as panels  # noqa: E402
+from components.one_of import one_of  # noqa: E402
 
 VIEWS = {
     "merges": "Text to ids",
@@ -48,7 +49,7 @@ def show_vectors() -> None:
     st.html(panels.vector_facts(inputs, at))
     st.markdown("#### The same for every token of the prompt")
     kinds = {"token": "token (wte)", "position": "position (wpe)", "total": "their sum"}
-    kind = panels.choose("Which vectors", kinds, "token_vectors")
+    kind = one_of("Which vectors", kinds, "token_vectors")
     panels.all_vectors(getattr(inputs, kind), at)
     st.caption("Colours end where 99.5 % of the values lie; grey is negative.")
 
@@ -56,7 +57,7 @@ def show_vectors() -> None:
 def show_likeness() -> None:
     inputs = run_tokens.inputs()
     kinds = {"token": "tokens alone (wte)", "total": "with their positions (wte + wpe)"}
-    kind = panels.choose("Which vectors", kinds, "token_likeness")
+    kind = one_of("Which vectors", kinds, "token_likeness")
     vectors = getattr(inputs, kind)
     at = st.session_state.get("at")
     at = len(vectors) - 1 if at is None else min(at, len(vectors) - 1)
@@ -134,7 +135,7 @@ def show_vocabulary() -> None:
             panels.neighbours(chosen, 12, "vocabulary_bars")
 
 
-view = panels.choose("View", VIEWS, "tokens")
+view = one_of("View", VIEWS, "tokens")
 if view in ("vectors", "likeness", "positions") and not len(run.prompt().ids):
     st.info(NO_PROMPT)
     st.stop()

@@ -147,3 +147,14 @@ def test_heads_keep_the_choice_for_the_other_pages():
 def test_looking_at_heads_chooses_none():
     app = opened("heads")
     assert "head" not in app.session_state
+
+
+def test_a_link_carries_the_numbers_of_the_calculator():
+    app = opened("size", size="gpt2", size_numbers="gpt2:n_layer=3")
+    assert app.number_input(key="gpt2 n_layer").value == 3
+    app.number_input(key="gpt2 n_head").set_value(6).run()
+    said = tree.sent(app, "live_prompt")["address"]["size_numbers"]
+    assert said == "gpt2:n_layer=3,n_head=6"
+    app.number_input(key="gpt2 n_head").set_value(12).run()
+    app.number_input(key="gpt2 n_layer").set_value(12).run()
+    assert tree.sent(app, "live_prompt")["address"]["size_numbers"] is None

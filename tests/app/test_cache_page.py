@@ -200,3 +200,50 @@ def test_nonsense_in_a_link_is_survived():
     app = opened("no such view", "A link full of nonsense", **link)
     assert not app.exception and not app.error
     assert 1 <= step_of(app) <= 1 + run_cache.MOST_AT_ONCE
+
+
+def address_of(app) -> dict:
+    return tree.sent(app, "live_prompt")["address"]
+
+
+def test_a_link_carries_what_was_chosen_of_time(loaded):
+    app = opened("time", cache_most="64", cache_t="9", cache_log="1")
+    assert app.segmented_control(key="cache_most").value == 64
+    assert app.slider(key="cache:t").value == 9 and app.toggle(key="cache_log").value
+    app.slider(key="cache:t").set_value(11).run()
+    app.toggle(key="cache_log").set_value(False).run()
+    address = address_of(app)
+    assert (address["cache_most"], address["cache_t"], address["cache_log"]) == ("64", "11", "0")
+
+
+def test_a_link_carries_what_was_chosen_of_the_full_cache():
+    app = opened("beyond", "word " * 30, cache_place="in cache", cache_again="0")
+    assert app.segmented_control(key="cache_place").value == "in cache"
+    assert not app.toggle(key="cache_again").value
+    app.toggle(key="cache_again").set_value(True).run()
+    assert address_of(app)["cache_again"] == "1"
+
+
+def test_a_link_never_starts_what_runs_long():
+    app = opened("beyond", "word " * 500, cache_again="1")
+    assert not app.toggle(key="cache_again").value
+
+
+def test_a_link_carries_the_calculators_numbers():
+    link = {"cache_preset": "gpt2", "cache_numbers": "gpt2:n_kv_head=4,dtype=float16,batch=x"}
+    app = opened("bytes", **link)
+    assert app.number_input(key="cache gpt2 n_kv_head").value == 4
+    assert app.number_input(key="cache gpt2 batch").value == 1
+    assert app.selectbox(key="cache gpt2 dtype").value == "float16"
+    app.number_input(key="cache gpt2 n_layer").set_value(24).run()
+    assert address_of(app)["cache_numbers"] == "gpt2:n_layer=24,n_kv_head=4,dtype=float16"
+    app.selectbox(key="cache_preset").select("gpt3").run()
+    assert app.number_input(key="cache gpt3 n_layer").value == 96
+
+
+@pytest.mark.parametrize("word", ["gpt2", "gpt2:", "gpt2:n_layer", "gpt2:n_layer=0,n_head=99999999999",
+                                  "gpt2:,=,==", "<b>:n_layer=3"])
+def test_a_calculators_nonsense_is_left_out(word):
+    app = opened("bytes", cache_preset="gpt2", cache_numbers=word)
+    assert not app.exception and not app.error
+    assert app.number_input(key="cache gpt2 n_layer").value == 12

@@ -149,3 +149,13 @@ def test_damaged_weights_are_an_error_that_names_the_place(tmp_path, monkeypatch
         assert not app.exception, view
         said = app.error[0].value
         assert "finite" in said and "NaN" in said, view
+
+
+@pytest.mark.parametrize("view, name, value", [
+    ("Stream", "stream_shown", "cosine"), ("Logit lens", "lens_shown", "came_probability"),
+])
+def test_a_link_carries_what_the_grid_shows(view, name, value):
+    app = opened(view, **{name: value})
+    assert app.segmented_control(key=name).value == value
+    assert tree.sent(app, "live_prompt")["address"][name] == value
+    assert not opened(view, **{name: "<b>"}).exception
