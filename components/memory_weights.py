@@ -118,5 +118,5 @@ def _with(loaded: Checkpoint, choice: str) -> Checkpoint:
 def _file_of(job_id: str) -> Path:
     path = jobs.find(job_id).folder / modules.FILE
     if not path.is_file():
-        raise JobError(f"wanted the memory file of the training {job_id}, found none; train it again")
+        raise JobError(f"wanted the memory file of training {job_id}, found none; train it again")
     return path

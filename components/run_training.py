@@ -18,7 +18,7 @@ from model.training import corpus, episodes, jobs, memory, progress
 from model.training.jobs import Job, Look
 from model.training.memory_data import Data, LEAD_WEIGHT  # noqa: F401 (for the page)
 
-LESSONS = {lesson.name: lesson for lesson in memory.LESSONS}
+LESSONS = {lesson.name: lesson for lesson in (*memory.LESSONS, memory.RECURRENT)}
 SOURCES = {
     "training": "as trained on",
     "values": "values never trained on",
@@ -59,7 +59,7 @@ def draw(lesson: str, source: str, seed: int) -> Drawn:
     rng = random.Random(f"shown {seed}")
     chosen = LESSONS[lesson]
     plan = replace(
-        chosen.plan, asks=(3, 3), source="training" if source == "training" else "unseen",
+        chosen.plan, asks=(3, 3), source=chosen.plan.source if source == "training" else "unseen",
         held_out_phrasing=source == "phrasings",
     )
     one = episodes.episode(rng, plan)

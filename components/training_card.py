@@ -18,10 +18,11 @@ def show(job: Job | None, now: Look) -> None:
     settings = _settings(card.get("recall"))
     if settings:
         n = sorted({one["n"] for row in settings.values() for one in row.values()})
+        spread = " to ".join(f"{x:,}" for x in dict.fromkeys((n[0], n[-1])))
         st.markdown(
-            "Recall of **values never trained on**, each answer exact to the last token, greedy; "
-            f"n = {' to '.join(f'{x:,}' for x in {n[0]: 0, n[-1]: 0})} episodes a dot, bars are "
-            "95 % intervals (Wilson)."
+            "Each answer exact to the last token, greedy; **values never trained on**, except "
+            f"where “values of the lists” is said. n = {spread} episodes a dot; bars are 95 % "
+            "intervals (Wilson)."
         )
         st.plotly_chart(
             training_figures.shares(settings), key="training_card", config={"displayModeBar": False}
@@ -51,7 +52,7 @@ def _stability(found) -> list[tuple[str, str, str]]:
         return []
     of = f"over {found['tokens']:,} tokens of ordinary text, memory full of other things"
     return [
-        (f"{found['relative_change']:+.2%}".replace("-", "−"), "loss on ordinary text", of),
+        (f"{found['relative_change']:+.2%}".replace("-", "−"), "loss on ordinary text, change", of),
         (f"{found['kl_nats_per_token']:.4f}", "nats a token, KL to the base", of),
     ]
 

@@ -68,8 +68,8 @@ def asked(ask: Ask, number: int, lead_weight: float) -> str:
     cells.append((ask.answer + end, words, VALUE if known else "", "700"))
     body = "".join(
         f'<span style="display:inline-block;margin-right:.5em;vertical-align:top">'
-        f'<span style="background:{ground or "none"};font-weight:{weight or 400};padding:.05em .2em;'
-        f'border-radius:.25em">{html.escape(text)}</span><br>'
+        f'<span style="background:{ground or "none"};font-weight:{weight or 400};'
+        f'padding:.05em .2em;border-radius:.25em">{html.escape(text)}</span><br>'
         f'<small style="opacity:.75;padding:0 .23em">{html.escape(what)}</small></span>'
         for text, what, ground, weight in cells if text
     )
@@ -79,7 +79,8 @@ def asked(ask: Ask, number: int, lead_weight: float) -> str:
 def legend(held_out: frozenset[str]) -> str:
     """What the colours mean (HTML); held_out: of {"values", "phrasings"}."""
     values = "value, never in training" if "values" in held_out else "value"
-    facts = "its sentence, phrased as never in training" if "phrasings" in held_out else "its sentence"
+    facts = "its sentence"
+    facts += ", phrased as never in training" if "phrasings" in held_out else ""
     parts = [
         f'<span style="background:{VALUE};padding:.05em .3em;border-radius:.25em">{values}</span>',
         f'<span style="background:{FACT};padding:.05em .3em;border-radius:.25em">{facts}</span>',
@@ -101,5 +102,6 @@ def _marked(text: str, mark: str) -> str:
 def _box(kind: str, body: str, number: int) -> str:
     return (
         f'<div style="border-left:5px solid {KINDS[kind]};padding:.15em .7em;margin:.35em 0;'
-        f'line-height:1.5"><small style="opacity:.7">prompt {number} · {kind}</small><br>{body}</div>'
+        f'line-height:1.5"><small style="opacity:.7">prompt {number} · {kind}</small><br>{body}'
+        "</div>"
     )

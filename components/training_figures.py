@@ -1,5 +1,7 @@
 """Curves of a memory training, and the figures of its card: points in, Plotly figures out."""
 
+from dataclasses import replace
+
 import plotly.graph_objects as go
 
 from components import palette
@@ -20,8 +22,8 @@ GATE_TITLES = {"early": "early RNN", "late": "late RNN", "edm": "EDM"}
 
 
 def recall(points: list[Point], steps: int, height: int = 430) -> go.Figure:
-    """Share of held-out episodes answered exactly against the step; the frozen base dashed, a 95 %
-    band (Wilson) where the points say of how many episodes."""
+    """Share of new episodes answered exactly against the step; the frozen base dashed, a 95 % band
+    (Wilson) where the points say of how many episodes."""
     figure = go.Figure()
     names = {name: None for p in points for name in p.recall}
     for name in sorted(names, key=_place):
@@ -31,8 +33,14 @@ def recall(points: list[Point], steps: int, height: int = 430) -> go.Figure:
         _curve(figure, [p.step for p in some], [p.recall[name] for p in some], name,
                TITLES.get(name, name), HUES.get(name, palette.OUTPUT), name == BASE, some)
     _stages(figure, points)
-    figure.update_yaxes(title="recall of held-out episodes", range=[-0.02, 1.04], tickformat=".0%")
+    figure.update_yaxes(title="recall of new episodes", range=[-0.02, 1.04], tickformat=".0%")
     return _framed(figure, steps, height)
+
+
+def with_known_values(points: list[Point]) -> list[Point]:
+    """The points with recall of values of the lists in the place of recall; those that have it."""
+    return [replace(p, recall=p.recall_known, recall_n=p.recall_known_n, stage="")
+            for p in points if p.recall_known]
 
 
 def _curve(figure, x, y, name: str, title: str, hue: str, is_base: bool, some) -> None:

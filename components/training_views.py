@@ -18,7 +18,13 @@ JUMP = (
     "writing nothing before it is read; once both work a little, each drives the other. A dotted "
     "line marks a harder lesson: recall is measured on that lesson from there on, so it may drop."
 )
-
+KNOWN = (
+    "**What recurrent memory can learn.** Its state is one vector of fixed size: it learns to "
+    "carry words that it met in training, from lists of names, cities, animals …, not words it "
+    "never saw. The EDM stores each token for itself and does not mind. The lesson is the same all "
+    "through."
+)
+VALUES = {"never": "values never trained on", "known": "values of the lists"}
 SMALL = {
     "loss": ("Loss", "of the answers, nats a token"),
     "kl": ("KL to the base", "of all else, nats a token"),
@@ -106,8 +112,7 @@ def _draw(job: Job | None, now: Look) -> None:
             _buttons(job, now)
     st.html(words.facts(now))
     steps = now.points[-1].steps if now.points else job.request.steps if job else 1
-    _chart(training_figures.recall(now.points, steps), "training_recall")
-    st.markdown(JUMP)
+    _recall(now, steps)
     hues = {"loss": palette.MLP, "kl": palette.RESIDUAL}
     for column, (field, title) in zip(st.columns(3), SMALL.items()):
         with column:
@@ -117,6 +122,21 @@ def _draw(job: Job | None, now: Look) -> None:
                 else training_figures.single(now.points, steps, field, hues[field])
             )
             _chart(figure, f"training_{field}")
+
+
+def _recall(now: Look, steps: int) -> None:
+    """The big curve, for values never trained on or values of the lists, and what to look at."""
+    points, known = now.points, training_figures.with_known_values(now.points)
+    which = "never"
+    if known:
+        which = st.segmented_control(
+            "Values asked for", list(VALUES), format_func=VALUES.get, default="never",
+            key="training_values", required=True, label_visibility="collapsed",
+            persist_state="session",
+        )
+    points = known if which == "known" else points
+    _chart(training_figures.recall(points, steps), "training_recall")
+    st.markdown(JUMP if which == "never" else KNOWN)
 
 
 def _chart(figure, key: str) -> None:

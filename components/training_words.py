@@ -109,13 +109,19 @@ def facts(now: Look) -> str:
 def heading(title: str, unit: str, points: list[Point]) -> str:
     """Over a small chart: what it shows, its unit, and the lines by colour (HTML)."""
     names = {name: None for p in points for name in p.gates}
-    lines = "".join(
-        f'<span style="white-space:nowrap"><span style="color:{GATE_HUES.get(name, palette.OUTPUT)}">'
-        f"━</span> {html.escape(GATE_TITLES.get(name, name))}</span>" for name in names
-    )
+    lines = "".join(map(_line_of, names))
     return (
         f'<div style="line-height:1.4;min-height:4.3em"><b>{html.escape(title)}</b><br>'
-        f'{html.escape(unit)}<div style="display:flex;flex-wrap:wrap;gap:0 .8em">{lines}</div></div>'
+        f'{html.escape(unit)}<div style="display:flex;flex-wrap:wrap;gap:0 .8em">{lines}</div>'
+        "</div>"
+    )
+
+
+def _line_of(gate: str) -> str:
+    stroke, hue = "┅" if gate == "late" else "━", GATE_HUES.get(gate, palette.OUTPUT)
+    name = html.escape(GATE_TITLES.get(gate, gate))
+    return (
+        f'<span style="white-space:nowrap"><span style="color:{hue}">{stroke}</span> {name}</span>'
     )
 
 

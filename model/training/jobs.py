@@ -112,7 +112,7 @@ def all_jobs() -> list[Job]:
 def find(job_id: str) -> Job:
     """A job by its folder's name. Raises JobError where there is none."""
     if not re.fullmatch(r"[0-9a-f-]{1,40}", job_id):
-        raise JobError(f"wanted the name of a training, got {job_id[:40]!r}; choose one of the list")
+        raise JobError(f"wanted the name of a training, got {job_id[:40]!r}; choose one listed")
     return _read(home() / job_id)
 
 

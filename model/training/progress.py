@@ -14,9 +14,10 @@ from pathlib import Path
 class Point:
     """One measurement, as the trainer gave it; None: it gave none.
 
-    seconds: of training so far; loss and kl: nats a token; recall: share of held-out episodes by
-    variant, "gpt2" being the frozen base; recall_n: how many episodes that was; gates: how far each
-    module is open.
+    seconds: of training so far; loss and kl: nats a token; recall: share of newly made
+    episodes with values never trained on, by variant, "gpt2" being the frozen base; recall_n: how
+    many episodes; recall_known: the same with values of the lists; gates: how far each module is
+    open.
     """
 
     step: int
@@ -30,6 +31,8 @@ class Point:
     kl: float | None
     recall: dict[str, float]
     recall_n: int | None
+    recall_known: dict[str, float]
+    recall_known_n: int | None
     gates: dict[str, float]
 
 
@@ -65,12 +68,14 @@ def point(row: dict) -> Point | None:
             seconds=float(row["seconds"]),
             seconds_left=_number(row.get("seconds_left")),
             stage=str(row.get("stage", "")),
-            tokens=None if row.get("tokens") is None else int(row["tokens"]),
+            tokens=_count(row.get("tokens")),
             tokens_per_second=_number(row.get("tokens_per_second")),
             loss=_number(row.get("loss")),
             kl=_number(row.get("kl")),
             recall=_numbers(row.get("recall")),
-            recall_n=None if row.get("recall_n") is None else int(row["recall_n"]),
+            recall_n=_count(row.get("recall_n")),
+            recall_known=_numbers(row.get("recall_known")),
+            recall_known_n=_count(row.get("recall_known_n")),
             gates=_numbers(row.get("gates")),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -92,6 +97,10 @@ def _in_order(points) -> list[Point]:
             kept.pop()
         kept.append(now)
     return kept
+
+
+def _count(value) -> int | None:
+    return None if value is None else int(value)
 
 
 def _number(value) -> float | None:

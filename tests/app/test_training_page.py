@@ -25,7 +25,8 @@ ROWS = [
      "recall": {"gpt2": 0.05, "gpt2+edm": 0.06}, "recall_n": 96, "gates": {"edm": 0.1}},
     {"step": 100, "steps": 100, "seconds": 41, "seconds_left": 0, "stage": "four facts",
      "tokens": 2000, "tokens_per_second": 5000, "loss": 0.4, "kl": 0.02,
-     "recall": {"gpt2": 0.04, "gpt2+edm": 0.97}, "recall_n": 96, "gates": {"edm": 1.5}},
+     "recall": {"gpt2": 0.04, "gpt2+edm": 0.97}, "recall_n": 96, "gates": {"edm": 1.5},
+     "recall_known": {"gpt2": 0.02, "gpt2+edm": 0.99}, "recall_known_n": 48},
 ]
 CARD = {
     "recall": {"one fact": {
@@ -118,6 +119,15 @@ def test_what_is_shipped_is_shown_on_the_first_visit(place):
     assert "n = 600" in " ".join(text.value for text in app.markdown)
     assert "−0.12%" in words and "0.0034" in words and "1 min 15 s" in words
     assert not [button for button in app.button if button.key == "training_pause"]
+
+
+def test_recall_of_known_values_is_a_curve_of_its_own(place):
+    ship(place)
+    app = opened()
+    app = app.segmented_control(key="training_values").set_value("known").run()
+    edm = lines(app, "training_recall")["GPT-2 + EDM"]
+    assert values(edm["x"]) == [100] and values(edm["y"]) == [0.99]
+    assert "of 48 episodes" in str(edm["customdata"])
 
 
 @pytest.mark.parametrize("card", [
@@ -262,7 +272,8 @@ def test_the_marked_parts_are_the_facts_and_join_to_the_prompts(monkeypatch):
     marked = 0
     for seed in range(40):
         drawn = run_training.draw("four facts", "values", seed)
-        for prompt, one in zip(drawn.prompts, training_episode.spoken(drawn.episode, drawn.prompts)):
+        told = training_episode.spoken(drawn.episode, drawn.prompts)
+        for prompt, one in zip(drawn.prompts, told):
             assert "".join(text for text, _ in one.parts) == prompt
             found = {text for text, mark in one.parts if mark == "value"}
             assert found <= {fact.value for fact in drawn.episode.facts}
