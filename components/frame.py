@@ -26,6 +26,7 @@ def pages() -> list:
         st.Page("pages/tokens.py", title="Tokens"),
         st.Page("pages/attention.py", title="Attention"),
         st.Page("pages/memory.py", title="Memory"),
+        st.Page("pages/recall.py", title="Recall"),
         st.Page("pages/notebook.py", title="Notes"),
         st.Page("pages/residual.py", title="Residual stream"),
         st.Page("pages/prediction.py", title="Prediction"),

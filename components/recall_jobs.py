@@ -1,0 +1,217 @@
+"""Curves and tasks measured in the background: started, watched, cancelled, gone on with.
+
+A measurement is a thread of the server that writes each finished episode as a line of a file; the
+browser may be closed meanwhile, and what is whole in the file is never measured again. One at a
+time: pages come first. Knows nothing of looks.
+"""
+
+import hashlib
+import json
+import os
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import streamlit as st
+
+from components import run
+from model import probe, probe_file, recall_runs
+from model.memory.recall import Settings
+from model.recall_curves import CURVES
+from model.standard_tasks import TASKS
+from model.training import jobs
+
+REST_S = 0.03  # between two steps, for the pages
+EVERY = {**CURVES, **TASKS}
+
+
+@dataclass
+class Measuring:
+    """A measurement under way, or its end. share: 0 to 1 of it; problem: what ended it."""
+
+    path: Path
+    curve: str
+    variants: tuple[str, ...]
+    n: int
+    share: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+    problem: str = ""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self.thread is not None and self.thread.is_alive()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the speed so far; None before it is known."""
+        gone = time.monotonic() - self.started
+        return gone * (1 - self.share) / self.share if self.share > 0.02 and gone > 2 else None
+
+
+def path_of(curve: str, settings: Settings, text: str) -> Path:
+    """The file of a measurement: another one for another model, memory, settings or text."""
+    told = json.dumps([run.mark(), asdict(settings) | {"modules": ""}, text], default=str)
+    mark = hashlib.sha1(told.encode("utf-8", "replace")).hexdigest()[:12]
+    return jobs.home().parent / "recall" / f"{curve}-{mark}.jsonl"
+
+
+def lines(path: Path) -> list[dict]:
+    """What was measured so far."""
+    return recall_runs.read_lines(path) if path.exists() else []
+
+
+def current() -> Measuring | None:
+    """The latest measurement of this server, under way or not."""
+    return _latest().get("job")
+
+
+def start(curve: str, variants, settings: Settings, text: str, n: int, seed: int = 0) -> None:
+    """Begin, or go on with, n episodes of every point for each variant; seeds from `seed` on.
+
+    Raises ValueError where another measurement is under way, or the folder cannot be written.
+    """
+    job = Measuring(path_of(curve, settings, text), curve, tuple(variants), n)
+    _begin(job, _measure, (run.checkpoint(), settings, text, seed))
+
+
+def cancel() -> None:
+    """End the measurement at its next step; finished episodes are kept."""
+    job = current()
+    if job is not None:
+        job.cancelled.set()
+        if job.thread is not None:
+            job.thread.join(10)
+
+
+def named(curve: str) -> recall_runs.Curve:
+    """A curve or task by its name."""
+    return EVERY[curve]
+
+
+def open_episode(curve: str, line: dict, question: int, text: str) -> probe.Probe:
+    """The probe of one question of a measured episode, made again from its seed."""
+    return recall_runs.probe_of(run.checkpoint(), EVERY[curve], line, question, text)
+
+
+def _begin(job: Measuring, work, given: tuple) -> None:
+    with _lock():
+        before = current()
+        if before is not None and before.is_alive:
+            raise ValueError(
+                f"wanted to measure “{job.curve}”, but “{before.curve}” is under way on this server; "
+                "wait for it, or cancel it"
+            )
+        try:
+            job.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise ValueError(f"{job.path.parent} cannot be written: {problem.strerror}") from problem
+        job.thread = threading.Thread(target=_guarded, args=(job, work, given), daemon=True)
+        _latest()["job"] = job
+        job.thread.start()
+
+
+def _guarded(job: Measuring, work, given: tuple) -> None:
+    """What ends the work is kept for the page to say."""
+    try:
+        work(job, *given)
+    except OSError as problem:
+        job.problem = f"{job.path} cannot be written: {problem.strerror or problem}"
+    except ValueError as problem:
+        job.problem = str(problem)
+
+
+def _measure(job: Measuring, checkpoint, settings: Settings, text: str, seed: int) -> None:
+    for step in recall_runs.measure(
+        checkpoint, EVERY[job.curve], job.variants, job.path, n=job.n, seed=seed,
+        settings=settings, text=text,
+    ):
+        job.share = step.share
+        if job.cancelled.is_set():
+            return
+        time.sleep(REST_S)
+
+
+@st.cache_resource(show_spinner=False)
+def _latest() -> dict:
+    return {}
+
+
+@st.cache_resource(show_spinner=False)
+def _lock() -> threading.Lock:
+    return threading.Lock()
+
+
+# -- a file of probes ------------------------------------------------------------------------------
+
+
+def results_of(content: bytes, variants: tuple[str, ...], settings: Settings) -> Path:
+    """The file of a file's results: another one for another model, memory, settings, variants."""
+    told = json.dumps([run.mark(), asdict(settings) | {"modules": ""}, sorted(variants)])
+    mark = hashlib.sha1(told.encode() + content).hexdigest()[:12]
+    return jobs.home().parent / "recall" / f"probes-{mark}.jsonl"
+
+
+def start_file(content: bytes, variants: tuple[str, ...], settings: Settings) -> None:
+    """Run every line of a file, or go on with it; raises as `start` does."""
+    path = results_of(content, variants, settings)
+    _begin(
+        Measuring(path, "your probes", tuple(variants), content.count(b"\n") + 1),
+        _run_file, (run.checkpoint(), settings, content),
+    )
+
+
+def results(path: Path) -> list[dict]:
+    """The lines' results so far, in the file's order; a torn last one is left out."""
+    if not path.exists():
+        return []
+    raw = path.read_bytes()
+    return [json.loads(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]
+
+
+def _run_file(job: Measuring, checkpoint, settings: Settings, content: bytes) -> None:
+    done = {found["line"] for found in results(job.path)}
+    total = max(1, len(content))
+    for number, given, end in _probes(content):
+        job.share = end / total
+        if job.cancelled.is_set():
+            return
+        if number not in done:
+            _append(job.path, {"line": number} | _result(checkpoint, given, job.variants, settings))
+            time.sleep(REST_S)
+    job.share = 1.0
+
+
+def _probes(content: bytes):
+    """(number, probe or what is wrong with it, bytes up to its end) of each line that is not empty."""
+    end = 0
+    for number, raw in enumerate(content.split(b"\n"), 1):
+        end += len(raw) + 1
+        if raw.strip():
+            try:
+                yield number, probe_file.parsed(raw), end
+            except ValueError as problem:
+                yield number, problem, end
+
+
+def _result(checkpoint, given, variants, settings: Settings) -> dict:
+    try:
+        if isinstance(given, ValueError):
+            raise given
+        found = probe_file.run_line(checkpoint, given, variants, settings)
+    except ValueError as problem:  # named, and the others run
+        return {"error": " ".join(str(problem).split())}
+    return {"ask": given.ask, "answer": given.answer, "variants": found}
+
+
+def _append(path: Path, found: dict) -> None:
+    """One result behind the last whole line."""
+    with open(path, "a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - (1 << 16)))
+        tail = file.read()
+        file.truncate(size - (len(tail) - tail.rfind(b"\n") - 1))
+        file.write(json.dumps(found, ensure_ascii=False).encode() + b"\n")
+        file.flush()
