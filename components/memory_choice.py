@@ -3,30 +3,89 @@
 Keys in st.session_state; they hold across pages. Knows nothing of the memory itself.
 """
 
+from dataclasses import replace
+
 import streamlit as st
 
+from components import run
 from model.memory.recall import Settings
+from model.memory.variants import MODULES, VARIANTS, name_of
 
 VIEWS = {
     "reads": "Reads",
     "weights": "All weights",
     "slots": "Slots",
     "writes": "Writes",
+    "gates": "Gates and states",
 }
-BUDGET = 128  # slots, unless the visitor says otherwise
+STORES = {"edm": "EDM slots", "bank": "attention bank"}
+BUDGET = 128  # slots of the bank, unless the visitor says otherwise
 PLAIN = Settings(budget=BUDGET)
+TRAINED = "learned gate"  # the salience that exists with a trained EDM only
 
 
 def settings() -> Settings:
-    """The chosen settings; the plain ones where nothing was chosen."""
-    return Settings(**{
-        name: type(plain)(_chosen(f"mem_{name}", plain)) for name, plain in vars(PLAIN).items()
-    })
+    """The chosen settings for reading; the plain ones where nothing was chosen."""
+    own = {name: plain for name, plain in vars(PLAIN).items() if name != "modules"}
+    found = {name: type(plain)(_chosen(f"mem_{name}", plain)) for name, plain in own.items()}
+    if found["score"] == TRAINED and "edm" not in available():
+        found["score"] = PLAIN.score
+    return Settings(**found, modules=modules())
 
 
-def is_on() -> bool:
-    """Whether the memory is read."""
-    return bool(st.session_state.get("mem_on", True))
+def for_writing() -> Settings:
+    """The same, with every module there is: switches decide what is read, never what is kept."""
+    return replace(settings(), modules=available())
+
+
+# -- modules ---------------------------------------------------------------------------------------
+
+
+def available() -> frozenset[str]:
+    """Modules of the chosen model: AM, which needs no training, and what was trained for it."""
+    memory = run.checkpoint().memory
+    return frozenset({"am", *(memory.parts if memory is not None else ())})
+
+
+def modules() -> frozenset[str]:
+    """The modules that are read, by default all there are; nonsense in a link is all of them."""
+    said = st.session_state.get("variant")
+    if said is None:
+        return available()
+    named = VARIANTS.get(said, frozenset(str(said).removeprefix("gpt2+").split("+")))
+    return named & available() if named <= set(MODULES) else available()
+
+
+def use(chosen: frozenset[str]) -> None:
+    """Read these modules from now on, and look at a store that is read."""
+    st.session_state.variant = None if chosen == available() else name_of(chosen)
+    stores = {"edm": "edm", "am": "bank"}
+    if len(read := stores.keys() & chosen) == 1 and "edm" in available():
+        st.session_state.memory_store = stores[read.pop()]
+
+
+def switch(name: str) -> None:
+    """Read a module from now on, or do so no more."""
+    use(modules() ^ {name})
+
+
+def store() -> str:
+    """The store that is looked at, a key of STORES: the chosen one, else the EDM if it is read."""
+    if "edm" not in available():
+        return "bank"
+    chosen = st.session_state.get("memory_store")
+    if chosen in STORES:
+        return chosen
+    return "bank" if modules() == {"am"} else "edm"
+
+
+def edm_head(n_heads: int) -> int | None:
+    """The chosen head of the EDM; None: the mean over all."""
+    chosen = st.session_state.get("edm_head")
+    return chosen if isinstance(chosen, int) and chosen < n_heads else None
+
+
+# -- places ----------------------------------------------------------------------------------------
 
 
 def head(n_layers: int, n_heads: int) -> tuple[int, int] | None:

@@ -46,8 +46,6 @@ def show_bar() -> None:
                   disabled=not conversation.can_undo(), help="Back to the memory before")
         st.button("Forget all", key="forget", on_click=conversation.reset,
                   disabled=not now.state.prompts, help="Empties the memory; Undo brings it back")
-        st.toggle("Memory is read", value=True, key="mem_on", persist_state="session",
-                  help="Off: exactly GPT-2")
         with st.popover("Conversations", key="conversations"):
             show_examples()
         with st.popover("Settings", key="memory_settings"):
@@ -87,43 +85,95 @@ def show_first_visit() -> None:
             )
 
 
-def show_laws(written: tuple[int, int] | None, off_difference: float | None) -> None:
+def show_laws(written: dict[str, tuple[int, int]], off_difference: float | None) -> None:
     """The laws of the theory; those at work are lit."""
-    now, settings = conversation.current(), memory_choice.settings()
-    n, n_evicted = len(now.state.bank), now.state.n_evicted
-    bounded = f"{n:,} of {settings.budget:,} slots"
-    bounded += f", {n_evicted:,} evicted" if n_evicted else ""
+    now = conversation.current()
+    n_evicted = sum(evicted for _, _, evicted in _stores(now.state).values())
+    is_full = any(n >= budget for n, budget, _ in _stores(now.state).values())
     kept = f"saved as {now.session}" if now.is_saved else "not saved yet"
     if now.session and not now.is_saved:
         kept = f"changed since {now.session} was saved"
-    salient = "{} of {} sentences written".format(*written) if written else "nothing told yet"
-    selects = written is not None and written[0] < written[1]
     off = "type a prompt to measure" if off_difference is None else (
         f"memory off: Δ logits {off_difference:.3g}")
+    trained = [name for name in ("early", "late", "edm") if name in memory_choice.modules()]
     st.html(words.laws([
-        ("bounded", bounded, n_evicted > 0 or n >= settings.budget,
-         "The budget holds whatever is told; whole sentences leave"),
+        ("bounded", _bounded(now.state), n_evicted > 0 or is_full,
+         "The budgets hold whatever is told; whole sentences leave"),
         ("persistent", kept, now.is_saved,
          "Under Sessions: a file on this machine outlives prompt, tab and process"),
-        ("salient", salient, selects,
-         "A sentence is written when the mean salience of its tokens reaches the threshold"),
+        ("salient", _salient(written), any(n < of for n, of in written.values()),
+         "The EDM takes tokens whose salience reaches its threshold, the bank sentences whose mean "
+         "salience reaches its own"),
         ("non-destructive", off, off_difference == 0,
          "Largest difference to transformers' own GPT-2 with memory switched off; measured now"),
-        ("differentiable", "not at work", False,
-         "Training-free: the slots are GPT-2's own keys and values, nothing here is trained"),
+        ("differentiable", ", ".join(_short(name) for name in trained) or "not at work",
+         bool(trained),
+         "Trained by gradients that went from the answers through the reads into the writes"
+         if trained else "Nothing trained is read: AM's slots are GPT-2's own keys and values"),
     ]))
 
 
+def _stores(state) -> dict[str, tuple[int, int, int]]:
+    """Store -> slots that are full, slots at most, slots that left so far."""
+    settings, found = memory_choice.settings(), {}
+    if "edm" in memory_choice.available():
+        n, evicted = (0, 0) if state.external is None else (
+            len(state.external), state.external.n_evicted)
+        found["edm"] = (n, settings.slots, evicted)
+    return found | {"bank": (len(state.bank), settings.budget, state.n_evicted)}
+
+
+def _bounded(state) -> str:
+    return "; ".join(
+        f"{_short(name)} {n:,} of {budget:,}" + (f", {evicted:,} evicted" if evicted else "")
+        for name, (n, budget, evicted) in _stores(state).items()
+    )
+
+
+def _salient(written: dict[str, tuple[int, int]]) -> str:
+    said = {"edm": "{} of {} tokens", "bank": "{} of {} sentences"}
+    order = [name for name in ("edm", "bank") if name in written]
+    return ", ".join(said[name].format(*written[name]) for name in order) or "nothing told yet"
+
+
+def _short(module: str) -> str:
+    return {"edm": "EDM"}.get(module, module)
+
+
 def _settings() -> None:
-    plain = memory_choice.PLAIN
-    keep = {"persist_state": "session"}
-    st.number_input("Slots at most", 0, 1024, plain.budget, 16, key="mem_budget",
-                    on_change=conversation.fit, help="A smaller number evicts at once", **keep)
-    st.selectbox("Who leaves when it is full", [*eviction.POLICIES, "merge"], key="mem_policy",
+    has_edm = "edm" in memory_choice.available()
+    st.selectbox("Who leaves when a store is full", [*eviction.POLICIES, "merge"], key="mem_policy",
                  format_func=lambda name: {
                      "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
-                 }.get(name, name), **keep)
-    st.selectbox("Salience: what deserves a slot", list(salience.SCORES), key="mem_score", **keep)
+                 }.get(name, name), persist_state="session")
+    st.number_input("Of a prompt, write the best … at most", 0, 1024, 0, key="mem_best",
+                    help="Sentences of the bank, tokens of the EDM. 0: all above the threshold",
+                    persist_state="session")
+    if has_edm:
+        st.markdown("**EDM**")
+        _edm_settings()
+        st.markdown("**Attention bank**")
+    _bank_settings(has_edm)
+
+
+def _edm_settings() -> None:
+    plain, keep = memory_choice.PLAIN, {"persist_state": "session"}
+    st.number_input("EDM: slots at most", 0, 1024, plain.slots, 16, key="mem_slots",
+                    on_change=conversation.fit, help="A smaller number evicts at once", **keep)
+    st.selectbox("EDM: what deserves a slot", _scores(plain.slot_score, True), key="mem_slot_score",
+                 **keep)
+    st.number_input("EDM: threshold of a token's salience", value=0.0, step=0.1, format="%.3g",
+                    key="mem_slot_threshold", help="The learned gate's is a logit", **keep)
+
+
+def _bank_settings(has_edm: bool) -> None:
+    plain, keep = memory_choice.PLAIN, {"persist_state": "session"}
+    st.number_input("Slots at most", 0, 1024, plain.budget, 16, key="mem_budget",
+                    on_change=conversation.fit, help="A smaller number evicts at once", **keep)
+    scores = _scores(plain.score, has_edm)
+    if st.session_state.get("mem_score", plain.score) not in scores:
+        st.session_state.mem_score = plain.score  # another model, without a trained gate
+    st.selectbox("Salience: what deserves a slot", scores, key="mem_score", **keep)
     st.number_input("Threshold of a sentence's mean salience", value=0.0, step=0.1, format="%.3g",
                     key="mem_threshold", help="Surprisal is in bits; see Writes", **keep)
     st.selectbox("Positions of a prompt that reads", fusion.POSITIONS, key="mem_positions",
@@ -134,6 +184,12 @@ def _settings() -> None:
     st.number_input("How many of them", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
               key="mem_strength", help="0: GPT-2's own arithmetic", **keep)
+
+
+def _scores(first: str, is_trained: bool) -> list[str]:
+    """Names of the saliences, the usual one first; the learned gate where there is one."""
+    others = [name for name in salience.SCORES if name != first]
+    return [n for n in (first, *others) if is_trained or n != memory_choice.TRAINED]
 
 
 def _sessions() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 
 from components import live_prompt, memory_choice, run, run_memory
-from model.memory import fusion, sessions
+from model.memory import fusion, held, sessions
 from model.memory.state import MemoryState, load_state, save_state
 
 MOST_STEPS = 20  # that can be undone
@@ -24,16 +24,26 @@ HISTORY = 60  # prompts whose reads are listed slot by slot
 @dataclass(frozen=True, eq=False)
 class Conversation:
     """key: another for every memory, for caches. session: the saved session this belongs to, "" for
-    none; is_saved: whether it holds exactly this memory. written: (sentences written, sentences) of
-    the latest prompt.
-    history: for each prompt told here, its number and {(prompt, position) of a slot: weight}."""
+    none; is_saved: whether it holds exactly this memory. written: of the latest prompt, what the
+    bank and the EDM wrote, see `what_was_written`.
+    history: of each prompt told here, what it read and how it changed the recurrent states."""
 
     state: MemoryState
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
     session: str = ""
     is_saved: bool = False
-    written: tuple[int, int] | None = None
-    history: tuple[tuple[int, dict], ...] = ()
+    written: dict[str, tuple[int, int]] = field(default_factory=dict)
+    history: tuple["Told", ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """One prompt told here: its number; reads: store -> {(prompt, position) of a slot: weight};
+    states: recurrent module -> (length of its state, cosine to the one before)."""
+
+    number: int
+    reads: dict[str, dict]
+    states: dict[str, tuple[float, float]]
 
 
 def current() -> Conversation:
@@ -105,26 +115,34 @@ def reset() -> None:
 
 
 def fit() -> None:
-    """Hold the memory to a smaller budget at once; can be undone."""
+    """Hold both stores to smaller budgets at once; can be undone."""
     now, settings = current(), memory_choice.settings()
-    bank = now.state.bank
-    if len(bank) <= settings.budget:
+    bank, external = now.state.bank, now.state.external
+    fits = external is None or len(external) <= settings.slots
+    if len(bank) <= settings.budget and fits:
         return
     rng = np.random.default_rng(bank.n_prompts)
     left = fusion.evict(bank, settings.budget, settings.policy, rng)
     n_evicted = now.state.n_evicted + len(bank) - len(left)
-    state = replace(now.state, bank=left, n_evicted=n_evicted)
-    _append(replace(now, state=state, key=uuid.uuid4().hex, is_saved=False))
+    if not fits:
+        external = held.evict(external, settings.slots, settings.policy, rng)
+    _change(replace(now.state, bank=left, n_evicted=n_evicted, external=external))
     memory_choice.forget_places()
 
 
-def pin(slot: int, pinned: bool) -> None:
-    """Pin a slot's sentence, or let it go; can be undone."""
-    now = current()
-    bank = now.state.bank
-    bank = replace(bank, slots=bank.slots.pin(slot, pinned))
-    state = replace(now.state, bank=bank)
-    _append(replace(now, state=state, key=uuid.uuid4().hex, is_saved=False))
+def pin(store: str, slot: int, pinned: bool) -> None:
+    """Pin a slot's sentence in one store, or let it go; can be undone."""
+    state = current().state
+    if store == "edm":
+        table = state.external.slots.pin(slot, pinned)
+        return _change(replace(state, external=replace(state.external, slots=table)))
+    table = state.bank.slots.pin(slot, pinned)
+    _change(replace(state, bank=replace(state.bank, slots=table)))
+
+
+def _change(state: MemoryState) -> None:
+    """The same conversation with its memory changed by hand."""
+    _append(replace(current(), state=state, key=uuid.uuid4().hex, is_saved=False))
 
 
 def save(name: str) -> None:
@@ -195,19 +213,22 @@ def trouble() -> str:
 
 def _told(now: Conversation, text: str, settings) -> Conversation:
     asked = _asked(now, text, settings)
-    written = run_memory.tell(now.key, now.state, text, settings, asked)
-    number = len(written.state.prompts)
+    written = run_memory.tell(now.key, now.state, text, memory_choice.for_writing(), asked)
+    told = Told(
+        len(written.state.prompts), _reads(now, asked),
+        run_memory.state_changes(now.state, written.state),
+    )
     return Conversation(
         written.state,
         session=now.session,
-        written=sentences_written(written),
-        history=(*now.history, (number, _reads(now, asked)))[-HISTORY:],
+        written=what_was_written(written),
+        history=(*now.history, told)[-HISTORY:],
     )
 
 
 def _asked(now: Conversation, text: str, settings):
-    """The prompt's reads; None where it reads nothing or does not fit behind the memory."""
-    if not memory_choice.is_on() or not len(now.state.bank):
+    """The prompt's reads; None where it does not fit behind the memory."""
+    if not now.state.prompts:
         return None
     try:
         return run_memory.ask(now.key, now.state, text, settings)
@@ -215,20 +236,31 @@ def _asked(now: Conversation, text: str, settings):
         return None
 
 
-def _reads(now: Conversation, asked) -> dict:
+def _reads(now: Conversation, asked) -> dict[str, dict]:
+    """What a prompt read from each slot of each store that it read."""
     if asked is None:
         return {}
-    table = now.state.bank.slots
-    return {
-        (int(table.prompt[i]), int(table.position[i])): float(asked.now[i]) for i in asked.kept
-    }
+    found = {"bank": _by_place(now.state.bank.slots, asked.now, asked.kept)}
+    if asked.n_external:
+        every = np.arange(asked.n_external)
+        found["edm"] = _by_place(now.state.external.slots, asked.external_now, every)
+    return found
 
 
-def sentences_written(written) -> tuple[int, int]:
-    """(sentences written, sentences) of a prompt (recall.Written)."""
+def _by_place(table, weights, read) -> dict:
+    return {(int(table.prompt[i]), int(table.position[i])): float(weights[i]) for i in read}
+
+
+def what_was_written(written) -> dict[str, tuple[int, int]]:
+    """Of a prompt (recall.Written): "bank": (sentences written, sentences), and where there is an
+    EDM "edm": (tokens written, tokens)."""
     starts = [i for i, n in enumerate(written.sentence) if n >= 0 and (
         i == 0 or n != written.sentence[i - 1])]
-    return sum(bool(written.stored[i]) for i in starts), len(starts)
+    found = {"bank": (sum(bool(written.stored[i]) for i in starts), len(starts))}
+    if written.gated is not None:
+        n_tokens = int((written.sentence >= 0).sum())
+        found["edm"] = (int(written.gated.stored.sum()), n_tokens)
+    return found
 
 
 def _try(act) -> None:

@@ -1,11 +1,13 @@
 const maps = new WeakMap();
 const [LABELS, BARS, GAP] = [92, 96, 14]; // pixels: column names, bars, between memory and prompt
+const NAME = 12; // pixels, the smallest column name
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const map = remember(maps, parentElement, open_map);
   map.data = unpack(data);
   map.n = map.data.rows.length;
   map.k = map.data.slots.length;
+  map.columns = map.k + map.data.rest.length;
   map.theme = read_theme(parentElement.host ?? parentElement,
     { ...map.data.colors, memory: map.data.memory });
   map.send = (chosen) => setTriggerValue("choose", chosen);
@@ -47,10 +49,10 @@ function measure(map) {
   const width = map.picture.clientWidth;
   const left = width < 560 ? 84 : 120;
   const gap = map.k ? GAP : 0;
-  const column = Math.min(44, (width - left - gap - 4) / (map.k + map.n));
+  const column = Math.min(44, (width - left - gap - 4) / map.columns);
   const row = Math.max(3, Math.min(26, 440 / map.n));
   const top = LABELS + BARS + 12;
-  const end = left + gap + column * (map.k + map.n);
+  const end = left + gap + column * map.columns;
   return { width, left, gap, column, row, top, end, height: top + row * map.n + 40 };
 }
 
@@ -67,13 +69,13 @@ function cell_at(map, event) {
   if (x >= split && x < split + gap) return null;
   const c = x < split ? Math.floor((x - left) / column)
     : map.k + Math.floor((x - split - gap) / column);
-  return c < map.k + map.n ? { row: line, column: c } : null;
+  return c < map.columns ? { row: line, column: c } : null;
 }
 
 // -- drawing --------------------------------------------------------------------------------------
 
-const weight = (map, row, c) => map.data.weights[row * (map.k + map.n) + c];
-const name_of = (map, c) => (c < map.k ? map.data.slots[c] : map.data.rows[c - map.k]);
+const weight = (map, row, c) => map.data.weights[row * map.columns + c];
+const name_of = (map, c) => (c < map.k ? map.data.slots[c] : map.data.rest[c - map.k]);
 
 function draw_map(map) {
   map.size = measure(map);
@@ -86,33 +88,50 @@ function draw_map(map) {
   draw_rows(context, map);
   paint_scale(context, map.theme, map.size.left, map.size.height - 32, 200);
   map.canvas.setAttribute("aria-label",
-    `Attention of ${map.n} tokens over ${map.k} memory slots and the prompt. ${map.data.of}`);
+    `${map.n} tokens, what each reads of ${map.k} slots and ${map.data.rest_title}. `
+    + map.data.of);
   map.canvas.dataset.chosen = map.chosen;
   read_out(map);
 }
 
 function draw_heads(context, map) {
-  const { theme, size } = map;
+  const { data, theme, size } = map;
   context.font = `600 15px ${theme.font}`;
   context.textBaseline = "top";
   context.textAlign = "left";
   const split = size.left + map.k * size.column;
-  const marks = [["this prompt", split + size.gap, size.end, theme.query]];
-  if (map.k) marks.unshift([`memory: ${map.k} slots`, size.left, split, theme.memory]);
+  const marks = [[data.rest_title, split + size.gap, size.end, theme.query]];
+  if (map.k) marks.unshift([`${data.title}: ${map.k} slots`, size.left, split, theme.memory]);
   for (const [text, from, to, hue] of marks) {
     context.fillStyle = css(mix(hue, theme.text, 0.3));
-    if (to - from > context.measureText(text).width) context.fillText(text, from, 0);
+    const wide = context.measureText(text).width;
+    const room = (to === size.end ? size.width : to) - from;
+    if (room > wide) context.fillText(text, from, 0);
+    else if (to - size.left > 2.5 * wide) context.fillText(text, to - wide, 0);
     context.fillRect(from, 19, Math.max(2, to - from - 1), 3);
   }
 }
 
+// All columns where there is room for their names, else those that the chosen row reads most.
+function named_columns(map) {
+  const every = Array.from({ length: map.columns }, (_, c) => c);
+  if (map.size.column >= NAME) return every;
+  every.sort((a, b) => weight(map, map.chosen, b) - weight(map, map.chosen, a));
+  const named = [];
+  for (const c of every) {
+    if (weight(map, map.chosen, c) < 0.005) break;
+    const far = (other) => Math.abs(x_of(map, c) - x_of(map, other)) >= NAME + 3;
+    if (named.every(far)) named.push(c);
+  }
+  return named;
+}
+
 function draw_columns(context, map) {
   const { theme, size } = map;
-  if (size.column < 11) return;
-  context.font = `${Math.min(15, size.column * 0.9)}px ${theme.font}`;
+  context.font = `${Math.max(NAME, Math.min(15, size.column * 0.9))}px ${theme.font}`;
   context.textAlign = "left";
   context.textBaseline = "middle";
-  for (let c = 0; c < map.k + map.n; c++) {
+  for (const c of named_columns(map)) {
     context.save();
     context.translate(x_of(map, c) + size.column / 2, LABELS - 2);
     context.rotate(-Math.PI / 2);
@@ -125,9 +144,9 @@ function draw_columns(context, map) {
 function draw_bars(context, map) {
   const { theme, size } = map;
   let most = 1e-9;
-  for (let c = 0; c < map.k + map.n; c++) most = Math.max(most, weight(map, map.chosen, c));
+  for (let c = 0; c < map.columns; c++) most = Math.max(most, weight(map, map.chosen, c));
   const zero = LABELS + BARS + 4;
-  for (let c = 0; c < map.k + map.n; c++) {
+  for (let c = 0; c < map.columns; c++) {
     const height = (weight(map, map.chosen, c) / most) * BARS;
     context.fillStyle = css(c < map.k ? theme.memory : theme.query);
     context.fillRect(x_of(map, c), zero - height, Math.max(1, size.column - 1), height);
@@ -150,7 +169,7 @@ function draw_cells(context, map) {
   const levels = new Uint8Array(dots);
   for (let row = 0; row < map.n; row++) {
     levels.fill(0);
-    const last = map.k + row + 1;
+    const last = map.data.causal ? map.k + row + 1 : map.columns;
     for (let c = 0; c < last; c++) {
       const level = Math.round(Math.sqrt(weight(map, row, c)) * 255);
       const from = Math.round((x_of(map, c) - size.left) * ratio);
@@ -210,23 +229,23 @@ function read_out(map) {
   const memory = data.from_memory[chosen];
   map.sums.replaceChildren(
     part(data.rows[chosen]), " (row ", String(chosen), "): memory ", part(six(memory), "memory"),
-    " + this prompt ", part(six(data.sums[chosen] - memory)), " = ", part(six(data.sums[chosen])),
-    `. ${data.of}`);
+    ` + ${data.rest_title} `, part(six(data.sums[chosen] - memory)), " = ",
+    part(six(data.sums[chosen])), `. ${data.of}`);
   const cell = map.hovered;
   if (!cell || cell.column === null) {
-    map.reading.textContent = "Rows: the prompt's tokens, which read. Columns: what they read, "
-      + "slots of the memory, then the prompt itself. Click a row for its bars.";
+    map.reading.textContent = `Rows: the prompt's tokens, which read. Columns: what they read, `
+      + `slots of the memory, then ${data.rest_title}. Click a row for its bars.`;
     return;
   }
   const row = cell.row ?? chosen;
   const name = name_of(map, cell.column);
-  if (cell.column - map.k > row) {
+  if (data.causal && cell.column - map.k > row) {
     map.reading.replaceChildren(part(data.rows[row]), " cannot read ", part(name),
       ": it comes later");
     return;
   }
-  map.reading.replaceChildren(part(data.rows[row]), " reads ", part(name),
-    cell.column < map.k ? " in memory" : " in this prompt", " with weight ",
+  const place = cell.column < map.k ? "memory" : data.rest_title;
+  map.reading.replaceChildren(part(data.rows[row]), " reads ", part(name), ` (${place}), weight `,
     part(exact(weight(map, row, cell.column))));
 }
 

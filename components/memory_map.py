@@ -4,6 +4,7 @@ Above, one row as bars over the same columns. A click chooses the row. Knows not
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -19,25 +20,32 @@ _mount = st.components.v2.component(
 )
 
 
-def show(
-    weights: np.ndarray,
-    rows: list[str],
-    slots: list[str],
-    at: int,
-    *,
-    of: str,
-    key: str,
-    on_choose: Callable[[int], None],
-) -> None:
-    """weights (T,K+T), rows sum to 1; rows: T token strings; slots: K strings, one a memory column;
-    at: the row drawn as bars; of: whose weights these are."""
-    header = {"rows": rows, "slots": slots, "of": of, "chosen": at, "memory": palette.MEMORY}
-    header["sums"] = [float(x) for x in weights.sum(1, dtype=np.float64)]
-    n_slots = len(slots)
-    header["from_memory"] = [float(x) for x in weights[:, :n_slots].sum(1, dtype=np.float64)]
+@dataclass(frozen=True, eq=False)
+class Map:
+    """weights (T,K+R), rows sum to 1; rows: T token strings; slots: K strings, one a memory column;
+    rest: R strings, what else a row can read; of: whose weights these are. title, rest_title: the
+    two groups of columns; causal: of the rest, a row sees its own column and those before."""
+
+    weights: np.ndarray
+    rows: list[str]
+    slots: list[str]
+    rest: list[str]
+    of: str
+    title: str = "memory"
+    rest_title: str = "this prompt"
+    causal: bool = True
+
+
+def show(drawn: Map, at: int, key: str, on_choose: Callable[[int], None]) -> None:
+    """Draw it; at: the row drawn as bars. `on_choose(row)` runs before the next script run."""
+    header = {name: value for name, value in vars(drawn).items() if name != "weights"}
+    header |= {"chosen": at, "memory": palette.MEMORY}
+    header["sums"] = [float(x) for x in drawn.weights.sum(1, dtype=np.float64)]
+    from_memory = drawn.weights[:, : len(drawn.slots)].sum(1, dtype=np.float64)
+    header["from_memory"] = [float(x) for x in from_memory]
 
     def tell():
         on_choose(int(st.session_state[key].choose))
 
-    data = canvas.pack(header, weights=np.ascontiguousarray(weights, np.float32))
+    data = canvas.pack(header, weights=np.ascontiguousarray(drawn.weights, np.float32))
     _mount(key=key, data=data, on_choose_change=tell)

@@ -29,7 +29,10 @@ function open_reads(parentElement) {
   const one = { picture, svg: find(".lines"), told: find(".told"), typed: find(".typed") };
   one.reading = find(".reading");
   one.draw = () => one.data && draw(one);
-  for (const box of [one.told, one.typed]) box.addEventListener("scroll", () => draw_lines(one));
+  for (const box of [one.told, one.typed]) {
+    box.addEventListener("scroll", () => draw_lines(one));
+    fade_edges(box);
+  }
   return one;
 }
 
@@ -67,8 +70,8 @@ function told_word(one, word) {
   }
   const box = make("span", "word", make("bdi", "", word.t));
   if (word.s < 0) {
-    box.classList.add("gone");
-    box.title = "not in memory: not written, or evicted";
+    box.classList.add(one.data.strike ? "gone" : "unkept");
+    box.title = `not in the ${one.data.store}: not written, or evicted`;
     return box;
   }
   box.classList.add("slot");
@@ -83,6 +86,10 @@ function told_word(one, word) {
 
 function typed_word(one, text, t) {
   const box = make("span", "word", make("bdi", "", text));
+  if (one.data.nothing) {
+    box.append(make("i", "open"));
+    box.lastChild.style.width = `${(100 * (1 - one.data.nothing[t])).toFixed(1)}%`;
+  }
   act(box, () => choose(one, t));
   box.onpointerenter = () => { one.hovered = t; one.draw(); };
   box.onpointerleave = () => { one.hovered = null; one.draw(); };
@@ -106,7 +113,10 @@ function ghost([text, p], i) {
   return box;
 }
 
-const percent = (p) => (p > 0 && p < 0.001 ? "< 0.1 %" : `${(100 * p).toFixed(1)} %`);
+function percent(p) {
+  if (p > 0 && p < 0.001) return "< 0.1 %";
+  return p >= 0.9995 && p < 1 ? "> 99.9 %" : `${(100 * p).toFixed(1)} %`;
+}
 
 // -- lines ----------------------------------------------------------------------------------------
 
@@ -150,8 +160,9 @@ function reveal(one) {
   const slot = one.slots.get(one.data.columns[strongest(one, at)]);
   if (!slot) return;
   const [box, area] = [slot, one.told].map((x) => x.getBoundingClientRect());
-  if (box.top < area.top) one.told.scrollTop -= area.top - box.top;
-  else if (box.bottom > area.bottom) one.told.scrollTop += box.bottom - area.bottom;
+  if (box.top < area.top || box.bottom > area.bottom) {
+    one.told.scrollTop += (box.top + box.bottom - area.top - area.bottom) / 2;
+  }
   draw_lines(one);
 }
 
@@ -215,7 +226,9 @@ function say(one, t, k) {
   one.reading.replaceChildren(
     bold(one.data.typed[t]), " reads ", bold(box?.dataset.text ?? "?"),
     ` (slot ${slot}${place}) with weight `, bold(exact(weight(one, t, k))),
-    `; from memory in all ${exact(total)}. `, make("span", "of", one.data.of));
+    `; from memory in all ${exact(total)}`,
+    ...(one.data.nothing ? ["; it reads nothing with ", bold(exact(one.data.nothing[t]))] : []),
+    ". ", make("span", "of", one.data.of));
 }
 
 function say_focus(one) {

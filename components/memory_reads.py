@@ -25,7 +25,8 @@ _mount = st.components.v2.component(
 class Picture:
     """told: rows of memory_told; typed: T display strings; weights (T,K) read from the slots
     columns (K,); at: the word whose reads are drawn strongest; of: whose weights these are.
-    guesses: (token, probability) of the next token with memory, and without."""
+    guesses: (token, probability) of the next token with memory, and without. store: what it is
+    read from; nothing (T,): the weight on the null slot, None where there is none."""
 
     told: list[dict]
     typed: list[str]
@@ -34,6 +35,8 @@ class Picture:
     at: int
     of: str
     guesses: list[tuple[str, float]]
+    store: str
+    nothing: np.ndarray | None = None
 
 
 def show(
@@ -43,6 +46,9 @@ def show(
     header = {name: value for name, value in vars(picture).items() if name != "weights"}
     header["columns"] = picture.columns.tolist()
     header["hues"] = {"memory": palette.MEMORY, "output": palette.OUTPUT, "word": palette.QUERY}
+    if picture.nothing is not None:
+        header["nothing"] = [float(x) for x in picture.nothing]
+    header["strike"] = picture.nothing is None
     header["guesses"] = [[text, round(p, 6)] for text, p in picture.guesses]
 
     def tell_row():

@@ -16,6 +16,7 @@ function open_slots(parentElement) {
   const picture = parentElement.querySelector(".picture");
   const one = { picture, grid: picture.querySelector(".slots") };
   one.reading = picture.querySelector(".reading");
+  fade_edges(one.grid);
   one.draw = () => one.data && mark_chosen(one);
   return one;
 }
@@ -60,13 +61,14 @@ function say(one, i) {
   const { data } = one;
   if (i === null) {
     one.reading.textContent = `Colour: √ of the weight read from it now. Strong border: `
-      + `retrieved for this prompt. Small number: the prompt that wrote it. Dashed: empty.`
+      + `${data.strong}. Small number: the prompt that wrote it. Dashed: empty.`
       + (data.pinned.includes(true) ? " Dot: pinned, it does not leave." : "");
     return;
   }
   const bold = Object.assign(document.createElement("b"), { textContent: data.text[i] });
   const around = Object.assign(document.createElement("bdi"), { textContent: data.around[i] });
   one.reading.replaceChildren(`Slot ${i}: `, bold, ` of prompt ${data.prompt[i]}, position `
-    + `${data.position[i]}, in “`, around, `”. Read now: ${exact(data.now[i])}.`
+    + `${data.position[i]}, in “`, around, `”. Read now: ${exact(data.now[i])}; in all `
+    + `${exact(data.total[i])}; salience ${exact(data.salience[i])}.`
     + (data.pinned[i] ? " Pinned." : ""));
 }

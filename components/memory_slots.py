@@ -26,17 +26,20 @@ def show(
     chosen: int,
     key: str,
     on_choose: Callable[[int], None],
+    strong: str = "retrieved for this prompt",
 ) -> None:
     """slots: the table (model.memory.slots.Slots) of M slots; now (M,): read weight now; kept:
-    slots that were retrieved; budget: slots drawn, the empty ones dashed."""
+    slots drawn with a strong border, which means what `strong` says; budget: slots drawn, the empty
+    ones dashed."""
     header = {"text": slots.text.tolist(), "around": slots.around.tolist()}
     header |= {"prompt": slots.prompt.tolist(), "position": slots.position.tolist()}
-    header |= {"pinned": slots.pinned.tolist()}
+    header |= {"pinned": slots.pinned.tolist(), "strong": strong}
     header |= {"kept": kept.tolist(), "n": max(budget, len(slots)), "budget": budget}
     header |= {"chosen": chosen, "hue": palette.MEMORY}
 
     def tell():
         on_choose(int(st.session_state[key].choose))
 
-    data = canvas.pack(header, now=now.astype(np.float32))
+    numbers = {"now": now, "total": slots.total_read, "salience": slots.salience}
+    data = canvas.pack(header, **{name: x.astype(np.float32) for name, x in numbers.items()})
     _mount(key=key, data=data, on_choose_change=tell)

@@ -148,8 +148,8 @@ def slot_title(slots, i: int) -> str:
     token, around = html.escape(slots.text[i]), html.escape(slots.around[i][:400])
     return (
         f'<div style="font-size:1.25em;line-height:1.35">Slot {i}: '
-        f'<b style="color:color-mix(in srgb,{palette.MEMORY} 75%,currentColor)"><bdi>{token}</bdi></b> '
-        f'<span style="font-size:.8em;opacity:.8">in “<bdi>{around}</bdi>”</span></div>'
+        f'<b style="color:color-mix(in srgb,{palette.MEMORY} 75%,currentColor)"><bdi>{token}</bdi>'
+        f'</b> <span style="font-size:.8em;opacity:.8">in “<bdi>{around}</bdi>”</span></div>'
     )
 
 
@@ -165,13 +165,15 @@ def slot_facts(slots, i: int, n_prompts: int, now: float) -> list[tuple[str, str
     """(number, what it is, more) for a strip of facts; now: weight read from it at this moment."""
     ago = n_prompts - int(slots.prompt[i])
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(slots.written[i])))
+    later = "1 prompt" if ago == 1 else f"{ago} prompts"
+    times = "once" if int(slots.n_reads[i]) == 1 else f"{int(slots.n_reads[i])} times"
     return [
         (f"{int(slots.prompt[i])}", "prompt", "number of the prompt that wrote it"),
         (f"{int(slots.position[i])}", "position in it", "counted in tokens, from 0"),
-        (age(time.time() - float(slots.written[i])), f"old, {ago} prompts ago", f"written {when}"),
+        (age(time.time() - float(slots.written[i])), f"old, {later} ago", f"written {when}"),
         (f"{float(slots.salience[i]):.3g}", "salience", "what the chosen score gave this token"),
         (f"{now:.3g}", "read now", "mean over layers and heads, largest over the prompt's tokens"),
-        (f"{float(slots.total_read[i]):.3g}", f"read in all, {int(slots.n_reads[i])} times",
+        (f"{float(slots.total_read[i]):.3g}", f"read in all, {times}",
          "sum over the prompts told after it; a weight below 0.01 is no read"),
     ]
 

@@ -18,6 +18,7 @@ HUES = {
     "output": palette.OUTPUT,
     "norm": palette.NORM,
     "lowers": "#e11d48",
+    "memory": palette.MEMORY,
 }
 _mount = st.components.v2.component(
     "mnemoscope_residual_grid",

@@ -12,7 +12,7 @@ import streamlit as st
 
 from components import run
 from model import generate, tokens
-from model.memory import effect, fusion, recall
+from model.memory import added, effect, fusion, held, recall
 from model.memory.recall import Settings
 from model.memory.state import MemoryState
 
@@ -26,7 +26,8 @@ class Asked:
     names: T display strings; n_start: 1 where names[0] is <|endoftext|>; recalled: the run.
     mean (T,K+T): weights over Memory ∪ Local, mean over layers and heads; rows sum to 1.
     share (L,H,T): how much of each row went to memory. now (M,): read weight of every slot of the
-    memory: mean over layers and heads, the largest over the tokens behind <|endoftext|>.
+    bank: mean over layers and heads, the largest over the tokens behind <|endoftext|>.
+    external (H,T,1+N): what was read of the EDM's N slots, the null slot first; N = 0: not read.
     compared: the next token with memory and without. off_difference: the largest difference of the
     logits with memory switched off from those of transformers' own GPT-2.
     """
@@ -37,13 +38,50 @@ class Asked:
     mean: np.ndarray
     share: np.ndarray
     now: np.ndarray
+    external: np.ndarray
     compared: effect.Compared
     off_difference: float
 
     @property
     def kept(self) -> np.ndarray:
-        """(K,): slots that were retrieved, in the order of the columns."""
+        """(K,): slots of the bank that were retrieved, in the order of the columns."""
         return self.recalled.kept
+
+    @property
+    def n_external(self) -> int:
+        """How many slots of the EDM could be read."""
+        return self.external.shape[-1] - 1
+
+    @property
+    def external_now(self) -> np.ndarray:
+        """(N,): read weight of the EDM's slots: mean over its heads, the largest over the tokens
+        behind <|endoftext|>."""
+        return self.external[:, self.n_start :, 1:].mean(0).max(0, initial=0)
+
+    def external_weights(self, head: int | None) -> np.ndarray:
+        """(T,1+N): one head's reads of the EDM, or the mean of all (None); the null slot first."""
+        return self.external.mean(0) if head is None else self.external[head]
+
+
+@dataclass(frozen=True, eq=False)
+class Each:
+    """k tokens under every module alone: texts k visible strings; probabilities: "none", each
+    module that is on, and "all" -> (k,)."""
+
+    texts: list[str]
+    probabilities: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """How far a memory's ways into the stream are open, for T tokens behind <|endoftext|>.
+
+    openness: module -> (T,) of 0 to 1; added: (module, layer, or −1 where there is one place only,
+    lengths (T,) of what was added and of the stream there).
+    """
+
+    openness: dict[str, np.ndarray]
+    added: list[tuple[str, int, np.ndarray, np.ndarray]]
 
 
 def blank() -> MemoryState:
@@ -81,7 +119,7 @@ def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Ask
     """What telling the prompt would do (recall.Written); its reads are counted first."""
     _check_fits(state, text, settings)
     chosen = run.checkpoint()
-    was_read = asked is not None and len(asked.kept) > 0
+    was_read = asked is not None and bool(len(asked.kept) or asked.n_external)
     return _tell((*_model(), key), settings, text, was_read, chosen, state, asked)
 
 
@@ -115,14 +153,62 @@ def without(key: str, state: MemoryState, asked: Asked, gone, settings: Settings
     )
 
 
-def vectors(held, slot: int, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
-    """A slot's key and value of one head, (D,) float32 each; held: a bank, or what a run read."""
-    return tuple(x[layer, head, slot].float().cpu().numpy() for x in (held.keys, held.values))
+def without_external(key: str, state: MemoryState, asked: Asked, gone, settings: Settings):
+    """The next token with everything that was read, and without the EDM's slots `gone`."""
+    chosen, gone = run.checkpoint(), np.asarray(gone, dtype=np.int64)
+    ids = asked.recalled.trace.ids
+    return _without_external(
+        (*_model(), key), settings, ids.tobytes(), gone.tobytes(), chosen, state, asked, gone
+    )
 
 
-def value_points_to(held, slot: int, layer: int, head: int):
+def each_alone(key: str, state: MemoryState, asked: Asked, settings: Settings, k: int) -> Each:
+    """The k first tokens of `asked.compared` with none of the modules, each alone, and all."""
+    ids = asked.recalled.trace.ids[asked.n_start :]
+    return _each((*_model(), key), settings, ids.tobytes(), k, run.checkpoint(), state, asked, ids)
+
+
+def ways(key: str, asked: Asked, settings: Settings) -> Ways:
+    """What each module added at each token, and how far its way in was open."""
+    ids = asked.recalled.trace.ids
+    return _ways((*_model(), key), settings, ids.tobytes(), run.checkpoint(), asked)
+
+
+def paths(key: str, state: MemoryState, text: str) -> tuple[dict[str, added.Path], int]:
+    """The recurrent states while this prompt is told, and how many tokens at its end are left out:
+    it is written in windows, and this is the first."""
+    chosen, ids = run.checkpoint(), encode(text)
+    size = chosen.model.config.n_positions // 2 - 1
+    if chosen.memory is None or not len(ids):
+        return {}, 0
+    found = _paths((*_model(), key), ids[:size].tobytes(), chosen, state, ids[:size])
+    return found, max(0, len(ids) - size)
+
+
+def state_changes(before: MemoryState, after: MemoryState) -> dict[str, tuple[float, float]]:
+    """Recurrent module -> (length of its state, cosine to the one before) of a prompt told."""
+    return added.changes(run.checkpoint().memory, before.carried, after.carried)
+
+
+def external_vectors(state: MemoryState, slot: int) -> tuple[np.ndarray, np.ndarray]:
+    """A slot's key and value in the EDM, (C,) float32 each."""
+    external = state.external
+    return tuple(x[slot].float().cpu().numpy() for x in (external.keys, external.values))
+
+
+def external_points_to(state: MemoryState, slot: int):
+    """The tokens an EDM slot's value raises most on the direct path, and their scores."""
+    return effect.external_points_to(run.checkpoint(), state.external.values[slot])
+
+
+def vectors(stored, slot: int, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
+    """A slot's key and value of one head, (D,) float32 each; stored: a bank, or what a run read."""
+    return tuple(x[layer, head, slot].float().cpu().numpy() for x in (stored.keys, stored.values))
+
+
+def value_points_to(stored, slot: int, layer: int, head: int):
     """The tokens a slot's value raises most on the direct path, and their scores."""
-    return effect.value_points_to(run.checkpoint(), held.values, slot, layer, head)
+    return effect.value_points_to(run.checkpoint(), stored.values, slot, layer, head)
 
 
 def show(text: str) -> list[str]:
@@ -164,6 +250,7 @@ def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids) -> Asked:
         plain = recall.ask(_checkpoint, recall.blank(_checkpoint), _ids, settings).trace
         stock = generate.recompute(_checkpoint, plain.ids)[-1]
         mean, share = _spread(_checkpoint, recalled)
+        external = held.read_weights(recalled.trace)
     n_start = int(len(recalled.trace) > len(_ids))
     now = np.zeros(len(_state.bank))
     now[recalled.kept] = mean[n_start:, : len(recalled.kept)].max(0, initial=0)
@@ -174,6 +261,7 @@ def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids) -> Asked:
         mean=mean,
         share=share,
         now=now,
+        external=external,
         compared=effect.compare(_checkpoint, recalled.trace.next_logits, plain.next_logits, 7),
         off_difference=float((plain.next_logits - stock).abs().max()),
     )
@@ -203,3 +291,42 @@ def _without(key, settings, ids_bytes, gone_bytes, _checkpoint, _state, _asked, 
         left = effect.without(_checkpoint, _state.bank, _asked.recalled, _gone, settings)
     before = _asked.recalled.trace.next_logits
     return effect.compare(_checkpoint, left.next_logits, before, 6)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _without_external(key, settings, ids_bytes, gone_bytes, _checkpoint, _state, _asked, _gone):
+    with _lock():
+        left = effect.without_external(_checkpoint, _state, _asked.recalled, _gone, settings)
+    before = _asked.recalled.trace.next_logits
+    return effect.compare(_checkpoint, left.next_logits, before, 6)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _each(key, settings, ids_bytes, k, _checkpoint, _state, _asked, _ids) -> Each:
+    with _lock():
+        logits = effect.each_alone(_checkpoint, _state, _ids, settings)
+    shown = _asked.compared
+    found = {
+        name: x.double().softmax(-1)[shown.ids[:k].tolist()].cpu().numpy()
+        for name, x in logits.items()
+    }
+    return Each(shown.texts[:k], found)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _ways(key, settings, ids_bytes, _checkpoint, _asked) -> Ways:
+    trace, start = _asked.recalled.trace, _asked.n_start
+    with _lock():
+        parts = [(name, -1, part) for name, part in added.by_modules(_checkpoint, trace).items()]
+        if trace.reading is not None:
+            parts += [("am", layer, added.by_attention(_checkpoint, trace, layer))
+                      for layer in range(trace.n_layers)]
+        open_at = added.openness(_checkpoint, trace)
+    lengths = [(name, layer, *(x[start:] for x in part.norms)) for name, layer, part in parts]
+    return Ways({name: x[start:] for name, x in open_at.items()}, lengths)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _paths(key, ids_bytes, _checkpoint, _state, _ids):
+    with _lock():
+        return added.paths(_checkpoint, _state.carried, _ids)

@@ -6,11 +6,20 @@ from components import frame
 
 frame.guard()
 
-from components import memory_choice, memory_controls
+from components import (
+    memory_choice,
+    memory_controls,
+    memory_gate_views,
+    memory_look,
+    memory_modules,
+    memory_slot_views,
+    memory_write_views,
+)
 from components import memory_views as views
 
 memory_controls.show_bar()
-now = views.look()
+memory_modules.show()
+now = memory_look.look()
 views.show_laws(now)
 
 if st.session_state.get("memory_view") not in memory_choice.VIEWS:
@@ -21,13 +30,15 @@ view = st.segmented_control(
 )
 if now.problem:
     st.warning(now.problem)
-if view == "reads" and not now.now.state.prompts:
+if view == "reads" and not now.state.prompts:
     memory_controls.show_first_visit()
 elif view == "reads":
     views.show_reads(now)
 elif view == "weights":
     views.show_weights(now)
 elif view == "slots":
-    views.show_slots(now)
+    memory_slot_views.show(now)
+elif view == "writes":
+    memory_write_views.show(now)
 else:
-    views.show_writes(now)
+    memory_gate_views.show(now)

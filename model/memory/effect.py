@@ -89,7 +89,7 @@ def external_points_to(
 
 
 def _promoted(checkpoint, written: torch.Tensor, k: int) -> tuple[list[str], np.ndarray]:
-    """written (C,) into the stream -> the k tokens it raises most on the direct path, their scores."""
+    """written (C,) into the stream -> the k tokens it raises most, and their scores."""
     model, written = checkpoint.model, written.float()
     centred = (written - written.mean()) * model.transformer.ln_f.weight.float()
     scores = model.lm_head.weight.float() @ centred  # (V,)

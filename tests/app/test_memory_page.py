@@ -1,4 +1,4 @@
-"""The memory page without a browser: real numbers, nothing lost, nothing that executes."""
+"""The memory page without trained memory: real numbers, nothing lost, nothing that executes."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from model import checkpoint, tokens, trace
 from model.memory import fusion, recall
-from tests.app import tree
+from tests.app import remembering, tree
 
 FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
 HOSTILE = "<script>alert(1)</script> **b** `a` $x^2$ [a](b) \u202e abc </script> \x00 🧠 שלום."
@@ -22,8 +22,14 @@ def loaded():
     return checkpoint.load("embedded")
 
 
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    return str(remembering.without(tmp_path_factory.mktemp("untrained")))
+
+
 @pytest.fixture
-def app():
+def app(untrained, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_MODEL", untrained)
     return AppTest.from_file("../../app.py", default_timeout=120)
 
 
@@ -96,9 +102,21 @@ def test_without_memory_it_says_what_gpt2_says(app, loaded):
 
 def test_switched_off_nothing_is_read(app):
     ask(tell(open_page(app), FACT), QUESTION)
-    app.toggle(key="mem_on").set_value(False).run()
+    app.button(key="variant gpt2").click().run()
     reads = sent(app, "reads")
     assert reads["columns"] == [] and len(reads["guesses"]) == 1
+    app.toggle(key="module_am").set_value(True).run()
+    assert sent(app, "reads")["columns"] and app.session_state["variant"] is None
+
+
+def test_what_was_not_trained_is_disabled_and_says_why(app):
+    open_page(app)
+    for key in ("variant gpt2+rnn", "variant gpt2+edm", "variant gpt2-m"):
+        assert app.button(key=key).disabled and "Nothing was trained" in app.button(key=key).help
+    for key in ("module_early", "module_late", "module_edm"):
+        assert app.toggle(key=key).disabled and "Nothing was trained" in app.toggle(key=key).help
+    assert not app.button(key="variant gpt2+am").disabled and app.toggle(key="module_am").value
+    assert "not at work" in tree.html(app)
 
 
 def test_rows_over_memory_and_prompt_sum_to_one(app):
@@ -132,9 +150,10 @@ def test_a_write_is_previewed_and_then_happens_exactly(app):
     ask(app, FACT, "writes")
     assert len(state_of(app).bank) == 0
     said = [m.value for m in app.markdown if m.value.startswith("#####")]
+    then = next(m.value for m in app.markdown if m.value.startswith("Then"))
     app.button(key="remember").click().run()
     assert "2 of 2 sentences" in said[0]
-    assert f"{len(state_of(app).bank)} of 128 slots" in said[1]
+    assert f"{len(state_of(app).bank)} of 128" in then
     assert state_of(app).prompts == (FACT,)
     assert app.session_state["prompt"] == ""
 
@@ -143,7 +162,7 @@ def test_a_threshold_that_lets_nothing_through(app):
     open_page(app)
     app.session_state["mem_threshold"] = 1e9
     ask(app, FACT, "writes")
-    assert "0 of 2 sentences" in next(m.value for m in app.markdown if "would write" in m.value)
+    assert "0 of 2 sentences" in next(m.value for m in app.markdown if "would store" in m.value)
     tell(app, FACT)
     assert len(state_of(app).bank) == 0 and state_of(app).prompts == (FACT,)
     for view in ("reads", "slots", "weights"):
@@ -261,7 +280,7 @@ def test_a_prompt_beyond_the_window_says_so_and_can_be_told(app, loaded):
     assert len(state_of(app).prompts) == 2 and len(state_of(app).bank) <= 128
 
 
-@pytest.mark.parametrize("view", ["reads", "weights", "slots", "writes"])
+@pytest.mark.parametrize("view", ["reads", "weights", "slots", "writes", "gates"])
 @pytest.mark.parametrize("text", ["a", HOSTILE, "   ", ""])
 def test_no_text_breaks_any_view(app, view, text):
     tell(open_page(app), HOSTILE)

@@ -1,0 +1,57 @@
+"""Which memory modules are read: five variants by name, and a switch for each module.
+
+What was not trained for the chosen model stands there too, disabled, with the reason.
+"""
+
+import streamlit as st
+
+from components import memory_choice as choice
+from components import memory_weights, run
+from model.memory.variants import VARIANTS
+
+TITLES = {
+    "gpt2": "GPT-2", "gpt2+rnn": "GPT-2 + RNN", "gpt2+edm": "GPT-2 + EDM", "gpt2+am": "GPT-2 + AM",
+    "gpt2-m": "GPT2-M",
+}
+MODULES = {
+    "early": ("Early RNN", "A recurrent state carried from prompt to prompt, added over the "
+              "embeddings"),
+    "late": ("Late RNN", "A recurrent state carried from prompt to prompt, added before the LM "
+             "head"),
+    "edm": ("EDM", "External differentiable memory: slots of key and value, read before the middle "
+            "block"),
+    "am": ("AM", "Attention over Local ∪ Memory: GPT-2's own past keys and values; nothing is "
+           "trained"),
+}
+
+
+def show() -> None:
+    """The variants as buttons and the modules as switches, in one row."""
+    on, there = choice.modules(), choice.available()
+    missing = _why_missing()
+    with st.container(horizontal=True, vertical_alignment="center", key="memory_variants"):
+        for name, parts in VARIANTS.items():
+            lacks = parts - there
+            st.button(
+                TITLES[name], key=f"variant {name}", on_click=choice.use, args=(parts & there,),
+                type="primary" if on == parts else "secondary", disabled=bool(lacks),
+                help=missing if lacks else None,
+            )
+        for name, (title, what) in MODULES.items():
+            key = f"module_{name}"
+            st.session_state[key] = name in on
+            st.toggle(
+                title, key=key, on_change=choice.switch, args=(name,), disabled=name not in there,
+                help=what if name in there else f"{what}. {missing}",
+            )
+
+
+def _why_missing() -> str:
+    if memory_weights.in_use() == memory_weights.NONE:
+        return "Off in the sidebar: its memory weights are “none”."
+    if run.checkpoint().memory is not None:
+        return "These memory weights were trained without it."
+    return (
+        f"Nothing was trained for {run.model_name()} yet: the page Training does it, or "
+        "`python -m model train memory`."
+    )

@@ -1,0 +1,173 @@
+"""The memory page's view of all slots of a store, and of one of them from close by."""
+
+import numpy as np
+import streamlit as st
+
+from components import memory_choice as choice
+from components import memory_conversation as conversation
+from components import memory_look, memory_slots, memory_vectors, palette, run, run_memory
+from components import memory_words as words
+from components.fact_strip import fact_strip
+from components.memory_look import Look
+
+MOST_HISTORY = 12
+STRONG = {
+    "edm": "read with at least 1 %", "bank": "retrieved for this prompt",
+}
+
+
+def show(now: Look) -> None:
+    """All slots, and the chosen one from close by."""
+    memory_look.choose_store()
+    weight = now.weight_now
+    most = int(weight.argmax()) if len(weight) else 0
+    slot = choice.slot(len(now.table), most)
+    memory_slots.show(
+        now.table, weight, now.read, now.budget, slot, "memory_slots", choice.choose_slot,
+        STRONG[now.store],
+    )
+    if len(now.table):
+        _show_slot(now, slot, float(weight[slot]))
+    elif now.store == "edm" and now.state.prompts:
+        st.info("Every slot is empty: no token's gate has opened yet. See Writes.")
+    else:
+        st.info("Every slot is empty. Type a prompt above and press Enter: its tokens move in.")
+
+
+def _show_slot(now: Look, slot: int, weight: float) -> None:
+    table = now.table
+    with st.container(horizontal=True, vertical_alignment="center", key="memory_slot_title"):
+        st.html(words.slot_title(table, slot))
+        _show_pin(now, bool(table.pinned[slot]), slot)
+    facts = words.slot_facts(table, slot, len(now.state.prompts), weight)
+    if now.store == "edm":
+        facts.append((f"{float(now.state.external.gate[slot]):.3g}", "learned gate, a logit",
+                      "its log-sigmoid is added to the score of every reader"))
+    st.html(fact_strip(facts))
+    left, middle, right = st.columns(3, gap="large")
+    with left:
+        _show_external_vectors(now, slot) if now.store == "edm" else _show_vectors(now, slot)
+    with middle:
+        _show_readers(now, slot)
+        _show_history(now, slot)
+    with right:
+        _show_knock_out(now, slot)
+
+
+def _show_pin(now: Look, pinned: bool, slot: int) -> None:
+    st.button(
+        "Unpin its sentence" if pinned else "Pin its sentence", key="memory_pin", width="content",
+        icon=":material/keep_off:" if pinned else ":material/keep:", on_click=conversation.pin,
+        args=(now.store, slot, not pinned),
+        help="A pinned sentence does not leave, whoever comes, while any other can leave",
+    )
+
+
+# -- vectors ---------------------------------------------------------------------------------------
+
+
+def _show_external_vectors(now: Look, slot: int) -> None:
+    st.markdown("##### Its key and its value")
+    memory_vectors.show(*run_memory.external_vectors(now.state, slot), key="memory_vectors")
+    texts, scores = run_memory.external_points_to(now.state, slot)
+    st.markdown("**Its value points to**")
+    st.html(words.weighted(texts, scores, palette.VALUE))
+    layer = run.checkpoint().memory.sizes.layer
+    st.caption("An approximation: the value through the EDM's output matrix and straight to the LM "
+               f"head (ln_f's gain kept; blocks {layer} and above, biases and its scale left out).")
+
+
+def _column(now: Look, slot: int) -> int | None:
+    """Where the slot stands among those that the prompt reads; None: it is not read."""
+    if now.asked is None:
+        return None
+    found = np.flatnonzero(now.reads()[1] == slot)
+    return int(found[0]) if len(found) else None
+
+
+def _show_vectors(now: Look, slot: int) -> None:
+    column, head = _column(now, slot), now.head
+    if head is None:
+        head = (run.checkpoint().model.config.n_layer // 2, 0)
+        if column is not None:
+            head = run_memory.best_head(now.asked, column)[:2]
+    st.markdown("##### Layer {}, head {}".format(*head))
+    if now.head is None:
+        st.caption("The head that reads this slot most now; choose another under Reads.")
+    stored, at = now.state.bank, slot
+    if column is not None:
+        stored, at = now.asked.recalled.trace.reading, column
+    if now.settings.positions == "replay":
+        st.caption("As stored: it is not retrieved." if column is None else
+                   "As run again for this prompt (replay), not as stored.")
+    memory_vectors.show(*run_memory.vectors(stored, at, *head), key="memory_vectors")
+    texts, scores = run_memory.value_points_to(stored, at, *head)
+    st.markdown("**Its value points to**")
+    st.html(words.weighted(texts, scores, palette.VALUE))
+    st.caption("An approximation: this head's value through its rows of c_proj and straight to the "
+               "LM head (ln_f's gain kept; later layers, biases and its scale left out).")
+
+
+# -- use -------------------------------------------------------------------------------------------
+
+
+def _show_readers(now: Look, slot: int) -> None:
+    st.markdown("##### Read by")
+    column = _column(now, slot)
+    if column is None:
+        st.caption(_why_unread(now))
+        return
+    whole = now.reads()[0][:, column]
+    best = np.argsort(-whole, kind="stable")[:6]
+    texts = [now.asked.names[now.asked.n_start + t] for t in best]
+    st.html(words.weighted(texts, whole[best], palette.QUERY))
+    st.caption(now.of)
+
+
+def _why_unread(now: Look) -> str:
+    if now.asked is None:
+        return "Type a prompt to read it."
+    module, title = ("edm", "EDM") if now.store == "edm" else ("am", "AM")
+    if module not in now.settings.modules:
+        return f"{title} is switched off: no slot of this store is read."
+    return "Not retrieved for this prompt."
+
+
+def _show_history(now: Look, slot: int) -> None:
+    place = (int(now.table.prompt[slot]), int(now.table.position[slot]))
+    later = [t for t in now.now.history if t.number > place[0]][-MOST_HISTORY:]
+    st.markdown("##### Its history")
+    if later:
+        weights = [told.reads.get(now.store, {}).get(place, 0.0) for told in later]
+        names = [f"prompt {told.number}" for told in later]
+        st.html(words.weighted(names, weights, palette.MEMORY))
+    st.caption("What each later prompt, told in this tab, read from it." if later
+               else "No prompt was told after it in this tab.")
+
+
+def _show_knock_out(now: Look, slot: int) -> None:
+    st.markdown("##### Knock it out")
+    scope = st.segmented_control(
+        "Leave out", ["the slot", "its sentence", "its prompt"], default="its sentence",
+        required=True, key="memory_scope", label_visibility="collapsed", persist_state="session",
+        format_func=lambda scope: scope.split()[-1],
+    )
+    if _column(now, slot) is None:
+        st.caption("It is not read now: leaving it out changes nothing.")
+        return
+    table = now.table
+    gone = {
+        "the slot": np.array([slot]),
+        "its sentence": np.flatnonzero(table.block == table.block[slot]),
+        "its prompt": np.flatnonzero(table.prompt == table.prompt[slot]),
+    }[scope]
+    leave_out = run_memory.without_external if now.store == "edm" else run_memory.without
+    compared = leave_out(now.now.key, now.state, now.asked, gone, now.settings)
+    st.html(words.next_token(compared, f"without {scope}", "with all that was read"))
+    readable = now.reads()[1]
+    n_gone = len(np.intersect1d(gone, readable))
+    left = "" if n_gone < len(readable) else " None is left in this store."
+    st.caption(
+        f"{n_gone:,} of {len(readable):,} slots left out of this one run; nothing is changed.{left}"
+        " Other modules read as before."
+    )
