@@ -2,7 +2,7 @@
 
 Hooks on transformers' own GPT-2 look at the graft that is open in this thread and add what its
 memory says: over the embeddings (early), before a block in mid-stack (edm), before the LM head
-(late). No graft open, or none of these modules: the run is GPT-2's, bit for bit.
+(late); LoRA, where there is any, beside the projections to q, k and v. No graft open, or none of these modules: the run is GPT-2's, bit for bit.
 """
 
 from collections.abc import Callable
@@ -23,13 +23,14 @@ _current: ContextVar["Graft | None"] = ContextVar("mnemoscope_graft", default=No
 class Graft:
     """What one run reads, B rows: a state (B,S·C) for early and late, slots for the EDM.
 
-    None: that module is switched off, or has nothing carried in.
+    None: that module is switched off, or has nothing carried in. lora: whether the adapters are on.
     """
 
     modules: Modules
     early: torch.Tensor | None = None
     late: torch.Tensor | None = None
     external: Contents | None = None
+    lora: bool = False
 
     @contextmanager
     def open(self):
@@ -53,6 +54,7 @@ def attach(model, see_query: Callable[[torch.Tensor], None]) -> None:
     """
     for layer, block in enumerate(model.transformer.h):
         block.register_forward_pre_hook(partial(_before_block, layer, see_query))
+        block.attn.c_attn.register_forward_hook(partial(_beside_projection, layer))
     model.lm_head.register_forward_pre_hook(_before_head)
 
 
@@ -76,3 +78,10 @@ def _before_head(head, inputs):
     stream = inputs[0]
     rows = stream if stream.ndim == 3 else stream[None]  # (B,T,C)
     return (stream + graft.modules.late.read(rows, graft.late).to(stream).view_as(stream),)
+
+
+def _beside_projection(layer, projection, inputs, output):
+    graft = _current.get()
+    if graft is None or not graft.lora:
+        return None
+    return output + graft.modules.lora.added(layer, inputs[0]).to(output)

@@ -136,9 +136,11 @@ def contents(held: Held) -> Contents:
 
 
 def graft_of(
-    modules: Modules | None, held: Held | None, carried: Carried | None, on: frozenset[str]
+    modules: Modules | None, held: Held | None, carried: Carried | None, on: frozenset[str],
+    lora: bool = True,
 ) -> Graft | None:
-    """What a run reads of it with the modules `on`; None where there is nothing to read."""
+    """What a run reads of it with the modules `on`; None where there is nothing to read, with or
+    without LoRA."""
     if modules is None:
         return None
     parts = on & set(modules.parts)
@@ -149,7 +151,7 @@ def graft_of(
     external = contents(held) if held is not None and len(held) and "edm" in parts else None
     if early is None and late is None and external is None:
         return None
-    return Graft(modules, early, late, external)
+    return Graft(modules, early, late, external, lora and "lora" in modules.parts)
 
 
 @torch.inference_mode()

@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import nn
 
 from model.memory.external import External
+from model.memory.lora import Lora
 from model.memory.recurrent import Recurrent
 
 VERSION = 1
@@ -24,24 +25,29 @@ FILE = "memory.safetensors"
 
 @dataclass(frozen=True)
 class Sizes:
-    """width C; the EDM's heads and the block before which it sits; which recurrent cell."""
+    """width C; the EDM's heads and the block before which it sits; which recurrent cell; LoRA's rank
+    (0: none) and the base's number of layers."""
 
     width: int
     heads: int
     layer: int
     cell: str = "gru"
+    rank: int = 0
+    n_layers: int = 0
 
 
-def sizes_for(config, cell: str = "gru") -> Sizes:
+def sizes_for(config, cell: str = "gru", rank: int = 0) -> Sizes:
     """Sizes for a GPT-2 config: the middle of the stack, heads of 64 (one of C where C < 64)."""
-    return Sizes(config.n_embd, max(1, config.n_embd // 64), config.n_layer // 2, cell)
+    heads = max(1, config.n_embd // 64)
+    return Sizes(config.n_embd, heads, config.n_layer // 2, cell, rank, config.n_layer)
 
 
 class Modules(nn.Module):
-    """early, late: Recurrent; external: External. Weights only: what is stored is an argument.
+    """early, late: Recurrent; external: External; lora: Lora or None. Weights only: what is stored is
+    an argument.
 
-    fingerprint: of these weights, "untrained" until they were saved; parts: which of early, late
-    and edm were trained; card: what is known of the training.
+    fingerprint: of these weights, "untrained" until they were saved; parts: which of early, late,
+    edm and lora were trained; card: what is known of the training.
     """
 
     def __init__(self, sizes: Sizes):
@@ -50,16 +56,17 @@ class Modules(nn.Module):
         self.early = Recurrent(sizes.width, sizes.cell)
         self.late = Recurrent(sizes.width, sizes.cell)
         self.external = External(sizes.width, sizes.heads, sizes.layer)
+        self.lora = Lora(sizes.n_layers, sizes.width, sizes.rank) if sizes.rank else None
         self.fingerprint = "untrained"
         self.parts: tuple[str, ...] = ()
         self.card: dict = {}
 
 
-def untrained(config, cell: str = "gru", seed: int = 0) -> Modules:
+def untrained(config, cell: str = "gru", seed: int = 0, rank: int = 0) -> Modules:
     """Fresh modules for a GPT-2 config: with them the model is exactly GPT-2."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Modules(sizes_for(config, cell))
+        return Modules(sizes_for(config, cell, rank))
 
 
 def save_modules(modules: Modules, path: Path, base: str, parts, card: dict) -> None:

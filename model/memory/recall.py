@@ -30,7 +30,7 @@ class Settings:
     All of these are fusion's (AM); budget and policy are the EDM's too, with `slots` for budget.
     modules: those at work, see variants; slots, slot_score, slot_threshold: the EDM's, token by
     token. best: of a prompt only the best so many sentences (AM) or tokens (EDM) are written; 0: all
-    that reach the threshold.
+    that reach the threshold. lora: trained adapters are on wherever there is something to read.
     """
 
     budget: int = 512
@@ -46,6 +46,7 @@ class Settings:
     slot_score: str = "learned gate"
     slot_threshold: float = 0.0
     best: int = 0
+    lora: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +157,9 @@ def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
 
 def graft_of(checkpoint, state: MemoryState, settings: Settings):
     """The trained memory that a run with this state and these settings reads; None: nothing."""
-    return held.graft_of(checkpoint.memory, state.external, state.carried, settings.modules)
+    return held.graft_of(
+        checkpoint.memory, state.external, state.carried, settings.modules, settings.lora
+    )
 
 
 def _bank(checkpoint, state: MemoryState, settings: Settings) -> Bank:

@@ -132,7 +132,7 @@ def start(options: Options, resume: bool = False, fresh: bool = True) -> Trainin
     loaded = checkpoints.load(options.model, dtype="float32")
     loaded.model.set_attn_implementation(base.ATTENTION)
     torch.manual_seed(options.seed)
-    fresh = modules.untrained(loaded.model.config, options.cell, options.seed)
+    fresh = modules.untrained(loaded.model.config, options.cell, options.seed, options.lora)
     fresh.to(loaded.model.device)
     training = Training(options, loaded, Data(loaded.tokenizer, options.text), fresh,
                         _optimizer(fresh, options.peak),
@@ -164,6 +164,11 @@ def loop(training: Training) -> Iterator[dict]:
         busy = time.monotonic() - began
         state.seconds += busy
         yield _measure(training, losses, (state.tokens - n_before) / busy)
+
+
+def written(training: Training) -> list[str]:
+    """The parts that a memory file of this training holds."""
+    return sorted(training.parts | ({"lora"} if training.modules.lora is not None else set()))
 
 
 def step(training: Training) -> dict[str, float]:
@@ -368,7 +373,8 @@ def logits(training: Training, asked: Asked, memory: Memory | None, places) -> t
     """(Q,T,V) float32, with this memory, or plain for None."""
     reading = None
     if memory is not None:
-        reading = Graft(training.modules, memory.early, memory.late, memory.external)
+        reading = Graft(training.modules, memory.early, memory.late, memory.external,
+                        lora=training.modules.lora is not None)
     with graft.opened(reading), _numbers(training.model.device):
         return training.model(asked.ids, attention_mask=_causal(asked.ids), position_ids=places,
                               use_cache=False).logits.float()

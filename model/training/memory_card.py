@@ -44,7 +44,7 @@ def figures(training: memory.Training, path: Path, n: int) -> dict:
         "platform": f"{training.model.device.type}, {platform.machine()}, torch {torch.__version__}",
         "text": "books of a folder" if options.text else "made-up sentences only",
         "n_parameters": sum(p.numel() for name, p in shipped.named_parameters()
-                            if name.startswith(modules.prefixes(training.parts))),
+                            if name.startswith(modules.prefixes(memory.written(training)))),
         "file_bytes": path.stat().st_size, "cell": options.cell, "lora": options.lora,
         "recall": shares, "stability": stability(measured, n),
     }

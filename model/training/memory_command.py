@@ -92,7 +92,7 @@ def finish(training: memory.Training, n: int) -> Iterator[str]:
 def write_file(training: memory.Training, path: Path, card: dict) -> None:
     """The modules of a training as a memory file."""
     save_modules(training.modules, path, training.checkpoint.fingerprint,
-                 sorted(training.parts), card)
+                 memory.written(training), card)
 
 
 def _write(path: Path, text: str) -> None:

@@ -84,16 +84,21 @@ def test_a_batch_belongs_together(data):
 # -- what moves ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant, cell", [("gpt2-m", "gru"), ("gpt2-m", "lstm"), ("gpt2+edm", "gru"),
-                                           ("gpt2+rnn", "gru")])
-def test_gradients_reach_every_trained_tensor_and_none_of_the_base(folder, tmp_path, variant, cell):
-    training = memory.start(options(folder, tmp_path, variant=variant, cell=cell))
+@pytest.mark.parametrize("variant, cell, lora", [
+    ("gpt2-m", "gru", 0), ("gpt2-m", "lstm", 0), ("gpt2+edm", "gru", 0), ("gpt2+rnn", "gru", 0),
+    ("gpt2+edm", "gru", 4)])
+def test_gradients_reach_every_trained_tensor_and_none_of_the_base(
+    folder, tmp_path, variant, cell, lora
+):
+    training = memory.start(options(folder, tmp_path, variant=variant, cell=cell, lora=lora))
+    if lora:
+        training.modules.lora.up.data.normal_(std=0.1)
     for module in ("early", "late", "external"):
         getattr(training.modules, module).output.weight.data.normal_(std=0.1)
     batch = training.data.batch(training.rng, [memory.LESSONS[0]] * 3, 2)
     losses = memory.loss_of(training, batch)
     (losses["loss"] + losses["kl"] + losses["gate"]).backward()
-    wanted = modules.prefixes(training.parts)
+    wanted = modules.prefixes(memory.written(training))
     still = [name for name, p in training.modules.named_parameters()
              if name.startswith(wanted) and (p.grad is None or not p.grad.abs().sum() > 0)]
     assert still == []
@@ -104,6 +109,17 @@ def test_untrained_memory_begins_with_the_base_models_loss(folder, tmp_path):
     training = memory.start(options(folder, tmp_path))
     batch = training.data.batch(training.rng, [memory.LESSONS[0]] * 3, 2)
     assert memory.loss_of(training, batch)["kl"].item() == 0.0
+
+
+def test_lora_begins_as_the_base_and_is_kept_in_the_file(folder, tmp_path, capsys):
+    training = memory.start(options(folder, tmp_path, variant="gpt2+edm", lora=4))
+    batch = training.data.batch(training.rng, [memory.LESSONS[0]] * 3, 2)
+    assert memory.loss_of(training, batch)["kl"].item() == 0.0
+    memory.step(training), memory.step(training)
+    path, base = tmp_path / "m.safetensors", training.checkpoint.fingerprint
+    modules.save_modules(training.modules, path, base, memory.written(training), {})
+    back = modules.load_modules(path, training.model.config, base)
+    assert set(back.parts) == {"edm", "lora"} and back.lora.up.abs().sum() > 0
 
 
 def test_rows_do_not_mix_in_training(folder, tmp_path):
@@ -159,7 +175,7 @@ def test_a_gpt2_small_shaped_model_trains(tmp_path):
     assert all(value >= 0 for value in memory.step(training).values())
     losses = memory.step(training)
     assert all(torch.isfinite(torch.tensor(value)) for value in losses.values())
-    assert training.modules.sizes == modules.Sizes(768, 12, 6)
+    assert training.modules.sizes == modules.Sizes(768, 12, 6, n_layers=12)
     moved = [n for n, p in training.modules.named_parameters() if not torch.equal(p, before[n])]
     assert "external.key.weight" in moved and "early.cell.weight_hh_l0" in moved
 

@@ -94,6 +94,24 @@ def test_each_module_alone_reaches_the_logits(tiny, opened, part):
     assert (trace.run(tiny, IDS, graft=alone).next_logits - base).abs().max() > 1e-3
 
 
+def test_lora_is_the_changed_projection_and_off_by_default(tiny, stock):
+    """Beside the frozen matrix = within it, checked on a copy whose weights were changed."""
+    import copy
+
+    sizes = modules.Sizes(C, HEADS, LAYER, rank=2, n_layers=tiny.model.config.n_layer)
+    made = modules.Modules(sizes).eval().requires_grad_(False)
+    made.lora.up.normal_(std=0.2, generator=torch.Generator().manual_seed(0))
+    changed = copy.deepcopy(stock)
+    for layer, block in enumerate(changed.transformer.h):
+        block.attn.c_attn.weight += 2.0 * made.lora.down[layer] @ made.lora.up[layer]
+    with torch.inference_mode():
+        wanted = changed(torch.tensor(IDS)[None]).logits[0, -1]
+    found = trace.run(tiny, IDS, graft=Graft(made, lora=True)).next_logits
+    torch.testing.assert_close(found, wanted, atol=1e-3, rtol=1e-4)
+    off = trace.run(tiny, IDS, graft=Graft(made)).next_logits
+    assert torch.equal(off, trace.run(tiny, IDS).next_logits)
+
+
 # -- the EDM --------------------------------------------------------------------------------------
 
 
