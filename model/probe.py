@@ -38,6 +38,8 @@ from model.probe_reads import Read, read_by
 from model.trace import Trace, common_prefix, logits, run
 
 SHORT = {"rnn": "gpt2+rnn", "edm": "gpt2+edm", "am": "gpt2+am"}
+USUAL = Settings()
+ONLY_GPT2 = "this is exactly GPT-2"
 CONTINUED = 24  # tokens said at most; a sentence's end comes sooner
 
 
@@ -161,7 +163,7 @@ def long_name(variant: str) -> str:
     return name
 
 
-def settings_for(variant: str, settings: Settings = Settings()) -> Settings:
+def settings_for(variant: str, settings: Settings = USUAL) -> Settings:
     """The settings with this variant's modules switched on and no others."""
     return replace(settings, modules=variants.modules_of(long_name(variant)))
 
@@ -170,6 +172,16 @@ def missing(checkpoint, settings: Settings) -> frozenset[str]:
     """Modules switched on that this checkpoint has no trained weights for: they add nothing."""
     there = {"am", *(checkpoint.memory.parts if checkpoint.memory is not None else ())}
     return settings.modules - there
+
+
+def untrained_notes(checkpoint, settings: Settings) -> tuple[str, ...]:
+    """What to say where modules are switched on that were never trained."""
+    absent = missing(checkpoint, settings)
+    if not absent:
+        return ()
+    what = f"no trained {' or '.join(sorted(absent))} memory exists for this model: "
+    left = settings.modules - absent
+    return (what + (f"only {' and '.join(sorted(left))} works" if left else ONLY_GPT2),)
 
 
 def prepare(checkpoint, probe: Probe) -> Plan:
@@ -224,10 +236,6 @@ def outcome(
     first = own_lead(said, wanted) if lead is None else tokens.encode(checkpoint.tokenizer, lead)
     trace = along(checkpoint, asked.trace, np.r_[first, wanted])
     start = len(asked.trace) - 1 + len(first)
-    absent = missing(checkpoint, settings)
-    if absent:
-        notes += (f"no trained {' or '.join(sorted(absent))} memory exists for this model: "
-                  "there it is exactly GPT-2",)
     return Outcome(
         plan, settings, state, asked, ids,
         continuation=checkpoint.tokenizer.decode(said),
@@ -236,7 +244,7 @@ def outcome(
         scored=scored_rows(checkpoint, trace, start, wanted),
         base=score(checkpoint, recall.blank(checkpoint), ids, wanted, settings, first),
         read=read_by(checkpoint, state, asked, trace, start),
-        notes=(*plan.notes, *notes),
+        notes=(*plan.notes, *notes, *untrained_notes(checkpoint, settings)),
     )
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from model import checkpoint, options, probe, probe_file, recall_runs, scoreboard
+from model import checkpoint, options, probe, probe_file, recall_runs, scoreboard, verdict
 from model.memory.eviction import POLICIES
 from model.memory.recall import Settings
 from model.memory.salience import SCORES
@@ -108,9 +108,9 @@ def _line(found: dict) -> str:
     said = f"“{found['continuation'].strip()}”"
     if found["exact"] is None:
         return f"{'FALSE' if found['false_recall'] else 'ok':6} {'':22} {said}"
-    verdict = "exact" if found["exact"] else "said" if found["said"] else "no"
+    how = "exact" if found["exact"] else "said" if found["said"] else "no"
     ranks = ",".join(map(str, found["ranks"]))
-    return f"{verdict:6} p {found['probability']:<9.3g} rank {ranks:8} {said}"
+    return f"{how:6} p {verdict.p(found['probability']):9} rank {ranks:8} {said}"
 
 
 def _in_all(loaded, chosen, tallies: dict, bad: int) -> Iterator[str]:

@@ -15,8 +15,8 @@ from model import distraction, probe, tokens
 from model.memory import recall
 from model.memory.state import MemoryState
 from model.probe import Outcome, Plan, Probe, Scored
-from model.training import episodes, words
 from model.trace import run
+from model.training import episodes, words
 
 LISTS = (words.CITY, words.FIRST, words.LAST, words.JOB, words.FOOD, words.DRINK, words.ANIMAL,
          words.PET_NAME, words.COLOUR, words.LANGUAGE, words.HOBBY, words.INSTRUMENT)
@@ -100,7 +100,7 @@ def other_person(checkpoint, one: Outcome) -> Other:
     """The question to a memory of the same shape with another value in the answer's place."""
     given = one.plan.probe
     value, changed = another(given)
-    plan, state = _told(checkpoint, changed, one)
+    _, state = _told(checkpoint, changed, one)
     wanted = tokens.encode(checkpoint.tokenizer, " " + value) if value else None
     own = None if wanted is None else probe.score(
         checkpoint, state, one.ids, wanted, one.settings, one.lead_ids

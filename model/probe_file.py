@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from model import probe, probe_controls
-from model.memory import recall
 from model.memory.recall import Settings
 from model.memory.variants import VARIANTS
 from model.probe import Probe

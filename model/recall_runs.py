@@ -29,9 +29,9 @@ from model.memory import fusion, recall
 from model.memory.recall import Settings
 from model.memory.state import MemoryState
 from model.memory.variants import VARIANTS
-from model.probe import Probe
-from model.training.evaluate import Share
+from model.probe import USUAL, Probe
 from model.trace import Trace, run
+from model.training.evaluate import Share
 
 TELL_EVERY = 25  # prompts between two signs of life
 ASKED = 48  # tokens of the window that one text leaves for the question and its answer
@@ -100,7 +100,7 @@ class Step:
 
 def measure(
     checkpoint, curve: Curve, variant: str | Sequence[str], path: Path | None, *, n: int = 25,
-    seed: int = 0, settings: Settings = Settings(), text: str = "",
+    seed: int = 0, settings: Settings = USUAL, text: str = "",
 ) -> Iterator[Step]:
     """n episodes of every point, seeds `seed` to seed + n - 1; the file `path` (None: no file) gets
     a line for each, a list of a record for each stop and variant. text: where distraction is taken
@@ -323,7 +323,7 @@ def probe_of(checkpoint, curve: Curve, line: dict, question: int, text: str = ""
     return Probe(trial.tell, asked.ask, asked.answer, line["distance"], text, line["seed"])
 
 
-def settings_of(curve: Curve, line: dict, settings: Settings = Settings()) -> Settings:
+def settings_of(curve: Curve, line: dict, settings: Settings = USUAL) -> Settings:
     """The memory's settings that a line was measured with, from the same base settings."""
     wanted = probe.settings_for(line["variant"], settings)
     return next(p.settings for p in curve.points(wanted) if p.name == line["point"])

@@ -25,6 +25,7 @@ from model.memory import recall
 from model.memory.reader import WithMemory
 from model.memory.recall import Settings
 from model.memory.variants import VARIANTS
+from model.probe import USUAL
 from model.recall_runs import Curve, Point, bytes_of
 from model.trace import logits
 
@@ -68,7 +69,7 @@ def load(path: Path = PLACE) -> dict | None:
 
 def measure(
     checkpoint, variants, path: Path, *, n: int = 125, seed: int = 0,
-    settings: Settings = Settings(), text: str = "", stops: tuple[int, ...] = STOPS,
+    settings: Settings = USUAL, text: str = "", stops: tuple[int, ...] = STOPS,
 ) -> Iterator[Step]:
     """Measure everything and write the board to `path`. n: episodes, four questions each. text:
     ordinary text for the perplexity; "": sentences made up here.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from model import causal
 from model.causal import Effect
-from model.probe import Outcome
+from model.probe import ONLY_GPT2, Outcome
 from model.probe_reads import Place, Read
 
 HALF = 0.5  # a slot matters when without it the answer's probability is at most this share
@@ -131,7 +131,7 @@ def _not(one, most, without_most, worst) -> str:
 
 
 def _none(one, most, without_most, worst) -> str:
-    why = next((note for note in one.notes if note.endswith("exactly GPT-2")), "no memory")
+    why = next((note for note in one.notes if note.endswith(ONLY_GPT2)), "no memory")
     if one.exact is None:
         return f"{why}: it says “{one.continuation.strip()}” from its weights alone"
     return (

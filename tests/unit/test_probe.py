@@ -27,7 +27,7 @@ def embedded():
     return checkpoint.load("embedded", device="cpu")
 
 
-def outcome_of(loaded, given: Probe, variant: str, settings=Settings()):
+def outcome_of(loaded, given: Probe, variant: str, settings=probe.USUAL):
     plan, settings = probe.prepare(loaded, given), probe.settings_for(variant, settings)
     return probe.outcome(loaded, plan, probe.told(loaded, plan, settings), settings)
 
