@@ -1,7 +1,7 @@
 """Which passages answer a question: two searches, and how their rankings become one.
 
 Words: BM25 of SQLite's FTS5 (Robertson & Zaragoza 2009), English word endings cut off (Porter). A
-word in more than half of the passages weighs nothing; who shares only such words is not ranked.
+word in half of the passages or more weighs nothing; who shares only such words is not ranked.
 Meaning: cosine between the question's vector and each passage's (sqlite-vec, exact, all of them).
 Together: reciprocal rank fusion (Cormack et al. 2009), Σ 1 / (60 + rank), because the two scores
 have no common unit and their ranks do. Knows nothing of prompts.

@@ -141,7 +141,7 @@ def test_export_comes_back_the_same(file, tmp_path):
 
 def test_killed_at_any_moment_every_kept_note_is_there(file):
     rng, promised = random.Random(0), {}
-    for run in range(8):
+    for run in range(20):
         writer = start_writer(file, f"run {run}", 10_000)
         assert writer.stdout.readline() == "ready\n"
         for _ in range(rng.randrange(1, 6)):
