@@ -76,16 +76,13 @@ def usable_sentences(texts: dict[str, bytes]) -> int:
     return len(corpus.sentences_of(corpus.Books(decoded, "", "")))
 
 
-def lora_problem() -> str:
-    """Why LoRA cannot be trained here; "" where it can."""
-    return "" if importlib.util.find_spec("peft") else "it needs the package peft"
-
-
 def four_bit_problem() -> str:
-    """Why 4-bit QLoRA cannot be trained here; "" where it can."""
-    if "cuda" not in {name.partition(":")[0] for name in placement.available()}:
+    """Why 4-bit QLoRA cannot be trained here."""
+    if "cuda" not in placement.available():
         return "it needs a CUDA GPU, and this machine has none"
-    return "" if importlib.util.find_spec("bitsandbytes") else "it needs the package bitsandbytes"
+    if importlib.util.find_spec("bitsandbytes") is None:
+        return "it needs the package bitsandbytes"
+    return "this trainer does not load a base in 4 bits yet"
 
 
 def options() -> memory.Options:

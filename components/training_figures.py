@@ -26,7 +26,7 @@ def recall(points: list[Point], steps: int, height: int = 430) -> go.Figure:
     (Wilson) where the points say of how many episodes."""
     figure = go.Figure()
     names = {name: None for p in points for name in p.recall}
-    for name in sorted(names, key=_place):
+    for name in sorted(names, key=_place, reverse=True):  # the base last: on top of a flat line
         some = [p for p in points if name in p.recall]
         if name != BASE:
             _band(figure, some, name)
@@ -47,7 +47,7 @@ def _curve(figure, x, y, name: str, title: str, hue: str, is_base: bool, some) -
     of_n = [f" of {p.recall_n:,} episodes" if p.recall_n else "" for p in some]
     figure.add_scatter(
         x=x, y=y, mode="lines" if is_base or len(x) > 60 else "lines+markers", name=title,
-        legendgroup=name,
+        legendgroup=name, legendrank=_place(name),
         line={"color": hue, "width": 3 if is_base else 5, "dash": "dash" if is_base else "solid"},
         marker={"size": 9}, customdata=list(zip(of_n, [p.seconds / 60 for p in some])),
         hovertemplate="<b>%{y:.1%}</b>%{customdata[0]}<br>step %{x:,}, %{customdata[1]:.1f} min"

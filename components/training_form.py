@@ -74,22 +74,15 @@ def _texts() -> dict[str, bytes]:
 def _lora() -> int:
     """The rank of LoRA, 0 for none; what cannot run here says why."""
     row = st.container(horizontal=True, vertical_alignment="bottom", key="training_lora_row")
-    problem, four_bit = run_training.lora_problem(), run_training.four_bit_problem()
     wanted = row.toggle(
-        "LoRA on the base", key="training_lora", disabled=bool(problem),
-        help="Low-rank changes of the base's attention, trained along. Unlike memory, they change "
-             "the model even when nothing is remembered.",
+        "LoRA on the base", key="training_lora", persist_state="session",
+        help="Low-rank changes of the base's attention, trained along; at work only in runs that "
+             "read memory. They may change more than what is recalled: watch the KL.",
     )
-    rank = row.number_input(
-        "Rank", 1, 64, 8, key="training_rank", disabled=bool(problem) or not wanted,
-        width=150,
-    )
-    row.toggle("4-bit base (QLoRA)", key="training_4_bit", disabled=bool(four_bit))
-    reasons = [f"LoRA cannot run here: {problem}."] if problem else []
-    reasons += [f"4-bit QLoRA cannot run here: {four_bit}."] if four_bit else []
-    if reasons:
-        st.caption(" ".join(reasons))
-    return int(rank) if wanted and not problem else 0
+    rank = row.number_input("Rank", 1, 64, 8, key="training_rank", disabled=not wanted, width=150)
+    row.toggle("4-bit base (QLoRA)", key="training_4_bit", disabled=True)
+    st.caption(f"4-bit QLoRA cannot run here: {run_training.four_bit_problem()}.")
+    return int(rank) if wanted else 0
 
 
 def _start(request: Request, texts: dict[str, bytes]) -> None:

@@ -129,10 +129,11 @@ def _recall(now: Look, steps: int) -> None:
     points, known = now.points, training_figures.with_known_values(now.points)
     which = "never"
     if known:
+        only_recurrent = "gpt2+edm" not in known[-1].recall
         which = st.segmented_control(
-            "Values asked for", list(VALUES), format_func=VALUES.get, default="never",
-            key="training_values", required=True, label_visibility="collapsed",
-            persist_state="session",
+            "Values asked for", list(VALUES), format_func=VALUES.get, key="training_values",
+            default="known" if only_recurrent else "never", required=True,
+            label_visibility="collapsed", persist_state="session",
         )
     points = known if which == "known" else points
     _chart(training_figures.recall(points, steps), "training_recall")

@@ -153,14 +153,27 @@ def test_a_training_is_started_as_chosen():
     assert app.session_state["training"] == job.id and jobs.is_alive(job)
 
 
-def test_what_cannot_run_here_says_why(monkeypatch):
-    monkeypatch.setattr(run_training, "lora_problem", lambda: "it needs the package peft")
-    monkeypatch.setattr(run_training, "four_bit_problem", lambda: "it needs a CUDA GPU")
+@pytest.mark.parametrize("devices, why", [
+    (["cpu"], "it needs a CUDA GPU, and this machine has none"),
+    (["cuda", "cpu"], "bitsandbytes"),
+])
+def test_what_cannot_run_here_says_why(devices, why):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_training.placement, "available", lambda: devices)
+        patch.setattr(run_training.importlib.util, "find_spec", lambda name: None)
+        assert why in run_training.four_bit_problem()
     app = opened("new")
-    assert app.toggle(key="training_lora").disabled and app.toggle(key="training_4_bit").disabled
+    assert app.toggle(key="training_4_bit").disabled
     said = " ".join(caption.value for caption in app.caption)
-    assert "LoRA cannot run here: it needs the package peft." in said
-    assert "4-bit QLoRA cannot run here: it needs a CUDA GPU." in said
+    assert f"4-bit QLoRA cannot run here: {run_training.four_bit_problem()}." in said
+
+
+def test_lora_and_its_rank_are_handed_on():
+    app = opened("new")
+    assert app.number_input(key="training_rank").disabled and "--lora" not in app.code[0].value
+    app.toggle(key="training_lora").set_value(True).run()
+    app = app.number_input(key="training_rank").set_value(4).run()
+    assert "--lora 4" in app.code[0].value
 
 
 def test_pause_go_on_stop_and_keep():
