@@ -53,4 +53,7 @@ def _made(seed: int) -> Iterator[str]:
 def _read(text: str) -> Iterator[str]:
     """The text's sentences, cut at 400 letters, again and again."""
     pieces = (p.strip() for p in re.findall(r"[^.!?]{1,400}[.!?]*", text, flags=re.DOTALL))
-    return itertools.cycle([" ".join(p.split()) for p in pieces if p])
+    found = [" ".join(p.split()) for p in pieces if p]
+    if not found:
+        raise ValueError("wanted a text to distract with, got no word in it; leave it empty instead")
+    return itertools.cycle(found)

@@ -19,7 +19,7 @@ For pages (every function takes what it needs and stores nothing on the model):
     one.notes                                     what was cut, or split unexpectedly
   model.verdict.judge(checkpoint, one)            the verdict in words, with its evidence
   model.causal                                    knock out, keep only, swap, edit, smallest set
-  model.probe_controls.run(checkpoint, one)       empty memory, another person's, never told, prior
+  model.probe_controls.run_controls(checkpoint, one)   empty memory, another person's, never told …
 
 A text that is asked stands alone: nothing that was told is in its context.
 """
@@ -229,11 +229,12 @@ def outcome(
 ) -> Outcome:
     """Ask, and look at the answer. lead: words to put between the two before scoring; None: those
     that the model itself says before the answer, "" where it says it at once or not at all."""
-    ids, notes = _fitting(checkpoint, plan, state, settings)
+    given = tokens.encode(checkpoint.tokenizer, lead or "")
+    ids, notes = _fitting(checkpoint, plan, state, settings, len(given))
     asked = recall.ask(checkpoint, state, ids, settings)
     said = follow(checkpoint, asked, _room(checkpoint, asked.trace))
     wanted = plan.answer_ids if len(plan.answer_ids) else said
-    first = own_lead(said, wanted) if lead is None else tokens.encode(checkpoint.tokenizer, lead)
+    first = own_lead(said, wanted) if lead is None else given
     trace = along(checkpoint, asked.trace, np.r_[first, wanted])
     start = len(asked.trace) - 1 + len(first)
     return Outcome(
@@ -352,9 +353,9 @@ def _windows(checkpoint, sizes: list[int]) -> list[str]:
     ]
 
 
-def _fitting(checkpoint, plan: Plan, state, settings) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The ask's ids, cut at their start where ask and answer do not fit behind the memory."""
-    wanted = max(len(plan.answer_ids), 1)
+def _fitting(checkpoint, plan: Plan, state, settings, n_lead: int):
+    """(the ask's ids, notes): cut at their start where ask and answer do not fit behind memory."""
+    wanted = max(len(plan.answer_ids), 1) + n_lead
     room = recall.room(checkpoint, state, settings) - wanted + 1
     if room < 1:
         raise ValueError(

@@ -83,7 +83,7 @@ def parsed(raw: bytes) -> Probe:
         raise ValueError(f"wanted a JSON object with tell and ask, got {type(given).__name__}")
     unknown = ", ".join(sorted(given.keys() - KEYS))
     if unknown:
-        raise ValueError(f"wanted {', '.join(sorted(KEYS))}, got {unknown} as well")
+        raise ValueError(f"wanted {', '.join(sorted(KEYS))}, got {unknown!r} as well")
     tell = given.get("tell", [])
     tell = [tell] if isinstance(tell, str) else tell
     if not isinstance(tell, list) or not all(isinstance(text, str) for text in tell):

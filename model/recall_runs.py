@@ -316,7 +316,8 @@ def point_of(line: dict) -> str:
 
 
 def probe_of(checkpoint, curve: Curve, line: dict, question: int, text: str = "") -> Probe:
-    """The probe of one question of a line: made again from the seed, waiting as long."""
+    """The probe of one question of a line: made again from the seed, waiting as long. (Where the
+    distraction read the memory, `reads`, a probe does not.)"""
     point = next(p for p in curve.points(Settings()) if p.name == line["point"])
     trial = point.make(_rng(curve, line["seed"]), checkpoint.tokenizer)
     asked = trial.questions[question]

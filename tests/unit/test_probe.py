@@ -109,11 +109,11 @@ def test_told_is_told_prompt_by_prompt(tiny):
     (Probe(("  ",), ASK), "something to tell"),
     (Probe(TOLD, " "), "wanted a question"),
     (Probe(TOLD, ASK, " "), "wanted an answer"),
-    (Probe(TOLD, ASK, None, -1), "distance"),
+    (Probe(TOLD, ASK, None, -1), "distance"), (Probe(TOLD, ASK, None, 9, "?!"), "no word in it"),
 ])
 def test_a_bad_probe_is_one_sentence(tiny, given, words):
     with pytest.raises(ValueError, match=words):
-        probe.prepare(tiny, given)
+        probe.told(tiny, probe.prepare(tiny, given), probe.settings_for("am"))
 
 
 def test_a_wrong_variant_names_the_right_ones():
@@ -136,6 +136,15 @@ def test_what_is_longer_than_the_window_is_windowed_or_cut_and_said(tiny):
     assert any("100 tokens: it is told in windows of 31" in note for note in one.notes)
     cut = 91 - len(one.ids)
     assert cut > 0 and any(f"its first {cut} tokens were cut" in note for note in one.notes)
+
+
+def test_another_variant_is_scored_behind_the_same_words(tiny, asked):
+    one = probe.outcome(tiny, asked.plan, asked.state, asked.settings, " in")
+    alone = probe.prepare(tiny, Probe(TOLD, ASK + " in", " Rome"))
+    base = probe.score(
+        tiny, recall.blank(tiny), alone.ask_ids, alone.answer_ids, asked.settings)
+    assert one.lead == " in" and one.exact in (False, None)
+    np.testing.assert_allclose(one.base.log, base.log, atol=1e-5)
 
 
 def test_the_answer_in_words_is_found_only_whole():

@@ -74,7 +74,7 @@ def test_told_together_is_as_told_alone(capsys, tmp_path, folder):
     ({**GOOD, "distance": "far"}, '"distance" as a whole number'),
     ({**GOOD, "distance": -4}, "0 or more tokens"), ({**GOOD, "answer": 3}, '"answer" as a text'),
     ({**GOOD, "answer": ""}, "wanted an answer"), ({**GOOD, "tell": [1]}, '"tell" as a list'),
-    ({**GOOD, "anwser": "x"}, "got anwser"), ({**GOOD, "answer": "x" * 70}, "shorten the answer"),
+    ({**GOOD, "anwser": "x"}, "got 'anwser'"), ({**GOOD, "answer": "x" * 70}, "shorten the answer"),
 ])
 def test_a_bad_line_is_named_and_the_others_run(capsys, tmp_path, folder, bad, words):
     code, out, err = on_file(capsys, tmp_path, folder, [GOOD, bad, GOOD], variants="gpt2")
