@@ -317,8 +317,7 @@ def _answer(checkpoint, ids: np.ndarray) -> Answer:
 
 
 def _model() -> tuple:
-    chosen = run.checkpoint()
-    return chosen.fingerprint, str(chosen.placement)
+    return run.mark(), str(run.checkpoint().placement)
 
 
 def _key(now: Overview) -> tuple:
