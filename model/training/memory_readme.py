@@ -1,0 +1,126 @@
+"""The card of the shipped memory as a page to read: every number on it comes from two JSON files.
+
+Knows nothing of training; it is handed what was measured (memory_card, grid_command).
+"""
+
+from . import memory_grid
+
+NAMES = {"gpt2+rnn": "recurrent alone", "gpt2+edm": "EDM alone", "gpt2-m": "both (no fusion)",
+         "another's memory": "both, of another episode", "gpt2": "GPT-2, no memory"}
+
+
+def readme(card: dict, grid: dict, seeds: list[dict]) -> str:
+    """The page, in Markdown. seeds: the cards of every seed, the shipped one first."""
+    trained = ", ".join(f"seed {c['seed']}: {c['steps']:,} steps, {c['tokens']:,} tokens, "
+                        f"{c['seconds'] / 60:.0f} minutes" for c in seeds)
+    return f"""# The embedded model's memory
+
+Recurrent memory (early, late) and an External Differentiable Memory, trained by this project on \
+top of the frozen embedded model: `memory.safetensors`, {card['file_bytes']:,} bytes, \
+{card['n_parameters']:,} parameters, float16. One file holds all modules; the variants switch them \
+on and off. Fusion (AM) needs no training and has no weights.
+
+## What it recalls
+
+Facts are told in prompts of their own, then come prompts about nothing, then the question in a new \
+prompt; every token of the answer and its full stop must be the most probable one, after question \
+and lead ("Where do I live? You live in"). Values were never values in training: made-up words, \
+held-out words and numbers. Share with its 95 % Wilson interval, seed {card['seed']}.
+
+{_settings(card)}
+
+{_grid(grid)}
+
+Of fusion alone and of the whole GPT2-M (with fusion), asked as the app asks, one episode at a time:
+
+{_whole(grid)}
+
+The same prompts and the question as one text, without memory (what memory can hope for):
+
+{_in_context(grid)}
+
+## What it leaves alone
+
+- Empty memory is GPT-2 bit for bit, also after training; tests hold it.
+- Ordinary text while memory is full of other things: {card['stability']['relative_change']:+.2%} \
+nats a token over {card['stability']['tokens']:,} tokens, KL(base ‖ with memory) \
+{card['stability']['kl_nats_per_token']:.4f} nats a token.
+
+## How it was made
+
+`python -m model train memory --variant gpt2-m --text DIR --steps {card['steps']} --seed N`; \
+{trained} ({card['platform']}; the machine did other work beside it). Shipped is seed \
+{card['seed']}; the others were trained by the same command to see the spread. Rows of a batch read \
+the EDM alone, the recurrent memory alone, or both, so that each can be switched off. The gate \
+learns from the answers and from the generator's marks of which tokens are values. \
+`memory_curves.json` holds the curves, `memory_grid.json` every cell.
+
+## What not to expect
+
+- The recurrent memory carries values it was taught (names, cities, trades of the lists), hardly \
+ever a word it never saw: all it has is one vector. That is where slots beat it.
+- Sentences unlike the trained phrasings are written less surely and asked in vain more often.
+- It recalls words, not meaning: what it was told is repeated, not understood.
+"""
+
+
+def _settings(card: dict) -> str:
+    variants = [v for v in NAMES if v in next(iter(card["recall"].values()))]
+    rows = [(setting, *(_share(shares[v]) for v in variants), str(shares[variants[0]]["n"]))
+            for setting, shares in card["recall"].items()]
+    return _table(("told", *(NAMES[v] for v in variants), "n"), rows)
+
+
+def _grid(grid: dict) -> str:
+    cells = [cell for row in grid.get("cells", {}).values() for cell in row]
+    parts = []
+    for about in memory_grid.ABOUT:
+        for variant in ("gpt2+edm", "gpt2+rnn", "gpt2-m", "another's memory", "gpt2"):
+            some = [c for c in cells if c["about"] == about and c["variant"] == variant]
+            if some:
+                n = some[0]["n"]
+                parts.append(f"**{NAMES[variant]}, facts about {about}**, n = {n} a cell and seed; "
+                             f"mean of the seeds, lowest to highest:\n\n{_cross(some)}")
+    return "\n\n".join(parts)
+
+
+def _whole(grid: dict) -> str:
+    cells = [cell for row in grid.get("whole", {}).values() for cell in row]
+    parts = []
+    for about in memory_grid.ABOUT:
+        for variant in ("gpt2+am", "gpt2-m"):
+            some = [c for c in cells if c["about"] == about and c["variant"] == variant]
+            if some:
+                parts.append(f"**{variant}, facts about {about}**, n = {some[0]['n']} a cell:\n\n"
+                             + _cross(some))
+    return "\n\n".join(parts) or "(not measured)"
+
+
+def _in_context(grid: dict) -> str:
+    cells = [c for row in grid.get("cells", {}).values() for c in row
+             if c["variant"].endswith("all in one prompt")]
+    return _table(("facts about", "facts", "recalled", "n that fit the window"),
+                  [(c["about"], str(c["facts"]), _share(c), str(c["n"])) for c in cells])
+
+
+def _cross(cells: list[dict]) -> str:
+    facts = sorted({c["facts"] for c in cells})
+    between = sorted({c["between"] for c in cells})
+    rows = [(f"{f} told", *(_spread([c["share"] for c in cells
+                                     if (c["facts"], c["between"]) == (f, b)]) for b in between))
+            for f in facts]
+    return _table(("facts \\ prompts between", *map(str, between)), rows)
+
+
+def _spread(shares: list[float]) -> str:
+    mean = sum(shares) / len(shares)
+    return f"{mean:.1%}" + (f" ({min(shares):.1%}–{max(shares):.1%})" if len(shares) > 1 else "")
+
+
+def _share(one: dict) -> str:
+    return f"{one['share']:.1%} ({one['low']:.1%} to {one['high']:.1%})"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
