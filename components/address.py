@@ -15,7 +15,7 @@ WORDS = (*FRAME, "view", "shown", "bertviz", "cache", "kind", "anatomy", "tensor
          "stream_shown", "lens_shown", "cache_place", "cache_preset", "cache_numbers",
          "size_numbers", "positions", "positions_table", "order", "ends", "training_view",
          "training", "notebook_view", "recall_view",
-         "recall_variant")
+         "recall_variant", "variant", "memory_view", "memory_store")
 NUMBERS = ("layer", "head", "query", "key", "at", "step", "piece", "cache_budget", "cache_most",
            "cache_t", "top_k", "seed", "draws", "norm", "lens_row", "logit_of", "logit_against",
            "shift", "shuffle")
