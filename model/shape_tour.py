@@ -199,6 +199,7 @@ class _Watch(TorchFunctionMode):
         return results
 
     def observed(self) -> tuple[Observed, ...]:
+        """What the pass ran, in order. RuntimeError where it left out an operation it should run."""
         if self._operations:
             raise RuntimeError(
                 f"the forward pass ran no {self._events[0]} for {self._operations[0].title}: this "

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -106,3 +107,18 @@ def settled(page) -> None:
         '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000
     )
     page.wait_for_function("!document.querySelector('[data-stale=\"true\"]')", timeout=60_000)
+
+
+@pytest.fixture
+def open_page(page, server, outside):
+    """open_page(path, **parameters) -> the settled page; in the end: no error, nothing outside."""
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+
+    def go(path="attention", **parameters):
+        page.goto(f"{server}/{path}?{urlencode(parameters)}")
+        settled(page)
+        return page
+
+    yield go
+    assert not errors and not outside
