@@ -150,6 +150,7 @@ def save(name: str) -> None:
     now = current()
 
     def write():
+        """Hold the session's lock, write the file, and mark which of the steps it holds."""
         with sessions.hold(name) as path:
             if path.exists() and now.session != name:
                 raise ValueError(
@@ -167,6 +168,7 @@ def load(name: str) -> None:
     """Go on with a saved session; can be undone."""
 
     def read():
+        """Hold the session's lock while its file is read."""
         with sessions.hold(name) as path:
             if not path.exists():
                 raise ValueError(f"there is no session {name!r} any more; choose another")
@@ -181,6 +183,7 @@ def bring_in(content: bytes) -> None:
     """Go on with the memory of a file that the visitor chose; can be undone."""
 
     def read():
+        """Through a file of its own: safetensors reads files."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "the file"
             path.write_bytes(content)
