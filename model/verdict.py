@@ -17,7 +17,7 @@ KINDS = (
     "recalled",  # said with memory, not without; removing the most read token loses it
     "another slot",  # so too, but removing the most read changes little, removing another loses it
     "many slots",  # so too, but no single token matters: several hold it
-    "carried",  # so too, and no slot matters: a recurrent state carries it
+    "carried",  # so too, and removing what the recurrent memories carry loses it, no slot does
     "already likely",  # said without memory as well
     "not recalled",  # not said
     "no memory",  # nothing was read: the variant has none, or holds nothing
@@ -31,7 +31,8 @@ class Verdict:
 
     p, p_off: joint probability of the scored tokens with memory and with memory off. most: the
     most read slot; without_most: the effect of removing it; causal: of the removal that costs
-    most; alone: of every removal that was tried, most read first. None, (): nothing to measure.
+    most; alone: of every removal that was tried, most read first; without_carried: of removing what
+    the recurrent memories carry. None, (): nothing to measure.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Verdict:
     without_most: Effect | None = None
     causal: Effect | None = None
     alone: tuple[Effect, ...] = ()
+    without_carried: Effect | None = None
 
 
 def judge(checkpoint, one: Outcome, n: int = 32) -> Verdict:
@@ -50,14 +52,23 @@ def judge(checkpoint, one: Outcome, n: int = 32) -> Verdict:
     most = one.read[0] if one.read and one.read[0].kept else None
     without_most = next((e for e in alone if most and e.gone == (most.place,)), None)
     worst = max(alone, key=lambda e: e.drop, default=None)
-    kind = _kind(one, without_most, worst)
-    sentence = _SENTENCES[kind](one, most, without_most, worst) + _behind(one)
+    carried = _without_carried(checkpoint, one)
+    kind = _kind(one, without_most, worst, carried)
+    cause = carried if kind == "carried" else worst
+    sentence = _SENTENCES[kind](one, most, without_most, cause) + _behind(one)
     return Verdict(
-        kind, sentence, one.scored.joint, one.base.joint, most, without_most, worst, alone
+        kind, sentence, one.scored.joint, one.base.joint, most, without_most, worst, alone, carried
     )
 
 
-def _kind(one: Outcome, without_most: Effect | None, worst: Effect | None) -> str:
+def _without_carried(checkpoint, one: Outcome) -> Effect | None:
+    graft = one.asked.trace.graft
+    if graft is None or (graft.early is None and graft.late is None):
+        return None
+    return causal.effect(checkpoint, one, causal.without_carried(one.state))
+
+
+def _kind(one: Outcome, without_most, worst, carried) -> str:
     if not one.asked.trace.reading and not one.asked.trace.graft:
         return "no memory"
     if one.exact is None:
@@ -67,7 +78,7 @@ def _kind(one: Outcome, without_most: Effect | None, worst: Effect | None) -> st
     if one.base.exact:
         return "already likely"
     if worst is None or not matters(one, worst):
-        return "carried" if one.state.carried is not None else "many slots"
+        return "carried" if carried is not None and matters(one, carried) else "many slots"
     return "recalled" if matters(one, without_most) else "another slot"
 
 
@@ -110,8 +121,9 @@ def _many(one, most, without_most, worst) -> str:
 
 def _carried(one, most, without_most, worst) -> str:
     return (
-        f"recalled from the carried state, which has no slots to tell apart: p "
-        f"{p(one.scored.joint)}, with memory off {p(one.base.joint)}"
+        f"recalled from the carried state, which has no slots to tell apart: without it p falls "
+        f"from {p(one.scored.joint)} to {p(worst.scored.joint)}; with memory off it is "
+        f"{p(one.base.joint)}"
     )
 
 

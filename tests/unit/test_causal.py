@@ -1,5 +1,6 @@
 """Interventions on a memory: what removes all, nothing or the same changes exactly what it must."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -265,6 +266,20 @@ def test_variants_read_their_own_modules_only(trained):
             settings.modules & {"am", "edm"}), variant
         assert one.notes == ()
     assert len(set(found.values())) == 5
+
+
+def test_what_only_a_carried_state_says_is_recalled_from_it(trained):
+    """The answer is what the recurrent memory makes it say and the model alone does not."""
+    settings = probe.settings_for("rnn")
+    plan = probe.prepare(trained, Probe(TOLD, ASK))
+    state = probe.told(trained, plan, settings)
+    said = probe.outcome(trained, plan, state, settings).scored
+    plan = replace(plan, probe=replace(plan.probe, answer="?"), answer_ids=said.ids[:1])
+    one = probe.outcome(trained, plan, state, settings, "")
+    found = verdict.judge(trained, one)
+    assert one.exact and not one.base.exact
+    assert found.kind == "carried" and "carried state" in found.sentence
+    assert found.without_carried.lost and found.most is None and found.alone == ()
 
 
 def test_modules_that_were_never_trained_are_said(tiny):
