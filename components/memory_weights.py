@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import streamlit as st
 
 from components import training_words
-from model.checkpoint import Checkpoint
+from model.checkpoint import Checkpoint, source
 from model.memory import modules
 from model.training import jobs
 from model.training.jobs import JobError
@@ -58,6 +58,11 @@ def use(job_id: str) -> None:
     st.session_state[_KEY] = job_id
 
 
+def base_name(loaded: Checkpoint) -> str:
+    """What a trainer is to load: "embedded", a hub name, or the folder's whole path."""
+    return str(loaded.folder.resolve()) if source(loaded.name) == "folder" else loaded.name
+
+
 def in_use() -> str:
     """SHIPPED, NONE, or the job whose memory was chosen."""
     return st.session_state.get(_KEY, SHIPPED)
@@ -69,14 +74,14 @@ def _choice(loaded: Checkpoint) -> str:
     if chosen in (SHIPPED, NONE):
         return chosen
     try:
-        return chosen if jobs.find(chosen).request.model == loaded.name else SHIPPED
+        return chosen if jobs.find(chosen).request.model == base_name(loaded) else SHIPPED
     except JobError:
         return SHIPPED
 
 
 def _trained_for(loaded: Checkpoint) -> list[str]:
     """Jobs on this model that have left a memory file, the newest first."""
-    own = [job for job in jobs.all_jobs() if job.request.model == loaded.name]
+    own = [job for job in jobs.all_jobs() if job.request.model == base_name(loaded)]
     return [job.id for job in own if (job.folder / modules.FILE).is_file()]
 
 

@@ -77,7 +77,8 @@ def _offer(job: Job | None, now: Look) -> None:
         return
     st.markdown(f"Memory file, {size}: `{now.memory}`")
     row = st.container(horizontal=True, key="training_file")
-    fits, is_used = job.request.model == run.checkpoint().name, memory_weights.in_use() == job.id
+    fits = job.request.model == memory_weights.base_name(run.checkpoint())
+    is_used = fits and memory_weights.in_use() == job.id
     row.button(
         "In use" if is_used else "Use this memory", key="training_use", type="primary",
         disabled=is_used or not fits, on_click=memory_weights.use, args=(job.id,),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components import model_picker, run, run_training
+from components import memory_weights, model_picker, run, run_training
 from components.training_figures import TITLES
 from model.training import jobs
 from model.training.jobs import JobError, Request
@@ -51,7 +51,8 @@ def _choices() -> tuple[Request, dict[str, bytes]]:
         "Slots and eviction policy are no matter of training: every token that passes the learned "
         "gate is kept for the episode. Both are chosen where memory is used, on the Memory page."
     )
-    return Request(base.name, variant, int(steps), int(seed), cell, lora), texts
+    model = memory_weights.base_name(base)
+    return Request(model, variant, int(steps), int(seed), cell, lora), texts
 
 
 def _texts() -> dict[str, bytes]:

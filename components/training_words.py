@@ -48,23 +48,25 @@ def caption(job: Job | None, now: Look) -> str:
 def sentence(now: Look, every_s: float | None) -> str:
     """How it stands and what that means for the visitor, one sentence or two."""
     step = now.points[-1].step if now.points else 0
-    at = f"step {step:,} of {now.points[-1].steps:,}" if now.points else "its first measurement"
+    at = f"after step {step:,} of {now.points[-1].steps:,}" if now.points else (
+        "before its first measurement"
+    )
     again = (
-        "Going on starts from its last checkpoint" if now.has_checkpoint
+        "Going on starts from its last checkpoint; nothing before it is lost" if now.has_checkpoint
         else "It left no checkpoint: going on begins again"
     )
     return {
         "starting": "The trainer loads torch and the model; the first measurement follows.",
         "running": "It goes on when this browser or the server is closed."
         + (f" A measurement about every {duration(every_s)}." if every_s else ""),
-        "paused": f"It waits behind {at} and holds its place in memory; the processor is free.",
+        "paused": f"It waits, {at}, and holds its place in memory; the processor is free.",
         "stopping": "It ends after the present step, then writes and measures what it has learned.",
         "finishing": "All steps are done; it measures the memory file for its card.",
         "finished": "Done: the memory file is below, and in the sidebar.",
-        "stopped": f"Ended early at {at}; what it had learned is kept.",
-        "failed": f"The trainer gave up: {now.problem}. {again}; nothing before it is lost.",
-        "killed": f"The trainer was ended from outside (a kill, a restart, no memory left) after "
-        f"{at}. {again}.",
+        "stopped": f"Ended early, {at}; what it had learned is kept.",
+        "failed": f"The trainer gave up: {now.problem.rstrip('.')}. {again}.",
+        "killed": f"The trainer was ended from outside (a kill, a restart, no memory left) {at}. "
+        f"{again}.",
         SHIPPED: "This is how the memory that comes with Mnemoscope was trained.",
     }[now.state]
 

@@ -158,6 +158,9 @@ def start(request: Request, texts: dict[str, bytes] | None = None) -> Job:
 
     Raises JobError where another one is under way, a text is no text, or the disk is full.
     """
+    if os.name != "posix":
+        raise JobError("wanted Linux or macOS for a training in the background, found another "
+                       "system; use the command line: python -m model train memory")
     names, texts = tuple(texts or {}), _checked(texts or {})
     with _one_at_a_time():
         _check_nothing_runs()

@@ -97,7 +97,7 @@ def test_curves_grow_and_nothing_jumps(watched, house, monkeypatch, shots):
     until(lambda: points(watched) > before + 1)
     assert chart(watched).bounding_box() == box
     press(watched, "training_pause")
-    expect(watched.get_by_text("It waits behind step")).to_be_visible(timeout=LONG)
+    expect(watched.get_by_text("It waits, after step")).to_be_visible(timeout=LONG)
     watched.screenshot(path=shots / "training-paused.png")
     press(watched, "training_go_on")
     expect(watched.get_by_text("It goes on when this browser")).to_be_visible(timeout=LONG)
