@@ -48,7 +48,7 @@ def read_or_cause(rows) -> go.Figure:
         figure.add_bar(
             y=list(range(len(rows))), x=values, orientation="h", name=name, marker_color=hue,
             text=[_short(x) for x in values], textposition="outside", cliponaxis=False,
-            textfont_size=14, customdata=names, hovertemplate="%{customdata}<br><b>%{x:.4f}</b>"
+            textfont_size=14, constraintext="none", customdata=names, hovertemplate="%{customdata}<br><b>%{x:.4f}</b>"
             "<extra>%{fullData.name}</extra>",
         )
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(rows))), ticktext=names,

@@ -32,13 +32,11 @@ def show() -> str:
 
 
 def _wait() -> str:
-    if st.session_state.get("recall_distance") not in choice.DISTANCES:
-        asked = int(st.session_state.get("recall_distance") or 0)
-        st.session_state.recall_distance = asked if asked in choice.DISTANCES else min(
-            choice.DISTANCES, key=lambda n: abs(n - asked))
+    asked = max(0, int(st.session_state.get("recall_distance") or 0))
+    st.session_state.recall_distance = asked  # an episode may have waited any number of tokens
     st.select_slider(
-        "**2 · Wait**: tokens of other talk", choice.DISTANCES, key="recall_distance",
-        format_func=lambda n: f"{n:,}", **KEEP,
+        "**2 · Wait**: tokens of other talk", sorted({*choice.DISTANCES, asked}),
+        key="recall_distance", format_func=lambda n: f"{n:,}", **KEEP,
     )
     if st.session_state.get("recall_source") not in choice.SOURCES:
         st.session_state.recall_source = "made"
@@ -60,13 +58,13 @@ def _book() -> str:
                             label_visibility="collapsed")
     if file is None:
         return ""
-    raw = file.getvalue()
     try:
-        text = raw.decode("utf-8")
+        text = file.getvalue().decode("utf-8")
     except UnicodeDecodeError:
         text = ""
     if not text.strip() or "\x00" in text:
-        raise ValueError(f"wanted a text in UTF-8, {file.name} is none; choose another file")
+        st.warning("Wanted a text in UTF-8, this file is none: made-up talk is used.")
+        return ""
     return text
 
 

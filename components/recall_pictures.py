@@ -52,7 +52,7 @@ def told(looked: Looked, marks: dict[Place, str], clicks: str) -> Picture:
     return Picture(tuple(rows), ask, answer, clicks)
 
 
-def most_read(looked: Looked, n: int = 10) -> list[tuple[str, Place, float, float | None]]:
+def most_read(looked: Looked, n: int = 8) -> list[tuple[str, Place, float, float | None]]:
     """(word, place, largest mean read weight, share lost without it) of the words that were removed
     one at a time, those that cost most first."""
     reads, lost = _reads(looked), _lost(looked)
