@@ -8,8 +8,11 @@ from components.run_notebook import EXAMPLES
 _KEEP = {"persist_state": "session"}
 
 
-def show(now) -> None:
-    """What can be done with the notes, in one row, and what the visitor must know of them."""
+def show() -> run_notebook.Overview:
+    """What can be done with the notes, in one row, and what the visitor must know of them -> the
+    notes as they are then."""
+    _read_files()
+    now = run_notebook.overview()
     with st.container(horizontal=True, vertical_alignment="center", key="notebook_bar"):
         with st.popover("Add a note", key="notebook_add"):
             _add()
@@ -25,6 +28,7 @@ def show(now) -> None:
                 on_click=doing(run_notebook.delete_examples),
             )
     _tell(now)
+    return now
 
 
 def doing(act, *args):
@@ -97,32 +101,49 @@ def _import() -> None:
         "Text, Markdown, PDF, or notes exported here", accept_multiple_files=True,
         key=f"notebook_files {st.session_state.get('notebook:imports', 0)}",
     )
-    if not st.button("Keep as notes", key="notebook_import_go", type="primary", disabled=not files):
-        return
-    troubles, odd, n_kept = [], [], 0
-    bar = st.progress(0.0, "Reading …")
-    for i, file in enumerate(files):
-        try:
-            said = _follow(run_notebook.import_file(file.name, file.getvalue()), bar, file.name, i, len(files))
-            odd += [said] if said else []
-            n_kept += 1
-        except ValueError as problem:
-            troubles.append(str(problem))
-    st.session_state["notebook:trouble"] = " ".join(_sentence(trouble) for trouble in troubles)
-    kept = [f"{n_kept:,} of {len(files):,} files kept as notes."] if n_kept else []
-    st.session_state["notebook:news"] = " ".join([*kept, *odd])
+    st.button("Keep as notes", key="notebook_import_go", type="primary", disabled=not files,
+              on_click=_line_up, args=(files,))
+
+
+def _line_up(files) -> None:
+    """These files are to be read; the box that held them begins anew."""
+    waiting = st.session_state.setdefault("notebook:waiting", [])
+    waiting += [(file.name, file.getvalue()) for file in files]
     st.session_state["notebook:imports"] = st.session_state.get("notebook:imports", 0) + 1
-    st.rerun()
 
 
-def _follow(steps, bar, name: str, i: int, n_files: int) -> str:
+def _read_files() -> None:
+    """Read the files that wait, each until it is kept or refused: a keystroke that ends this run
+    loses none, the next run begins that file again."""
+    waiting = st.session_state.get("notebook:waiting")
+    if not waiting:
+        return
+    bar = st.progress(0.0, "Reading …")
+    while waiting:
+        name, content = waiting[0]
+        try:
+            odd = _follow(run_notebook.import_file(name, content), bar, name)
+            _add_to("notebook:news", odd or f"“{name}” is kept as a note.")
+        except ValueError as problem:
+            _add_to("notebook:trouble", str(problem))
+        del waiting[0]
+    bar.empty()
+
+
+def _add_to(key: str, words: str) -> None:
+    """One more sentence for the visitor."""
+    words = words[:1].upper() + words[1:].rstrip(".") + "."
+    st.session_state[key] = " ".join(filter(None, [st.session_state.get(key, ""), words]))
+
+
+def _follow(steps, bar, name: str) -> str:
     """Draw the bar until the file is read -> what was odd about it."""
     while True:
         try:
             done, total = next(steps)
         except StopIteration as end:
             return end.value
-        bar.progress((i + done / total) / n_files, f"{name}: page {done:,} of {total:,}")
+        bar.progress(done / total, f"{name}: page {done:,} of {total:,}")
 
 
 def _settings() -> None:

@@ -17,8 +17,7 @@ from components import (
 
 def show() -> None:
     """The page below the prompt box."""
-    now = run_notebook.overview()
-    notebook_bar.show(now)
+    now = notebook_bar.show()
     if not now.n_notes:
         notebook_bar.show_first_visit()
         return

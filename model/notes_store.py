@@ -16,7 +16,7 @@ import apsw
 import sqlite_vec
 from filelock import FileLock, Timeout
 
-from model.notes import Draft, Note, NotesError, checked, path
+from model.notes import Draft, Note, NotesError, checked, first_words, path
 
 VERSION = 1
 BUSY_S = 4.0  # how long a writer waits for another one
@@ -56,11 +56,13 @@ class Store:
             return [_insert(connection, draft, now) for draft in drafts]
 
     def edit(self, note: Note, title: str, text: str) -> None:
-        """Put new words into a note as it was read; its passages go, and are made anew later.
+        """Put new words into a note as it was read; its passages go, and are made anew later. A title
+        that was the beginning of the text, and was not changed, is the beginning of the new one.
 
         Raises NotesError when it has changed since: what somebody else wrote is not overwritten.
         """
-        draft = checked(Draft(title, text, note.source))
+        follows = title == note.title == first_words(note.text)
+        draft = checked(Draft("" if follows else title, text, note.source))
         with self.writing() as connection:
             self._check_unchanged(note)
             connection.execute(

@@ -56,7 +56,7 @@ def test_a_pdf_page_by_page():
     (draft,) = found.drafts
     assert draft.text.split("\f") == ["I live in New York.", "", "My cat is old."]
     assert draft.title == "b" and draft.source == "b.pdf"
-    assert found.odd == "b.pdf: 1 of 3 pages hold no text."
+    assert found.odd == "“b.pdf”: 1 of 3 pages hold no text."
     assert [(s.done, s.total) for s in steps] == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -76,7 +76,7 @@ def test_a_pdf_page_by_page():
 def test_what_cannot_be_read_is_one_sentence(name, content, words):
     with pytest.raises(NotesError, match=words) as error:
         read(name, content)
-    assert str(error.value).startswith(name) and "\n" not in str(error.value)
+    assert str(error.value).startswith(f"“{name}”: ") and "\n" not in str(error.value)
 
 
 def test_a_pdf_without_text_and_a_locked_one():

@@ -99,6 +99,9 @@ def test_edit_changes_one_note_and_counts(file):
         assert store.stamp() != before
         assert [note.text for note in store.notes()] == ["Eins.", "Two."]
         assert store.note(first).revision == 2 and store.note(second).revision == 1
+        store.edit(store.note(second), "Two.", "Zwei.")  # its title was its beginning, and stays so
+        store.edit(store.note(first), "Uno", "Drei.")
+        assert [note.title for note in store.notes()] == ["Uno", "Zwei."]
 
 
 def test_what_another_window_wrote_is_not_overwritten(file):
