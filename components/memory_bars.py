@@ -11,7 +11,7 @@ from components import palette
 from components.memory_words import percent, points
 
 TITLES = {
-    "none": "no memory: GPT-2", "early": "early alone", "late": "late alone", "edm": "EDM alone",
+    "none": "no memory", "early": "early alone", "late": "late alone", "edm": "EDM alone",
     "am": "AM alone", "all": "all together",
 }
 HUES = {
@@ -33,9 +33,9 @@ def by_module(texts: list[str], probabilities: dict[str, np.ndarray]) -> str:
             for p, before in zip(probabilities[name], probabilities["none"])
         )
         rows.append(f'<span style="{strong}white-space:nowrap">{TITLES[name]}</span>{cells}')
-    columns = f"max-content repeat({len(texts)},minmax(8em,1fr))"
+    columns = f"max-content repeat({len(texts)},minmax(5.8em,1fr))"
     return (
-        f'<div style="display:grid;grid-template-columns:{columns};gap:.35em 1em;'
+        f'<div style="display:grid;grid-template-columns:{columns};gap:.35em .8em;'
         f'align-items:center;font-variant-numeric:tabular-nums">{"".join(rows)}</div>'
     )
 
@@ -53,8 +53,8 @@ def _bar(hue: str, p: float, change: float | None) -> str:
         f'<span title="{p:.6g}"><span style="display:block;background:{palette.EMPTY};'
         'border-radius:.2em"><span style="display:block;height:.75em;border-radius:.2em;'
         f'min-width:1px;width:{100 * p:.2f}%;background:{hue}"></span></span>'
-        '<span style="display:flex;justify-content:space-between;gap:.6em;line-height:1.25;'
-        'white-space:nowrap">'
+        '<span style="display:flex;flex-wrap:wrap;justify-content:space-between;'
+        'column-gap:.6em;line-height:1.25;white-space:nowrap">'
         f'<span>{percent(p)}</span><small style="opacity:.75">{moved}</small></span></span>'
     )
 

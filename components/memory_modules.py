@@ -27,23 +27,33 @@ MODULES = {
 
 def show() -> None:
     """The variants as buttons and the modules as switches, in one row."""
-    on, there = choice.modules(), choice.available()
-    missing = _why_missing()
-    with st.container(horizontal=True, vertical_alignment="center", key="memory_variants"):
-        for name, parts in VARIANTS.items():
-            lacks = parts - there
-            st.button(
-                TITLES[name], key=f"variant {name}", on_click=choice.use, args=(parts & there,),
-                type="primary" if on == parts else "secondary", disabled=bool(lacks),
-                help=missing if lacks else None,
-            )
-        for name, (title, what) in MODULES.items():
-            key = f"module_{name}"
-            st.session_state[key] = name in on
-            st.toggle(
-                title, key=key, on_change=choice.switch, args=(name,), disabled=name not in there,
-                help=what if name in there else f"{what}. {missing}",
-            )
+    with st.container(horizontal=True, vertical_alignment="center", key="memory_modules"):
+        with st.container(horizontal=True, width="content", key="memory_variants"):
+            _buttons()
+        with st.container(horizontal=True, width="content", key="memory_switches"):
+            _switches()
+
+
+def _buttons() -> None:
+    there = choice.available()
+    for name, parts in VARIANTS.items():
+        lacks = parts - there
+        st.button(
+            TITLES[name], key=f"variant {name}", on_click=choice.use, args=(parts & there,),
+            type="primary" if choice.modules() == parts else "secondary", disabled=bool(lacks),
+            help=_why_missing() if lacks else None,
+        )
+
+
+def _switches() -> None:
+    there = choice.available()
+    for name, (title, what) in MODULES.items():
+        key = f"module_{name}"
+        st.session_state[key] = name in choice.modules()
+        st.toggle(
+            title, key=key, on_change=choice.switch, args=(name,), disabled=name not in there,
+            help=what if name in there else f"{what}. {_why_missing()}",
+        )
 
 
 def _why_missing() -> str:

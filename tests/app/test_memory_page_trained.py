@@ -74,7 +74,8 @@ def test_a_variant_reads_its_modules_and_nothing_is_forgotten(app):
     ask(tell(open_page(app), FACT), QUESTION)
     before = state_of(app)
     use(app, "gpt2+rnn")
-    assert [app.toggle(key=f"module_{name}").value for name in MODULES] == [True, True, False, False]
+    on = [app.toggle(key=f"module_{name}").value for name in MODULES]
+    assert on == [True, True, False, False]
     assert sent(app, "reads")["columns"] == []
     use(app, "gpt2+am")
     assert app.session_state["memory_store"] == "bank" and sent(app, "reads")["columns"]
@@ -150,7 +151,7 @@ def test_each_module_alone_is_shown_beside_all_and_none(app, truth, loaded):
     plain = recall.ask(loaded, recall.blank(loaded), asked.trace.ids[1:], SETTINGS).trace
     shown = effect.compare(loaded, asked.trace.next_logits, plain.next_logits, 7)
     drawn = tree.html(app)
-    for title, name in (("no memory: GPT-2", "none"), ("EDM alone", "edm"), ("all together", "all"),
+    for title, name in (("no memory<", "none"), ("EDM alone", "edm"), ("all together", "all"),
                         ("early alone", "early"), ("late alone", "late"), ("AM alone", "am")):
         said = float(re.search('title="([^"]+)"', drawn.split(title, 1)[1])[1])
         p = float(each[name].double().softmax(-1)[shown.ids[0]])
@@ -293,11 +294,11 @@ def test_the_states_of_prompts_told_and_of_the_prompt_being_typed(app, loaded):
     told = charts["memory_states_told"]["data"]
     assert [line["name"] for line in told] == ["early RNN"] * 2 + ["late RNN"] * 2
     late = next(line for line in told if line["name"] == "late RNN")
-    assert np.array(_numbers(late["y"]))[-1] == pytest.approx(float(state.carried.late.norm()), rel=1e-4)
-    typed = charts["memory_states_path"]["data"]
-    assert list(typed[0]["customdata"]) == tokens.display(
-        loaded.tokenizer, [loaded.tokenizer.bos_token_id, *tokens.encode(loaded.tokenizer, QUESTION)]
-    )
+    length = float(state.carried.late.norm())
+    assert np.array(_numbers(late["y"]))[-1] == pytest.approx(length, rel=1e-4)
+    typed, tokenizer = charts["memory_states_path"]["data"], loaded.tokenizer
+    ids = [tokenizer.bos_token_id, *tokens.encode(tokenizer, QUESTION)]
+    assert list(typed[0]["customdata"]) == tokens.display(tokenizer, ids)
 
 
 def _numbers(values) -> list:

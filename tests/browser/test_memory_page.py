@@ -18,7 +18,7 @@ def memory(page, server, outside):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_viewport_size({"width": 1400, "height": 1000})
-    page.goto(f"{server}/memory?{urlencode({'prompt': ''})}")
+    page.goto(f"{server}/memory?{urlencode({'prompt': '', 'variant': 'gpt2+am'})}")
     settled(page)
     yield page
     assert not errors and not outside

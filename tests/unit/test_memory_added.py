@@ -53,7 +53,8 @@ def test_before_and_added_are_the_stream_behind_every_module(asked):
 def test_memory_and_prompt_together_are_what_attention_added(asked):
     loaded, _, found = asked
     for layer in range(found.n_layers):
-        part, attn = added.by_attention(loaded, found, layer), loaded.model.transformer.h[layer].attn
+        part = added.by_attention(loaded, found, layer)
+        attn = loaded.model.transformer.h[layer].attn
         weights = fusion.union_weights(loaded, found, layer)[..., len(found.reading.kept) :]
         local = (weights @ found.layer_v(layer)).transpose(0, 1).flatten(1)
         with torch.inference_mode():
