@@ -26,20 +26,25 @@ GAPS = (0, 50, 200)
 TESTED = 128  # slots where the policy decides
 
 
-def told(n: int, *, held_out=False, ask_held_out=False, stops=(0,)):
-    """A maker of trials: n facts about the speaker, four of them asked, one more never told."""
+def told(n: int, *, held_out=False, ask_held_out=False, stops=(0,), asked=4, never=1):
+    """A maker of trials: n facts about the speaker; `asked` of them are asked, and `never` others
+    that were not told, as far as there are so many kinds of fact."""
     plan = Plan(facts=(n, n), others=(0, 0), fillers=(0, 0), asks=(1, 1), near=0.0, update=0.0,
                 unknown=0.0, source="unseen", held_out_phrasing=held_out)
-    return partial(_trial, plan=plan, held_out=ask_held_out, stops=stops)
+    return partial(
+        _trial, plan=plan, held_out=ask_held_out, stops=stops, n_asked=asked, n_never=never
+    )
 
 
-def _trial(rng: random.Random, tokenizer, plan: Plan, held_out: bool, stops) -> Trial:
+def _trial(
+    rng: random.Random, tokenizer, plan: Plan, held_out: bool, stops, n_asked: int, n_never: int
+) -> Trial:
     one = episodes.episode(rng, plan)
-    asked = rng.sample(one.facts, min(4, len(one.facts)))
+    asked = rng.sample(one.facts, min(n_asked, len(one.facts)))
     never = [kind for kind in KINDS.values() if kind.name not in {f.kind for f in one.facts}]
     questions = [question_of(rng, fact, held_out) for fact in asked]
-    questions += [Question(_phrase(rng, kind, held_out), None) for kind in rng.sample(never, 1)
-                  ] if never else []
+    never = rng.sample(never, min(n_never, len(never)))
+    questions += [Question(_phrase(rng, kind, held_out), None) for kind in never]
     return Trial(one.prompts, tuple(questions), tuple(stops))
 
 

@@ -38,6 +38,7 @@ COLUMNS = {
     "bytes": "bytes of state", "ms": "ms per token",
 }
 STOPS = (0, 100, 400, 1_000, 2_000, 10_000)
+NEVER = "never told"
 ENOUGH = 0.9  # the context limit is the longest distance with at least this share recalled
 ORDINARY = 6_400  # tokens of ordinary text, in passages of about 64
 FULL = 1_500  # tokens told before bytes, perplexity and time are measured: the memory is full
@@ -78,15 +79,13 @@ def measure(
     goes on.
     """
     names = [probe.long_name(name) for name in variants]
-    curve = Curve("scoreboard", "", "", lambda s: [
-        Point("", 0, s, recall_curves.told(4, stops=stops))])
-    kept = path.with_suffix(".episodes.jsonl")
-    records = []
-    for step in recall_runs.measure(
-        checkpoint, curve, names, kept, n=n, seed=seed, settings=settings
-    ):
-        records += step.lines
-        yield Step("recall", step.share)
+    kept, records = path.with_suffix(".episodes.jsonl"), []
+    for curve in _curves(stops):
+        for step in recall_runs.measure(
+            checkpoint, curve, names, kept, n=n, seed=seed, settings=settings
+        ):
+            records += step.lines
+            yield Step(curve.what, step.share)
     rows = []
     for i, name in enumerate(names):
         yield Step(f"perplexity and time of {name}", i / len(names))
@@ -95,6 +94,16 @@ def measure(
         rows.append({"variant": name, "cells": cells})
     _write(path, checkpoint, rows, n, seed, settings, text)
     yield Step("written", 1.0)
+
+
+def _curves(stops) -> list[Curve]:
+    """What was told, asked at every stop; what was never told, asked at once."""
+    told = recall_curves.told(4, stops=stops, never=0)
+    never = recall_curves.told(4, asked=0, never=4)
+    return [
+        Curve("scoreboard", "recall", "", lambda s: [Point("", 0, s, told)]),
+        Curve("scoreboard, never told", "false recall", "", lambda s: [Point(NEVER, 0, s, never)]),
+    ]
 
 
 def in_words(cell: dict) -> str:
@@ -131,7 +140,7 @@ def _cells(checkpoint, name: str, records, settings: Settings, text: str, stops)
             "same as one text, its start cut off"),
         "across": _share(found, at(0), ["recalled"],
                          "told in prompts of their own, asked in a new one"),
-        "false_recall": _share(found, at(0), ["false recall"],
+        "false_recall": _share(found, NEVER, ["false recall"],
                                'never told, asked all the same: anything but "I do not know."'),
         "perplexity": _perplexity(checkpoint, name, state, settings, text),
         "bytes": _cell(bytes_of(state, VARIANTS[name]), 1, "bytes",

@@ -15,7 +15,7 @@ from model import (
     standard_tasks,
 )
 from model.__main__ import main
-from model.recall_runs import Curve, Point, Question, Trial
+from model.recall_runs import Curve, Point, Question, Trial, read_lines
 from model.training.evaluate import wilson
 from tests.conftest import byte_tokenizer, random_gpt2
 
@@ -142,7 +142,7 @@ def small(monkeypatch):
     tiny = Curve("facts", "What.", "x", lambda s: [Point("1 fact", 1, s, make)], "Honest.")
     monkeypatch.setitem(recall_curves.CURVES, "facts", tiny)
     monkeypatch.setitem(standard_tasks.TASKS, "babi", tiny)
-    monkeypatch.setattr(recall_curves, "told", lambda n, stops=(0,): (
+    monkeypatch.setattr(recall_curves, "told", lambda n, stops=(0,), **given: (
         lambda rng, tokenizer: make(rng, tokenizer, stops)))
 
 
@@ -172,7 +172,8 @@ def test_the_scoreboard_has_every_cell_with_its_n_and_interval(
     board = scoreboard.measure(
         checkpoint.load(folder), ["gpt2", "am"], out, n=3, stops=(0, 80))
     shares = [step.share for step in board]
-    assert shares[-1] == 1 and scoreboard.load(out)["episodes"] == 3
+    assert shares[-1] == 1 and len(read_lines(tmp_path / "board.episodes.jsonl")) == 18
+    assert scoreboard.load(out)["episodes"] == 3
     rows = {row["variant"]: row["cells"] for row in scoreboard.load(out)["rows"]}
     for cells in rows.values():
         assert set(cells) == set(scoreboard.COLUMNS)
