@@ -25,7 +25,7 @@ WHAT = {
     "gpt2+am": "attention over Local ∪ Memory", "gpt2-m": "all of them",
 }
 DISTANCES = (0, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
-SOURCES = {"made": "made up", "own": "your text", "file": "text file"}
+SOURCES = {"made": "made-up talk", "own": "your own text", "file": "a text file"}
 SLOTS = (16, 32, 64, 128, 256, 512)
 MOST_TELL, MOST_ASK, MOST_TEXT = 50_000, 4_000, 100_000  # characters
 PLAIN_SLOTS = 128

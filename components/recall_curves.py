@@ -58,7 +58,8 @@ def _bar(curve: str) -> list[str]:
         else:
             st.button("Measure", key="recall_measure", type="primary", disabled=not names,
                       on_click=_start, args=(curve, names, n))
-    problem = st.session_state.pop("recall_trouble", "") or (job.problem if job else "")
+    own = job is not None and job.curve == curve
+    problem = st.session_state.pop("recall_trouble", "") or (job.problem if own else "")
     if problem:
         st.error(words.sentence(problem))
     return names

@@ -53,7 +53,7 @@ def read_or_cause(rows) -> go.Figure:
         )
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(rows))), ticktext=names,
                         tickfont_size=15)
-    figure.update_xaxes(range=[0, 1.12], tickformat=".0%", tickfont_size=14)
+    figure.update_xaxes(range=[0, 1.25], tickformat=".0%", tickvals=[0, 0.5, 1], tickfont_size=14)
     legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 15}}
     return figure.update_layout(
         height=430, bargap=0.25, bargroupgap=0.05, font={"size": 15}, legend=legend,

@@ -57,7 +57,8 @@ def _bar() -> tuple[bytes, list[str]]:
         if file is None:
             st.download_button("The example as a file", EXAMPLE, "probes.jsonl", key="recall_example",
                                on_click="ignore")
-    problem = st.session_state.pop("recall_trouble", "") or (job.problem if job else "")
+    own = job is not None and job.curve == recall_jobs.FILE
+    problem = st.session_state.pop("recall_trouble", "") or (job.problem if own else "")
     if problem:
         st.error(words.sentence(problem))
     return content, names
@@ -106,7 +107,7 @@ def _results(path, content: bytes) -> None:
         st.warning(f"Line {one['line']}: {words.sentence(words.plain(one['error']))}")
     if len(bad) > 20:
         st.warning(f"… and {len(bad) - 20:,} more bad lines; the download names all.")
-    st.download_button("Download the results", path.read_bytes(), "results.jsonl",
+    st.download_button("Download the results", path.read_bytes, "results.jsonl",
                        key="recall_download", on_click="ignore")
 
 

@@ -40,9 +40,9 @@ def _wait() -> str:
     )
     if st.session_state.get("recall_source") not in choice.SOURCES:
         st.session_state.recall_source = "made"
-    source = st.segmented_control(
+    source = st.selectbox(
         "Talk about", list(choice.SOURCES), format_func=choice.SOURCES.get, key="recall_source",
-        required=True, label_visibility="collapsed", **KEEP,
+        label_visibility="collapsed", **KEEP,
     )
     if source == "own":
         return st.text_input(

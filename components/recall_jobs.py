@@ -24,6 +24,7 @@ from model.training import jobs
 
 REST_S = 0.03  # between two steps, for the pages
 EVERY = {**CURVES, **TASKS}
+FILE = "your probes"  # what a file's run is called
 
 
 @dataclass
@@ -158,7 +159,7 @@ def start_file(content: bytes, variants: tuple[str, ...], settings: Settings) ->
     """Run every line of a file, or go on with it; raises as `start` does."""
     path = results_of(content, variants, settings)
     _begin(
-        Measuring(path, "your probes", tuple(variants), content.count(b"\n") + 1),
+        Measuring(path, FILE, tuple(variants), content.count(b"\n") + 1),
         _run_file, (run.checkpoint(), settings, content),
     )
 

@@ -60,7 +60,7 @@ def bars(lines: list[Line]) -> str:
     """Probabilities below each other, each with its name, its number and what it says."""
     rows = "".join(_row(line) for line in lines)
     return (
-        '<div style="display:grid;grid-template-columns:minmax(7em,max-content) minmax(4em,1fr) '
+        '<div style="display:grid;grid-template-columns:fit-content(9.5em) minmax(4em,1fr) '
         'max-content;gap:.42em .7em;align-items:center;font-variant-numeric:tabular-nums;'
         f'line-height:1.25;font-size:1.02em">{rows}</div>'
     )
@@ -71,7 +71,7 @@ def _row(line: Line) -> str:
         f'<span style="grid-column:2 / 4;opacity:.8;font-size:.9em;margin-top:-.35em;'
         f'overflow-wrap:anywhere">{html.escape(line.more)}</span>' if line.more else ""
     )
-    name = f'<b style="font-weight:600;white-space:pre">{html.escape(line.name)}</b>'
+    name = f'<b style="font-weight:600;white-space:pre-wrap">{html.escape(line.name)}</b>'
     if line.p is None:
         return f"{name}{_said(line.more)}"
     width = f"{100 * line.p:.2f}%"
