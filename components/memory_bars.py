@@ -47,10 +47,16 @@ def _token(text: str) -> str:
     )
 
 
+def _rounded(change: float) -> str:
+    """A change in points, where little room is; the exact one is in the bar's hover text."""
+    return points(change) if change == 0 or abs(change) >= 0.05 else "± < 0.1"
+
+
 def _bar(hue: str, p: float, change: float | None) -> str:
-    moved = "" if change is None else f"{points(100 * change)} pt"
+    exact = "" if change is None else f", {points(100 * change)} points against no memory"
+    moved = "" if change is None else f"{_rounded(100 * change)} pt"
     return (
-        f'<span title="{p:.6g}"><span style="display:block;background:{palette.EMPTY};'
+        f'<span title="{p:.6g}{exact}"><span style="display:block;background:{palette.EMPTY};'
         'border-radius:.2em"><span style="display:block;height:.75em;border-radius:.2em;'
         f'min-width:1px;width:{100 * p:.2f}%;background:{hue}"></span></span>'
         '<span style="display:flex;flex-wrap:wrap;justify-content:space-between;'

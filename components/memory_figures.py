@@ -100,6 +100,8 @@ def states(names: list[str], found: dict[str, tuple], of: str, height: int = 330
                         title={"font": {"size": 15}})
     figure.update_yaxes(title={"text": "length"}, row=1, col=1)
     figure.update_yaxes(title={"text": "change"}, row=2, col=1)
+    if all(np.isnan(cosines).all() for _, cosines in found.values()):
+        figure.update_yaxes(range=[0, 1], row=2, col=1)
     figure.update_layout(
         height=height, margin={"l": 8, "r": 8, "t": 34, "b": 8}, hoverlabel={"font_size": 15},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 15}},

@@ -37,7 +37,7 @@ def _show_ways(now: Look) -> None:
     st.caption(
         "Length: √Σx². Worked out from this run's own tensors: the stream before a module plus "
         "what it added is the stream behind it. AM's row: what the weights on memory's slots put "
-        "in through c_proj. Colour below: √ of the share."
+        "in through c_proj. Colour of the lower grid: √ of the share."
     )
 
 

@@ -153,7 +153,7 @@ def test_each_module_alone_is_shown_beside_all_and_none(app, truth, loaded):
     drawn = tree.html(app)
     for title, name in (("no memory<", "none"), ("EDM alone", "edm"), ("all together", "all"),
                         ("early alone", "early"), ("late alone", "late"), ("AM alone", "am")):
-        said = float(re.search('title="([^"]+)"', drawn.split(title, 1)[1])[1])
+        said = float(re.search('title="([^",]+)', drawn.split(title, 1)[1])[1])
         p = float(each[name].double().softmax(-1)[shown.ids[0]])
         assert said == pytest.approx(p, rel=1e-3), name
 

@@ -75,6 +75,7 @@ def test_gates_and_states_are_drawn(told, shots):
     for key in ("memory_openness", "memory_added"):
         expect(told.locator(f".st-key-{key} canvas")).to_be_visible()
     for key in ("memory_states_told", "memory_states_path"):
-        expect(told.locator(f".st-key-{key} .js-plotly-plot")).to_be_visible()
+        chart = told.locator(f".st-key-{key} .js-plotly-plot")
+        expect(chart).to_be_visible(timeout=60_000)  # the first chart brings Plotly with it
     settled(told)
     told.screenshot(path=shots / "memory-gates.png")
