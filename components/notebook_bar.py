@@ -55,7 +55,8 @@ def show_first_visit() -> None:
             st.markdown(f"##### {example.name}")
             shown = example.texts[:4] if len(example.texts) > 6 else example.texts
             more = len(example.texts) - len(shown)
-            st.markdown("\n".join(f"- {text}" for text in shown) + (f"\n- … {more} more" if more else ""))
+            rows = [*shown, *([f"… {more} more"] if more else [])]
+            st.markdown("\n".join(f"- {text}" for text in rows))
             st.markdown(f"Ask: **{example.question}** …")
             st.caption(example.look)
             st.button(
@@ -78,22 +79,23 @@ def _tell(now) -> None:
     noun = "note" if now.n_notes == 1 else "notes"
     st.markdown(
         f"**Notes are text put into the prompt; the network itself remembers nothing.** "
-        f"{now.n_notes:,} {noun} in one file on this machine, the same for everyone who opens the app "
-        "here."
+        f"{now.n_notes:,} {noun} in one file on this machine, the same for everyone who opens the "
+        "app here."
     )
 
 
 def _add() -> None:
-    title = st.text_input("Title, if you like", key="notebook_new_title", max_chars=120)
-    text = st.text_area("Note", key="notebook_new_text", height=160,
-                        placeholder="My name is James Theory. I live in New York.")
-    st.button("Keep this note", key="notebook_keep", type="primary",
-              on_click=doing(_add_typed, title, text))
+    st.text_input("Title, if you like", key="notebook_new_title", max_chars=120)
+    st.text_area("Note", key="notebook_new_text", height=160,
+                 placeholder="My name is James Theory. I live in New York.")
+    st.button("Keep this note", key="notebook_keep", type="primary", on_click=doing(_add_typed))
 
 
-def _add_typed(title: str, text: str) -> None:
-    run_notebook.add_typed(title, text)
-    st.session_state.notebook_new_title = st.session_state.notebook_new_text = ""
+def _add_typed() -> None:
+    """What stands in the boxes now: it may have come with this very click."""
+    typed = st.session_state
+    run_notebook.add_typed(typed.notebook_new_title, typed.notebook_new_text)
+    typed.notebook_new_title = typed.notebook_new_text = ""
 
 
 def _import() -> None:
@@ -148,7 +150,8 @@ def _follow(steps, bar, name: str) -> str:
 
 def _settings() -> None:
     config = run.checkpoint().model.config
-    st.slider("Passages put into the prompt", 0, 8, notebook_choice.N_NOTES, key="notebook_n", **_KEEP)
+    st.slider("Passages put into the prompt", 0, 8, notebook_choice.N_NOTES, key="notebook_n",
+              **_KEEP)
     st.selectbox("Ranked by", list(notebook_choice.RANKINGS), key="notebook_ranking",
                  format_func=notebook_choice.RANKINGS.get, **_KEEP)
     st.select_slider("Size of a passage, in tokens at most", notebook_choice.SIZES,

@@ -33,7 +33,8 @@ def table(found, used: dict[int, tuple[int, int]], constant: int) -> str:
 def _row(i: int, c, used: dict[int, tuple[int, int]], most: float, constant: int) -> str:
     inside = c.passage in used
     hue = palette.MEMORY if inside else "transparent"
-    place = "in the prompt, tokens {} to {}".format(used[c.passage][0], used[c.passage][1] - 1) if inside else ""
+    start, stop = used.get(c.passage, (0, 0))
+    place = f"in the prompt, tokens {start} to {stop - 1}"
     mark = f'<b style="color:color-mix(in srgb,{palette.MEMORY} 75%,currentColor)">{place}</b>'
     page = f", page {c.page}" if c.page else ""
     where = f"{c.title}{page}"

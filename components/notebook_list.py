@@ -48,14 +48,12 @@ def _editor(ids: set[int]) -> None:
     if opened is None:
         st.info("This note is not there any more. Choose another one.")
         return
-    title = st.text_input("Title", opened.title, key=f"notebook_title {number}", max_chars=120)
-    text = st.text_area("Text", opened.text, key=f"notebook_text {number}", height=HEIGHT - 170)
-    is_new = (title, text) != (opened.title, opened.text)
+    st.text_input("Title", opened.title, key=f"notebook_title {number}", max_chars=120)
+    st.text_area("Text", opened.text, key=f"notebook_text {number}", height=HEIGHT - 170)
     with st.container(horizontal=True):
-        st.button("Save", key="notebook_save", type="primary", disabled=not is_new,
-                  on_click=doing(_save, opened, title, text))
-        st.button("Keep as a new note", key="notebook_copy", disabled=not is_new,
-                  on_click=doing(_keep_as_new, title, text))
+        st.button("Save", key="notebook_save", type="primary", on_click=doing(_save, opened))
+        st.button("Keep as a new note", key="notebook_copy",
+                  on_click=doing(_keep_as_new, number))
         st.button("Reload", key="notebook_reload", on_click=_forget, args=(number,),
                   help="The note as it is in the file now; unsaved words are lost")
         st.button("Remove", key="notebook_remove", on_click=doing(_remove, number))
@@ -71,13 +69,19 @@ def _opened(number: int):
     return held
 
 
-def _save(opened, title: str, text: str) -> None:
-    run_notebook.edit(opened, title, text)
+def _typed(number: int) -> tuple[str, str]:
+    """Title and text in the boxes now: they may have come with this very click."""
+    return tuple(st.session_state[f"notebook_{part} {number}"] for part in ("title", "text"))
+
+
+def _save(opened) -> None:
+    if _typed(opened.id) != (opened.title, opened.text):
+        run_notebook.edit(opened, *_typed(opened.id))
     _forget(opened.id)
 
 
-def _keep_as_new(title: str, text: str) -> None:
-    run_notebook.add_typed(title, text)
+def _keep_as_new(number: int) -> None:
+    run_notebook.add_typed(*_typed(number))
 
 
 def _remove(number: int) -> None:

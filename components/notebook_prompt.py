@@ -13,7 +13,8 @@ def marked(names: list[str], parts, titles: list[str]) -> str:
     groups = "".join(_group(names[part.start : part.stop], part, titles) for part in parts)
     return (
         '<div style="max-height:19em;overflow:auto;line-height:1.5">'
-        f'<div style="display:flex;flex-wrap:wrap;gap:.35em .2em;align-items:end">{groups}</div></div>'
+        '<div style="display:flex;flex-wrap:wrap;gap:.35em .2em;align-items:end">'
+        f"{groups}</div></div>"
     )
 
 
@@ -33,7 +34,8 @@ def _group(names: list[str], part, titles: list[str]) -> str:
     shape = f"border-left:4px solid {hue};padding-left:.35em;" if label else ""
     return (
         f'<span data-part="{part.of if part.of is not None else "own"}" style="display:inline-flex;'
-        f'flex-wrap:wrap;gap:.15em .12em;max-width:100%;{shape}">{head if label else ""}{boxes}</span>'
+        f'flex-wrap:wrap;gap:.15em .12em;max-width:100%;{shape}">'
+        f"{head if label else ''}{boxes}</span>"
     )
 
 
@@ -55,7 +57,8 @@ def window(n_notes: int, n_asked: int, n_positions: int) -> str:
         for n, hue in ((n_notes, NOTE), (n_asked, ASKED))
     )
     legend = "".join(
-        f'<span><span style="display:inline-block;width:.75em;height:.75em;background:{hue}"></span> '
+        '<span><span style="display:inline-block;width:.75em;height:.75em;'
+        f'background:{hue}"></span> '
         f"<b>{n:,}</b> {words}</span>"
         for n, hue, words in (
             (n_notes, NOTE, "for the notes"), (n_asked, ASKED, "for the question"),

@@ -118,7 +118,7 @@ def _show_five(question: str, asked) -> None:
     memories = run_notebook.five(question, asked, run_notebook.overview())
     st.html(notebook_cards.cards(memories, asked.prompt.n_positions))
     st.caption(
-        "Every memory is given the same notes, the newest where not all fit. Answers are greedy and "
-        "end with their sentence; p is the probability of the first token; <|endoftext|> stands in "
-        "front of every prompt and is counted.".replace("<", "\\<").replace("|", "\\|")
+        "Every memory is given the same notes, the newest where not all fit. Answers are greedy "
+        "and end with their sentence; p is the probability of the first token; <|endoftext|> "
+        "stands in front of every prompt and is counted.".replace("<", "\\<").replace("|", "\\|")
     )

@@ -24,7 +24,7 @@ class _Job:
 
 
 class Worker:
-    """One thread and the latest `most` results. A job gets an Event and ends early when it is set."""
+    """One thread and the latest `most` results. A job ends early when its Event is set."""
 
     def __init__(self, most: int):
         self.most = most

@@ -5,7 +5,7 @@ computed from them is kept under the file's stamp, which changes with every note
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -205,9 +205,9 @@ def is_untrained() -> bool:
 
 def variants() -> list[str]:
     """The memory variants that the chosen model can show: those with modules it has."""
-    has_trained = getattr(run.checkpoint(), "memory", None) is not None
-    offered = [name for name, parts in VARIANTS.items() if parts and (has_trained or parts == {"am"})]
-    return sorted(offered, key=lambda name: name != "gpt2+am")
+    if run.checkpoint().memory is None:
+        return ["gpt2+am"]
+    return sorted((name for name, parts in VARIANTS.items() if parts), key=lambda n: n != "gpt2+am")
 
 
 def five(question: str, asked: Asked, now: Overview) -> list[Memory]:
@@ -269,29 +269,28 @@ def _in_network(question: str, texts: list[str], now: Overview) -> Memory:
     except NotesError as problem:
         return _silent("memory", str(problem))
     name = notebook_choice.variant(variants()).upper()
-    note = f"{name}, told {_of(n_told, len(texts))}: {len(state.bank):,} slots are written."
-    n_bytes = _state_bytes(state)
-    return Memory("memory", found, found.n_window, n_bytes, "slots", note)
+    n_slots = len(state.bank) + (0 if state.external is None else len(state.external.keys))
+    kept = f"in {n_slots:,} slots" if state.carried is None else f"in {n_slots:,} slots, states"
+    note = f"{name}, told {_of(n_told, len(texts))}."
+    return Memory("memory", found, found.n_window, state.nbytes, kept, note)
 
 
 def memory_settings() -> recall.Settings:
     """How the network's memory is written and read for this page: its own default budget, first
     in first out, the chosen variant's modules."""
-    names = {f.name for f in fields(recall.Settings)}
-    modules = VARIANTS[notebook_choice.variant(variants())]
-    return recall.Settings(**({"modules": modules} if "modules" in names else {}))
+    return recall.Settings(modules=VARIANTS[notebook_choice.variant(variants())])
 
 
 def _notes_memory(asked: Asked, now: Overview) -> Memory:
     n_used = len(asked.prompt.used)
-    note = f"{n_used} of the found passages went into the prompt." if n_used else "Nothing was found."
+    note = f"{n_used} of the found passages went into the prompt." if n_used else "None was put in."
     n = len(asked.prompt.ids)
     return Memory("notes", asked.with_notes, n, now.n_bytes, "the notes file", note)
 
 
 def _holds(facts) -> str:
     if facts.is_cut:
-        return "Holds only the end of the newest note: it is longer than three quarters of the window."
+        return "Holds only the end of the newest note: three quarters of the window are for facts."
     return f"Holds {_of(facts.n_notes, facts.n_all)}: three quarters of the window are for facts."
 
 
@@ -303,11 +302,6 @@ def _of(n: int, n_all: int) -> str:
 
 def _silent(name: str, problem: str) -> Memory:
     return Memory(name, None, 0, 0, "", "", problem)
-
-
-def _state_bytes(state) -> int:
-    """Of every tensor that a memory keeps, whatever modules wrote it."""
-    return state.nbytes
 
 
 def _answer(checkpoint, ids: np.ndarray) -> Answer:

@@ -92,7 +92,7 @@ class SentenceModel:
 
 
 def load_sentence_model(folder: Path) -> SentenceModel:
-    """A folder with config.json, tokenizer and safetensors -> its model; no code of the folder runs.
+    """A folder with config.json, tokenizer and safetensors -> its model; none of its code runs.
 
     Raises NotesError, one sentence, for a folder that holds anything less.
     """
@@ -132,7 +132,8 @@ def load_sentence_model(folder: Path) -> SentenceModel:
 def _fingerprint(folder: Path) -> str:
     """16 hex digits that change with any byte of config, weights or tokenizer."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors", ".txt")):
+    kinds = (".json", ".safetensors", ".txt")
+    for path in sorted(p for p in folder.iterdir() if p.suffix in kinds):
         with path.open("rb") as file:
             digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]

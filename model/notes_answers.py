@@ -1,4 +1,4 @@
-"""The same question answered from five memories: weights, prompt, KV cache, the network's own, notes.
+"""One question answered from five memories: weights, prompt, KV cache, the network's own, notes.
 
 Every answer is greedy and ends with its sentence. Knows nothing of pages and of the notes' file.
 The prompt, the cache and the network's memory are given the same facts: the newest notes, as many
@@ -152,7 +152,7 @@ def alone(checkpoint, question: str) -> Prompt:
 
 
 def is_untrained(checkpoint) -> bool:
-    """Whether all LayerNorms are as they are made, gain 1 and bias 0: no training leaves them so."""
+    """Whether all LayerNorms are as they are made, gain 1, bias 0: no training leaves them so."""
     body = checkpoint.model.transformer
     norms = [norm for block in body.h for norm in (block.ln_1, block.ln_2)] + [body.ln_f]
     return all(bool((n.weight == 1).all()) and not n.bias.any() for n in norms)

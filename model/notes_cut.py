@@ -24,8 +24,8 @@ class Passage:
 
 
 def cut(tokenizer, text: str, size: int) -> list[Passage]:
-    """text -> passages of at most `size` tokens of a transformers tokenizer, in order; together they
-    hold every word.
+    """text -> passages of at most `size` tokens of a transformers tokenizer, in order; together
+    they hold every word.
 
     A passage ends at the end of a sentence, and of a paragraph where it is half full. A sentence
     longer than `size` is cut between words, a word longer than `size` anywhere (a single character

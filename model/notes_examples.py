@@ -50,8 +50,8 @@ EXAMPLES = (
         "A long diary",
         _diary(),
         "Where do I live? I live in",
-        "90 idle sentences behind one fact: more than the prompt or the slots can hold. Compare the "
-        "five memories.",
+        "90 idle sentences behind one fact: more than the prompt or the slots can hold. Compare "
+        "the five memories.",
     ),
     Example(
         "A fact that changed",

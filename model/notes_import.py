@@ -45,7 +45,7 @@ def read(name: str, content: bytes) -> Generator[Read, None, Imported]:
     """
     if len(content) > MOST_BYTES:
         raise NotesError(
-            f"“{name}”: wanted at most {MOST_BYTES // 1_000_000} MB, got {len(content) / 1e6:.0f} MB; "
+            f"“{name}”: wanted at most {MOST_BYTES // 10**6} MB, got {len(content) / 1e6:.0f} MB; "
             "split the file"
         )
     if content[:1024].lstrip().startswith(b"%PDF-"):
@@ -65,8 +65,8 @@ def _decoded(name: str, content: bytes) -> str:
         text = content.decode(_BYTE_ORDER_MARKS.get(mark, "utf-8"))
     except UnicodeDecodeError as error:
         raise NotesError(
-            f"“{name}”: wanted text, Markdown or PDF, found bytes that are no UTF-8 text (the first "
-            f"at byte {error.start:,}); save it as UTF-8 text, or choose another file"
+            f"“{name}”: wanted text, Markdown or PDF, found bytes that are no UTF-8 text (the "
+            f"first at byte {error.start:,}); save it as UTF-8 text, or choose another file"
         ) from None
     odd = sum(c < " " and c not in "\t\n\r\f" for c in text[:100_000])
     if "\0" in text or odd > len(text[:100_000]) / 20:
@@ -79,7 +79,7 @@ def _decoded(name: str, content: bytes) -> str:
 
 def _exported(name: str, text: str) -> list[Draft] | None:
     """The notes of a file that this program exported; None for any other file."""
-    if not text.lstrip().startswith('{"mnemoscope_notes"') and '"mnemoscope_notes"' not in text[:99]:
+    if not text.lstrip().startswith("{") or '"mnemoscope_notes"' not in text[:99]:
         return None
     try:
         told = json.loads(text)
@@ -110,14 +110,15 @@ def _read_pdf(name: str, content: bytes) -> Generator[Read, None, Imported]:
     except Exception as error:  # pypdf lets pass whatever a damaged file makes it raise
         line = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise NotesError(
-            f"“{name}”: this PDF is damaged, page {len(pages) + 1} cannot be read ({line}); save it "
-            "again in the program it came from"
+            f"“{name}”: this PDF is damaged, page {len(pages) + 1} cannot be read ({line}); save "
+            "it again in the program it came from"
         ) from error
     n_blank = sum(not page.strip() for page in pages)
     if n_blank == len(pages):
         raise NotesError(
-            f"“{name}”: this PDF holds no text on its {len(pages):,} page{'s' * (len(pages) != 1)}, only "
-            "pictures, as a scan does; run it through text recognition (OCR) first"
+            f"“{name}”: this PDF holds no text on its {len(pages):,} "
+            f"page{'s' * (len(pages) != 1)}, only pictures, as a scan does; run it through text "
+            "recognition (OCR) first"
         )
     text = "\f".join(_lines(page).replace("\f", "\n") for page in pages)
     odd = f"“{name}”: {n_blank:,} of {len(pages):,} pages hold no text." if n_blank else ""

@@ -28,8 +28,9 @@ class Candidate:
     """A passage that was found.
 
     passage, note: their ids; title, source: the note's; page: from 1 in a PDF, None elsewhere.
-    bm25 (larger is better) with its rank, None where no telling word of the question is in it; cosine
-    (−1 to 1) with its rank, None without a vector or below DEPTH. fused: the sum both ranks give.
+    bm25 (larger is better) with its rank, None where no telling word of the question is in it;
+    cosine (−1 to 1) with its rank, None without a vector or below DEPTH. fused: the sum
+    both ranks give.
     """
 
     passage: int
@@ -60,8 +61,8 @@ RANKINGS: dict[str, Callable[[Candidate], float]] = {
 def search(
     store: Store, maker: Maker, question: str, vector: np.ndarray, n: int, by: str = "both"
 ) -> list[Candidate]:
-    """The n best passages for a question, vector (C,) its embedding; the best of RANKINGS[by] first,
-    and what that ranking knows nothing of is left out."""
+    """The n best passages for a question, vector (C,) its embedding; the best of RANKINGS[by]
+    first, and what that ranking knows nothing of is left out."""
     number = open_index(store, maker)
     with store.reading() as connection:
         words = dict(_by_words(connection, number, question))

@@ -56,8 +56,8 @@ class Store:
             return [_insert(connection, draft, now) for draft in drafts]
 
     def edit(self, note: Note, title: str, text: str) -> None:
-        """Put new words into a note as it was read; its passages go, and are made anew later. A title
-        that was the beginning of the text, and was not changed, is the beginning of the new one.
+        """Put new words into a note as it was read; its passages go, and are made anew later. A
+        title that was the beginning of the text, and was not changed, follows the new text.
 
         Raises NotesError when it has changed since: what somebody else wrote is not overwritten.
         """
@@ -98,7 +98,8 @@ class Store:
         """All notes as JSON, which `notes_import` reads back."""
         told = [vars(note) | {"id": None, "revision": None} for note in self.notes()]
         told = [{k: v for k, v in one.items() if v is not None} for one in told]
-        return json.dumps({"mnemoscope_notes": VERSION, "notes": told}, ensure_ascii=False, indent=1)
+        whole = {"mnemoscope_notes": VERSION, "notes": told}
+        return json.dumps(whole, ensure_ascii=False, indent=1)
 
     def rows(self, query: str, values: tuple = ()) -> list[tuple]:
         """What a query finds."""
@@ -172,7 +173,8 @@ class Store:
         return True
 
     def _check_unchanged(self, note: Note) -> None:
-        row = self.connection.execute("SELECT revision FROM notes WHERE id=?", (note.id,)).fetchone()
+        query = "SELECT revision FROM notes WHERE id=?"
+        row = self.connection.execute(query, (note.id,)).fetchone()
         if row is None:
             raise NotesError(
                 "this note was removed meanwhile, in another window; your words are still in the "
@@ -225,7 +227,7 @@ def saying(file: Path):
     except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError,
             OSError) as error:
         problem = f"{file} cannot be read or written ({error}); nothing was changed: look at the "
-        raise NotesError(problem + "disk's free space and the file's rights, then try again") from None
+        raise NotesError(problem + "disk's space and the file's rights, and try again") from None
 
 
 def _insert(connection: apsw.Connection, draft: Draft, now: float) -> int:

@@ -183,7 +183,8 @@ def test_files_are_imported_and_bad_ones_named(app):
     app.button(key="notebook_import_go").click().run()
     assert not app.exception and kept() == ["# Home\n\nI live in Oslo."]
     said = app.error[0].value.replace("\\", "")
-    assert "“bad.bin”: wanted text" in said and "“scan.pdf”: this PDF holds no text on its 1 page," in said
+    assert "“bad.bin”: wanted text" in said
+    assert "“scan.pdf”: this PDF holds no text on its 1 page," in said
     assert app.info[0].value == "“good.md” is kept as a note."
     assert "Oslo" in drawn(app)
 

@@ -1,4 +1,4 @@
-"""The notes page in Chromium: one click to a marked prompt, five answers, a note edited and kept."""
+"""The notes page in Chromium: one click to a marked prompt, five answers, a note changed."""
 
 import re
 import subprocess
@@ -41,7 +41,8 @@ def notes(page, own_server, home, outside):
 
 def in_home(home, code: str) -> None:
     """Change the notes from another process, as another program would."""
-    head = "from model.notes import Draft; from model.notes_store import opened; from pathlib import Path\n"
+    head = "from pathlib import Path\nfrom model.notes import Draft\n"
+    head += "from model.notes_store import opened\n"
     body = f"with opened(Path({str(home / 'notes.sqlite3')!r})) as store: {code}"
     subprocess.run([sys.executable, "-c", head + body], cwd=ROOT, check=True)
 
@@ -61,7 +62,8 @@ def begin(page):
 def test_one_click_and_the_injected_words_are_marked(notes, shots):
     begin(notes)
     expect(notes.locator(".st-key-prompt_box textarea")).to_have_value(QUESTION)
-    assert notes.locator("[data-part='0']").inner_text().split("\n")[0].startswith("note 1: I live in New York.")
+    label = notes.locator("[data-part='0']").inner_text()
+    assert label.startswith("note 1: I live in New York.")
     order = notes.locator("[data-part]").evaluate_all("e => e.map(x => x.dataset.part)")
     assert order == ["own", "2", "1", "0", "own"]
     expect(notes.get_by_text("New York.", exact=True)).to_be_visible()
@@ -97,7 +99,8 @@ def test_at_800_pixels_in_the_dark_nothing_is_wider_than_the_page(notes, shots):
     begin(notes)
     notes.emulate_media(color_scheme="dark")
     notes.set_viewport_size({"width": 800, "height": 1000})
-    for view, name in (("One question", "answer"), ("Five memories", "five"), ("The notes", "notes")):
+    views = {"One question": "answer", "Five memories": "five", "The notes": "notes"}
+    for view, name in views.items():
         notes.get_by_role("radio", name=view).click()
         settled(notes)
         main = notes.locator("[data-testid=stMain]")

@@ -12,7 +12,7 @@ from model import tokens
 from model.embedding_text import HiddenStates, load_sentence_model
 from model.notes import NotesError
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "cat", "is", "old", "i", "live", "in", "rome", "."]
+WORDS = "[PAD] [UNK] [CLS] [SEP] the cat is old i live in rome .".split()
 
 
 @pytest.mark.parametrize("layer", [0, 1, 3])
@@ -61,7 +61,8 @@ def bert(tmp_path_factory):
     raw.normalizer, raw.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.BertPreTokenizer()
     raw.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     PreTrainedTokenizerFast(
-        tokenizer_object=raw, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+        tokenizer_object=raw, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
+        sep_token="[SEP]",
     ).save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2,

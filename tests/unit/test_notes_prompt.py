@@ -12,7 +12,8 @@ from model import checkpoint, tokens
 from model.notes import NotesError
 from model.notes_prompt import build
 
-WORDS = st.text(st.sampled_from(list("abI's.,!? \n\t\"1é漢🧠_-")), min_size=1, max_size=40).filter(str.strip)
+LETTERS = st.sampled_from(list("abI's.,!? \n\t\"1é漢🧠_-"))
+WORDS = st.text(LETTERS, min_size=1, max_size=40).filter(str.strip)
 
 
 @pytest.fixture(scope="module")

@@ -62,12 +62,13 @@ def check_whole(file):
     with opened(file) as store:
         assert store.rows("PRAGMA integrity_check") == [("ok",)]
         for (index,) in store.rows("SELECT id FROM indexes"):
-            store.connection.execute(f"INSERT INTO words_{index}(words_{index}) VALUES('integrity-check')")
-            assert not store.rows(f"SELECT 1 FROM passages_{index} WHERE note NOT IN (SELECT id FROM notes)")
-            with_vector = store.rows(f"SELECT id FROM passages_{index} WHERE has_vector ORDER BY id")
-            assert store.rows(f"SELECT passage FROM vectors_{index} ORDER BY passage") == with_vector
-            every = store.rows(f"SELECT id FROM passages_{index} ORDER BY id")
-            assert store.rows(f"SELECT rowid FROM words_{index} ORDER BY rowid") == every
+            p, w, v = (f"{name}_{index}" for name in ("passages", "words", "vectors"))
+            store.connection.execute(f"INSERT INTO {w}({w}) VALUES('integrity-check')")
+            assert not store.rows(f"SELECT 1 FROM {p} WHERE note NOT IN (SELECT id FROM notes)")
+            with_vector = store.rows(f"SELECT id FROM {p} WHERE has_vector ORDER BY id")
+            assert store.rows(f"SELECT passage FROM {v} ORDER BY passage") == with_vector
+            every = store.rows(f"SELECT id FROM {p} ORDER BY id")
+            assert store.rows(f"SELECT rowid FROM {w} ORDER BY rowid") == every
         return {note.id: note for note in store.notes()}
 
 
@@ -160,7 +161,8 @@ def test_killed_at_any_moment_every_kept_note_is_there(file):
         found = check_whole(file)
         assert promised.keys() <= found.keys()
         for number, note in found.items():
-            assert hashlib.sha256(note.text.encode()).hexdigest() == note.title  # whole, or not there
+            whole = hashlib.sha256(note.text.encode()).hexdigest()
+            assert whole == note.title  # or not there at all
             assert promised.get(number, note.title) == note.title
         assert len(found) - len(promised) <= run + 1  # kept, and killed before it could say so
     with opened(file) as store:  # what was left undone is done, and once only
@@ -215,7 +217,7 @@ def test_a_disk_that_takes_no_more_bytes_loses_nothing(file):
         "import resource, signal, sys; sys.path.insert(0, '.'); "
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)); "
-        "from pathlib import Path; from model.notes_store import opened; from model.notes import *\n"
+        "from pathlib import Path; from model.notes_store import *\n"
         "try:\n with opened(Path(sys.argv[1])) as s: s.add([Draft('', 'x' * 500000)])\n"
         "except NotesError as e: print('said:', e)"
     )
@@ -235,7 +237,8 @@ def test_files_that_are_no_notes_are_refused_and_left_alone(tmp_path):
     newer = tmp_path / "newer"
     with opened(newer) as store:
         store.connection.execute("PRAGMA user_version = 99")
-    for file, words in ((text, "no notes file"), (foreign, "another program"), (newer, "version 99")):
+    refused = ((text, "no notes file"), (foreign, "another program"), (newer, "version 99"))
+    for file, words in refused:
         before = file.read_bytes()
         with pytest.raises(NotesError, match=words):
             with opened(file):
