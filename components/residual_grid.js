@@ -214,7 +214,8 @@ function draw_column_names(context, grid) {
 function fade_ends(context, grid) {
   const { data, size, theme, scroll } = grid;
   const x = scroll.scrollLeft;
-  const more = { left: x > 2, right: x + size.width < size.total - 2 };
+  const end = size.left + data.columns.length * size.cell + size.gap;
+  const more = { left: x > 2, right: x + size.width < end - 2 };
   scroll.dataset.more = ["left", "right"].filter((side) => more[side]).join(" ");
   if (more.left) fade(context, grid, size.left - 2, size.left + 34);
   if (more.right) fade(context, grid, size.width, size.width - 34);

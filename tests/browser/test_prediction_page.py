@@ -172,6 +172,10 @@ def test_the_axes_and_the_preset_buttons(page, server):
 
 def test_the_shift_chooses_too(page, server):
     open_page(page, server, prediction="shift")
+    window = page.locator(".st-key-prediction_shift .window")
+    expect(window).to_have_attribute("data-more", "left")
+    window.evaluate("x => { x.scrollLeft = 0 }")
+    expect(window).to_have_attribute("data-more", "right")
     page.locator('.st-key-prediction_shift .column[data-at="2"]').click()
     expect(page.locator('.st-key-prediction_strip .tokens[data-chosen="2"]')).to_be_visible()
     expect_link(page, at=2)

@@ -157,8 +157,12 @@ def test_a_hostile_prompt_stays_text(open_page, view):
 def test_a_long_prompt_scrolls_to_its_end(open_page):
     page = open_page("Logit lens", prompt="one two three four five six seven eight " * 60)
     reading = page.locator(".st-key-lens_grid .reading")
+    expect(reading).to_contain_text("having read")
     last = int(re.search(r"having read (\d+)", reading.inner_text())[1])
     assert last > 400
-    page.locator(".st-key-lens_grid .scroll").evaluate("x => { x.scrollLeft = 0 }")
+    scroll = page.locator(".st-key-lens_grid .scroll")
+    expect(scroll).to_have_attribute("data-more", "left")
+    scroll.evaluate("x => { x.scrollLeft = 0 }")
+    expect(scroll).to_have_attribute("data-more", "right")
     click_cell(page, "lens_grid", 4, 1)
     expect(page.get_by_text("After layer 3, having read 1")).to_be_visible()
