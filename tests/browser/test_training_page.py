@@ -87,7 +87,7 @@ def press(page, key: str) -> None:
 
 def test_curves_grow_and_nothing_jumps(watched, house, monkeypatch, shots):
     monkeypatch.setattr(jobs, "TRAINER", FAKE)
-    job = jobs.start(Request(str(house.base), "gpt2+edm", 500, seed=2))
+    job = jobs.start(Request(str(house.base), "gpt2+edm", 5_000, seed=2))
     until(lambda: jobs.look(job).points)
     watched.goto(f"{house.address}/training")
     expect(chart(watched)).to_be_visible(timeout=LONG)
