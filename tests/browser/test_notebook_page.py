@@ -120,7 +120,7 @@ def test_a_note_is_written_and_stays(notes, own_server):
 def test_a_note_is_chosen_in_the_list_and_changed(notes, home, own_server):
     in_home(home, "store.add([Draft('', 'I live in Oslo.'), Draft('', 'It rains.')])")
     open_page(notes, own_server, QUESTION, "notes")
-    table = notes.locator(".st-key-notebook_list canvas").first
+    table = notes.locator(".st-key-notebook_list .dvn-scroller")
     expect(table).to_be_visible(timeout=30_000)
     notes.wait_for_timeout(500)  # the grid places its rows after it is drawn; nothing tells when
     table.click(position={"x": 18, "y": 36 + 36 + 18})  # the newest is first: the older one
@@ -153,6 +153,6 @@ def test_all_notes_are_exported(notes):
     begin(notes)
     notes.locator(".st-key-notebook_manage button").first.click()
     with notes.expect_download() as download:
-        notes.locator(".st-key-notebook_export button").click()
+        notes.get_by_role("button", name="Export all notes").click()
     text = download.value.path().read_text(encoding="utf-8")
     assert "I live in New York." in text and '"mnemoscope_notes": 1' in text
