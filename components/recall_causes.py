@@ -26,7 +26,7 @@ HOW = {
 CLICKS = {
     "without": "Click words: they leave memory. A prompt's number: all of its words.",
     "only": "Click words: all others leave memory.",
-    "swap": "Click two words: their values change places, their keys stay.",
+    "swap": "Click two words: the values of their tokens change places, the keys stay.",
     "edit": "Click a word: its value becomes another token's, its key stays.",
 }
 MARKS = {"without": ("gone",), "only": ("kept",), "swap": ("one", "other"), "edit": ("one",)}
@@ -51,7 +51,7 @@ def show() -> None:
         changed = _change(looked, how)
         st.html(_before_and_after(looked, changed))
     with left:
-        marks = dict(zip(_chosen(looked), _marks(how, len(_chosen(looked)))))
+        marks = _marks(looked, how)
         st.html(words.heading("In memory", CLICKS[how]))
         recall_text.show(recall_pictures.told(looked, marks, ""), "recall_cause_text", _click,
                          _click_prompt)
@@ -105,7 +105,7 @@ def _change(looked: Looked, how: str) -> Changed | None:
         if not chosen or (how == "edit" and not text.strip()):
             return None
         if how == "swap":
-            pairs = chosen[: len(chosen) // 2 * 2]
+            pairs = _pairs(looked, chosen)
             return run_recall.swapped(looked, pairs) if pairs else None
         if how == "edit":
             return run_recall.edited(looked, chosen[0], text)
@@ -170,9 +170,37 @@ def _chosen(looked: Looked) -> list[Place]:
     return [place for place in chosen if place in stored]
 
 
-def _marks(how: str, n: int) -> list[str]:
-    kinds = MARKS[how]
-    return [kinds[i % len(kinds)] for i in range(n)]
+def _marks(looked: Looked, how: str) -> dict[Place, str]:
+    """How each chosen token is drawn; of a swap, all tokens of its words."""
+    kinds, marks = MARKS[how], {}
+    for i, place in enumerate(_chosen(looked)):
+        own = _word(looked, place) if how == "swap" else [place]
+        marks |= dict.fromkeys(own, kinds[i % len(kinds)])
+    return marks
+
+
+def _pairs(looked: Looked, chosen: tuple[Place, ...]) -> tuple[Place, ...]:
+    """The tokens of every two chosen words, one of each in turn, as far as the shorter goes."""
+    found: list[Place] = []
+    for one, other in zip(chosen[::2], chosen[1::2]):
+        for pair in zip(_word(looked, one), _word(looked, other)):
+            found += pair if pair[0] != pair[1] else ()
+    return tuple(found)
+
+
+def _word(looked: Looked, place: Place) -> list[Place]:
+    """All stored tokens of the word that this token is a part of."""
+    texts = {read.place: read.text for read in looked.one.read}
+
+    def goes_on(at: Place) -> bool:
+        return texts.get(at, "").isalnum()  # no space before it, no full stop
+
+    first = last = place
+    while goes_on(first) and Place(first.prompt, first.position - 1) in texts:
+        first = Place(first.prompt, first.position - 1)
+    while goes_on(Place(last.prompt, last.position + 1)):
+        last = Place(last.prompt, last.position + 1)
+    return [Place(place.prompt, i) for i in range(first.position, last.position + 1)]
 
 
 def _click(prompt: int, position: int) -> None:

@@ -126,6 +126,8 @@ def _charts(curve: str, names: list[str]) -> None:
     main = _series(lines, names, curve)
     figure = recall_figures.curve(main, one.x_label, "recalled exactly", curve in JOINED)
     st.plotly_chart(figure, key=f"recall_curve_{curve}", config={"displayModeBar": False})
+    n = max((s.n for line in main for s in line.shares), default=0)
+    st.caption(f"At most {n:,} questions a point; whiskers and bands: 95 % interval (Wilson).")
     false = _false(lines, names)
     if false:
         st.html(words.heading("False recall", "asked for what was never told: anything but "

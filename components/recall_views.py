@@ -55,9 +55,7 @@ def show() -> None:
         _show_told(looked)
     with right:
         st.html(words.heading("Would it have said so anyway?", _scored(looked)))
-        with st.spinner("asking the controls", show_time=False):
-            controls = run_recall.controls(looked)
-        st.html(words.bars(recall_pictures.controls(looked, controls)))
+        _show_controls(looked)
     notes = tuple(n for n in looked.one.notes if not n.endswith("exactly GPT-2"))
     if notes:
         st.html(words.notes(notes))
@@ -81,6 +79,16 @@ def _show_told(looked: Looked) -> None:
     st.html(words.heading("Where it was read from", _where(looked)))
     picture = recall_pictures.told(looked, {}, "Click a word: the answer without it.")
     recall_text.show(picture, "recall_told", _open_word, _open_prompt)
+
+
+def _show_controls(looked: Looked) -> None:
+    try:
+        with st.spinner("asking the controls"):
+            controls = run_recall.controls(looked)
+    except ValueError as problem:  # a question that only just fits, or does not
+        st.warning(f"The controls cannot be asked: {words.plain(str(problem))}.")
+        return
+    st.html(words.bars(recall_pictures.controls(looked, controls)))
 
 
 def _where(looked: Looked) -> str:

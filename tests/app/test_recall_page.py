@@ -1,6 +1,7 @@
 """The Recall page without a browser: the model's own numbers, causes, controls, bad input."""
 
 import base64
+import html
 import json
 from dataclasses import replace
 
@@ -9,10 +10,19 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components import memory_weights, recall_file, recall_jobs
-from model import causal, checkpoint, probe, probe_controls, recall_curves, recall_runs, scoreboard
-from model import verdict
+from model import (
+    causal,
+    checkpoint,
+    probe,
+    probe_controls,
+    recall_curves,
+    recall_runs,
+    scoreboard,
+    verdict,
+)
 from model.memory.recall import Settings
 from model.probe import Probe
+from model.probe_reads import Place
 from model.recall_runs import Curve, Point
 from tests.app import tree
 
@@ -158,7 +168,8 @@ def test_what_is_odd_about_a_probe_is_said():
     app = opened(**asked("I live in Rome. " * 150, "Where do I live? You live in", " Rome"))
     assert "it is told in windows of" in tree.html(app)
     app = opened(**asked("I live in Rome.", "And then? " * 300 + "I live in", " Rome"))
-    assert "longer than the window" in tree.html(app)
+    said = tree.html(app) + app.warning[0].value
+    assert "its first" in said and "were cut" in said and not app.error
 
 
 def test_texts_are_text():
@@ -181,7 +192,9 @@ def bars_after(app) -> str:
 def test_a_word_taken_away_is_the_models_own_before_and_after(loaded, truth):
     one, judged = truth
     gone = judged.most.place
-    app = opened("cause", recall_words=[tuple(gone)])
+    app = opened("cause")
+    app.session_state["recall_words"] = [tuple(gone)]
+    app.run()
     after = causal.effect(loaded, one, causal.without(one.state, [gone]), [gone]).scored
     shown = bars_after(app)
     for scored in (one.scored, after):
@@ -213,23 +226,30 @@ def test_swapped_values_swap_the_answer():
     two = asked("Mary lives in Paris. Tom lives in Rome.", "Where does Mary live? Mary lives in",
                 " Paris")
     app = opened("cause", **two)
+    app.segmented_control(key="recall_how").set_value("swap").run()
     place = {word["text"]: place for place, word in words_of(app).items()}
-    app.session_state["recall_how"] = "swap"
-    app.session_state["recall_words"] = [place["·Paris"], place["·Rome"]]
+    app.session_state["recall_words"] = [place["·Par"], place["ome"]]  # of each word, one token
     app.run()
     assert "“Paris.”" in bars_after(app) and "“Rome.”" in bars_after(app)
     marks = {w["text"]: w["mark"] for w in words_of(app).values()}
-    assert marks["·Paris"] == "one" and marks["·Rome"] == "other"
+    assert marks["·Par"] == marks["is"] == "one" and marks["·R"] == marks["ome"] == "other"
+    assert {mark for text, mark in marks.items() if text in ("·lives", "·in", ".")} == {""}
 
 
-def test_a_changed_value_changes_the_answer_and_two_tokens_are_refused():
-    one = asked("I live in Rome.", "Where do I live? You live in", " Rome")
-    app = opened("cause", **one)
-    place = next(p for p, word in words_of(app).items() if word["text"] == "·Rome")
-    app.session_state["recall_how"], app.session_state["recall_words"] = "edit", [place]
-    app.session_state["recall_other"] = " Paris"
-    app.run()
-    assert "“Paris.”" in bars_after(app)
+def test_a_changed_value_changes_the_answer_and_two_tokens_are_refused(loaded):
+    given = Probe(("My favourite drink is tea.",), "What is my favourite drink? Your favourite "
+                  "drink is", " tea")
+    app = opened("cause", **asked(given.tell[0], given.ask, given.answer))
+    place = next(p for p, word in words_of(app).items() if word["text"] == "·tea")
+    app.segmented_control(key="recall_how").set_value("edit").run()
+    app.session_state["recall_words"] = [place]
+    app.text_input(key="recall_other").set_value(" coffee").run()
+    plan, settings = probe.prepare(loaded, given), probe.settings_for("am", SETTINGS)
+    state = probe.told(loaded, plan, settings)
+    one = probe.outcome(loaded, plan, state, settings)
+    changed = causal.edit(loaded, state, Place(*place), " coffee", settings)
+    said = probe_controls.say(loaded, changed, one.ids, settings)
+    assert f"“{said.strip()}”" in bars_after(app) and said != one.continuation
     app.text_input(key="recall_other").set_value(" Mississippi river").run()
     assert "wanted one token" in app.warning[0].value.lower() and not app.exception
 
@@ -337,7 +357,8 @@ def test_what_is_not_measured_yet_says_so(view, key, names):
     for name in names:
         app = opened(view, **{key: name})
         assert "Not measured yet" in app.info[0].value
-        assert recall_jobs.named(name).what.split(":")[0][:20] in tree.html(app)
+        said = html.unescape(tree.html(app))
+        assert recall_jobs.named(name).what in said and recall_jobs.named(name).honest in said
 
 
 def test_the_needles_map_has_its_shares(monkeypatch):
