@@ -49,7 +49,7 @@ def in_home(home, code: str) -> None:
 
 def open_page(page, server, prompt="", view="answer"):
     page.goto(f"{server}/notebook?{urlencode({'prompt': prompt, 'notebook_view': view})}")
-    expect(page.locator(".st-key-notebook_bar")).to_be_visible(timeout=60_000)
+    expect(page.locator(".st-key-notebook_bar")).to_be_visible(timeout=120_000)
     settled(page)
 
 
