@@ -1,0 +1,133 @@
+"""The trained memory that is shipped with the embedded model: floors, not wishes."""
+
+import json
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from model import checkpoint, tokens, trace
+from model.__main__ import main
+from model.checkpoint import EMBEDDED
+from model.memory import modules, recall
+from model.memory.variants import modules_of
+from model.training import episodes
+from model.training.memory_data import Data
+from model.training.memory_grid import lesson
+
+TOLD = "My name is James Theory. I live in New York."
+QUESTION = "Where do I live? I live in"
+CHATTER = ("Nobody said a word. It rained all day.", "The train to Oslo was late.",
+           "A small map was sold not far from here.")
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return checkpoint.load("embedded")
+
+
+def settings(variant, **others):
+    return recall.Settings(modules=modules_of(variant), **others)
+
+
+def told(embedded, variant, *texts):
+    state = recall.blank(embedded)
+    for text in texts:
+        state = recall.tell(embedded, state, text, settings(variant)).state
+    return state
+
+
+def next_texts(embedded, state, variant, text=QUESTION, n=3):
+    """The n most probable tokens, greedily."""
+    said, ids = [], list(tokens.encode(embedded.tokenizer, text))
+    for _ in range(n):
+        asked = recall.ask(embedded, state, np.array(ids), settings(variant))
+        ids.append(int(asked.trace.next_logits.argmax()))
+        said.append(ids[-1])
+    return embedded.tokenizer.decode(said)
+
+
+def test_it_is_small_and_says_where_it_came_from(embedded):
+    assert (EMBEDDED / modules.FILE).stat().st_size <= 10_000_000
+    card = json.loads((EMBEDDED / "memory_card.json").read_text())
+    assert set(embedded.memory.parts) == {"early", "late", "edm"}
+    assert embedded.memory.card["seed"] == card["seed"] and card["base"] == embedded.fingerprint
+    assert embedded.warnings == ()
+
+
+@pytest.mark.parametrize("variant", ["gpt2+edm", "gpt2+am", "gpt2-m"])
+def test_the_founding_demo(embedded, variant):
+    state = told(embedded, variant, TOLD)
+    assert next_texts(embedded, state, variant) == " New York"
+    assert next_texts(embedded, recall.blank(embedded), variant) != " New York"
+    assert next_texts(embedded, state, "gpt2") != " New York"
+
+
+@pytest.mark.parametrize("variant", ["gpt2+edm", "gpt2-m"])
+def test_the_founding_demo_with_other_prompts_between(embedded, variant):
+    state = told(embedded, variant, TOLD, *CHATTER)
+    assert next_texts(embedded, state, variant) == " New York"
+
+
+@pytest.mark.parametrize("variant", ["gpt2+edm", "gpt2+am", "gpt2-m"])
+def test_the_founding_demo_in_two_commands(variant, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path))
+    begin = ["generate", "--variant", variant, "--session", "demo", "--prompt"]
+    assert main([*begin, TOLD, "--tokens", "0"]) == 0
+    capsys.readouterr()
+    ask = ["--tokens", "3", "--temperature", "0", "--json"]
+    assert main([*begin, QUESTION, *ask]) == 0
+    assert json.loads(capsys.readouterr().out)["text"].startswith(" New York")
+    assert main(["generate", "--variant", variant, "--session", "fresh", "--prompt", QUESTION,
+                 *ask]) == 0
+    assert not json.loads(capsys.readouterr().out)["text"].startswith(" New York")
+
+
+def test_knocking_out_the_slots_of_the_answer_removes_it(embedded):
+    state = told(embedded, "gpt2+edm", TOLD)
+    table = state.external.slots
+    spoken = np.flatnonzero(~np.isin(table.text, ["·New", "·York"]))
+    without = type(state)(**{**vars(state), "external": state.external.select(spoken)})
+    assert next_texts(embedded, without, "gpt2+edm") != " New York"
+
+
+def recalled(embedded, variant, about, facts, n):
+    """Share of n held-out episodes answered exactly, the first of three prompts about nothing."""
+    data, rng, right = Data(embedded.tokenizer, None), random.Random("floor"), 0
+    plan = replace(lesson(about, facts).plan, asks=(1, 1))
+    for _ in range(n):
+        one = episodes.episode(rng, plan)
+        state = told(embedded, variant, *one.prompts, *CHATTER)
+        ids, _, answer = data.asked(one.asks[-1])
+        first = answer.index(True)
+        asked = recall.ask(embedded, state, np.array(ids[1:first]), settings(variant)).trace
+        whole = trace.run(embedded, np.r_[asked.ids, ids[first:-1]], prefix=asked,
+                          reading=asked.reading, graft=asked.graft)
+        best = trace.logits(embedded, whole, start=first - 1).argmax(-1).tolist()
+        right += best == ids[first:]
+    return right / n
+
+
+@pytest.mark.parametrize("variant, about, facts, floor", [
+    ("gpt2+edm", "oneself", 1, 0.8), ("gpt2+edm", "oneself", 4, 0.7),
+    ("gpt2+edm", "many people", 4, 0.6), ("gpt2-m", "oneself", 4, 0.7)])
+def test_never_seen_values_are_recalled(embedded, variant, about, facts, floor):
+    assert recalled(embedded, variant, about, facts, 20) >= floor
+    assert recalled(embedded, "gpt2", about, facts, 5) <= 0.1
+
+
+def test_ordinary_text_hardly_changes_with_memory_full_of_other_things(embedded):
+    card = json.loads((EMBEDDED / "memory_card.json").read_text())
+    assert abs(card["stability"]["relative_change"]) < 0.01
+    state = told(embedded, "gpt2+edm", TOLD, "My number is 4711. My pet is an owl.", *CHATTER)
+    text = ("Scrooge went to bed again, and thought, and thought, and thought it over and over, and "
+            "could make nothing of it. The more he thought, the more perplexed he was.")
+    ids = tokens.encode(embedded.tokenizer, text)
+    nats = []
+    for one in (state, recall.blank(embedded)):
+        found = recall.ask(embedded, one, ids, settings("gpt2+edm")).trace
+        log_p = trace.logits(embedded, found)[:-1].log_softmax(-1)
+        nats.append(-log_p.gather(1, torch.tensor(found.ids[1:].copy())[:, None]).mean().item())
+    assert abs(nats[0] / nats[1] - 1) < 0.03  # one passage; the card says it of thousands of tokens
