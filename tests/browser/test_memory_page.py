@@ -10,6 +10,7 @@ from tests.browser.conftest import settled
 
 FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** שלום."
+BUSY = 60_000  # milliseconds that a busy machine may take to answer
 
 
 @pytest.fixture
@@ -35,15 +36,16 @@ def reads(page):
 def tell(page, text):
     box(page).fill(text)
     box(page).press("Enter")
-    expect(box(page)).to_have_value("")
+    expect(box(page)).to_have_value("", timeout=BUSY)
     settled(page)
 
 
 def ask(page, text):
     box(page).focus()
     page.keyboard.type(text, delay=15)
-    expect(reads(page).locator(".typed .word").first).to_have_text(text.split(" ")[0])
-    expect(reads(page).locator(".ghost").first).to_be_visible()
+    first = reads(page).locator(".typed .word").first
+    expect(first).to_have_text(text.split(" ")[0], timeout=BUSY)
+    expect(reads(page).locator(".ghost").first).to_be_visible(timeout=BUSY)
     settled(page)
 
 
@@ -94,7 +96,8 @@ def test_the_first_visit_then_a_slot_then_its_absence(memory):
     memory.locator(".st-key-show-James-Theory button").click()
     expect(box(memory)).to_have_value(QUESTION)
     reads(memory).locator(".told .slot", has_text="·New").click()
-    expect(memory.locator(".st-key-memory_slots .slots")).to_have_attribute("data-chosen", "11")
+    grid = memory.locator(".st-key-memory_slots .slots")
+    expect(grid).to_have_attribute("data-chosen", "11", timeout=BUSY)
     expect(memory.get_by_text("without its sentence")).to_be_visible()
     expect(memory.locator(".st-key-memory_slots i")).to_have_count(128 - 15)
     memory.locator(".st-key-memory_slots button").nth(3).click()
@@ -103,9 +106,10 @@ def test_the_first_visit_then_a_slot_then_its_absence(memory):
 
 def test_a_head_of_its_own_and_its_row(memory):
     memory.locator(".st-key-show-James-Theory button").click()
-    expect(reads(memory).locator(".reading")).to_contain_text("Mean over")
+    expect(reads(memory).locator(".reading")).to_contain_text("Mean over", timeout=BUSY)
     memory.locator(".st-key-memory_heads").get_by_label(re.compile("^layer 3, head 0:")).click()
-    expect(reads(memory).locator(".reading")).to_contain_text("Layer 3, head 0 alone.")
+    alone = "Layer 3, head 0 alone."
+    expect(reads(memory).locator(".reading")).to_contain_text(alone, timeout=BUSY)
     memory.get_by_role("radio", name="All weights").click()
     sums = memory.locator(".st-key-memory_map .sums")
     expect(sums).to_contain_text("= 1.000000. Layer 3, head 0 alone.")
@@ -127,6 +131,6 @@ def test_hostile_text_is_only_text(memory):
     tell(memory, HOSTILE)
     ask(memory, "Where")
     for view in ("All weights", "Slots", "Writes"):
-        memory.get_by_role("radio", name=view).click()
+        memory.get_by_role("radio", name=view, exact=True).click()
         settled(memory)
     assert memory.evaluate("window.ran") is None

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.app import remembering
 from tests.browser.conftest import settled
-from tests.browser.test_memory_page import QUESTION, box, reads
+from tests.browser.test_memory_page import BUSY, QUESTION, box, reads
 
 pytestmark = pytest.mark.skipif(
     not remembering.ships_memory(), reason="no trained memory ships yet"
@@ -24,8 +24,8 @@ def told(page, server, outside):
     page.goto(f"{server}/memory?{urlencode({'prompt': ''})}")
     settled(page)
     page.locator(".st-key-show-James-Theory button").click()
-    expect(box(page)).to_have_value(QUESTION)
-    expect(reads(page).locator(".ghost").first).to_be_visible()
+    expect(box(page)).to_have_value(QUESTION, timeout=BUSY)
+    expect(reads(page).locator(".ghost").first).to_be_visible(timeout=BUSY)
     settled(page)
     yield page
     assert not errors and not outside
@@ -42,40 +42,42 @@ def test_a_line_from_the_last_word_to_the_word_that_wrote_the_slot(told, shots):
 
 def test_a_variant_is_one_click_and_stands_in_the_link(told):
     told.get_by_role("button", name="GPT-2 + RNN").click()
-    expect(told).to_have_url(re.compile(r"variant=gpt2%2Brnn"))
-    expect(reads(told).locator(".reading")).to_contain_text("Nothing is read from memory")
+    expect(told).to_have_url(re.compile(r"variant=gpt2%2Brnn"), timeout=BUSY)
+    expect(reads(told).locator(".reading")).to_contain_text(
+        "Nothing is read from memory", timeout=BUSY
+    )
     told.locator(".st-key-module_edm label").first.click()
-    expect(told).to_have_url(re.compile(r"variant=gpt2%2Bearly%2Blate%2Bedm"))
-    expect(reads(told).locator(".reading")).to_contain_text("·in reads ·New")
+    expect(told).to_have_url(re.compile(r"variant=gpt2%2Bearly%2Blate%2Bedm"), timeout=BUSY)
+    expect(reads(told).locator(".reading")).to_contain_text("·in reads ·New", timeout=BUSY)
     told.get_by_role("button", name="GPT2-M", exact=True).click()
-    expect(told).not_to_have_url(re.compile("variant="))
+    expect(told).not_to_have_url(re.compile("variant="), timeout=BUSY)
 
 
 def test_a_word_opens_its_slot_of_128(told):
     reads(told).locator(".told .slot", has_text="·New").click()
     grid = told.locator(".st-key-memory_slots .slots")
-    expect(grid.locator("button.chosen")).to_have_text("·New")
+    expect(grid.locator("button.chosen")).to_have_text("·New", timeout=BUSY)
     settled(told)
     assert grid.locator("button").count() + grid.locator("i").count() == 128
     expect(told.get_by_text("learned gate, a logit")).to_be_visible()
     told.locator(".st-key-memory_store").get_by_role("radio", name="attention bank").click()
-    expect(grid.locator("button")).to_have_count(15)
+    expect(grid.locator("button")).to_have_count(15, timeout=BUSY)
 
 
 def test_the_map_of_the_edm_and_one_of_its_heads(told):
     told.get_by_role("radio", name="All weights").click()
     sums = told.locator(".st-key-memory_map .sums")
-    expect(sums).to_contain_text("nothing (null slot)")
+    expect(sums).to_contain_text("nothing (null slot)", timeout=BUSY)
     told.locator(".st-key-edm_head").get_by_role("radio", name="head 1").click()
-    expect(sums).to_contain_text("head 1 alone")
+    expect(sums).to_contain_text("head 1 alone", timeout=BUSY)
 
 
 def test_gates_and_states_are_drawn(told, shots):
     told.get_by_role("radio", name="Gates and states").click()
     for key in ("memory_openness", "memory_added"):
-        expect(told.locator(f".st-key-{key} canvas")).to_be_visible()
+        expect(told.locator(f".st-key-{key} canvas")).to_be_visible(timeout=BUSY)
     for key in ("memory_states_told", "memory_states_path"):
         chart = told.locator(f".st-key-{key} .js-plotly-plot")
-        expect(chart).to_be_visible(timeout=60_000)  # the first chart brings Plotly with it
+        expect(chart).to_be_visible(timeout=BUSY)  # the first chart brings Plotly with it
     settled(told)
     told.screenshot(path=shots / "memory-gates.png")
