@@ -49,8 +49,9 @@ EXAMPLES = {
         "Only the columns with memory can say New York: the question's prompt holds nothing of it.",
     ),
     "Two people": Example(
-        "Mary lives in Paris. Tom lives in Rome.", "Where does Mary live? Mary lives in", " Paris",
-        "Two cities are in memory. Under “What causes it”, swap their values: Mary moves to Rome.",
+        "The favourite drink of Mary is tea. The favourite drink of Tom is coffee.",
+        "What is the favourite drink of Mary? The favourite drink of Mary is", " tea",
+        "Two drinks are in memory. Under “What causes it”, swap the values of tea and coffee.",
     ),
     "He moved": Example(
         "I live in Boston.\nI moved to Madrid.", "Where do I live? You live in", " Madrid",

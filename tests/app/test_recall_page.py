@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import memory_weights, recall_file, recall_jobs
+from components import memory_weights, recall_choice, recall_file, recall_jobs
 from model import (
     causal,
     checkpoint,
@@ -223,14 +223,24 @@ def test_a_prompts_number_takes_all_its_words():
 
 
 def test_swapped_values_swap_the_answer():
-    two = asked("Mary lives in Paris. Tom lives in Rome.", "Where does Mary live? Mary lives in",
-                " Paris")
-    app = opened("cause", **two)
+    one = recall_choice.EXAMPLES["Two people"]
+    app = opened("cause", **asked(one.tell, one.ask, one.answer))
+    app.segmented_control(key="recall_how").set_value("swap").run()
+    place = {word["text"]: place for place, word in words_of(app).items()}
+    app.session_state["recall_words"] = [place["·tea"], place["·coffee"]]
+    app.run()
+    assert "“tea.”" in bars_after(app) and "“coffee.”" in bars_after(app)
+    marks = {w["text"]: w["mark"] for w in words_of(app).values()}
+    assert marks["·tea"] == "one" and marks["·coffee"] == "other" and marks["·Mary"] == ""
+
+
+def test_a_swap_takes_whole_words():
+    app = opened("cause", **asked("Mary lives in Paris. Tom lives in Rome.",
+                                  "Where does Mary live? Mary lives in", " Paris"))
     app.segmented_control(key="recall_how").set_value("swap").run()
     place = {word["text"]: place for place, word in words_of(app).items()}
     app.session_state["recall_words"] = [place["·Par"], place["ome"]]  # of each word, one token
     app.run()
-    assert "“Paris.”" in bars_after(app) and "“Rome.”" in bars_after(app)
     marks = {w["text"]: w["mark"] for w in words_of(app).values()}
     assert marks["·Par"] == marks["is"] == "one" and marks["·R"] == marks["ome"] == "other"
     assert {mark for text, mark in marks.items() if text in ("·lives", "·in", ".")} == {""}

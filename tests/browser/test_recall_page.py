@@ -84,8 +84,8 @@ def test_no_letter_is_lost_while_typing_and_nothing_jumps(recall):
 def test_another_probe_overwrites_the_boxes_and_hostile_text_is_text(recall):
     recall.get_by_role("button", name="Other probes").click(delay=100)
     recall.get_by_role("button", name="Two people").click(delay=100)
-    expect(area(recall, "answer")).to_have_value(" Paris")
-    expect(card(recall, "gpt2+am")).to_contain_text("Paris", timeout=60_000)
+    expect(area(recall, "answer")).to_have_value(" tea")
+    expect(card(recall, "gpt2+am")).to_contain_text("tea", timeout=60_000)
     recall.keyboard.press("Escape")
     area(recall, "tell").fill(HOSTILE)
     area(recall, "tell").press("Control+Enter")
