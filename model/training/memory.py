@@ -45,7 +45,8 @@ LESSONS = (
 # but those of the lists (measured: never-seen values stay at 0 %).
 RECURRENT = Lesson("known values", Plan(facts=(1, 3), others=(0, 1), fillers=(0, 1), near=0.1,
                                         update=0.0, source="known"), (0, 3))
-UNTIL = (0.15, 0.45, 1.0)  # a lesson ends here at the latest, as a fraction of the training
+UNTIL = (0.15, 0.45, 1.0)  # a lesson ends here at the latest, as a fraction of the training,
+FEWEST = 150  # but in a short training not before so many steps each
 
 
 @dataclass(frozen=True)
@@ -407,9 +408,11 @@ def _optimizer(fresh: Modules, peak: float) -> torch.optim.Optimizer:
 
 
 def _next_lesson(training: Training) -> None:
-    done = training.state.step / training.options.steps
-    while done >= UNTIL[training.state.lesson]:
-        training.state.lesson += 1
+    state, steps = training.state, training.options.steps
+    while state.lesson + 1 < len(LESSONS) and state.step >= max(
+        UNTIL[state.lesson] * steps, FEWEST * (state.lesson + 1)
+    ):
+        state.lesson += 1
 
 
 def _wait_while_paused(folder: Path) -> float:

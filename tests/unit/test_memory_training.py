@@ -199,3 +199,14 @@ def test_a_checkpoint_of_another_model_is_refused(folder, tmp_path):
     other = folder_of(tmp_path / "other", n_layer=3)
     with pytest.raises(ValueError, match="another model"):
         memory.start(options(other, tmp_path / "a"), resume=True)
+
+
+@pytest.mark.parametrize("steps, ends", [(1100, (165, 495)), (300, (150, 300))])
+def test_a_short_training_stays_with_its_first_lessons(folder, tmp_path, steps, ends):
+    training = memory.start(options(folder, tmp_path, steps=steps))
+    seen = []
+    for step in range(steps):
+        training.state.step = step
+        memory._next_lesson(training)
+        seen.append(training.state.lesson)
+    assert [seen.index(lesson) if lesson in seen else steps for lesson in (1, 2)] == list(ends)
