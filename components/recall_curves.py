@@ -137,18 +137,18 @@ def _charts(curve: str, names: list[str]) -> None:
 
 
 def _needle(lines: list[dict], names: list[str]) -> None:
-    shown = names[: max(1, len(names))]
-    for column, name in zip(st.columns(len(shown)), shown):
+    columns = st.columns(2) if len(names) > 1 else [st.container()]
+    for i, name in enumerate(names):
         own = [line for line in lines if line["variant"] == name]
         found = recall_runs.shares(own)
         cells, lengths, depths = {}, {}, {}
         for line in own:
-            length, depth = f"{line['x']:,.0f} tokens", f"{line['y']:.0%}"
+            length, depth = f"{line['x']:,.0f}", f"{line['y']:.0%}"
             lengths[length], depths[depth] = line["x"], line["y"]
             share = found.get((recall_runs.point_of(line), "as the field scores"))
             if share is not None:
                 cells[depth, length] = _shown(length, share)
-        with column:
+        with columns[i % len(columns)]:
             st.html(words.heading(choice.TITLES[name]))
             figure = recall_figures.needle(
                 cells, sorted(lengths, key=lengths.get), sorted(depths, key=depths.get))

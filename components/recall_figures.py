@@ -111,13 +111,13 @@ def needle(cells: dict[tuple[str, str], Shown], lengths: list[str], depths: list
             [0, palette.SURPRISAL], [0.5, palette.KEY], [1, palette.VALUE]],
         text=grid(lambda s: f"{s.share:.0%}<br>{s.hits} of {s.n}"), texttemplate="%{text}",
         textfont={"size": 16, "color": "#101218"}, xgap=3, ygap=3,
-        customdata=grid(lambda s: (s.low, s.high)), colorbar={"tickformat": ".0%"},
-        hovertemplate="depth %{y}, %{x}<br><b>%{z:.1%}</b>, 95 % interval %{customdata[0]:.1%} to "
+        customdata=grid(lambda s: (s.low, s.high)), showscale=False,
+        hovertemplate="depth %{y}, %{x} tokens<br><b>%{z:.1%}</b>, 95 % interval %{customdata[0]:.1%} to "
         "%{customdata[1]:.1%}<extra></extra>",
     ))
     figure.update_yaxes(title="depth of the needle", autorange="reversed", type="category")
-    figure.update_xaxes(title="length of the haystack", type="category")
-    return figure.update_layout(height=430, font={"size": 16}, margin=MARGIN)
+    figure.update_xaxes(title="tokens of haystack", type="category")
+    return figure.update_layout(height=360, font={"size": 16}, margin=MARGIN)
 
 
 def episodes(rows: list[dict], chosen: int | None) -> go.Figure:
@@ -137,7 +137,8 @@ def episodes(rows: list[dict], chosen: int | None) -> go.Figure:
     ))
     n = len({row["y"] for row in rows})
     figure.update_yaxes(type="category", autorange="reversed", tickfont_size=14)
-    figure.update_xaxes(title="episode (seed)", tickformat="d", tickfont_size=14)
+    step = max(1, len({row["x"] for row in rows}) // 10)
+    figure.update_xaxes(title="episode (seed)", tick0=0, dtick=step, tickfont_size=14)
     return figure.update_layout(
         height=80 + 27 * n, font={"size": 14}, margin=MARGIN, clickmode="event+select",
         dragmode=False,

@@ -100,7 +100,8 @@ def _results(path, content: bytes) -> None:
     if good:
         st.html(words.tallies(_reports(good)))
         table = pd.DataFrame([_row(one) for one in good[:MOST_ROWS]])
-        st.dataframe(table, key="recall_results", hide_index=True, height=360, width="stretch")
+        height = min(360, 38 * (len(table) + 1))
+        st.dataframe(table, key="recall_results", hide_index=True, height=height, width="stretch")
         if len(good) > MOST_ROWS:
             st.caption(f"The first {MOST_ROWS:,} of {len(good):,} lines; the download has all.")
     for one in bad[:20]:
