@@ -153,12 +153,12 @@ def size_inputs() -> arithmetic.Count:
     preset = one_of("Preset", size_figures.TITLES, "size", "gpt3")
     start = asdict(size_figures.starting_shape(preset, config))
     with st.container(horizontal=True):
-        numbers = {field: _number(preset, field, start) for field in start}
+        numbers = {field: _own_number(preset, field, start) for field in start}
     tied = preset != size_figures.THIS or config.tie_word_embeddings
     return arithmetic.count(arithmetic.Shape(**numbers), tied)
 
 
-def _number(preset: str, field: str, start: dict[str, int]) -> int:
+def _own_number(preset: str, field: str, start: dict[str, int]) -> int:
     """One of the seven numbers; what the link changed of this preset is where it starts."""
     def key_of(name):
         return f"{preset} {name}"
