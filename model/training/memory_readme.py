@@ -50,7 +50,7 @@ nats a token over {card['stability']['tokens']:,} tokens, KL(base ‖ with memor
 
 `python -m model train memory --variant gpt2-m --text DIR --steps {card['steps']} --seed N`; \
 {trained} ({card['platform']}; the machine did other work beside it). Shipped is seed \
-{card['seed']}; the others were trained by the same command to see the spread. Rows of a batch read \
+{card['seed']}. Rows of a batch read \
 the EDM alone, the recurrent memory alone, or both, so that each can be switched off. The gate \
 learns from the answers and from the generator's marks of which tokens are values. \
 `memory_curves.json` holds the curves, `memory_grid.json` every cell.
@@ -81,7 +81,7 @@ def _grid(grid: dict) -> str:
                 n = some[0]["n"]
                 parts.append(f"**{NAMES[variant]}, facts about {about}**, n = {n} a cell and seed; "
                              f"mean of the seeds, lowest to highest:\n\n{_cross(some)}")
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) or "(not measured)"
 
 
 def _whole(grid: dict) -> str:
