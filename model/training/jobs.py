@@ -48,7 +48,8 @@ class JobError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be trained. lora: rank, 0 for none; texts: names of the visitor's files."""
+    """What is to be trained. lora: rank, 0 for none; texts: names of the visitor's files; episodes:
+    of each share on the card."""
 
     model: str
     variant: str
@@ -57,6 +58,7 @@ class Request:
     cell: str = "gru"
     lora: int = 0
     texts: tuple[str, ...] = ()
+    episodes: int = 512
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,7 @@ def choices(asked: Request) -> list[str]:
     words = ["--model", asked.model, "--variant", asked.variant, "--steps", str(asked.steps)]
     words += ["--seed", str(asked.seed)]
     words += ["--cell", asked.cell] if asked.cell != "gru" else []
+    words += ["--episodes", str(asked.episodes)] if asked.episodes != 512 else []
     return words + (["--lora", str(asked.lora)] if asked.lora else [])
 
 

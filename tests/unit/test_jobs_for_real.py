@@ -33,7 +33,7 @@ def until(condition, seconds: float = 240.0):
 
 
 def test_killed_gone_on_paused_and_kept(base):
-    job = jobs.start(Request(str(base), "gpt2+edm", 5_000))
+    job = jobs.start(Request(str(base), "gpt2+edm", 5_000, episodes=8))
     until(lambda: jobs.look(job).points or jobs.look(job).problem)
     os.kill(job.pid, signal.SIGKILL)
     killed = until(lambda: (now := jobs.look(job)).state == "killed" and now)
