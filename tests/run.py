@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     if subprocess.run(install).returncode:
         return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
-    # browser files first, in order of names: they are few and long, unit tests many and short
+    # in order of names: browser files, few and long, come before the many short unit tests
     spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [PYTHON, "-m", "pytest", *spread, *PATIENCE, *arguments]
     return subprocess.run(command, cwd=ROOT, env=env).returncode
