@@ -91,12 +91,11 @@ def test_curves_grow_and_nothing_jumps(watched, house, monkeypatch, shots):
     until(lambda: jobs.look(job).points)
     watched.goto(f"{house.address}/training")
     expect(chart(watched)).to_be_visible(timeout=LONG)
-    until(lambda: points(watched) and chart(watched).bounding_box())
-    before, box = points(watched), chart(watched).bounding_box()
+    before = until(lambda: points(watched))
+    box = until(lambda: chart(watched).bounding_box())  # between two drawings there is none
     until(lambda: points(watched) > before)
     until(lambda: points(watched) > before + 1)
-    until(lambda: chart(watched).bounding_box())  # between two drawings there is none
-    assert chart(watched).bounding_box() == box
+    assert until(lambda: chart(watched).bounding_box()) == box
     press(watched, "training_pause")
     expect(watched.get_by_text("It waits, after step")).to_be_visible(timeout=LONG)
     watched.screenshot(path=shots / "training-paused.png")
