@@ -26,7 +26,7 @@ def show(now: Look) -> None:
 def _show_ways(now: Look) -> None:
     ways = run_memory.ways(now.now.key, now.asked, now.settings)
     if not ways.openness:
-        st.info("Nothing is read from memory now: every way into the stream is closed, and this is "
+        st.info("Nothing is read from memory now: nothing is added to the stream, and this is "
                 "exactly GPT-2.")
         return
     tokens = now.asked.names[now.asked.n_start :]

@@ -16,7 +16,7 @@ def readme(card: dict, grid: dict, seeds: list[dict]) -> str:
     return f"""# The embedded model's memory
 
 Recurrent memory (early, late) and an External Differentiable Memory, trained by this project on \
-top of the frozen embedded model: `memory.safetensors`, {card['file_bytes']:,} bytes, \
+top of the frozen embedded model: `memory.safetensors`, {card['file_bytes'] / 1e6:.1f} MB, \
 {card['n_parameters']:,} parameters, float16. One file holds all modules; the variants switch them \
 on and off. Fusion (AM) needs no training and has no weights.
 
@@ -28,6 +28,8 @@ and lead ("Where do I live? You live in"). Values were never values in training:
 held-out words and numbers. Share with its 95 % Wilson interval, seed {card['seed']}.
 
 {_settings(card)}
+
+Facts told against prompts in between, over the seeds measured:
 
 {_grid(grid)}
 
@@ -53,7 +55,7 @@ nats a token over {card['stability']['tokens']:,} tokens, KL(base ‖ with memor
 {card['seed']}. Rows of a batch read \
 the EDM alone, the recurrent memory alone, or both, so that each can be switched off. The gate \
 learns from the answers and from the generator's marks of which tokens are values. \
-`memory_curves.json` holds the curves, `memory_grid.json` every cell.
+`memory_curves.json` holds the curves{_where(grid)}.
 
 ## What not to expect
 
@@ -62,6 +64,10 @@ ever a word it never saw: all it has is one vector. That is where slots beat it.
 - Sentences unlike the trained phrasings are written less surely and asked in vain more often.
 - It recalls words, not meaning: what it was told is repeated, not understood.
 """
+
+
+def _where(grid: dict) -> str:
+    return ", `memory_grid.json` every cell" if grid else ""
 
 
 def _settings(card: dict) -> str:
@@ -99,6 +105,8 @@ def _whole(grid: dict) -> str:
 def _in_context(grid: dict) -> str:
     cells = [c for row in grid.get("cells", {}).values() for c in row
              if c["variant"].endswith("all in one prompt")]
+    if not cells:
+        return "(not measured)"
     return _table(("facts about", "facts", "recalled", "n that fit the window"),
                   [(c["about"], str(c["facts"]), _share(c), str(c["n"])) for c in cells])
 

@@ -13,7 +13,7 @@ from model.__main__ import main
 from model.checkpoint import EMBEDDED
 from model.memory import modules, recall
 from model.memory.variants import modules_of
-from model.training import episodes
+from model.training import episodes, memory_readme
 from model.training.memory_data import Data
 from model.training.memory_grid import lesson
 
@@ -55,6 +55,13 @@ def test_it_is_small_and_says_where_it_came_from(embedded):
     assert set(embedded.memory.parts) == {"early", "late", "edm"}
     assert embedded.memory.card["seed"] == card["seed"] and card["base"] == embedded.fingerprint
     assert embedded.warnings == ()
+
+
+def test_its_page_says_what_its_card_says():
+    card = json.loads((EMBEDDED / "memory_card.json").read_text())
+    path = EMBEDDED / "memory_grid.json"
+    grid = json.loads(path.read_text()) if path.is_file() else {}
+    assert (EMBEDDED / "MEMORY.md").read_text() == memory_readme.readme(card, grid, [card])
 
 
 @pytest.mark.parametrize("variant", ["gpt2+edm", "gpt2+am", "gpt2-m"])
