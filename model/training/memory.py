@@ -31,21 +31,26 @@ from .episodes import Plan
 from .memory_data import Asked, Batch, Data, Lesson, Told
 
 CHECKPOINT, PROGRESS = "training.pt", "progress.jsonl"
-KL_WEIGHT, GATE_WEIGHT = 1.0, 0.2
+KL_WEIGHT, NEVER_WEIGHT, GATE_WEIGHT = 1.0, 1.0, 0.2
 GROUP = 24  # told prompts read at a time
+NEVER = 0.3  # of the questions ask what was never told
 ENOUGH = 0.8  # recall of held-out values at which the next lesson begins
 
 LESSONS = (
-    Lesson("one fact", Plan(facts=(1, 2), others=(0, 1), fillers=(0, 1), near=0.1, update=0.0),
-           (0, 1)),
-    Lesson("four facts", Plan(facts=(1, 4), others=(0, 3), fillers=(0, 2), update=0.1), (0, 3)),
-    Lesson("many facts", Plan(facts=(1, 8), others=(0, 7), fillers=(0, 3)), (0, 3)),
+    Lesson("one fact", Plan(facts=(1, 2), others=(0, 1), fillers=(0, 1), near=0.1, update=0.0,
+                            unknown=NEVER), (0, 1)),
+    Lesson("four facts", Plan(facts=(1, 4), others=(0, 3), fillers=(0, 2), update=0.1,
+                              unknown=NEVER), (0, 3)),
+    Lesson("many facts", Plan(facts=(1, 8), others=(0, 7), fillers=(0, 3), unknown=NEVER), (0, 3)),
 )
 # What a recurrent memory alone is taught: a state of C numbers does not learn to carry any words,
 # but those of the lists (measured: never-seen values stay at 0 %).
 RECURRENT = Lesson("known values", Plan(facts=(1, 3), others=(0, 1), fillers=(0, 1), near=0.1,
-                                        update=0.0, source="known"), (0, 3))
+                                        update=0.0, unknown=NEVER, source="known"), (0, 3))
 UNTIL = (0.15, 0.45, 1.0)  # a lesson ends here at the latest, as a fraction of the training,
+RECURRENT_EVERY = 3  # steps: the others leave the recurrent memory alone; its backward pass goes
+# token by token and takes longer than all the rest
+WARM = tuple(12 * 2**i for i in range(8))  # tokens of other text that rows may begin behind
 FEWEST = 150  # but in a short training not before so many steps each
 
 
@@ -60,7 +65,7 @@ class Options:
     steps: int = 1500
     seed: int = 0
     rows: int = 16
-    asks: int = 3
+    asks: int = 4
     cell: str = "gru"
     lora: int = 0
     peak: float = 2e-3
@@ -90,6 +95,7 @@ class Training:
     optimizer: torch.optim.Optimizer
     rng: random.Random
     state: State
+    warm: dict[str, torch.Tensor] = field(default_factory=dict)  # name -> (len(WARM),S·C)
 
     @property
     def model(self):
@@ -176,12 +182,15 @@ def step(training: Training) -> dict[str, float]:
     """One update of the modules -> the parts of its loss, in nats."""
     options, state = training.options, training.state
     _next_lesson(training)
+    if "early" in training.parts and (not training.warm or state.step % options.every == 0):
+        training.warm = warm_states(training)
     batch = training.data.batch(training.rng, lessons(training), options.asks)
     for group in training.optimizer.param_groups:
         group["lr"] = group["peak"] * rate(state.step, options.steps)
     training.optimizer.zero_grad(set_to_none=True)
     losses = loss_of(training, batch)
-    total = losses["loss"] + KL_WEIGHT * losses["kl"] + GATE_WEIGHT * losses["gate"]
+    total = (losses["loss"] + KL_WEIGHT * losses["kl"] + NEVER_WEIGHT * losses["never"]
+             + GATE_WEIGHT * losses["gate"])
     total.backward()
     torch.nn.utils.clip_grad_norm_(training.modules.parameters(), 1.0)
     training.optimizer.step()
@@ -197,36 +206,66 @@ def rate(step: int, steps: int) -> float:
 
 
 def loss_of(training: Training, batch: Batch) -> dict[str, torch.Tensor]:
-    """loss: of the answers; kl: base ‖ with memory, where nothing is to change; gate: of what is
-    worth writing."""
+    """loss: of the answers; kl: base ‖ with memory, where nothing is to change; never: the same
+    where a question's answer was never told; gate: of what is worth writing. Mean nats."""
     told = _to(batch.told, training.model.device)
     asked = _to(batch.asked, training.model.device)
     read = read_plainly(training, told)
     salience = training.modules.external.salience(read.middle, read.surprisal)
     use = _switches(training, len(batch.episodes))
     memory = remember(training, told, read, salience, len(batch.episodes), use)
-    place = _places(training, asked)
-    with_memory = logits(training, asked, pick(memory, asked.row), place)
-    with torch.no_grad():
-        plain = logits(training, asked, None, place)
+    parts = [_sums(training, part, memory) for part in by_length(asked)]
     real = torch.arange(told.ids.shape[1], device=told.n.device) < told.n[:, None]
     real[:, 0] = False
     gate = F.binary_cross_entropy_with_logits(
         salience[real], told.value[real], pos_weight=salience.new_tensor(2.0))
-    return {**answer_losses(asked, with_memory, plain), "gate": gate}
+    means = {name: sum(part[name][0] for part in parts)
+             / sum(part[name][1] for part in parts).clamp(min=1) for name in parts[0]}
+    return {**means, "gate": gate}
 
 
-def answer_losses(asked: Asked, logits: torch.Tensor, plain: torch.Tensor) -> dict:
-    """Cross-entropy of the answers and KL(plain ‖ with memory) of all other tokens, mean nats."""
-    weight = asked.weight[:, 1:]
+def by_length(asked: Asked) -> list[Asked]:
+    """The prompts in groups of similar length, so that little padding is read."""
+    return [select(asked, some) for some in asked.n.argsort().split(GROUP)]
+
+
+def _sums(training: Training, asked: Asked, memory: "Memory") -> dict[str, tuple]:
+    """Name -> nats of some prompts, summed with their weights, and the sum of the weights."""
+    place = _places(training, asked)
+    log_p = logits(training, asked, pick(memory, asked.row), place)[:, :-1].log_softmax(-1)
+    with torch.no_grad():
+        base_p = logits(training, asked, None, place)[:, :-1].log_softmax(-1)
+    weight, never = asked.weight[:, 1:], asked.never[:, 1:]
     real = torch.arange(1, asked.ids.shape[1], device=weight.device) < asked.n[:, None]
-    log_p = logits[:, :-1].log_softmax(-1)
     nats = -log_p.gather(-1, asked.ids[:, 1:, None])[..., 0]
-    base_p = plain[:, :-1].log_softmax(-1)
     kl = (base_p.exp() * (base_p - log_p)).sum(-1)
-    other = real & (weight == 0)
-    return {"loss": (nats * weight).sum() / weight.sum().clamp(min=1),
-            "kl": (kl * other).sum() / other.sum().clamp(min=1)}
+    counted = {"loss": (nats, weight), "kl": (kl, real & (weight == 0) & ~never),
+               "never": (kl, never)}
+    return {name: ((value * w).sum(), w.sum()) for name, (value, w) in counted.items()}
+
+
+@torch.no_grad()
+def warm_states(training: Training) -> dict[str, torch.Tensor]:
+    """The states that ordinary text of the lengths WARM leaves. Half of the rows begin with one: a
+    memory at work has nearly always read something before."""
+    rng = random.Random(f"warm {training.options.seed} {training.state.step}")
+    rows = [(row, *training.data.told(training.data.chatter(rng), ()))
+            for row, wanted in enumerate(WARM) for _ in range(max(1, wanted // 24))]
+    told = _to(training.data.as_told(rows), training.model.device)
+    read = read_plainly(training, told)
+    return {name: _carry(getattr(training.modules, name), stream, told, len(WARM))
+            for name, stream in (("early", read.first), ("late", read.last))}
+
+
+def _begin(training: Training, name: str, n_rows: int) -> torch.Tensor:
+    """The states (B,S·C) that rows begin with: none, or while training half of them warm."""
+    module = getattr(training.modules, name)
+    blank = torch.zeros(n_rows, module.state_width, device=training.model.device)
+    if not training.warm or not training.modules.training:
+        return blank
+    chosen = torch.randint(0, 2 * len(WARM), (n_rows,))
+    cold = (chosen >= len(WARM)).to(blank.device)[:, None]
+    return torch.where(cold, blank, training.warm[name][chosen % len(WARM)])
 
 
 def read_plainly(training: Training, told: Told) -> Read:
@@ -289,19 +328,22 @@ def remember(training: Training, told: Told, read: Read, salience, n_rows: int, 
         external = _slots(training, told, read, salience, n_rows, use["edm"])
     states = {"early": None, "late": None}
     for name, stream in (("early", read.first), ("late", read.last)):
-        if name in training.parts:
-            states[name] = _carry(getattr(parts, name), stream, told, n_rows) * use["rnn"][:, None]
+        if name in training.parts and use["rnn"].any():
+            begin = _begin(training, name, n_rows)
+            carried = _carry(getattr(parts, name), stream, told, n_rows, begin)
+            states[name] = carried * use["rnn"][:, None]
     return Memory(states["early"], states["late"], external)
 
 
-def _carry(module, stream, told: Told, n_rows: int) -> torch.Tensor:
+def _carry(module, stream, told: Told, n_rows: int, begin=None) -> torch.Tensor:
     """The state (B,S·C) behind all prompts of each row: its prompts as one sequence."""
+    begin = stream.new_zeros(n_rows, module.state_width) if begin is None else begin
     rows = [[stream[i, : told.n[i]] for i in (told.row == row).nonzero()[:, 0].tolist()]
             for row in range(n_rows)]
     joined = [torch.cat(prompts) for prompts in rows]
     n = torch.tensor([len(one) for one in joined])
     padded = torch.nn.utils.rnn.pad_sequence(joined, batch_first=True)
-    return module.write(padded, stream.new_zeros(n_rows, module.state_width), n)
+    return module.write(padded, begin, n)
 
 
 def _slots(training: Training, told: Told, read: Read, salience, n_rows: int, use) -> Contents:
@@ -335,7 +377,9 @@ def reads(training: Training, n_rows: int) -> list[frozenset[str]]:
     groups = frozenset({"edm"} & trained) | ({"rnn"} if "early" in trained else frozenset())
     if len(groups) == 1 or not training.modules.training:
         return [groups] * n_rows
-    return [(groups, frozenset({"rnn"}), frozenset({"edm"}))[row % 3] for row in range(n_rows)]
+    if training.state.step % RECURRENT_EVERY:
+        return [frozenset({"edm"})] * n_rows
+    return [(groups, frozenset({"rnn"}))[row % 2] for row in range(n_rows)]
 
 
 def lessons(training: Training) -> list[Lesson]:
@@ -424,11 +468,14 @@ def _wait_while_paused(folder: Path) -> float:
 
 
 @torch.no_grad()
-def recall(training: Training, lesson: Lesson, n: int, seed: str) -> dict[str, float]:
+def recall(
+    training: Training, lesson: Lesson, n: int, seed: str, unknown: float = 0.0
+) -> dict[str, float]:
     """Share of n newly made episodes answered exactly, for every combination of what is trained and
-    for the base; every answer token must be the most probable one."""
+    for the base; every answer token must be the most probable one. unknown 1: only questions whose
+    answer was never told; what is wanted is "I do not know."."""
     rng, hits, total = random.Random(seed), {}, 0
-    lesson = replace(lesson, plan=replace(lesson.plan, unknown=0.0))
+    lesson = replace(lesson, plan=replace(lesson.plan, unknown=unknown))
     training.modules.eval()
     for first in range(0, n, 32):
         rows = min(32, n - first)
@@ -449,7 +496,7 @@ def answered(training: Training, batch: Batch) -> dict[str, int]:
     right = {}
     for name, some in combinations(pick(remembered, asked.row)).items():
         best = logits(training, asked, some, places).argmax(-1)
-        same = (best[:, :-1] == asked.ids[:, 1:]) | ~asked.answer[:, 1:]
+        same = (best[:, :-1] == asked.ids[:, 1:]) | ~(asked.answer | asked.never)[:, 1:]
         right[name] = int(same.all(-1).sum())
     return right
 
@@ -471,8 +518,10 @@ def on_device(training: Training, batch: Batch) -> tuple[Told, Asked]:
 
 
 def select(asked: Asked, which) -> Asked:
-    """Some of the prompts."""
-    return Asked(**{name: getattr(asked, name)[which] for name in vars(asked)})
+    """Some of the prompts, padded no further than needed."""
+    some = {name: getattr(asked, name)[which] for name in vars(asked)}
+    T = int(some["n"].max())
+    return Asked(**{name: x[:, :T] if x.ndim == 2 else x for name, x in some.items()})
 
 
 def combinations(memory: Memory) -> dict[str, Memory | None]:
@@ -496,6 +545,7 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
     held_out = replace(lesson, plan=replace(lesson.plan, source="unseen"))
     found = recall(training, held_out, n, seed)
     known = recall(training, RECURRENT, n // 2, seed)
+    refused = recall(training, held_out, n // 2, seed, unknown=1.0)
     left = state.seconds / state.step * (options.steps - state.step)
     line = {
         "step": state.step, "steps": options.steps, "seconds": round(state.seconds, 1),
@@ -505,6 +555,7 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
         "recall": {name: round(value, 4) for name, value in found.items()},
         "recall_known": {name: round(value, 4) for name, value in known.items()},
         "recall_known_n": n // 2,
+        "refused": {name: round(value, 4) for name, value in refused.items()},
         "recall_n": options.n_recall,
         "gates": openness(training),
     }

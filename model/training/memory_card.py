@@ -27,6 +27,8 @@ GRID = (
         "people", episodes.Plan(facts=(0, 0), others=(7, 7), fillers=(0, 2), near=0.3, update=0,
                                 unknown=0, source="unseen"), (1, 1))),
 )
+NEVER = Lesson("never", episodes.Plan(facts=(1, 4), others=(0, 3), fillers=(0, 2), unknown=1.0,
+                                      source="unseen"), (0, 3))
 BATCH = 32
 KNOWN = "one to three facts, values of the lists, up to three prompts between"
 
@@ -46,7 +48,8 @@ def figures(training: memory.Training, path: Path, n: int) -> dict:
         "n_parameters": sum(p.numel() for name, p in shipped.named_parameters()
                             if name.startswith(modules.prefixes(memory.written(training)))),
         "file_bytes": path.stat().st_size, "cell": options.cell, "lora": options.lora,
-        "recall": shares, "stability": stability(measured, n),
+        "recall": shares, "refused": _shares(measured, NEVER, n),
+        "stability": stability(measured, n),
     }
 
 
@@ -97,8 +100,9 @@ def stability(training: memory.Training, n: int) -> dict:
 def _on_ordinary_text(training: memory.Training, batch: Batch) -> dict[str, float]:
     rows = len(batch.episodes)
     told, asked, remembered = memory.read_batch(training, batch)
-    ordinary = memory.select(asked, slice(rows, 2 * rows))
-    places = torch.arange(ordinary.ids.shape[1], device=ordinary.ids.device).expand(rows, -1)
+    ordinary = memory.select(asked, slice(rows, None))
+    T = ordinary.ids.shape[1]
+    places = torch.arange(T, device=ordinary.ids.device).expand(len(ordinary.ids), -1)
     log_p, base_p = (
         memory.logits(training, ordinary, some, places)[:, :-1].log_softmax(-1)
         for some in (memory.pick(remembered, ordinary.row), None)
@@ -118,6 +122,9 @@ def lines(card: dict) -> Iterator[str]:
                          for name, s in shares.items())
         n = next(iter(shares.values()))["n"]
         yield f"{setting}, n = {n}: {told}"
+    refused = ", ".join(f"{name} {s['share']:.1%} ({s['low']:.1%} to {s['high']:.1%})"
+                        for name, s in card["refused"].items())
+    yield f'"I do not know." to what was never told: {refused}'
     change = card["stability"]["relative_change"]
     yield (f"ordinary text with memory full of other things: {change:+.2%} nats a token, KL "
            f"{card['stability']['kl_nats_per_token']:.4f} nats over "

@@ -69,10 +69,11 @@ def line(m: dict) -> str:
     """One measurement as one line, every number with its unit."""
     recall = ", ".join(f"{name} {share:.0%}" for name, share in m["recall"].items())
     known = ", ".join(f"{name} {share:.0%}" for name, share in m["recall_known"].items())
+    refused = ", ".join(f"{name} {share:.0%}" for name, share in m["refused"].items())
     return (f"step {m['step']:,} of {m['steps']:,}, {m['stage']}, {m['tokens_per_second']:,.0f} "
             f"tokens/s, answers {m['loss']:.3f} nats/token, KL {m['kl']:.4f} nats, gate "
-            f"{m['gate']:.3f}, recall of unseen values: {recall}; of known ones: {known}; {m['seconds_left'] / 60:.0f} min "
-            "left")
+            f"{m['gate']:.3f}, recall of unseen values: {recall}; of known ones: {known}; "
+            f"\"I do not know.\" where never told: {refused}; {m['seconds_left'] / 60:.0f} min left")
 
 
 def finish(training: memory.Training, n: int) -> Iterator[str]:

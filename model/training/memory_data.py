@@ -15,7 +15,7 @@ from . import corpus, episodes
 from .episodes import ME, UNKNOWN, Ask, Episode, Plan
 
 LEAD_WEIGHT = 0.3  # of the words before the answer: "You live in"
-ORDINARY = 28  # tokens of an ordinary text that is read with memory
+ORDINARY = 64  # tokens of an ordinary text that is read with memory
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,16 @@ class Told:
 @dataclass(frozen=True, eq=False)
 class Asked:
     """Q prompts, padded: ids (Q,T); n (Q,); row (Q,): whose memory is read; weight (Q,T): how much
-    token t, as predicted from those before it, counts as an answer; 0 elsewhere. start (Q,): the
-    position of its first token. answer (Q,T) bool: the answer proper and its full stop."""
+    token t, as predicted from those before it, counts as an answer; 0 elsewhere. answer (Q,T) bool:
+    the answer proper and its full stop. never (Q,T) bool: what is said to a question whose answer
+    was never told, with its full stop."""
 
     ids: torch.Tensor
     n: torch.Tensor
     row: torch.Tensor
     weight: torch.Tensor
     answer: torch.Tensor
+    never: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +75,16 @@ class Data:
         self.tokenizer = tokenizer
         self.start = tokenizer.bos_token_id
         self.fillers: list[str] = []
+        self.books: list[str] = []
         self.held_out = ""
         if text is not None:
             books = corpus.read_books(text)
             self.fillers, self.held_out = corpus.sentences_of(books), books.left_out
+            self.books = list(books.training.values())
 
     def batch(self, rng: random.Random, lessons: Sequence[Lesson], asks: int) -> Batch:
-        """A row for each lesson; each asks `asks` questions and reads one ordinary text besides."""
+        """A row for each lesson; each asks `asks` questions, every second one reads an ordinary text
+        besides."""
         plans = [replace(lesson.plan, asks=(asks, asks)) for lesson in lessons]
         drawn = [episodes.episode(rng, plan, self.fillers) for plan in plans]
         prompts = [self.prompts(rng, one, lesson.between) for one, lesson in zip(drawn, lessons)]
@@ -87,8 +92,12 @@ class Data:
                 for row, (one, texts) in enumerate(zip(drawn, prompts)) for text in texts]
         asked = [(self._reader(rng, drawn, row, ask), *self.asked(ask))
                  for row, one in enumerate(drawn) for ask in one.asks]
-        asked += [(row, *self._ordinary(rng)) for row in range(len(drawn))]
-        return Batch(drawn, _told(told, self.start), _asked(asked, self.start))
+        asked += [(row, *self._ordinary(rng)) for row in range(0, len(drawn), 2)]
+        return Batch(drawn, self.as_told(told), _asked(asked, self.start))
+
+    def as_told(self, rows) -> Told:
+        """Prompts as tensors, from (row, ids, value) of each."""
+        return _told(rows, self.start)
 
     def prompts(self, rng: random.Random, one: Episode, between: tuple[int, int]) -> list[str]:
         """The episode's prompts, then some about nothing."""
@@ -107,22 +116,36 @@ class Data:
         value = [float(any(a < end and start < b for a, b in spans)) for start, end in one.offsets]
         return [self.start, *one.ids], [0.0, *value]
 
-    def asked(self, ask: Ask) -> tuple[list[int], list[float], list[bool]]:
-        """A question with its answer as one prompt: ids, weights and which of them are the answer.
+    def asked(self, ask: Ask) -> tuple[list[int], list[float], list[bool], list[bool]]:
+        """A question with its answer as one prompt: ids, weights, which of them are the answer, and
+        which are said because it was never told.
 
         What was never told weighs nothing: there the base model is to be followed.
         """
-        ids, weights, answer = [self.start], [0.0], [False]
+        ids, weights, answer, never = [self.start], [0.0], [False], [False]
         for text, weight, counts in _pieces(ask):
             more = self.tokenizer.backend_tokenizer.encode(text).ids
             ids += more
             weights += [weight] * len(more)
-            answer += [counts] * len(more)
-        return ids, weights, answer
+            answer += [counts and ask.answer != UNKNOWN] * len(more)
+            never += [counts and ask.answer == UNKNOWN] * len(more)
+        return ids, weights, answer, never
 
-    def _ordinary(self, rng: random.Random) -> tuple[list[int], list[float], list[bool]]:
-        ids = [self.start, *self.tokenizer.backend_tokenizer.encode(self.chatter(rng)).ids][:ORDINARY]
-        return ids, [0.0] * len(ids), [False] * len(ids)
+    def _ordinary(self, rng: random.Random) -> tuple[list[int], list[float], list[bool], list[bool]]:
+        encoded = self.tokenizer.backend_tokenizer.encode(self.passage(rng)).ids
+        ids = [self.start, *encoded][:ORDINARY]
+        nothing = [False] * len(ids)
+        return ids, [0.0] * len(ids), nothing, nothing
+
+    def passage(self, rng: random.Random) -> str:
+        """Some hundred letters of a book, from the beginning of a sentence; of made-up sentences
+        where there is none."""
+        if not self.books:
+            return " ".join(self._sentence(rng) for _ in range(6))
+        book = rng.choice(self.books)
+        at = rng.randrange(max(1, len(book) - 800))
+        text = book[at : at + 800]
+        return " ".join(text[text.find(". ") + 1 :].split())
 
     def _sentence(self, rng: random.Random) -> str:
         if self.fillers and rng.random() < 0.7:
@@ -147,15 +170,15 @@ def _places(text: str, fact: episodes.Fact) -> list[int]:
 
 
 def _pieces(ask: Ask) -> list[tuple[str, float, bool]]:
-    """(text, weight, is the answer) in order; joined, the prompt."""
+    """(text, weight, is what is said) in order; joined, the prompt."""
     told = ask.answer != UNKNOWN
     parts = [(ask.question, 0.0, False),
              (ask.lead, LEAD_WEIGHT * told * bool(ask.question), False),
-             (ask.answer.removesuffix("."), 1.0 * told, told)]
+             (ask.answer.removesuffix("."), 1.0 * told, True)]
     spoken = [part for part in parts if part[0]]
     gaps = ["", *[" "] * (len(spoken) - 1)]
     return [(gap + text, weight, counts)
-            for gap, (text, weight, counts) in zip(gaps, spoken)] + [(".", 1.0 * told, told)]
+            for gap, (text, weight, counts) in zip(gaps, spoken)] + [(".", 1.0 * told, True)]
 
 
 def _padded(rows: list[list], fill, dtype) -> torch.Tensor:
@@ -170,7 +193,8 @@ def _told(rows, fill: int) -> Told:
 
 
 def _asked(rows, fill: int) -> Asked:
-    numbers, ids, weight, answer = zip(*rows)
+    numbers, ids, weight, answer, never = zip(*rows)
     return Asked(_padded(list(ids), fill, torch.long), torch.tensor(list(map(len, ids))),
                  torch.tensor(numbers), _padded(list(weight), 0.0, torch.float32),
-                 _padded(list(answer), False, torch.bool))
+                 _padded(list(answer), False, torch.bool),
+                 _padded(list(never), False, torch.bool))

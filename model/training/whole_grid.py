@@ -54,7 +54,7 @@ def _one(loaded: checkpoints.Checkpoint, training: Training, lesson: Lesson, rng
 def _is_right(loaded, training: Training, state, ask, variant: str) -> int:
     """1 where every token of the answer and its full stop is the most probable one. What is
     retrieved is settled by the question alone, before any token of the answer."""
-    ids, _, answer = training.data.asked(ask)
+    ids, _, answer, _ = training.data.asked(ask)
     first = answer.index(True)
     settings = recall.Settings(modules=modules_of(variant))
     asked = recall.ask(loaded, state, np.array(ids[1:first]), settings).trace

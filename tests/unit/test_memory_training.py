@@ -61,19 +61,22 @@ def test_a_value_in_the_middle_of_a_sentence_has_no_stop(data):
 
 
 def test_only_what_was_told_weighs(data):
-    ids, weight, answer = data.asked(Ask("Where do I live?", "I live in", "New York", FACT))
+    asked = data.asked(Ask("Where do I live?", "I live in", "New York", FACT))
+    ids, weight, answer, never = asked
     text = data.tokenizer.decode
     assert text(ids[1:]) == "Where do I live? I live in New York."
     assert text([i for i, a in zip(ids, answer) if a]) == " New York."
     assert text([i for i, w in zip(ids, weight) if w]) == " I live in New York."
-    ids, weight, answer = data.asked(Ask("Where do I live?", "", UNKNOWN, None))
+    assert not any(never)
+    ids, weight, answer, never = data.asked(Ask("Where do I live?", "", UNKNOWN, None))
     assert text(ids[1:]) == f"Where do I live? {UNKNOWN}" and not any(weight) and not any(answer)
+    assert text([i for i, n in zip(ids, never) if n]) == f" {UNKNOWN}"
 
 
 def test_a_batch_belongs_together(data):
     lesson = Lesson("x", memory.LESSONS[1].plan, (1, 2))
     batch = data.batch(random.Random(0), [lesson] * 5, asks=2)
-    assert batch.asked.ids.shape[0] == 5 * 3  # two questions and one ordinary text each
+    assert batch.asked.ids.shape[0] == 5 * 2 + 3  # two questions each, an ordinary text for every second
     for row, one in enumerate(batch.episodes):
         mine = batch.told.ids[batch.told.row == row]
         assert len(one.prompts) + 1 <= len(mine) <= len(one.prompts) + 2

@@ -107,7 +107,7 @@ def recalled(embedded, variant, about, facts, n):
     for _ in range(n):
         one = episodes.episode(rng, plan)
         state = told(embedded, variant, *one.prompts, *CHATTER)
-        ids, _, answer = data.asked(one.asks[-1])
+        ids, _, answer, _ = data.asked(one.asks[-1])
         first = answer.index(True)
         asked = recall.ask(embedded, state, np.array(ids[1:first]), settings(variant)).trace
         whole = trace.run(embedded, np.r_[asked.ids, ids[first:-1]], prefix=asked,
