@@ -156,13 +156,13 @@ def _show_map(now: Look, drawn: memory_map.Map) -> None:
 
 
 def _show_retrieved(now: Look) -> None:
-    """Every stored sentence's share of the question's attention in the first pass."""
-    mass, table = now.asked.recalled.block_mass, now.state.bank.slots
-    if not mass:
+    """What every stored sentence drew of the prompt's attention in the first pass."""
+    drawn, table = now.asked.recalled.relevance, now.state.bank.slots
+    if not drawn:
         return
-    best = sorted(mass, key=mass.get, reverse=True)[:8]
+    best = sorted(drawn, key=drawn.get, reverse=True)[:8]
     st.markdown("##### Stored sentences, first pass")
     texts = [str(table.around[table.block == block][0]) for block in best]
-    st.html(words.weighted(texts, [mass[block] for block in best], palette.MEMORY, "11em"))
-    st.caption("Share of the prompt's attention, mean of all layers and heads; the best are "
-               "retrieved and read again alone.")
+    st.html(words.weighted(texts, [drawn[block] for block in best], palette.MEMORY, "11em"))
+    st.caption("The largest weight that one token of the prompt gave to one of the sentence, mean of "
+               "all layers and heads; the best are retrieved and read again alone.")

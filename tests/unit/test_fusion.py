@@ -135,7 +135,7 @@ def test_two_passes_keep_whole_sentences(tiny):
     assert len(set(kept)) == 2
     for block in set(kept):
         assert (kept == block).sum() == (state.bank.slots.block == block).sum()
-    best = sorted(asked.block_mass, key=asked.block_mass.get)[-2:]
+    best = sorted(asked.relevance, key=asked.relevance.get)[-2:]
     assert set(best) == set(kept)
 
 
@@ -210,7 +210,7 @@ def test_replay_takes_only_what_fits_the_window_best_sentences_first(tiny):
     assert len(state.bank) + 1 + len(QUESTION) > 64 > recall.room(tiny, state, settings)
     asked = recall.ask(tiny, state, ids(tiny, QUESTION), settings)
     assert 0 < len(asked.kept) <= 64 - 1 - len(QUESTION)
-    best = max(asked.block_mass, key=asked.block_mass.get)
+    best = max(asked.relevance, key=asked.relevance.get)
     assert best in state.bank.slots.block[asked.kept]
 
 
