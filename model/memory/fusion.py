@@ -67,11 +67,13 @@ class Reading:
     def join(self, layer: int, key, value, mask, query):
         """This layer's local key and value (1,H,S,D) and mask -> the same with memory in front."""
         n_memory, (n_query, n_local) = len(self.kept), (query.shape[2], key.shape[2])
+        keys = torch.cat([self.keys[layer][None].to(key), key], dim=2)
+        values = torch.cat([self.values[layer][None].to(value), value], dim=2)
+        if n_query == 1 and n_local > 1 and not self.strength:  # the newest token sees everything
+            return keys, values, None
         if mask is None or self.behind_first:  # the gap in positions looks like two texts to it
             mask = torch.ones(n_query, n_local, dtype=torch.bool, device=key.device)
             mask = mask.tril(n_local - n_query)[None, None]
-        keys = torch.cat([self.keys[layer][None].to(key), key], dim=2)
-        values = torch.cat([self.values[layer][None].to(value), value], dim=2)
         seen = mask.new_ones(*mask.shape[:-1], n_memory)
         if self.behind_first and n_query == n_local:
             seen[..., 0, :] = False
