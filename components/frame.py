@@ -16,6 +16,7 @@ EXAMPLES = {
     "Bytes, not letters": "naïve café 東京 🧠 שלום",
 }
 MAX_CHARS = 100_000
+WITHOUT_PROMPT = {"Recall", "Training"}  # pages with texts of their own: there the box rests
 
 
 def pages() -> list:
@@ -55,7 +56,7 @@ def show() -> None:
     page = st.navigation(pages(), position="top")
     address.open_link()
     model_picker.sidebar()
-    _prompt_box(tells_memory=page.title == "Memory")
+    _prompt_box(tells_memory=page.title == "Memory", hidden=page.title in WITHOUT_PROMPT)
     st.session_state.in_frame = True
     try:
         _say_what_was_cut()
@@ -67,7 +68,7 @@ def show() -> None:
         run.let_go()
 
 
-def _prompt_box(tells_memory: bool) -> None:
+def _prompt_box(tells_memory: bool, hidden: bool) -> None:
     if "prompt" not in st.session_state:
         st.session_state.prompt = st.query_params.get("prompt", DEFAULT_PROMPT)
     row = st.container(horizontal=True, vertical_alignment="bottom", key="prompt_row")
@@ -79,7 +80,10 @@ def _prompt_box(tells_memory: bool) -> None:
             st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS,
             {**address.parameters(), "model": model_picker.in_link()},
             memory_conversation.remember if tells_memory else None,
+            hidden,
         )
+    if hidden:
+        return
     with row.popover("Examples", key="examples"):
         for name, text in EXAMPLES.items():
             st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")

@@ -13,6 +13,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   box.send_commit = (value) => setTriggerValue("commit", value);
   box.commits = data.commits;
   box.area.placeholder = data.placeholder;
+  box.area.closest(".box").hidden = data.hidden;
   box.area.maxLength = data.max_chars;
   box.address = data.address;
   if (data.revision > box.revision) {

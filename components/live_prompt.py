@@ -26,6 +26,7 @@ def live_prompt(
     max_chars: int,
     address: Mapping[str, str | None] = {},
     on_commit: Callable[[str], bool] | None = None,
+    hidden: bool = False,
 ) -> str:
     """Draw the box and return its text: at most `max_chars` characters, no lone surrogates.
 
@@ -35,6 +36,7 @@ def live_prompt(
     every text, so that letters typed into the old text cannot undo it.
     The browser also keeps `?prompt=` equal to the text and the other parameters of the link as
     `address` says (address.py), without adding to its history.
+    hidden: nothing is seen, the text and the link are kept all the same.
     With `on_commit`, Enter hands it the whole text before the next script run; where it returns
     True the box is emptied. Without it, Enter begins a new line.
     """
@@ -46,7 +48,8 @@ def live_prompt(
     typed = _typed(st.session_state.get(key), max_chars)
     if typed and typed["revision"] == memory["revision"]:
         memory["text"] = typed["text"]
-    data = {"placeholder": placeholder, "max_chars": max_chars, "commits": on_commit is not None}
+    data = {"placeholder": placeholder, "max_chars": max_chars, "commits": on_commit is not None,
+            "hidden": hidden}
     data |= {"value": memory["text"], "revision": memory["revision"], "address": dict(address)}
 
     def commit():
