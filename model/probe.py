@@ -230,7 +230,7 @@ def outcome(
     """Ask, and look at the answer. lead: words to put between the two before scoring; None: those
     that the model itself says before the answer, "" where it says it at once or not at all."""
     given = tokens.encode(checkpoint.tokenizer, lead or "")
-    ids, notes = _fitting(checkpoint, plan, state, settings, len(given))
+    ids, notes = fitting(checkpoint, plan, state, settings, len(given))
     asked = recall.ask(checkpoint, state, ids, settings)
     said = follow(checkpoint, asked, _room(checkpoint, asked.trace))
     wanted = plan.answer_ids if len(plan.answer_ids) else said
@@ -353,7 +353,7 @@ def _windows(checkpoint, sizes: list[int]) -> list[str]:
     ]
 
 
-def _fitting(checkpoint, plan: Plan, state, settings, n_lead: int):
+def fitting(checkpoint, plan: Plan, state, settings, n_lead: int):
     """(the ask's ids, notes): cut at their start where ask and answer do not fit behind memory."""
     wanted = max(len(plan.answer_ids), 1) + n_lead
     room = recall.room(checkpoint, state, settings) - wanted + 1

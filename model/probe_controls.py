@@ -115,8 +115,9 @@ def never_told(checkpoint, one: Outcome) -> Never:
     """The question after everything but its answer was told."""
     changed = untold(one.plan.probe)
     plan, state = _told(checkpoint, changed, one)
-    said = say(checkpoint, state, plan.ask_ids, one.settings)
-    base = say(checkpoint, recall.blank(checkpoint), plan.ask_ids, one.settings)
+    ids, _ = probe.fitting(checkpoint, plan, state, one.settings, 0)
+    said = say(checkpoint, state, ids, one.settings)
+    base = say(checkpoint, recall.blank(checkpoint), ids, one.settings)
     return Never(changed, said, base, refuses(said), refuses(base))
 
 

@@ -138,6 +138,12 @@ def test_what_is_longer_than_the_window_is_windowed_or_cut_and_said(tiny):
     assert cut > 0 and any(f"its first {cut} tokens were cut" in note for note in one.notes)
 
 
+def test_the_never_told_control_cuts_a_long_question_as_the_probe_does(tiny):
+    one = outcome_of(tiny, Probe(("I live in Rome.",), "And where do I live? " * 5, None), "am")
+    assert any("longer than the window" in note for note in one.notes)
+    assert probe_controls.never_told(tiny, one).continuation
+
+
 def test_another_variant_is_scored_behind_the_same_words(tiny, asked):
     one = probe.outcome(tiny, asked.plan, asked.state, asked.settings, " in")
     alone = probe.prepare(tiny, Probe(TOLD, ASK + " in", " Rome"))
