@@ -10,7 +10,7 @@ import torch
 
 from model.memory import modules
 
-from . import episodes, memory
+from . import episodes, memory, remembering
 from .evaluate import Share, wilson
 from .memory_data import Batch, Lesson
 
@@ -99,13 +99,13 @@ def stability(training: memory.Training, n: int) -> dict:
 
 def _on_ordinary_text(training: memory.Training, batch: Batch) -> dict[str, float]:
     rows = len(batch.episodes)
-    told, asked, remembered = memory.read_batch(training, batch)
-    ordinary = memory.select(asked, slice(rows, None))
+    told, asked, remembered = remembering.read_batch(training, batch)
+    ordinary = remembering.select(asked, slice(rows, None))
     T = ordinary.ids.shape[1]
     places = torch.arange(T, device=ordinary.ids.device).expand(len(ordinary.ids), -1)
     log_p, base_p = (
-        memory.logits(training, ordinary, some, places)[:, :-1].log_softmax(-1)
-        for some in (memory.pick(remembered, ordinary.row), None)
+        remembering.logits(training, ordinary, some, places)[:, :-1].log_softmax(-1)
+        for some in (remembering.pick(remembered, ordinary.row), None)
     )
     real = torch.arange(1, ordinary.ids.shape[1], device=log_p.device) < ordinary.n[:, None]
     target = ordinary.ids[:, 1:, None]

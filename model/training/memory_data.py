@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from . import corpus, episodes
-from .episodes import ME, UNKNOWN, Ask, Episode, Plan
+from .episodes import UNKNOWN, Ask, Episode, Plan
 
 LEAD_WEIGHT = 0.3  # of the words before the answer: "You live in"
 ORDINARY = 64  # tokens of an ordinary text that is read with memory

@@ -14,11 +14,12 @@ import torch
 from model.memory.external import Contents
 from model.memory.modules import Modules
 
-from . import evaluate, memory
+from . import evaluate, remembering
 from .episodes import Plan
 from .evaluate import wilson
-from .memory import Memory, Training
+from .memory import Training
 from .memory_data import Batch, Data, Lesson
+from .remembering import Remembered
 
 FACTS = (1, 2, 4, 8, 16)
 BETWEEN = (1, 2, 4, 8, 20)
@@ -74,9 +75,9 @@ def row(
 def answered(training: Training, seeds: dict[int, Modules], batch: Batch, slots: int) -> dict:
     """(prompts between, variant, seed) -> episodes of the batch answered exactly."""
     rows, right = len(batch.episodes), {}
-    told, asked = memory.on_device(training, batch)
-    asked = memory.select(asked, slice(0, rows))
-    read = memory.read_plainly(training, told)
+    told, asked = remembering.on_device(training, batch)
+    asked = remembering.select(asked, slice(0, rows))
+    read = remembering.read_plainly(training, told)
     for between in BETWEEN:
         kept = _first(batch, told, between)
         some = type(told)(**{name: getattr(told, name)[kept] for name in vars(told)})
@@ -85,12 +86,12 @@ def answered(training: Training, seeds: dict[int, Modules], batch: Batch, slots:
             used = replace_modules(training, modules)
             salience = modules.external.salience(part.middle, part.surprisal)
             use = {name: torch.ones(rows, device=salience.device) for name in ("edm", "rnn")}
-            stored = newest(memory.remember(used, some, part, salience, rows, use), slots)
-            for variant, one in memory.combinations(stored).items():
+            stored = newest(remembering.remember(used, some, part, salience, rows, use), slots)
+            for variant, one in remembering.combinations(stored).items():
                 if one is not None:
                     key = (between, variant, seed)
-                    right[key] = _right(used, asked, memory.pick(one, asked.row))
-            swapped = memory.pick(stored, (asked.row + 1) % rows)
+                    right[key] = _right(used, asked, remembering.pick(one, asked.row))
+            swapped = remembering.pick(stored, (asked.row + 1) % rows)
             right[between, "another's memory", seed] = _right(used, asked, swapped)
         right[between, "gpt2", -1] = _right(training, asked, None)
     return right
@@ -114,7 +115,7 @@ def replace_modules(training: Training, modules: Modules) -> Training:
     return Training(**{**vars(training), "modules": modules})
 
 
-def newest(stored: Memory, slots: int) -> Memory:
+def newest(stored: Remembered, slots: int) -> Remembered:
     """Each row's newest `slots` slots; older ones are as empty."""
     if stored.external is None:
         return stored
@@ -132,8 +133,8 @@ def _first(batch: Batch, told, between: int) -> torch.Tensor:
     return torch.tensor(kept, device=told.row.device)
 
 
-def _right(training: Training, asked, stored: Memory | None) -> int:
+def _right(training: Training, asked, stored: Remembered | None) -> int:
     places = torch.arange(asked.ids.shape[1], device=asked.ids.device).expand(len(asked.ids), -1)
-    best = memory.logits(training, asked, stored, places).argmax(-1)
+    best = remembering.logits(training, asked, stored, places).argmax(-1)
     same = (best[:, :-1] == asked.ids[:, 1:]) | ~asked.answer[:, 1:]
     return int(same.all(-1).sum())

@@ -8,7 +8,7 @@ import torch
 
 from model.__main__ import main
 from model.memory import modules
-from model.training import memory, memory_grid, whole_grid
+from model.training import memory, memory_grid, remembering, whole_grid
 from tests.unit.test_memory_training import folder_of
 from tests.unit.test_trained_modules import random_contents
 
@@ -41,7 +41,7 @@ def test_facts_are_as_many_and_about_whom_the_row_says(training):
 
 
 def test_only_the_newest_slots_are_left():
-    stored = memory.Memory(None, None, random_contents(rows=2, slots=6))
+    stored = remembering.Remembered(None, None, random_contents(rows=2, slots=6))
     left = memory_grid.newest(stored, 2).external.filled
     assert left.tolist() == [[False] * 4 + [True] * 2] * 2
 

@@ -11,7 +11,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from model import checkpoint
 from model.__main__ import main
 from model.memory import modules
-from model.training import memory, memory_card
+from model.training import memory, memory_card, remembering
 from model.training.episodes import ME, UNKNOWN, Ask, Fact
 from model.training.memory_data import Data, Lesson
 from tests.conftest import byte_tokenizer
@@ -130,14 +130,14 @@ def test_rows_do_not_mix_in_training(folder, tmp_path):
     training = memory.start(options(folder, tmp_path, variant="gpt2+edm"))
     training.modules.external.output.weight.data.normal_(std=0.1)
     batch = training.data.batch(random.Random(1), [memory.LESSONS[0]] * 2, 1)
-    read = memory.read_plainly(training, batch.told)
+    read = remembering.read_plainly(training, batch.told)
     read.first.requires_grad_(True)
     salience = training.modules.external.salience(read.middle, read.surprisal)
-    remembered = memory.remember(training, batch.told, read, salience, 2,
+    remembered = remembering.remember(training, batch.told, read, salience, 2,
                                  {"edm": torch.ones(2), "rnn": torch.ones(2)})
-    mine = memory.select(batch.asked, batch.asked.row == 0)
+    mine = remembering.select(batch.asked, batch.asked.row == 0)
     places = torch.arange(mine.ids.shape[1]).expand(len(mine.ids), -1)
-    memory.logits(training, mine, memory.pick(remembered, mine.row), places).sum().backward()
+    remembering.logits(training, mine, remembering.pick(remembered, mine.row), places).sum().backward()
     by_row = [read.first.grad[batch.told.row == row].abs().sum() for row in (0, 1)]
     assert by_row[0] > 0 and by_row[1] == 0
 
