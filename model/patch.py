@@ -6,12 +6,13 @@ B batch, T tokens, H heads, D head width, C model width.
 """
 
 from collections.abc import Mapping
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
+
+from model.context import current
 
 _current: ContextVar["Patch | None"] = ContextVar("mnemoscope_patch", default=None)
 
@@ -31,14 +32,9 @@ class Patch:
     mlps: Mapping[int, Replaced] = field(default_factory=dict)
     blocks: Mapping[int, Replaced] = field(default_factory=dict)
 
-    @contextmanager
     def open(self):
         """While open, this thread's runs write what the patch says."""
-        token = _current.set(self)
-        try:
-            yield self
-        finally:
-            _current.reset(token)
+        return current(_current, self)
 
     def mix_heads(self, layer: int, mixed: torch.Tensor) -> torch.Tensor:
         """mixed (B,T,H,D), the heads' outputs of a layer -> the same with some replaced."""

@@ -7,7 +7,6 @@ stream, to the tap that is current in this thread.
 """
 
 import threading
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
@@ -16,6 +15,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from model import patch as patches
+from model.context import current
 from model.memory import graft as grafts
 
 ATTENTION = "mnemoscope"
@@ -47,14 +47,9 @@ class Tap:
         self.k.append(key[0, :, -t:].clone())
         self.v.append(value[0, :, -t:].clone())
 
-    @contextmanager
     def open(self):
         """While open, the residual stream of this thread's run flows into this tap."""
-        token = _current.set(self)
-        try:
-            yield self
-        finally:
-            _current.reset(token)
+        return current(_current, self)
 
 
 def tapped_attention(

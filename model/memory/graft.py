@@ -2,17 +2,19 @@
 
 Hooks on transformers' own GPT-2 look at the graft that is open in this thread and add what its
 memory says: over the embeddings (early), before a block in mid-stack (edm), before the LM head
-(late); LoRA, where there is any, beside the projections to q, k and v. No graft open, or none of these modules: the run is GPT-2's, bit for bit.
+(late); LoRA, where there is any, beside the projections to q, k and v. No graft open, or none of
+these modules: the run is GPT-2's, bit for bit.
 """
 
 from collections.abc import Callable
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 
+from model.context import current
 from model.memory.external import Contents
 from model.memory.modules import Modules
 
@@ -32,14 +34,9 @@ class Graft:
     external: Contents | None = None
     lora: bool = False
 
-    @contextmanager
     def open(self):
         """While open, this thread's runs read this memory."""
-        token = _current.set(self)
-        try:
-            yield self
-        finally:
-            _current.reset(token)
+        return current(_current, self)
 
 
 def opened(graft: Graft | None):
