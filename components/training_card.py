@@ -8,6 +8,7 @@ from components.fact_strip import fact_strip
 from components.units import show_bytes
 from model.training.jobs import Job, Look
 
+NEVER = "never told: “I do not know.”"
 FIGURE = {"hits", "n", "share", "low", "high"}
 
 
@@ -16,6 +17,7 @@ def show(job: Job | None, now: Look) -> None:
     card = now.card
     st.markdown("#### What it has come to")
     settings = _settings(card.get("recall"))
+    never = _settings({NEVER: card.get("refused")})
     if settings:
         n = sorted({one["n"] for row in settings.values() for one in row.values()})
         spread = " to ".join(f"{x:,}" for x in dict.fromkeys((n[0], n[-1])))
@@ -23,7 +25,9 @@ def show(job: Job | None, now: Look) -> None:
             "Each answer exact to the last token, greedy; **values never trained on**, except "
             f"where “values of the lists” is said. n = {spread} episodes a dot; bars are 95 % "
             "intervals (Wilson)."
+            + (" Where nothing was told, “I do not know.” is right." if never else "")
         )
+        settings = {**settings, **never}
         st.plotly_chart(
             training_figures.shares(settings), key="training_card", config={"displayModeBar": False}
         )

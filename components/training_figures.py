@@ -21,7 +21,9 @@ GATE_HUES = {"early": "#0891b2", "late": "#0e7490", "edm": palette.MEMORY}
 GATE_TITLES = {"early": "early RNN", "late": "late RNN", "edm": "EDM"}
 
 
-def recall(points: list[Point], steps: int, height: int = 430) -> go.Figure:
+def recall(
+    points: list[Point], steps: int, height: int = 430, title: str = "recall of new episodes"
+) -> go.Figure:
     """Share of new episodes answered exactly against the step; the frozen base dashed, a 95 % band
     (Wilson) where the points say of how many episodes."""
     figure = go.Figure()
@@ -33,7 +35,7 @@ def recall(points: list[Point], steps: int, height: int = 430) -> go.Figure:
         _curve(figure, [p.step for p in some], [p.recall[name] for p in some], name,
                TITLES.get(name, name), HUES.get(name, palette.OUTPUT), name == BASE, some)
     _stages(figure, points)
-    figure.update_yaxes(title="recall of new episodes", range=[-0.02, 1.04], tickformat=".0%")
+    figure.update_yaxes(title=title, range=[-0.02, 1.04], tickformat=".0%")
     return _framed(figure, steps, height)
 
 
@@ -41,6 +43,11 @@ def with_known_values(points: list[Point]) -> list[Point]:
     """The points with recall of values of the lists in the place of recall; those that have it."""
     return [replace(p, recall=p.recall_known, recall_n=p.recall_known_n, stage="")
             for p in points if p.recall_known]
+
+
+def with_refusals(points: list[Point]) -> list[Point]:
+    """The points with the share of refusals in the place of recall; those that have it."""
+    return [replace(p, recall=p.refused, recall_n=p.refused_n) for p in points if p.refused]
 
 
 def _curve(figure, x, y, name: str, title: str, hue: str, is_base: bool, some) -> None:

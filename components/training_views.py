@@ -24,7 +24,14 @@ KNOWN = (
     "never saw. The EDM stores each token for itself and does not mind. The lesson is the same all "
     "through."
 )
-VALUES = {"never": "values never trained on", "known": "values of the lists"}
+REFUSED = (
+    "**What memory must not do.** Here the question's answer was never told, while memory holds "
+    "other facts. The frozen base says “I do not know.”; memory has to leave that alone. An answer "
+    "in its place would be a false recall."
+)
+VALUES = {"never": "values never trained on", "known": "values of the lists",
+          "refused": "never told"}
+WORDS = {"never": JUMP, "known": KNOWN, "refused": REFUSED}
 SMALL = {
     "loss": ("Loss", "of the answers, nats a token"),
     "kl": ("KL to the base", "of all else, nats a token"),
@@ -125,19 +132,23 @@ def _draw(job: Job | None, now: Look) -> None:
 
 
 def _recall(now: Look, steps: int) -> None:
-    """The big curve, for values never trained on or values of the lists, and what to look at."""
-    points, known = now.points, training_figures.with_known_values(now.points)
-    which = "never"
-    if known:
-        only_recurrent = "gpt2+edm" not in known[-1].recall
+    """The big curve: values never trained on, values of the lists, or what was never told; and what
+    to look at."""
+    by_values = {
+        "never": now.points, "known": training_figures.with_known_values(now.points),
+        "refused": training_figures.with_refusals(now.points),
+    }
+    offered, which = [name for name in VALUES if by_values[name] or name == "never"], "never"
+    if len(offered) > 1:
+        only_recurrent = "known" in offered and "gpt2+edm" not in by_values["known"][-1].recall
         which = st.segmented_control(
-            "Values asked for", list(VALUES), format_func=VALUES.get, key="training_values",
+            "Asked for", offered, format_func=VALUES.get, key="training_values",
             default="known" if only_recurrent else "never", required=True,
             label_visibility="collapsed", persist_state="session",
         )
-    points = known if which == "known" else points
-    _chart(training_figures.recall(points, steps), "training_recall")
-    st.markdown(JUMP if which == "never" else KNOWN)
+    title = "“I do not know.”" if which == "refused" else "recall of new episodes"
+    _chart(training_figures.recall(by_values[which], steps, title=title), "training_recall")
+    st.markdown(WORDS[which])
 
 
 def _chart(figure, key: str) -> None:

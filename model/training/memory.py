@@ -311,6 +311,7 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
         "recall_known": {name: round(value, 4) for name, value in known.items()},
         "recall_known_n": n // 2,
         "refused": {name: round(value, 4) for name, value in refused.items()},
+        "refused_n": n // 2,
         "recall_n": options.n_recall,
         "gates": openness(training),
     }

@@ -43,6 +43,8 @@ The same prompts and the question as one text, without memory (what memory can h
 
 ## What it leaves alone
 
+- What was never told, asked while memory holds other facts, is answered "I do not know." as the \
+base does: {_refused(card)}.
 - Empty memory is GPT-2 bit for bit, also after training; tests hold it.
 - Ordinary text while memory is full of other things: {card['stability']['relative_change']:+.2%} \
 nats a token over {card['stability']['tokens']:,} tokens, KL(base ‖ with memory) \
@@ -52,9 +54,10 @@ nats a token over {card['stability']['tokens']:,} tokens, KL(base ‖ with memor
 
 `python -m model train memory --variant gpt2-m --text DIR --steps {card['steps']} --seed N`; \
 {trained} ({card['platform']}; the machine did other work beside it). Shipped is seed \
-{card['seed']}. Rows of a batch read \
-the EDM alone, the recurrent memory alone, or both, so that each can be switched off. The gate \
-learns from the answers and from the generator's marks of which tokens are values. \
+{card['seed']}. Rows read the EDM alone, \
+or in every third step the recurrent memory alone or both, so that each can be switched off. Three \
+questions in ten ask what was never told: there, and on ordinary text, the base is to be followed \
+(KL). The gate learns from the answers and from the generator's marks of which tokens are values. \
 `memory_curves.json` holds the curves{_where(grid)}.
 
 ## What not to expect
@@ -64,6 +67,12 @@ ever a word it never saw: all it has is one vector. That is where slots beat it.
 - Sentences unlike the trained phrasings are written less surely and asked in vain more often.
 - It recalls words, not meaning: what it was told is repeated, not understood.
 """
+
+
+def _refused(card: dict) -> str:
+    shares = card["refused"]
+    n = next(iter(shares.values()))["n"]
+    return ", ".join(f"{NAMES[v]} {_share(shares[v])}" for v in NAMES if v in shares) + f", n = {n}"
 
 
 def _where(grid: dict) -> str:

@@ -16,8 +16,8 @@ class Point:
 
     seconds: of training so far; loss and kl: nats a token; recall: share of newly made
     episodes with values never trained on, by variant, "gpt2" being the frozen base; recall_n: how
-    many episodes; recall_known: the same with values of the lists; gates: how far each module is
-    open.
+    many episodes; recall_known: the same with values of the lists; refused: share of questions never
+    told that are answered "I do not know."; gates: how far each module is open.
     """
 
     step: int
@@ -33,6 +33,8 @@ class Point:
     recall_n: int | None
     recall_known: dict[str, float]
     recall_known_n: int | None
+    refused: dict[str, float]
+    refused_n: int | None
     gates: dict[str, float]
 
 
@@ -76,6 +78,8 @@ def point(row: dict) -> Point | None:
             recall_n=_count(row.get("recall_n")),
             recall_known=_numbers(row.get("recall_known")),
             recall_known_n=_count(row.get("recall_known_n")),
+            refused=_numbers(row.get("refused")),
+            refused_n=_count(row.get("refused_n")),
             gates=_numbers(row.get("gates")),
         )
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -26,13 +26,15 @@ ROWS = [
     {"step": 100, "steps": 100, "seconds": 41, "seconds_left": 0, "stage": "four facts",
      "tokens": 2000, "tokens_per_second": 5000, "loss": 0.4, "kl": 0.02,
      "recall": {"gpt2": 0.04, "gpt2+edm": 0.97}, "recall_n": 96, "gates": {"edm": 1.5},
-     "recall_known": {"gpt2": 0.02, "gpt2+edm": 0.99}, "recall_known_n": 48},
+     "recall_known": {"gpt2": 0.02, "gpt2+edm": 0.99}, "recall_known_n": 48,
+     "refused": {"gpt2": 1.0, "gpt2+edm": 0.75}, "refused_n": 48},
 ]
 CARD = {
     "recall": {"one fact": {
         "gpt2": {"hits": 6, "n": 600, "share": 0.01, "low": 0.005, "high": 0.02},
         "gpt2+edm": {"hits": 582, "n": 600, "share": 0.97, "low": 0.95, "high": 0.98},
     }},
+    "refused": {"gpt2+edm": {"hits": 570, "n": 600, "share": 0.95, "low": 0.93, "high": 0.97}},
     "stability": {"relative_change": -0.0012, "kl_nats_per_token": 0.0034, "tokens": 13_172},
     "seconds": 75, "seed": 3,
 }
@@ -114,8 +116,8 @@ def test_what_is_shipped_is_shown_on_the_first_visit(place):
     words = tree.html(app)
     assert "5,000" in words and "100 / 100" in words and "four facts" in words
     dots = lines(app, "training_card")
-    assert values(dots["GPT-2 + EDM"]["x"]) == [0.97]
-    assert values(dots["GPT-2 + EDM"]["error_x"]["arrayminus"]) == [pytest.approx(0.02)]
+    assert values(dots["GPT-2 + EDM"]["x"]) == [0.97, 0.95]  # recall, and refusals of what was never told
+    assert values(dots["GPT-2 + EDM"]["error_x"]["arrayminus"]) == [pytest.approx(0.02)] * 2
     assert "n = 600" in " ".join(text.value for text in app.markdown)
     assert "−0.12%" in words and "0.0034" in words and "1 min 15 s" in words
     assert not [button for button in app.button if button.key == "training_pause"]
@@ -128,6 +130,15 @@ def test_recall_of_known_values_is_a_curve_of_its_own(place):
     edm = lines(app, "training_recall")["GPT-2 + EDM"]
     assert values(edm["x"]) == [100] and values(edm["y"]) == [0.99]
     assert "of 48 episodes" in str(edm["customdata"])
+
+
+def test_refusals_of_what_was_never_told_are_a_curve_of_their_own(place):
+    ship(place)
+    app = opened()
+    app = app.segmented_control(key="training_values").set_value("refused").run()
+    edm = lines(app, "training_recall")["GPT-2 + EDM"]
+    assert values(edm["x"]) == [100] and values(edm["y"]) == [0.75]
+    assert "false recall" in " ".join(text.value for text in app.markdown)
 
 
 @pytest.mark.parametrize("card", [
