@@ -1,7 +1,8 @@
 """`python -m model train grid`: how much trained memory recalls, facts × prompts in between.
 
 Arguments in, one-line reports out. Prints nothing itself. Rows that are done are kept in --out, so
-that a stopped measurement goes on where it was.
+that a stopped measurement goes on where it was; at the end everything is a page, MEMORY.md beside
+it.
 """
 
 import argparse
@@ -13,7 +14,10 @@ from pathlib import Path
 from model import options as shared
 from model.memory.modules import load_modules
 
-from . import memory, memory_grid, whole_grid
+from . import memory, memory_grid, memory_readme, whole_grid
+
+SAID = ("seed", "steps", "tokens", "seconds")  # of every seed's card
+PAGE = "MEMORY.md"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +45,8 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
     found = [load_modules(path, config, base).to(training.model.device) for path in args.memory]
     seeds = {modules.card.get("seed", i): modules for i, modules in enumerate(found)}
     kept = json.loads(args.out.read_text()) if args.out.is_file() else {}
+    kept["seeds"] = [{name: modules.card[name] for name in SAID if name in modules.card}
+                     for modules in found]
     rows = {"cells": lambda about, facts: memory_grid.row(
         training, seeds, about, facts, args.episodes)}
     if args.whole:
@@ -50,16 +56,24 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
         for about in memory_grid.ABOUT:
             for facts in memory_grid.FACTS:
                 yield from _row(args.out, kept, part, about, facts, measure)
+    if "recall" in found[0].card:
+        page = args.out.with_name(PAGE)
+        _write(page, memory_readme.readme(found[0].card, kept))
+        yield f"wrote {page}"
 
 
 def _row(path: Path, kept: dict, part: str, about: str, facts: int, measure) -> Iterator[str]:
     name = f"{about}, {facts} facts"
     if name not in kept.setdefault(part, {}):
         kept[part][name] = [cell.as_json() for cell in measure(about, facts)]
-        draft = path.with_name(f".{path.name}.tmp")
-        draft.write_text(json.dumps(kept, indent=1) + "\n")
-        os.replace(draft, path)
+        _write(path, json.dumps(kept, indent=1) + "\n")
     for cell in kept[part][name]:
         yield (f"{cell['about']}, {cell['facts']} facts, {cell['between']} prompts between, "
                f"{cell['variant']}" + (f", seed {cell['seed']}" if cell["seed"] >= 0 else "")
                + f": {cell['share']:.1%} ({cell['low']:.1%} to {cell['high']:.1%}), n = {cell['n']}")
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.tmp")
+    draft.write_text(text)
+    os.replace(draft, path)

@@ -9,10 +9,11 @@ NAMES = {"gpt2+rnn": "recurrent alone", "gpt2+edm": "EDM alone", "gpt2-m": "both
          "another's memory": "both, of another episode", "gpt2": "GPT-2, no memory"}
 
 
-def readme(card: dict, grid: dict, seeds: list[dict]) -> str:
-    """The page, in Markdown. seeds: the cards of every seed, the shipped one first."""
+def readme(card: dict, grid: dict) -> str:
+    """The page, in Markdown. card: of the shipped memory; grid: what `train grid` measured, {}
+    where it did not."""
     trained = ", ".join(f"seed {c['seed']}: {c['steps']:,} steps, {c['tokens']:,} tokens, "
-                        f"{c['seconds'] / 60:.0f} minutes" for c in seeds)
+                        f"{c['seconds'] / 60:.0f} minutes" for c in grid.get("seeds", [card]))
     return f"""# The embedded model's memory
 
 Recurrent memory (early, late) and an External Differentiable Memory, trained by this project on \
