@@ -30,7 +30,8 @@ held-out words and numbers. Share with its 95 % Wilson interval, seed {card['see
 
 {_settings(card)}
 
-Facts told against prompts in between, over the seeds measured:
+Facts told against prompts in between; n of each cell in the last column; of several seeds the mean, \
+lowest to highest:
 
 {_grid(grid)}
 
@@ -94,9 +95,7 @@ def _grid(grid: dict) -> str:
         for variant in ("gpt2+edm", "gpt2+rnn", "gpt2-m", "another's memory", "gpt2"):
             some = [c for c in cells if c["about"] == about and c["variant"] == variant]
             if some:
-                n = some[0]["n"]
-                parts.append(f"**{NAMES[variant]}, facts about {about}**, n = {n} a cell and seed; "
-                             f"mean of the seeds, lowest to highest:\n\n{_cross(some)}")
+                parts.append(f"**{NAMES[variant]}, facts about {about}**:\n\n{_cross(some)}")
     return "\n\n".join(parts) or "(not measured)"
 
 
@@ -107,8 +106,7 @@ def _whole(grid: dict) -> str:
         for variant in ("gpt2+am", "gpt2-m"):
             some = [c for c in cells if c["about"] == about and c["variant"] == variant]
             if some:
-                parts.append(f"**{variant}, facts about {about}**, n = {some[0]['n']} a cell:\n\n"
-                             + _cross(some))
+                parts.append(f"**{variant}, facts about {about}**:\n\n" + _cross(some))
     return "\n\n".join(parts) or "(not measured)"
 
 
@@ -125,9 +123,15 @@ def _cross(cells: list[dict]) -> str:
     facts = sorted({c["facts"] for c in cells})
     between = sorted({c["between"] for c in cells})
     rows = [(f"{f} told", *(_spread([c["share"] for c in cells
-                                     if (c["facts"], c["between"]) == (f, b)]) for b in between))
+                                     if (c["facts"], c["between"]) == (f, b)]) for b in between),
+             _n([c for c in cells if c["facts"] == f]))
             for f in facts]
-    return _table(("facts \\ prompts between", *map(str, between)), rows)
+    return _table(("facts \\ prompts between", *map(str, between), "n"), rows)
+
+
+def _n(cells: list[dict]) -> str:
+    seeds = len({c["seed"] for c in cells})
+    return f"{cells[0]['n']}" + (f" × {seeds} seeds" if seeds > 1 else "")
 
 
 def _spread(shares: list[float]) -> str:

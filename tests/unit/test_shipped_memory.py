@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from model import checkpoint, tokens, trace
+from model import checkpoint, probe_controls, tokens, trace
 from model.__main__ import main
 from model.checkpoint import EMBEDDED
 from model.memory import modules, recall
@@ -123,6 +123,19 @@ def recalled(embedded, variant, about, facts, n):
 def test_never_seen_values_are_recalled(embedded, variant, about, facts, floor):
     assert recalled(embedded, variant, about, facts, 20) >= floor
     assert recalled(embedded, "gpt2", about, facts, 5) <= 0.1
+
+
+@pytest.mark.parametrize("variant", ["gpt2+edm", "gpt2+am", "gpt2-m"])
+def test_what_was_never_told_is_mostly_refused(embedded, variant):
+    rng, refused, n = random.Random("refusals"), 0, 20
+    plan = replace(lesson("oneself", 4).plan, asks=(1, 1), unknown=1.0)
+    for _ in range(n):
+        one = episodes.episode(rng, plan)
+        state = told(embedded, variant, *one.prompts, CHATTER[0])
+        ids = tokens.encode(embedded.tokenizer, one.asks[0].question)
+        said = probe_controls.say(embedded, state, ids, settings(variant))
+        refused += probe_controls.refuses(said)
+    assert refused / n >= 0.8
 
 
 def test_ordinary_text_hardly_changes_with_memory_full_of_other_things(embedded):
