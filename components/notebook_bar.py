@@ -3,8 +3,10 @@
 import streamlit as st
 
 from components import live_prompt, notebook_choice, run, run_notebook
+from components.frame import DEFAULT_PROMPT
 from components.run_notebook import EXAMPLES
 
+QUESTION = "Where do I live? I live in"
 _KEEP = {"persist_state": "session"}
 
 
@@ -16,7 +18,8 @@ def show() -> run_notebook.Overview:
     with st.container(horizontal=True, vertical_alignment="center", key="notebook_bar"):
         with st.popover("Add a note", key="notebook_add"):
             _add()
-        with st.popover("Import files", key="notebook_import"):
+        n_imports = st.session_state.get("notebook:imports", 0)  # closed again behind each of them
+        with st.popover("Import files", key=f"notebook_import {n_imports}"):
             _import()
         with st.popover("Search settings", key="notebook_settings"):
             _settings()
@@ -38,7 +41,7 @@ def doing(act, *args):
         try:
             act(*args)
         except ValueError as problem:
-            st.session_state["notebook:trouble"] = str(problem)
+            st.session_state["notebook:trouble"] = " ".join(str(problem).split())
         else:
             st.session_state.pop("notebook:trouble", None)
 
@@ -72,10 +75,12 @@ def _begin(example) -> None:
 
 
 def _tell(now) -> None:
-    if trouble := st.session_state.pop("notebook:trouble", ""):
-        st.error(_sentence(trouble))
-    if news := st.session_state.pop("notebook:news", ""):
-        st.info(_sentence(news))
+    for line in st.session_state.pop("notebook:trouble", "").split("\n"):
+        if line:
+            st.error(_sentence(line))
+    for line in st.session_state.pop("notebook:news", "").split("\n"):
+        if line:
+            st.info(_sentence(line))
     noun = "note" if now.n_notes == 1 else "notes"
     st.markdown(
         f"**Notes are text put into the prompt; the network itself remembers nothing.** "
@@ -96,6 +101,14 @@ def _add_typed() -> None:
     typed = st.session_state
     run_notebook.add_typed(typed.notebook_new_title, typed.notebook_new_text)
     typed.notebook_new_title = typed.notebook_new_text = ""
+    _ask_something()
+
+
+def _ask_something() -> None:
+    """The app's first prompt holds its own answer, where notes show nothing: leave the question."""
+    if st.session_state.get("prompt") == DEFAULT_PROMPT:
+        st.session_state.prompt = QUESTION
+        live_prompt.overwrite("prompt_box", QUESTION)
 
 
 def _import() -> None:
@@ -112,6 +125,7 @@ def _line_up(files) -> None:
     waiting = st.session_state.setdefault("notebook:waiting", [])
     waiting += [(file.name, file.getvalue()) for file in files]
     st.session_state["notebook:imports"] = st.session_state.get("notebook:imports", 0) + 1
+    _ask_something()
 
 
 def _read_files() -> None:
@@ -127,15 +141,15 @@ def _read_files() -> None:
             odd = _follow(run_notebook.import_file(name, content), bar, name)
             _add_to("notebook:news", odd or f"“{name}” is kept as a note.")
         except ValueError as problem:
-            _add_to("notebook:trouble", str(problem))
+            _add_to("notebook:trouble", " ".join(str(problem).split()))
         del waiting[0]
     bar.empty()
 
 
 def _add_to(key: str, words: str) -> None:
-    """One more sentence for the visitor."""
+    """One more sentence for the visitor, on a line of its own."""
     words = words[:1].upper() + words[1:].rstrip(".") + "."
-    st.session_state[key] = " ".join(filter(None, [st.session_state.get(key, ""), words]))
+    st.session_state[key] = "\n".join(filter(None, [st.session_state.get(key, ""), words]))
 
 
 def _follow(steps, bar, name: str) -> str:

@@ -29,8 +29,11 @@ def show() -> None:
         return
     st.html(words.heading("What each memory is worth", _about(board)))
     st.html(table(board))
-    if board["fingerprint"] != run.checkpoint().fingerprint:
+    now, memory = run.checkpoint(), run.checkpoint().memory
+    if board["fingerprint"] != now.fingerprint:
         st.caption("Measured on the embedded model, not on the one chosen in the sidebar.")
+    elif board["memory"] != (memory and memory.fingerprint):
+        st.caption("Measured with the trained memory that is shipped, not with the chosen one.")
     st.caption("Made, and made again, by")
     st.code(COMMAND, language="bash")
 

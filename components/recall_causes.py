@@ -100,7 +100,8 @@ def _change(looked: Looked, how: str) -> Changed | None:
     text = ""
     if how == "edit":
         text = st.text_input("The other token", key="recall_other", live="300ms",
-                             placeholder=" Paris", persist_state="session")
+                             placeholder="type one token, such as a name",
+                             persist_state="session")
     try:
         if not chosen or (how == "edit" and not text.strip()):
             return None
@@ -126,7 +127,7 @@ def _before_and_after(looked: Looked, changed: Changed | None) -> str:
     p = one.scored.joint
     lines.append(Line("all together", p, palette.MEMORY))
     lines.append(Line("", after.joint if after else 0.0, palette.LABEL))
-    now = f"“{changed.said.strip()}”" if changed else "choose a word on the left"
+    now = f"“{changed.said.strip()}”" if changed else "not changed yet"
     title = words.heading("Before and after", "pink: with the whole memory, grey: changed")
     return (
         f"{title}{words.said(f'“{said}”', now)}"

@@ -240,16 +240,18 @@ def _episodes(curve: str, names: list[str]) -> None:
 
 
 def _square(line: dict, curve: str) -> dict:
-    asked = [a for a in line["answers"] if a["answer"] is not None]
-    right = sum(bool(_right(a)) for a in asked)
+    answers = line["answers"]
+    right = sum(bool(_right(a)) for a in answers)
     return {
-        "x": line["seed"], "y": _place(line) or "all",
-        "share": right / len(asked) if asked else 0.0,
-        "words": f"seed {line['seed']}, {_place(line)}<br>{right} of {len(asked)} right",
+        "x": line["seed"], "y": _place(line) or "all", "share": right / len(answers),
+        "words": f"seed {line['seed']}, {_place(line)}<br>{right} of {len(answers)} right",
     }
 
 
 def _right(answer: dict) -> bool:
+    """Said as scored; or, what was never told, refused."""
+    if answer["answer"] is None:
+        return not answer["false"]
     return answer["right"] if "right" in answer else answer["exact"]
 
 

@@ -19,6 +19,7 @@ EXAMPLE = "\n".join(json.dumps(line, ensure_ascii=False) for line in (
     {"tell": ["I live in Madrid."], "ask": "What is my job?", "answer": None},
 )) + "\n"
 MOST_ROWS = 2_000  # rows drawn; the download has all
+MOST_SHOWN = 4_000  # bytes of a file that are shown before it is run
 EVERY_S = 1.5
 
 
@@ -92,9 +93,12 @@ def _results(path, content: bytes) -> None:
     if not found:
         n = sum(bool(line.strip()) for line in content.split(b"\n"))
         st.info(f"{n:,} lines, not run yet with these variants and settings.")
-        if n <= 20:
+        if len(content) <= MOST_SHOWN:
             st.code(content.decode("utf-8", "replace"), language="json")
         return
+    n = sum(bool(line.strip()) for line in content.split(b"\n"))
+    if len(found) < n:
+        st.caption(f"{len(found):,} of {n:,} lines run so far; “Run” goes on with the others.")
     good = [one for one in found if "error" not in one]
     bad = [one for one in found if "error" in one]
     if good:

@@ -29,13 +29,15 @@ FILE = "your probes"  # what a file's run is called
 
 @dataclass
 class Measuring:
-    """A measurement under way, or its end. share: 0 to 1 of it; problem: what ended it."""
+    """A measurement under way, or its end. share: 0 to 1 of it; found: the share that was measured
+    before, until `started`; problem: what ended it."""
 
     path: Path
     curve: str
     variants: tuple[str, ...]
     n: int
     share: float = 0.0
+    found: float = 0.0
     started: float = field(default_factory=time.monotonic)
     problem: str = ""
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -48,8 +50,14 @@ class Measuring:
     @property
     def seconds_left(self) -> float | None:
         """By the speed so far; None before it is known."""
-        gone = time.monotonic() - self.started
-        return gone * (1 - self.share) / self.share if self.share > 0.02 and gone > 2 else None
+        gone, new = time.monotonic() - self.started, self.share - self.found
+        return gone * (1 - self.share) / new if new > 0.02 and gone > 2 else None
+
+    def reach(self, share: float, is_new: bool) -> None:
+        """So much of it is done; what was not measured just now says nothing of the speed."""
+        self.share = share
+        if not is_new:
+            self.found, self.started = share, time.monotonic()
 
 
 def path_of(curve: str, settings: Settings, text: str) -> Path:
@@ -122,6 +130,8 @@ def _guarded(job: Measuring, work, given: tuple) -> None:
         job.problem = f"{job.path} cannot be written: {problem.strerror or problem}"
     except ValueError as problem:
         job.problem = str(problem)
+    except Exception as problem:  # a thread that dies without a word would leave the page waiting
+        job.problem = f"the measurement broke off: {problem!r}; what is whole is kept"
 
 
 def _measure(job: Measuring, checkpoint, settings: Settings, text: str, seed: int) -> None:
@@ -129,7 +139,7 @@ def _measure(job: Measuring, checkpoint, settings: Settings, text: str, seed: in
         checkpoint, EVERY[job.curve], job.variants, job.path, n=job.n, seed=seed,
         settings=settings, text=text,
     ):
-        job.share = step.share
+        job.reach(step.share, step.is_new)
         if job.cancelled.is_set():
             return
         time.sleep(REST_S)
@@ -176,13 +186,18 @@ def _run_file(job: Measuring, checkpoint, settings: Settings, content: bytes) ->
     done = {found["line"] for found in results(job.path)}
     total = max(1, len(content))
     for number, given, end in _probes(content):
-        job.share = end / total
-        if job.cancelled.is_set():
-            return
         if number not in done:
-            _append(job.path, {"line": number} | _result(checkpoint, given, job.variants, settings))
+            try:
+                found = _result(job, checkpoint, given, settings)
+            except _Cancelled:
+                return
+            _append(job.path, {"line": number} | found)
             time.sleep(REST_S)
-    job.share = 1.0
+        job.reach(min(1.0, end / total), number not in done)
+
+
+class _Cancelled(Exception):
+    """The visitor wants no more of it."""
 
 
 def _probes(content: bytes):
@@ -197,11 +212,16 @@ def _probes(content: bytes):
                 yield number, problem, end
 
 
-def _result(checkpoint, given, variants, settings: Settings) -> dict:
+def _result(job: Measuring, checkpoint, given, settings: Settings) -> dict:
+    def check() -> None:
+        if job.cancelled.is_set():
+            raise _Cancelled
+
+    check()
     try:
         if isinstance(given, ValueError):
             raise given
-        found = probe_file.run_line(checkpoint, given, variants, settings)
+        found = probe_file.run_line(checkpoint, given, job.variants, settings, check)
     except ValueError as problem:  # named, and the others run
         return {"error": " ".join(str(problem).split())}
     return {"ask": given.ask, "answer": given.answer, "variants": found}

@@ -83,7 +83,8 @@ def controls(looked: Looked, found) -> list[Line]:
                           "no memory needed: attention sees it"))
     else:
         lines.append(Line("all in one prompt", None, grey, "does not fit the window"))
-    says = f"says “{never.continuation.strip()}”: {refused}{anyway}"
+    says = f"says “{never.continuation.strip()}”: {refused}{anyway}" if never.left_out else (
+        "no sentence that was told holds an answer: nothing to leave out")
     return [*lines, Line("never told", None, grey, says)]
 
 

@@ -11,7 +11,7 @@ from components import palette
 HEADS = {
     "recalled": "Recalled", "another slot": "Recalled", "many slots": "Recalled, by several words",
     "carried": "Recalled, carried", "already likely": "Said anyway",
-    "not recalled": "Not recalled", "no memory": "No memory", "no answer": "No answer to judge",
+    "said otherwise": "Said, in other letters", "not recalled": "Not recalled", "no memory": "No memory", "no answer": "No answer to judge",
 }
 MOST_TOLD = 12  # prompts of an episode that are written out
 GOOD = ("recalled", "another slot", "many slots", "carried")
@@ -91,7 +91,7 @@ def _said(text: str) -> str:
 
 def said(before: str, now: str) -> str:
     """What it said, and what it says now, large, of a fixed height."""
-    row = "font-size:1.25em;font-weight:700;line-height:1.35;height:2.7em;overflow:hidden"
+    row = "font-size:1.25em;font-weight:700;line-height:1.35;height:4.1em;overflow:hidden"
     small = "font-weight:400;font-size:.72em;opacity:.75"
     return (
         f'<div style="display:grid;grid-template-columns:1fr 1fr;gap:1em;margin:.4em 0;{row}">'

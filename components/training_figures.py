@@ -150,10 +150,8 @@ def shares(settings: dict[str, dict[str, dict]]) -> go.Figure:
 
 def _dots(figure: go.Figure, name: str, y: list[float], rows: list[dict]) -> None:
     figure.add_scatter(
-        x=[row["share"] for row in rows], y=y, mode="markers+text", name=TITLES.get(name, name),
-        marker={"size": 14, "color": HUES.get(name, palette.OUTPUT)},
-        text=[f"  {row['share']:.1%}" for row in rows], textposition="middle right",
-        textfont={"size": 16},
+        x=[row["share"] for row in rows], y=y, mode="markers", name=TITLES.get(name, name),
+        marker={"size": 14, "color": HUES.get(name, palette.OUTPUT)}, legendgroup=name,
         error_x={
             "array": [row["high"] - row["share"] for row in rows],
             "arrayminus": [row["share"] - row["low"] for row in rows],
@@ -163,6 +161,11 @@ def _dots(figure: go.Figure, name: str, y: list[float], rows: list[dict]) -> Non
         customdata=[(row["low"], row["high"], row["hits"], row["n"]) for row in rows],
         hovertemplate="<b>%{x:.1%}</b>, 95 % interval %{customdata[0]:.1%} to %{customdata[1]:.1%}"
         "<br>%{customdata[2]:,} of %{customdata[3]:,} episodes<extra>%{fullData.name}</extra>",
+    )
+    figure.add_scatter(  # behind the interval, not on it
+        x=[row["high"] for row in rows], y=y, mode="text", hoverinfo="skip", showlegend=False,
+        text=[f"  {row['share']:.1%}" for row in rows], textposition="middle right",
+        textfont={"size": 16}, legendgroup=name,
     )
 
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 import pypdf
+from markdown_it import MarkdownIt
 from pypdf.errors import DependencyError, FileNotDecryptedError
 
 from model.notes import Draft, NotesError, checked
 
 MOST_BYTES = 50_000_000
+MARKDOWN = (".md", ".markdown")
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every oddity on stderr
 
@@ -56,7 +58,23 @@ def read(name: str, content: bytes) -> Generator[Read, None, Imported]:
         return Imported(notes)
     if not text.strip():
         raise NotesError(f"“{name}”: wanted some text, found an empty file; choose another one")
+    if PurePath(name).suffix.lower() in MARKDOWN:
+        text = plain(text)
     return Imported([checked(Draft(_title(name), _lines(text), name))])
+
+
+def plain(markdown: str) -> str:
+    """The words of Markdown without its marks, a line for each paragraph, heading, item and line of
+    code: what stands in the prompt is to be read, `**` is not."""
+    lines = []
+    for token in MarkdownIt("commonmark").enable("table").parse(markdown):
+        if token.type == "inline":
+            parts = ("\n" if part.type in ("softbreak", "hardbreak") else part.content
+                     for part in token.children)
+            lines.append("".join(parts))
+        elif token.type in ("fence", "code_block"):
+            lines.append(token.content.rstrip("\n"))
+    return "\n".join(lines)
 
 
 def _decoded(name: str, content: bytes) -> str:
@@ -117,8 +135,8 @@ def _read_pdf(name: str, content: bytes) -> Generator[Read, None, Imported]:
     if n_blank == len(pages):
         raise NotesError(
             f"“{name}”: this PDF holds no text on its {len(pages):,} "
-            f"page{'s' * (len(pages) != 1)}, only pictures, as a scan does; run it through text "
-            "recognition (OCR) first"
+            f"page{'s' * (len(pages) != 1)}; if it is a scan, run it through text recognition (OCR) "
+            "first"
         )
     text = "\f".join(_lines(page).replace("\f", "\n") for page in pages)
     odd = f"“{name}”: {n_blank:,} of {len(pages):,} pages hold no text." if n_blank else ""

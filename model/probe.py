@@ -40,6 +40,7 @@ from model.trace import Trace, common_prefix, logits, run
 SHORT = {"rnn": "gpt2+rnn", "edm": "gpt2+edm", "am": "gpt2+am"}
 USUAL = Settings()
 ONLY_GPT2 = "this is exactly GPT-2"
+FARTHEST = 1_000_000  # tokens of distraction
 CONTINUED = 24  # tokens said at most; a sentence's end comes sooner
 
 
@@ -139,8 +140,16 @@ class Outcome:
 
     @property
     def exact(self) -> bool | None:
-        """Whether the continuation begins with exactly the answer's tokens; None: no answer."""
-        return self.scored.exact and not self.lead if len(self.plan.answer_ids) else None
+        """Whether the continuation begins with exactly the answer's tokens, and its last word ends
+        with them; None: no answer."""
+        return self.whole and not self.lead if len(self.plan.answer_ids) else None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the scored tokens are the most probable, and no longer word is said: "71" is not
+        7. (Behind words that it does not say of itself, what follows is not known.)"""
+        goes_on = self.said is False and self.lead in self.continuation
+        return self.scored.exact and not goes_on
 
     @property
     def said(self) -> bool | None:
@@ -192,10 +201,16 @@ def prepare(checkpoint, probe: Probe) -> Plan:
         raise ValueError("wanted a question, got an empty one; write what should be asked")
     if probe.answer is not None and not probe.answer.strip():
         raise ValueError("wanted an answer or none (null), got an empty one; write it, or leave it")
-    if probe.distance < 0:
-        raise ValueError(f"wanted a distance of 0 or more tokens, got {probe.distance}")
+    if not 0 <= probe.distance <= FARTHEST:
+        raise ValueError(f"wanted a distance of 0 to {FARTHEST:,} tokens, got {probe.distance:,}")
+    notes: list[str] = []
+    if probe.answer is not None and probe.ask != probe.ask.rstrip(" "):
+        probe = replace(probe, ask=probe.ask.rstrip(" "), answer=f" {probe.answer.lstrip(' ')}")
+        notes.append("the space behind the question was put before the answer, whose word begins "
+                     "with it")
     ask_ids = tokens.encode(checkpoint.tokenizer, probe.ask)
-    answer_ids, notes = _split_answer(checkpoint.tokenizer, probe, ask_ids)
+    answer_ids, of_answer = _split_answer(checkpoint.tokenizer, probe, ask_ids)
+    notes += of_answer
     sizes = [len(tokens.encode(checkpoint.tokenizer, text)) for text in probe.tell]
     notes += _windows(checkpoint, sizes)
     return Plan(probe, ask_ids, answer_ids, sum(sizes) + probe.distance, tuple(notes))

@@ -38,10 +38,12 @@ class Other:
 @dataclass(frozen=True, eq=False)
 class Never:
     """The same memory without the sentences that hold the answer, and the question without words
-    behind its question mark. refused: it says that it does not know; base, base_refused: what it
-    says with memory off. A false recall is a question never told that it does not refuse."""
+    behind its question mark. left_out: whether there was such a sentence; where not, nothing is
+    shown by the answer. refused: it says that it does not know; base, base_refused: what it says
+    with memory off. A false recall is a question never told that it does not refuse."""
 
     probe: Probe
+    left_out: bool
     continuation: str
     base: str
     refused: bool
@@ -114,11 +116,12 @@ def other_person(checkpoint, one: Outcome) -> Other:
 def never_told(checkpoint, one: Outcome) -> Never:
     """The question after everything but its answer was told."""
     changed = untold(one.plan.probe)
+    left_out = changed.tell != one.plan.probe.tell
     plan, state = _told(checkpoint, changed, one)
     ids, _ = probe.fitting(checkpoint, plan, state, one.settings, 0)
     said = say(checkpoint, state, ids, one.settings)
     base = say(checkpoint, recall.blank(checkpoint), ids, one.settings)
-    return Never(changed, said, base, refuses(said), refuses(base))
+    return Never(changed, left_out, said, base, refuses(said), refuses(base))
 
 
 def say(checkpoint, state: MemoryState, ids, settings) -> str:
@@ -142,7 +145,8 @@ def another(given: Probe) -> tuple[str, Probe]:
         one = episodes.episode(rng, episodes.Plan(facts=(2, 2), others=(0, 1), fillers=(0, 1)))
         return "", replace(given, tell=one.prompts)
     value = _alike(old, " ".join(given.tell), random.Random(f"another {given.seed} {old}"))
-    return value, replace(given, tell=tuple(text.replace(old, value) for text in given.tell))
+    tell = tuple(_word(old).sub(lambda _: value, text) for text in given.tell)
+    return value, replace(given, tell=tell)
 
 
 def untold(given: Probe) -> Probe:
@@ -151,28 +155,37 @@ def untold(given: Probe) -> Probe:
     old, rng = _value(given), random.Random(f"untold {given.seed}")
     tell = given.tell
     if old:
-        left = (" ".join(s for s in _sentences(text) if old not in s) for text in tell)
+        word = _word(old)
+        left = (" ".join(s for s in _sentences(text) if not word.search(s)) for text in tell)
         tell = tuple(text or episodes.filler(rng) for text in left)
     end = given.ask.rfind("?") + 1
     return replace(given, tell=tell, ask=given.ask[:end] or given.ask, answer=None)
 
 
 def _value(given: Probe) -> str:
-    """The answer's words where they were told, else ""."""
+    """The answer's words as they were told, else ""; capital letters make no difference."""
     value = (given.answer or "").strip().rstrip(".")
-    return value if value and any(value in text for text in given.tell) else ""
+    found = _word(value).search("\n".join(given.tell)) if value else None
+    return found.group() if found else ""
+
+
+def _word(text: str) -> re.Pattern:
+    """The text as whole words, whatever its capitals."""
+    return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", re.IGNORECASE)
 
 
 def _alike(old: str, told: str, rng: random.Random) -> str:
-    """Another value: of the same list, as many digits, or an ordinary word in the same case."""
-    if old.isdigit():
-        pool = [str(rng.randrange(10 ** (len(old) - 1), 10 ** len(old))) for _ in range(20)]
+    """Another value: of the same list, a number, or an ordinary word in the same case; none of its
+    words were told, and it does not hold the old one."""
+    if old.isdecimal():
+        pool = [str(rng.randrange(10**digits)) for digits in (len(old), len(old) + 2) for _ in "12345"]
     else:
         lists = [found for known, held in LISTS if old in (found := known + held)]
         pool = [value for one in lists[:1] for value in one] or [
             value.capitalize() if old[0].isupper() else value for value in words.PLAIN[0]
         ]
-    return rng.choice([value for value in pool if value not in told])
+    free = [v for v in pool if not _word(v).search(told) and not _word(old).search(v)]
+    return rng.choice(free) if free else words.made_up(rng, True)
 
 
 def _sentences(text: str) -> list[str]:

@@ -6,7 +6,7 @@ file is read line by line, whatever its length; a line that cannot be run is nam
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def parsed(raw: bytes) -> Probe:
     """One line -> its probe. ValueError, one sentence: what was wanted, what came."""
     try:
         given = json.loads(raw.decode("utf-8"))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         what = f"wanted one JSON object in UTF-8, got something else: {problem}"
         raise ValueError(what) from None
     if not isinstance(given, dict):
@@ -101,16 +101,22 @@ def parsed(raw: bytes) -> Probe:
     )
 
 
-def run_line(checkpoint, given: Probe, variants, settings: Settings) -> dict[str, dict]:
+def run_line(
+    checkpoint, given: Probe, variants, settings: Settings, on_told: Callable[[], None] | None = None
+) -> dict[str, dict]:
     """Variant (long name) -> what it did with a probe: exact, said, continuation, probability
     (joint), log_probability (nats), its difference to memory off, probabilities and ranks of the
     answer's tokens; without an answer, false_recall.
 
-    Told once with the modules of all variants, asked by each with its own.
+    Told once with the modules of all variants, asked by each with its own. on_told: called behind
+    every prompt; what it raises ends the line.
     """
     plan = probe.prepare(checkpoint, given)
     together = frozenset().union(*(VARIANTS[name] for name in variants))
-    state = probe.told(checkpoint, plan, replace(settings, modules=together))
+    for step in probe.tell(checkpoint, plan, replace(settings, modules=together)):
+        state = step.state
+        if on_told is not None:
+            on_told()
     own = {name: probe.settings_for(name, settings) for name in variants}
     return {
         name: _result(probe.outcome(checkpoint, plan, state, own[name], "")) for name in variants

@@ -13,6 +13,7 @@ Knows nothing of what is asked: curves and tasks are tables of points (recall_cu
 standard_tasks).
 """
 
+import hashlib
 import json
 import os
 import random
@@ -89,13 +90,14 @@ class Curve:
 @dataclass(frozen=True)
 class Step:
     """Progress: share (0 to 1) of everything; n_done of n_total episodes; seconds so far; lines: of
-    the episode that was finished just now, else none."""
+    the episode that was finished just now, else none; is_new: whether it was measured just now."""
 
     share: float
     n_done: int
     n_total: int
     seconds: float
     lines: tuple[dict, ...] = field(default=())
+    is_new: bool = True
 
 
 def measure(
@@ -111,7 +113,8 @@ def measure(
     """
     names = [probe.long_name(v) for v in ([variant] if isinstance(variant, str) else variant)]
     together = replace(settings, modules=frozenset().union(*(VARIANTS[name] for name in names)))
-    done = {} if path is None else _whole(read_lines(path) if path.exists() else [])
+    mark = made_with(checkpoint, together, text)
+    done = {} if path is None else _whole(read_lines(path) if path.exists() else [], mark)
     points = [point for point in curve.points(together) if _can(checkpoint, point)]
     todo = [(point, s) for s in range(seed, seed + n) for point in points]
     start, others = time.perf_counter(), {}
@@ -124,11 +127,21 @@ def measure(
             runner = _Runner(checkpoint, point, trial, number, group, text, others)
             for share in runner.run():
                 yield Step((i + share) / len(todo), i, len(todo), time.perf_counter() - start)
-            lines = [{"curve": curve.name} | line for line in runner.lines]
+            lines = [{"curve": curve.name, "made_with": mark} | line for line in runner.lines]
             found |= {name: [line for line in lines if line["variant"] == name] for name in group}
             _append(path, lines)
         lines = tuple(line for name in names for line in found[name])
-        yield Step((i + 1) / len(todo), i + 1, len(todo), time.perf_counter() - start, lines)
+        seconds = time.perf_counter() - start
+        yield Step((i + 1) / len(todo), i + 1, len(todo), seconds, lines, bool(missing))
+
+
+def made_with(checkpoint, settings: Settings, text: str) -> str:
+    """What an episode's results depend on besides its seed: model, trained memory, settings (but
+    not which modules are asked), text. An episode made with anything else is measured again."""
+    memory = checkpoint.memory.fingerprint if checkpoint.memory is not None else None
+    own = sorted((name, str(value)) for name, value in vars(settings).items() if name != "modules")
+    said = json.dumps([checkpoint.fingerprint, memory, own, text])
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _can(checkpoint, point: Point) -> bool:
@@ -356,10 +369,12 @@ def _append(path: Path | None, lines: list[dict]) -> None:
         file.flush()
 
 
-def _whole(lines: list[dict]) -> dict[tuple, list[dict]]:
-    """(curve, variant, point, seed) -> its records."""
+def _whole(lines: list[dict], made: str) -> dict[tuple, list[dict]]:
+    """(curve, variant, point, seed) -> its records, of those that were made with the same."""
     found: dict[tuple, list[dict]] = {}
     for line in lines:
+        if line.get("made_with") != made:
+            continue
         mark = tuple(line[name] for name in ("curve", "variant", "point", "seed"))
         found.setdefault(mark, []).append(line)
     return found

@@ -19,6 +19,7 @@ KINDS = (
     "many slots",  # so too, but no single token matters: several hold it
     "carried",  # so too, and removing what the recurrent memories carry loses it, no slot does
     "already likely",  # said without memory as well
+    "said otherwise",  # its words are said, but not in just these tokens
     "not recalled",  # not said
     "no memory",  # nothing was read: the variant has none, or holds nothing
     "no answer",  # no answer was given to judge: what it says, and what it read for it
@@ -73,8 +74,8 @@ def _kind(one: Outcome, without_most, worst, carried) -> str:
         return "no memory"
     if one.exact is None:
         return "no answer"
-    if not one.scored.exact:
-        return "not recalled"
+    if not one.whole:
+        return "said otherwise" if one.said else "not recalled"
     if one.base.exact:
         return "already likely"
     if worst is None or not matters(one, worst):
@@ -142,6 +143,14 @@ def _not(one, most, without_most, worst) -> str:
     )
 
 
+def _otherwise(one, most, without_most, worst) -> str:
+    return (
+        f"it says “{one.continuation.strip()}”: the answer's words, but not letter for letter "
+        f"{pieces(one)}, which has p {p(one.scored.joint)} ({ranks(one)}); give the answer as it is "
+        "said"
+    )
+
+
 def _none(one, most, without_most, worst) -> str:
     why = next((note for note in one.notes if note.endswith(ONLY_GPT2)), "no memory")
     if one.exact is None:
@@ -165,7 +174,8 @@ def _open(one, most, without_most, worst) -> str:
     return f"{says}; most read is {where(most)}: {weight(most)}{fell}"
 
 
-_SENTENCES = dict(zip(KINDS, (_recalled, _another, _many, _carried, _likely, _not, _none, _open)))
+_SENTENCES = dict(zip(KINDS, (_recalled, _another, _many, _carried, _likely, _otherwise, _not,
+                             _none, _open)))
 
 
 def _behind(one: Outcome) -> str:
@@ -188,6 +198,11 @@ def weight(read: Read) -> str:
         f"read weight {read.peak:.2f} in its strongest head (layer {read.layer}, head "
         f"{read.head}), {read.weight:.3f} in the mean over all"
     )
+
+
+def pieces(one: Outcome) -> str:
+    """The scored tokens: "“·New|·York”"."""
+    return "“" + "|".join(one.scored.texts) + "”"
 
 
 def ranks(one: Outcome) -> str:

@@ -138,12 +138,18 @@ def is_alive(job: Job) -> bool:
 
 def _at_work(job: Job, points: list[Point]) -> str:
     if (job.folder / "stop").exists():
-        return "stopping"
+        return "finishing" if _is_kept(job) else "stopping"
     if (job.folder / "pause").exists():
         return "paused"
     if not points:
         return "starting"
     return "finishing" if points[-1].step >= points[-1].steps else "running"
+
+
+def _is_kept(job: Job) -> bool:
+    """Whether the memory file was written since the trainer was started: only its card is missing."""
+    memory, began = job.folder / "memory.safetensors", (job.folder / "job.json").stat().st_mtime
+    return memory.is_file() and memory.stat().st_mtime >= began
 
 
 def _over(job: Job, memory: Path | None, problem: str) -> str:

@@ -136,7 +136,7 @@ def test_a_note_is_chosen_in_the_list_and_changed(notes, home, own_server):
 
 
 def test_files_are_dropped_in_and_the_bad_one_is_named(notes):
-    notes.locator(".st-key-notebook_import button").first.click()
+    notes.locator("[class*=st-key-notebook_import] button").first.click()
     notes.locator("[class*='st-key-notebook_files'] input[type=file]").set_input_files([
         {"name": "home.md", "mimeType": "text/markdown", "buffer": b"# Home\n\nI live in Oslo."},
         {"name": "photo.txt", "mimeType": "text/plain", "buffer": b"\x89PNG\r\n\x1a\n\x00"},

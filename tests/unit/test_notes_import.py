@@ -100,3 +100,12 @@ def test_a_file_beyond_the_limit(monkeypatch):
     monkeypatch.setattr(notes_import, "MOST_BYTES", 10)
     with pytest.raises(NotesError, match="split the file"):
         read("x.txt", b"12345678901")
+
+
+def test_markdown_is_kept_without_its_marks():
+    text = "# My *dog*\n\nHe is called **Rex**\nand lives in [Rome](http://x).\n\n- one\n- `two`\n"
+    (draft,) = read("dog.md", text.encode())[0].drafts
+    assert draft.text.split("\n") == [
+        "My dog", "He is called Rex", "and lives in Rome.", "one", "two"]
+    (draft,) = read("dog.txt", b"He is **Rex**.")[0].drafts
+    assert draft.text == "He is **Rex**."

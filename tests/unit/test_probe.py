@@ -1,5 +1,7 @@
 """One probe: joint = product, cached = uncached, memory off = plain GPT-2; verdicts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -123,8 +125,11 @@ def test_a_wrong_variant_names_the_right_ones():
 
 
 def test_an_answer_that_is_split_otherwise_is_said(embedded):
+    plan = probe.prepare(embedded, Probe(TOLD, "I live -", "- here"))
+    assert "would split" in plan.notes[-1] and "scored is the answer split alone" in plan.notes[-1]
     plan = probe.prepare(embedded, Probe(TOLD, "I live in ", "Rome"))
-    assert "would split “·R|ome”" in plan.notes[0] and plan.notes[0].endswith("“R|ome”")
+    assert plan.probe.ask == "I live in" and plan.probe.answer == " Rome"
+    assert plan.notes[0].startswith("the space behind the question")
     plan = probe.prepare(embedded, Probe(TOLD, "I live in", "Rome"))
     assert plan.notes[0].startswith("a space was put before the answer")
     assert embedded.tokenizer.decode(plan.answer_ids) == " Rome"
@@ -151,6 +156,37 @@ def test_another_variant_is_scored_behind_the_same_words(tiny, asked):
         tiny, recall.blank(tiny), alone.ask_ids, alone.answer_ids, asked.settings)
     assert one.lead == " in" and one.exact in (False, None)
     np.testing.assert_allclose(one.base.log, base.log, atol=1e-5)
+
+
+@pytest.mark.parametrize("continuation, lead, whole", [
+    (" 7.", "", True), (" 71.", "", False), (" You said 7.", " You said", True),
+    (" You said 71.", " You said", False), (" I do not know.", " You said", True)])
+def test_a_longer_word_is_not_the_answer(asked, continuation, lead, whole):
+    plan = replace(asked.plan, probe=replace(asked.plan.probe, answer=" 7"))
+    best = replace(asked.scored, rank=np.ones_like(asked.scored.rank))
+    one = replace(asked, plan=plan, scored=best, continuation=continuation, lead=lead)
+    assert one.whole is whole and one.exact is (whole and not lead)
+
+
+@pytest.mark.parametrize("tell, answer, other, left", [
+    ("My phone is 0123 456 789. My lucky number is 7.", " 7", "0123 456 789", "My phone"),
+    ("I work as a teacher. I drink tea.", " tea", "teacher", "I work as a teacher."),
+    ("I work as a teacher. I drink tea.", " Tea", "teacher", "I work as a teacher."),
+])
+def test_controls_know_words_from_parts_of_words(tell, answer, other, left):
+    given = Probe((tell,), "What?", answer)
+    value, changed = probe_controls.another(given)
+    assert value and other in changed.tell[0] and changed.tell[0] != tell
+    assert probe.says(changed.tell[0], answer) is False
+    assert probe_controls.untold(given).tell[0].startswith(left)
+    assert not probe.says(probe_controls.untold(given).tell[0], answer)
+
+
+def test_where_no_sentence_holds_the_answer_nothing_is_left_out(tiny):
+    one = outcome_of(tiny, Probe(("I am Ann.",), "Who am I?", " Bob"), "am")
+    assert not probe_controls.never_told(tiny, one).left_out
+    one = outcome_of(tiny, Probe(("I am Ann.",), "Who am I?", " ann"), "am")
+    assert probe_controls.never_told(tiny, one).left_out
 
 
 def test_the_answer_in_words_is_found_only_whole():

@@ -72,7 +72,7 @@ def test_told_together_is_as_told_alone(capsys, tmp_path, folder):
     ("{", "one JSON object"), ("[]", "got list"), ({"tell": ["a"]}, "wanted a question"),
     ({"ask": "a"}, "something to tell"), ({"tell": [""], "ask": "a"}, "something to tell"),
     ({**GOOD, "distance": "far"}, '"distance" as a whole number'),
-    ({**GOOD, "distance": -4}, "0 or more tokens"), ({**GOOD, "answer": 3}, '"answer" as a text'),
+    ({**GOOD, "distance": -4}, "0 to 1,000,000 tokens"), ({**GOOD, "answer": 3}, '"answer" as a text'),
     ({**GOOD, "answer": ""}, "wanted an answer"), ({**GOOD, "tell": [1]}, '"tell" as a list'),
     ({**GOOD, "anwser": "x"}, "got 'anwser'"), ({**GOOD, "answer": "x" * 70}, "shorten the answer"),
 ])

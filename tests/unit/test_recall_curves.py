@@ -176,3 +176,13 @@ def test_the_embedded_model_recalls_through_memory_and_not_without(embedded):
     assert found["2 facts", "in context"].value >= 0.75
     assert found["2 facts", "memory off"].value <= 0.25
     assert found["2 facts", "another's memory"].value <= 0.25
+
+
+def test_episodes_of_another_memory_or_other_settings_are_measured_again(tiny, tmp_path):
+    path = tmp_path / "episodes.jsonl"
+    first = [step for step in measure(tiny, SHORT, "am", path, n=1)]
+    assert first[-1].is_new
+    assert not [step for step in measure(tiny, SHORT, "am", path, n=1)][-1].is_new
+    other = [step for step in measure(tiny, SHORT, "am", path, n=1, settings=Settings(budget=7))]
+    assert other[-1].is_new and {line["made_with"] for line in other[-1].lines} != {
+        line["made_with"] for line in first[-1].lines}
