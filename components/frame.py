@@ -62,7 +62,7 @@ def show() -> None:
         _say_what_was_cut()
         page.run()
     except ValueError as error:  # what the model's side says to the visitor
-        st.error(str(error))
+        st.error(str(error)[:1].upper() + str(error)[1:])
     finally:
         del st.session_state.in_frame
         run.let_go()

@@ -112,8 +112,11 @@ def _reads(looked: Looked) -> dict[Place, tuple[np.ndarray, str]]:
 
 
 def _lost(looked: Looked) -> dict[Place, float]:
-    """Place -> share of the answer's probability that goes with it, 0 to 1."""
+    """Place -> share of the answer's probability that goes with it, 0 to 1; none where the answer
+    was not said: there is nothing to lose."""
     p = looked.one.scored.joint
+    if not looked.one.scored.exact:
+        return {}
     return {
         effect.gone[0]: float(np.clip(1 - effect.scored.joint / p, 0, 1)) if p > 0 else 0.0
         for effect in looked.verdict.alone
