@@ -182,6 +182,10 @@ def _bank_settings(has_edm: bool) -> None:
                  help="A first pass reads everything; the second only what drew most attention",
                  **keep)
     st.number_input("How many of them", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
+    if has_edm:
+        st.slider("Read only where the EDM gives its slots", 0.0, 1.0, plain.needed, 0.05,
+                  key="mem_needed", help="Share of the last token's weight. The EDM was trained to "
+                  "tell whether anything fits, the bank was not. 0: the bank is always read", **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
               key="mem_strength", help="0: GPT-2's own arithmetic", **keep)
 

@@ -157,7 +157,11 @@ def _show_map(now: Look, drawn: memory_map.Map) -> None:
 
 def _show_retrieved(now: Look) -> None:
     """What every stored sentence drew of the prompt's attention in the first pass."""
-    drawn, table = now.asked.recalled.relevance, now.state.bank.slots
+    recalled, table = now.asked.recalled, now.state.bank.slots
+    drawn, fits = recalled.relevance, recalled.fits
+    if fits is not None:
+        done = "so fusion reads too" if drawn else "too little: fusion leaves the bank alone"
+        st.caption(f"The EDM gives its slots {fits:.0%} of the last token's weight, {done}.")
     if not drawn:
         return
     best = sorted(drawn, key=drawn.get, reverse=True)[:8]

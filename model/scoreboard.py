@@ -37,7 +37,7 @@ COLUMNS = {
     "false_recall": "false recall", "perplexity": "perplexity of ordinary text",
     "bytes": "bytes of state", "ms": "ms per token",
 }
-STOPS = (0, 100, 400, 1_000, 2_000, 10_000)
+STOPS = (0, 400, 1_000, 10_000)
 NEVER = "never told"
 ENOUGH = 0.9  # the context limit is the longest distance with at least this share recalled
 ORDINARY = 6_400  # tokens of ordinary text, in passages of about 64

@@ -107,8 +107,14 @@ def load_modules(path: Path, config, base: str) -> Modules:
     modules = Modules(sizes)
     _fill(modules, tensors, path)
     modules.parts, modules.card = tuple(told["parts"]), told["card"]
-    modules.fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    modules.fingerprint = _fingerprint(path.read_bytes())
     return modules.eval().requires_grad_(False)
+
+
+def _fingerprint(raw: bytes) -> str:
+    """Of the numbers in a safetensors file; its header, with the card, may be written again."""
+    n_header = int.from_bytes(raw[:8], "little")
+    return hashlib.sha256(raw[8 + n_header :]).hexdigest()[:16]
 
 
 def beside(folder: Path, config, base: str) -> Modules | None:

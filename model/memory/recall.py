@@ -28,6 +28,9 @@ class Settings:
     positions: see fusion; unit: what is retrieved whole, "sentence", "prompt" or "all" (no second
     pass); n_retrieved: how many of them; strength: nats added to every memory score.
     All of these are fusion's (AM); budget and policy are the EDM's too, with `slots` for budget.
+    needed: fusion is read only where the EDM, if it is at work and holds anything, gives its slots
+    at least this share of the last token's weight (0: always): what was trained to tell whether
+    anything fits decides for what was not.
     modules: those at work, see variants; slots, slot_score, slot_threshold: the EDM's, token by
     token. best: of a prompt only the best so many sentences (AM) or tokens (EDM) are written; 0: all
     that reach the threshold. lora: trained adapters are on wherever there is something to read.
@@ -41,6 +44,7 @@ class Settings:
     unit: str = "sentence"
     n_retrieved: int = 4
     strength: float = 0.0
+    needed: float = 0.3
     modules: frozenset[str] = frozenset({"am"})
     slots: int = 128
     slot_score: str = "learned gate"
@@ -82,11 +86,13 @@ class Written:
 @dataclass(frozen=True, eq=False)
 class Recalled:
     """What asking found. trace: the prompt's run with the retrieved slots; relevance: number of a
-    block -> what it drew in the first pass; kept (M,): slots read."""
+    block -> what it drew in the first pass; kept (M,): slots read; fits: the share of the last
+    token's weight that the EDM gave its slots, read without fusion; None where it had no say."""
 
     trace: Trace
     relevance: dict[int, float]
     kept: np.ndarray
+    fits: float | None = None
 
 
 def blank(checkpoint) -> MemoryState:
@@ -132,6 +138,7 @@ def _within_budget(full: MemoryState, settings: Settings, seen, gated, rng) -> W
 
 def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     """A prompt's run with memory: one pass over everything, one over what it attended to most.
+    Where the EDM is at work and finds nothing that fits, fusion is left out, in one pass.
 
     ids (T,) without <|endoftext|>, which is put in front unless the prompt continues the memory.
     With positions `replay` the first pass reads as `parallel`; a sentence or prompt that no longer
@@ -142,17 +149,27 @@ def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     bank, graft = _bank(checkpoint, state, settings), graft_of(checkpoint, state, settings)
     ids = _with_start(checkpoint, bank, ids, settings)
     everything = fusion.reading(bank, settings.positions, None, settings.strength)
+    nothing, fits = np.zeros(0, dtype=np.int64), None
+    if everything is None or _has_a_say(graft, settings):
+        without = run(checkpoint, ids, graft=graft)
+        fits = None if everything is None else held.fits(without)
+        if fits is None or fits < settings.needed:
+            return Recalled(without, {}, nothing, fits)
     first = run(checkpoint, ids, reading=everything, graft=graft)
-    if everything is None:
-        return Recalled(first, {}, np.zeros(0, dtype=np.int64))
     drawn = relevance(checkpoint, first, bank.slots.block)
     again = settings.positions == "replay"
     room = checkpoint.model.config.n_positions - len(ids) if again else len(bank)
     kept = _retrieved(checkpoint, bank, first, settings, room)
     if len(kept) == len(bank) and not again:
-        return Recalled(first, drawn, kept)
+        return Recalled(first, drawn, kept, fits)
     found = reading(checkpoint, bank, kept, settings)
-    return Recalled(run(checkpoint, ids, reading=found, graft=graft), drawn, kept)
+    return Recalled(run(checkpoint, ids, reading=found, graft=graft), drawn, kept, fits)
+
+
+def _has_a_say(graft, settings: Settings) -> bool:
+    """Whether the EDM decides if fusion is read; not where the memory simply goes on."""
+    is_read = graft is not None and graft.external is not None
+    return is_read and settings.needed > 0 and settings.positions != "continue"
 
 
 def graft_of(checkpoint, state: MemoryState, settings: Settings):

@@ -151,3 +151,20 @@ def test_ordinary_text_hardly_changes_with_memory_full_of_other_things(embedded)
         log_p = trace.logits(embedded, found)[:-1].log_softmax(-1)
         nats.append(-log_p.gather(1, torch.tensor(found.ids[1:].copy())[:, None]).mean().item())
     assert abs(nats[0] / nats[1] - 1) < 0.03  # one passage; the card says it of thousands of tokens
+
+
+def test_the_slots_decide_whether_fusion_reads(embedded):
+    state = told(embedded, "gpt2-m", TOLD, *CHATTER)
+    both = settings("gpt2-m")
+    ids = tokens.encode(embedded.tokenizer, QUESTION)
+    asked = recall.ask(embedded, state, ids, both)
+    assert asked.fits >= both.needed and len(asked.kept)
+    ids = tokens.encode(embedded.tokenizer, "It was a dark night, and the wind blew over the hill")
+    idle = recall.ask(embedded, state, ids, both)
+    assert idle.fits < both.needed and not len(idle.kept) and idle.trace.reading is None
+    plain = recall.ask(embedded, state, ids, replace(both, modules=both.modules - {"am"})).trace
+    assert torch.equal(idle.trace.next_logits, plain.next_logits)
+    always = recall.ask(embedded, state, ids, replace(both, needed=0.0))
+    assert always.fits is None and len(always.kept)
+    alone = recall.ask(embedded, state, ids, settings("gpt2+am"))
+    assert alone.fits is None and len(alone.kept)
