@@ -273,8 +273,9 @@ def test_what_only_a_carried_state_says_is_recalled_from_it(trained):
     settings = probe.settings_for("rnn")
     plan = probe.prepare(trained, Probe(TOLD, ASK))
     state = probe.told(trained, plan, settings)
-    said = probe.outcome(trained, plan, state, settings).scored
-    plan = replace(plan, probe=replace(plan.probe, answer="?"), answer_ids=said.ids[:1])
+    first = probe.outcome(trained, plan, state, settings)
+    answer = replace(plan.probe, answer=first.continuation)
+    plan = replace(plan, probe=answer, answer_ids=first.scored.ids)
     one = probe.outcome(trained, plan, state, settings, "")
     found = verdict.judge(trained, one)
     assert one.exact and not one.base.exact
