@@ -159,13 +159,15 @@ def _show_retrieved(now: Look) -> None:
     """What every stored sentence drew of the prompt's attention in the first pass."""
     recalled, table = now.asked.recalled, now.state.bank.slots
     drawn, fits = recalled.relevance, recalled.fits
+    if fits is None and not drawn:
+        return
+    st.markdown("##### Stored sentences, first pass")
     if fits is not None:
         done = "so fusion reads too" if drawn else "too little: fusion leaves the bank alone"
-        st.caption(f"The EDM gives its slots {fits:.0%} of the last token's weight, {done}.")
+        st.markdown(f"The EDM gives its slots **{fits:.0%}** of the last token's weight: {done}.")
     if not drawn:
         return
     best = sorted(drawn, key=drawn.get, reverse=True)[:8]
-    st.markdown("##### Stored sentences, first pass")
     texts = [str(table.around[table.block == block][0]) for block in best]
     st.html(words.weighted(texts, [drawn[block] for block in best], palette.MEMORY, "11em"))
     st.caption("The largest weight that one token of the prompt gave to one of the sentence, mean of "
