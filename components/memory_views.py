@@ -161,14 +161,16 @@ def _show_retrieved(now: Look) -> None:
     drawn, fits = recalled.relevance, recalled.fits
     if fits is None and not drawn:
         return
-    st.markdown("##### Stored sentences, first pass")
+    st.markdown("##### Stored sentences: which are read?")
     if fits is not None:
-        done = "so fusion reads too" if drawn else "too little: fusion leaves the bank alone"
+        done = "fusion reads their sentences" if len(recalled.kept) else (
+            "too little: fusion leaves the bank alone" if fits < now.settings.needed else
+            "but the best one's sentence has left the bank, so fusion reads nothing")
         st.markdown(f"The EDM gives its slots **{fits:.0%}** of the last token's weight: {done}.")
-    if not drawn:
-        return
     best = sorted(drawn, key=drawn.get, reverse=True)[:8]
     texts = [str(table.around[table.block == block][0]) for block in best]
     st.html(words.weighted(texts, [drawn[block] for block in best], palette.MEMORY, "11em"))
-    st.caption("The largest weight that one token of the prompt gave to one of the sentence, mean of "
-               "all layers and heads; the best are retrieved and read again alone.")
+    who = "the last token gave to a slot of the sentence, mean of the EDM's heads" if (
+        fits is not None) else (
+        "one token of the prompt gave to one of the sentence, mean of all layers and heads")
+    st.caption(f"The largest weight that {who}; the best are retrieved and read.")

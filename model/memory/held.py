@@ -154,12 +154,6 @@ def graft_of(
     return Graft(modules, early, late, external, lora and "lora" in modules.parts)
 
 
-def fits(trace: Trace) -> float:
-    """The share of the last token's weight that the EDM gave its slots, mean over heads; the rest
-    went to the null slot. 0 where no EDM was read."""
-    return float(1 - read_weights(trace)[:, -1, 0].mean())
-
-
 @torch.inference_mode()
 def read_weights(trace: Trace) -> np.ndarray:
     """What each token read from each slot of the EDM, (H,T,1+M) float32, the null slot first; rows

@@ -116,3 +116,11 @@ def from_columns(columns: dict[str, list]) -> Slots:
         )
     blank = empty()
     return Slots(**{n: np.array(columns[n], dtype=getattr(blank, n).dtype) for n in names})
+
+
+def by_place(table: Slots, weight: np.ndarray, other: Slots) -> np.ndarray:
+    """weight (M,) of one store's slots -> the weight of those that the same tokens wrote into
+    another store (M',), 0 where there is none."""
+    at = {(p, i): w for p, i, w in zip(table.prompt.tolist(), table.position.tolist(), weight)}
+    places = zip(other.prompt.tolist(), other.position.tolist())
+    return np.array([at.get(place, 0.0) for place in places], dtype=np.float64)

@@ -11,7 +11,7 @@ import torch
 from model import checkpoint, probe_controls, tokens, trace
 from model.__main__ import main
 from model.checkpoint import EMBEDDED
-from model.memory import modules, recall
+from model.memory import fusion, modules, recall
 from model.memory.variants import modules_of
 from model.training import episodes, memory_readme
 from model.training.memory_data import Data
@@ -158,7 +158,11 @@ def test_the_slots_decide_whether_fusion_reads(embedded):
     both = settings("gpt2-m")
     ids = tokens.encode(embedded.tokenizer, QUESTION)
     asked = recall.ask(embedded, state, ids, both)
-    assert asked.fits >= both.needed and len(asked.kept)
+    assert asked.fits >= both.needed
+    assert set(state.bank.slots.around[asked.kept]) == {"·I·live·in·New·York."}
+    gone = state.bank.slots.around != "·I·live·in·New·York."
+    left = replace(state, bank=fusion.select(state.bank, np.flatnonzero(gone)))
+    assert not len(recall.ask(embedded, left, ids, both).kept)  # nothing else in its place
     ids = tokens.encode(embedded.tokenizer, "It was a dark night, and the wind blew over the hill")
     idle = recall.ask(embedded, state, ids, both)
     assert idle.fits < both.needed and not len(idle.kept) and idle.trace.reading is None
