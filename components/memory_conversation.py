@@ -18,6 +18,7 @@ from model.memory.state import MemoryState, load_state, save_state
 
 MOST_STEPS = 20  # that can be undone
 MOST_BYTES = 1 << 28  # of keys and values in memories to go back to
+MOST_SLOTS = 1024  # that the page offers in a store
 HISTORY = 60  # prompts whose reads are listed slot by slot
 
 
@@ -157,7 +158,13 @@ def save(name: str) -> None:
                     f"there is a session {name!r} already; load it to go on with it, or choose "
                     "another name"
                 )
+            if path.exists() and _stamp(path) != _stamps().get(name):
+                raise ValueError(
+                    f"the session {name!r} was changed by another process since; save under another "
+                    "name, or load it again"
+                )
             save_state(now.state, path)
+            _stamps()[name] = _stamp(path)
         _steps()[:] = [replace(s, session=s.session or name, is_saved=False) for s in _steps()]
         _steps()[-1] = replace(now, session=name, is_saved=True)
 
@@ -173,10 +180,30 @@ def load(name: str) -> None:
             if not path.exists():
                 raise ValueError(f"there is no session {name!r} any more; choose another")
             state = load_state(path, run.checkpoint())
+            _stamps()[name] = _stamp(path)
+            _make_room(state)
             _append(Conversation(state, session=name, is_saved=True))
         memory_choice.forget_places()
 
     _try(read)
+
+
+def _make_room(state: MemoryState) -> None:
+    """Budgets that hold what was loaded: else the next prompt would throw away what was kept."""
+    chosen = memory_choice.settings()
+    n_external = 0 if state.external is None else len(state.external)
+    st.session_state.mem_budget = min(MOST_SLOTS, max(chosen.budget, len(state.bank)))
+    st.session_state.mem_slots = min(MOST_SLOTS, max(chosen.slots, n_external))
+
+
+def _stamps() -> dict[str, tuple[int, int]]:
+    """Session -> its file as this visitor last read or wrote it."""
+    return st.session_state.setdefault("memory:stamps", {})
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def bring_in(content: bytes) -> None:
@@ -187,17 +214,20 @@ def bring_in(content: bytes) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "the file"
             path.write_bytes(content)
-            _append(Conversation(load_state(path, run.checkpoint())))
+            state = load_state(path, run.checkpoint())
+            _make_room(state)
+            _append(Conversation(state))
         memory_choice.forget_places()
 
     _try(read)
 
 
-def as_file() -> bytes:
-    """The memory as a file: safetensors with its provenance in the header."""
+def as_file(state: MemoryState) -> bytes:
+    """A memory as a file: safetensors with its provenance in the header. (Streamlit calls this when
+    the visitor clicks, outside of any session: the state must be handed over.)"""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "memory"
-        save_state(current().state, path)
+        save_state(state, path)
         return path.read_bytes()
 
 

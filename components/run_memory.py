@@ -23,7 +23,8 @@ MOST_WINDOWS = 4  # a prompt longer than this many windows is written, but not p
 class Asked:
     """A prompt of T tokens, <|endoftext|> in front included, asked of a memory; K slots were read.
 
-    names: T display strings; n_start: 1 where names[0] is <|endoftext|>; recalled: the run.
+    names: T display strings; n_start: 1 where names[0] is <|endoftext|>; settings: how it
+    was read; recalled: the run.
     mean (T,K+T): weights over Memory ∪ Local, mean over layers and heads; rows sum to 1.
     share (L,H,T): how much of each row went to memory. now (M,): read weight of every slot of the
     bank: mean over layers and heads, the largest over the tokens behind <|endoftext|>.
@@ -34,6 +35,7 @@ class Asked:
 
     names: list[str]
     n_start: int
+    settings: Settings
     recalled: recall.Recalled
     mean: np.ndarray
     share: np.ndarray
@@ -120,7 +122,8 @@ def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Ask
     _check_fits(state, text, settings)
     chosen = run.checkpoint()
     was_read = asked is not None and bool(len(asked.kept) or asked.n_external)
-    return _tell((*_model(), key), settings, text, was_read, chosen, state, asked)
+    by = asked.settings if was_read else None
+    return _tell((*_model(), key), settings, text, by, chosen, state, asked)
 
 
 def can_preview(text: str) -> bool:
@@ -257,6 +260,7 @@ def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids) -> Asked:
     return Asked(
         names=tokens.display(_checkpoint.tokenizer, recalled.trace.ids),
         n_start=n_start,
+        settings=settings,
         recalled=recalled,
         mean=mean,
         share=share,
@@ -278,9 +282,9 @@ def _spread(checkpoint, recalled) -> tuple[np.ndarray, np.ndarray]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _tell(key, settings, text, was_read, _checkpoint, _state, _asked) -> recall.Written:
+def _tell(key, settings, text, read_by, _checkpoint, _state, _asked) -> recall.Written:
     with _lock():
-        if was_read:
+        if read_by is not None:
             _state = recall.after_reading(_checkpoint, _state, _asked.recalled)
         return recall.tell(_checkpoint, _state, text, settings)
 

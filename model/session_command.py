@@ -48,9 +48,14 @@ def _list(chosen) -> Iterator[str]:
             yield f"{name:24} {problem}"
             continue
         yield (
-            f"{name:24} {told['n_prompts']:5} prompts  {len(told['slots']['token']):6} slots  "
-            f"{told['n_evicted']:6} evicted  model {told['fingerprint'][:12]}"
+            f"{name:24} {told['n_prompts']:5} prompts  AM {len(told['slots']['token']):6} slots, "
+            f"{told['n_evicted']:,} evicted  EDM {len(_external(told)['token']):4} slots, "
+            f"{told.get('external_evicted', 0):,} evicted  model {told['fingerprint'][:12]}"
         )
+
+
+def _external(told: dict) -> dict:
+    return told.get("external", {"token": []})
 
 
 def _show(chosen) -> Iterator[str]:
@@ -64,7 +69,14 @@ def _show(chosen) -> Iterator[str]:
         return
     for number, prompt in enumerate(told["prompts"], 1):
         yield f"prompt {number}: {prompt!r}"
-    columns = told["slots"]
+    yield from _table("AM", told["slots"])
+    if "external" in told:
+        yield from _table("EDM", told["external"])
+
+
+def _table(store: str, columns: dict) -> Iterator[str]:
+    """A line for each slot of one store."""
+    yield f"{store}, {len(columns['text'])} slots"
     yield f"{'slot':>5} {'prompt':>6} {'token':>6} {'read':>7} {'salience':>8}  written              text"
     for i, text in enumerate(columns["text"]):
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(columns["written"][i]))

@@ -17,14 +17,16 @@ def first_in_first_out(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
 
 
 def least_recently_read(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
-    """What the latest prompt read least leaves; the older of two alike (a soft LRU)."""
-    return _by_block(slots, blocks, slots.last_read, np.max)
+    """What the latest prompt read least leaves; the older of two alike (a soft LRU). The newer half
+    stays: what was told just now could not be read yet."""
+    return _of_older_half(blocks, _by_block(slots, blocks, slots.last_read, np.max))
 
 
 def least_attended(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
-    """The smallest read weight ever gathered leaves: heavy hitters stay (H2O, arXiv:2306.14048),
-    a sentence at a time, and counting later prompts only, which H2O's simulation does not."""
-    return _by_block(slots, blocks, slots.total_read, np.max)
+    """The smallest read weight ever gathered leaves: heavy hitters stay, beside the newer half (H2O,
+    arXiv:2306.14048), a sentence at a time, and counting later prompts only, which H2O's simulation
+    does not."""
+    return _of_older_half(blocks, _by_block(slots, blocks, slots.total_read, np.max))
 
 
 def least_salient(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
@@ -68,6 +70,11 @@ def keep(slots: Slots, budget: int, policy: str, rng: np.random.Generator) -> np
         n_over -= sizes[index]
     kept = np.flatnonzero(~np.isin(slots.block, leaving))
     return kept[max(0, len(kept) - budget):]
+
+
+def _of_older_half(blocks: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The values of the older half of the sentences; the newer half leaves last."""
+    return np.where(blocks > np.median(blocks), np.inf, values)
 
 
 def _by_block(slots: Slots, blocks, values, together) -> np.ndarray:

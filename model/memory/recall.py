@@ -294,9 +294,10 @@ class _Window:
             blank = np.zeros(len(trace))
             return bank, (trace.ids, blank, sentence, blank > 0)
         score = _score(self.settings.score)(self._evidence(bank))
-        stored = salience.chosen(score, sentence, self.settings.threshold, self.settings.best)
-        if n_start:
-            stored[0] = self.continued  # the reader of separate prompts brings one of its own
+        stored = np.full(len(trace), self.continued)  # <|endoftext|>: else the reader brings its own
+        stored[n_start:] = salience.chosen(
+            score[n_start:], sentence[n_start:], self.settings.threshold, self.settings.best
+        )
         chosen = np.flatnonzero(stored)
         columns = self._columns(trace, chosen, sentence, texts, score, bank.slots)
         return fusion.remember(bank, trace, chosen, columns), (trace.ids, score, sentence, stored)

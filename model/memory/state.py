@@ -174,12 +174,22 @@ def _check_header(path: Path, told: dict) -> None:
         and isinstance(prompts, list) and all(isinstance(text, str) for text in prompts)
         and isinstance(told.get("fingerprint"), str) and isinstance(told.get("slots"), dict)
         and all(isinstance(column, list) for column in told["slots"].values())
+        and _is_whole_external(told)
     )
     if not whole:
         raise ValueError(
             f"{path.name} is no memory file, or only a part of one (its header is incomplete); "
             "restore a copy, or start a new session"
         )
+
+
+def _is_whole_external(told: dict) -> bool:
+    """Whether the EDM's part is there as it was written, or not at all."""
+    if "external" not in told:
+        return True
+    columns, evicted = told["external"], told.get("external_evicted")
+    return (isinstance(columns, dict) and all(isinstance(c, list) for c in columns.values())
+            and isinstance(evicted, int) and evicted >= 0)
 
 
 def _check_tensors(path: Path, tensors: dict[str, torch.Tensor], wanted: dict[str, tuple]) -> None:

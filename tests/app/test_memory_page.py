@@ -9,7 +9,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from model import checkpoint, tokens, trace
-from model.memory import fusion, recall
+from model.memory import fusion, recall, sessions
 from tests.app import remembering, tree
 
 FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
@@ -105,6 +105,7 @@ def test_switched_off_nothing_is_read(app):
     app.button(key="variant gpt2").click().run()
     reads = sent(app, "reads")
     assert reads["columns"] == [] and len(reads["guesses"]) == 1
+    assert reads["unread"] == "Nothing is read from memory: this is exactly GPT-2."
     app.toggle(key="module_am").set_value(True).run()
     assert sent(app, "reads")["columns"] and app.session_state["variant"] is None
 
@@ -165,8 +166,9 @@ def test_a_threshold_that_lets_nothing_through(app):
     assert "0 of 2 sentences" in next(m.value for m in app.markdown if "would store" in m.value)
     tell(app, FACT)
     assert len(state_of(app).bank) == 0 and state_of(app).prompts == (FACT,)
-    for view in ("reads", "slots", "weights"):
+    for view in ("reads", "weights", "slots"):
         ask(app, QUESTION, view)
+    assert "nothing told so far was written to it" in app.info[0].value
 
 
 @pytest.mark.parametrize("budget", [0, 1])
@@ -175,9 +177,11 @@ def test_zero_slots_and_one_slot(app, budget):
     app.session_state["mem_budget"] = budget
     tell(app, FACT)
     assert len(state_of(app).bank) == budget
-    for view in ("reads", "slots", "weights", "writes"):
+    for view in ("reads", "weights", "writes", "slots"):
         ask(app, QUESTION, view)
         assert not app.error
+    why = "This store has no slots: Settings give it 0 at most."
+    assert [i.value for i in app.info] == ([] if budget else [why])
 
 
 def test_a_smaller_budget_evicts_at_once_and_undo_brings_it_back(app):
@@ -229,6 +233,19 @@ def test_save_and_load(app):
     assert "choose another name" in app.error[0].value and state_of(app).prompts == (FACT,)
 
 
+def test_a_session_that_another_process_changed_is_not_overwritten(app):
+    tell(open_page(app), FACT)
+    app.text_input(key="session_name").set_value("demo").run()
+    app.button(key="session_save").click().run()
+    with sessions.hold("demo") as path:  # another process tells it something
+        written = path.read_bytes()
+        path.write_bytes(written + b" ")
+    tell(app, "It rains.")
+    app.button(key="session_save").click().run()
+    assert "was changed by another process" in app.error[0].value
+    assert path.read_bytes() == written + b" " and len(state_of(app).prompts) == 2
+
+
 def test_a_folder_that_cannot_be_written_costs_nothing(app, monkeypatch):
     monkeypatch.setenv("MNEMOSCOPE_HOME", "/proc/nowhere")
     tell(open_page(app), FACT)
@@ -275,7 +292,8 @@ def test_a_prompt_beyond_the_window_says_so_and_can_be_told(app, loaded):
     long = "word " * (loaded.model.config.n_positions + 40)
     for view in ("reads", "slots", "weights", "writes"):
         ask(app, long, view)
-    assert any("tokens behind this memory" in w.value for w in app.warning)
+    (said,) = [w.value for w in app.warning]  # and nothing of a cut: it is told whole
+    assert "tokens behind this memory" in said and "this prompt does not fit" in tree.html(app)
     tell(app, long)
     assert len(state_of(app).prompts) == 2 and len(state_of(app).bank) <= 128
 

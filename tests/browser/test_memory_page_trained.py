@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
+from model import checkpoint
+from model.memory.state import load_state
 from tests.app import remembering
 from tests.browser.conftest import settled
 from tests.browser.test_memory_page import BUSY, QUESTION, box, reads
@@ -81,3 +83,15 @@ def test_gates_and_states_are_drawn(told, shots):
         expect(chart).to_be_visible(timeout=BUSY)  # the first chart brings Plotly with it
     settled(told)
     told.screenshot(path=shots / "memory-gates.png")
+
+
+def test_the_exported_file_holds_what_was_told(told, tmp_path):
+    told.get_by_text("Sessions", exact=True).first.click()
+    button = told.locator(".st-key-session_export button")
+    expect(button).to_be_visible(timeout=BUSY)
+    with told.expect_download(timeout=BUSY) as download:
+        button.click()
+    download.value.save_as(tmp_path / "exported.memory")
+    state = load_state(tmp_path / "exported.memory", checkpoint.load("embedded"))
+    assert any("New York" in prompt for prompt in state.prompts)
+    assert len(state.bank) and len(state.external)

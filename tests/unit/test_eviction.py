@@ -33,12 +33,18 @@ def test_fifo_drops_the_oldest_sentence():
 
 
 def test_least_recently_read_keeps_what_the_last_prompt_read():
-    assert kept("least recently read", 3, last_read=[0, 0.5, 0.1, 0.2, 0.2]) == [0, 1]
+    assert kept("least recently read", 3, last_read=[0, 0.5, 0.1, 0.2, 0.2]) == [3, 4]
     assert kept("least recently read", 4, last_read=[0, 0.5, 0.1, 0.2, 0.2]) == [0, 1, 3, 4]
 
 
 def test_least_attended_keeps_what_was_ever_read_most():
     assert kept("least attended", 4, total_read=[2.0, 0, 1.0, 0.1, 3.0]) == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize("policy", ["least recently read", "least attended"])
+def test_what_was_told_just_now_is_not_the_first_to_leave(policy):
+    reads = {"last_read": [0.5, 0.5, 0.1, 0, 0], "total_read": [2.0, 2.0, 1.0, 0, 0]}
+    assert kept(policy, 4, **reads) == [0, 1, 3, 4]
 
 
 def test_least_salient_goes_by_the_mean_of_the_sentence():

@@ -128,6 +128,23 @@ def test_a_prompt_longer_than_the_window_is_written_whole(tiny):
     assert written.state.bank.slots.position.tolist() == list(range(120))
 
 
+@pytest.mark.parametrize("score", ["everything", "surprisal", "novelty", "attention received"])
+def test_the_best_of_a_prompt_are_so_many_sentences(tiny, score):
+    settings = Settings(score=score, threshold=-9.0, best=2)
+    state = told(tiny, "I am. It is. We go.", settings=settings)
+    assert len(set(state.bank.slots.block)) == 2
+
+
+@pytest.mark.parametrize("policy", ["least recently read", "least attended"])
+def test_a_full_memory_still_takes_in_what_is_told(tiny, policy):
+    settings, state = Settings(budget=24, policy=policy), told(tiny, "I am Ann. It rains.")
+    for text in ("I live in Rome.", "We eat now.", "He left us."):
+        asked = recall.ask(tiny, state, ids(tiny, QUESTION), settings)
+        state = recall.after_reading(tiny, state, asked)
+        state = recall.tell(tiny, state, text, settings).state
+        assert state.bank.slots.prompt.max() == state.bank.n_prompts
+
+
 def test_two_passes_keep_whole_sentences(tiny):
     state = told(tiny, "I am Ann. It rains. I live in Rome. We eat. He left.")
     asked = recall.ask(tiny, state, ids(tiny, QUESTION), Settings(n_retrieved=2))

@@ -1,5 +1,6 @@
 """A memory on disk is the memory that was saved, whole, or an error that says what is wrong."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from model import tap
@@ -80,6 +82,17 @@ def test_numbers_that_are_not_finite_are_refused(tiny, path):
     tensors["values"][0, 0, 0, 0] = float("nan")
     save_file(tensors, path, metadata=told)
     with pytest.raises(ValueError, match="not finite"):
+        load_state(path, tiny)
+
+
+@pytest.mark.parametrize("wrong", [
+    {"external": [1]}, {"external": {"token": 3}}, {"external": {}}, {"external": {},
+     "external_evicted": -1}])
+def test_a_header_with_a_broken_edm_is_refused(tiny, path, wrong):
+    with safe_open(path, "np") as file:
+        told = json.loads(file.metadata()["mnemoscope"]) | wrong
+    save_file(load_file(path), path, metadata={"mnemoscope": json.dumps(told)})
+    with pytest.raises(ValueError, match="its header is incomplete"):
         load_state(path, tiny)
 
 

@@ -1,5 +1,7 @@
 """The memory page's rows and words: what is folded, what is struck out, nothing that executes."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,32 @@ def test_sentences_are_grouped_and_the_start_of_text_is_no_sentence():
         None, np.arange(5), np.array([9.0, 1, 3, 0, 0]), np.array([-1, 0, 0, 1, 1]),
         np.array([False, True, True, False, False]), 0,
     )
-    drawn = memory_words.sentence_rows(list("sabcd"), written, 1.0)
+    drawn = memory_words.sentence_rows(list("sabcd"), written, 1.0, 0)
     assert drawn.count("<b>written</b>") == 1 and "mean 2 · 2 tokens" in drawn
     assert drawn.count("not written: its mean") == 1 and "<bdi>s</bdi>" not in drawn
+
+
+def bars(drawn) -> tuple[list[float], list[float]]:
+    """The lengths of the means' bars and the places of the threshold, in percent."""
+    lengths = re.findall(r"height:100%;width:(-?[\d.]+)%", drawn)
+    return [float(x) for x in lengths], [float(x) for x in re.findall(r"left:(-?[\d.]+)%", drawn)]
+
+
+def test_negative_means_and_a_negative_threshold_have_places_on_one_scale():
+    written = recall.Written(
+        None, np.arange(3), np.array([-6.0, -1, 2]), np.arange(3), np.array([False, True, True]), 0
+    )
+    (low, middle, high), (line, *_) = bars(memory_words.sentence_rows(list("abc"), written, -3, 0))
+    assert 0 < low < line < middle < high < 100
+    assert (line - low) / (high - low) == pytest.approx(3 / 8, abs=1e-3)
+    for threshold in (1e9, -1e9, np.inf, -np.inf):
+        lengths, lines = bars(memory_words.sentence_rows(list("abc"), written, threshold, 0))
+        assert all(0 <= x <= 100 for x in lengths + lines)
+
+
+def test_what_was_not_among_the_best_is_told_from_what_is_below_the_threshold():
+    written = recall.Written(
+        None, np.arange(3), np.array([3.0, 2, 0]), np.arange(3), np.array([True, False, False]), 0
+    )
+    drawn = memory_words.sentence_rows(list("abc"), written, 1.0, 1)
+    assert [drawn.count(x) for x in ("not among the best 1<", "below the threshold")] == [1, 1]
