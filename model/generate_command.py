@@ -75,6 +75,7 @@ def _converse(loaded, chosen) -> Iterator[str]:
     with sessions.hold(chosen.session) as path:
         state = load_state(path, loaded) if path.exists() else recall.blank(loaded)
         settings = _settings(chosen)
+        _check_room(loaded, state, settings, chosen)
         reader = WithMemory(loaded, state, settings)
         report = yield from _generate(loaded, reader, chosen)
         if reader.recalled is not None:
@@ -87,6 +88,15 @@ def _converse(loaded, chosen) -> Iterator[str]:
         "edm_slots": len(state.external) if state.external is not None else 0,
         "edm_budget": settings.slots,
     }}
+
+
+def _check_room(loaded, state, settings, chosen) -> None:
+    n, room = len(tokens.encode(loaded.tokenizer, chosen.prompt)), recall.room(loaded, state, settings)
+    if chosen.tokens and n > room:
+        raise ValueError(
+            f"wanted a prompt of at most {max(room, 0):,} tokens to go on with behind this memory, "
+            f"got {n:,}; --tokens 0 tells it all the same, in windows, or shorten it"
+        )
 
 
 def _settings(chosen) -> recall.Settings:

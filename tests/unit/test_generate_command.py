@@ -93,3 +93,11 @@ def test_what_makes_no_sense_is_one_line(capsys, folder, arguments, words):
 def test_an_empty_prompt_and_one_beyond_the_window(capsys, folder):
     assert "wanted a prompt" in generate(capsys, folder, "--tokens", 2, prompt="")[2]
     assert "at most 64 tokens" in generate(capsys, folder, "--tokens", 2, prompt="x" * 65)[2]
+
+
+def test_a_prompt_longer_than_the_window_is_told_and_not_gone_on_with(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path))
+    long = "The king went home. " * 200
+    command = ["generate", "--variant", "gpt2+am", "--session", "s", "--prompt", long, "--tokens"]
+    assert main([*command, "2"]) == 2 and "--tokens 0 tells it" in capsys.readouterr().err
+    assert main([*command, "0"]) == 0
