@@ -59,7 +59,8 @@ def show() -> None:
     _prompt_box(tells_memory=page.title == "Memory", hidden=page.title in WITHOUT_PROMPT)
     st.session_state.in_frame = True
     try:
-        _say_what_was_cut()
+        if page.title != "Memory":  # there a prompt is told whole, and the page says what fits
+            _say_what_was_cut()
         page.run()
     except ValueError as error:  # what the model's side says to the visitor
         st.error(str(error)[:1].upper() + str(error)[1:])

@@ -1,5 +1,7 @@
 """The memory page's buttons, settings, sessions and examples. Knows nothing of tensors."""
 
+from functools import partial
+
 import streamlit as st
 
 from components import memory_choice, run
@@ -21,7 +23,8 @@ EXAMPLES = {
     "A contradiction": (
         ("My name is James Theory. I live in New York.", "I live in Paris now."),
         "Where do I live? I live in",
-        "Both cities are in memory. No rule says that the newer one wins: compare the two lines.",
+        "Both cities are in memory. Of two like slots the EDM favours the newer one, AM neither: "
+        "compare the two lines.",
     ),
 }
 POSITIONS = {
@@ -85,8 +88,10 @@ def show_first_visit() -> None:
             )
 
 
-def show_laws(written: dict[str, tuple[int, int]], off_difference: float | None) -> None:
-    """The laws of the theory; those at work are lit."""
+def show_laws(
+    written: dict[str, tuple[int, int]], off_difference: float | None, said: str
+) -> None:
+    """What is said of fusion, and the laws of the theory; those at work are lit."""
     now = conversation.current()
     n_evicted = sum(evicted for _, _, evicted in _stores(now.state).values())
     is_full = any(n >= budget for n, budget, _ in _stores(now.state).values())
@@ -96,7 +101,7 @@ def show_laws(written: dict[str, tuple[int, int]], off_difference: float | None)
     off = "type a prompt to measure" if off_difference is None else (
         f"memory off: Δ logits {off_difference:.3g}")
     trained = [name for name in ("early", "late", "edm") if name in memory_choice.modules()]
-    st.html(words.laws([
+    st.html(words.line(said) + words.laws([
         ("bounded", _bounded(now.state), n_evicted > 0 or is_full,
          "The budgets hold whatever is told; whole sentences leave"),
         ("persistent", kept, now.is_saved,
@@ -179,13 +184,15 @@ def _bank_settings(has_edm: bool) -> None:
     st.selectbox("Positions of a prompt that reads", fusion.POSITIONS, key="mem_positions",
                  format_func=POSITIONS.get, **keep)
     st.selectbox("Retrieved for a prompt", list(UNITS), key="mem_unit", format_func=UNITS.get,
-                 help="A first pass reads everything; the second only what drew most attention",
+                 help="The EDM finds them; where it has no say, a first pass over the whole bank. "
+                 "Each must draw a tenth of the best",
                  **keep)
-    st.number_input("How many of them", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
+    st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
     if has_edm:
         st.slider("Read only where the EDM gives its slots", 0.0, 1.0, plain.needed, 0.05,
-                  key="mem_needed", help="Share of the last token's weight. The EDM was trained to "
-                  "tell whether anything fits, the bank was not. 0: the bank is always read", **keep)
+                  key="mem_needed", help="Share of the last token's weight. It tells questions "
+                  "from ordinary text, not told from never told. 0: fusion finds for itself",
+                  **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
               key="mem_strength", help="0: GPT-2's own arithmetic", **keep)
 
@@ -207,7 +214,8 @@ def _sessions() -> None:
     st.button("Load", key="session_load", on_click=conversation.load, args=(chosen,),
               disabled=chosen is None)
     st.download_button(
-        f"Export, {now.state.nbytes / 1e6:.1f} MB", conversation.as_file, "memory.safetensors",
+        f"Export, {now.state.nbytes / 1e6:.1f} MB", partial(conversation.as_file, now.state),
+        "memory.safetensors",
         key="session_export", on_click="ignore", disabled=not now.state.prompts,
     )
     file = st.file_uploader("Import a memory file", key="session_file")

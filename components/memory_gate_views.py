@@ -5,7 +5,7 @@ import streamlit as st
 
 from components import memory_choice as choice
 from components import memory_figures as figures
-from components import memory_look, residual_grid, run, run_memory
+from components import memory_look, memory_say, residual_grid, run, run_memory
 from components.memory_look import Look
 
 CHART = {"displayModeBar": False}
@@ -38,6 +38,7 @@ def _show_ways(now: Look) -> None:
         "Length: √Σx². Worked out from this run's own tensors: the stream before a module plus "
         "what it added is the stream behind it. AM's row: what the weights on memory's slots put "
         "in through c_proj. Colour of the lower grid: √ of the share."
+        + ("" if "am" in ways.openness else f" No row of AM. {memory_say.fusion(now)}")
     )
 
 

@@ -235,7 +235,7 @@ function say_focus(one) {
   const at = focus(one);
   if (at < 0) return one.reading.replaceChildren("Type a prompt: its reads appear here.");
   if (!one.data.columns.length) {
-    return one.reading.replaceChildren("Nothing is read from memory: this is exactly GPT-2.");
+    return one.reading.replaceChildren(one.data.unread);
   }
   say(one, at, strongest(one, at));
 }
@@ -244,6 +244,6 @@ function say_slot(one, slot, text) {
   const at = focus(one);
   if (at >= 0 && one.column.has(slot)) return say(one, at, one.column.get(slot));
   one.reading.replaceChildren(
-    make("b", "", make("bdi", "", text)), ` (slot ${slot}) was not retrieved for this prompt. `,
+    make("b", "", make("bdi", "", text)), ` (slot ${slot}) is not read for this prompt. `,
     "Click: open the slot.");
 }

@@ -26,7 +26,8 @@ class Picture:
     """told: rows of memory_told; typed: T display strings; weights (T,K) read from the slots
     columns (K,); at: the word whose reads are drawn strongest; of: whose weights these are.
     guesses: (token, probability) of the next token with memory, and without. store: what it is
-    read from; nothing (T,): the weight on the null slot, None where there is none."""
+    read from; nothing (T,): the weight on the null slot, None where there is none. unread: why
+    nothing is read, where K is 0."""
 
     told: list[dict]
     typed: list[str]
@@ -37,6 +38,7 @@ class Picture:
     guesses: list[tuple[str, float]]
     store: str
     nothing: np.ndarray | None = None
+    unread: str = ""
 
 
 def show(

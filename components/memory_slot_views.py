@@ -5,7 +5,8 @@ import streamlit as st
 
 from components import memory_choice as choice
 from components import memory_conversation as conversation
-from components import memory_look, memory_slots, memory_vectors, palette, run, run_memory
+from components import memory_look, memory_say, memory_slots, memory_vectors, palette, run
+from components import run_memory
 from components import memory_words as words
 from components.fact_strip import fact_strip
 from components.memory_look import Look
@@ -28,10 +29,21 @@ def show(now: Look) -> None:
     )
     if len(now.table):
         _show_slot(now, slot, float(weight[slot]))
-    elif now.store == "edm" and now.state.prompts:
-        st.info("Every slot is empty: no token's gate has opened yet. See Writes.")
     else:
-        st.info("Every slot is empty. Type a prompt above and press Enter: its tokens move in.")
+        st.info(_why_empty(now))
+
+
+def _why_empty(now: Look) -> str:
+    external, gone = now.state.external, now.state.n_evicted
+    if now.store == "edm":
+        gone = 0 if external is None else external.n_evicted
+    if not now.budget:
+        return "This store has no slots: Settings give it 0 at most."
+    if gone:
+        return f"Every slot is empty: {gone:,} were written, and all have left."
+    if now.state.prompts:
+        return "Every slot is empty: nothing told so far was written to it. See Writes."
+    return "Every slot is empty. Type a prompt above and press Enter; Writes shows what moves in."
 
 
 def _show_slot(now: Look, slot: int, weight: float) -> None:
@@ -44,7 +56,7 @@ def _show_slot(now: Look, slot: int, weight: float) -> None:
         facts.append((f"{float(now.state.external.gate[slot]):.3g}", "learned gate, a logit",
                       "its log-sigmoid is added to the score of every reader"))
     st.html(fact_strip(facts))
-    left, middle, right = st.columns(3, gap="large")
+    left, middle, right = st.columns([1, 1, 1.3], gap="medium")
     with left:
         _show_external_vectors(now, slot) if now.store == "edm" else _show_vectors(now, slot)
     with middle:
@@ -93,7 +105,8 @@ def _show_vectors(now: Look, slot: int) -> None:
             head = run_memory.best_head(now.asked, column)[:2]
     st.markdown("##### Layer {}, head {}".format(*head))
     if now.head is None:
-        st.caption("The head that reads this slot most now; choose another under Reads.")
+        st.caption(("No head reads this slot now" if column is None else
+                    "The head that reads this slot most now") + "; choose another under Reads.")
     stored, at = now.state.bank, slot
     if column is not None:
         stored, at = now.asked.recalled.trace.reading, column
@@ -126,11 +139,10 @@ def _show_readers(now: Look, slot: int) -> None:
 
 def _why_unread(now: Look) -> str:
     if now.asked is None:
-        return "Type a prompt to read it."
-    module, title = ("edm", "EDM") if now.store == "edm" else ("am", "AM")
-    if module not in now.settings.modules:
-        return f"{title} is switched off: no slot of this store is read."
-    return "Not retrieved for this prompt."
+        return "This prompt is not read." if now.problem else "Type a prompt to read it."
+    if now.store == "edm" or not len(now.asked.kept):
+        return memory_say.store(now)
+    return "Not among the sentences that are read for this prompt."
 
 
 def _show_history(now: Look, slot: int) -> None:

@@ -11,6 +11,7 @@ from components import (
     memory_look,
     memory_map,
     memory_reads,
+    memory_say,
     memory_told,
     palette,
     run_memory,
@@ -22,9 +23,9 @@ MOST_ALONE = 3  # tokens whose probability is shown module by module
 
 
 def show_laws(now: Look) -> None:
-    """The laws, with what this prompt would add to them."""
+    """What fusion reads, and the laws with what this prompt would add to them."""
     difference = None if now.asked is None else now.asked.off_difference
-    memory_controls.show_laws(now.now.written, difference)
+    memory_controls.show_laws(now.now.written, difference, memory_say.fusion(now))
 
 
 # -- reads -----------------------------------------------------------------------------------------
@@ -59,8 +60,9 @@ def _show_each(now: Look) -> None:
     each = run_memory.each_alone(now.now.key, now.state, now.asked, now.settings, MOST_ALONE)
     st.markdown("##### Which module moved it")
     st.html(bars.by_module(each.texts, each.probabilities))
-    st.caption("Each module read alone, and all that are switched on: one run each. Points are "
-               "against GPT-2. Modules work together: their points need not add up.")
+    st.caption("Each module read alone, and all that are switched on: one run each. AM alone "
+               "finds for itself; together the EDM finds for it, or keeps it out. Points are "
+               "against GPT-2 and need not add up.")
 
 
 def _show_heads(now: Look) -> None:
@@ -94,11 +96,11 @@ def _picture(now: Look, told: list[dict], store: str) -> memory_reads.Picture:
     asked, (weights, columns, nothing) = now.asked, now.reads()
     best = [(asked.compared.texts[i], float(p[i])) for p, i in (
         (p, int(p.argmax())) for p in (asked.compared.after, asked.compared.before))]
-    is_read = len(asked.kept) or asked.n_external or now.settings.modules & {"early", "late"}
-    guesses = best if is_read and now.state.prompts else best[1:]
+    is_read = memory_say.is_read(now)
+    guesses = best if is_read else best[1:]
     return memory_reads.Picture(
         told, asked.names[asked.n_start :], weights, columns, now.row, now.of, guesses, store,
-        nothing,
+        nothing, memory_say.store(now) if is_read else memory_say.EXACTLY,
     )
 
 
@@ -134,9 +136,7 @@ def _show_union_map(now: Look) -> None:
 def _show_external_map(now: Look) -> None:
     asked = now.asked
     if not asked.n_external:
-        st.info("The EDM is switched off." if "edm" not in now.settings.modules
-                else "Every slot of the EDM is empty: nothing can be read from it.")
-        return
+        return st.info(memory_say.store(now))
     whole = asked.external_weights(now.edm_head)
     drawn = memory_map.Map(
         np.concatenate([whole[:, 1:], whole[:, :1]], axis=1), asked.names,
@@ -162,15 +162,12 @@ def _show_retrieved(now: Look) -> None:
     if fits is None and not drawn:
         return
     st.markdown("##### Stored sentences: which are read?")
-    if fits is not None:
-        done = "fusion reads their sentences" if len(recalled.kept) else (
-            "too little: fusion leaves the bank alone" if fits < now.settings.needed else
-            "but the best one's sentence has left the bank, so fusion reads nothing")
-        st.markdown(f"The EDM gives its slots **{fits:.0%}** of the last token's weight: {done}.")
+    st.markdown(memory_say.fusion(now))
     best = sorted(drawn, key=drawn.get, reverse=True)[:8]
     texts = [str(table.around[table.block == block][0]) for block in best]
     st.html(words.weighted(texts, [drawn[block] for block in best], palette.MEMORY, "11em"))
     who = "the last token gave to a slot of the sentence, mean of the EDM's heads" if (
         fits is not None) else (
         "one token of the prompt gave to one of the sentence, mean of all layers and heads")
-    st.caption(f"The largest weight that {who}; the best are retrieved and read.")
+    st.caption(f"The largest weight that {who}."
+               + (" The best are read." if len(recalled.kept) else ""))

@@ -64,6 +64,13 @@ def laws(facts: list[tuple[str, str, bool, str]]) -> str:
     return f'<div style="{row}">{lamps}</div>'
 
 
+def line(text: str) -> str:
+    """A sentence on one line of fixed height; the whole of it on hover."""
+    shown = html.escape(text)
+    style = "height:1.9em;line-height:1.5;overflow:hidden;text-overflow:ellipsis;white-space:nowrap"
+    return f'<div style="{style};font-size:.94em" title="{shown}">{shown}</div>'
+
+
 def _lamp(law: str, words: str, lit: bool, more: str) -> str:
     hue = palette.MEMORY if lit else "transparent"
     edge = palette.MEMORY if lit else "rgba(128,128,128,.6)"
@@ -79,15 +86,17 @@ def _lamp(law: str, words: str, lit: bool, more: str) -> str:
 # -- writes ----------------------------------------------------------------------------------------
 
 
-def sentence_rows(names: list[str], written, threshold: float) -> str:
+def sentence_rows(names: list[str], written, threshold: float, best: int) -> str:
     """A prompt's sentences: every token tinted by its salience, the mean as a bar with the
-    threshold as a line, and whether it is written (names, and recall.Written, of T tokens)."""
+    threshold as a line, and whether it is written (names, and recall.Written, of T tokens; best: of
+    those that reach the threshold only so many are, 0: all)."""
     groups = _sentences(written.sentence)
     top = max([float(written.salience.max()), threshold if np.isfinite(threshold) else 0, 1e-9])
-    means = [float(written.salience[group].mean()) for group in groups]
-    scale = max([*means, threshold, 1e-9]) * 1.08
+    means = [float(written.salience[group].mean(dtype=np.float64)) for group in groups]
+    place = _scale([*means, *([threshold] if np.isfinite(threshold) else [])])
     rows = "".join(
-        _sentence(names, written, group, mean, top, scale, threshold)
+        _sentence(names, written, group, top, (place(mean), place(threshold)),
+                  f"mean {mean:.3g}", _why_not(mean, threshold, best))
         for group, mean in zip(groups, means)
     )
     return f'<div style="display:grid;gap:.7em">{rows}</div>'
@@ -99,23 +108,37 @@ def _sentences(sentence: np.ndarray) -> list[np.ndarray]:
     return [g for g in np.split(np.arange(len(sentence)), cuts) if len(g) and sentence[g[0]] >= 0]
 
 
-def _sentence(names, written, group, mean, top, scale, threshold) -> str:
+def _scale(ends: list[float]):
+    """value -> its place in percent, 0 at the left: from the least of `ends` or 0, a little more
+    where that is below 0, to the largest."""
+    low, high = min([0.0, *ends]), max([1e-9, *ends])
+    low, high = low + 0.06 * low, high + 0.08 * (high - low)
+    return lambda x: 100 * float(np.clip((x - low) / (high - low), 0, 1))
+
+
+def _why_not(mean: float, threshold: float, best: int) -> str:
+    if best and mean >= threshold:
+        return f"not written: not among the best {best:,}"
+    return "not written: its mean is below the threshold"
+
+
+def _sentence(names, written, group, top, places, mean, why_not) -> str:
     is_written = bool(written.stored[group[0]])
     words = "".join(_salient(names[i], float(written.salience[i]), top) for i in group[:160])
     more = f" … {len(group) - 160:,} more tokens" if len(group) > 160 else ""
-    line = f"{100 * threshold / scale:.2f}%"
-    verdict = "written" if is_written else "not written: its mean is below the threshold"
+    bar, threshold = places
+    verdict = "written" if is_written else why_not
     return (
         f'<div style="opacity:{1 if is_written else 0.6}"><div style="display:flex;flex-wrap:wrap;'
         f'gap:.2em .15em;font-size:1.12em">{words}{more}</div>'
         '<div style="display:grid;grid-template-columns:minmax(6em,22em) 1fr;gap:.8em;'
         'align-items:center;margin-top:.25em">'
         f'<span style="position:relative;background:{palette.EMPTY};height:.8em">'
-        f'<span style="display:block;height:100%;width:{100 * mean / scale:.2f}%;'
+        f'<span style="display:block;height:100%;width:{bar:.2f}%;'
         f'background:{palette.MEMORY if is_written else palette.LABEL}"></span>'
-        f'<span style="position:absolute;left:{line};top:-.3em;bottom:-.3em;width:2px;'
+        f'<span style="position:absolute;left:{threshold:.2f}%;top:-.3em;bottom:-.3em;width:2px;'
         'background:currentColor"></span></span>'
-        f"<span>mean {mean:.3g} · {len(group):,} tokens · <b>{verdict}</b></span></div></div>"
+        f"<span>{mean} · {len(group):,} tokens · <b>{verdict}</b></span></div></div>"
     )
 
 

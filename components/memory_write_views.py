@@ -62,7 +62,7 @@ def _show_sentences(now: Look, written) -> None:
     settings = choice.for_writing()
     st.markdown(f"##### The attention bank would store {n_written} of {n_sentences} sentences")
     names = run.show_tokens(written.ids)
-    st.html(words.sentence_rows(names, written, settings.threshold))
+    st.html(words.sentence_rows(names, written, settings.threshold, settings.best))
     st.caption(
         f"Colour: salience (“{settings.score}”) of each token. Bar: the sentence's mean; "
         f"line: the threshold, {settings.threshold:.3g}. Sentences are written whole."

@@ -1,0 +1,78 @@
+"""The memory page says truly whether the bank was read, who found what, and if not, why not."""
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from components import memory_say
+from tests.app import remembering, tree
+from tests.app.test_memory_page import FACT, QUESTION, ask, open_page, sent, state_of, tell
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return str(remembering.with_fake(tmp_path_factory.mktemp("trained")))
+
+
+@pytest.fixture
+def app(folder, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_MODEL", folder)
+    return AppTest.from_file("../../app.py", default_timeout=120)
+
+
+def told(app, **settings):
+    """The page after a fact and with a question, under settings of its widgets."""
+    open_page(app)
+    for name, value in settings.items():
+        app.session_state[name] = value
+    return ask(tell(app, FACT), QUESTION)
+
+
+def captions(app) -> str:
+    return "\n".join(c.value for c in app.caption)
+
+
+VETO = "AM is not read: the EDM gives its slots"
+
+
+def test_the_edms_veto_is_said_in_every_view_and_is_not_exactly_gpt2(app):
+    told(app, mem_needed=1.0, memory_store="bank")
+    reads = sent(app, "reads")
+    assert reads["columns"] == [] and len(reads["guesses"]) == 2
+    assert reads["unread"].startswith(VETO) and reads["unread"].endswith("(100 % needed).")
+    assert VETO in tree.html(app) and "AM alone finds for itself" in captions(app)
+    assert VETO in captions(ask(app, QUESTION, "slots"))
+    assert VETO in captions(ask(app, QUESTION, "gates"))
+
+
+def test_in_the_edms_views_the_line_says_that_the_bank_is_not_read(app):
+    told(app, mem_needed=1.0)
+    assert sent(app, "reads")["columns"] and VETO in tree.html(app)
+
+
+def test_the_line_says_what_fusion_reads_and_who_found_it(app):
+    told(app, mem_needed=0.05)
+    kept = sent(told(app, memory_store="bank"), "reads")["columns"]
+    n = len(np.unique(state_of(app).bank.slots.block[kept]))
+    assert f"AM reads {n} sentence" in tree.html(app) and "; the EDM found " in tree.html(app)
+    app.session_state["mem_needed"] = 0.0
+    assert "that it found for itself" in tree.html(app.run())
+
+
+def test_an_edm_that_holds_nothing_has_no_say(app):
+    told(app, mem_slots=0)
+    assert memory_say.NO_SAY in tree.html(app)
+    assert sent(app, "reads")["unread"] == "The EDM holds nothing: there is no slot to read."
+    ask(app, QUESTION, "slots")
+    assert "Settings give it 0 at most" in app.info[0].value
+    app.session_state["mem_slots"] = 8
+    n = state_of(app).external.n_evicted
+    assert f"{n} were written, and all have left" in app.run().info[0].value
+
+
+@pytest.mark.parametrize("share, needed, said", [
+    (0.0, 0.3, "0 % (30 % needed)"), (0.58, 0.3, "58 % (30 % needed)"),
+    (0.298, 0.3, "29.8 % (30.0 % needed)"), (0.3, 0.3, "30 % (30 % needed)"),
+])
+def test_a_share_below_what_is_needed_never_reads_like_enough(share, needed, said):
+    assert memory_say._against(share, needed) == said
