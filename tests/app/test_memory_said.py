@@ -1,5 +1,7 @@
 """The memory page says truly whether the bank was read, who found what, and if not, why not."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -76,3 +78,18 @@ def test_an_edm_that_holds_nothing_has_no_say(app):
 ])
 def test_a_share_below_what_is_needed_never_reads_like_enough(share, needed, said):
     assert memory_say._against(share, needed) == said
+
+
+@pytest.mark.parametrize("drawn, said", [
+    ({2: 0.01}, "has left the bank."), ({2: 0.01, 3: 0.4}, "does not fit the window."),
+])
+def test_a_sentence_that_left_is_told_from_one_that_does_not_fit(drawn, said):
+    external = np.array([[[0.9, 0.05, 0.05], [0.5, 0.4, 0.1]]])  # (H,T,1+M), null first
+    recalled = SimpleNamespace(fits=0.5, relevance=drawn)
+    asked = SimpleNamespace(kept=[], recalled=recalled, external=external)
+    settings = SimpleNamespace(modules={"am", "edm"}, needed=0.3)
+    now = SimpleNamespace(settings=settings, state=SimpleNamespace(bank=[0]), asked=asked)
+    assert memory_say.fusion(now) == (
+        "AM is not read: the EDM gives its slots 50 % (30 % needed), but the best one's sentence "
+        + said
+    )
