@@ -46,7 +46,7 @@ def test_a_variant_is_one_click_and_stands_in_the_link(told):
     told.get_by_role("button", name="GPT-2 + RNN").click()
     expect(told).to_have_url(re.compile(r"variant=gpt2%2Brnn"), timeout=BUSY)
     expect(reads(told).locator(".reading")).to_contain_text(
-        "Nothing is read from memory", timeout=BUSY
+        "The EDM is switched off", timeout=BUSY
     )
     told.locator(".st-key-module_edm label").first.click()
     expect(told).to_have_url(re.compile(r"variant=gpt2%2Bearly%2Blate%2Bedm"), timeout=BUSY)
