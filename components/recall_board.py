@@ -35,7 +35,7 @@ def show() -> None:
     elif board["memory"] != (memory and memory.fingerprint):
         st.caption("Measured with the trained memory that is shipped, not with the chosen one.")
     st.caption("Made, and made again, by")
-    st.code(COMMAND + " --text BOOK.txt" * (board["text"] == "named"), language="bash")
+    st.code(COMMAND + " --text BOOK.txt" * (board.get("text") == "named"), language="bash")
 
 
 def _about(board: dict) -> str:

@@ -181,7 +181,7 @@ def test_files_are_imported_and_bad_ones_named(app):
         ("scan.pdf", _blank_pdf(), "application/pdf"),
     ]).run()
     app.button(key="notebook_import_go").click().run()
-    assert not app.exception and kept() == ["# Home\n\nI live in Oslo."]
+    assert not app.exception and kept() == ["Home\nI live in Oslo."]
     said = app.error[0].value.replace("\\", "")
     assert "“bad.bin”: wanted text" in said
     assert "“scan.pdf”: this PDF holds no text on its 1 page," in said

@@ -127,7 +127,7 @@ def test_never_seen_values_are_recalled(embedded, variant, about, facts, floor):
 
 @pytest.mark.parametrize("variant", ["gpt2+edm", "gpt2+am", "gpt2-m"])
 def test_what_was_never_told_is_mostly_refused(embedded, variant):
-    rng, refused, n = random.Random("refusals"), 0, 20
+    rng, refused, n = random.Random("refusals"), 0, 10
     plan = replace(lesson("oneself", 4).plan, asks=(1, 1), unknown=1.0)
     for _ in range(n):
         one = episodes.episode(rng, plan)
