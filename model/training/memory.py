@@ -123,10 +123,10 @@ def start(options: Options, resume: bool = False, fresh: bool = True) -> Trainin
     loaded = checkpoints.load(options.model, dtype="float32")
     loaded.model.set_attn_implementation(base.ATTENTION)
     torch.manual_seed(options.seed)
-    fresh = modules.untrained(loaded.model.config, options.cell, options.seed, options.lora)
-    fresh.to(loaded.model.device)
-    training = Training(options, loaded, Data(loaded.tokenizer, options.text), fresh,
-                        _optimizer(fresh, options.peak),
+    own = modules.untrained(loaded.model.config, options.cell, options.seed, options.lora)
+    own.to(loaded.model.device)
+    training = Training(options, loaded, Data(loaded.tokenizer, options.text), own,
+                        _optimizer(own, options.peak),
                         random.Random(f"memory {options.seed}"), State())
     if resume:
         _load(options.out / CHECKPOINT, training)

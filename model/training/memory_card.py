@@ -37,7 +37,7 @@ def figures(training: memory.Training, path: Path, n: int) -> dict:
     """Everything the card says, ready for JSON; n held-out episodes for each share."""
     options, state, config = training.options, training.state, training.model.config
     shipped = modules.load_modules(path, config, training.checkpoint.fingerprint)
-    measured = replace_modules(training, shipped.to(training.model.device))
+    measured = replace(training, modules=shipped.to(training.model.device))
     settings = (*GRID, (KNOWN, _known()))
     shares = {name: _shares(measured, lesson, n) for name, lesson in settings}
     return {
@@ -51,11 +51,6 @@ def figures(training: memory.Training, path: Path, n: int) -> dict:
         "recall": shares, "refused": _shares(measured, NEVER, n),
         "stability": stability(measured, n),
     }
-
-
-def replace_modules(training: memory.Training, other) -> memory.Training:
-    """The same training with other weights, for measuring."""
-    return memory.Training(**{**vars(training), "modules": other})
 
 
 def _known() -> Lesson:

@@ -83,7 +83,7 @@ def answered(training: Training, seeds: dict[int, Modules], batch: Batch, slots:
         some = type(told)(**{name: getattr(told, name)[kept] for name in vars(told)})
         part = type(read)(**{name: getattr(read, name)[kept] for name in vars(read)})
         for seed, modules in seeds.items():
-            used = replace_modules(training, modules)
+            used = replace(training, modules=modules)
             salience = modules.external.salience(part.middle, part.surprisal)
             use = {name: torch.ones(rows, device=salience.device) for name in ("edm", "rnn")}
             stored = newest(remembering.remember(used, some, part, salience, rows, use), slots)
@@ -108,11 +108,6 @@ def in_context(training: Training, about: str, facts: int, n: int) -> Cell:
     fitting = [pair for pair in pairs if sum(map(len, pair)) <= window]
     hits = evaluate.exact(training.model, *map(list, zip(*fitting)), rows=ROWS)
     return Cell(about, len(one.facts), 0, "gpt2, all in one prompt", -1, sum(hits), len(fitting))
-
-
-def replace_modules(training: Training, modules: Modules) -> Training:
-    """The same training with other weights, for measuring."""
-    return Training(**{**vars(training), "modules": modules})
 
 
 def newest(stored: Remembered, slots: int) -> Remembered:

@@ -157,6 +157,15 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(folder, tmp_path):
     assert [json.loads(line)["step"] for line in lines] == [2, 4]
 
 
+def test_measuring_beside_a_training_leaves_its_curve(folder, tmp_path):
+    list(memory.train(options(folder, tmp_path, steps=2)))
+    before = (tmp_path / memory.PROGRESS).read_text()
+    memory.start(options(folder, tmp_path), fresh=False)
+    assert (tmp_path / memory.PROGRESS).read_text() == before != ""
+    memory.start(options(folder, tmp_path))
+    assert not (tmp_path / memory.PROGRESS).exists()
+
+
 def test_the_command_leaves_a_file_that_loads_with_its_card(folder, tmp_path, capsys):
     arguments = ["train", "memory", "--model", str(folder), "--out", str(tmp_path), "--variant",
                  "gpt2-m", "--steps", "2", "--rows", "2", "--episodes", "4"]
