@@ -7,6 +7,7 @@ time: pages come first. Knows nothing of looks.
 
 import hashlib
 import json
+import logging
 import os
 import threading
 import time
@@ -131,6 +132,7 @@ def _guarded(job: Measuring, work, given: tuple) -> None:
     except ValueError as problem:
         job.problem = str(problem)
     except Exception as problem:  # a thread that dies without a word would leave the page waiting
+        logging.getLogger(__name__).exception("a measurement broke off")
         job.problem = f"the measurement broke off: {problem!r}; what is whole is kept"
 
 

@@ -11,7 +11,8 @@ from components import palette
 HEADS = {
     "recalled": "Recalled", "another slot": "Recalled", "many slots": "Recalled, by several words",
     "carried": "Recalled, carried", "already likely": "Said anyway",
-    "said otherwise": "Said, in other letters", "not recalled": "Not recalled", "no memory": "No memory", "no answer": "No answer to judge",
+    "said otherwise": "Said, in other letters", "not recalled": "Not recalled",
+    "no memory": "No memory", "no answer": "No answer to judge",
 }
 MOST_TOLD = 12  # prompts of an episode that are written out
 GOOD = ("recalled", "another slot", "many slots", "carried")

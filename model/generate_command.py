@@ -91,7 +91,8 @@ def _converse(loaded, chosen) -> Iterator[str]:
 
 
 def _check_room(loaded, state, settings, chosen) -> None:
-    n, room = len(tokens.encode(loaded.tokenizer, chosen.prompt)), recall.room(loaded, state, settings)
+    n = len(tokens.encode(loaded.tokenizer, chosen.prompt))
+    room = recall.room(loaded, state, settings)
     if chosen.tokens and n > room:
         raise ValueError(
             f"wanted a prompt of at most {max(room, 0):,} tokens to go on with behind this memory, "

@@ -178,7 +178,8 @@ def _alike(old: str, told: str, rng: random.Random) -> str:
     """Another value: of the same list, a number, or an ordinary word in the same case; none of its
     words were told, and it does not hold the old one."""
     if old.isdecimal():
-        pool = [str(rng.randrange(10**digits)) for digits in (len(old), len(old) + 2) for _ in "12345"]
+        sizes = [len(old)] * 5 + [len(old) + 2] * 5
+        pool = [str(rng.randrange(10**digits)) for digits in sizes]
     else:
         lists = [found for known, held in LISTS if old in (found := known + held)]
         pool = [value for one in lists[:1] for value in one] or [

@@ -170,7 +170,8 @@ def _found_by_slots(
     read = held.read_weights(without)[:, -1].mean(0)  # (1+slots,), the null slot first
     weight = slots.by_place(state.external.slots, read[1:], bank.slots)
     fits = float(1 - read[0])
-    if fits < settings.needed or weight.max() < float(read[1:].max()):  # its sentence has left the bank
+    has_left = weight.max() < float(read[1:].max())  # the most read slot's sentence is not there
+    if fits < settings.needed or has_left:
         return Recalled(without, _largest(weight, bank.slots.block), _NOTHING, fits)
     return _second_pass(checkpoint, bank, without, weight, settings, fits)
 
