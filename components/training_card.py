@@ -24,7 +24,7 @@ def show(job: Job | None, now: Look) -> None:
         st.markdown(
             "Each answer exact to the last token, greedy; **values never trained on**, except "
             f"where “values of the lists” is said. n = {spread} episodes a dot; bars are 95 % "
-            "intervals (Wilson)."
+            "intervals (Wilson). GPT2-M is here without fusion (AM), which joins where it is used."
             + (" Where nothing was told, “I do not know.” is right." if never else "")
         )
         settings = {**settings, **never}
