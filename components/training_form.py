@@ -80,7 +80,8 @@ def _lora() -> int:
     wanted = row.toggle(
         "LoRA on the base", key="training_lora", persist_state="session",
         help="Low-rank changes of the base's attention, trained along; at work only in runs that "
-             "read memory. They may change more than what is recalled: watch the KL.",
+             "read memory. They may change more than what is recalled: watch the KL. Kept in the "
+             "memory's file and, as peft reads them, in the folder adapter beside it.",
     )
     rank = row.number_input("Rank", 1, 64, 8, key="training_rank", disabled=not wanted, width=150)
     row.toggle("4-bit base (QLoRA)", key="training_4_bit", disabled=True)

@@ -2,8 +2,9 @@
 
 Hu et al. 2021 (arXiv:2106.09685): x·down·up beside the frozen matrix, `up` zero at the start, scale
 2 (alpha = 2·rank). The matrices are the memory's own and are added by a hook of the run: adapters
-put into the model itself (as the peft package does) would be there for every visitor. Once trained
-it changes what the base says wherever it is on; without anything to read it is off.
+put into the model itself (as the peft package does) would be there for every visitor; peft reads
+the same matrices from model.memory.adapter's folder. Once trained it changes what the base says
+wherever it is on; without anything to read it is off.
 """
 
 import torch

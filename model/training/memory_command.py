@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model import options as shared
+from model.memory.adapter import save_adapter
 from model.memory.modules import FILE, save_modules
 from model.memory.recurrent import CELLS
 from model.memory.variants import VARIANTS
@@ -14,7 +15,7 @@ from model.memory.variants import VARIANTS
 from . import memory, memory_card
 
 TRAINABLE = [name for name, parts in VARIANTS.items() if parts - {"am"}]
-CARD, CURVES = "card.json", "curves.json"
+CARD, CURVES, ADAPTER = "card.json", "curves.json", "adapter"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cell", choices=list(CELLS), default="gru",
                         help="of the recurrent memory (default: gru)")
     parser.add_argument("--lora", type=int, default=0, metavar="R",
-                        help="rank of LoRA adapters on the base's attention (default: 0, none)")
+                        help="rank of LoRA adapters on the base's attention, kept in the memory's "
+                             "file and, as peft reads them, in adapter/ (default: 0, none)")
     parser.add_argument("--episodes", type=int, default=512, metavar="N",
                         help="held-out episodes of each share on the card (default: 512)")
     parser.add_argument("--resume", action="store_true",
@@ -82,6 +84,9 @@ def finish(training: memory.Training, n: int) -> Iterator[str]:
     path = options.out / FILE
     write_file(training, path, {})
     yield f"wrote {path}; measuring it (some minutes)"
+    if training.modules.lora is not None:
+        save_adapter(training.modules.lora, options.out / ADAPTER, options.model)
+        yield f"wrote {options.out / ADAPTER}: the LoRA adapters alone, as peft reads them"
     card = memory_card.figures(training, path, n)
     write_file(training, path, card)
     _write(options.out / CARD, json.dumps(card, indent=1) + "\n")

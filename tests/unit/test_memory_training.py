@@ -168,13 +168,16 @@ def test_measuring_beside_a_training_leaves_its_curve(folder, tmp_path):
 
 def test_the_command_leaves_a_file_that_loads_with_its_card(folder, tmp_path, capsys):
     arguments = ["train", "memory", "--model", str(folder), "--out", str(tmp_path), "--variant",
-                 "gpt2-m", "--steps", "2", "--rows", "2", "--episodes", "4"]
+                 "gpt2-m", "--steps", "2", "--rows", "2", "--episodes", "4", "--lora", "2"]
     assert main(arguments) == 0
     said = capsys.readouterr().out
     assert "step 2 of 2" in said and "n = 4" in said
     loaded = checkpoint.load(str(folder))
     found = modules.load_modules(tmp_path / modules.FILE, loaded.model.config, loaded.fingerprint)
-    assert set(found.parts) == {"early", "late", "edm"} and found.card["seed"] == 0
+    assert set(found.parts) == {"early", "late", "edm", "lora"} and found.card["seed"] == 0
+    assert "as peft reads them" in said
+    adapter = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert (adapter["r"], adapter["base_model_name_or_path"]) == (2, str(folder))
     card = json.loads((tmp_path / "card.json").read_text())
     assert found.card == card and card["steps"] == 2
     assert set(card["recall"]) == {name for name, _ in memory_card.GRID} | {memory_card.KNOWN}

@@ -8,6 +8,7 @@ import torch
 
 from model import trace
 from model.memory import external, graft, modules
+from model.memory.adapter import save_adapter
 from model.memory.external import Contents
 from model.memory.graft import Graft
 
@@ -110,6 +111,24 @@ def test_lora_is_the_changed_projection_and_off_by_default(tiny, stock):
     torch.testing.assert_close(found, wanted, atol=1e-3, rtol=1e-4)
     off = trace.run(tiny, IDS, graft=Graft(made)).next_logits
     assert torch.equal(off, trace.run(tiny, IDS).next_logits)
+
+
+def test_peft_computes_the_same_from_the_adapter_folder(tiny, stock, tmp_path):
+    """The adapter that is written for others is the adapter that was trained."""
+    import copy
+
+    from peft import PeftModel
+
+    sizes = modules.Sizes(C, HEADS, LAYER, rank=3, n_layers=tiny.model.config.n_layer)
+    made = modules.Modules(sizes).eval().requires_grad_(False)
+    made.lora.up.normal_(std=0.2, generator=torch.Generator().manual_seed(0))
+    save_adapter(made.lora, tmp_path / "adapter", "tiny")
+    theirs = PeftModel.from_pretrained(copy.deepcopy(stock), tmp_path / "adapter").eval()
+    with torch.inference_mode():
+        wanted = theirs(torch.tensor(IDS)[None]).logits[0, -1]
+    found = trace.run(tiny, IDS, graft=Graft(made, lora=True)).next_logits
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+    assert (found - trace.run(tiny, IDS).next_logits).abs().max() > 1e-2
 
 
 # -- the EDM --------------------------------------------------------------------------------------
