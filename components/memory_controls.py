@@ -189,9 +189,10 @@ def _bank_settings(has_edm: bool) -> None:
                  **keep)
     st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
     if has_edm:
-        st.slider("Read only where the EDM gives its slots", 0.0, 1.0, plain.needed, 0.05,
-                  key="mem_needed", help="Share of the last token's weight. It tells questions "
-                  "from ordinary text, not told from never told. 0: fusion finds for itself",
+        st.slider("Read only where the EDM moves", 0.0, 1.0, plain.needed, 0.05,
+                  key="mem_needed", help="Share of the next token's probability that reading the "
+                  "EDM's slots moves, without fusion: the EDM was trained to leave alone what was "
+                  "never told. 0: fusion finds for itself",
                   **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
               key="mem_strength", help="0: GPT-2's own arithmetic", **keep)

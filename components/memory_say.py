@@ -40,24 +40,24 @@ def _found(now) -> str:
     table = now.state.bank.slots
     n = len(np.unique(table.block[now.asked.kept]))
     reads = f"AM reads {n:,} {'sentence' if n == 1 else 'sentences'}"
-    fits, needed = now.asked.recalled.fits, now.settings.needed
-    if fits is not None:
+    moved, needed = now.asked.recalled.moved, now.settings.needed
+    if moved is not None:
         what = "it" if n == 1 else "them"
-        return f"{reads}; the EDM found {what} and gives its slots {_against(fits, needed)}."
+        return f"{reads}; the EDM found {what} and moves {_against(moved, needed)}."
     if _is_empty(now):
         return f"{reads}. {NO_SAY}"
     return f"{reads} that it found for itself."
 
 
 def _not_found(now) -> str:
-    fits, needed = now.asked.recalled.fits, now.settings.needed
-    if fits is None:
+    moved, needed = now.asked.recalled.moved, now.settings.needed
+    if moved is None:
         return "AM is not read: no stored sentence fits the window beside this prompt."
-    share = _against(fits, needed)
-    if fits < needed:
-        return f"AM is not read: the EDM gives its slots {share}."
+    share = _against(moved, needed)
+    if moved < needed:
+        return f"AM is not read: the EDM moves {share}."
     what = "does not fit the window" if _is_in_bank(now) else "has left the bank"
-    return f"AM is not read: the EDM gives its slots {share}, but the best one's sentence {what}."
+    return f"AM is not read: the EDM moves {share}, but the best one's sentence {what}."
 
 
 def _is_in_bank(now) -> bool:
@@ -74,10 +74,12 @@ def _is_empty(now) -> bool:
 
 
 def _against(share: float, needed: float) -> str:
-    """Two shares, with as many digits as it takes to see which is larger."""
+    """A share of the next token's probability and the one it needs, with as many digits as it takes
+    to see which is larger."""
     digits = 0
     while digits < 3 and (round(100 * share, digits) < round(100 * needed, digits)) != (
         share < needed
     ):
         digits += 1
-    return f"{100 * share:.{digits}f} % ({100 * needed:.{digits}f} % needed)"
+    return (f"{100 * share:.{digits}f} % of the next token's probability "
+            f"({100 * needed:.{digits}f} % needed)")

@@ -158,8 +158,8 @@ def _show_map(now: Look, drawn: memory_map.Map) -> None:
 def _show_retrieved(now: Look) -> None:
     """What every stored sentence drew of the prompt's attention in the first pass."""
     recalled, table = now.asked.recalled, now.state.bank.slots
-    drawn, fits = recalled.relevance, recalled.fits
-    if fits is None and not drawn:
+    drawn, moved = recalled.relevance, recalled.moved
+    if moved is None and not drawn:
         return
     st.markdown("##### Stored sentences: which are read?")
     st.markdown(memory_say.fusion(now))
@@ -167,7 +167,7 @@ def _show_retrieved(now: Look) -> None:
     texts = [str(table.around[table.block == block][0]) for block in best]
     st.html(words.weighted(texts, [drawn[block] for block in best], palette.MEMORY, "11em"))
     who = "the last token gave to a slot of the sentence, mean of the EDM's heads" if (
-        fits is not None) else (
+        moved is not None) else (
         "one token of the prompt gave to one of the sentence, mean of all layers and heads")
     st.caption(f"The largest weight that {who}."
                + (" The best are read." if len(recalled.kept) else ""))

@@ -9,7 +9,7 @@ these modules: the run is GPT-2's, bit for bit.
 from collections.abc import Callable
 from contextlib import nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -33,6 +33,12 @@ class Graft:
     late: torch.Tensor | None = None
     external: Contents | None = None
     lora: bool = False
+
+    def without_external(self) -> "Graft | None":
+        """The same without the EDM; None where nothing else is read."""
+        if self.early is None and self.late is None:
+            return None
+        return replace(self, external=None)
 
     def open(self):
         """While open, this thread's runs read this memory."""

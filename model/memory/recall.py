@@ -32,7 +32,7 @@ class Settings:
     pass); n_retrieved: how many of them; strength: nats added to every memory score.
     All of these are fusion's (AM); budget and policy are the EDM's too, with `slots` for budget.
     needed: where the EDM is at work and holds anything, it finds what fusion reads; nothing, where
-    it gives its slots less than this share of the last token's weight. 0: fusion finds for itself.
+    reading it moves less than this share of the next token's probability. 0: fusion finds for itself.
     modules: those at work, see variants; slots, slot_score, slot_threshold: the EDM's, token by
     token. best: of a prompt only the best so many sentences (AM) or tokens (EDM) are written; 0: all
     that reach the threshold. lora: trained adapters are on wherever there is something to read.
@@ -89,13 +89,13 @@ class Written:
 class Recalled:
     """What asking found. trace: the prompt's run with the retrieved slots; relevance: number of a
     block -> the largest weight that a token of it drew in the first pass, of the EDM's last row or
-    of attention; kept (M,): slots read; fits: the share of the last token's weight that the EDM
-    gave its slots, read without fusion; None where it had no say."""
+    of attention; kept (M,): slots read; moved: the share of the next token's probability that
+    reading the EDM moved, without fusion; None where it had no say."""
 
     trace: Trace
     relevance: dict[int, float]
     kept: np.ndarray
-    fits: float | None = None
+    moved: float | None = None
 
 
 def blank(checkpoint) -> MemoryState:
@@ -143,7 +143,8 @@ def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     """A prompt's run with memory, in two passes: one to find what to read, one that reads it.
 
     The EDM, where it is at work, finds it: fusion reads the sentences its slots were written from,
-    and is left out where they do not fit. Else a first pass over the whole bank does.
+    and is left out where they hardly change what comes next. Else a first pass over the whole bank
+    does.
     ids (T,) without <|endoftext|>, which is put in front unless the prompt continues the memory.
     With positions `replay` a first pass reads as `parallel`; a sentence or prompt that no longer
     fits the window behind better ones is not retrieved, and one that was merged is its older token.
@@ -169,15 +170,28 @@ def _found_by_slots(
     without = run(checkpoint, ids, graft=graft)
     read = held.read_weights(without)[:, -1].mean(0)  # (1+slots,), the null slot first
     weight = slots.by_place(state.external.slots, read[1:], bank.slots)
-    fits = float(1 - read[0])
+    moved = _moved(without, run(checkpoint, ids, graft=graft.without_external()))
     has_left = weight.max() < float(read[1:].max())  # the most read slot's sentence is not there
-    if fits < settings.needed or has_left:
-        return Recalled(without, _largest(weight, bank.slots.block), _NOTHING, fits)
-    return _second_pass(checkpoint, bank, without, weight, settings, fits)
+    if moved < settings.needed or has_left:
+        return Recalled(without, _largest(weight, bank.slots.block), _NOTHING, moved)
+    return _second_pass(checkpoint, bank, without, weight, settings, moved)
+
+
+def _moved(one: Trace, other: Trace) -> float:
+    """Total variation distance of what two runs say comes next, 0 to 1: the probability that would
+    have to move from token to token to make one distribution the other.
+
+    The EDM was trained to leave alone what was never told. Its slots' share of the last token's
+    weight does not show that (embedded model: 0.2 to 0.7 for such questions, 0.5 to 0.75 for
+    answered ones); this does: below 0.3 for 95 % of them and for all of 150 pieces of ordinary text,
+    above for 99 % of answered ones.
+    """
+    p, q = (trace.next_logits.float().softmax(-1) for trace in (one, other))
+    return float((p - q).abs().sum() / 2)
 
 
 def _second_pass(
-    checkpoint, bank: Bank, first: Trace, weight, settings: Settings, fits: float | None
+    checkpoint, bank: Bank, first: Trace, weight, settings: Settings, moved: float | None
 ) -> Recalled:
     """What was found is read, unless the first pass has read just that."""
     again = settings.positions == "replay"
@@ -185,10 +199,10 @@ def _second_pass(
     kept = _retrieved(bank, weight, settings, room)
     drawn = _largest(weight, bank.slots.block)
     if first.reading is not None and len(kept) == len(bank) and not again:
-        return Recalled(first, drawn, kept, fits)
+        return Recalled(first, drawn, kept, moved)
     found = reading(checkpoint, bank, kept, settings)
     return Recalled(
-        run(checkpoint, first.ids, reading=found, graft=first.graft), drawn, kept, fits
+        run(checkpoint, first.ids, reading=found, graft=first.graft), drawn, kept, moved
     )
 
 
