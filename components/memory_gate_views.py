@@ -38,7 +38,8 @@ def _show_ways(now: Look) -> None:
         "Length: √Σx². Worked out from this run's own tensors: the stream before a module plus "
         "what it added is the stream behind it. AM's row: what the weights on memory's slots put "
         "in through c_proj. Colour of the lower grid: √ of the share."
-        + ("" if "am" in ways.openness else f" No row of AM. {memory_say.fusion(now)}")
+        + (" No row of AM." if "am" not in ways.openness else "")
+        + ("" if len(now.asked.kept) else f" {memory_say.fusion(now)}")
     )
 
 

@@ -322,10 +322,12 @@ def _ways(key, settings, ids_bytes, _checkpoint, _asked) -> Ways:
     trace, start = _asked.recalled.trace, _asked.n_start
     with _lock():
         parts = [(name, -1, part) for name, part in added.by_modules(_checkpoint, trace).items()]
-        if trace.reading is not None:
+        open_at = added.openness(_checkpoint, trace)
+        if _asked.recalled.moved is not None:  # a veto is an AM of zeros: its rows stay
+            open_at.setdefault("am", np.zeros(len(trace), dtype=np.float32))
+        if "am" in open_at:
             parts += [("am", layer, added.by_attention(_checkpoint, trace, layer))
                       for layer in range(trace.n_layers)]
-        open_at = added.openness(_checkpoint, trace)
     lengths = [(name, layer, *(x[start:] for x in part.norms)) for name, layer, part in parts]
     return Ways({name: x[start:] for name, x in open_at.items()}, lengths)
 

@@ -272,13 +272,17 @@ def test_whom_a_prompt_would_evict_is_said_before_it_is_told(app):
 
 
 def test_what_each_module_adds_against_the_stream_is_the_runs_own(app, truth, loaded):
-    ask(tell(open_page(app), FACT), QUESTION, "gates")
+    open_page(app)
+    app.session_state["mem_needed"] = 1e-4  # untaught slots move very little
+    ask(tell(app, FACT), QUESTION, "gates")
     grids = {key: message for _, key, message in tree.components(app) if key.startswith("memory_")}
-    ways = added.openness(loaded, truth[1].trace)
+    ids = tokens.encode(loaded.tokenizer, QUESTION)
+    run = recall.ask(loaded, truth[0], ids, dataclasses.replace(SETTINGS, needed=1e-4)).trace
+    ways = added.openness(loaded, run)
     shown = grids["memory_openness"]["values"].reshape(4, -1)
     np.testing.assert_allclose(shown, np.stack(list(ways.values()))[:, 1:], atol=1e-5)
     n = len(grids["memory_added"]["columns"])
-    parts = added.by_modules(loaded, truth[1].trace)
+    parts = added.by_modules(loaded, run)
     assert grids["memory_added"]["rows"][:3] == ["early RNN", "EDM, block 3", "late RNN"]
     for row, name in enumerate(parts):
         lengths, stream = (x[1:] for x in parts[name].norms)
@@ -286,6 +290,10 @@ def test_what_each_module_adds_against_the_stream_is_the_runs_own(app, truth, lo
             found = grids["memory_added"][array].reshape(-1, n)[row]
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
     assert len(grids["memory_added"]["rows"]) == 3 + loaded.model.config.n_layer
+    app.session_state["mem_needed"] = 1.0
+    grids = {key: message for _, key, message in tree.components(app.run())}
+    assert not grids["memory_openness"]["values"].reshape(4, -1)[3].any()  # AM is not read: 0
+    assert not grids["memory_added"]["added"].reshape(-1, n)[3:].any()
 
 
 def test_the_states_of_prompts_told_and_of_the_prompt_being_typed(app, loaded):
