@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="episodes of each row of the grid (default: 512)")
     parser.add_argument("--whole", type=int, default=0, metavar="N",
                         help="episodes for gpt2+am and the whole of gpt2-m, one at a time and as "
-                             "the app reads them, first file only (default: 0, left out)")
+                             "the app reads them, dealt to the files in turn (default: 0, left "
+                             "out)")
 
 
 def run_command(args: argparse.Namespace) -> Iterator[str]:
@@ -51,7 +52,7 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
         training, seeds, about, facts, args.episodes)}
     if args.whole:
         rows["whole"] = lambda about, facts: whole_grid.row(
-            training, found[0], about, facts, args.whole)
+            training, seeds, about, facts, args.whole)
     for part, measure in rows.items():
         for about in memory_grid.ABOUT:
             for facts in memory_grid.FACTS:

@@ -4,6 +4,7 @@ Knows nothing of training; it is handed what was measured (memory_card, grid_com
 """
 
 from . import memory_grid
+from .evaluate import wilson
 
 NAMES = {"gpt2+rnn": "recurrent alone", "gpt2+edm": "EDM alone", "gpt2-m": "both (no fusion)",
          "another's memory": "both, of another episode", "gpt2": "GPT-2, no memory"}
@@ -35,7 +36,7 @@ lowest to highest:
 
 {_grid(grid)}
 
-Of fusion alone and of the whole GPT2-M (with fusion), asked as the app asks, one episode at a time:
+Of fusion alone and of the whole GPT2-M (with fusion), asked as the app asks, one episode at a time; episodes are dealt to the seeds in turn and counted together, with the 95 % Wilson interval:
 
 {_whole(grid)}
 
@@ -106,8 +107,22 @@ def _whole(grid: dict) -> str:
         for variant in ("gpt2+am", "gpt2-m"):
             some = [c for c in cells if c["about"] == about and c["variant"] == variant]
             if some:
-                parts.append(f"**{variant}, facts about {about}**:\n\n" + _cross(some))
+                parts.append(f"**{variant}, facts about {about}**:\n\n" + _cross(_together(some)))
     return "\n\n".join(parts) or "(not measured)"
+
+
+def _together(cells: list[dict]) -> list[dict]:
+    """All seeds of a cell as one, with its interval."""
+    alike = {}
+    for cell in cells:
+        alike.setdefault((cell["facts"], cell["between"]), []).append(cell)
+    found = []
+    for some in alike.values():
+        hits, n = (sum(cell[name] for cell in some) for name in ("hits", "n"))
+        low, high = wilson(hits, n)
+        found.append({**some[0], "seed": -1, "hits": hits, "n": n, "share": hits / n,
+                      "shown": f"{hits / n:.1%} ({low:.1%} to {high:.1%})"})
+    return found
 
 
 def _in_context(grid: dict) -> str:
@@ -122,7 +137,7 @@ def _in_context(grid: dict) -> str:
 def _cross(cells: list[dict]) -> str:
     facts = sorted({c["facts"] for c in cells})
     between = sorted({c["between"] for c in cells})
-    rows = [(f"{f} told", *(_spread([c["share"] for c in cells
+    rows = [(f"{f} told", *(_spread([c for c in cells
                                      if (c["facts"], c["between"]) == (f, b)]) for b in between),
              _n([c for c in cells if c["facts"] == f]))
             for f in facts]
@@ -134,7 +149,10 @@ def _n(cells: list[dict]) -> str:
     return f"{cells[0]['n']}" + (f" × {seeds} seeds" if seeds > 1 else "")
 
 
-def _spread(shares: list[float]) -> str:
+def _spread(cells: list[dict]) -> str:
+    if len(cells) == 1 and "shown" in cells[0]:
+        return cells[0]["shown"]
+    shares = [cell["share"] for cell in cells]
     mean = sum(shares) / len(shares)
     return f"{mean:.1%}" + (f" ({min(shares):.1%}–{max(shares):.1%})" if len(shares) > 1 else "")
 

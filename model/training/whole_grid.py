@@ -21,34 +21,45 @@ from .memory_data import Lesson
 VARIANTS = ("gpt2+am", "gpt2-m")
 
 
-def row(training: Training, modules: Modules, about: str, facts: int, n: int) -> list:
-    """memory_grid.Cell for gpt2+am and gpt2-m, n episodes."""
-    loaded = replace(training.checkpoint, memory=modules)
-    lesson, rng, hits = memory_grid.lesson(about, facts), random.Random(f"grid {about} {facts}"), {}
-    before = loaded.model.config._attn_implementation
-    loaded.model.set_attn_implementation(tap.ATTENTION)
+def row(training: Training, seeds: dict[int, Modules], about: str, facts: int, n: int) -> list:
+    """memory_grid.Cell for gpt2+am, which nothing is trained for, and gpt2-m of each seed; the n
+    episodes are dealt to the seeds in turn, so that together the seeds have n."""
+    lesson, rng, found = memory_grid.lesson(about, facts), random.Random(f"grid {about} {facts}"), {}
+    model = training.model
+    before = model.config._attn_implementation
+    model.set_attn_implementation(tap.ATTENTION)
     try:
-        for _ in range(n):
-            told = _one(loaded, training, lesson, rng, hits)
+        for i in range(n):
+            seed = list(seeds)[i % len(seeds)]
+            loaded = replace(training.checkpoint, memory=seeds[seed])
+            told, right = _one(loaded, training, lesson, rng)
+            for (between, variant), hit in right.items():
+                of = seed if variant == "gpt2-m" else -1
+                found.setdefault((between, variant, of), []).append(hit)
     finally:
-        loaded.model.set_attn_implementation(before)
-    return [memory_grid.Cell(about, told, between, variant, modules.card.get("seed", 0), right, n)
-            for (between, variant), right in sorted(hits.items())]
+        model.set_attn_implementation(before)
+    return [memory_grid.Cell(about, told, *cell, sum(hits), len(hits))
+            for cell, hits in sorted(found.items())]
 
 
-def _one(loaded: checkpoints.Checkpoint, training: Training, lesson: Lesson, rng, hits: dict) -> int:
-    """One episode: its prompts are told, then one after the other those about nothing."""
+def _one(
+    loaded: checkpoints.Checkpoint, training: Training, lesson: Lesson, rng
+) -> tuple[int, dict[tuple, int]]:
+    """One episode: its prompts are told, then one after the other those about nothing. Facts told;
+    (prompts between, variant) -> 1 where it was answered."""
     one = training.data.batch(rng, [lesson], 1).episodes[0]
     state, settings = recall.blank(loaded), recall.Settings(modules=modules_of("gpt2-m"))
+    right = {}
     for text in one.prompts:
         state = recall.tell(loaded, state, text, settings).state
     for number in range(1, max(memory_grid.BETWEEN) + 1):
         state = recall.tell(loaded, state, training.data.chatter(rng), settings).state
         if number in memory_grid.BETWEEN:
             for variant in VARIANTS:
-                right = _is_right(loaded, training, state, one.asks[0], variant)
-                hits[number, variant] = hits.get((number, variant), 0) + right
-    return len(one.facts)
+                right[number, variant] = _is_right(
+                    loaded, training, state, one.asks[0], variant
+                )
+    return len(one.facts), right
 
 
 def _is_right(loaded, training: Training, state, ask, variant: str) -> int:

@@ -8,7 +8,8 @@ import torch
 
 from model.__main__ import main
 from model.memory import modules
-from model.training import memory, memory_grid, remembering, whole_grid
+from model.training import memory, memory_grid, memory_readme, remembering, whole_grid
+from model.training.evaluate import wilson
 from tests.unit.test_memory_training import folder_of
 from tests.unit.test_trained_modules import random_contents
 
@@ -56,10 +57,21 @@ def test_untrained_memory_answers_as_the_base_does(training):
 
 
 def test_the_whole_grid_asks_as_the_app_does(training):
-    cells = whole_grid.row(training, training.modules, "oneself", 1, 1)
-    assert {(c.between, c.variant) for c in cells} == {
-        (between, variant) for between in memory_grid.BETWEEN for variant in whole_grid.VARIANTS}
+    """Three episodes for two seeds: dealt in turn; nothing is trained for gpt2+am."""
+    seeds = {4: training.modules, 7: training.modules}
+    cells = whole_grid.row(training, seeds, "oneself", 1, 3)
+    assert {(c.between, c.variant, c.seed, c.n) for c in cells} == {
+        (between, *rest) for between in memory_grid.BETWEEN
+        for rest in (("gpt2+am", -1, 3), ("gpt2-m", 4, 2), ("gpt2-m", 7, 1))}
     assert training.model.config._attn_implementation == "mnemoscope_training"
+
+
+def test_seeds_are_counted_together_on_the_page():
+    cells = [{"about": "oneself", "facts": 1, "between": 8, "variant": "gpt2-m", "seed": seed,
+              "hits": hits, "n": 171, "share": hits / 171} for seed, hits in ((0, 171), (1, 100))]
+    said = memory_readme._whole({"whole": {"oneself, 1 facts": cells}})
+    low, high = wilson(271, 342)
+    assert f"| 1 told | {271 / 342:.1%} ({low:.1%} to {high:.1%}) | 342 |" in said
 
 
 def test_the_command_goes_on_where_it_stopped(training, tmp_path, capsys, monkeypatch):
