@@ -34,6 +34,7 @@ from model.probe import USUAL, Probe
 from model.trace import Trace, run
 from model.training.evaluate import Share
 
+RULES = 2  # of telling and asking: raised when model.memory.recall answers otherwise than before
 TELL_EVERY = 25  # prompts between two signs of life
 ASKED = 48  # tokens of the window that one text leaves for the question and its answer
 
@@ -136,11 +137,11 @@ def measure(
 
 
 def made_with(checkpoint, settings: Settings, text: str) -> str:
-    """What an episode's results depend on besides its seed: model, trained memory, settings (but
-    not which modules are asked), text. An episode made with anything else is measured again."""
+    """What an episode's results depend on besides its seed: the rules, model, trained memory,
+    settings (but not which modules are asked), text. An episode made with anything else is measured again."""
     memory = checkpoint.memory.fingerprint if checkpoint.memory is not None else None
     own = sorted((name, str(value)) for name, value in vars(settings).items() if name != "modules")
-    said = json.dumps([checkpoint.fingerprint, memory, own, text])
+    said = json.dumps([RULES, checkpoint.fingerprint, memory, own, text])
     return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]
 
 
