@@ -76,8 +76,9 @@ def _band(figure: go.Figure, some: list[Point], name: str) -> None:
 
 
 def _stages(figure: go.Figure, points: list[Point]) -> None:
-    """A line where a harder lesson begins, and its name."""
-    before = ""
+    """A line where a harder lesson begins, and its name; every other one is a line higher, so that
+    short lessons do not write over each other."""
+    before, height = "", 18
     for i, p in enumerate(points):
         if p.stage == before:
             continue
@@ -87,6 +88,7 @@ def _stages(figure: go.Figure, points: list[Point]) -> None:
         figure.add_annotation(
             x=start, y=1, yref="paper", text=f" {p.stage}", showarrow=False, xanchor="left",
             yanchor="bottom", font={"size": 15, "color": palette.LABEL},
+            yshift=(height := 18 - height),
         )
         before = p.stage
 
@@ -180,8 +182,8 @@ def _wrapped(name: str) -> str:
 def _framed(figure: go.Figure, steps: int, height: int) -> go.Figure:
     """The whole training as the axis from the first point on: nothing moves while it grows."""
     figure.update_xaxes(title="step", range=[0, max(steps, 1) * 1.01], tickformat=",")
-    legend = {"orientation": "h", "y": 1.1, "yanchor": "bottom", "x": 0, "font": {"size": 16}}
+    legend = {"orientation": "h", "y": 1.14, "yanchor": "bottom", "x": 0, "font": {"size": 16}}
     return figure.update_layout(
-        height=height, font={"size": 16}, margin={"l": 8, "r": 8, "t": 62, "b": 8}, legend=legend,
+        height=height, font={"size": 16}, margin={"l": 8, "r": 8, "t": 76, "b": 8}, legend=legend,
         hovermode="closest",
     )

@@ -35,7 +35,7 @@ def _choices() -> tuple[Request, dict[str, bytes]]:
     )
     st.caption(f"{VARIANTS[variant][0].upper()}{VARIANTS[variant][1:]}.")
     texts = _texts()
-    row = st.columns(3)
+    row = st.columns([3, 3, 4])
     steps = row[0].number_input(
         "Steps", *STEPS, SMALL, 50, key="training_steps", persist_state="session",
         help=f"{SMALL} of the EDM show recall rise from chance; the shipped memory took 1,600. One "
