@@ -23,8 +23,8 @@ EXAMPLES = {
     "A contradiction": (
         ("My name is James Theory. I live in New York.", "I live in Paris now."),
         "Where do I live? I live in",
-        "Both cities are in memory. Of two like slots the EDM favours the newer one, AM neither: "
-        "compare the two lines.",
+        "Both cities are in memory, and nothing in it says which one holds now. Which does this "
+        "small model take?",
     ),
 }
 POSITIONS = {
@@ -73,7 +73,9 @@ def show_first_visit() -> None:
     """Nothing was told yet: three conversations, side by side."""
     st.markdown(
         "**Nothing is in memory.** Tell it something (Enter), then ask in a *new* prompt. "
-        "Plain GPT-2 starts every prompt blank; here its own keys and values are kept."
+        "Plain GPT-2 starts every prompt blank; here its own keys and values are kept. The "
+        "embedded model is small: what it was taught to keep are facts like name, home, trade, pet, "
+        "food or number."
     )
     for column, (name, (prompts, question, look)) in zip(st.columns(3), EXAMPLES.items()):
         with column.container(border=True, height="stretch", key=f"first {name}"):
@@ -189,10 +191,10 @@ def _bank_settings(has_edm: bool) -> None:
                  **keep)
     st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
     if has_edm:
-        st.slider("Read only where the EDM moves", 0.0, 1.0, plain.needed, 0.05,
-                  key="mem_needed", help="Share of the next token's probability that reading the "
-                  "EDM's slots moves, without fusion: the EDM was trained to leave alone what was "
-                  "never told. 0: fusion finds for itself",
+        st.slider("AM: read only where the EDM changes the prediction by", 0.0, 1.0, plain.needed,
+                  0.05, key="mem_needed", help="Total variation: the share of the next token's whole "
+                  "distribution that reading the EDM's slots moves, without AM. The EDM was trained "
+                  "to leave alone what was never told. 0: AM finds for itself",
                   **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
               key="mem_strength", help="0: GPT-2's own arithmetic", **keep)

@@ -103,9 +103,10 @@ def begin(prompts: tuple[str, ...], question: str) -> None:
 
 
 def undo() -> None:
-    """Go back to the memory before the last change."""
+    """Go back to the memory before the last change; budgets hold it, as when it is loaded."""
     if can_undo():
         _steps().pop()
+        _make_room(current().state)
         memory_choice.forget_places()
 
 
@@ -189,7 +190,7 @@ def load(name: str) -> None:
 
 
 def _make_room(state: MemoryState) -> None:
-    """Budgets that hold what was loaded: else the next prompt would throw away what was kept."""
+    """Budgets that hold what came back: else the next prompt would throw away what was kept."""
     chosen = memory_choice.settings()
     n_external = 0 if state.external is None else len(state.external)
     st.session_state.mem_budget = min(MOST_SLOTS, max(chosen.budget, len(state.bank)))

@@ -5,7 +5,7 @@ import streamlit as st
 
 from components import memory_choice as choice
 from components import memory_figures as figures
-from components import memory_look, memory_say, residual_grid, run, run_memory
+from components import memory_look, residual_grid, run, run_memory
 from components.memory_look import Look
 
 CHART = {"displayModeBar": False}
@@ -39,7 +39,6 @@ def _show_ways(now: Look) -> None:
         "what it added is the stream behind it. AM's row: what the weights on memory's slots put "
         "in through c_proj. Colour of the lower grid: √ of the share."
         + (" No row of AM." if "am" not in ways.openness else "")
-        + ("" if len(now.asked.kept) else f" {memory_say.fusion(now)}")
     )
 
 

@@ -43,7 +43,7 @@ def _found(now) -> str:
     moved, needed = now.asked.recalled.moved, now.settings.needed
     if moved is not None:
         what = "it" if n == 1 else "them"
-        return f"{reads}; the EDM found {what} and moves {_against(moved, needed)}."
+        return f"{reads}; the EDM found {what}: it {_changes(moved, needed)}."
     if _is_empty(now):
         return f"{reads}. {NO_SAY}"
     return f"{reads} that it found for itself."
@@ -53,11 +53,11 @@ def _not_found(now) -> str:
     moved, needed = now.asked.recalled.moved, now.settings.needed
     if moved is None:
         return "AM is not read: no stored sentence fits the window beside this prompt."
-    share = _against(moved, needed)
+    changes = _changes(moved, needed)
     if moved < needed:
-        return f"AM is not read: the EDM moves {share}."
+        return f"AM is not read: the EDM {changes}."
     what = "does not fit the window" if _is_in_bank(now) else "has left the bank"
-    return f"AM is not read: the EDM moves {share}, but the best one's sentence {what}."
+    return f"AM is not read: the EDM {changes}, but the best one's sentence {what}."
 
 
 def _is_in_bank(now) -> bool:
@@ -73,13 +73,12 @@ def _is_empty(now) -> bool:
     return "edm" in now.settings.modules and not now.asked.n_external
 
 
-def _against(share: float, needed: float) -> str:
-    """A share of the next token's probability and the one it needs, with as many digits as it takes
-    to see which is larger."""
+def _changes(share: float, needed: float) -> str:
+    """What the EDM does and what it needs to, with as many digits as it takes to see which is larger."""
     digits = 0
     while digits < 3 and (round(100 * share, digits) < round(100 * needed, digits)) != (
         share < needed
     ):
         digits += 1
-    return (f"{100 * share:.{digits}f} % of the next token's probability "
-            f"({100 * needed:.{digits}f} % needed)")
+    shares = f"{100 * share:.{digits}f} % ({100 * needed:.{digits}f} % needed)"
+    return f"changes the prediction by {shares}"

@@ -181,11 +181,11 @@ def paths(key: str, state: MemoryState, text: str) -> tuple[dict[str, added.Path
     """The recurrent states while this prompt is told, and how many tokens at its end are left out:
     it is written in windows, and this is the first."""
     chosen, ids = run.checkpoint(), encode(text)
-    size = chosen.model.config.n_positions // 2 - 1
     if chosen.memory is None or not len(ids):
         return {}, 0
-    found = _paths((*_model(), key), ids[:size].tobytes(), chosen, state, ids[:size])
-    return found, max(0, len(ids) - size)
+    first = ids[recall.windows(chosen, ids)[0]]
+    found = _paths((*_model(), key), first.tobytes(), chosen, state, first)
+    return found, len(ids) - len(first)
 
 
 def state_changes(before: MemoryState, after: MemoryState) -> dict[str, tuple[float, float]]:

@@ -220,7 +220,8 @@ def _summary(report: dict) -> Iterator[str]:
     if "session" in report:
         told = report["session"]
         yield (
-            f"session {told['name']}: {told['prompts']:,} prompts told, {told['slots']:,} of "
+            f"session {told['name']}: {told['prompts']:,} prompt"
+            f"{'' if told['prompts'] == 1 else 's'} told, {told['slots']:,} of "
             f"{told['budget']:,} slots, {told['evicted']:,} evicted, {told['bytes']:,} bytes"
             + (f"; EDM {told['edm_slots']:,} of {told['edm_budget']:,}" if told["edm_slots"] else "")
         )

@@ -363,7 +363,8 @@ def pieces(tokenizer, ids) -> str:
 def _windows(checkpoint, sizes: list[int]) -> list[str]:
     size = checkpoint.model.config.n_positions // 2 - 1
     return [
-        f"prompt {number} has {n:,} tokens: it is told in windows of {size:,}, half the model's own"
+        f"prompt {number} has {n:,} tokens: it is told in windows of at most {size:,}, half the "
+        "model's own"
         for number, n in enumerate(sizes, 1) if n > size
     ]
 

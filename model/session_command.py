@@ -20,7 +20,7 @@ def add_arguments(parser) -> None:
     show.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     _add(what, "reset", _reset, "forget a session", "name")
     _add(what, "export", _export, "copy a session's file", "name", "file")
-    _add(what, "import", _import, "make a file a new session", "name", "file")
+    _add(what, "import", _import, "make a file a new session", "new name", "file")
 
 
 def run_command(chosen) -> Iterator[str]:
@@ -32,6 +32,9 @@ def _add(commands, name: str, function, summary: str, *positional: str):
     parser = commands.add_parser(name, help=summary, description=summary)
     if "name" in positional:
         parser.add_argument("name", metavar="NAME", help="the session's name")
+    if "new name" in positional:
+        parser.add_argument("name", metavar="NAME", nargs="?",
+                            help="the new session's name (default: the file's own)")
     if "file" in positional:
         parser.add_argument("file", metavar="FILE", type=Path, help="the file")
     parser.set_defaults(what=function)
@@ -47,8 +50,9 @@ def _list(chosen) -> Iterator[str]:
         except ValueError as problem:  # one damaged file must not hide the others
             yield f"{name:24} {problem}"
             continue
+        noun = "prompt " if told["n_prompts"] == 1 else "prompts"
         yield (
-            f"{name:24} {told['n_prompts']:5} prompts  AM {len(told['slots']['token']):6} slots, "
+            f"{name:24} {told['n_prompts']:5} {noun}  AM {len(told['slots']['token']):6} slots, "
             f"{told['n_evicted']:,} evicted  EDM {len(_external(told)['token']):4} slots, "
             f"{told.get('external_evicted', 0):,} evicted  model {told['fingerprint'][:12]}"
         )
@@ -99,5 +103,6 @@ def _export(chosen) -> Iterator[str]:
 
 def _import(chosen) -> Iterator[str]:
     describe(chosen.file)  # a file that is no memory is refused before it has a name
-    sessions.bring_in(chosen.name, chosen.file)
-    yield f"{chosen.file}: is now the session {chosen.name}"
+    name = chosen.name or chosen.file.stem
+    sessions.bring_in(name, chosen.file)
+    yield f"{chosen.file}: is now the session {name}"

@@ -35,8 +35,8 @@ class Graft:
     lora: bool = False
 
     def without_external(self) -> "Graft | None":
-        """The same without the EDM; None where nothing else is read."""
-        if self.early is None and self.late is None:
+        """The same without the EDM, LoRA as it is; None where nothing else is at work."""
+        if self.early is None and self.late is None and not self.lora:
             return None
         return replace(self, external=None)
 

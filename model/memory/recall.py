@@ -32,7 +32,7 @@ class Settings:
     pass); n_retrieved: how many of them; strength: nats added to every memory score.
     All of these are fusion's (AM); budget and policy are the EDM's too, with `slots` for budget.
     needed: where the EDM is at work and holds anything, it finds what fusion reads; nothing, where
-    reading it moves less than this share of the next token's probability. 0: fusion finds for itself.
+    reading it moves less than this share of the next token's probability. 0: fusion finds itself.
     modules: those at work, see variants; slots, slot_score, slot_threshold: the EDM's, token by
     token. best: of a prompt only the best so many sentences (AM) or tokens (EDM) are written; 0: all
     that reach the threshold. lora: trained adapters are on wherever there is something to read.
@@ -104,7 +104,7 @@ def blank(checkpoint) -> MemoryState:
 
 
 def tell(checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time) -> Written:
-    """One prompt into memory, in windows where it is longer than half the model's own.
+    """One prompt into memory, in `windows` where it is longer than half the model's own.
 
     Raises ValueError for an empty prompt and for settings that do not exist.
     """
@@ -112,16 +112,31 @@ def tell(checkpoint, state: MemoryState, text: str, settings: Settings, now=time
     if not len(ids):
         raise ValueError("wanted a prompt to remember, got an empty one; type something first")
     number = state.bank.n_prompts + 1
-    size = checkpoint.model.config.n_positions // 2 - 1
     after = replace(state, bank=replace(state.bank, n_prompts=number), prompts=(*state.prompts, text))
     seen, gated = [], []
-    for start in range(0, len(ids), size):
-        window = _Window(checkpoint, after.bank, ids[start : start + size], start, settings, now())
+    for part in windows(checkpoint, ids):
+        window = _Window(checkpoint, after.bank, ids[part], part.start, settings, now())
         bank, told = window.into_bank(after.bank)
         seen.append(told)
         after, gates = window.into_modules(replace(after, bank=bank))
         gated.append(gates)
     return _within_budget(after, settings, seen, gated, np.random.default_rng(number))
+
+
+def windows(checkpoint, ids) -> list[slice]:
+    """How a prompt (T,) is cut to be told: parts of at most half the model's window, each ending
+    with a sentence; only a sentence that is longer than that is cut itself."""
+    size = checkpoint.model.config.n_positions // 2 - 1
+    if len(ids) <= size:
+        return [slice(0, len(ids))]
+    number, parts, start = sentences(tokens.display(checkpoint.tokenizer, ids)), [], 0
+    while start < len(ids):
+        end = min(start + size, len(ids))
+        if end < len(ids) and number[end] != number[start]:
+            end = int(np.searchsorted(number, number[end]))
+        parts.append(slice(start, end))
+        start = end
+    return parts
 
 
 def _within_budget(full: MemoryState, settings: Settings, seen, gated, rng) -> Written:
@@ -140,7 +155,7 @@ def _within_budget(full: MemoryState, settings: Settings, seen, gated, rng) -> W
 
 
 def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
-    """A prompt's run with memory, in two passes: one to find what to read, one that reads it.
+    """A prompt's run with memory: first what to read is found, then it is read.
 
     The EDM, where it is at work, finds it: fusion reads the sentences its slots were written from,
     and is left out where they hardly change what comes next. Else a first pass over the whole bank

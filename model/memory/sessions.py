@@ -70,6 +70,8 @@ def export(name: str, target: Path) -> None:
     """Copy a session's file to `target`, which must not exist yet."""
     if target.exists():
         raise ValueError(f"{target} exists already; choose another file, or remove it first")
+    if not target.parent.is_dir():
+        raise ValueError(f"there is no folder {target.parent}; make it, or choose another file")
     with hold(name) as path:
         _must_exist(name, path)
         shutil.copyfile(path, target)

@@ -141,7 +141,8 @@ def _carried(path: Path, tensors: dict, checkpoint) -> Carried | None:
 
 
 def describe(path: Path) -> dict:
-    """What a memory file says of itself (prompts, slots, fingerprint …), without its tensors."""
+    """What a memory file says of itself (prompts, slots, fingerprint …), without its tensors.
+    Raises ValueError for a file that is no memory, not whole or damaged."""
     return _read(path)[0]
 
 
@@ -163,6 +164,7 @@ def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
             f"{VERSION} and older; use the program that wrote it"
         )
     _check_header(path, told)
+    _check_numbers(path, tensors)
     return told, tensors
 
 
@@ -200,7 +202,11 @@ def _check_tensors(path: Path, tensors: dict[str, torch.Tensor], wanted: dict[st
                 f"{path.name}: wanted {name} of shape {shape}, found {found or 'none'}; it belongs "
                 "to another model"
             )
-        if not torch.isfinite(tensors[name]).all():
+
+
+def _check_numbers(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    for name, values in tensors.items():
+        if not torch.isfinite(values).all():
             raise ValueError(
                 f"{path.name}: {name} holds numbers that are not finite; the file is damaged, "
                 "restore a copy or start a new session"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from model import options as shared
 from model.memory.modules import load_modules
+from model.recall_runs import RULES
 
 from . import memory, memory_grid, memory_readme, whole_grid
 
@@ -45,7 +46,13 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
     base, config = training.checkpoint.fingerprint, training.model.config
     found = [load_modules(path, config, base).to(training.model.device) for path in args.memory]
     seeds = {modules.card.get("seed", i): modules for i, modules in enumerate(found)}
+    if len(seeds) < len(found):
+        raise ValueError("wanted a memory of another seed in every file, got two of one seed")
     kept = json.loads(args.out.read_text()) if args.out.is_file() else {}
+    _forget_others(kept, {
+        "cells": [RULES, args.episodes, [modules.fingerprint for modules in found]],
+        "whole": [RULES, args.whole, [modules.fingerprint for modules in found]],
+    })
     kept["seeds"] = [{name: modules.card[name] for name in SAID if name in modules.card}
                      for modules in found]
     rows = {"cells": lambda about, facts: memory_grid.row(
@@ -61,6 +68,15 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
         page = args.out.with_name(PAGE)
         _write(page, memory_readme.readme(found[0].card, kept))
         yield f"wrote {page}"
+
+
+def _forget_others(kept: dict, made_with: dict[str, list]) -> None:
+    """Leave out rows that were measured of other memory, with another n or by other rules."""
+    before = kept.get("made_with", {})
+    for part, mark in made_with.items():
+        if before.get(part) != mark and (part != "whole" or mark[1]):
+            kept.pop(part, None)
+            kept.setdefault("made_with", {})[part] = mark
 
 
 def _row(path: Path, kept: dict, part: str, about: str, facts: int, measure) -> Iterator[str]:

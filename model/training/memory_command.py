@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model import options as shared
-from model.memory.adapter import save_adapter
+from model.checkpoint import EMBEDDED
+from model.memory.adapter import CONFIG, save_adapter
 from model.memory.modules import FILE, save_modules
 from model.memory.recurrent import CELLS
 from model.memory.variants import VARIANTS
@@ -84,8 +85,10 @@ def finish(training: memory.Training, n: int) -> Iterator[str]:
     path = options.out / FILE
     write_file(training, path, {})
     yield f"wrote {path}; measuring it (some minutes)"
+    (options.out / ADAPTER / CONFIG).unlink(missing_ok=True)  # of an earlier training
     if training.modules.lora is not None:
-        save_adapter(training.modules.lora, options.out / ADAPTER, options.model)
+        base = EMBEDDED if options.model == "embedded" else options.model
+        save_adapter(training.modules.lora, options.out / ADAPTER, str(base))
         yield f"wrote {options.out / ADAPTER}: the LoRA adapters alone, as peft reads them"
     card = memory_card.figures(training, path, n)
     write_file(training, path, card)

@@ -128,6 +128,22 @@ def test_a_prompt_longer_than_the_window_is_written_whole(tiny):
     assert written.state.bank.slots.position.tolist() == list(range(120))
 
 
+def test_a_long_prompt_is_cut_between_sentences(tiny):
+    """Windows of at most 31 tokens, here characters: no sentence is stored in two halves."""
+    text = ("abcdefgh. " * 12).strip()
+    written = recall.tell(tiny, recall.blank(tiny), text, Settings(budget=1024))
+    table = written.state.bank.slots
+    assert len(set(table.block)) == 12 and set(table.around) == {"abcdefgh.", "·abcdefgh."}
+    parts = recall.windows(tiny, ids(tiny, text))
+    assert [part.stop for part in parts[:-1]] == [part.start for part in parts[1:]]
+    assert max(part.stop - part.start for part in parts) <= 31
+
+
+def test_a_sentence_longer_than_a_window_is_cut_itself(tiny):
+    parts = recall.windows(tiny, ids(tiny, "We go. " + "a" * 70 + ". It is."))
+    assert [(part.start, part.stop) for part in parts] == [(0, 6), (6, 37), (37, 68), (68, 85)]
+
+
 @pytest.mark.parametrize("score", ["everything", "surprisal", "novelty", "attention received"])
 def test_the_best_of_a_prompt_are_so_many_sentences(tiny, score):
     settings = Settings(score=score, threshold=-9.0, best=2)

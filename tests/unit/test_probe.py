@@ -138,7 +138,7 @@ def test_an_answer_that_is_split_otherwise_is_said(embedded):
 def test_what_is_longer_than_the_window_is_windowed_or_cut_and_said(tiny):
     one = outcome_of(tiny, Probe(("a" * 100,), "b" * 90 + "?", " c"), "am")
     assert len(one.state.bank) == 100
-    assert any("100 tokens: it is told in windows of 31" in note for note in one.notes)
+    assert any("100 tokens: it is told in windows of at most 31" in note for note in one.notes)
     cut = 91 - len(one.ids)
     assert cut > 0 and any(f"its first {cut} tokens were cut" in note for note in one.notes)
 

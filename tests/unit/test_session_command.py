@@ -45,7 +45,7 @@ def test_a_fresh_session_does_not_know(capsys):
 def test_a_session_is_listed_shown_carried_and_forgotten(capsys, tmp_path):
     told = say(capsys, "demo", FACT, 0)["session"]
     assert told["prompts"] == 1 and told["slots"] > 10
-    assert "1 prompts" in run(capsys, "session", "list")[1]
+    assert "1 prompt " in run(capsys, "session", "list")[1]
     shown = json.loads(run(capsys, "session", "show", "demo", "--json")[1])
     assert shown["prompts"] == [FACT]
     assert "·New" in run(capsys, "session", "show", "demo")[1]
@@ -54,6 +54,8 @@ def test_a_session_is_listed_shown_carried_and_forgotten(capsys, tmp_path):
     assert "no session yet" in run(capsys, "session", "list")[1]
     assert run(capsys, "session", "import", "back", tmp_path / "a")[0] == 0
     assert say(capsys, "back", QUESTION, 3)["text"] == " New York"
+    assert "is now the session a" in run(capsys, "session", "import", tmp_path / "a")[1]
+    assert "a " in run(capsys, "session", "list")[1]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,8 @@ def test_a_session_is_listed_shown_carried_and_forgotten(capsys, tmp_path):
          "wanted a prompt"),
         (["session", "show", "nobody"], "no session 'nobody'"),
         (["session", "import", "a", "README.md"], "no memory file"),
+        (["session", "import", "README.md"], "no memory file"),
+        (["session", "export", "a", "/nowhere/at/all"], "there is no folder /nowhere/at"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(capsys, arguments, words):
