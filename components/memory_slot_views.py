@@ -164,7 +164,12 @@ def _show_knock_out(now: Look, slot: int) -> None:
         required=True, key="memory_scope", label_visibility="collapsed", persist_state="session",
         format_func=lambda scope: scope.split()[-1],
     )
-    if _column(now, slot) is None:
+    has_both = {"edm", "am"} <= now.settings.modules and now.asked.n_external and len(now.state.bank)
+    everywhere = has_both and st.toggle(
+        "Out of both stores", True, key="memory_scope_both", persist_state="session",
+        help="As if it had never been stored: the prompt is asked anew, and may find something else",
+    )
+    if not everywhere and _column(now, slot) is None:
         st.caption("It is not read now: leaving it out changes nothing.")
         return
     table = now.table
@@ -173,6 +178,8 @@ def _show_knock_out(now: Look, slot: int) -> None:
         "its sentence": np.flatnonzero(table.block == table.block[slot]),
         "its prompt": np.flatnonzero(table.prompt == table.prompt[slot]),
     }[scope]
+    if everywhere:
+        return _show_forgotten(now, scope, gone)
     leave_out = run_memory.without_external if now.store == "edm" else run_memory.without
     compared = leave_out(now.now.key, now.state, now.asked, gone, now.settings)
     st.html(words.next_token(compared, f"without {scope}", "with all that was read"))
@@ -183,3 +190,15 @@ def _show_knock_out(now: Look, slot: int) -> None:
         f"{n_gone:,} of {len(readable):,} slots left out of this one run; nothing is changed.{left}"
         " Other modules read as before."
     )
+
+
+def _show_forgotten(now: Look, scope: str, gone) -> None:
+    """The next token had these tokens of one store been stored in neither."""
+    places = zip(now.table.prompt[gone].tolist(), now.table.position[gone].tolist())
+    compared = run_memory.forgotten(
+        now.now.key, now.state, now.asked, frozenset(places), now.settings
+    )
+    st.html(words.next_token(compared, f"without {scope}", "with all that was read"))
+    st.caption(f"{len(gone):,} {'token' if len(gone) == 1 else 'tokens'} left out of both stores "
+               "for this one run, which was asked anew; nothing is changed. A recurrent state "
+               "cannot be taken apart.")

@@ -11,10 +11,11 @@ import numpy as np
 import streamlit as st
 
 from components import run
-from model import generate, tokens
+from model import causal, generate, tokens
 from model.memory import added, effect, fusion, held, recall
 from model.memory.recall import Settings
 from model.memory.state import MemoryState
+from model.probe_reads import Place
 
 MOST_WINDOWS = 4  # a prompt longer than this many windows is written, but not previewed
 
@@ -165,6 +166,15 @@ def without_external(key: str, state: MemoryState, asked: Asked, gone, settings:
     )
 
 
+def forgotten(key: str, state: MemoryState, asked: Asked, gone: frozenset, settings: Settings):
+    """The next token with everything that was read, and had the tokens `gone`, (prompt, position)
+    each, been stored nowhere; then the prompt is asked anew."""
+    ids = asked.recalled.trace.ids[asked.n_start :]
+    return _forgotten(
+        (*_model(), key), settings, ids.tobytes(), gone, run.checkpoint(), state, asked, ids
+    )
+
+
 def each_alone(key: str, state: MemoryState, asked: Asked, settings: Settings, k: int) -> Each:
     """The k first tokens of `asked.compared` with none of the modules, each alone, and all."""
     ids = asked.recalled.trace.ids[asked.n_start :]
@@ -303,6 +313,15 @@ def _without_external(key, settings, ids_bytes, gone_bytes, _checkpoint, _state,
         left = effect.without_external(_checkpoint, _state, _asked.recalled, _gone, settings)
     before = _asked.recalled.trace.next_logits
     return effect.compare(_checkpoint, left.next_logits, before, 6)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _forgotten(key, settings, ids_bytes, gone, _checkpoint, _state, _asked, _ids):
+    left = causal.without(_state, (Place(*place) for place in gone))
+    with _lock():
+        again = recall.ask(_checkpoint, left, _ids, settings).trace
+    before = _asked.recalled.trace.next_logits
+    return effect.compare(_checkpoint, again.next_logits, before, 6)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

@@ -191,6 +191,7 @@ def test_a_smaller_budget_evicts_at_once_and_undo_brings_it_back(app):
     assert len(state_of(app).bank) <= 8 and f"{n - len(state_of(app).bank)} evicted" in tree.html(app)
     app.button(key="undo").click().run()
     assert len(state_of(app).bank) == n
+    assert app.number_input(key="mem_budget").value >= n  # the bound holds what came back
 
 
 def test_reads_are_counted_when_a_prompt_is_told(app):

@@ -10,9 +10,10 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from model import checkpoint, tokens
+from model import causal, checkpoint, tokens
 from model.memory import added, effect, held, recall
 from model.memory.variants import MODULES
+from model.probe_reads import Place
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, HOSTILE, QUESTION, ask, open_page, sent, state_of, tell
 
@@ -179,7 +180,9 @@ def test_all_slots_of_the_edm_and_one_from_close_by(app, truth, loaded):
 
 def test_a_knocked_out_sentence_changes_what_the_run_without_it_says(app, truth, loaded):
     state, asked = truth
-    ask(tell(open_page(app), FACT), QUESTION, "slots")
+    open_page(app)
+    app.session_state["memory_scope_both"] = False
+    ask(tell(app, FACT), QUESTION, "slots")
     block = state.external.slots.block
     gone = np.flatnonzero(block == block[sent(app, "slots")["chosen"]])
     left = effect.without_external(loaded, state, asked, gone, SETTINGS)
@@ -189,6 +192,23 @@ def test_a_knocked_out_sentence_changes_what_the_run_without_it_says(app, truth,
     after, before = "without its sentence", "with all that was read"
     assert memory_words.next_token(compared, after, before) in tree.html(app)
     assert any(f"{len(gone)} of {len(block)} slots" in c.value for c in app.caption)
+
+
+def test_knocked_out_of_both_stores_is_as_if_never_stored(app, truth, loaded):
+    state, asked = truth
+    ask(tell(open_page(app), FACT), QUESTION, "slots")
+    table = state.external.slots
+    gone = np.flatnonzero(table.block == table.block[sent(app, "slots")["chosen"]])
+    left = causal.without(state, (Place(int(table.prompt[i]), int(table.position[i])) for i in gone))
+    assert len(left.bank) < len(state.bank) and len(left.external) < len(state.external)
+    ids = tokens.encode(loaded.tokenizer, QUESTION)
+    again = recall.ask(loaded, left, ids, SETTINGS).trace.next_logits
+    compared = effect.compare(loaded, again, asked.trace.next_logits, 6)
+    from components import memory_words
+
+    words = memory_words.next_token(compared, "without its sentence", "with all that was read")
+    assert words in tree.html(app)
+    assert any("left out of both stores" in c.value for c in app.caption)
 
 
 def test_a_pinned_sentence_of_the_edm_stays(app):
