@@ -103,12 +103,13 @@ def show_laws(
     off = "type a prompt to measure" if off_difference is None else (
         f"memory off: Δ logits {off_difference:.3g}")
     trained = [name for name in ("early", "late", "edm") if name in memory_choice.modules()]
+    chosen = any(n < of for n, of in written.values())
     st.html(words.line(said) + words.laws([
         ("bounded", _bounded(now.state), n_evicted > 0 or is_full,
          "The budgets hold whatever is told; whole sentences leave"),
         ("persistent", kept, now.is_saved,
          "Under Sessions: a file on this machine outlives prompt, tab and process"),
-        ("salient", _salient(written), any(n < of for n, of in written.values()),
+        ("salient", _salient(written, len(now.state.prompts)), chosen,
          "The EDM takes tokens whose salience reaches its threshold, the bank sentences whose mean "
          "salience reaches its own"),
         ("non-destructive", off, off_difference == 0,
@@ -137,10 +138,11 @@ def _bounded(state) -> str:
     )
 
 
-def _salient(written: dict[str, tuple[int, int]]) -> str:
+def _salient(written: dict[str, tuple[int, int]], n_prompts: int) -> str:
     said = {"edm": "{} of {} tokens", "bank": "{} of {} sentences"}
     order = [name for name in ("edm", "bank") if name in written]
-    return ", ".join(said[name].format(*written[name]) for name in order) or "nothing told yet"
+    return ", ".join(said[name].format(*written[name]) for name in order) or (
+        "told before, not in this tab" if n_prompts else "nothing told yet")
 
 
 def _short(module: str) -> str:

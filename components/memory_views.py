@@ -165,7 +165,7 @@ def _show_retrieved(now: Look) -> None:
     st.markdown(memory_say.fusion(now))
     best = sorted(drawn, key=drawn.get, reverse=True)[:8]
     texts = [str(table.around[table.block == block][0]) for block in best]
-    st.html(words.weighted(texts, [drawn[block] for block in best], palette.MEMORY, "11em"))
+    st.html(words.weighted_sentences(texts, [drawn[block] for block in best], palette.MEMORY))
     who = "the last token gave to a slot of the sentence, mean of the EDM's heads" if (
         moved is not None) else (
         "one token of the prompt gave to one of the sentence, mean of all layers and heads")

@@ -201,12 +201,29 @@ def slot_facts(slots, i: int, n_prompts: int, now: float) -> list[tuple[str, str
     ]
 
 
-def weighted(texts: list[str], weights, hue: str, widest: str = "8em") -> str:
-    """Strings with one weight each -> bars in the order given; names take `widest` at most."""
+def weighted_sentences(texts: list[str], weights, hue: str) -> str:
+    """Sentences of display strings with one weight each -> each above its bar, two lines at most,
+    broken between words."""
+    largest = max([float(w) for w in weights] + [1e-12])
+    return "".join(
+        '<div style="margin:.5em 0;line-height:1.35"><div style="overflow:hidden;display:-webkit-box;'
+        '-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow-wrap:anywhere"><bdi>'
+        f'{html.escape(text).replace("·", "·<wbr>")}</bdi></div>'
+        '<div style="display:grid;grid-template-columns:1fr 4em;gap:.6em;align-items:center;'
+        f'font-variant-numeric:tabular-nums"><span style="background:{palette.EMPTY};'
+        f'border-radius:.2em"><span style="display:block;height:.6em;border-radius:.2em;'
+        f'background:{hue};width:{100 * max(0.0, float(w)) / largest:.1f}%"></span></span>'
+        f"<span>{float(w):.3g}</span></div></div>"
+        for text, w in zip(texts, weights)
+    )
+
+
+def weighted(texts: list[str], weights, hue: str) -> str:
+    """Strings with one weight each -> bars in the order given."""
     largest = max([float(w) for w in weights] + [1e-12])
     rows = "".join(
         '<b style="text-align:right;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;'
-        f'max-width:{widest}"><bdi>{html.escape(text)}</bdi></b>'
+        f'max-width:8em"><bdi>{html.escape(text)}</bdi></b>'
         f'<span style="background:{palette.EMPTY};border-radius:.2em"><span style="display:block;'
         f'height:1em;border-radius:.2em;background:{hue};'
         f'width:{100 * max(0.0, float(w)) / largest:.1f}%"></span></span>'

@@ -90,3 +90,7 @@ def test_the_command_goes_on_where_it_stopped(training, tmp_path, capsys, monkey
     out.write_text(json.dumps(told))
     assert main(command) == 0
     assert json.loads(out.read_text()) == told
+    assert main([*command[:-1], "3"]) == 0  # another n: nothing of it counts any more
+    assert {cell["n"] for cell in json.loads(out.read_text())["cells"]["oneself, 1 facts"]} == {3}
+    assert main([*command, "--memory", str(file), str(file)]) == 2
+    assert "two of one seed" in capsys.readouterr().err

@@ -113,6 +113,16 @@ def test_lora_is_the_changed_projection_and_off_by_default(tiny, stock):
     assert torch.equal(off, trace.run(tiny, IDS).next_logits)
 
 
+def test_without_the_edm_the_rest_of_a_graft_stays_as_it_is():
+    """So that two runs differ in the EDM alone, LoRA or not."""
+    made, contents, state = object(), object(), torch.ones(1, 2)
+    assert Graft(made, external=contents).without_external() is None
+    carried = Graft(made, state, external=contents).without_external()
+    assert carried.early is state and carried.external is None
+    lora = Graft(made, external=contents, lora=True).without_external()
+    assert lora.lora and lora.external is None
+
+
 def test_peft_computes_the_same_from_the_adapter_folder(tiny, stock, tmp_path):
     """The adapter that is written for others is the adapter that was trained."""
     import copy
