@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="episodes of each row of the grid (default: 512)")
     parser.add_argument("--whole", type=int, default=0, metavar="N",
                         help="episodes for gpt2+am and the whole of gpt2-m, one at a time and as "
-                             "the app reads them, dealt to the files in turn (default: 0, left "
+                             "generate reads them, dealt to the files in turn (default: 0, left "
                              "out)")
 
 

@@ -36,7 +36,9 @@ lowest to highest:
 
 {_grid(grid)}
 
-Of fusion alone and of the whole GPT2-M (with fusion), asked as the app asks, one episode at a time; episodes are dealt to the seeds in turn and counted together, with the 95 % Wilson interval:
+Of fusion alone and of the whole GPT2-M (with fusion), asked as `python -m model generate` asks (a \
+bank of 512 slots; the Memory page begins with 128), one episode at a time; episodes are dealt to the \
+seeds in turn and counted together, with the 95 % Wilson interval:
 
 {_whole(grid)}
 
