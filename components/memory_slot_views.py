@@ -164,8 +164,8 @@ def _show_knock_out(now: Look, slot: int) -> None:
         required=True, key="memory_scope", label_visibility="collapsed", persist_state="session",
         format_func=lambda scope: scope.split()[-1],
     )
-    has_both = {"edm", "am"} <= now.settings.modules and now.asked.n_external and len(now.state.bank)
-    everywhere = has_both and st.toggle(
+    both = {"edm", "am"} <= now.settings.modules and len(now.state.bank)
+    everywhere = both and now.asked is not None and now.asked.n_external and st.toggle(
         "Out of both stores", True, key="memory_scope_both", persist_state="session",
         help="As if it had never been stored: the prompt is asked anew, and may find something else",
     )
