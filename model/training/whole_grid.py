@@ -24,7 +24,7 @@ VARIANTS = ("gpt2+am", "gpt2-m")
 def row(training: Training, seeds: dict[int, Modules], about: str, facts: int, n: int) -> list:
     """memory_grid.Cell for gpt2+am, which nothing is trained for, and gpt2-m of each seed; the n
     episodes are dealt to the seeds in turn, so that together the seeds have n."""
-    lesson, rng, found = memory_grid.lesson(about, facts), random.Random(f"grid {about} {facts}"), {}
+    lesson, rng, found = memory_grid.lesson(about, facts), random.Random(f"whole {about} {facts}"), {}
     model = training.model
     before = model.config._attn_implementation
     model.set_attn_implementation(tap.ATTENTION)

@@ -1,7 +1,6 @@
 """A running app and a Chromium that reaches nothing but it."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+
+from tests import run
 
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "tests" / "screenshots"
@@ -74,9 +75,9 @@ CHROMIUM_FLAGS = [
 
 def chromium() -> str:
     """Where Chromium is."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found, "wanted Chromium for the browser tests, found none: apt-get install chromium"
-    return found
+    path = run.found()
+    assert path, "wanted Chromium for the browser tests, found none: apt-get install chromium"
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +108,18 @@ def settled(page) -> None:
         '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000
     )
     page.wait_for_function("!document.querySelector('[data-stale=\"true\"]')", timeout=60_000)
+
+
+def both_schemes(page):
+    """Yields "light", then "dark", each once the open page has taken it on."""
+    for scheme, wanted in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(16, 18, 24)")):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(
+            "c => getComputedStyle(document.querySelector('.stApp')).backgroundColor === c", arg=wanted
+        )
+        page.wait_for_timeout(300)  # the server hears of it, and its script begins
+        settled(page)
+        yield scheme
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import expect
 
 from model import checkpoint, sampling, tokens, trace
-from tests.browser.conftest import settled
+from tests.browser.conftest import both_schemes, settled
 
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
 MATH = Path(__file__).parents[2] / "components" / "prediction_math.js"
@@ -185,9 +185,8 @@ def test_the_shift_chooses_too(page, server):
 
 
 @pytest.mark.parametrize("view", ["next", "surprisal", "shift"])
-@pytest.mark.parametrize("scheme, width", [("light", 1400), ("dark", 1400), ("dark", 800)])
-def test_it_fits_and_asks_nobody_outside(page, server, shots, outside, view, scheme, width):
-    page.emulate_media(color_scheme=scheme)
+@pytest.mark.parametrize("width", [1400, 800])
+def test_it_fits_and_asks_nobody_outside(page, server, shots, outside, view, width):
     page.set_viewport_size({"width": width, "height": 1250})
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -196,9 +195,10 @@ def test_it_fits_and_asks_nobody_outside(page, server, shots, outside, view, sch
         page.wait_for_selector(".st-key-prediction_bits .main-svg")
     if view == "next":
         exact(page)
-    over = page.evaluate(
-        "() => { const m = document.querySelector('[data-testid=stMain]');"
-        " return m.scrollWidth - m.clientWidth; }"
-    )
-    assert over <= 0 and not problems and not outside
-    page.screenshot(path=shots / f"prediction-{view}-{scheme}-{width}.png")
+    for scheme in both_schemes(page):
+        over = page.evaluate(
+            "() => { const m = document.querySelector('[data-testid=stMain]');"
+            " return m.scrollWidth - m.clientWidth; }"
+        )
+        assert over <= 0 and not problems and not outside
+        page.screenshot(path=shots / f"prediction-{view}-{scheme}-{width}.png")

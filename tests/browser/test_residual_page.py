@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlparse
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import both_schemes, settled
 
 expect.set_options(timeout=30_000)
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
@@ -55,14 +55,13 @@ def parameters(page) -> dict:
     return {name: values[0] for name, values in parse_qs(urlparse(page.url).query).items()}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_view_is_drawn(open_page, page, view, scheme, shots):
-    page.emulate_media(color_scheme=scheme)
+def test_every_view_is_drawn(open_page, page, view, shots):
     open_page(view)
-    expect(page.locator("[data-testid=stException], [data-testid=stAlert]")).to_have_count(0)
-    drawn(page)
-    page.screenshot(path=shots / f"residual-{view.replace(' ', '-').lower()}-{scheme}.png")
+    for scheme in both_schemes(page):
+        expect(page.locator("[data-testid=stException], [data-testid=stAlert]")).to_have_count(0)
+        drawn(page)
+        page.screenshot(path=shots / f"residual-{view.replace(' ', '-').lower()}-{scheme}.png")
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import both_schemes, settled
 
 expect.set_options(timeout=30_000)  # other tests may be busy on the same two cores
 HOSTILE = "<script>alert(1)</script> **b** $x^2$ שלום \x07 👨\u200d👩 e\u0301"
@@ -129,13 +129,12 @@ def test_a_search_follows_each_key(page, server):
     expect(page.get_by_text("wanted an id of this vocabulary, 0 to 4,095")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 800])
-def test_no_view_is_wider_than_the_window(page, server, shots, scheme, width):
-    page.emulate_media(color_scheme=scheme)
+def test_no_view_is_wider_than_the_window(page, server, shots, width):
     page.set_viewport_size({"width": width, "height": 900})
     for view in ("merges", "likeness", "neighbours", "vocabulary"):
         open_view(page, server, view, prompt="My name is James Theory. Where do I live?")
         main = page.get_by_test_id("stMain")
-        assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
-        page.screenshot(path=shots / f"tokens-{view}-{scheme}-{width}.png")
+        for scheme in both_schemes(page):
+            assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+            page.screenshot(path=shots / f"tokens-{view}-{scheme}-{width}.png")
