@@ -193,10 +193,11 @@ def _bank_settings(has_edm: bool) -> None:
                  **keep)
     st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
     if has_edm:
-        st.slider("AM: read only where the EDM changes the prediction by", 0.0, 1.0, plain.needed,
-                  0.05, key="mem_needed", help="Total variation: the share of the next token's whole "
-                  "distribution that reading the EDM's slots moves, without AM. The EDM was trained "
-                  "to leave alone what was never told. 0: AM finds for itself",
+        st.slider("AM: needed change of the prediction", 0.0, 1.0, plain.needed,
+                  0.05, key="mem_needed", help="AM reads only where the EDM changes the prediction by "
+                  "so much. Total variation: the share of the next token's whole distribution that "
+                  "reading the EDM's slots moves, without AM. The EDM was trained to leave alone "
+                  "what was never told. 0: AM finds for itself",
                   **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
               key="mem_strength", help="0: GPT-2's own arithmetic", **keep)

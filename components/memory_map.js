@@ -227,8 +227,10 @@ function part(text, name = "") {
 function read_out(map) {
   const { data, chosen } = map;
   const memory = data.from_memory[chosen];
+  const number = chosen - data.start; // below 0: <|endoftext|>
   map.sums.replaceChildren(
-    part(data.rows[chosen]), " (row ", String(chosen), "): memory ", part(six(memory), "memory"),
+    part(data.rows[chosen]), number < 0 ? "" : ` (token ${number})`, ": memory ",
+    part(six(memory), "memory"),
     ` + ${data.rest_title} `, part(six(data.sums[chosen] - memory)), " = ",
     part(six(data.sums[chosen])), `. ${data.of}`);
   const cell = map.hovered;

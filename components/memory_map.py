@@ -24,7 +24,8 @@ _mount = st.components.v2.component(
 class Map:
     """weights (T,K+R), rows sum to 1; rows: T token strings; slots: K strings, one a memory column;
     rest: R strings, what else a row can read; of: whose weights these are. title, rest_title: the
-    two groups of columns; causal: of the rest, a row sees its own column and those before."""
+    two groups of columns; causal: of the rest, a row sees its own column and those before; start:
+    the row that is the prompt's token 0."""
 
     weights: np.ndarray
     rows: list[str]
@@ -34,6 +35,7 @@ class Map:
     title: str = "memory"
     rest_title: str = "this prompt"
     causal: bool = True
+    start: int = 0
 
 
 def show(drawn: Map, at: int, key: str, on_choose: Callable[[int], None]) -> None:

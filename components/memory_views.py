@@ -128,7 +128,7 @@ def _show_union_map(now: Look) -> None:
     asked, texts = now.asked, now.state.bank.slots.text
     drawn = memory_map.Map(
         run_memory.weights(now.now.key, asked, now.head), asked.names,
-        [texts[i] for i in asked.kept], asked.names, now.of,
+        [texts[i] for i in asked.kept], asked.names, now.of, start=asked.n_start,
     )
     _show_map(now, drawn)
 
@@ -141,6 +141,7 @@ def _show_external_map(now: Look) -> None:
     drawn = memory_map.Map(
         np.concatenate([whole[:, 1:], whole[:, :1]], axis=1), asked.names,
         now.table.text.tolist(), ["nothing"], now.of, "EDM", "nothing (null slot)", causal=False,
+        start=asked.n_start,
     )
     _show_map(now, drawn)
     st.caption("Empty slots weigh exactly 0 and are left out. Every row is one softmax over the "

@@ -11,6 +11,18 @@ import numpy as np
 from components import palette
 from components.next_token import percent
 
+# A row is name, bars, probabilities, change; in a narrow column the bars take a line of their own.
+TWICE = """<style>
+.twice { container-type: inline-size; line-height: 1.25; font-variant-numeric: tabular-nums }
+.twice > div:last-child { display: grid; gap: .5em .6em; align-items: center;
+  grid-template-columns: minmax(3.2em, max-content) minmax(1em, 1fr) max-content max-content }
+.twice .row { display: grid; grid-template-columns: subgrid; grid-column: 1 / -1; align-items: center }
+@container (max-width: 290px) {
+  .twice .row > .bars { grid-area: 2 / 1 / 3 / -1 }
+  .twice .row > .shares { grid-column: 2 / 4 }
+}
+@container (min-width: 290.1px) { .twice .row > :first-child { text-align: right } }
+</style>"""
 BAR = "display:block;height:.62em;border-radius:.2em;min-width:1px"
 
 
@@ -21,12 +33,7 @@ def next_token(compared, after: str, before: str) -> str:
     rows = "".join(
         _two_bars(*row) for row in zip(compared.texts, compared.after, compared.before)
     )
-    columns = "minmax(3.2em,max-content) minmax(1em,1fr) max-content max-content"
-    return (
-        f'<div style="line-height:1.25">{top}<div style="display:grid;grid-template-columns:'
-        f'{columns};gap:.5em .6em;align-items:center;font-variant-numeric:tabular-nums">'
-        f"{rows}</div></div>"
-    )
+    return f'{TWICE}<div class="twice">{top}<div>{rows}</div></div>'
 
 
 def _key(hue: str, words: str) -> str:
@@ -38,15 +45,15 @@ def _two_bars(text: str, after: float, before: float) -> str:
     change = 100 * (after - before)
     hue = palette.MEMORY if change > 0 else palette.LABEL
     return (
-        '<b style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap;text-align:right;'
+        '<div class="row"><b style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap;'
         f'max-width:6.5em;font-size:1.1em"><bdi>{html.escape(text)}</bdi></b>'
-        f'<span style="background:{palette.EMPTY};border-radius:.2em">'
+        f'<span class="bars" style="background:{palette.EMPTY};border-radius:.2em">'
         f'<span style="{BAR};width:{100 * after:.2f}%;background:{palette.MEMORY}"></span>'
         f'<span style="{BAR};width:{100 * before:.2f}%;background:{palette.LABEL}"></span></span>'
-        f'<span style="text-align:right;line-height:1.1">{percent(after)}<br>'
+        f'<span class="shares" style="text-align:right;line-height:1.1">{percent(after)}<br>'
         f'<small style="opacity:.75">{percent(before)}</small></span>'
         f'<b style="text-align:right;color:color-mix(in srgb,{hue} 75%,currentColor)">'
-        f"{points(change)}<small> pt</small></b>"
+        f"{points(change)}<small> pt</small></b></div>"
     )
 
 

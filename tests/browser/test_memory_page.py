@@ -114,7 +114,7 @@ def test_a_head_of_its_own_and_its_row(memory):
     sums = memory.locator(".st-key-memory_map .sums")
     expect(sums).to_contain_text("= 1.000000. Layer 3, head 0 alone.")
     memory.locator(".st-key-memory_map canvas").press("ArrowUp")
-    expect(sums).to_contain_text("·live (row 7)")
+    expect(sums).to_contain_text("·live (token 6)")
 
 
 def test_typing_moves_nothing(memory):
