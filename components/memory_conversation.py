@@ -265,7 +265,7 @@ def _asked(now: Conversation, text: str, settings):
     if not now.state.prompts:
         return None
     try:
-        return run_memory.ask(now.key, now.state, text, settings)
+        return run_memory.ask(now.key, now.state, text, settings, memory_choice.for_writing())
     except ValueError:
         return None
 
@@ -274,10 +274,11 @@ def _reads(now: Conversation, asked) -> dict[str, dict]:
     """What a prompt read from each slot of each store that it read."""
     if asked is None:
         return {}
-    found = {"bank": _by_place(now.state.bank.slots, asked.now, asked.kept)}
+    state = now.state if asked.front is None else asked.front.state
+    found = {"bank": _by_place(state.bank.slots, asked.now, asked.kept)}
     if asked.n_external:
         every = np.arange(asked.n_external)
-        found["edm"] = _by_place(now.state.external.slots, asked.external_now, every)
+        found["edm"] = _by_place(state.external.slots, asked.external_now, every)
     return found
 
 

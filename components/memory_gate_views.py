@@ -24,7 +24,7 @@ def show(now: Look) -> None:
 
 
 def _show_ways(now: Look) -> None:
-    ways = run_memory.ways(now.now.key, now.asked, now.settings)
+    ways = run_memory.ways(now.key, now.asked, now.settings)
     if not ways.openness:
         st.info("Nothing is read from memory now: nothing is added to the stream, and this is "
                 "exactly GPT-2.")
@@ -71,7 +71,7 @@ def _show_told(now: Look) -> None:
 
 
 def _show_path(now: Look) -> None:
-    found, n_left_out = run_memory.paths(now.now.key, now.state, now.text)
+    found, n_left_out = run_memory.paths(now.now.key, now.now.state, now.text)
     if not found:
         st.info("Type a prompt: what telling it would do to the state, token by token.")
         return

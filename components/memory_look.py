@@ -26,8 +26,18 @@ class Look:
 
     @property
     def state(self):
-        """The memory as it is."""
-        return self.now.state
+        """The memory that is asked: as it is, and the front of a prompt that is too long."""
+        return self.now.state if self.front is None else self.front.state
+
+    @property
+    def key(self) -> str:
+        """Of `state`, for caches."""
+        return self.now.key if self.asked is None else self.asked.key
+
+    @property
+    def front(self):
+        """What was written of a prompt that is too long before its end asked (recall.Written)."""
+        return None if self.asked is None else self.asked.front
 
     @property
     def table(self):
@@ -93,7 +103,7 @@ class Look:
         and the weight on the null slot (T,), None where there is none."""
         asked = self.asked
         if self.store == "bank":
-            whole = run_memory.weights(self.now.key, asked, self.head)
+            whole = run_memory.weights(self.key, asked, self.head)
             return whole[asked.n_start :, : len(asked.kept)], asked.kept, None
         whole = asked.external_weights(self.edm_head)[asked.n_start :]
         return whole[:, 1:], np.arange(asked.n_external), whole[:, 0]
@@ -104,7 +114,8 @@ def look() -> Look:
     now, settings = conversation.current(), choice.settings()
     text = st.session_state.get("prompt", "")
     try:
-        asked, problem = run_memory.ask(now.key, now.state, text, settings), ""
+        asked = run_memory.ask(now.key, now.state, text, settings, choice.for_writing())
+        problem = ""
     except ValueError as error:
         asked, problem = None, str(error)
     return Look(now, settings, text, asked, problem, choice.store())

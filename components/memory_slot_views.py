@@ -50,7 +50,8 @@ def _show_slot(now: Look, slot: int, weight: float) -> None:
     table = now.table
     with st.container(horizontal=True, vertical_alignment="center", key="memory_slot_title"):
         st.html(words.slot_title(table, slot))
-        _show_pin(now, bool(table.pinned[slot]), slot)
+        if now.front is None:  # else these are not yet the slots of the conversation
+            _show_pin(now, bool(table.pinned[slot]), slot)
     facts = words.slot_facts(table, slot, len(now.state.prompts), weight)
     if now.store == "edm":
         facts.append((f"{float(now.state.external.gate[slot]):.3g}", "learned gate, a logit",
@@ -181,7 +182,7 @@ def _show_knock_out(now: Look, slot: int) -> None:
     if everywhere:
         return _show_forgotten(now, scope, gone)
     leave_out = run_memory.without_external if now.store == "edm" else run_memory.without
-    compared = leave_out(now.now.key, now.state, now.asked, gone, now.settings)
+    compared = leave_out(now.key, now.state, now.asked, gone, now.settings)
     st.html(words.next_token(compared, f"without {scope}", "with all that was read"))
     readable = now.reads()[1]
     n_gone = len(np.intersect1d(gone, readable))
@@ -196,7 +197,7 @@ def _show_forgotten(now: Look, scope: str, gone) -> None:
     """The next token had these tokens of one store been stored in neither."""
     places = zip(now.table.prompt[gone].tolist(), now.table.position[gone].tolist())
     compared = run_memory.forgotten(
-        now.now.key, now.state, now.asked, frozenset(places), now.settings
+        now.key, now.state, now.asked, frozenset(places), now.settings
     )
     st.html(words.next_token(compared, f"without {scope}", "with all that was read"))
     st.caption(f"{len(gone):,} {'token' if len(gone) == 1 else 'tokens'} left out of both stores "

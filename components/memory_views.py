@@ -57,7 +57,7 @@ def _show_each(now: Look) -> None:
     """Which module moved the probability."""
     if not now.settings.modules or not now.state.prompts:
         return
-    each = run_memory.each_alone(now.now.key, now.state, now.asked, now.settings, MOST_ALONE)
+    each = run_memory.each_alone(now.key, now.state, now.asked, now.settings, MOST_ALONE)
     st.markdown("##### Which module moved it")
     st.html(bars.by_module(each.texts, each.probabilities))
     st.caption("Each module read alone, and all that are switched on: one run each. AM alone "
@@ -107,6 +107,16 @@ def _picture(now: Look, told: list[dict], store: str) -> memory_reads.Picture:
 # -- all weights -----------------------------------------------------------------------------------
 
 
+def show_front(now: Look) -> None:
+    """Of a prompt that is too long to ask with: which part of it asks."""
+    if now.front is not None:
+        st.info(
+            f"Longer than the window has room for. The first {now.asked.n_front:,} tokens go into "
+            f"memory, the last {len(now.asked.names) - now.asked.n_start:,} ask; nothing of it stays "
+            "until you remember the prompt."
+        )
+
+
 def show_weights(now: Look) -> None:
     """Everything that is read, token by slot; a row's bars; every head's share of memory."""
     memory_look.choose_store()
@@ -127,7 +137,7 @@ def show_weights(now: Look) -> None:
 def _show_union_map(now: Look) -> None:
     asked, texts = now.asked, now.state.bank.slots.text
     drawn = memory_map.Map(
-        run_memory.weights(now.now.key, asked, now.head), asked.names,
+        run_memory.weights(now.key, asked, now.head), asked.names,
         [texts[i] for i in asked.kept], asked.names, now.of, start=asked.n_start,
     )
     _show_map(now, drawn)

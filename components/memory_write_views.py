@@ -21,7 +21,7 @@ def show(now: Look) -> None:
         return
     try:
         written = run_memory.tell(
-            now.now.key, now.state, now.text, choice.for_writing(), now.asked
+            now.now.key, now.now.state, now.text, choice.for_writing(), now.asked
         )
     except ValueError as problem:
         st.warning(str(problem))
@@ -47,7 +47,7 @@ def _show_tokens(now: Look, written) -> None:
         + (" The gate is a logit: above 0 it would rather write." if settings.slot_score
            == choice.TRAINED else "")
     )
-    before = now.state.external
+    before = now.now.state.external
     table = None if before is None else before.slots
     _show_evicted(table, written.state.external.slots, settings.slots, gated.n_evicted)
 
@@ -67,7 +67,7 @@ def _show_sentences(now: Look, written) -> None:
         f"Colour: salience (“{settings.score}”) of each token. Bar: the sentence's mean; "
         f"line: the threshold, {settings.threshold:.3g}. Sentences are written whole."
     )
-    _show_evicted(now.state.bank.slots, written.state.bank.slots, settings.budget,
+    _show_evicted(now.now.state.bank.slots, written.state.bank.slots, settings.budget,
                   written.n_evicted)
 
 

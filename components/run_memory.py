@@ -4,8 +4,9 @@ A visitor's memory is a value that comes in as an argument; results are kept by 
 which changes with every change of the memory. Nothing is stored on the model.
 """
 
+import hashlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -30,6 +31,8 @@ class Asked:
     share (L,H,T): how much of each row went to memory. now (M,): read weight of every slot of the
     bank: mean over layers and heads, the largest over the tokens behind <|endoftext|>.
     external (H,T,1+N): what was read of the EDM's N slots, the null slot first; N = 0: not read.
+    key: of the memory that was asked, for caches; front: what was written of a prompt that is too
+    long, all but its end, before it asked, and that memory's state is `front.state`.
     compared: the next token with memory and without. off_difference: the largest difference of the
     logits with memory switched off from those of transformers' own GPT-2.
     """
@@ -44,6 +47,13 @@ class Asked:
     external: np.ndarray
     compared: effect.Compared
     off_difference: float
+    key: str
+    front: recall.Written | None
+
+    @property
+    def n_front(self) -> int:
+        """How many tokens of the prompt were told before the rest asked."""
+        return 0 if self.front is None else int((self.front.sentence >= 0).sum())
 
     @property
     def kept(self) -> np.ndarray:
@@ -98,15 +108,23 @@ def encode(text: str) -> np.ndarray:
     return _encode(chosen.fingerprint, text, chosen.tokenizer)
 
 
-def ask(key: str, state: MemoryState, text: str, settings: Settings) -> Asked | None:
-    """The prompt's run with this memory; None for an empty prompt.
+def ask(
+    key: str, state: MemoryState, text: str, settings: Settings, writing: Settings
+) -> Asked | None:
+    """The prompt's run with this memory; None for an empty prompt. A prompt that is too long is
+    told first, all but its end, as `writing` says.
 
     Raises ValueError where the prompt does not fit behind the memory.
     """
     ids = encode(text)
     if not len(ids):
         return None
-    chosen = run.checkpoint()
+    chosen, front = run.checkpoint(), None
+    if len(ids) > recall.room(chosen, state, settings) and can_preview(text):
+        front = _told_front(key, state, text, writing)
+    if front is not None:
+        told = hashlib.sha256(front.ids.tobytes() + repr(writing).encode()).hexdigest()
+        key, state, ids = f"{key}:{told}", front.state, ids[recall.n_front(chosen, ids) :]
     room = recall.room(chosen, state, settings)
     if len(ids) > room:
         raise ValueError(
@@ -115,7 +133,17 @@ def ask(key: str, state: MemoryState, text: str, settings: Settings) -> Asked | 
             f"{len(ids):,}; shorten the prompt, choose other positions or forget the memory. "
             "Remembering it still works."
         )
-    return _ask((*_model(), key), settings, ids.tobytes(), chosen, state, ids)
+    return _ask((*_model(), key), settings, ids.tobytes(), chosen, state, ids, front)
+
+
+def _told_front(key: str, state: MemoryState, text: str, writing: Settings):
+    """recall.tell_front, kept while the end of the prompt is typed."""
+    chosen, ids = run.checkpoint(), encode(text)
+    n_front = recall.n_front(chosen, ids)
+    front = _front((*_model(), key), writing, ids[:n_front].tobytes(), chosen, state, text)
+    if front is None:
+        return None
+    return replace(front, state=replace(front.state, prompts=(*state.prompts, text)))
 
 
 def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Asked | None):
@@ -124,6 +152,7 @@ def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Ask
     chosen = run.checkpoint()
     was_read = asked is not None and bool(len(asked.kept) or asked.n_external)
     by = asked.settings if was_read else None
+    state = state if asked is None or asked.front is None else asked.front.state
     return _tell((*_model(), key), settings, text, by, chosen, state, asked)
 
 
@@ -257,7 +286,7 @@ def _encode(fingerprint, text, _tokenizer):
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids) -> Asked:
+def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids, _front) -> Asked:
     with _lock():
         recalled = recall.ask(_checkpoint, _state, _ids, settings)
         plain = recall.ask(_checkpoint, recall.blank(_checkpoint), _ids, settings).trace
@@ -278,6 +307,8 @@ def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids) -> Asked:
         external=external,
         compared=effect.compare(_checkpoint, recalled.trace.next_logits, plain.next_logits, 7),
         off_difference=float((plain.next_logits - stock).abs().max()),
+        key=key[-1],
+        front=_front,
     )
 
 
@@ -296,7 +327,14 @@ def _tell(key, settings, text, read_by, _checkpoint, _state, _asked) -> recall.W
     with _lock():
         if read_by is not None:
             _state = recall.after_reading(_checkpoint, _state, _asked.recalled)
-        return recall.tell(_checkpoint, _state, text, settings)
+        front = None if _asked is None else _asked.front
+        return recall.tell(_checkpoint, _state, text, settings, front=front)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _front(key, settings, ids_bytes, _checkpoint, _state, _text) -> recall.Written | None:
+    with _lock():
+        return recall.tell_front(_checkpoint, _state, _text, settings)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

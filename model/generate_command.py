@@ -59,7 +59,8 @@ def run_command(chosen) -> Iterator[str]:
         raise ValueError(f"wanted a --seed from 0 to {MAX_SEED}, got {chosen.seed}")
     loaded = checkpoint.load(chosen.model)
     if chosen.variant == "gpt2" and chosen.session is None:
-        report = yield from _generate(loaded, _reader(loaded, chosen), chosen)
+        ids = tokens.encode(loaded.tokenizer, chosen.prompt)
+        report = yield from _generate(loaded, _reader(loaded, chosen), chosen, ids)
     else:
         _check_memory(chosen)
         _check_trained(loaded, chosen.variant)
@@ -75,14 +76,21 @@ def _converse(loaded, chosen) -> Iterator[str]:
     with sessions.hold(chosen.session) as path:
         state = load_state(path, loaded) if path.exists() else recall.blank(loaded)
         settings = _settings(chosen)
-        _check_room(loaded, state, settings, chosen)
+        ids, front = tokens.encode(loaded.tokenizer, chosen.prompt), None
+        if chosen.tokens:
+            front = recall.tell_front(loaded, state, chosen.prompt, settings)
+        n_first = 0
+        if front is not None:
+            state, n_first = front.state, recall.n_front(loaded, ids)
+            ids = ids[n_first:]
+        _check_room(loaded, state, settings, chosen, len(ids))
         reader = WithMemory(loaded, state, settings)
-        report = yield from _generate(loaded, reader, chosen)
+        report = yield from _generate(loaded, reader, chosen, ids, n_first)
         if reader.recalled is not None:
             state = recall.after_reading(loaded, state, reader.recalled)
-        state = recall.tell(loaded, state, chosen.prompt, settings).state
+        state = recall.tell(loaded, state, chosen.prompt, settings, front=front).state
         save_state(state, path)
-    return report | {"session": {
+    return report | {"told_first": n_first, "session": {
         "name": chosen.session, "prompts": len(state.prompts), "slots": len(state.bank),
         "budget": settings.budget, "evicted": state.n_evicted, "bytes": state.nbytes,
         "edm_slots": len(state.external) if state.external is not None else 0,
@@ -90,13 +98,12 @@ def _converse(loaded, chosen) -> Iterator[str]:
     }}
 
 
-def _check_room(loaded, state, settings, chosen) -> None:
-    n = len(tokens.encode(loaded.tokenizer, chosen.prompt))
+def _check_room(loaded, state, settings, chosen, n: int) -> None:
     room = recall.room(loaded, state, settings)
     if chosen.tokens and n > room:
         raise ValueError(
-            f"wanted a prompt of at most {max(room, 0):,} tokens to go on with behind this memory, "
-            f"got {n:,}; --tokens 0 tells it all the same, in windows, or shorten it"
+            f"wanted at most {max(room, 0):,} tokens to go on with behind this memory, got {n:,}; "
+            "--tokens 0 tells the prompt all the same, in windows, or shorten it"
         )
 
 
@@ -128,10 +135,15 @@ def _check_memory(chosen) -> None:
         raise ValueError(f"wanted 0 or more slots, got {chosen.slots}")
 
 
-def _generate(loaded, reader: generate.Reader, chosen) -> Iterator[str]:
-    """A line a token (none with --json); returns the report."""
-    ids = tokens.encode(loaded.tokenizer, chosen.prompt)
+def _generate(
+    loaded, reader: generate.Reader, chosen, ids, n_first: int = 0
+) -> Iterator[str]:
+    """Go on behind ids (T,), of whose text n_first tokens more are in memory. A line a token (none
+    with --json); returns the report."""
     steps = []
+    if n_first and not chosen.json:
+        yield (f"longer than the window: the prompt's first {n_first:,} tokens are told first, the "
+               f"last {len(ids):,} ask")
     for step in generate.generate(
         reader, ids, chosen.tokens,
         settings=Settings(chosen.temperature, chosen.top_k, chosen.top_p),
@@ -140,7 +152,7 @@ def _generate(loaded, reader: generate.Reader, chosen) -> Iterator[str]:
     ):
         steps.append(step)
         if not chosen.json:
-            yield _line(loaded, len(ids) + len(steps), step)
+            yield _line(loaded, n_first + len(ids) + len(steps), step)
     return _report(loaded, ids, steps)
 
 

@@ -30,6 +30,7 @@ view = st.segmented_control(
 )
 if now.problem:
     st.warning(now.problem)
+views.show_front(now)
 if view == "reads" and not now.state.prompts:
     memory_controls.show_first_visit()
 elif view == "reads":

@@ -103,30 +103,93 @@ def blank(checkpoint) -> MemoryState:
     return MemoryState(fusion.empty_bank(checkpoint), (), checkpoint.fingerprint)
 
 
-def tell(checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time) -> Written:
+def tell(
+    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time,
+    front: Written | None = None,
+) -> Written:
     """One prompt into memory, in `windows` where it is longer than half the model's own.
 
+    front: what `tell_front` has written of it; then `state` is the one behind that.
     Raises ValueError for an empty prompt and for settings that do not exist.
     """
     ids = tokens.encode(checkpoint.tokenizer, text)
     if not len(ids):
         raise ValueError("wanted a prompt to remember, got an empty one; type something first")
-    number = state.bank.n_prompts + 1
-    after = replace(state, bank=replace(state.bank, n_prompts=number), prompts=(*state.prompts, text))
+    if front is None:
+        state, parts = _begun(state, text), windows(checkpoint, ids)
+        return _tell_parts(checkpoint, state, ids, parts, settings, now)
+    end = [slice(n_front(checkpoint, ids), len(ids))]
+    return _joined(front, _tell_parts(checkpoint, state, ids, end, settings, now))
+
+
+def tell_front(
+    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time
+) -> Written | None:
+    """Of a prompt that is too long to ask with behind this memory, the first `n_front` tokens go
+    into memory, and the rest asks. None where the whole prompt can ask, and where it goes on with
+    what is stored (positions `continue`): there nothing can be put away."""
+    ids = tokens.encode(checkpoint.tokenizer, text)
+    n, fits = n_front(checkpoint, ids), len(ids) <= room(checkpoint, state, settings)
+    if fits or not n or settings.positions == "continue":
+        return None
+    parts = windows(checkpoint, ids[:n])
+    return _tell_parts(checkpoint, _begun(state, text), ids, parts, settings, now)
+
+
+def n_front(checkpoint, ids) -> int:
+    """How many tokens of a prompt (T,) must be told so that its end can ask: the end is at most half
+    the model's window and begins with a sentence, unless its last sentence alone is longer."""
+    start = len(ids) - _half(checkpoint)
+    if start <= 0:
+        return 0
+    number = sentences(tokens.display(checkpoint.tokenizer, ids))
+    if number[start] == number[start - 1] < number[-1]:
+        start = int(np.searchsorted(number, number[start] + 1))
+    return start
+
+
+def _half(checkpoint) -> int:
+    return checkpoint.model.config.n_positions // 2 - 1
+
+
+def _begun(state: MemoryState, text: str) -> MemoryState:
+    """The state with one prompt more, of which nothing is written yet."""
+    bank = replace(state.bank, n_prompts=state.bank.n_prompts + 1)
+    return replace(state, bank=bank, prompts=(*state.prompts, text))
+
+
+def _tell_parts(checkpoint, after: MemoryState, ids, parts, settings: Settings, now) -> Written:
+    """Windows of the state's latest prompt, one after the other."""
     seen, gated = [], []
-    for part in windows(checkpoint, ids):
+    for part in parts:
         window = _Window(checkpoint, after.bank, ids[part], part.start, settings, now())
         bank, told = window.into_bank(after.bank)
         seen.append(told)
         after, gates = window.into_modules(replace(after, bank=bank))
         gated.append(gates)
-    return _within_budget(after, settings, seen, gated, np.random.default_rng(number))
+    rng = np.random.default_rng(after.bank.n_prompts)
+    return _within_budget(after, settings, seen, gated, rng)
+
+
+def _joined(front: Written, rest: Written) -> Written:
+    """What two parts of one prompt wrote, as one."""
+    gated = rest.gated
+    if gated is not None:
+        gated = _one(Gated, (front.gated, gated), "ids", "salience", "gate", "stored")
+    columns = ("ids", "salience", "sentence", "stored")
+    return _one(Written, (front, rest), *columns, state=rest.state, gated=gated)
+
+
+def _one(kind, parts, *columns, **given):
+    """Reports of two parts -> one: their columns behind one another, their evictions added."""
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+    return kind(**joined, n_evicted=sum(part.n_evicted for part in parts), **given)
 
 
 def windows(checkpoint, ids) -> list[slice]:
     """How a prompt (T,) is cut to be told: parts of at most half the model's window, each ending
     with a sentence; only a sentence that is longer than that is cut itself."""
-    size = checkpoint.model.config.n_positions // 2 - 1
+    size = _half(checkpoint)
     if len(ids) <= size:
         return [slice(0, len(ids))]
     number, parts, start = sentences(tokens.display(checkpoint.tokenizer, ids)), [], 0

@@ -1,6 +1,7 @@
 """The memory page without trained memory: real numbers, nothing lost, nothing that executes."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -288,13 +289,28 @@ def test_the_first_visit_is_one_click(app):
     assert state_of(app).bank.slots.text[reads["columns"][int(last.argmax())]] == "·New"
 
 
-def test_a_prompt_beyond_the_window_says_so_and_can_be_told(app, loaded):
+def test_a_prompt_beyond_the_window_asks_with_its_end(app, loaded):
     tell(open_page(app), FACT)
-    long = "word " * (loaded.model.config.n_positions + 40)
+    long = "The king went home. " * 140 + QUESTION  # more than 512 tokens
+    for view in ("reads", "slots", "weights", "writes", "gates"):
+        ask(app, long, view)
+        (said,) = [i.value for i in app.info if "Longer than the window" in i.value]
+        assert not app.warning and not app.error
+    front = int(re.search(r"first ([\d,]+) tokens", said)[1].replace(",", ""))
+    end = int(re.search(r"last ([\d,]+) ask", said)[1].replace(",", ""))
+    assert front + end == len(tokens.encode(loaded.tokenizer, long))
+    assert len(state_of(app).prompts) == 1  # nothing of it stays
+    tell(app, long)
+    assert state_of(app).prompts == (FACT, long) and len(state_of(app).bank) <= 128
+
+
+def test_a_prompt_beyond_four_windows_says_so_and_can_be_told(app, loaded):
+    tell(open_page(app), FACT)
+    long = "word " * (4 * loaded.model.config.n_positions + 40)
     for view in ("reads", "slots", "weights", "writes"):
         ask(app, long, view)
     (said,) = [w.value for w in app.warning]  # and nothing of a cut: it is told whole
-    assert "tokens behind this memory" in said and "this prompt does not fit" in tree.html(app)
+    assert "tokens behind this memory" in said
     tell(app, long)
     assert len(state_of(app).prompts) == 2 and len(state_of(app).bank) <= 128
 

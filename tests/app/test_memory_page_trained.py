@@ -422,3 +422,38 @@ def test_the_shipped_memory_recalls_through_each_trained_store(monkeypatch):
     last = reads["weights"].reshape(len(reads["typed"]), -1)[-1]
     words = {word["s"]: word["t"] for row in reads["told"] for word in row["words"]}
     assert words[reads["columns"][int(last.argmax())]] == "·New" and last.max() > 0.5
+
+
+# -- prompts that are too long ---------------------------------------------------------------------
+
+
+def test_the_end_of_a_long_prompt_reads_its_own_front_in_both_stores(app, loaded):
+    """Every view is of the memory behind the front; after Enter nothing is told twice."""
+    open_page(app)
+    app.session_state["mem_needed"] = 1e-4
+    tell(app, "It rains.")
+    before, long = state_of(app), FACT + " The king went home." * 140 + " " + QUESTION
+    settings = dataclasses.replace(SETTINGS, needed=1e-4)
+    front = recall.tell_front(loaded, before, long, settings)
+    rest = tokens.encode(loaded.tokenizer, long)
+    rest = rest[recall.n_front(loaded, rest) :]
+    expected = recall.ask(loaded, front.state, rest, settings)
+    for view in VIEWS:
+        ask(app, long, view)
+        assert not app.error and not app.warning and state_of(app) is before
+    reads = sent(ask(app, long, "reads"), "reads")
+    best = float(expected.trace.next_logits.double().softmax(-1).max())
+    assert reads["guesses"][0][1] == pytest.approx(best, abs=1e-5)
+    assert [row["number"] for row in reads["told"]][-1] == "2"
+    ask(app, long, "slots")
+    assert not [b for b in app.button if b.key == "memory_pin"]
+    tell(app, long)
+    after = state_of(app)
+    read = recall.after_reading(loaded, front.state, expected)
+    whole = recall.tell(loaded, read, long, settings, front=front).state
+    assert after.prompts == ("It rains.", long)
+    torch.testing.assert_close(after.external.keys, whole.external.keys, atol=1e-4, rtol=0)
+    torch.testing.assert_close(after.bank.keys, whole.bank.keys, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(
+        after.external.slots.total_read, whole.external.slots.total_read, atol=1e-4
+    )

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from model import checkpoint
 from model.__main__ import main
 from model.kv_policies import POLICIES
 from tests.conftest import byte_tokenizer, random_gpt2
@@ -95,9 +96,19 @@ def test_an_empty_prompt_and_one_beyond_the_window(capsys, folder):
     assert "at most 64 tokens" in generate(capsys, folder, "--tokens", 2, prompt="x" * 65)[2]
 
 
-def test_a_prompt_longer_than_the_window_is_told_and_not_gone_on_with(tmp_path, monkeypatch, capsys):
+def test_a_prompt_longer_than_the_window_asks_with_its_end_and_remembers_its_front(
+    tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path))
-    long = "The king went home. " * 200
-    command = ["generate", "--variant", "gpt2+am", "--session", "s", "--prompt", long, "--tokens"]
-    assert main([*command, "2"]) == 2 and "--tokens 0 tells it" in capsys.readouterr().err
+    long = "I live in New York. " + "The king went home. " * 200 + "Where do I live? I live in"
+    command = ["generate", "--variant", "gpt2+am", "--session", "s", "--prompt", long,
+               "--slots", "2000", "--temperature", "0", "--tokens"]
+    assert main([*command, "3"]) == 0
+    out = capsys.readouterr().out
+    assert "longer than the window: the prompt's first" in out and "text:  New York" in out
+    assert main([*command, "1", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    n = len(checkpoint.load("embedded").tokenizer(long)["input_ids"])
+    assert report["told_first"] + report["prompt_tokens"] == n > 1000
+    assert report["session"]["prompts"] == 2
     assert main([*command, "0"]) == 0
