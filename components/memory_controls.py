@@ -91,12 +91,13 @@ def show_first_visit() -> None:
 
 
 def show_laws(
-    written: dict[str, tuple[int, int]], off_difference: float | None, said: str
+    state, written: dict[str, tuple[int, int]], off_difference: float | None, said: str
 ) -> None:
-    """What is said of fusion, and the laws of the theory; those at work are lit."""
+    """What is said of fusion, and the laws of the theory; those at work are lit. state: the memory
+    that is asked; written: of its latest prompt, see memory_conversation.what_was_written."""
     now = conversation.current()
-    n_evicted = sum(evicted for _, _, evicted in _stores(now.state).values())
-    is_full = any(n >= budget for n, budget, _ in _stores(now.state).values())
+    n_evicted = sum(evicted for _, _, evicted in _stores(state).values())
+    is_full = any(n >= budget for n, budget, _ in _stores(state).values())
     kept = f"saved as {now.session}" if now.is_saved else "not saved yet"
     if now.session and not now.is_saved:
         kept = f"changed since {now.session} was saved"
@@ -105,11 +106,11 @@ def show_laws(
     trained = [name for name in ("early", "late", "edm") if name in memory_choice.modules()]
     chosen = any(n < of for n, of in written.values())
     st.html(words.line(said) + words.laws([
-        ("bounded", _bounded(now.state), n_evicted > 0 or is_full,
+        ("bounded", _bounded(state), n_evicted > 0 or is_full,
          "The budgets hold whatever is told; whole sentences leave"),
         ("persistent", kept, now.is_saved,
          "Under Sessions: a file on this machine outlives prompt, tab and process"),
-        ("salient", _salient(written, len(now.state.prompts)), chosen,
+        ("salient", _salient(written, len(state.prompts)), chosen,
          "The EDM takes tokens whose salience reaches its threshold, the bank sentences whose mean "
          "salience reaches its own"),
         ("non-destructive", off, off_difference == 0,

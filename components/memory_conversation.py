@@ -275,15 +275,18 @@ def _reads(now: Conversation, asked) -> dict[str, dict]:
     if asked is None:
         return {}
     state = now.state if asked.front is None else asked.front.state
-    found = {"bank": _by_place(state.bank.slots, asked.now, asked.kept)}
+    n_told = len(now.state.prompts)
+    found = {"bank": _by_place(state.bank.slots, asked.now, asked.kept, n_told)}
     if asked.n_external:
         every = np.arange(asked.n_external)
-        found["edm"] = _by_place(state.external.slots, asked.external_now, every)
+        found["edm"] = _by_place(state.external.slots, asked.external_now, every, n_told)
     return found
 
 
-def _by_place(table, weights, read) -> dict:
-    return {(int(table.prompt[i]), int(table.position[i])): float(weights[i]) for i in read}
+def _by_place(table, weights, read, n_prompts: int) -> dict:
+    """Of what was told before: a prompt that is too long reads its own front too."""
+    return {(int(table.prompt[i]), int(table.position[i])): float(weights[i])
+            for i in read if table.prompt[i] <= n_prompts}
 
 
 def what_was_written(written) -> dict[str, tuple[int, int]]:

@@ -16,17 +16,17 @@ WAYS = {
 }
 
 
-def openness(ways: dict[str, np.ndarray], tokens: list[str]) -> Grid:
-    """module -> openness (T,) of 0 to 1 of T tokens: a row a module."""
+def openness(ways: dict[str, np.ndarray], tokens: list[str], first: int = 0) -> Grid:
+    """module -> openness (T,) of 0 to 1 of T tokens, numbered from `first`: a row a module."""
     values = np.stack(list(ways.values()))
     return _grid(
         "Each way in, 0 closed to 1 open", values, [TITLES[name] for name in ways],
         [WAYS[name] for name in ways], tokens, levels(values, 1), [("open", "values", "number")],
-        {"values": values},
+        {"values": values}, first,
     )
 
 
-def added(parts: list[tuple], tokens: list[str], edm_layer: int) -> Grid:
+def added(parts: list[tuple], tokens: list[str], edm_layer: int, first: int = 0) -> Grid:
     """(module, layer or −1, lengths (T,) of what it added and of the stream there), a row each."""
     added_, stream = (np.stack([part[i] for part in parts]) for i in (2, 3))
     ratio = added_ / np.maximum(stream, 1e-12)
@@ -36,7 +36,7 @@ def added(parts: list[tuple], tokens: list[str], edm_layer: int) -> Grid:
     return _grid(
         "Length of what is added ÷ length of the stream there", ratio, list(rows), list(said),
         tokens, levels(np.sqrt(ratio), 1), details,
-        {"added": added_, "stream": stream, "ratio": ratio},
+        {"added": added_, "stream": stream, "ratio": ratio}, first,
     )
 
 
@@ -49,14 +49,14 @@ def _place(name: str, layer: int, edm_layer: int) -> tuple[str, str]:
     }[name]
 
 
-def _grid(title, values, rows, said, tokens, shades, details, arrays) -> Grid:
+def _grid(title, values, rows, said, tokens, shades, details, arrays, first: int) -> Grid:
     return Grid(
         title=title,
         levels=shades,
         rows=rows,
         columns=tokens,
         row_words=said,
-        column_words=[f"{i} {token}" for i, token in enumerate(tokens)],
+        column_words=[f"{i} {token}" for i, token in enumerate(tokens, first)],
         row_hues=["memory"] * len(rows),
         details=details,
         arrays=arrays,

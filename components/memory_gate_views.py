@@ -14,7 +14,7 @@ CHART = {"displayModeBar": False}
 def show(now: Look) -> None:
     """Ways in and what comes through them; then the recurrent states."""
     if now.asked is None:
-        memory_look.nothing_typed()
+        memory_look.nothing_asked(now)
     else:
         _show_ways(now)
     if choice.available() & {"early", "late"}:
@@ -31,9 +31,10 @@ def _show_ways(now: Look) -> None:
         return
     tokens = now.asked.names[now.asked.n_start :]
     st.markdown("##### How far each way in is open, and what comes through")
-    _show_grid(figures.openness(ways.openness, tokens), now, "memory_openness")
+    first = now.asked.n_front  # of a prompt that is too long, only its end asks
+    _show_grid(figures.openness(ways.openness, tokens, first), now, "memory_openness")
     layer = run.checkpoint().memory.sizes.layer if run.checkpoint().memory is not None else 0
-    _show_grid(figures.added(ways.added, tokens, layer), now, "memory_added")
+    _show_grid(figures.added(ways.added, tokens, layer, first), now, "memory_added")
     st.caption(
         "Length: √Σx². Worked out from this run's own tensors: the stream before a module plus "
         "what it added is the stream behind it. AM's row: what the weights on memory's slots put "

@@ -12,6 +12,12 @@ from model.memory import slots
 from model.memory.slots import READ_FLOOR
 
 
+TOO_LONG = (
+    "wanted a prompt of at most {:,} tokens to follow each key; shorten it, or remember it (Enter): "
+    "all of it is told, in windows"
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Look:
     """What is looked at. text: the prompt; asked: its run, None without one; problem: why there is
@@ -36,7 +42,7 @@ class Look:
 
     @property
     def front(self):
-        """What was written of a prompt that is too long before its end asked (recall.Written)."""
+        """Of a prompt that is too long, what telling all but its end did (recall.Written)."""
         return None if self.asked is None else self.asked.front
 
     @property
@@ -113,6 +119,8 @@ def look() -> Look:
     """The present moment; nothing in it is stored anywhere."""
     now, settings = conversation.current(), choice.settings()
     text = st.session_state.get("prompt", "")
+    if not run_memory.can_preview(text):
+        return Look(now, settings, text, None, TOO_LONG.format(run_memory.most()), choice.store())
     try:
         asked = run_memory.ask(now.key, now.state, text, settings, choice.for_writing())
         problem = ""
@@ -142,6 +150,7 @@ def choose_store() -> None:
             )
 
 
-def nothing_typed() -> None:
-    """What to do in a view that needs a prompt."""
-    st.info("Type a prompt above: this view follows each key.")
+def nothing_asked(now: Look) -> None:
+    """What to do in a view that needs a prompt that can ask."""
+    if not now.problem:  # which the page has said already
+        st.info("Type a prompt above: this view follows each key.")

@@ -227,7 +227,7 @@ function part(text, name = "") {
 function read_out(map) {
   const { data, chosen } = map;
   const memory = data.from_memory[chosen];
-  const number = chosen - data.start; // below 0: <|endoftext|>
+  const number = data.rows[chosen] === "<|endoftext|>" ? -1 : chosen - data.start;
   map.sums.replaceChildren(
     part(data.rows[chosen]), number < 0 ? "" : ` (token ${number})`, ": memory ",
     part(six(memory), "memory"),

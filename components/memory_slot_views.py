@@ -180,7 +180,7 @@ def _show_knock_out(now: Look, slot: int) -> None:
         "its prompt": np.flatnonzero(table.prompt == table.prompt[slot]),
     }[scope]
     if everywhere:
-        return _show_forgotten(now, scope, gone)
+        return _show_forgotten(now, scope, _in_both(now, slot, gone, scope))
     leave_out = run_memory.without_external if now.store == "edm" else run_memory.without
     compared = leave_out(now.key, now.state, now.asked, gone, now.settings)
     st.html(words.next_token(compared, f"without {scope}", "with all that was read"))
@@ -193,12 +193,28 @@ def _show_knock_out(now: Look, slot: int) -> None:
     )
 
 
-def _show_forgotten(now: Look, scope: str, gone) -> None:
-    """The next token had these tokens of one store been stored in neither."""
-    places = zip(now.table.prompt[gone].tolist(), now.table.position[gone].tolist())
-    compared = run_memory.forgotten(
-        now.key, now.state, now.asked, frozenset(places), now.settings
-    )
+def _in_both(now: Look, slot: int, gone, scope: str) -> frozenset[tuple[int, int]]:
+    """(prompt, position) of the tokens `gone` of one store, and of the same sentence or prompt all
+    that either store holds."""
+    tables = (now.state.bank.slots, now.state.external.slots)
+    own = frozenset(_places(now.table, gone))
+    if scope == "its prompt":
+        number = now.table.prompt[slot]
+        return own.union(*(_places(t, np.flatnonzero(t.prompt == number)) for t in tables))
+    if scope == "its sentence":
+        parts = (t.block[[place in own for place in _places(t)]] for t in tables)
+        return own.union(*(_places(t, np.flatnonzero(np.isin(t.block, blocks)))
+                           for t, blocks in zip(tables, parts)))
+    return own
+
+
+def _places(table, at=slice(None)) -> list[tuple[int, int]]:
+    return list(zip(table.prompt[at].tolist(), table.position[at].tolist()))
+
+
+def _show_forgotten(now: Look, scope: str, gone: frozenset[tuple[int, int]]) -> None:
+    """The next token had these tokens, (prompt, position) each, been stored in neither store."""
+    compared = run_memory.forgotten(now.key, now.state, now.asked, gone, now.settings)
     st.html(words.next_token(compared, f"without {scope}", "with all that was read"))
     st.caption(f"{len(gone):,} {'token' if len(gone) == 1 else 'tokens'} left out of both stores "
                "for this one run, which was asked anew; nothing is changed. A recurrent state "

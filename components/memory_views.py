@@ -5,6 +5,7 @@ import streamlit as st
 
 from components import memory_bars as bars
 from components import memory_choice as choice
+from components import memory_conversation as conversation
 from components import (
     memory_controls,
     memory_heads,
@@ -25,7 +26,8 @@ MOST_ALONE = 3  # tokens whose probability is shown module by module
 def show_laws(now: Look) -> None:
     """What fusion reads, and the laws with what this prompt would add to them."""
     difference = None if now.asked is None else now.asked.off_difference
-    memory_controls.show_laws(now.now.written, difference, memory_say.fusion(now))
+    written = now.now.written if now.front is None else conversation.what_was_written(now.front)
+    memory_controls.show_laws(now.state, written, difference, memory_say.fusion(now))
 
 
 # -- reads -----------------------------------------------------------------------------------------
@@ -110,18 +112,24 @@ def _picture(now: Look, told: list[dict], store: str) -> memory_reads.Picture:
 def show_front(now: Look) -> None:
     """Of a prompt that is too long to ask with: which part of it asks."""
     if now.front is not None:
+        n_asked = len(now.asked.names) - now.asked.n_start
         st.info(
-            f"Longer than the window has room for. The first {now.asked.n_front:,} tokens go into "
-            f"memory, the last {len(now.asked.names) - now.asked.n_start:,} ask; nothing of it stays "
-            "until you remember the prompt."
+            f"Too long for the room beside this memory: the last {n_asked:,} tokens ask, with memory "
+            f"and without. The {now.asked.n_front:,} before them are in memory for this question, "
+            f"{_with_a_slot(now):,} of them with a slot in the bank; nothing stays until Enter."
         )
+
+
+def _with_a_slot(now: Look) -> int:
+    table = now.state.bank.slots
+    return int((table.prompt == len(now.state.prompts)).sum())
 
 
 def show_weights(now: Look) -> None:
     """Everything that is read, token by slot; a row's bars; every head's share of memory."""
     memory_look.choose_store()
     if now.asked is None:
-        return memory_look.nothing_typed()
+        return memory_look.nothing_asked(now)
     if now.store == "edm":
         return _show_external_map(now)
     left, right = st.columns([3.2, 1], gap="medium")
@@ -138,7 +146,7 @@ def _show_union_map(now: Look) -> None:
     asked, texts = now.asked, now.state.bank.slots.text
     drawn = memory_map.Map(
         run_memory.weights(now.key, asked, now.head), asked.names,
-        [texts[i] for i in asked.kept], asked.names, now.of, start=asked.n_start,
+        [texts[i] for i in asked.kept], asked.names, now.of, start=_token_0(asked),
     )
     _show_map(now, drawn)
 
@@ -151,11 +159,17 @@ def _show_external_map(now: Look) -> None:
     drawn = memory_map.Map(
         np.concatenate([whole[:, 1:], whole[:, :1]], axis=1), asked.names,
         now.table.text.tolist(), ["nothing"], now.of, "EDM", "nothing (null slot)", causal=False,
-        start=asked.n_start,
+        start=_token_0(asked),
     )
     _show_map(now, drawn)
     st.caption("Empty slots weigh exactly 0 and are left out. Every row is one softmax over the "
                "slots and the null slot, which takes the weight when nothing fits.")
+
+
+def _token_0(asked) -> int:
+    """The row, of those that ask, that is the prompt's first token; of a prompt that is too long
+    it lies before them."""
+    return asked.n_start - asked.n_front
 
 
 def _show_map(now: Look, drawn: memory_map.Map) -> None:

@@ -23,6 +23,11 @@ TWICE = """<style>
 }
 @container (min-width: 290.1px) { .twice .row > :first-child { text-align: right } }
 </style>"""
+LINE = """<style>
+.line { height: 1.9em; line-height: 1.5; font-size: .94em; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap }
+@media (max-width: 1000px) { .line { height: 3.3em; white-space: normal } }
+</style>"""
 BAR = "display:block;height:.62em;border-radius:.2em;min-width:1px"
 
 
@@ -72,10 +77,9 @@ def laws(facts: list[tuple[str, str, bool, str]]) -> str:
 
 
 def line(text: str) -> str:
-    """A sentence on one line of fixed height; the whole of it on hover."""
+    """A sentence of fixed height, one line or in a narrow window two; the whole of it on hover."""
     shown = html.escape(text)
-    style = "height:1.9em;line-height:1.5;overflow:hidden;text-overflow:ellipsis;white-space:nowrap"
-    return f'<div style="{style};font-size:.94em" title="{shown}">{shown}</div>'
+    return f'{LINE}<div class="line" title="{shown}">{shown}</div>'
 
 
 def _lamp(law: str, words: str, lit: bool, more: str) -> str:

@@ -14,7 +14,7 @@ from components.memory_look import Look
 def show(now: Look) -> None:
     """A preview at every key; Enter commits it."""
     if not len(run_memory.encode(now.text)):
-        return memory_look.nothing_typed()
+        return memory_look.nothing_asked(now)
     if not run_memory.can_preview(now.text):
         st.info("This prompt is long: it is written in windows when you remember it, without a "
                 "preview at every key.")

@@ -6,7 +6,7 @@ which changes with every change of the memory. Nothing is stored on the model.
 
 import hashlib
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -31,8 +31,8 @@ class Asked:
     share (L,H,T): how much of each row went to memory. now (M,): read weight of every slot of the
     bank: mean over layers and heads, the largest over the tokens behind <|endoftext|>.
     external (H,T,1+N): what was read of the EDM's N slots, the null slot first; N = 0: not read.
-    key: of the memory that was asked, for caches; front: what was written of a prompt that is too
-    long, all but its end, before it asked, and that memory's state is `front.state`.
+    key: of the memory that was asked, for caches; front: of a prompt that is too long, what telling
+    all but its end did; its end asked the state behind that. n_front: how many tokens that are.
     compared: the next token with memory and without. off_difference: the largest difference of the
     logits with memory switched off from those of transformers' own GPT-2.
     """
@@ -49,11 +49,7 @@ class Asked:
     off_difference: float
     key: str
     front: recall.Written | None
-
-    @property
-    def n_front(self) -> int:
-        """How many tokens of the prompt were told before the rest asked."""
-        return 0 if self.front is None else int((self.front.sentence >= 0).sum())
+    n_front: int
 
     @property
     def kept(self) -> np.ndarray:
@@ -111,20 +107,21 @@ def encode(text: str) -> np.ndarray:
 def ask(
     key: str, state: MemoryState, text: str, settings: Settings, writing: Settings
 ) -> Asked | None:
-    """The prompt's run with this memory; None for an empty prompt. A prompt that is too long is
-    told first, all but its end, as `writing` says.
+    """The prompt's run with this memory; None for an empty prompt. Of one that is too long all but
+    its end is told first, as `writing` says, on trial.
 
     Raises ValueError where the prompt does not fit behind the memory.
     """
     ids = encode(text)
     if not len(ids):
         return None
-    chosen, front = run.checkpoint(), None
-    if len(ids) > recall.room(chosen, state, settings) and can_preview(text):
-        front = _told_front(key, state, text, writing)
+    chosen, front, n_front = run.checkpoint(), None, 0
+    if len(ids) > recall.room(chosen, state, settings):
+        n = recall.n_front(chosen, ids)
+        front = _front((*_model(), key), writing, ids[:n].tobytes(), chosen, state, text)
     if front is not None:
-        told = hashlib.sha256(front.ids.tobytes() + repr(writing).encode()).hexdigest()
-        key, state, ids = f"{key}:{told}", front.state, ids[recall.n_front(chosen, ids) :]
+        told = hashlib.sha256(ids[:n].tobytes() + repr(writing).encode()).hexdigest()
+        key, state, ids, n_front = f"{key}:{told}", front.state, ids[n:], n
     room = recall.room(chosen, state, settings)
     if len(ids) > room:
         raise ValueError(
@@ -133,17 +130,8 @@ def ask(
             f"{len(ids):,}; shorten the prompt, choose other positions or forget the memory. "
             "Remembering it still works."
         )
-    return _ask((*_model(), key), settings, ids.tobytes(), chosen, state, ids, front)
-
-
-def _told_front(key: str, state: MemoryState, text: str, writing: Settings):
-    """recall.tell_front, kept while the end of the prompt is typed."""
-    chosen, ids = run.checkpoint(), encode(text)
-    n_front = recall.n_front(chosen, ids)
-    front = _front((*_model(), key), writing, ids[:n_front].tobytes(), chosen, state, text)
-    if front is None:
-        return None
-    return replace(front, state=replace(front.state, prompts=(*state.prompts, text)))
+    mark = (*_model(), key)
+    return _ask(mark, settings, ids.tobytes(), chosen, state, ids, front, n_front)
 
 
 def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Asked | None):
@@ -151,14 +139,18 @@ def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Ask
     _check_fits(state, text, settings)
     chosen = run.checkpoint()
     was_read = asked is not None and bool(len(asked.kept) or asked.n_external)
-    by = asked.settings if was_read else None
-    state = state if asked is None or asked.front is None else asked.front.state
+    by = (asked.key, asked.settings) if was_read else None
     return _tell((*_model(), key), settings, text, by, chosen, state, asked)
 
 
 def can_preview(text: str) -> bool:
-    """Whether the prompt is short enough to be written on trial at every key."""
-    return len(encode(text)) <= MOST_WINDOWS * run.checkpoint().model.config.n_positions
+    """Whether the prompt is short enough to be asked with and told on trial at every key."""
+    return len(encode(text)) <= most()
+
+
+def most() -> int:
+    """How many tokens are asked with and told on trial at every key."""
+    return MOST_WINDOWS * run.checkpoint().model.config.n_positions
 
 
 def weights(key: str, asked: Asked, head: tuple[int, int] | None) -> np.ndarray:
@@ -286,7 +278,7 @@ def _encode(fingerprint, text, _tokenizer):
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids, _front) -> Asked:
+def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids, _front, _n_front) -> Asked:
     with _lock():
         recalled = recall.ask(_checkpoint, _state, _ids, settings)
         plain = recall.ask(_checkpoint, recall.blank(_checkpoint), _ids, settings).trace
@@ -309,6 +301,7 @@ def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids, _front) -> Asked:
         off_difference=float((plain.next_logits - stock).abs().max()),
         key=key[-1],
         front=_front,
+        n_front=_n_front,
     )
 
 
@@ -326,15 +319,15 @@ def _spread(checkpoint, recalled) -> tuple[np.ndarray, np.ndarray]:
 def _tell(key, settings, text, read_by, _checkpoint, _state, _asked) -> recall.Written:
     with _lock():
         if read_by is not None:
-            _state = recall.after_reading(_checkpoint, _state, _asked.recalled)
-        front = None if _asked is None else _asked.front
-        return recall.tell(_checkpoint, _state, text, settings, front=front)
+            behind = None if _asked.front is None else _asked.front.state
+            _state = recall.after_reading(_checkpoint, _state, _asked.recalled, behind)
+        return recall.tell(_checkpoint, _state, text, settings)
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
+@st.cache_resource(show_spinner=False, max_entries=4)
 def _front(key, settings, ids_bytes, _checkpoint, _state, _text) -> recall.Written | None:
     with _lock():
-        return recall.tell_front(_checkpoint, _state, _text, settings)
+        return recall.behind_front(_checkpoint, _state, _text, settings)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

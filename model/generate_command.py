@@ -25,7 +25,8 @@ MAX_SEED = 2**63 - 1
 def add_arguments(parser) -> None:
     """The arguments of `python -m model generate`."""
     options.add_model(parser)
-    parser.add_argument("--prompt", required=True, help="the text to continue")
+    parser.add_argument("--prompt", required=True, help="the text to continue; with a "
+                        "--session, of one longer than the window the front is told, the end asks")
     parser.add_argument("--tokens", required=True, type=int, help="how many tokens to generate")
     parser.add_argument("--temperature", type=float, default=1.0, help="0 = greedy (default: 1)")
     parser.add_argument("--top-k", type=int, default=0, help="0 = all tokens (default)")
@@ -76,21 +77,14 @@ def _converse(loaded, chosen) -> Iterator[str]:
     with sessions.hold(chosen.session) as path:
         state = load_state(path, loaded) if path.exists() else recall.blank(loaded)
         settings = _settings(chosen)
-        ids, front = tokens.encode(loaded.tokenizer, chosen.prompt), None
-        if chosen.tokens:
-            front = recall.tell_front(loaded, state, chosen.prompt, settings)
-        n_first = 0
-        if front is not None:
-            state, n_first = front.state, recall.n_front(loaded, ids)
-            ids = ids[n_first:]
-        _check_room(loaded, state, settings, chosen, len(ids))
-        reader = WithMemory(loaded, state, settings)
-        report = yield from _generate(loaded, reader, chosen, ids, n_first)
+        asked, ids, n_front = _asked(loaded, state, settings, chosen)
+        reader = WithMemory(loaded, asked, settings)
+        report = yield from _generate(loaded, reader, chosen, ids, n_front)
         if reader.recalled is not None:
-            state = recall.after_reading(loaded, state, reader.recalled)
-        state = recall.tell(loaded, state, chosen.prompt, settings, front=front).state
+            state = recall.after_reading(loaded, state, reader.recalled, asked)
+        state = recall.tell(loaded, state, chosen.prompt, settings).state
         save_state(state, path)
-    return report | {"told_first": n_first, "session": {
+    return report | {"session": {
         "name": chosen.session, "prompts": len(state.prompts), "slots": len(state.bank),
         "budget": settings.budget, "evicted": state.n_evicted, "bytes": state.nbytes,
         "edm_slots": len(state.external) if state.external is not None else 0,
@@ -98,13 +92,22 @@ def _converse(loaded, chosen) -> Iterator[str]:
     }}
 
 
-def _check_room(loaded, state, settings, chosen, n: int) -> None:
+def _asked(loaded, state, settings, chosen):
+    """The state that is asked, the ids that ask it, and how many tokens of the prompt went into that
+    state because they do not fit beside it."""
+    ids, n_front = tokens.encode(loaded.tokenizer, chosen.prompt), 0
+    if not chosen.tokens:
+        return state, ids, 0
+    front = recall.behind_front(loaded, state, chosen.prompt, settings)
+    if front is not None:
+        state, n_front = front.state, recall.n_front(loaded, ids)
     room = recall.room(loaded, state, settings)
-    if chosen.tokens and n > room:
+    if len(ids) - n_front > room:
         raise ValueError(
-            f"wanted at most {max(room, 0):,} tokens to go on with behind this memory, got {n:,}; "
-            "--tokens 0 tells the prompt all the same, in windows, or shorten it"
+            f"wanted at most {max(room, 0):,} tokens to go on with behind this memory, got "
+            f"{len(ids):,}; --tokens 0 tells the prompt all the same, in windows, or shorten it"
         )
+    return state, ids[n_front:], n_front
 
 
 def _settings(chosen) -> recall.Settings:
@@ -136,14 +139,14 @@ def _check_memory(chosen) -> None:
 
 
 def _generate(
-    loaded, reader: generate.Reader, chosen, ids, n_first: int = 0
+    loaded, reader: generate.Reader, chosen, ids, n_front: int = 0
 ) -> Iterator[str]:
-    """Go on behind ids (T,), of whose text n_first tokens more are in memory. A line a token (none
-    with --json); returns the report."""
+    """Go on behind ids (T,), in front of which n_front tokens more are in memory. A line a token
+    (none with --json); returns the report."""
     steps = []
-    if n_first and not chosen.json:
-        yield (f"longer than the window: the prompt's first {n_first:,} tokens are told first, the "
-               f"last {len(ids):,} ask")
+    if n_front and not chosen.json:
+        yield (f"too long for the room beside this memory: the prompt's first {n_front:,} tokens are "
+               f"told, the last {len(ids):,} ask")
     for step in generate.generate(
         reader, ids, chosen.tokens,
         settings=Settings(chosen.temperature, chosen.top_k, chosen.top_p),
@@ -152,8 +155,8 @@ def _generate(
     ):
         steps.append(step)
         if not chosen.json:
-            yield _line(loaded, n_first + len(ids) + len(steps), step)
-    return _report(loaded, ids, steps)
+            yield _line(loaded, n_front + len(ids) + len(steps), step)
+    return _report(loaded, len(ids), n_front, steps)
 
 
 def _reader(loaded, chosen) -> generate.Reader:
@@ -185,7 +188,7 @@ def _line(loaded, number: int, step: generate.Step) -> str:
     )
 
 
-def _report(loaded, ids, steps: list[generate.Step]) -> dict:
+def _report(loaded, n_read: int, n_front: int, steps: list[generate.Step]) -> dict:
     """Everything about one generation, as JSON."""
     later = [1000 * s.reading.seconds for s in steps[1:]]
     placement = loaded.placement
@@ -194,7 +197,8 @@ def _report(loaded, ids, steps: list[generate.Step]) -> dict:
         "model": loaded.name,
         "device": str(placement.device),
         "dtype": str(placement.dtype).removeprefix("torch."),
-        "prompt_tokens": len(ids),
+        "prompt_tokens": n_front + n_read,
+        "told_first": n_front,
         "text": loaded.tokenizer.decode([s.token for s in steps]),
         "first_step_ms": 1000 * steps[0].reading.seconds if steps else None,
         "ms_per_token": statistics.median(later) if later else None,
@@ -221,7 +225,8 @@ def _summary(report: dict) -> Iterator[str]:
     if report["ended"]:
         yield f"ended: {report['ended']}"
     if report["first_step_ms"] is not None:
-        yield f"first token: {report['first_step_ms']:.1f} ms, {report['prompt_tokens']:,} tokens read"
+        n_read = report["prompt_tokens"] - report["told_first"]
+        yield f"first token: {report['first_step_ms']:.1f} ms, {n_read:,} tokens read"
     if report["ms_per_token"] is not None:
         yield (
             f"then: {report['ms_per_token']:.1f} ms per token, median of {n - 1:,}, "

@@ -103,87 +103,66 @@ def blank(checkpoint) -> MemoryState:
     return MemoryState(fusion.empty_bank(checkpoint), (), checkpoint.fingerprint)
 
 
-def tell(
-    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time,
-    front: Written | None = None,
-) -> Written:
+def tell(checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time) -> Written:
     """One prompt into memory, in `windows` where it is longer than half the model's own.
 
-    front: what `tell_front` has written of it; then `state` is the one behind that.
     Raises ValueError for an empty prompt and for settings that do not exist.
     """
     ids = tokens.encode(checkpoint.tokenizer, text)
     if not len(ids):
         raise ValueError("wanted a prompt to remember, got an empty one; type something first")
-    if front is None:
-        state, parts = _begun(state, text), windows(checkpoint, ids)
-        return _tell_parts(checkpoint, state, ids, parts, settings, now)
-    end = [slice(n_front(checkpoint, ids), len(ids))]
-    return _joined(front, _tell_parts(checkpoint, state, ids, end, settings, now))
+    return _tell_ids(checkpoint, state, ids, text, settings, now)
 
 
-def tell_front(
-    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time
-) -> Written | None:
-    """Of a prompt that is too long to ask with behind this memory, the first `n_front` tokens go
-    into memory, and the rest asks. None where the whole prompt can ask, and where it goes on with
-    what is stored (positions `continue`): there nothing can be put away."""
-    ids = tokens.encode(checkpoint.tokenizer, text)
-    n, fits = n_front(checkpoint, ids), len(ids) <= room(checkpoint, state, settings)
-    if fits or not n or settings.positions == "continue":
-        return None
-    parts = windows(checkpoint, ids[:n])
-    return _tell_parts(checkpoint, _begun(state, text), ids, parts, settings, now)
-
-
-def n_front(checkpoint, ids) -> int:
-    """How many tokens of a prompt (T,) must be told so that its end can ask: the end is at most half
-    the model's window and begins with a sentence, unless its last sentence alone is longer."""
-    start = len(ids) - _half(checkpoint)
-    if start <= 0:
-        return 0
-    number = sentences(tokens.display(checkpoint.tokenizer, ids))
-    if number[start] == number[start - 1] < number[-1]:
-        start = int(np.searchsorted(number, number[start] + 1))
-    return start
-
-
-def _half(checkpoint) -> int:
-    return checkpoint.model.config.n_positions // 2 - 1
-
-
-def _begun(state: MemoryState, text: str) -> MemoryState:
-    """The state with one prompt more, of which nothing is written yet."""
-    bank = replace(state.bank, n_prompts=state.bank.n_prompts + 1)
-    return replace(state, bank=bank, prompts=(*state.prompts, text))
-
-
-def _tell_parts(checkpoint, after: MemoryState, ids, parts, settings: Settings, now) -> Written:
-    """Windows of the state's latest prompt, one after the other."""
+def _tell_ids(checkpoint, state: MemoryState, ids, text: str, settings: Settings, now) -> Written:
+    number = state.bank.n_prompts + 1
+    after = replace(state, bank=replace(state.bank, n_prompts=number), prompts=(*state.prompts, text))
     seen, gated = [], []
-    for part in parts:
+    for part in windows(checkpoint, ids):
         window = _Window(checkpoint, after.bank, ids[part], part.start, settings, now())
         bank, told = window.into_bank(after.bank)
         seen.append(told)
         after, gates = window.into_modules(replace(after, bank=bank))
         gated.append(gates)
-    rng = np.random.default_rng(after.bank.n_prompts)
-    return _within_budget(after, settings, seen, gated, rng)
+    return _within_budget(after, settings, seen, gated, np.random.default_rng(number))
 
 
-def _joined(front: Written, rest: Written) -> Written:
-    """What two parts of one prompt wrote, as one."""
-    gated = rest.gated
-    if gated is not None:
-        gated = _one(Gated, (front.gated, gated), "ids", "salience", "gate", "stored")
-    columns = ("ids", "salience", "sentence", "stored")
-    return _one(Written, (front, rest), *columns, state=rest.state, gated=gated)
+def behind_front(
+    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time
+) -> Written | None:
+    """For a prompt that is too long to ask with behind this memory: what telling its first `n_front`
+    tokens does, so that the rest can ask the state behind it. That state is for asking only: what
+    the prompt leaves behind is what `tell` says of the whole.
+
+    None where the whole prompt can ask, and where it goes on with what is stored (positions
+    `continue`): there nothing can be put away.
+    """
+    ids = tokens.encode(checkpoint.tokenizer, text)
+    n, fits = n_front(checkpoint, ids), len(ids) <= room(checkpoint, state, settings)
+    if fits or not n or settings.positions == "continue":
+        return None
+    said = checkpoint.tokenizer.decode(ids[:n])
+    return _tell_ids(checkpoint, state, ids[:n], said, settings, now)
 
 
-def _one(kind, parts, *columns, **given):
-    """Reports of two parts -> one: their columns behind one another, their evictions added."""
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
-    return kind(**joined, n_evicted=sum(part.n_evicted for part in parts), **given)
+def n_front(checkpoint, ids) -> int:
+    """How many tokens of a prompt (T,) must be told so that its end can ask: the end is at most half
+    the model's window and begins with a sentence; within one that is longer than that, it begins
+    at one of few places, so that it stays while one types on."""
+    half = _half(checkpoint)
+    start, step = len(ids) - half, max(1, half // 8)
+    if start <= 0:
+        return 0
+    number = sentences(tokens.display(checkpoint.tokenizer, ids))
+    if number[start] != number[start - 1]:
+        return start
+    if number[start] < number[-1]:
+        return int(np.searchsorted(number, number[start] + 1))
+    return -(-start // step) * step
+
+
+def _half(checkpoint) -> int:
+    return checkpoint.model.config.n_positions // 2 - 1
 
 
 def windows(checkpoint, ids) -> list[slice]:
@@ -317,19 +296,29 @@ def room(checkpoint, state: MemoryState, settings: Settings) -> int:
     return checkpoint.model.config.n_positions - start - (not goes_on)
 
 
-def after_reading(checkpoint, state: MemoryState, recalled: Recalled) -> MemoryState:
+def after_reading(
+    checkpoint, state: MemoryState, recalled: Recalled, asked: MemoryState | None = None
+) -> MemoryState:
     """The state with this prompt's reads counted: mean weight over layers and heads, the largest
-    over the prompt's tokens behind the first; of the EDM, mean over its heads."""
-    weight = np.zeros(len(state.bank))
+    over the prompt's tokens behind the first; of the EDM, mean over its heads.
+
+    asked: the state that was read, where it was another (`behind_front`): what it holds beyond
+    `state` is not counted.
+    """
+    asked = state if asked is None else asked
+    weight = np.zeros(len(asked.bank))
     if len(recalled.kept):
         read = fusion.read_weights(checkpoint, recalled.trace)  # (L,H,T,M)
         behind = _n_start(checkpoint, recalled.trace.ids)
         weight[recalled.kept] = read.mean((0, 1))[behind:].max(0, initial=0)
+    weight = slots.by_place(asked.bank.slots, weight, state.bank.slots)
     state = replace(state, bank=replace(state.bank, slots=state.bank.slots.read(weight)))
     if state.external is None or recalled.trace.external_query() is None:
         return state
     read = held.read_weights(recalled.trace)[:, _n_start(checkpoint, recalled.trace.ids) :, 1:]
-    table = state.external.slots.read(read.mean(0).max(0, initial=0))
+    weight = read.mean(0).max(0, initial=0)
+    weight = slots.by_place(asked.external.slots, weight, state.external.slots)
+    table = state.external.slots.read(weight)
     return replace(state, external=replace(state.external, slots=table))
 
 

@@ -294,10 +294,10 @@ def test_a_prompt_beyond_the_window_asks_with_its_end(app, loaded):
     long = "The king went home. " * 140 + QUESTION  # more than 512 tokens
     for view in ("reads", "slots", "weights", "writes", "gates"):
         ask(app, long, view)
-        (said,) = [i.value for i in app.info if "Longer than the window" in i.value]
+        (said,) = [i.value for i in app.info if "Too long for the room" in i.value]
         assert not app.warning and not app.error
-    front = int(re.search(r"first ([\d,]+) tokens", said)[1].replace(",", ""))
-    end = int(re.search(r"last ([\d,]+) ask", said)[1].replace(",", ""))
+    end = int(re.search(r"last ([\d,]+) tokens ask", said)[1].replace(",", ""))
+    front = int(re.search(r"The ([\d,]+) before", said)[1].replace(",", ""))
     assert front + end == len(tokens.encode(loaded.tokenizer, long))
     assert len(state_of(app).prompts) == 1  # nothing of it stays
     tell(app, long)
@@ -310,7 +310,7 @@ def test_a_prompt_beyond_four_windows_says_so_and_can_be_told(app, loaded):
     for view in ("reads", "slots", "weights", "writes"):
         ask(app, long, view)
     (said,) = [w.value for w in app.warning]  # and nothing of a cut: it is told whole
-    assert "tokens behind this memory" in said
+    assert said.startswith("wanted a prompt of at most 2,048 tokens to follow each key")
     tell(app, long)
     assert len(state_of(app).prompts) == 2 and len(state_of(app).bank) <= 128
 

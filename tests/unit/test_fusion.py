@@ -151,38 +151,38 @@ def test_the_end_of_a_prompt_that_is_too_long_asks_with_its_front_in_memory(tiny
     whole = ids(tiny, LONG)
     n = recall.n_front(tiny, whole)
     assert LONG[n:] == " It rains. " + QUESTION
-    front = recall.tell_front(tiny, recall.blank(tiny), LONG, Settings())
+    front = recall.behind_front(tiny, recall.blank(tiny), LONG, Settings())
     table = front.state.bank.slots
     assert "".join(table.text) == LONG[:n].replace(" ", "·") and (table.prompt == 1).all()
-    assert front.state.prompts == (LONG,)
+    assert front.state.prompts == (LONG[:n],)
     asked = recall.ask(tiny, front.state, whole[n:], Settings())
     assert len(asked.kept) and len(asked.trace) == 1 + len(whole) - n
 
 
-def test_what_asked_is_told_behind_its_front_nothing_twice_and_nothing_lost(tiny):
+def test_reads_behind_a_front_count_for_what_was_there_before(tiny):
     before = told(tiny, "I am Ann.")
-    front = recall.tell_front(tiny, before, LONG, Settings())
-    written = recall.tell(tiny, front.state, LONG, Settings(), front=front)
-    table, n = written.state.bank.slots, len("I am Ann.")
-    assert "".join(table.text[n:]) == LONG.replace(" ", "·")
-    assert table.position[n:].tolist() == list(range(len(LONG))) and set(table.prompt[n:]) == {2}
-    assert written.state.prompts == ("I am Ann.", LONG) and written.state.bank.n_prompts == 2
-    assert (written.sentence >= 0).sum() == len(LONG) and written.stored.sum() == len(LONG)
-    assert written.n_evicted == 0
+    settings = Settings(n_retrieved=64)
+    front = recall.behind_front(tiny, before, LONG, settings).state
+    end = ids(tiny, LONG)[recall.n_front(tiny, ids(tiny, LONG)) :]
+    asked = recall.ask(tiny, front, end, settings)
+    there = recall.after_reading(tiny, front, asked).bank.slots
+    here = recall.after_reading(tiny, before, asked, front).bank.slots
+    n = len("I am Ann.")
+    assert len(here) == n and here.total_read.max() > 0
+    np.testing.assert_array_equal(here.total_read, there.total_read[:n])
 
 
-def test_evictions_of_both_parts_are_counted(tiny):
-    settings = Settings(budget=40)
-    front = recall.tell_front(tiny, recall.blank(tiny), LONG, settings)
-    written = recall.tell(tiny, front.state, LONG, settings, front=front)
-    assert len(written.state.bank) <= 40
-    assert written.n_evicted == written.state.n_evicted == len(LONG) - len(written.state.bank)
+@pytest.mark.parametrize("text, n", [
+    (QUESTION, 0), ("It is. " + "a" * 40, 18), ("It is. " + "a" * 41, 18), ("It is. " + "a" * 43, 21),
+])
+def test_where_the_end_of_a_prompt_begins(tiny, text, n):
+    """Within a sentence that is longer than half the window, at every third token only."""
+    assert recall.n_front(tiny, ids(tiny, text)) == n and len(text) - n <= 31
 
 
 def test_a_prompt_that_fits_has_no_front_nor_one_that_continues(tiny):
-    assert recall.tell_front(tiny, recall.blank(tiny), QUESTION, Settings()) is None
-    assert recall.tell_front(tiny, recall.blank(tiny), LONG, CONTINUE) is None
-    assert recall.n_front(tiny, ids(tiny, "It is. " + "a" * 40)) == 16  # cut in the last sentence
+    assert recall.behind_front(tiny, recall.blank(tiny), QUESTION, Settings()) is None
+    assert recall.behind_front(tiny, recall.blank(tiny), LONG, CONTINUE) is None
 
 
 @pytest.mark.parametrize("score", ["everything", "surprisal", "novelty", "attention received"])

@@ -3,10 +3,14 @@
 import json
 
 import pytest
+import torch
 
 from model import checkpoint
 from model.__main__ import main
 from model.kv_policies import POLICIES
+from model.memory import recall, sessions
+from model.memory.state import load_state
+from model.memory.variants import modules_of
 from tests.conftest import byte_tokenizer, random_gpt2
 
 
@@ -105,10 +109,28 @@ def test_a_prompt_longer_than_the_window_asks_with_its_end_and_remembers_its_fro
                "--slots", "2000", "--temperature", "0", "--tokens"]
     assert main([*command, "3"]) == 0
     out = capsys.readouterr().out
-    assert "longer than the window: the prompt's first" in out and "text:  New York" in out
+    assert "too long for the room beside this memory: the prompt's first" in out
+    assert "text:  New York" in out
     assert main([*command, "1", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     n = len(checkpoint.load("embedded").tokenizer(long)["input_ids"])
-    assert report["told_first"] + report["prompt_tokens"] == n > 1000
+    assert n == report["prompt_tokens"] > 1000 and n - 256 < report["told_first"] < n
     assert report["session"]["prompts"] == 2
-    assert main([*command, "0"]) == 0
+
+
+@pytest.mark.parametrize("n_tokens", ["0", "2"])
+def test_what_a_long_prompt_leaves_behind_is_what_telling_it_does(
+    tmp_path, monkeypatch, capsys, n_tokens
+):
+    monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path))
+    long = "I live in New York. " + "The king went home. " * 200
+    assert main(["generate", "--variant", "gpt2-m", "--session", "s", "--prompt", long,
+                 "--tokens", n_tokens]) == 0
+    loaded = checkpoint.load("embedded")
+    with sessions.hold("s") as path:
+        found = load_state(path, loaded)
+    settings = recall.Settings(modules=modules_of("gpt2-m"))
+    whole = recall.tell(loaded, recall.blank(loaded), long, settings).state
+    torch.testing.assert_close(found.bank.keys, whole.bank.keys)
+    torch.testing.assert_close(found.external.keys, whole.external.keys)
+    assert found.prompts == (long,) and not found.bank.slots.total_read.any()
