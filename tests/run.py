@@ -35,7 +35,8 @@ def main(arguments: list[str]) -> int:
     except (OSError, subprocess.CalledProcessError) as problem:
         return fail(f"could not make {ENV} ({problem}); install Python's venv (Debian: python3-venv)")
     wanted = ROOT / "tests" / "requirements.txt"
-    install = [PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", wanted]
+    quick = ["-q", "--disable-pip-version-check", "--no-compile"]  # tests import few of the modules
+    install = [PYTHON, "-m", "pip", "install", *quick, "-r", wanted]
     if subprocess.run(install).returncode:
         return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
