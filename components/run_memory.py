@@ -127,7 +127,7 @@ def ask(
         raise ValueError(
             f"wanted at most {max(room, 0):,} tokens behind this memory (positions "
             f"“{settings.positions}”, a window of {chosen.model.config.n_positions:,}), got "
-            f"{len(ids):,}; shorten the prompt, choose other positions or forget the memory. "
+            f"{len(encode(text)):,}; shorten the prompt, choose other positions or forget the memory. "
             "Remembering it still works."
         )
     mark = (*_model(), key)

@@ -311,15 +311,22 @@ def after_reading(
         read = fusion.read_weights(checkpoint, recalled.trace)  # (L,H,T,M)
         behind = _n_start(checkpoint, recalled.trace.ids)
         weight[recalled.kept] = read.mean((0, 1))[behind:].max(0, initial=0)
-    weight = slots.by_place(asked.bank.slots, weight, state.bank.slots)
-    state = replace(state, bank=replace(state.bank, slots=state.bank.slots.read(weight)))
+    table = _counted(state.bank.slots, asked.bank.slots, weight)
+    state = replace(state, bank=replace(state.bank, slots=table))
     if state.external is None or recalled.trace.external_query() is None:
         return state
     read = held.read_weights(recalled.trace)[:, _n_start(checkpoint, recalled.trace.ids) :, 1:]
     weight = read.mean(0).max(0, initial=0)
-    weight = slots.by_place(asked.external.slots, weight, state.external.slots)
-    table = state.external.slots.read(weight)
+    table = _counted(state.external.slots, asked.external.slots, weight)
     return replace(state, external=replace(state.external, slots=table))
+
+
+def _counted(table: slots.Slots, asked: slots.Slots, weight) -> slots.Slots:
+    """A store's table with the reads (M,) of the slots that were asked counted; those which that
+    state no longer had could not be read and stay as they are."""
+    had = slots.by_place(asked, np.ones(len(asked)), table) > 0
+    after = table.read(slots.by_place(asked, weight, table))
+    return replace(after, last_read=np.where(had, after.last_read, table.last_read))
 
 
 def weight_drawn(checkpoint, trace: Trace) -> np.ndarray:

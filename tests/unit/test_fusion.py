@@ -172,6 +172,18 @@ def test_reads_behind_a_front_count_for_what_was_there_before(tiny):
     np.testing.assert_array_equal(here.total_read, there.total_read[:n])
 
 
+def test_what_left_on_trial_keeps_its_last_read(tiny):
+    settings, before = Settings(budget=40), told(tiny, "I am Ann.")
+    read = before.bank.slots.read(np.full(len(before.bank), 0.5))
+    before = replace(before, bank=replace(before.bank, slots=read))
+    front = recall.behind_front(tiny, before, LONG, settings).state
+    assert not (front.bank.slots.prompt == 1).any()
+    end = ids(tiny, LONG)[recall.n_front(tiny, ids(tiny, LONG)) :]
+    asked = recall.ask(tiny, front, end, settings)
+    after = recall.after_reading(tiny, before, asked, front).bank.slots
+    assert (after.last_read == 0.5).all() and (after.total_read == 0.5).all()
+
+
 @pytest.mark.parametrize("text, n", [
     (QUESTION, 0), ("It is. " + "a" * 40, 18), ("It is. " + "a" * 41, 18), ("It is. " + "a" * 43, 21),
 ])
