@@ -13,7 +13,7 @@ import streamlit as st
 
 from components import run
 from model import causal, generate, tokens
-from model.memory import added, effect, fusion, held, recall
+from model.memory import added, cuts, effect, fusion, held, recall
 from model.memory.recall import Settings
 from model.memory.state import MemoryState
 from model.probe_reads import Place
@@ -117,7 +117,7 @@ def ask(
         return None
     chosen, front, n_front = run.checkpoint(), None, 0
     if len(ids) > recall.room(chosen, state, settings):
-        n = recall.n_front(chosen, ids)
+        n = cuts.n_front(chosen, ids)
         front = _front((*_model(), key), writing, ids[:n].tobytes(), chosen, state, text)
     if front is not None:
         told = hashlib.sha256(ids[:n].tobytes() + repr(writing).encode()).hexdigest()
@@ -214,7 +214,7 @@ def paths(key: str, state: MemoryState, text: str) -> tuple[dict[str, added.Path
     chosen, ids = run.checkpoint(), encode(text)
     if chosen.memory is None or not len(ids):
         return {}, 0
-    first = ids[recall.windows(chosen, ids)[0]]
+    first = ids[cuts.windows(chosen, ids)[0]]
     found = _paths((*_model(), key), first.tobytes(), chosen, state, first)
     return found, len(ids) - len(first)
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from model import probe, tokens
-from model.memory import fusion, recall
+from model.memory import cuts, fusion, recall
 from model.memory.recall import Settings
 from model.memory.state import MemoryState
 from model.probe import Outcome, Scored
@@ -202,7 +202,7 @@ _PUT = {"am": _put_in_bank, "edm": _put_in_slots}
 def _told_with(checkpoint, state: MemoryState, place: Place, token: int) -> tuple[Trace, int]:
     """That window of the prompt, run as it was told with another token there, and its row."""
     ids = tokens.encode(checkpoint.tokenizer, state.prompts[place.prompt - 1])
-    window = next(w for w in recall.windows(checkpoint, ids) if place.position < w.stop)
+    window = next(w for w in cuts.windows(checkpoint, ids) if place.position < w.stop)
     part, row = np.r_[checkpoint.tokenizer.bos_token_id, ids[window]], 1 + place.position
     row -= window.start
     part[row] = token

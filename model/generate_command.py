@@ -13,7 +13,7 @@ import torch
 from model import checkpoint, generate, kv_budget, options, tokens
 from model.kv_cache import KVCache
 from model.kv_policies import POLICIES
-from model.memory import recall, sessions
+from model.memory import cuts, recall, sessions
 from model.memory.reader import WithMemory
 from model.memory.state import load_state, save_state
 from model.memory.variants import VARIANTS, modules_of
@@ -100,7 +100,7 @@ def _asked(loaded, state, settings, chosen):
         return state, ids, 0
     front = recall.behind_front(loaded, state, chosen.prompt, settings)
     if front is not None:
-        state, n_front = front.state, recall.n_front(loaded, ids)
+        state, n_front = front.state, cuts.n_front(loaded, ids)
     room = recall.room(loaded, state, settings)
     if len(ids) - n_front > room:
         raise ValueError(

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from model import tokens
-from model.memory import fusion, held, salience, slots
+from model.memory import cuts, fusion, held, salience, slots
 from model.memory.fusion import Bank
 from model.memory.state import MemoryState
 from model.trace import Trace, logits, run
@@ -104,7 +104,7 @@ def blank(checkpoint) -> MemoryState:
 
 
 def tell(checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time) -> Written:
-    """One prompt into memory, in `windows` where it is longer than half the model's own.
+    """One prompt into memory, in `cuts.windows` where it is longer than half the model's own.
 
     Raises ValueError for an empty prompt and for settings that do not exist.
     """
@@ -118,7 +118,7 @@ def _tell_ids(checkpoint, state: MemoryState, ids, text: str, settings: Settings
     number = state.bank.n_prompts + 1
     after = replace(state, bank=replace(state.bank, n_prompts=number), prompts=(*state.prompts, text))
     seen, gated = [], []
-    for part in windows(checkpoint, ids):
+    for part in cuts.windows(checkpoint, ids):
         window = _Window(checkpoint, after.bank, ids[part], part.start, settings, now())
         bank, told = window.into_bank(after.bank)
         seen.append(told)
@@ -130,55 +130,19 @@ def _tell_ids(checkpoint, state: MemoryState, ids, text: str, settings: Settings
 def behind_front(
     checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time
 ) -> Written | None:
-    """For a prompt that is too long to ask with behind this memory: what telling its first `n_front`
-    tokens does, so that the rest can ask the state behind it. That state is for asking only: what
-    the prompt leaves behind is what `tell` says of the whole.
+    """For a prompt that is too long to ask with behind this memory: what telling its first
+    `cuts.n_front` tokens does, so that the rest can ask the state behind it. That state is for
+    asking only: what the prompt leaves behind is what `tell` says of the whole.
 
     None where the whole prompt can ask, and where it goes on with what is stored (positions
     `continue`): there nothing can be put away.
     """
     ids = tokens.encode(checkpoint.tokenizer, text)
-    n, fits = n_front(checkpoint, ids), len(ids) <= room(checkpoint, state, settings)
+    n, fits = cuts.n_front(checkpoint, ids), len(ids) <= room(checkpoint, state, settings)
     if fits or not n or settings.positions == "continue":
         return None
     said = checkpoint.tokenizer.decode(ids[:n])
     return _tell_ids(checkpoint, state, ids[:n], said, settings, now)
-
-
-def n_front(checkpoint, ids) -> int:
-    """How many tokens of a prompt (T,) must be told so that its end can ask: the end is at most half
-    the model's window and begins with a sentence; within one that is longer than that, it begins
-    at one of few places, so that it stays while one types on."""
-    half = _half(checkpoint)
-    start, step = len(ids) - half, max(1, half // 8)
-    if start <= 0:
-        return 0
-    number = sentences(tokens.display(checkpoint.tokenizer, ids))
-    if number[start] != number[start - 1]:
-        return start
-    if number[start] < number[-1]:
-        return int(np.searchsorted(number, number[start] + 1))
-    return -(-start // step) * step
-
-
-def _half(checkpoint) -> int:
-    return checkpoint.model.config.n_positions // 2 - 1
-
-
-def windows(checkpoint, ids) -> list[slice]:
-    """How a prompt (T,) is cut to be told: parts of at most half the model's window, each ending
-    with a sentence; only a sentence that is longer than that is cut itself."""
-    size = _half(checkpoint)
-    if len(ids) <= size:
-        return [slice(0, len(ids))]
-    number, parts, start = sentences(tokens.display(checkpoint.tokenizer, ids)), [], 0
-    while start < len(ids):
-        end = min(start + size, len(ids))
-        if end < len(ids) and number[end] != number[start]:
-            end = int(np.searchsorted(number, number[end]))
-        parts.append(slice(start, end))
-        start = end
-    return parts
 
 
 def _within_budget(full: MemoryState, settings: Settings, seen, gated, rng) -> Written:
@@ -347,18 +311,6 @@ def _largest(weight: np.ndarray, group: np.ndarray) -> dict[int, float]:
     return {int(g): float(weight[group == g].max()) for g in np.unique(group)}
 
 
-def sentences(texts: list[str]) -> np.ndarray:
-    """Display strings (T,) -> number of each token's sentence, from 0: a sentence ends behind
-    `.`, `!`, `?` or a line end, closing quotes included."""
-    number, numbers, ended = 0, [], False
-    for text in texts:
-        if ended and not set(text) <= set("\"')]}»”’.!?↵"):
-            number, ended = number + 1, False
-        ended = ended or text.rstrip("\"')]»”’")[-1:] in (".", "!", "?", "↵")
-        numbers.append(number)
-    return np.array(numbers, dtype=np.int64)
-
-
 class _Window:
     """One window of a prompt, read by the plain model, on its way into memory."""
 
@@ -422,7 +374,7 @@ class _Window:
     def _sentences(self, trace: Trace) -> tuple[np.ndarray, list[str]]:
         texts = tokens.display(self.checkpoint.tokenizer, trace.ids)
         n_start = _n_start(self.checkpoint, trace.ids)
-        return np.r_[[-1] * n_start, sentences(texts[n_start:])].astype(np.int64), texts
+        return np.r_[[-1] * n_start, cuts.sentences(texts[n_start:])].astype(np.int64), texts
 
     def _columns(self, trace: Trace, chosen, sentence, texts, score, table: slots.Slots):
         n_start = _n_start(self.checkpoint, trace.ids)

@@ -11,7 +11,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from model import causal, checkpoint, tokens
-from model.memory import added, effect, held, recall
+from model.memory import added, cuts, effect, held, recall
 from model.memory.variants import MODULES
 from model.probe_reads import Place
 from tests.app import remembering, tree
@@ -434,7 +434,7 @@ def asked_behind_front(loaded, state, text, settings):
     """(the state behind the front, what asking it with the end finds)."""
     front, ids = recall.behind_front(loaded, state, text, settings).state, tokens.encode(
         loaded.tokenizer, text)
-    return front, recall.ask(loaded, front, ids[recall.n_front(loaded, ids) :], settings)
+    return front, recall.ask(loaded, front, ids[cuts.n_front(loaded, ids) :], settings)
 
 
 def best(asked) -> float:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from model import tokens, trace
-from model.memory import fusion, recall
+from model.memory import cuts, fusion, recall
 from model.memory.recall import Settings
 
 FACT, QUESTION = "My name is Ann. I live in Rome.", "Where do I live?"
@@ -134,13 +134,13 @@ def test_a_long_prompt_is_cut_between_sentences(tiny):
     written = recall.tell(tiny, recall.blank(tiny), text, Settings(budget=1024))
     table = written.state.bank.slots
     assert len(set(table.block)) == 12 and set(table.around) == {"abcdefgh.", "·abcdefgh."}
-    parts = recall.windows(tiny, ids(tiny, text))
+    parts = cuts.windows(tiny, ids(tiny, text))
     assert [part.stop for part in parts[:-1]] == [part.start for part in parts[1:]]
     assert max(part.stop - part.start for part in parts) <= 31
 
 
 def test_a_sentence_longer_than_a_window_is_cut_itself(tiny):
-    parts = recall.windows(tiny, ids(tiny, "We go. " + "a" * 70 + ". It is."))
+    parts = cuts.windows(tiny, ids(tiny, "We go. " + "a" * 70 + ". It is."))
     assert [(part.start, part.stop) for part in parts] == [(0, 6), (6, 37), (37, 68), (68, 85)]
 
 
@@ -149,7 +149,7 @@ LONG = FACT + " It rains." * 7 + " " + QUESTION  # the window holds 64, half of 
 
 def test_the_end_of_a_prompt_that_is_too_long_asks_with_its_front_in_memory(tiny):
     whole = ids(tiny, LONG)
-    n = recall.n_front(tiny, whole)
+    n = cuts.n_front(tiny, whole)
     assert LONG[n:] == " It rains. " + QUESTION
     front = recall.behind_front(tiny, recall.blank(tiny), LONG, Settings())
     table = front.state.bank.slots
@@ -163,7 +163,7 @@ def test_reads_behind_a_front_count_for_what_was_there_before(tiny):
     before = told(tiny, "I am Ann.")
     settings = Settings(n_retrieved=64)
     front = recall.behind_front(tiny, before, LONG, settings).state
-    end = ids(tiny, LONG)[recall.n_front(tiny, ids(tiny, LONG)) :]
+    end = ids(tiny, LONG)[cuts.n_front(tiny, ids(tiny, LONG)) :]
     asked = recall.ask(tiny, front, end, settings)
     there = recall.after_reading(tiny, front, asked).bank.slots
     here = recall.after_reading(tiny, before, asked, front).bank.slots
@@ -178,7 +178,7 @@ def test_what_left_on_trial_keeps_its_last_read(tiny):
     before = replace(before, bank=replace(before.bank, slots=read))
     front = recall.behind_front(tiny, before, LONG, settings).state
     assert not (front.bank.slots.prompt == 1).any()
-    end = ids(tiny, LONG)[recall.n_front(tiny, ids(tiny, LONG)) :]
+    end = ids(tiny, LONG)[cuts.n_front(tiny, ids(tiny, LONG)) :]
     asked = recall.ask(tiny, front, end, settings)
     after = recall.after_reading(tiny, before, asked, front).bank.slots
     assert (after.last_read == 0.5).all() and (after.total_read == 0.5).all()
@@ -189,7 +189,7 @@ def test_what_left_on_trial_keeps_its_last_read(tiny):
 ])
 def test_where_the_end_of_a_prompt_begins(tiny, text, n):
     """Within a sentence that is longer than half the window, at every third token only."""
-    assert recall.n_front(tiny, ids(tiny, text)) == n and len(text) - n <= 31
+    assert cuts.n_front(tiny, ids(tiny, text)) == n and len(text) - n <= 31
 
 
 def test_a_prompt_that_fits_has_no_front_nor_one_that_continues(tiny):
@@ -258,7 +258,7 @@ def test_settings_that_do_not_exist_are_said(tiny, settings, words):
 
 
 def test_sentences_end_where_they_end():
-    numbers = recall.sentences(["I", "·am", ".", '"', "·He", "·left", "!", "↵", "Yes"])
+    numbers = cuts.sentences(["I", "·am", ".", '"', "·He", "·left", "!", "↵", "Yes"])
     assert numbers.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2]
 
 
