@@ -80,5 +80,6 @@ def _changes(share: float, needed: float) -> str:
         share < needed
     ):
         digits += 1
-    shares = f"{100 * share:.{digits}f} % ({100 * needed:.{digits}f} % needed)"
-    return f"changes the prediction by {shares}"
+    hidden = share > 0 and not round(100 * share, digits)
+    said = "less than 1" if hidden else f"{100 * share:.{digits}f}"
+    return f"changes the prediction by {said} % ({100 * needed:.{digits}f} % needed)"

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from model import probe, tokens
-from model.memory import cuts, fusion, recall
+from model.memory import cuts, fusion
 from model.memory.recall import Settings
 from model.memory.state import MemoryState
 from model.probe import Outcome, Scored

@@ -73,7 +73,8 @@ def test_an_edm_that_holds_nothing_has_no_say(app):
 
 
 @pytest.mark.parametrize("share, needed, said", [
-    (0.0, 0.3, "0 % (30 % needed)"), (0.58, 0.3, "58 % (30 % needed)"),
+    (0.0, 0.3, "0 % (30 % needed)"), (0.004, 0.2, "less than 1 % (20 % needed)"),
+    (0.58, 0.3, "58 % (30 % needed)"),
     (0.298, 0.3, "29.8 % (30.0 % needed)"), (0.3, 0.3, "30 % (30 % needed)"),
 ])
 def test_a_share_below_what_is_needed_never_reads_like_enough(share, needed, said):

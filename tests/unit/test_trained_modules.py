@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from model import trace
-from model.memory import external, graft, modules
+from model.memory import external, modules
 from model.memory.adapter import save_adapter
 from model.memory.external import Contents
 from model.memory.graft import Graft
