@@ -148,18 +148,34 @@ function forget(states, parentElement) {
 // least `least`. It follows the window, and the page above only when that moves by LINES or more:
 // a prompt box that grows by a line while one types must not resize the picture.
 const LINES = 60;
-const SETTLED_MS = 400; // until then the page above may still be put together
 function room_below(state, least) {
   const top = state.picture.getBoundingClientRect().top + scrolled(state.picture);
   const now = `${innerWidth} x ${innerHeight}`;
-  if (state.window !== now) {
-    clearTimeout(state.settling);
-    state.settling = setTimeout(() => { state.top = -Infinity; state.draw(); }, SETTLED_MS);
-  }
+  if (state.window !== now) follow(state);
   if (state.window !== now || Math.abs(top - state.top) >= LINES) {
     Object.assign(state, { window: now, top });
   }
   return Math.max(least, innerHeight - state.top);
+}
+
+// While the page above is put together a picture follows it to the pixel: until between two looks
+// nothing has moved and Streamlit runs no script. Then it is at rest, and says so.
+const LOOK_MS = 400;
+function follow(state) {
+  clearTimeout(state.settling);
+  delete state.picture.dataset.rest;
+  state.settling = setTimeout(() => {
+    const before = state.top;
+    state.top = -Infinity;
+    state.draw();
+    if (state.top !== before || !script_rests()) follow(state);
+    else state.picture.dataset.rest = "";
+  }, LOOK_MS);
+}
+
+function script_rests() {
+  const script = document.querySelector("[data-test-script-state]")?.dataset.testScriptState;
+  return script === undefined || script === "notRunning";
 }
 
 // How far everything round an element is scrolled, also outside the component's shadow root.
@@ -170,7 +186,7 @@ function scrolled(element) {
 }
 
 // A choice made here holds until the server has heard of it: an older run must not undo it.
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 10000;
 function settle(state, chosen) {
   const late = performance.now() - (state.chosen_at ?? -PATIENCE_MS) > PATIENCE_MS;
   if (late || JSON.stringify(chosen) === JSON.stringify(state.chosen)) {

@@ -1,7 +1,6 @@
 """A stand-in for `python -m model train memory`: the same files and manners, no model.
 
-Seeds with a meaning: 28 finds the disk full at step 10, 3 raises a bug at step 10, 9 never steps,
-2 takes its time.
+Seeds with a meaning: 28 finds the disk full at step 10, 3 raises a bug at step 10, 9 never steps.
 """
 
 import argparse
@@ -12,8 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-STEP_S = 0.01
-
 
 def main() -> int:
     parser = argparse.ArgumentParser()
@@ -21,6 +18,7 @@ def main() -> int:
     parser.add_argument("--variant")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--step-seconds", type=float, default=0.01)
     parser.add_argument("--resume", action="store_true")
     args, _ = parser.parse_known_args()
     out, first = args.out, 0
@@ -31,7 +29,7 @@ def main() -> int:
             time.sleep(0.01)
         if (out / "stop").exists():
             break
-        time.sleep(20 * STEP_S if args.seed == 2 else STEP_S)
+        time.sleep(args.step_seconds)
         if args.seed == 28 and step == 10:
             error = OSError(errno.ENOSPC, "No space left on device")
             print(f"python -m model: {error}", file=sys.stderr)

@@ -10,13 +10,14 @@ from streamlit.testing.v1 import AppTest
 from components import model_picker
 from model import anatomy, arithmetic, checkpoint
 from tests.app import tree
+from tests.waiting import PATIENCE_S
 
 VIEWS = ("map", "tensors", "heads", "tour", "size")
 
 
 def opened(view: str, **link) -> AppTest:
     """The app at /anatomy?anatomy=view&… as a link opens it."""
-    app = AppTest.from_file("../../app.py", default_timeout=120)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in {"anatomy": view, "prompt": "Hello world", **link}.items():
         app.query_params[name] = value
     app.run()

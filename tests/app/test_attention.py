@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from model import attention, checkpoint, tokens, trace
 from tests.app import tree
+from tests.waiting import PATIENCE_S
 
 VIEWS = ["All heads", "One head", "Step by step", "bertviz"]
 PROMPT = "My name is James Theory. I live in New York. I live in"
@@ -18,7 +19,7 @@ def loaded():
 
 
 def open_page(prompt, **parameters):
-    app = AppTest.from_file("../../app.py", default_timeout=120)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     app.query_params["prompt"] = prompt
     for name, value in parameters.items():
         app.query_params[name] = str(value)

@@ -11,6 +11,7 @@ from components import run_cache
 from model import checkpoint, generate, kv_budget, tokens
 from model.kv_cache import KVCache
 from tests.app import tree
+from tests.waiting import PATIENCE_S
 
 VIEWS = ("growth", "time", "beyond", "bytes")
 PROMPT = "My name is James. I live in"
@@ -18,7 +19,7 @@ PROMPT = "My name is James. I live in"
 
 def opened(view: str = "growth", prompt: str = PROMPT, **link) -> AppTest:
     """The app at /cache?cache=view&… as a link opens it."""
-    app = AppTest.from_file("../../app.py", default_timeout=240)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in {"cache": view, "prompt": prompt, **link}.items():
         app.query_params[name] = value
     app.run()

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from model import checkpoint, tokens, trace
 from model.memory import fusion, recall, sessions
 from tests.app import remembering, tree
+from tests.waiting import PATIENCE_S
 
 FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
 HOSTILE = "<script>alert(1)</script> **b** `a` $x^2$ [a](b) \u202e abc </script> \x00 🧠 שלום."
@@ -31,7 +32,7 @@ def untrained(tmp_path_factory):
 @pytest.fixture
 def app(untrained, monkeypatch):
     monkeypatch.setenv("MNEMOSCOPE_MODEL", untrained)
-    return AppTest.from_file("../../app.py", default_timeout=120)
+    return AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
 
 
 def open_page(app, prompt="", view="reads"):
@@ -378,7 +379,7 @@ def test_another_visitor_of_the_same_server_finds_no_memory(app):
     open_page(app, FACT)
     tell(app, FACT)
     ask(app, QUESTION)
-    other = AppTest.from_file("../../app.py", default_timeout=120)
+    other = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     open_page(other, QUESTION)
     assert len(state_of(app).bank) > 0 and len(state_of(other).bank) == 0
     assert "Nothing is in memory" in " ".join(m.value for m in other.markdown)

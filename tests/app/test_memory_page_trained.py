@@ -16,6 +16,7 @@ from model.memory.variants import MODULES
 from model.probe_reads import Place
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, HOSTILE, QUESTION, ask, open_page, sent, state_of, tell
+from tests.waiting import PATIENCE_S
 
 SETTINGS = recall.Settings(budget=128, modules=frozenset(MODULES))
 VIEWS = ("reads", "weights", "slots", "writes", "gates")
@@ -34,7 +35,7 @@ def loaded(folder):
 @pytest.fixture
 def app(folder, monkeypatch):
     monkeypatch.setenv("MNEMOSCOPE_MODEL", folder)
-    return AppTest.from_file("../../app.py", default_timeout=120)
+    return AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_a_link_names_its_modules(app, said, on):
 def test_memory_of_one_module_only(tmp_path, monkeypatch):
     made = remembering.with_fake(tmp_path, parts=("edm",))
     monkeypatch.setenv("MNEMOSCOPE_MODEL", str(made))
-    app = AppTest.from_file("../../app.py", default_timeout=120)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     ask(tell(open_page(app), FACT), QUESTION)
     assert app.toggle(key="module_late").disabled and app.toggle(key="module_edm").value
     assert "trained without it" in app.button(key="variant gpt2+rnn").help
@@ -396,7 +397,7 @@ def test_a_salience_that_only_trained_memory_has_is_left_with_it(app, tmp_path, 
     ask(app, FACT, "writes")
     assert "“learned gate”) of each token. Bar" in " ".join(c.value for c in app.caption)
     monkeypatch.setenv("MNEMOSCOPE_MODEL", str(remembering.without(tmp_path)))
-    other = AppTest.from_file("../../app.py", default_timeout=120)
+    other = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     other.session_state["mem_score"] = "learned gate"
     tell(open_page(other), FACT)
     assert len(state_of(other).bank) == 15 and not other.error
@@ -412,7 +413,7 @@ def test_no_text_breaks_any_view(app, view, text):
 
 @pytest.mark.skipif(not remembering.ships_memory(), reason="no trained memory ships yet")
 def test_the_shipped_memory_recalls_through_each_trained_store(monkeypatch):
-    app = AppTest.from_file("../../app.py", default_timeout=120)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     open_page(app)
     app.button(key="show James Theory").click().run()
     assert sent(app, "reads")["guesses"][0][0] == "·New"

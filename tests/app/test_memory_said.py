@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from components import memory_say
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, QUESTION, ask, open_page, sent, state_of, tell
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def app(folder, monkeypatch):
     monkeypatch.setenv("MNEMOSCOPE_MODEL", folder)
-    return AppTest.from_file("../../app.py", default_timeout=120)
+    return AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
 
 
 def told(app, **settings):

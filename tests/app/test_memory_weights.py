@@ -1,7 +1,6 @@
 """The sidebar's memory weights: a choice changes this visitor's memory, and nothing else."""
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from model import checkpoint
 from model.memory import modules
 from model.training import jobs
 from model.training.jobs import Request
+from tests.waiting import PATIENCE_S, until
 
 FAKE = (sys.executable, str(Path(__file__).parents[1] / "fake_trainer.py"))
 
@@ -28,10 +28,7 @@ def job(monkeypatch):
     monkeypatch.setattr(jobs, "TRAINER", FAKE)
     monkeypatch.setattr(model_picker, "is_on_this_machine", lambda: True)
     job = jobs.start(Request("embedded", "gpt2+edm", 5))
-    end = time.monotonic() + 30
-    while jobs.look(job).state != "finished":
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    until(lambda: jobs.look(job).state == "finished")
     return job
 
 
@@ -47,7 +44,7 @@ def put(job, loaded, base=None, seed=1) -> str:
 
 
 def opened(page="pages/training.py", **link) -> AppTest:
-    app = AppTest.from_file("../../app.py", default_timeout=120)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in link.items():
         app.query_params[name] = value
     app.run()

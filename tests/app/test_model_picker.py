@@ -13,6 +13,7 @@ from components import model_picker
 from model import checkpoint, hub
 from tests import hub_server
 from tests.conftest import byte_tokenizer, random_gpt2
+from tests.waiting import PATIENCE_S
 
 
 def app():
@@ -61,7 +62,7 @@ def come_from(monkeypatch, ip, headers):
 
 
 def opened(**link) -> AppTest:
-    test = AppTest.from_function(app, default_timeout=60)
+    test = AppTest.from_function(app, default_timeout=PATIENCE_S)
     for name, value in link.items():
         test.query_params[name] = value
     return run(test)
@@ -309,7 +310,7 @@ def test_no_model_at_all_is_said(server, tmp_path, monkeypatch):
 
         model_picker.sidebar()
 
-    test = run(AppTest.from_function(only_the_sidebar, default_timeout=60))
+    test = run(AppTest.from_function(only_the_sidebar, default_timeout=PATIENCE_S))
     assert "empty folder" in errors(test)
 
 

@@ -15,6 +15,7 @@ from model.notes_examples import EXAMPLES
 from model.notes_prompt import build
 from model.notes_store import opened
 from tests.app import tree
+from tests.waiting import PATIENCE_S
 
 QUESTION = "Where do I live? I live in"
 HOSTILE = "<script>alert(1)</script> **b** `a` $x^2$ [a](b) \u202e abc </script> \x00 🧠 שלום."
@@ -28,7 +29,7 @@ def loaded():
 
 @pytest.fixture
 def app():
-    return AppTest.from_file("../../app.py", default_timeout=180)
+    return AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
 
 
 def keep(*texts, source="typed"):

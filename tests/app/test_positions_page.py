@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from model import attention, checkpoint, tokens, trace, what_if
 from tests.app import tree
+from tests.waiting import PATIENCE_S
 
 VIEWS = ("side", "tables", "rope", "alibi", "order", "ends")
 EDITS = ("words", "positions", "both", "shift", "none", "none_words")
@@ -18,7 +19,7 @@ LONG = "word " * 600  # beyond the window of the embedded model
 
 def opened(view: str, **link) -> AppTest:
     """The app at /positions?positions=view&… as a link opens it."""
-    app = AppTest.from_file("../../app.py", default_timeout=180)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in {"positions": view, "prompt": "one two three one two", **link}.items():
         app.query_params[name] = value
     app.run()

@@ -11,6 +11,7 @@ from components import prediction_figures
 from model import checkpoint, sampling, surprisal, tokens, trace
 from model.__main__ import main
 from tests.app import tree
+from tests.waiting import PATIENCE_S
 
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
 HOSTILE = "<script>alert(1)</script> **b** `a``` $x^2$ [a](b) \u202e abc \x00 ðŸ§  e\u0301"
@@ -18,7 +19,7 @@ HOSTILE = "<script>alert(1)</script> **b** `a``` $x^2$ [a](b) \u202e abc \x00 ðŸ
 
 @pytest.fixture
 def app():
-    return AppTest.from_file("../../app.py", default_timeout=120)
+    return AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
 
 
 def open_page(app, **link):

@@ -25,6 +25,7 @@ from model.probe import Probe
 from model.probe_reads import Place
 from model.recall_runs import Curve, Point
 from tests.app import tree
+from tests.waiting import PATIENCE_S
 
 JAMES = Probe(("My name is James Theory. I live in New York.",), "Where do I live? You live in",
               " New York")
@@ -56,7 +57,7 @@ def nothing_measured():
 
 
 def opened(view="probe", variant="gpt2+am", **state):
-    app = AppTest.from_file("../../app.py", default_timeout=120)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     app.session_state["memory_weights"] = memory_weights.NONE
     app.session_state["recall_view"], app.session_state["recall_variant"] = view, variant
     for key, value in state.items():
@@ -287,7 +288,7 @@ def measured(app, n=5):
     app.run()
     app.button(key="recall_measure").click().run()
     assert not app.exception and not app.error
-    recall_jobs.current().thread.join(120)
+    recall_jobs.current().thread.join(PATIENCE_S)
     return app.run()
 
 
@@ -355,7 +356,7 @@ def test_a_full_disk_is_one_sentence(short, monkeypatch):
 
 def measured_no_check(app):
     app.button(key="recall_measure").click().run()
-    recall_jobs.current().thread.join(60)
+    recall_jobs.current().thread.join(PATIENCE_S)
     return app.run()
 
 
@@ -378,7 +379,7 @@ def test_the_needles_map_has_its_shares(monkeypatch):
     app = opened("tasks", recall_task="needle", recall_episodes=5,
                  recall_curve_variants=["gpt2+am"])
     app.button(key="recall_measure").click().run()
-    recall_jobs.current().thread.join(120)
+    recall_jobs.current().thread.join(PATIENCE_S)
     app = app.run()
     chart = tree.charts(app)["recall_needle_gpt2+am"]["data"][0]
     found = recall_runs.shares(recall_runs.read_lines(recall_jobs.current().path))
@@ -396,7 +397,7 @@ def test_own_probes_are_run_and_a_bad_line_is_named(loaded, monkeypatch):
     monkeypatch.setattr(recall_file, "EXAMPLE", "\n".join(lines) + "\n")
     app = opened("file", recall_file_variants=["gpt2", "gpt2+am"])
     app.button(key="recall_file_run").click().run()
-    recall_jobs.current().thread.join(120)
+    recall_jobs.current().thread.join(PATIENCE_S)
     app = app.run()
     said = " ".join(warning.value for warning in app.warning)
     assert "Line 2" in said and "Line 3" in said and not app.exception
@@ -408,14 +409,14 @@ def test_own_probes_are_run_and_a_bad_line_is_named(loaded, monkeypatch):
 def test_a_file_goes_on_where_it_was():
     app = opened("file", recall_file_variants=["gpt2"])
     app.button(key="recall_file_run").click().run()
-    recall_jobs.current().thread.join(120)
+    recall_jobs.current().thread.join(PATIENCE_S)
     path = recall_jobs.current().path
     whole = path.read_bytes()
     path.write_bytes(whole[:-30])  # as a crash leaves it: a torn last line
     assert [found["line"] for found in recall_jobs.results(path)] == [1, 2, 3]
     app.run()
     app.button(key="recall_file_run").click().run()
-    recall_jobs.current().thread.join(120)
+    recall_jobs.current().thread.join(PATIENCE_S)
     assert path.read_bytes() == whole
 
 

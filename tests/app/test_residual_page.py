@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from model import ablation, attribution, checkpoint, lens, tokens, trace
 from tests.app import tree
+from tests.waiting import PATIENCE_S
 
 VIEWS = ("Stream", "Logit lens", "Who made this logit", "Switch off", "MLP", "LayerNorm")
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary lives in"
@@ -16,7 +17,7 @@ PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary liv
 
 def opened(view: str, **link) -> AppTest:
     """The app at /residual?residual_view=view&… as a link opens it."""
-    app = AppTest.from_file("../../app.py", default_timeout=180)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in {"residual_view": view, "prompt": PROMPT, **link}.items():
         app.query_params[name] = value
     app.run()

@@ -9,13 +9,14 @@ from streamlit.testing.v1 import AppTest
 
 from components import model_picker
 from tests.app import tree
+from tests.waiting import PATIENCE_S
 
 HOSTILE = "<script>alert(1)</script> **bold** $x^2$ [a](b) \u202e abc \x00 🧠 e\u0301"
 
 
 @pytest.fixture
 def app():
-    return AppTest.from_file("../../app.py", default_timeout=120)
+    return AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
 
 
 def html_of(app) -> str:

@@ -8,6 +8,7 @@ from components import tokens_staircase
 from model import checkpoint, embeddings, tokens
 from model.tokenization import Piece, Row
 from tests.app import tree
+from tests.waiting import PATIENCE_S
 
 VIEWS = ("merges", "vectors", "likeness", "positions", "neighbours", "map", "vocabulary")
 HOSTILE = (
@@ -18,7 +19,7 @@ HOSTILE = (
 
 def opened(view: str, **link) -> AppTest:
     """The app at /tokens?tokens=view&… as a link opens it."""
-    app = AppTest.from_file("../../app.py", default_timeout=120)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in {"tokens": view, "prompt": "Hello world", **link}.items():
         app.query_params[name] = value
     app.run()

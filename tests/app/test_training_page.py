@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from model import checkpoint
 from model.training import jobs
 from model.training.jobs import Request
 from tests.app import tree
+from tests.waiting import PATIENCE_S, until
 
 FAKE = (sys.executable, str(Path(__file__).parents[1] / "fake_trainer.py"))
 ASKED = Request(model="embedded", variant="gpt2+edm", steps=5_000)
@@ -52,7 +52,7 @@ def place(monkeypatch, tmp_path):
 
 
 def opened(view: str = "curves", **link) -> AppTest:
-    app = AppTest.from_file("../../app.py", default_timeout=120)
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in {"training_view": view, **link}.items():
         app.query_params[name] = value
     app.run()
@@ -65,14 +65,6 @@ def press(app, key: str) -> AppTest:
     app = app.button(key=key).click().run()
     assert not app.exception
     return app
-
-
-def until(condition):
-    end = time.monotonic() + 30
-    while not (answer := condition()):
-        assert time.monotonic() < end, "this did not come about"
-        time.sleep(0.02)
-    return answer
 
 
 def reaches(job, state: str):
@@ -205,10 +197,14 @@ def test_its_numbers_are_the_trainers_own():
     job = jobs.start(ASKED)
     at_work(job)
     jobs.pause(job)
-    time.sleep(0.3)
-    app, last = opened(), jobs.look(job).points[-1]
+
+    def shown():  # the trainer may do one more step before it notices
+        app, last = opened(), jobs.look(job).points[-1]
+        return f"{last.step:,} / 5,000" in tree.html(app) and (app, last)
+
+    app, last = until(shown)
     page = tree.html(app)
-    assert f"{last.step:,} / 5,000" in page and "1,000</div>" in page
+    assert "1,000</div>" in page
     drawn = lines(app, "training_recall")["GPT-2 + EDM"]
     assert values(drawn["y"])[-1] == last.recall["gpt2+edm"]
     assert "left, by the speed" not in page  # nothing is left while it waits

@@ -3,6 +3,8 @@
 import re
 from urllib.parse import parse_qs, urlparse
 
+from playwright.sync_api import expect
+
 PROMPT = "blue seven lamp river stone blue seven lamp river stone blue seven"
 LEGEND = 62  # pixels under the cells of a map
 
@@ -39,13 +41,15 @@ def map_side(page) -> float:
 
 def click_tile(page, layer: int, head: int):
     """Click the middle of a tile; the grid leaves 40 pixels for layers and 44 for heads."""
+    at_rest(page, "grid")
     pitch = tile_pitch(page)
     grid(page).click(position={"x": 40 + (head + 0.5) * pitch, "y": 44 + (layer + 0.5) * pitch})
 
 
-def at_rest(page) -> None:
-    """A picture takes its size once more, 400 ms after the page around it was laid out."""
-    page.wait_for_timeout(1500)
+def at_rest(page, *keys: str) -> None:
+    """Wait until pictures no longer follow the page above them: "grid" and "map", or those named."""
+    for key in keys or ("grid", "map"):
+        expect(page.locator(f".st-key-{key} .picture")).to_have_attribute("data-rest", "")
 
 
 def n_tokens(page) -> int:
@@ -54,6 +58,7 @@ def n_tokens(page) -> int:
 
 def click_cell(page, query: int, key: int):
     """Click the middle of a cell; 126 pixels are left for queries, 100 for keys."""
+    at_rest(page, "map")
     side = map_side(page) / n_tokens(page)
     head_map(page).click(position={"x": 126 + (key + 0.5) * side, "y": 100 + (query + 0.5) * side})
 
@@ -62,12 +67,3 @@ def end(picture, unused: int = 0) -> float:
     """Where a canvas without its lowest `unused` pixels ends in the window."""
     box = picture.bounding_box()
     return box["y"] + box["height"] - unused
-
-
-def eventually(page, holds) -> None:
-    """Wait until a statement about the page holds: pictures settle after the page above them."""
-    for _ in range(100):
-        if holds():
-            return
-        page.wait_for_timeout(100)
-    assert holds()

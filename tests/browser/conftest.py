@@ -11,8 +11,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from playwright.sync_api import expect
 
 from tests import run
+from tests.waiting import PATIENCE_S
+
+PATIENCE_MS = 120_000  # for one answer of the page; a click may be lost, and is tried once more
+expect.set_options(timeout=PATIENCE_MS)
 
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "tests" / "screenshots"
@@ -25,22 +30,25 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start_app(*, env: dict | None = None, log: Path) -> tuple[subprocess.Popen, str]:
+def start_app(
+    *, env: dict | None = None, log: Path, streamlit=("-m", "streamlit")
+) -> tuple[subprocess.Popen, str]:
     """Start the app; returns the process and its address once it answers."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    command = [sys.executable, *streamlit, "run", "app.py", f"--server.port={port}"]
     command += ["--server.address=127.0.0.1", "--server.headless=true"]
     with open(log, "w") as out:
         app = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env=os.environ | (env or {}))
-    for _ in range(600):
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=10)
             return app, f"http://127.0.0.1:{port}"
         except (urllib.error.URLError, OSError):
             assert app.poll() is None, log.read_text()
             time.sleep(0.1)
     app.kill()
-    raise AssertionError(f"the app did not answer within a minute:\n{log.read_text()}")
+    raise AssertionError(f"the app did not answer within {PATIENCE_S} s:\n{log.read_text()}")
 
 
 def stop(app: subprocess.Popen) -> None:
@@ -86,6 +94,18 @@ def browser_type_launch_args(browser_type_launch_args):
     return browser_type_launch_args | {"executable_path": chromium(), "args": CHROMIUM_FLAGS}
 
 
+@pytest.fixture
+def new_context(new_context):
+    """A window of its own for a visitor; `context` and `page` are made by it too."""
+
+    def make(**options):
+        context = new_context(**options)
+        context.set_default_timeout(PATIENCE_MS)
+        return context
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def shots():
     """The folder where screenshots are kept for people."""
@@ -103,11 +123,34 @@ def outside(page):
 
 
 def settled(page) -> None:
-    """Wait until the script has run and nothing on the page is stale."""
-    page.wait_for_selector(
-        '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000
-    )
-    page.wait_for_function("!document.querySelector('[data-stale=\"true\"]')", timeout=60_000)
+    """Wait until the script has run and nothing on the page is stale.
+
+    What was just typed or clicked may not have reached the server yet: where a test needs its
+    effect, it waits for that.
+    """
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    page.wait_for_function("!document.querySelector('[data-stale=\"true\"]')")
+
+
+def eventually(page, holds) -> None:
+    """Wait until a statement about the page holds: pictures settle after the page above them."""
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, f"this did not come about within {PATIENCE_S} s"
+        page.wait_for_timeout(100)
+
+
+def fits(page, width: int) -> None:
+    """Wait until nothing of the page is wider than the window: pictures follow it a moment later."""
+    eventually(page, lambda: page.evaluate(
+        "w => { const m = document.querySelector('[data-testid=stMain]');"
+        " return m.getBoundingClientRect().right <= w && m.scrollWidth <= m.clientWidth + 1; }", width
+    ))
+
+
+def rows_are_there(page) -> None:
+    """Wait until a table has placed its rows: the list of its cells for screen readers comes last."""
+    page.locator("[data-testid=stDataFrame] canvas td").first.wait_for(state="attached")
 
 
 def both_schemes(page):

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import fits, rows_are_there, settled
 
 
 def open_view(page, server, view, **link):
@@ -44,7 +44,7 @@ def test_boxes_have_the_areas_of_their_bytes(page, server):
 def test_a_row_of_the_table_opens_the_tensor(page, server):
     open_view(page, server, "tensors")
     table = page.locator(".st-key-tensor_rows .dvn-scroller")
-    expect(table).to_be_visible()
+    rows_are_there(page)
     before = page.locator("h4").first.inner_text()
     table.click(position={"x": 15, "y": 35 * 4 + 15})  # a canvas: the fourth row's checkbox
     expect(page.locator("h4").first).not_to_have_text(before)
@@ -84,8 +84,7 @@ def test_views_fit_light_and_dark_wide_and_narrow(
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 1000})
     open_view(page, server, view)
-    expect(page.locator(content).first).to_be_visible(timeout=30_000)
+    expect(page.locator(content).first).to_be_visible()
     expect(page.locator('[data-testid="stException"]')).to_have_count(0)
-    main = page.locator('[data-testid="stMain"]')
-    assert main.evaluate("m => m.scrollWidth <= m.clientWidth + 1"), "the page scrolls sideways"
+    fits(page, width)
     page.screenshot(path=shots / f"anatomy_{view}_{scheme}_{width}.png")

@@ -24,9 +24,9 @@ from tests.browser.conftest import settled
 # -- the click path --------------------------------------------------------------------------------
 
 
-def test_grid_then_head_then_cell(open_page, shots):
-    page = open_page(prompt=PROMPT)
+def test_grid_then_head_then_cell(page, open_page, shots):
     page.set_viewport_size({"width": 1400, "height": 1250})
+    open_page(prompt=PROMPT)
     click_tile(page, 2, 3)
     expect(grid(page)).to_have_attribute("data-chosen", "2,3")
     expect(page.get_by_text("Layer 2 · head 3.")).to_be_visible()
@@ -70,6 +70,7 @@ def test_arrow_keys_choose_head_and_cell(open_page):
 
 def test_pointing_names_head_and_weight(open_page):
     page = open_page(prompt=PROMPT, layer=0, head=0)
+    at_rest(page)
     grid(page).hover(position={"x": 60, "y": 60})
     expect(page.locator(".st-key-grid .tip")).to_contain_text("layer 0 head 0")
     expect(page.locator(".st-key-grid .tip")).to_contain_text("entropy")
@@ -140,6 +141,7 @@ def test_downloads_hold_the_exact_map(open_page, tmp_path):
 
 def test_zoom_shows_fewer_tokens_and_comes_back(open_page):
     page = open_page(prompt="one two three four five six seven eight " * 20, view="One head")
+    at_rest(page, "map")
     whole = head_map(page).evaluate("c => c.toDataURL()")
     page.get_by_role("button", name="Zoom in").click()
     assert head_map(page).evaluate("c => c.toDataURL()") != whole
@@ -149,6 +151,7 @@ def test_zoom_shows_fewer_tokens_and_comes_back(open_page):
 
 def test_a_drag_that_the_browser_takes_away_does_not_stick(open_page):
     page = open_page(prompt="one two three four five six seven eight " * 20, view="One head")
+    at_rest(page, "map")
     page.get_by_role("button", name="Zoom in").click()
     x, y = (head_map(page).bounding_box()[name] + 250 for name in "xy")
     page.mouse.move(x, y)

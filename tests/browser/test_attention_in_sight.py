@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 from tests.browser.attention_page import (
     LEGEND,
     PROMPT,
+    at_rest,
     box,
     end,
-    eventually,
     grid,
     head_map,
     map_side,
@@ -19,7 +19,7 @@ from tests.browser.attention_page import (
     reading,
     tile_pitch,
 )
-from tests.browser.conftest import both_schemes, settled, start_app, stop
+from tests.browser.conftest import both_schemes, eventually, settled, start_app, stop
 from tests.conftest import byte_tokenizer, random_gpt2
 
 
@@ -53,23 +53,24 @@ def test_a_growing_prompt_does_not_resize_and_a_lower_window_does(page, twelve):
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(f"{twelve}/attention?{urlencode({'prompt': 'A cat', 'view': 'One head'})}")
     settled(page)
-    page.wait_for_timeout(1000)  # pictures look once more 400 ms after their first drawing
-    eventually(page, lambda: end(head_map(page)) == 900)
+    at_rest(page, "map")
+    assert end(head_map(page)) == 900
     before, top = map_side(page), head_map(page).bounding_box()["y"]
     box(page).focus()
     page.keyboard.press("Control+End")
     page.keyboard.type("\nsat", delay=20)
     expect(page).to_have_url(re.compile("sat"))
+    eventually(page, lambda: head_map(page).bounding_box()["y"] > top)
     settled(page)
-    assert head_map(page).bounding_box()["y"] > top and map_side(page) == before
+    assert map_side(page) == before
     page.set_viewport_size({"width": 1400, "height": 820})
     eventually(page, lambda: end(head_map(page)) == 820)
     assert map_side(page) < before
 
 
 @pytest.mark.parametrize("width", [1400, 800])
-def test_every_view_fits_in_both_themes(browser, server, shots, width):
-    page = browser.new_page(viewport={"width": width, "height": 1100})
+def test_every_view_fits_in_both_themes(page, server, shots, width):
+    page.set_viewport_size({"width": width, "height": 1100})
     page.goto(f"{server}/attention?{urlencode({'prompt': PROMPT})}")
     for view in ("All heads", "One head", "Step by step", "bertviz"):
         settled(page)
@@ -79,17 +80,16 @@ def test_every_view_fits_in_both_themes(browser, server, shots, width):
         expect(grid(page)).to_be_visible()
         for theme in both_schemes(page):
             page.screenshot(path=shots / f"attention-{view.replace(' ', '-')}-{width}-{theme}.png")
-            fits(page, view)
-    page.close()
+            all_in_sight(page, view)
 
 
-def fits(page, view: str) -> None:
+def all_in_sight(page, view: str) -> None:
     """Nothing is wider than the window, and the pictures end in it."""
-    over = page.evaluate(
+    over = (
         "[...document.querySelectorAll('.stMain *')].filter("
         "e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"
     )
-    assert not over
+    eventually(page, lambda: not page.evaluate(over))
     eventually(page, lambda: end(grid(page)) <= 1100)
     if view in ("All heads", "One head"):
         eventually(page, lambda: end(head_map(page), LEGEND) <= 1100)
@@ -111,7 +111,7 @@ def test_any_length_is_drawn(open_page, shots, n_words):
     """The first token reads itself with weight 1 in every map; other weights have other colours."""
     words = ("the quick brown fox jumps over a lazy dog " * 60).split()[:n_words]
     page = open_page(prompt=" ".join(words), view="One head", layer=0, head=0)
-    page.wait_for_timeout(600)
+    at_rest(page)
     side = map_side(page)
     scale_end = [126 + min(220, side * 0.55) - 2, 100 + side + 16, 1]
     scale = head_map(page).evaluate(COLORS, scale_end)[0]  # the colour scale ends with weight 1
@@ -120,14 +120,19 @@ def test_any_length_is_drawn(open_page, shots, n_words):
     assert max(abs(int(a) - int(b)) for a, b in zip(full.split(","), scale.split(","))) < 5
     in_map = set(head_map(page).evaluate(COLORS, [126 + 2, 100 + 2, side - 4]))
     page.get_by_role("radio", name="All heads").click()
+    expect(page).not_to_have_url(re.compile("view="))
     settled(page)
-    page.wait_for_timeout(600)
-    pitch = tile_pitch(page)
-    in_tiles = [set(grid(page).evaluate(COLORS, [40 + head * pitch, 44 + layer * pitch, pitch - 3]))
-                for layer in range(2, 6) for head in range(8)]  # the chosen one's frame covers some
+    at_rest(page)
+
+    def in_tiles():
+        pitch = tile_pitch(page)  # the chosen one's frame covers some of the first tiles
+        return [set(grid(page).evaluate(COLORS, [40 + head * pitch, 44 + layer * pitch, pitch - 3]))
+                for layer in range(2, 6) for head in range(8)]
+
     if n_words == 1:
-        assert all(colors == {full} for colors in in_tiles)
+        eventually(page, lambda: all(colors == {full} for colors in in_tiles()))
     else:
-        assert len(in_map) > 8 and len(set.union(*in_tiles)) > 40
-        assert all(full in colors and len(colors) > 1 for colors in in_tiles)
+        assert len(in_map) > 8
+        eventually(page, lambda: all(full in colors and len(colors) > 1 for colors in in_tiles()))
+        assert len(set.union(*in_tiles())) > 40
     page.screenshot(path=shots / f"attention-{n_words}-words.png")

@@ -19,9 +19,10 @@ PLAIN = {"light": "rgb(23, 24, 28)", "dark": "rgb(238, 240, 245)"}
 
 
 @pytest.fixture
-def load(browser, tmp_path):
+def load(page, tmp_path):
     """load(html) -> the page with it, and a list that fills with errors and outside requests."""
-    page, seen = browser.new_page(viewport={"width": 1100, "height": 900}), []
+    seen = []
+    page.set_viewport_size({"width": 1100, "height": 900})
     page.on("pageerror", lambda error: seen.append(str(error)))
     page.on("request", lambda r: r.url.startswith("file://") or seen.append(r.url))
 
@@ -31,8 +32,7 @@ def load(browser, tmp_path):
         page.goto(file.as_uri())
         return page, seen
 
-    yield open_html
-    page.close()
+    return open_html
 
 
 def causal(*shape):

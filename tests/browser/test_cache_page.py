@@ -1,13 +1,12 @@
 """The KV cache page in Chromium, on the embedded model, without a network."""
 
+import re
 from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import both_schemes, settled
-
-expect.set_options(timeout=60_000)
+from tests.browser.conftest import both_schemes, eventually, settled
 
 PROMPT = "My name is James. I live in"
 READY = {
@@ -28,7 +27,7 @@ def open_page(page, server, outside):
         address = {"prompt": PROMPT, "cache": cache, **parameters}
         page.goto(f"{server}/cache?{urlencode(address)}")
         settled(page)
-        expect(page.locator(READY[cache]).last).to_be_visible(timeout=120_000)
+        expect(page.locator(READY[cache]).last).to_be_visible()
         return page
 
     yield go
@@ -51,7 +50,7 @@ def test_stepping_grows_and_shrinks_the_picture(open_page):
     page = open_page()
     start = n_columns(page)
     press(page, "forward")
-    expect(page.get_by_text("decode: reads 1 token", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("decode: reads 1 token", exact=True)).to_be_visible()
     expect(grid(page)).to_have_attribute("aria-label", _label(start + 1, start))
     press(page, "ten")
     expect(grid(page)).to_have_attribute("aria-label", _label(start + 11, start))
@@ -59,7 +58,7 @@ def test_stepping_grows_and_shrinks_the_picture(open_page):
     expect(grid(page)).to_have_attribute("aria-label", _label(start + 10, start))
     press(page, "first")
     expect(grid(page)).to_have_attribute("aria-label", _label(start, start))
-    assert "step=1" in page.url
+    expect(page).to_have_url(re.compile(r"step=1\b"))
 
 
 def _label(n_entries: int, n_prompt: int) -> str:
@@ -72,9 +71,9 @@ def _label(n_entries: int, n_prompt: int) -> str:
 def test_a_click_shows_the_numbers_of_a_cached_vector(open_page):
     page = open_page()
     grid(page).click(position={"x": 62 + 34 * 2.5, "y": 6 + 40 * 3 + 8})
-    expect(page.get_by_text("K of token 2 in layer 3", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("K of token 2 in layer 3", exact=True)).to_be_visible()
     grid(page).press("ArrowDown")
-    expect(page.get_by_text("V of token 2 in layer 3", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("V of token 2 in layer 3", exact=True)).to_be_visible()
     grid(page).hover(position={"x": 62 + 34 * 1.5, "y": 6 + 8})
     expect(page.locator(".st-key-cache_grid .tip")).to_contain_text("K of token 1")
     expect(page.locator(".st-key-cache_grid .tip")).to_contain_text("8 heads × 32 numbers")
@@ -85,7 +84,7 @@ def test_measured_times_come_with_unit_and_device(open_page):
     page.locator(".st-key-cache_most").get_by_text("64", exact=True).click()
     settled(page)
     press(page, "measure")
-    expect(page.get_by_text("medians of 5 runs each, cpu float32")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("medians of 5 runs each, cpu float32")).to_be_visible()
     expect(page.locator(".st-key-cache_times .js-plotly-plot")).to_be_visible()
 
 
@@ -106,11 +105,10 @@ def test_pictures_are_no_wider_than_a_narrow_window(open_page, page, shots, view
         expect(page.get_by_test_id("stException")).to_have_count(0)
         page.screenshot(path=shots / f"cache-{view}-{scheme}.png")
     page.set_viewport_size({"width": 800, "height": 1800})
-    page.wait_for_timeout(600)  # pictures follow the window
-    wide = page.evaluate(
+    wide = (
         "[...document.querySelectorAll('[data-testid=stMain] *')].filter((e) =>"
         " e.getBoundingClientRect().right > innerWidth + 1 && e.offsetParent"
         " && e.tagName !== 'INPUT' && !e.closest('[data-testid=stDataFrame], .modebar')).length"
     )
+    eventually(page, lambda: page.evaluate(wide) == 0)  # pictures follow the window
     page.screenshot(path=shots / f"cache-{view}-narrow.png")
-    assert wide == 0

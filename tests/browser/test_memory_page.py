@@ -6,11 +6,10 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import eventually, settled
 
 FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** שלום."
-BUSY = 60_000  # milliseconds that a busy machine may take to answer
 
 
 @pytest.fixture
@@ -36,16 +35,15 @@ def reads(page):
 def tell(page, text):
     box(page).fill(text)
     box(page).press("Enter")
-    expect(box(page)).to_have_value("", timeout=BUSY)
+    expect(box(page)).to_have_value("")
     settled(page)
 
 
 def ask(page, text):
     box(page).focus()
     page.keyboard.type(text, delay=15)
-    first = reads(page).locator(".typed .word").first
-    expect(first).to_have_text(text.split(" ")[0], timeout=BUSY)
-    expect(reads(page).locator(".ghost").first).to_be_visible(timeout=BUSY)
+    expect(page).to_have_url(re.compile(re.escape(urlencode({"prompt": text}))))
+    expect(reads(page).locator(".ghost").first).to_be_visible()
     settled(page)
 
 
@@ -54,7 +52,7 @@ def test_told_with_enter_and_recalled_while_typing(memory, shots):
     expect(reads(memory).locator(".told .slot")).to_have_count(15)
     ask(memory, QUESTION)
     expect(reads(memory).locator(".reading")).to_contain_text("·in reads ·New")
-    assert int(reads(memory).get_attribute("data-lines")) > 10
+    eventually(memory, lambda: int(reads(memory).get_attribute("data-lines")) > 10)
     ghosts = reads(memory).locator(".ghost")
     expect(ghosts.first).to_contain_text("·New")
     expect(ghosts.last).to_contain_text("without memory")
@@ -70,7 +68,7 @@ def test_enter_is_a_new_line_where_nothing_is_told(memory, server):
     expect(memory).to_have_url(re.compile("Two"))
     settled(memory)
     memory.get_by_role("link", name="Attention").click(delay=100)  # as long as a finger takes
-    expect(memory.locator(".st-key-map")).to_be_visible(timeout=30_000)
+    expect(memory.locator(".st-key-map")).to_be_visible()
     settled(memory)
     box(memory).press("End")
     box(memory).press("Enter")
@@ -97,7 +95,7 @@ def test_the_first_visit_then_a_slot_then_its_absence(memory):
     expect(box(memory)).to_have_value(QUESTION)
     reads(memory).locator(".told .slot", has_text="·New").click()
     grid = memory.locator(".st-key-memory_slots .slots")
-    expect(grid).to_have_attribute("data-chosen", "11", timeout=BUSY)
+    expect(grid).to_have_attribute("data-chosen", "11")
     expect(memory.get_by_text("without its sentence")).to_be_visible()
     expect(memory.locator(".st-key-memory_slots i")).to_have_count(128 - 15)
     memory.locator(".st-key-memory_slots button").nth(3).click()
@@ -106,10 +104,10 @@ def test_the_first_visit_then_a_slot_then_its_absence(memory):
 
 def test_a_head_of_its_own_and_its_row(memory):
     memory.locator(".st-key-show-James-Theory button").click()
-    expect(reads(memory).locator(".reading")).to_contain_text("Mean over", timeout=BUSY)
+    expect(reads(memory).locator(".reading")).to_contain_text("Mean over")
     memory.locator(".st-key-memory_heads").get_by_label(re.compile("^layer 3, head 0:")).click()
     alone = "Layer 3, head 0 alone."
-    expect(reads(memory).locator(".reading")).to_contain_text(alone, timeout=BUSY)
+    expect(reads(memory).locator(".reading")).to_contain_text(alone)
     memory.get_by_role("radio", name="All weights").click()
     sums = memory.locator(".st-key-memory_map .sums")
     expect(sums).to_contain_text("= 1.000000. Layer 3, head 0 alone.")

@@ -1,13 +1,13 @@
 """The sidebar's model in Chromium, against a hub on 127.0.0.1."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
 from tests import hub_server
-from tests.browser.conftest import settled, start_app
+from tests.browser.conftest import settled, start_app, stop
 from tests.conftest import byte_tokenizer, random_gpt2
-
-expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,7 @@ def app(hub, tmp_path_factory):
            "MNEMOSCOPE_HOME": str(home), "OMP_NUM_THREADS": "1"}
     process, address = start_app(env=env, log=home / "log.txt")
     yield address
-    process.terminate()
-    process.wait(10)
+    stop(process)
 
 
 def choose(page, name: str) -> None:
@@ -72,7 +71,8 @@ def test_a_link_to_a_model_that_is_not_here(app, hub, page, outside):
     expect(page.locator(".st-key-model_picker")).not_to_contain_text("In use until then")
     settled(page)
     expect(placement).to_be_in_viewport()
-    assert "model=someone%2Fslow" in page.url and outside == []
+    expect(page).to_have_url(re.compile("model=someone%2Fslow"))
+    assert outside == []
 
 
 @pytest.mark.parametrize("path", ["", "attention"])

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, settled, start_app, stop
+from tests.browser.conftest import ROOT, fits, rows_are_there, settled, start_app, stop
 
 QUESTION = "Where do I live? I live in"
 
@@ -49,13 +49,13 @@ def in_home(home, code: str) -> None:
 
 def open_page(page, server, prompt="", view="answer"):
     page.goto(f"{server}/notebook?{urlencode({'prompt': prompt, 'notebook_view': view})}")
-    expect(page.locator(".st-key-notebook_bar")).to_be_visible(timeout=120_000)
+    expect(page.locator(".st-key-notebook_bar")).to_be_visible()
     settled(page)
 
 
 def begin(page):
     page.locator(".st-key-notebook-show-James-Theory button").click()
-    expect(page.locator("[data-part='0']")).to_be_visible(timeout=30_000)
+    expect(page.locator("[data-part='0']")).to_be_visible()
     settled(page)
 
 
@@ -76,7 +76,7 @@ def test_typing_another_question_finds_another_note(notes):
     box = notes.locator(".st-key-prompt_box textarea")
     box.fill("")
     box.press_sequentially("What is my favourite drink?", delay=20)
-    expect(notes.locator("[data-part='0']")).to_contain_text("tea", timeout=30_000)
+    expect(notes.locator("[data-part='0']")).to_contain_text("tea")
     settled(notes)
     expect(notes.get_by_text("Your favourite drink is tea.")).to_be_visible()
 
@@ -84,7 +84,7 @@ def test_typing_another_question_finds_another_note(notes):
 def test_five_memories_side_by_side(notes, shots, own_server):
     begin(notes)
     notes.get_by_role("radio", name="Five memories").click()
-    expect(notes.locator("[data-memory]")).to_have_count(5, timeout=60_000)
+    expect(notes.locator("[data-memory]")).to_have_count(5)
     settled(notes)
     for name in ("prompt", "cache", "memory", "notes"):
         expect(notes.locator(f"[data-memory='{name}']")).to_contain_text("New York.")
@@ -92,7 +92,7 @@ def test_five_memories_side_by_side(notes, shots, own_server):
     expect(notes).to_have_url(re.compile("notebook_view=five"))
     notes.screenshot(path=shots / "notebook-five-light-1400.png", full_page=True)
     open_page(notes, own_server, QUESTION, "five")  # a link opens the same view
-    expect(notes.locator("[data-memory]")).to_have_count(5, timeout=60_000)
+    expect(notes.locator("[data-memory]")).to_have_count(5)
 
 
 def test_at_800_pixels_in_the_dark_nothing_is_wider_than_the_page(notes, shots):
@@ -103,8 +103,7 @@ def test_at_800_pixels_in_the_dark_nothing_is_wider_than_the_page(notes, shots):
     for view, name in views.items():
         notes.get_by_role("radio", name=view).click()
         settled(notes)
-        main = notes.locator("[data-testid=stMain]")
-        assert main.evaluate("m => m.scrollWidth <= m.clientWidth + 1")
+        fits(notes, 800)
         notes.screenshot(path=shots / f"notebook-{name}-dark-800.png", full_page=True)
 
 
@@ -112,26 +111,25 @@ def test_a_note_is_written_and_stays(notes, own_server):
     notes.locator(".st-key-notebook_add button").first.click()
     notes.locator(".st-key-notebook_new_text textarea").fill("I live in Oslo.")
     notes.locator(".st-key-notebook_keep button").click()
-    expect(notes.get_by_text("1 note in one file")).to_be_visible(timeout=30_000)
+    expect(notes.get_by_text("1 note in one file")).to_be_visible()
     open_page(notes, own_server, QUESTION)
-    expect(notes.locator("[data-part='0']")).to_contain_text("Os", timeout=30_000)
+    expect(notes.locator("[data-part='0']")).to_contain_text("Os")
 
 
 def test_a_note_is_chosen_in_the_list_and_changed(notes, home, own_server):
     in_home(home, "store.add([Draft('', 'I live in Oslo.'), Draft('', 'It rains.')])")
     open_page(notes, own_server, QUESTION, "notes")
+    rows_are_there(notes)
     table = notes.locator(".st-key-notebook_list .dvn-scroller")
-    expect(table).to_be_visible(timeout=30_000)
-    notes.wait_for_timeout(500)  # the grid places its rows after it is drawn; nothing tells when
     table.click(position={"x": 18, "y": 36 + 36 + 18})  # the newest is first: the older one
     area = notes.locator("[class*='st-key-notebook_text'] textarea")
-    expect(area).to_have_value("I live in Oslo.", timeout=30_000)
+    expect(area).to_have_value("I live in Oslo.")
     area.fill("I live in Lima.")
     area.press("Control+Enter")
     notes.locator(".st-key-notebook_save button").click()
     settled(notes)
     notes.get_by_role("radio", name="One question").click()
-    expect(notes.get_by_text("I live in Lima.").first).to_be_visible(timeout=30_000)
+    expect(notes.get_by_text("I live in Lima.").first).to_be_visible()
     expect(notes.get_by_text("I live in Oslo.")).to_have_count(0)
 
 
@@ -142,9 +140,9 @@ def test_files_are_dropped_in_and_the_bad_one_is_named(notes):
         {"name": "photo.txt", "mimeType": "text/plain", "buffer": b"\x89PNG\r\n\x1a\n\x00"},
     ])
     go = notes.locator(".st-key-notebook_import_go button")
-    expect(go).to_be_enabled(timeout=30_000)
+    expect(go).to_be_enabled()
     go.click()
-    expect(notes.get_by_text("“home.md” is kept as a note.")).to_be_visible(timeout=30_000)
+    expect(notes.get_by_text("“home.md” is kept as a note.")).to_be_visible()
     expect(notes.get_by_text(re.compile("“photo.txt”: wanted text"))).to_be_visible()
     expect(notes.get_by_text("1 note in one file")).to_be_visible()
 

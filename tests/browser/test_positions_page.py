@@ -8,9 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from model import checkpoint, positions, tokens, what_if
-from tests.browser.conftest import both_schemes, settled
-
-expect.set_options(timeout=60_000)
+from tests.browser.conftest import both_schemes, fits, settled
 
 PROMPT = "My name is James Theory. Where do I live?"
 HOSTILE = "<script>alert(1)</script> **b** $x^2$ שלום \x07 👨\u200d👩 e\u0301"
@@ -108,8 +106,7 @@ def test_no_view_is_wider_than_the_window(page, server, shots, width):
     page.set_viewport_size({"width": width, "height": 900})
     for view in VIEWS:
         open_view(page, server, view)
-        main = page.get_by_test_id("stMain")
         for scheme in both_schemes(page):
             expect(page.get_by_test_id("stException")).to_have_count(0)
-            assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+            fits(page, width)
             page.screenshot(path=shots / f"positions-{view}-{scheme}-{width}.png")

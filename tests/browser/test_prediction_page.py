@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import expect
 
 from model import checkpoint, sampling, tokens, trace
-from tests.browser.conftest import both_schemes, settled
+from tests.browser.conftest import both_schemes, fits, settled
 
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
 MATH = Path(__file__).parents[2] / "components" / "prediction_math.js"
@@ -17,7 +17,7 @@ MATH = Path(__file__).parents[2] / "components" / "prediction_math.js"
 
 def open_page(page, server, **link):
     page.goto(f"{server}/prediction?{urlencode({'prompt': PROMPT, 'follow': 'last', **link})}")
-    page.wait_for_selector(".st-key-prediction_strip .token", timeout=120_000)
+    page.wait_for_selector(".st-key-prediction_strip .token")
     settled(page)
 
 
@@ -25,7 +25,7 @@ def expect_link(page, **wanted):
     """Wait until the address says so; None: nothing of that name."""
     for name, value in wanted.items():
         pattern = rf"[?&]{name}={value}(&|$)" if value is not None else rf"^(?!.*[?&]{name}=)"
-        expect(page).to_have_url(re.compile(pattern), timeout=20_000)
+        expect(page).to_have_url(re.compile(pattern))
 
 
 def facts(page):
@@ -41,9 +41,12 @@ def exact(page):
 
 
 def slide(page, name, value):
-    """Move a slider as a hand would: to a value, with an input event."""
-    page.get_by_label(name, exact=True).evaluate(
-        "(s, x) => { s.value = x; s.dispatchEvent(new Event('input', {bubbles: true})); }", value
+    """Move a slider as a hand would; (tokens alive at each stage, "true" or "false": exact) at once."""
+    return page.get_by_label(name, exact=True).evaluate(
+        "(s, x) => { s.value = x; s.dispatchEvent(new Event('input', {bubbles: true}));"
+        " const picture = s.closest('.picture');"
+        " const alive = [...picture.querySelectorAll('.stage')].map(e => +e.dataset.alive);"
+        " return [alive.slice(0, 4), picture.dataset.exact]; }", value
     )
 
 
@@ -107,9 +110,8 @@ def test_a_slider_redraws_at_once_then_the_model_confirms(page, server, outside,
     exact(page)
     assert facts(page) == [len(logits)] * 4
     slide(page, "Top-p", 0.5)
-    slide(page, "Temperature", 0.8)
-    live = facts(page)  # no server was asked yet: the answer is the browser's own
-    assert page.locator(".st-key-prediction_curve .picture").get_attribute("data-exact") == "false"
+    live, is_exact = slide(page, "Temperature", 0.8)
+    assert is_exact == "false"  # no server was asked yet: the answer is the browser's own
     ours = [f.n_alive for f in sampling.stages(logits, sampling.Settings(0.8, 0, 0.5)).facts]
     assert live == ours
     exact(page)
@@ -196,9 +198,6 @@ def test_it_fits_and_asks_nobody_outside(page, server, shots, outside, view, wid
     if view == "next":
         exact(page)
     for scheme in both_schemes(page):
-        over = page.evaluate(
-            "() => { const m = document.querySelector('[data-testid=stMain]');"
-            " return m.scrollWidth - m.clientWidth; }"
-        )
-        assert over <= 0 and not problems and not outside
+        fits(page, width)
+        assert not problems and not outside
         page.screenshot(path=shots / f"prediction-{view}-{scheme}-{width}.png")

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import fits, settled
 
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** שלום."
 
@@ -18,7 +18,7 @@ def recall(page, server, outside):
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_viewport_size({"width": 1400, "height": 1000})
     page.goto(f"{server}/recall?{urlencode({'recall_variant': 'gpt2+am'})}")
-    expect(card(page, "gpt2+am")).to_contain_text("New York", timeout=90_000)
+    expect(card(page, "gpt2+am")).to_contain_text("New York")
     settled(page)
     yield page
     assert not errors and not outside
@@ -74,7 +74,7 @@ def test_no_letter_is_lost_while_typing_and_nothing_jumps(recall):
     box.focus()
     recall.keyboard.type("What is my name? Your name is", delay=40)
     asked = recall.locator(".st-key-recall_told .asked")
-    expect(asked).to_contain_text("name", timeout=60_000)
+    expect(asked).to_contain_text("name")
     settled(recall)
     expect(box).to_have_value("What is my name? Your name is")
     after = recall.locator(".st-key-recall_variants").bounding_box()
@@ -85,11 +85,11 @@ def test_another_probe_overwrites_the_boxes_and_hostile_text_is_text(recall):
     recall.get_by_role("button", name="Other probes").click(delay=100)
     recall.get_by_role("button", name="Two people").click(delay=100)
     expect(area(recall, "answer")).to_have_value(" tea")
-    expect(card(recall, "gpt2+am")).to_contain_text("tea", timeout=60_000)
+    expect(card(recall, "gpt2+am")).to_contain_text("tea")
     recall.keyboard.press("Escape")
     area(recall, "tell").fill(HOSTILE)
     area(recall, "tell").press("Control+Enter")
-    expect(recall.locator(".st-key-recall_told .told")).to_contain_text("onerror", timeout=60_000)
+    expect(recall.locator(".st-key-recall_told .told")).to_contain_text("onerror")
     settled(recall)
 
 
@@ -98,8 +98,7 @@ def test_it_fits_the_window(recall, shots, scheme, width):
     recall.emulate_media(color_scheme=scheme)
     recall.set_viewport_size({"width": width, "height": 1000})
     settled(recall)
-    wide = recall.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-    assert wide <= width
+    fits(recall, width)
     for box in recall.locator(".st-key-recall_variants .card").all():
         assert box.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
     recall.screenshot(path=shots / f"recall-probe-{scheme}-{width}.png")

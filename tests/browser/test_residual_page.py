@@ -6,9 +6,8 @@ from urllib.parse import parse_qs, urlencode, urlparse
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import both_schemes, settled
+from tests.browser.conftest import both_schemes, eventually, fits, settled
 
-expect.set_options(timeout=30_000)
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** 🧠"
 VIEWS = ("Stream", "Logit lens", "Who made this logit", "Switch off", "MLP", "LayerNorm")
@@ -24,7 +23,7 @@ def open_page(page, server, outside):
     def go(view, prompt=PROMPT, **parameters):
         link = {"residual_view": view, "prompt": prompt, **parameters}
         page.goto(f"{server}/residual?{urlencode(link)}")
-        page.locator(".st-key-residual_view, [data-testid=stAlert]").first.wait_for(timeout=90_000)
+        page.locator(".st-key-residual_view, [data-testid=stAlert]").first.wait_for()
         settled(page)
         return page
 
@@ -48,7 +47,7 @@ def click_cell(page, key, row, column, past_gap=False):
 def drawn(page):
     """Wait for the view's picture."""
     picture = page.locator("[data-testid=stMain] canvas, .js-plotly-plot").first
-    picture.wait_for(timeout=90_000)
+    picture.wait_for()
 
 
 def parameters(page) -> dict:
@@ -63,10 +62,8 @@ def test_every_view_is_drawn_in_a_narrow_window_too(open_page, page, view, shots
         drawn(page)
         page.screenshot(path=shots / f"residual-{view.replace(' ', '-').lower()}-{scheme}.png")
     page.set_viewport_size({"width": 800, "height": 1200})
-    page.wait_for_timeout(600)  # pictures follow the window
     drawn(page)
-    wider = "document.querySelector('[data-testid=stMain]').scrollWidth"
-    assert page.evaluate(wider) <= 800
+    fits(page, 800)
 
 
 def test_bars_keep_a_width_in_a_narrow_window(open_page, page, shots):
@@ -75,7 +72,7 @@ def test_bars_keep_a_width_in_a_narrow_window(open_page, page, shots):
     drawn(page)
     bars = page.locator(".bar")
     expect(bars).to_have_count(24)
-    assert all(bar.bounding_box()["width"] >= 40 for bar in bars.all())
+    eventually(page, lambda: all(bar.bounding_box()["width"] >= 40 for bar in bars.all()))
     page.screenshot(path=shots / "residual-switch-off-narrow.png")
 
 
@@ -101,7 +98,7 @@ def test_a_head_of_the_map_leads_to_its_attention(open_page):
     page = open_page("Who made this logit")
     click_cell(page, "maker_grid", 2, 5)
     page.get_by_text("What layer 2 head 5 reads").click()
-    expect(page.get_by_text("Layer 2 · head 5").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Layer 2 · head 5").first).to_be_visible()
 
 
 def test_any_token_can_be_typed(open_page):
@@ -152,9 +149,7 @@ def test_a_hostile_prompt_stays_text(open_page, view):
 def test_a_long_prompt_scrolls_to_its_end(open_page):
     page = open_page("Logit lens", prompt="one two three four five six seven eight " * 60)
     reading = page.locator(".st-key-lens_grid .reading")
-    expect(reading).to_contain_text("having read")
-    last = int(re.search(r"having read (\d+)", reading.inner_text())[1])
-    assert last > 400
+    expect(reading).to_have_text(re.compile(r"having read (4[0-9]{2}|[5-9][0-9]{2})"))
     scroll = page.locator(".st-key-lens_grid .scroll")
     expect(scroll).to_have_attribute("data-more", "left")
     scroll.evaluate("x => { x.scrollLeft = 0 }")

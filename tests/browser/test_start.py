@@ -1,6 +1,7 @@
 """The frame and the start page in Chromium, without a network; and a link opened before anything."""
 
-from urllib.parse import parse_qs, urlencode, urlparse
+import re
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
@@ -22,13 +23,13 @@ def test_typing_repaints_every_number(page, server, outside, shots):
     box.press_sequentially(" live in a house", delay=30)
     expect(page.locator(CARDS).nth(1)).not_to_contain_text("1 of 512")
     expect(box).to_have_value("I live in a house")
-    assert parse_qs(urlparse(page.url).query)["prompt"] == ["I live in a house"]
+    expect(page).to_have_url(re.compile(r"prompt=I\+live\+in\+a\+house$"))
     assert not outside
 
 
 @pytest.mark.parametrize("scheme, width", [("light", 800), ("dark", 1400), ("dark", 800)])
-def test_the_cards_fit_every_window(browser, server, shots, scheme, width):
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+def test_the_cards_fit_every_window(new_context, server, shots, scheme, width):
+    page = new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
     page.goto(server)
     settled(page)
     cards = page.locator(CARDS)
@@ -40,7 +41,6 @@ def test_the_cards_fit_every_window(browser, server, shots, scheme, width):
         )
         assert inside <= frame <= width
     page.screenshot(path=shots / f"start-{scheme}-{width}.png", full_page=True)
-    page.close()
 
 
 def test_a_card_leads_to_its_page_and_keeps_the_prompt(page, server):
@@ -62,16 +62,15 @@ def test_hostile_text_stays_text(page, server):
     assert not ran and not page.locator("img[src=x]").count()
 
 
-def test_a_deep_link_is_the_first_thing_a_new_server_is_asked(browser, tmp_path):
+def test_a_deep_link_is_the_first_thing_a_new_server_is_asked(page, tmp_path):
     """Streamlit serves `pages/` by itself until app.py has run once: the guard must notice."""
     app, address = start_app(log=tmp_path / "log.txt", env={"MNEMOSCOPE_HOME": str(tmp_path)})
     try:
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_viewport_size({"width": 1400, "height": 900})
         page.goto(f"{address}/attention?{urlencode({'prompt': 'a b a b', 'layer': 2, 'head': 3})}")
         settled(page)
         expect(page.locator(".st-key-prompt_box textarea")).to_have_value("a b a b")
         expect(page.locator(".st-key-grid canvas")).to_have_attribute("data-chosen", "2,3")
         expect(page.get_by_role("link", name="Anatomy").first).to_be_visible()
-        page.close()
     finally:
         stop(app)

@@ -6,9 +6,8 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import both_schemes, settled
+from tests.browser.conftest import both_schemes, fits, settled
 
-expect.set_options(timeout=30_000)  # other tests may be busy on the same two cores
 HOSTILE = "<script>alert(1)</script> **b** $x^2$ שלום \x07 👨\u200d👩 e\u0301"
 
 
@@ -134,7 +133,6 @@ def test_no_view_is_wider_than_the_window(page, server, shots, width):
     page.set_viewport_size({"width": width, "height": 900})
     for view in ("merges", "likeness", "neighbours", "vocabulary"):
         open_view(page, server, view, prompt="My name is James Theory. Where do I live?")
-        main = page.get_by_test_id("stMain")
         for scheme in both_schemes(page):
-            assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+            fits(page, width)
             page.screenshot(path=shots / f"tokens-{view}-{scheme}-{width}.png")

@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,19 @@ from model.training import jobs
 from model.training.jobs import Request
 from tests.browser.conftest import settled, start_app, stop
 from tests.conftest import byte_tokenizer, random_gpt2
+from tests.waiting import until
 
-FAKE = (sys.executable, str(Path(__file__).parents[1] / "fake_trainer.py"))
-LONG = 120_000  # ms; torch is loaded by a new process of low priority
+FAKE = (sys.executable, str(Path(__file__).parents[1] / "fake_trainer.py"), "--step-seconds", "0.2")
+# The server's trainings too: the trainer itself as a job is looked at in test_jobs_for_real.
+STREAMLIT = (
+    f"from model.training import jobs; jobs.TRAINER = {FAKE!r};"
+    "from streamlit.web.cli import main; main()"
+)
 
 
 class House:
-    """A server with a home of its own, which may die; its start model is a tiny one."""
+    """A server with a home of its own, which may die; its start model is a tiny one and its trainer
+    a stand-in that takes its time."""
 
     def __init__(self, folder: Path):
         self.folder, self.base = folder, folder / "base"
@@ -30,7 +35,9 @@ class House:
     def open(self) -> None:
         env = {"OMP_NUM_THREADS": "1", "MNEMOSCOPE_HOME": str(self.folder / "home"),
                "HF_HUB_OFFLINE": "1", "MNEMOSCOPE_MODEL": str(self.base)}
-        self.app, self.address = start_app(env=env, log=self.folder / "log.txt")
+        self.app, self.address = start_app(
+            env=env, log=self.folder / "log.txt", streamlit=("-c", STREAMLIT)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +49,12 @@ def house(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def at_home(house, monkeypatch):
-    """Jobs of this process lie where the server looks for them; nothing is left at work."""
+    """Jobs of this process lie where the server looks for them; nothing is left at work, and the
+    server lives again."""
     monkeypatch.setenv("MNEMOSCOPE_HOME", str(house.folder / "home"))
     yield
+    if house.app.poll() is not None:
+        house.open()
     for job in jobs.all_jobs():
         jobs.delete(job)
 
@@ -55,17 +65,8 @@ def watched(page, outside):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_viewport_size({"width": 1400, "height": 1100})
-    page.set_default_timeout(LONG)
     yield page
     assert not errors and not outside
-
-
-def until(condition):
-    end = time.monotonic() + LONG / 1000
-    while not (answer := condition()):
-        assert time.monotonic() < end, "this did not come about"
-        time.sleep(0.05)
-    return answer
 
 
 def chart(page):
@@ -87,23 +88,23 @@ def press(page, key: str) -> None:
 
 def test_curves_grow_and_nothing_jumps(watched, house, monkeypatch, shots):
     monkeypatch.setattr(jobs, "TRAINER", FAKE)
-    job = jobs.start(Request(str(house.base), "gpt2+edm", 5_000, seed=2))
+    job = jobs.start(Request(str(house.base), "gpt2+edm", 5_000))
     until(lambda: jobs.look(job).points)
     watched.goto(f"{house.address}/training")
-    expect(chart(watched)).to_be_visible(timeout=LONG)
+    expect(chart(watched)).to_be_visible()
     before = until(lambda: points(watched))
     box = until(lambda: chart(watched).bounding_box())  # between two drawings there is none
     until(lambda: points(watched) > before)
     until(lambda: points(watched) > before + 1)
     assert until(lambda: chart(watched).bounding_box()) == box
     press(watched, "training_pause")
-    expect(watched.get_by_text("It waits, after step")).to_be_visible(timeout=LONG)
+    expect(watched.get_by_text("It waits, after step")).to_be_visible()
     watched.screenshot(path=shots / "training-paused.png")
     press(watched, "training_go_on")
-    expect(watched.get_by_text("It goes on when this browser")).to_be_visible(timeout=LONG)
+    expect(watched.get_by_text("It goes on when this browser")).to_be_visible()
     press(watched, "training_stop")
-    expect(watched.get_by_text("what it had learned is kept")).to_be_visible(timeout=LONG)
-    expect(watched.locator(".st-key-training_use button")).to_be_visible(timeout=LONG)
+    expect(watched.get_by_text("what it had learned is kept")).to_be_visible()
+    expect(watched.locator(".st-key-training_use button")).to_be_visible()
     assert jobs.look(job).state == "stopped"
 
 
@@ -113,7 +114,7 @@ def test_the_trainer_outlives_browser_and_server_and_its_own_death_is_told(watch
     watched.get_by_text("GPT-2 + EDM").click(delay=100)
     settled(watched)
     press(watched, "training_start")
-    expect(watched.locator(".st-key-training_pause")).to_be_visible(timeout=LONG)
+    expect(watched.locator(".st-key-training_pause")).to_be_visible()
     (job,) = jobs.all_jobs()
     assert job.request.variant == "gpt2+edm" and os.getsid(job.pid) == job.pid
 
@@ -128,19 +129,19 @@ def test_the_trainer_outlives_browser_and_server_and_its_own_death_is_told(watch
     watched.goto(f"{house.address}/training")
     until(lambda: points(watched) > n)
     os.kill(job.pid, signal.SIGKILL)
-    expect(watched.get_by_text("ended from outside")).to_be_visible(timeout=LONG)
+    expect(watched.get_by_text("ended from outside")).to_be_visible()
     watched.screenshot(path=shots / "training-killed.png")
-    step = jobs.look(job).points[-1].step
+    steps = [point.step for point in jobs.look(job).points]
     press(watched, "training_go_on")
-    expect(watched.locator(".st-key-training_pause")).to_be_visible(timeout=LONG)
-    again = until(lambda: (now := jobs.look(jobs.find(job.id))).points[-1].step > step and now)
-    assert again.points[-1].step == step + 50
+    expect(watched.locator(".st-key-training_pause")).to_be_visible()
+    again = until(lambda: (now := jobs.look(jobs.find(job.id))).points[-1].step > steps[-1] and now)
+    assert [point.step for point in again.points][: len(steps) + 1] == [*steps, steps[-1] + 5]
 
 
 def test_an_episode_in_a_narrow_window(watched, house, shots):
     watched.set_viewport_size({"width": 800, "height": 1000})
     watched.goto(f"{house.address}/training?training_view=lesson")
-    expect(watched.get_by_text("Why gates start closed")).to_be_visible(timeout=LONG)
+    expect(watched.get_by_text("Why gates start closed")).to_be_visible()
     settled(watched)
     before = watched.get_by_text("prompt 1 ·").first.locator("..").inner_text()
     press(watched, "training_another")

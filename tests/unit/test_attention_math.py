@@ -43,9 +43,8 @@ def test_weights_are_not_flat(tiny, full):
 def test_scaling_options_of_the_config_are_followed(option):
     from types import SimpleNamespace
 
-    from tests.conftest import random_gpt2
-
     from model import tap
+    from tests.conftest import random_gpt2
 
     sizes = {option: option != "scale_attn_weights"}
     model, plain = random_gpt2(**sizes), random_gpt2(attention="eager", **sizes)
@@ -151,8 +150,8 @@ def test_what_does_not_exist_is_said(tiny, full, call):
 def test_half_numbers_are_derived_in_float32(dtype, close):
     from types import SimpleNamespace
 
-    from tests.conftest import random_gpt2
     from model import tap
+    from tests.conftest import random_gpt2
 
     model = random_gpt2().to(dtype)
     tap.attach(model)

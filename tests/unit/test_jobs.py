@@ -13,6 +13,7 @@ import pytest
 
 from model.training import corpus, jobs, progress
 from model.training.jobs import JobError, Request
+from tests.waiting import until
 
 FAKE = (sys.executable, str(Path(__file__).parents[1] / "fake_trainer.py"))
 ASKED = Request(model="embedded", variant="gpt2+edm", steps=5_000)
@@ -26,15 +27,6 @@ def place(tmp_path, monkeypatch):
     yield tmp_path
     for job in jobs.all_jobs():
         jobs.delete(job)
-
-
-def until(condition, seconds: float = 30.0):
-    """The first true answer; the clock only ends a test that has failed."""
-    end = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < end, "this did not come about"
-        time.sleep(0.02)
-    return answer
 
 
 def reaches(job, state: str):

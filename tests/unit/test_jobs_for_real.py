@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -10,6 +9,7 @@ from model.memory import modules
 from model.training import jobs
 from model.training.jobs import Request
 from tests.conftest import byte_tokenizer, random_gpt2
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -22,14 +22,6 @@ def base(tmp_path, monkeypatch):
     yield tmp_path / "base"
     for job in jobs.all_jobs():
         jobs.delete(job)
-
-
-def until(condition, seconds: float = 240.0):
-    end = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < end, "this did not come about"
-        time.sleep(0.05)
-    return answer
 
 
 def test_killed_gone_on_paused_and_kept(base):

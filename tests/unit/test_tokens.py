@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import byte_tokenizer
 from model import tokens
+from tests.conftest import byte_tokenizer
 
 TOKENIZER = byte_tokenizer()
 
