@@ -155,9 +155,10 @@ class Store:
 
     def _is_ours(self) -> bool:
         """Whether the tables are there. Raises NotesError for a file of somebody else."""
-        pragma = self.connection.pragma
-        version, application = pragma("user_version"), pragma("application_id")
-        tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        with self.reading():  # at one moment: another program may be making the tables
+            pragma = self.connection.pragma
+            version, application = pragma("user_version"), pragma("application_id")
+            tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if application == 0 and version == 0 and tables == 0:
             return False
         if application != 0x4D4E454D:

@@ -165,6 +165,17 @@ def both_schemes(page):
         yield scheme
 
 
+def windows(page, height: int = 1000):
+    """Yields (scheme, width) for the open page in light, in dark and narrow, once it fits there."""
+    page.set_viewport_size({"width": 1400, "height": height})
+    for scheme in both_schemes(page):
+        fits(page, 1400)
+        yield scheme, 1400
+    page.set_viewport_size({"width": 800, "height": height})
+    fits(page, 800)
+    yield scheme, 800
+
+
 @pytest.fixture
 def open_page(page, server, outside):
     """open_page(path, **parameters) -> the settled page; in the end: no error, nothing outside."""

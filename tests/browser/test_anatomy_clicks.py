@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import fits, rows_are_there, settled
+from tests.browser.conftest import rows_are_there, settled, windows
 
 
 def open_view(page, server, view, **link):
@@ -68,7 +68,6 @@ def test_a_head_chosen_here_is_open_on_the_attention_page(page, server):
     expect(page).to_have_url(re.compile(r"/attention\?.*layer=2.*head=3|head=3.*layer=2"))
 
 
-@pytest.mark.parametrize("scheme, width", [("light", 1400), ("dark", 800)])
 @pytest.mark.parametrize(
     "view, content",
     [
@@ -78,13 +77,10 @@ def test_a_head_chosen_here_is_open_on_the_attention_page(page, server):
         ("size", ".st-key-size_bars .plotly"),
     ],
 )
-def test_views_fit_light_and_dark_wide_and_narrow(
-    page, server, shots, scheme, width, view, content
-):
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 1000})
+def test_views_fit_light_and_dark_wide_and_narrow(page, server, shots, view, content):
+    page.set_viewport_size({"width": 1400, "height": 1000})
     open_view(page, server, view)
-    expect(page.locator(content).first).to_be_visible()
-    expect(page.locator('[data-testid="stException"]')).to_have_count(0)
-    fits(page, width)
-    page.screenshot(path=shots / f"anatomy_{view}_{scheme}_{width}.png")
+    for scheme, width in windows(page):
+        expect(page.locator(content).first).to_be_visible()
+        expect(page.locator('[data-testid="stException"]')).to_have_count(0)
+        page.screenshot(path=shots / f"anatomy_{view}_{scheme}_{width}.png")

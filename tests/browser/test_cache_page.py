@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import both_schemes, eventually, settled
+from tests.browser.conftest import eventually, settled, windows
 
 PROMPT = "My name is James. I live in"
 READY = {
@@ -101,14 +101,12 @@ def test_what_is_kept_can_be_pointed_at(open_page):
 def test_pictures_are_no_wider_than_a_narrow_window(open_page, page, shots, view):
     page.set_viewport_size({"width": 1400, "height": 1700})
     open_page(cache=view, step="6")
-    for scheme in both_schemes(page):
-        expect(page.get_by_test_id("stException")).to_have_count(0)
-        page.screenshot(path=shots / f"cache-{view}-{scheme}.png")
-    page.set_viewport_size({"width": 800, "height": 1800})
     wide = (
         "[...document.querySelectorAll('[data-testid=stMain] *')].filter((e) =>"
         " e.getBoundingClientRect().right > innerWidth + 1 && e.offsetParent"
         " && e.tagName !== 'INPUT' && !e.closest('[data-testid=stDataFrame], .modebar')).length"
     )
-    eventually(page, lambda: page.evaluate(wide) == 0)  # pictures follow the window
-    page.screenshot(path=shots / f"cache-{view}-narrow.png")
+    for scheme, width in windows(page, 1700):
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        eventually(page, lambda: page.evaluate(wide) == 0)  # pictures follow the window
+        page.screenshot(path=shots / f"cache-{view}-{scheme}-{width}.png")

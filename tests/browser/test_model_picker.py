@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import hub_server
-from tests.browser.conftest import settled, start_app, stop
+from tests.browser.conftest import both_schemes, settled, start_app, stop
 from tests.conftest import byte_tokenizer, random_gpt2
 
 
@@ -105,9 +105,7 @@ def test_a_folder_waits_for_a_click(app, folder, page):
     expect(page.locator(".st-key-model_load")).to_have_count(0)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_failure_is_a_sentence_and_the_old_model_stays(app, page, shots, theme):
-    page.emulate_media(color_scheme=theme)
+def test_a_failure_is_a_sentence_and_the_old_model_stays(app, page, shots):
     page.goto(app)
     page.locator("[data-testid='stExpandSidebarButton']").click()
     choose(page, "someone/gated")
@@ -117,5 +115,5 @@ def test_a_failure_is_a_sentence_and_the_old_model_stays(app, page, shots, theme
     expect(alert).to_contain_text("accepted its terms")
     expect(alert).to_be_in_viewport()
     expect(picker).to_contain_text("In use until then: embedded")
-    settled(page)
-    page.screenshot(path=shots / f"model_refused_{theme}.png")
+    for theme in both_schemes(page):
+        page.screenshot(path=shots / f"model_refused_{theme}.png")

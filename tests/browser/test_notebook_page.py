@@ -1,14 +1,14 @@
 """The notes page in Chromium: one click to a marked prompt, five answers, a note changed."""
 
 import re
-import subprocess
-import sys
 from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, fits, rows_are_there, settled, start_app, stop
+from model.notes import Draft
+from model.notes_store import opened
+from tests.browser.conftest import fits, rows_are_there, settled, start_app, stop
 
 QUESTION = "Where do I live? I live in"
 
@@ -32,19 +32,17 @@ def notes(page, own_server, home, outside):
     """The notes page without a note; in the end: no error of the page, nothing outside."""
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    in_home(home, "store.delete([n.id for n in store.notes()])")
+    with store_in(home) as store:
+        store.delete([n.id for n in store.notes()])
     page.set_viewport_size({"width": 1400, "height": 1000})
     open_page(page, own_server)
     yield page
     assert not errors and not outside
 
 
-def in_home(home, code: str) -> None:
-    """Change the notes from another process, as another program would."""
-    head = "from pathlib import Path\nfrom model.notes import Draft\n"
-    head += "from model.notes_store import opened\n"
-    body = f"with opened(Path({str(home / 'notes.sqlite3')!r})) as store: {code}"
-    subprocess.run([sys.executable, "-c", head + body], cwd=ROOT, check=True)
+def store_in(home):
+    """The server's notes, opened from here, as another program would."""
+    return opened(home / "notes.sqlite3")
 
 
 def open_page(page, server, prompt="", view="answer"):
@@ -117,7 +115,8 @@ def test_a_note_is_written_and_stays(notes, own_server):
 
 
 def test_a_note_is_chosen_in_the_list_and_changed(notes, home, own_server):
-    in_home(home, "store.add([Draft('', 'I live in Oslo.'), Draft('', 'It rains.')])")
+    with store_in(home) as store:
+        store.add([Draft("", "I live in Oslo."), Draft("", "It rains.")])
     open_page(notes, own_server, QUESTION, "notes")
     rows_are_there(notes)
     table = notes.locator(".st-key-notebook_list .dvn-scroller")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from model import checkpoint, positions, tokens, what_if
-from tests.browser.conftest import both_schemes, fits, settled
+from tests.browser.conftest import settled, windows
 
 PROMPT = "My name is James Theory. Where do I live?"
 HOSTILE = "<script>alert(1)</script> **b** $x^2$ שלום \x07 👨\u200d👩 e\u0301"
@@ -101,12 +101,10 @@ def test_text_stays_text(page, server, outside, view):
     assert dialogs == [] and outside == []
 
 
-@pytest.mark.parametrize("width", [1400, 800])
-def test_no_view_is_wider_than_the_window(page, server, shots, width):
-    page.set_viewport_size({"width": width, "height": 900})
-    for view in VIEWS:
-        open_view(page, server, view)
-        for scheme in both_schemes(page):
-            expect(page.get_by_test_id("stException")).to_have_count(0)
-            fits(page, width)
-            page.screenshot(path=shots / f"positions-{view}-{scheme}-{width}.png")
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_is_wider_than_the_window(page, server, shots, view):
+    page.set_viewport_size({"width": 1400, "height": 900})
+    open_view(page, server, view)
+    for scheme, width in windows(page, 900):
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        page.screenshot(path=shots / f"positions-{view}-{scheme}-{width}.png")

@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import expect
 
 from model import checkpoint, sampling, tokens, trace
-from tests.browser.conftest import both_schemes, fits, settled
+from tests.browser.conftest import settled, windows
 
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
 MATH = Path(__file__).parents[2] / "components" / "prediction_math.js"
@@ -187,9 +187,8 @@ def test_the_shift_chooses_too(page, server):
 
 
 @pytest.mark.parametrize("view", ["next", "surprisal", "shift"])
-@pytest.mark.parametrize("width", [1400, 800])
-def test_it_fits_and_asks_nobody_outside(page, server, shots, outside, view, width):
-    page.set_viewport_size({"width": width, "height": 1250})
+def test_it_fits_and_asks_nobody_outside(page, server, shots, outside, view):
+    page.set_viewport_size({"width": 1400, "height": 1250})
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     open_page(page, server, prediction=view, temperature=0.8, top_k=40, at=6)
@@ -197,7 +196,6 @@ def test_it_fits_and_asks_nobody_outside(page, server, shots, outside, view, wid
         page.wait_for_selector(".st-key-prediction_bits .main-svg")
     if view == "next":
         exact(page)
-    for scheme in both_schemes(page):
-        fits(page, width)
+    for scheme, width in windows(page, 1250):
         assert not problems and not outside
         page.screenshot(path=shots / f"prediction-{view}-{scheme}-{width}.png")

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlparse
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import both_schemes, eventually, fits, settled
+from tests.browser.conftest import eventually, settled, windows
 
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** 🧠"
@@ -57,13 +57,11 @@ def parameters(page) -> dict:
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_is_drawn_in_a_narrow_window_too(open_page, page, view, shots):
     open_page(view)
-    for scheme in both_schemes(page):
+    for scheme, width in windows(page, 1500):
         expect(page.locator("[data-testid=stException], [data-testid=stAlert]")).to_have_count(0)
         drawn(page)
-        page.screenshot(path=shots / f"residual-{view.replace(' ', '-').lower()}-{scheme}.png")
-    page.set_viewport_size({"width": 800, "height": 1200})
-    drawn(page)
-    fits(page, 800)
+        name = view.replace(" ", "-").lower()
+        page.screenshot(path=shots / f"residual-{name}-{scheme}-{width}.png")
 
 
 def test_bars_keep_a_width_in_a_narrow_window(open_page, page, shots):
@@ -139,10 +137,13 @@ def test_the_arithmetic_of_one_place_follows_the_pointer(open_page):
     expect(place).to_contain_text("place 0:")
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_hostile_prompt_stays_text(open_page, view):
-    page = open_page(view, prompt=HOSTILE)
-    drawn(page)
+def test_a_hostile_prompt_stays_text(open_page):
+    page = open_page(VIEWS[0], prompt=HOSTILE)
+    for view in VIEWS[1:]:
+        drawn(page)
+        page.get_by_role("radio", name=view).click()
+        expect(page).to_have_url(re.compile(re.escape(urlencode({"residual_view": view}))))
+        settled(page)
     assert page.evaluate("window.ran") is None
 
 

@@ -3,10 +3,9 @@
 import re
 from urllib.parse import urlencode
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled, start_app, stop
+from tests.browser.conftest import settled, start_app, stop, windows
 
 CARDS = ".st-key-five_memories .card"
 
@@ -15,7 +14,6 @@ def test_typing_repaints_every_number(page, server, outside, shots):
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(server)
     settled(page)
-    page.screenshot(path=shots / "start-light-1400.png")
     box = page.locator(".st-key-prompt_box textarea")
     box.fill("I")
     expect(page.get_by_text("reads 1 token", exact=False)).to_be_visible()
@@ -27,20 +25,20 @@ def test_typing_repaints_every_number(page, server, outside, shots):
     assert not outside
 
 
-@pytest.mark.parametrize("scheme, width", [("light", 800), ("dark", 1400), ("dark", 800)])
-def test_the_cards_fit_every_window(new_context, server, shots, scheme, width):
-    page = new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+def test_the_cards_fit_every_window(page, server, shots):
+    page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(server)
     settled(page)
     cards = page.locator(CARDS)
-    expect(cards).to_have_count(5)
-    for i in range(5):
-        inside, frame = cards.nth(i).evaluate(
-            "card => [Math.max(...[...card.querySelectorAll('*')]"
-            ".map(e => e.getBoundingClientRect().right)), card.getBoundingClientRect().right]"
-        )
-        assert inside <= frame <= width
-    page.screenshot(path=shots / f"start-{scheme}-{width}.png", full_page=True)
+    for scheme, width in windows(page, 900):
+        expect(cards).to_have_count(5)
+        for i in range(5):
+            inside, frame = cards.nth(i).evaluate(
+                "card => [Math.max(...[...card.querySelectorAll('*')]"
+                ".map(e => e.getBoundingClientRect().right)), card.getBoundingClientRect().right]"
+            )
+            assert inside <= frame <= width
+        page.screenshot(path=shots / f"start-{scheme}-{width}.png", full_page=True)
 
 
 def test_a_card_leads_to_its_page_and_keeps_the_prompt(page, server):

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import both_schemes, fits, settled
+from tests.browser.conftest import settled, windows
 
 HOSTILE = "<script>alert(1)</script> **b** $x^2$ שלום \x07 👨\u200d👩 e\u0301"
 
@@ -128,11 +128,9 @@ def test_a_search_follows_each_key(page, server):
     expect(page.get_by_text("wanted an id of this vocabulary, 0 to 4,095")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [1400, 800])
-def test_no_view_is_wider_than_the_window(page, server, shots, width):
-    page.set_viewport_size({"width": width, "height": 900})
-    for view in ("merges", "likeness", "neighbours", "vocabulary"):
-        open_view(page, server, view, prompt="My name is James Theory. Where do I live?")
-        for scheme in both_schemes(page):
-            fits(page, width)
-            page.screenshot(path=shots / f"tokens-{view}-{scheme}-{width}.png")
+@pytest.mark.parametrize("view", ["merges", "likeness", "neighbours", "vocabulary"])
+def test_no_view_is_wider_than_the_window(page, server, shots, view):
+    page.set_viewport_size({"width": 1400, "height": 900})
+    open_view(page, server, view, prompt="My name is James Theory. Where do I live?")
+    for scheme, width in windows(page, 900):
+        page.screenshot(path=shots / f"tokens-{view}-{scheme}-{width}.png")

@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from types import SimpleNamespace
 
@@ -18,6 +15,7 @@ from model import tap
 from model.memory import recall, slots
 from model.memory.recall import Settings
 from model.memory.state import describe, load_state, save_state
+from tests import writers
 from tests.conftest import byte_tokenizer, random_gpt2
 
 
@@ -114,35 +112,15 @@ def test_a_read_only_folder_says_so_and_keeps_the_old_file(tiny, state, path, mo
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-WRITER = """
-import sys, torch
-sys.path[:0] = ["tests", "."]
-from pathlib import Path
-from model.memory.fusion import Bank
-from model.memory import slots
-from model.memory.state import MemoryState, save_state
-path, n = Path(sys.argv[1]), 0
-while True:
-    n += 1
-    x = torch.full((3, 4, 200, 8), float(n))
-    table = slots.written(1, range(200), range(200), [0] * 200, "a" * 200, "b" * 200, 0.0, [0] * 200)
-    save_state(MemoryState(Bank(x, x.clone(), table, n, 1, 1), ("x",) * n, "tiny-0"), path)
-    print(n, flush=True)
-"""
-
-
 def test_kill_9_at_any_moment_loses_nothing_that_was_saved(tiny, tmp_path):
     rng = np.random.default_rng(0)
-    for round_ in range(4):
+    for round_ in range(12):
         path = tmp_path / f"{round_}.memory"
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
-        )
-        assert writer.stdout.readline().strip() == "1"
+        writer, hears = writers.start(writers.memories, path)
+        assert hears.recv() == 1
         time.sleep(rng.uniform(0.0, 0.15))
-        writer.send_signal(signal.SIGKILL)
-        said = writer.communicate()[0].split()
-        last = int(said[-1]) if said else 1
+        writer.kill()  # kill -9
+        last = [1, *writers.rest(hears)][-1]
         back = load_state(path, tiny)
         assert back.bank.n_prompts in (last, last + 1)  # the save that was not yet told may be done
         assert torch.equal(back.bank.keys, torch.full((3, 4, 200, 8), float(back.bank.n_prompts)))

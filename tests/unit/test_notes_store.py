@@ -3,7 +3,6 @@
 import hashlib
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -15,32 +14,10 @@ import pytest
 from model import notes_import, notes_index
 from model.notes import Draft, NotesError, checked, first_words, path
 from model.notes_store import opened
+from tests import writers
 from tests.unit.notes_tools import Letters, maker
 
 ROOT = Path(__file__).parents[2]
-
-WRITER = """
-import sys, hashlib
-sys.path[:0] = [{root!r}, {tests!r}]
-from model import notes_index
-from model.notes import Draft
-from model.notes_store import opened
-from pathlib import Path
-from tests.unit.notes_tools import maker
-name, n = sys.argv[2], int(sys.argv[3])
-print("ready", flush=True)
-for i in range(n):
-    text = f"Note {{i}} of {{name}}. " + "It rains. " * (i % 60)
-    mark = hashlib.sha256(text.encode()).hexdigest()
-    with opened(Path(sys.argv[1]), 30) as store:
-        (number,) = store.add([Draft(mark, text)])
-        print(number, mark, flush=True)
-        if i % 3 == 0:
-            list(notes_index.update(store, maker()))
-        if i % 5 == 4:
-            store.edit(store.note(number), mark, text)
-""".format(root=str(ROOT), tests=str(ROOT / "tests"))
-
 
 @pytest.fixture
 def file(tmp_path):
@@ -50,11 +27,6 @@ def file(tmp_path):
 def texts(file):
     with opened(file) as store:
         return [note.text for note in store.notes()]
-
-
-def start_writer(file, name, n):
-    command = [sys.executable, "-c", WRITER, str(file), name, str(n)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 def check_whole(file):
@@ -146,18 +118,14 @@ def test_export_comes_back_the_same(file, tmp_path):
 def test_killed_at_any_moment_every_kept_note_is_there(file):
     rng, promised = random.Random(0), {}
     for run in range(20):
-        writer = start_writer(file, f"run {run}", 10_000)
-        assert writer.stdout.readline() == "ready\n"
+        writer, hears = writers.start(writers.notes, file, f"run {run}", 10_000)
         for _ in range(rng.randrange(1, 6)):
-            number, mark = writer.stdout.readline().split()
-            promised[int(number)] = mark
+            number, mark = hears.recv()
+            promised[number] = mark
         time.sleep(rng.random() * 0.05)
-        writer.send_signal(signal.SIGKILL)
-        rest, _ = writer.communicate()
-        for line in rest.splitlines(keepends=True):
-            if line.endswith("\n"):
-                number, mark = line.split()
-                promised[int(number)] = mark
+        writer.kill()  # kill -9
+        promised.update(writers.rest(hears))
+        writer.join()
         found = check_whole(file)
         assert promised.keys() <= found.keys()
         for number, note in found.items():
@@ -171,11 +139,30 @@ def test_killed_at_any_moment_every_kept_note_is_there(file):
     check_whole(file)
 
 
+def test_a_file_that_another_makes_while_one_looks_is_no_other_programs(file, monkeypatch):
+    made = []
+
+    class Slow(apsw.Connection):
+        def pragma(self, name, *value):
+            found = super().pragma(name, *value)
+            if name == "application_id" and not made:
+                made.append(writers.start(writers.notes, file, "the other", 1))
+                made[0][1].poll(1)  # until its note is kept, or it waits for us
+            return found
+
+    monkeypatch.setattr(apsw, "Connection", Slow)
+    with opened(file) as store:
+        store.add([Draft("", "Mine.")])
+    ((_, hears),) = made
+    assert len(writers.rest(hears)) == 1 and len(check_whole(file)) == 2
+
+
 def test_two_programs_write_at_once_and_both_are_kept(file):
-    writers = [start_writer(file, name, 25) for name in ("a", "b")]
-    outs = [writer.communicate()[0] for writer in writers]
-    assert all(writer.returncode == 0 for writer in writers)
-    marks = {line.split()[1] for out in outs for line in out.splitlines()[1:]}
+    both = [writers.start(writers.notes, file, name, 25) for name in ("a", "b")]
+    marks = {mark for _, hears in both for _, mark in writers.rest(hears)}
+    for writer, _ in both:
+        writer.join()
+        assert writer.exitcode == 0
     found = check_whole(file)
     assert len(marks) == 50 and {note.title for note in found.values()} == marks
 
