@@ -168,18 +168,23 @@ def _settings() -> None:
 
 def _edm_settings() -> None:
     plain, keep = memory_choice.PLAIN, {"persist_state": "session"}
-    st.number_input("EDM: slots at most", 0, 1024, plain.slots, 16, key="mem_slots",
-                    on_change=conversation.fit, help="A smaller number evicts at once", **keep)
+    _budget("EDM: slots at most", "mem_slots", plain.slots)
     st.selectbox("EDM: what deserves a slot", _scores(plain.slot_score, True), key="mem_slot_score",
                  **keep)
     st.number_input("EDM: threshold of a token's salience", value=0.0, step=0.1, format="%.3g",
                     key="mem_slot_threshold", help="The learned gate's is a logit", **keep)
 
 
+def _budget(label: str, key: str, plain: int) -> None:
+    """How many slots a store may have; Undo and a loaded file may say another number than it did."""
+    st.session_state.setdefault(key, plain)
+    st.number_input(label, 0, 1024, step=16, key=key, on_change=conversation.fit,
+                    help="A smaller number evicts at once", persist_state="session")
+
+
 def _bank_settings(has_edm: bool) -> None:
     plain, keep = memory_choice.PLAIN, {"persist_state": "session"}
-    st.number_input("Slots at most", 0, 1024, plain.budget, 16, key="mem_budget",
-                    on_change=conversation.fit, help="A smaller number evicts at once", **keep)
+    _budget("Slots at most", "mem_budget", plain.budget)
     scores = _scores(plain.score, has_edm)
     if st.session_state.get("mem_score", plain.score) not in scores:
         st.session_state.mem_score = plain.score  # another model, without a trained gate

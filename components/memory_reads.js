@@ -70,7 +70,7 @@ function told_word(one, word) {
   }
   const box = make("span", "word", make("bdi", "", word.t));
   if (word.s < 0) {
-    box.classList.add(one.data.strike ? "gone" : "unkept");
+    box.classList.add(one.data.is_struck ? "gone" : "unkept");
     box.title = `not in the ${one.data.store}: not written, or evicted`;
     return box;
   }

@@ -26,8 +26,9 @@ class Picture:
     """told: rows of memory_told; typed: T display strings; weights (T,K) read from the slots
     columns (K,); at: the word whose reads are drawn strongest; of: whose weights these are.
     guesses: (token, probability) of the next token with memory, and without. store: what it is
-    read from; nothing (T,): the weight on the null slot, None where there is none. unread: why
-    nothing is read, where K is 0."""
+    read from; is_struck: whether words that are not in it are struck out, else they are pale.
+    nothing (T,): the weight on the null slot, None where there is none. unread: why nothing is
+    read, where K is 0."""
 
     told: list[dict]
     typed: list[str]
@@ -37,6 +38,7 @@ class Picture:
     of: str
     guesses: list[tuple[str, float]]
     store: str
+    is_struck: bool
     nothing: np.ndarray | None = None
     unread: str = ""
 
@@ -50,7 +52,6 @@ def show(
     header["hues"] = {"memory": palette.MEMORY, "output": palette.OUTPUT, "word": palette.QUERY}
     if picture.nothing is not None:
         header["nothing"] = [float(x) for x in picture.nothing]
-    header["strike"] = picture.nothing is None
     header["guesses"] = [[text, round(p, 6)] for text, p in picture.guesses]
 
     def tell_row():

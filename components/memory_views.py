@@ -81,7 +81,8 @@ def _show_picture(now: Look) -> None:
     told = memory_told.rows(now.state.prompts, now.table, read, run_memory.show)
     store = choice.STORES[now.store]
     if now.asked is None:
-        drawn = memory_reads.Picture(told, [], np.zeros((0, 0)), read, 0, "", [], store)
+        is_struck = now.store == "bank"
+        drawn = memory_reads.Picture(told, [], np.zeros((0, 0)), read, 0, "", [], store, is_struck)
     else:
         drawn = _picture(now, told, store)
     memory_reads.show(drawn, "memory_reads", choice.choose_row, choice.choose_slot)
@@ -102,7 +103,7 @@ def _picture(now: Look, told: list[dict], store: str) -> memory_reads.Picture:
     guesses = best if is_read else best[1:]
     return memory_reads.Picture(
         told, asked.names[asked.n_start :], weights, columns, now.row, now.of, guesses, store,
-        nothing, memory_say.store(now) if is_read else memory_say.EXACTLY,
+        now.store == "bank", nothing, memory_say.store(now) if is_read else memory_say.EXACTLY,
     )
 
 

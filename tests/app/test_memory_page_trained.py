@@ -58,6 +58,14 @@ def use(app, name):
 # -- variants ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("text", ["", QUESTION])
+def test_a_word_without_a_slot_is_pale_in_the_edm_and_struck_out_in_the_bank(app, text):
+    ask(tell(open_page(app), FACT), text)
+    assert not sent(app, "reads")["is_struck"]
+    use(app, "gpt2+am")
+    assert sent(app, "reads")["is_struck"]
+
+
 def test_gpt2_m_is_the_default_and_every_switch_is_its_own(app, truth, loaded):
     ask(tell(open_page(app), FACT), QUESTION)
     assert all(app.toggle(key=f"module_{name}").value for name in MODULES)
@@ -254,7 +262,7 @@ def test_fewer_slots_evict_at_once_and_the_law_says_so(app):
     gone = n - len(state_of(app).external)
     assert f"EDM {n - gone} of 4, {gone} evicted; bank 15 of 128" in tree.html(app)
     app.button(key="undo").click().run()
-    assert len(state_of(app).external) == n
+    assert len(state_of(app).external) == n and app.number_input(key="mem_slots").value >= n
 
 
 # -- writes --------------------------------------------------------------------------------------
