@@ -138,38 +138,50 @@ function forget(states, parentElement) {
   const state = states.get(parentElement);
   if (!state || parentElement.querySelector(".picture").isConnected) return;
   clearTimeout(state.timer);
-  clearTimeout(state.settling);
+  clearTimeout(state.following);
   window.removeEventListener("resize", state.resized);
   state.observer.disconnect();
   states.delete(parentElement);
 }
 
 // Pixels from a picture's top to the window's lower edge, with the page scrolled to its start; at
-// least `least`. It follows the window, and the page above only when that moves by LINES or more:
-// a prompt box that grows by a line while one types must not resize the picture.
+// least `least`. It follows the window, and the page above: to the pixel until a key is pressed, for
+// a page is put together in its own time; then only when that moves by LINES or more, for a prompt
+// box that grows by a line while one types must not resize the picture.
 const LINES = 60;
 function room_below(state, least) {
-  const top = state.picture.getBoundingClientRect().top + scrolled(state.picture);
-  const now = `${innerWidth} x ${innerHeight}`;
-  if (state.window !== now) follow(state);
-  if (state.window !== now || Math.abs(top - state.top) >= LINES) {
-    Object.assign(state, { window: now, top });
+  const [top, now] = [top_of(state), `${innerWidth} x ${innerHeight}`];
+  const is_new = state.window !== now;
+  if (is_new || Math.abs(top - state.top) >= LINES) {
+    Object.assign(state, { window: now, top }, is_new && { since: performance.now() });
+    delete state.picture.dataset.rest;
+    follow(state);
   }
   return Math.max(least, innerHeight - state.top);
 }
 
-// While the page above is put together a picture follows it to the pixel: until between two looks
-// nothing has moved and Streamlit runs no script. Then it is at rest, and says so.
+const top_of = (state) => state.picture.getBoundingClientRect().top + scrolled(state.picture);
+
+let last_key = -Infinity;
+addEventListener("keydown", () => { last_key = performance.now(); }, true);
+
+// Looks again and again where the page above has put the picture. data-rest: nothing has moved since
+// the last look, and Streamlit runs no script.
 const LOOK_MS = 400;
 function follow(state) {
-  clearTimeout(state.settling);
-  delete state.picture.dataset.rest;
-  state.settling = setTimeout(() => {
-    const before = state.top;
-    state.top = -Infinity;
-    state.draw();
-    if (state.top !== before || !script_rests()) follow(state);
-    else state.picture.dataset.rest = "";
+  clearTimeout(state.following);
+  state.following = setTimeout(() => {
+    if (!state.picture.isConnected) return;
+    const [top, is_typed] = [top_of(state), last_key > state.since];
+    const moves = !is_typed && Math.abs(top - state.top) > 0.5;
+    if (moves) {
+      state.top = top;
+      state.draw();
+    }
+    const rests = !moves && script_rests();
+    if (rests) state.picture.dataset.rest = "";
+    else delete state.picture.dataset.rest;
+    if (!is_typed || !rests) follow(state);
   }, LOOK_MS);
 }
 
@@ -186,7 +198,7 @@ function scrolled(element) {
 }
 
 // A choice made here holds until the server has heard of it: an older run must not undo it.
-const PATIENCE_MS = 10000;
+const PATIENCE_MS = 4000;
 function settle(state, chosen) {
   const late = performance.now() - (state.chosen_at ?? -PATIENCE_MS) > PATIENCE_MS;
   if (late || JSON.stringify(chosen) === JSON.stringify(state.chosen)) {

@@ -19,7 +19,7 @@ PYTHON = ENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
 
 # A browser that waited in vain on a busy machine may try once more; a wrong value may not.
-WAITED = ("Timeout", "Locator expected", "Page URL expected")
+WAITED = ("Timeout", "Locator expected", "Page URL expected", "did not come about")
 PATIENCE = ["--reruns", "1", *(f"--only-rerun={words}" for words in WAITED)]
 
 

@@ -122,14 +122,22 @@ def outside(page):
     return tried
 
 
+PROMPT_BOX_LISTENS = """() => {
+    const box = document.querySelector('.st-key-prompt_box');
+    return !box || [...box.querySelectorAll('*')].some(
+        e => e.shadowRoot?.querySelector('textarea[placeholder]'));
+}"""
+
+
 def settled(page) -> None:
-    """Wait until the script has run and nothing on the page is stale.
+    """Wait until the script has run, nothing on the page is stale and the prompt box listens.
 
     What was just typed or clicked may not have reached the server yet: where a test needs its
     effect, it waits for that.
     """
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
     page.wait_for_function("!document.querySelector('[data-stale=\"true\"]')")
+    page.wait_for_function(PROMPT_BOX_LISTENS)
 
 
 def eventually(page, holds) -> None:

@@ -111,6 +111,7 @@ def test_facts_take_the_place_of_maps(open_page, shots):
     height = grid(page).bounding_box()["height"]
     for fact in ("entropy", "previous", "first", "itself", "induction"):
         page.get_by_role("radio", name=fact).click()
+        expect(page).to_have_url(re.compile(f"shown={fact}"))
         settled(page)
         assert grid(page).bounding_box()["height"] == height
     page.screenshot(path=shots / "attention-facts.png")

@@ -39,10 +39,18 @@ def tell(page, text):
     settled(page)
 
 
+def show_me(page):
+    page.locator(".st-key-show-James-Theory button").click()
+    expect(box(page)).to_have_value(QUESTION)
+    expect(reads(page).locator(".ghost").first).to_be_visible()
+    settled(page)
+
+
 def ask(page, text):
     box(page).focus()
     page.keyboard.type(text, delay=15)
-    expect(page).to_have_url(re.compile(re.escape(urlencode({"prompt": text}))))
+    words = reads(page).locator(".typed .word:not(.ghost) bdi")
+    eventually(page, lambda: "".join(words.all_inner_texts()).replace("·", " ").strip() == text)
     expect(reads(page).locator(".ghost").first).to_be_visible()
     settled(page)
 
@@ -91,8 +99,7 @@ def test_the_button_tells_what_was_just_typed(memory):
 
 
 def test_the_first_visit_then_a_slot_then_its_absence(memory):
-    memory.locator(".st-key-show-James-Theory button").click()
-    expect(box(memory)).to_have_value(QUESTION)
+    show_me(memory)
     reads(memory).locator(".told .slot", has_text="·New").click()
     grid = memory.locator(".st-key-memory_slots .slots")
     expect(grid).to_have_attribute("data-chosen", "11")
@@ -103,7 +110,7 @@ def test_the_first_visit_then_a_slot_then_its_absence(memory):
 
 
 def test_a_head_of_its_own_and_its_row(memory):
-    memory.locator(".st-key-show-James-Theory button").click()
+    show_me(memory)
     expect(reads(memory).locator(".reading")).to_contain_text("Mean over")
     memory.locator(".st-key-memory_heads").get_by_label(re.compile("^layer 3, head 0:")).click()
     alone = "Layer 3, head 0 alone."

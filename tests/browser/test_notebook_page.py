@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from model.notes import Draft
 from model.notes_store import opened
 from tests.browser.conftest import fits, rows_are_there, settled, start_app, stop
+from tests.waiting import PATIENCE_S
 
 QUESTION = "Where do I live? I live in"
 
@@ -42,7 +43,7 @@ def notes(page, own_server, home, outside):
 
 def store_in(home):
     """The server's notes, opened from here, as another program would."""
-    return opened(home / "notes.sqlite3")
+    return opened(home / "notes.sqlite3", PATIENCE_S)
 
 
 def open_page(page, server, prompt="", view="answer"):

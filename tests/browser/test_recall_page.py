@@ -74,7 +74,7 @@ def test_no_letter_is_lost_while_typing_and_nothing_jumps(recall):
     box.focus()
     recall.keyboard.type("What is my name? Your name is", delay=40)
     asked = recall.locator(".st-key-recall_told .asked")
-    expect(asked).to_contain_text("name")
+    expect(asked).to_contain_text("Your")
     settled(recall)
     expect(box).to_have_value("What is my name? Your name is")
     after = recall.locator(".st-key-recall_variants").bounding_box()

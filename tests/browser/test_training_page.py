@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from model.training import jobs
 from model.training.jobs import Request
-from tests.browser.conftest import settled, start_app, stop
+from tests.browser.conftest import fits, settled, start_app, stop
 from tests.conftest import byte_tokenizer, random_gpt2
 from tests.waiting import until
 
@@ -146,5 +146,5 @@ def test_an_episode_in_a_narrow_window(watched, house, shots):
     before = watched.get_by_text("prompt 1 ·").first.locator("..").inner_text()
     press(watched, "training_another")
     expect(watched.get_by_text("prompt 1 ·").first.locator("..")).not_to_have_text(before)
-    assert watched.evaluate("document.documentElement.scrollWidth") <= 800
+    fits(watched, 800)
     watched.screenshot(path=shots / "training-episode.png")
