@@ -2,7 +2,10 @@
 
 import hashlib
 import multiprocessing
+import sys
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
 
 import torch
 
@@ -22,7 +25,9 @@ def start(program, *arguments):
     """Run `program(*arguments, say)` in a process of its own; returns it and where it is heard."""
     hears, says = _forks.Pipe(duplex=False)
     process = _forks.Process(target=_run, args=(program, arguments, says), daemon=True)
-    process.start()
+    # Streamlit's AppTest leaves app.py behind as the main program, which a new process would run.
+    with patch.dict(sys.modules, __main__=ModuleType("__main__")):
+        process.start()
     says.close()
     return process, hears
 
