@@ -82,6 +82,7 @@ def _prompt_box(tells_memory: bool, hidden: bool) -> None:
             {**address.parameters(), "model": model_picker.in_link()},
             memory_conversation.remember if tells_memory else None,
             hidden,
+            on_text=_choose,
         )
     if hidden:
         return

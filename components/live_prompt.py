@@ -27,6 +27,7 @@ def live_prompt(
     address: Mapping[str, str | None] = {},
     on_commit: Callable[[str], bool] | None = None,
     hidden: bool = False,
+    on_text: Callable[[str], None] = lambda text: None,
 ) -> str:
     """Draw the box and return its text: at most `max_chars` characters, no lone surrogates.
 
@@ -37,6 +38,8 @@ def live_prompt(
     The browser also keeps `?prompt=` equal to the text and the other parameters of the link as
     `address` says (address.py), without adding to its history.
     hidden: nothing is seen, the text and the link are kept all the same.
+    on_text: called with what was typed before it counts here. A run may end while the box is drawn,
+    and then returns nothing: an app that keeps its `value` there never hands back an older one.
     With `on_commit`, Enter hands it the whole text before the next script run; where it returns
     True the box is emptied. Without it, Enter begins a new line.
     """
@@ -47,6 +50,7 @@ def live_prompt(
         memory.update(text=value, revision=memory["revision"] + 1)
     typed = _typed(st.session_state.get(key), max_chars)
     if typed and typed["revision"] == memory["revision"]:
+        on_text(typed["text"])  # first: Streamlit may end the run there, and with it ours
         memory["text"] = typed["text"]
     data = {"placeholder": placeholder, "max_chars": max_chars, "commits": on_commit is not None,
             "hidden": hidden}
@@ -60,6 +64,7 @@ def live_prompt(
     state = _mount(key=key, data=data, on_typed_change=lambda: None, on_commit_change=commit)
     typed = _typed(state, max_chars)
     if is_new and typed:  # the server forgot this visitor, the browser did not
+        on_text(typed["text"])
         memory.update(typed)
     memory["mounted"] = True
     return memory["text"]

@@ -25,16 +25,21 @@ def live_area(name: str, label: str, placeholder: str, rows: int, most: int) -> 
     if wanted != kept["text"]:
         kept.update(text=wanted, revision=kept["revision"] + 1)
     data = {"label": label, "placeholder": placeholder, "rows": rows, "most": most}
-    _take(kept, st.session_state.get(key), most)
+    _take(name, kept, st.session_state.get(key), most)
     sent = _mount(key=key, data=data | kept, on_typed_change=lambda: None)
-    _take(kept, sent, most)
+    _take(name, kept, sent, most)
     st.session_state[name] = kept["text"]
     return kept["text"]
 
 
-def _take(kept: dict, sent, most: int) -> None:
-    """What the browser sent last, made safe to encode, unless it was overwritten since."""
+def _take(name: str, kept: dict, sent, most: int) -> None:
+    """What the browser sent last, made safe to encode, unless it was overwritten since.
+
+    Streamlit may end a run at every touch of its state: `kept` must not know a text that
+    st.session_state[name] does not hold, or the next run would take the older for an overwriting.
+    """
     typed = sent.get("typed") if sent else None
     if typed and int(typed["revision"]) == kept["revision"]:
         text = str(typed["text"]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        st.session_state[name] = text[:most]
         kept["text"] = text[:most]
