@@ -176,7 +176,8 @@ def _edm_settings() -> None:
 
 
 def _budget(label: str, key: str, plain: int) -> None:
-    """How many slots a store may have; Undo and a loaded file may say another number than it did."""
+    """How many slots a store may have. Undo and a loaded file set this number too: the widget takes
+    it from there, not from a default of its own."""
     st.session_state.setdefault(key, plain)
     st.number_input(label, 0, 1024, step=16, key=key, on_change=conversation.fit,
                     help="A smaller number evicts at once", persist_state="session")

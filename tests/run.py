@@ -20,7 +20,7 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
 
 # A browser that waited in vain on a busy machine may try once more; a wrong value may not.
 WAITED = ("Timeout", "Locator expected", "Page URL expected", "did not come about")
-PATIENCE = ["--reruns", "1", *(f"--only-rerun={words}" for words in WAITED)]
+REPEAT = ["--reruns", "1", *(f"--only-rerun={words}" for words in WAITED)]
 
 
 def main(arguments: list[str]) -> int:
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
     # in order of names: browser files, few and long, come before the many short unit tests
     spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-    command = [PYTHON, "-m", "pytest", *spread, *PATIENCE, *arguments]
+    command = [PYTHON, "-m", "pytest", *spread, *REPEAT, *arguments]
     return subprocess.run(command, cwd=ROOT, env=env).returncode
 
 

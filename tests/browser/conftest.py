@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from tests import run
 from tests.waiting import PATIENCE_S
 
-PATIENCE_MS = 120_000  # for one answer of the page; a click may be lost, and is tried once more
+PATIENCE_MS = 120_000  # for one answer of the page; tests/run.py repeats a test that waited in vain
 expect.set_options(timeout=PATIENCE_MS)
 
 ROOT = Path(__file__).parents[2]

@@ -19,6 +19,7 @@ from tests.unit.notes_tools import Letters, maker
 
 ROOT = Path(__file__).parents[2]
 
+
 @pytest.fixture
 def file(tmp_path):
     return tmp_path / "notes.sqlite3"
