@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional as F
 
-from . import episodes
+from . import episodes, open_facts
 from .corpus import END_ID
 from .episodes import Episode, Plan
 
@@ -55,14 +55,14 @@ def _causal(ids: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def bits_per_byte(model, tokenizer: Tokenizer, text: str) -> float:
+def bits_per_byte(model, tokenizer: Tokenizer, text: str, window: int = 0) -> float:
     """Mean bits the model needs for a byte of text (UTF-8); every token is predicted once.
 
-    Windows as long as the model's positions, half a window apart: except at the start a token has
-    at least half a window before it.
+    Windows of so many tokens, as long as the model's positions where none is given, half a window
+    apart: except at the start a token has at least half a window before it.
     """
     ids = torch.tensor([END_ID, *tokenizer.encode(text).ids], device=model.device)
-    window, nats, scored = model.config.n_positions, 0.0, 1
+    window, nats, scored = window or model.config.n_positions, 0.0, 1
     while scored < len(ids):
         start = max(0, scored - window // 2)
         part = ids[start : start + window]
@@ -104,6 +104,24 @@ def quick_recall(model, tokenizer: Tokenizer, plan: Plan, source: str, n: int = 
     rng = random.Random(f"quick {source}")
     plan = replace(plan, source=source, unknown=0.0, asks=(1, 1))
     pairs = [question_and_answer(tokenizer, episodes.episode(rng, plan)) for _ in range(n)]
+    pairs = [(c, a) for c, a in pairs if len(c) + len(a) <= model.config.n_positions]
+    return sum(exact(model, *map(list, zip(*pairs)))) / len(pairs)
+
+
+def open_pair(tokenizer: Tokenizer, one: Episode) -> tuple[list[int], list[int]]:
+    """An open episode up to its only answer, and that answer with the first token behind it."""
+    parts = list(episodes.pieces(one))
+    context = tokenizer.encode("".join(text for text, _ in parts[:-2])).ids
+    answer, ending = (tokenizer.encode(text).ids for text, _ in parts[-2:])
+    return context, answer + ending[:1]
+
+
+def quick_open_recall(model, tokenizer: Tokenizer, books, n: int = 96) -> float:
+    """Share of n open facts, frames and values never trained on, continued exactly; for curves."""
+    rng = random.Random("quick open")
+    plan = open_facts.OpenPlan(facts=(1, 3), asks=(1, 1), unknown=0.0, held_out=True)
+    source = open_facts.source_of([books.left_out])
+    pairs = [open_pair(tokenizer, open_facts.episode(rng, plan, source)) for _ in range(n)]
     pairs = [(c, a) for c, a in pairs if len(c) + len(a) <= model.config.n_positions]
     return sum(exact(model, *map(list, zip(*pairs)))) / len(pairs)
 

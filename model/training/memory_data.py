@@ -178,7 +178,16 @@ def _pieces(ask: Ask) -> list[tuple[str, float, bool]]:
     spoken = [part for part in parts if part[0]]
     gaps = ["", *[" "] * (len(spoken) - 1)]
     return [(gap + text, weight, counts)
-            for gap, (text, weight, counts) in zip(gaps, spoken)] + [(".", 1.0 * told, True)]
+            for gap, (text, weight, counts) in zip(gaps, spoken)] + _ending(ask, told)
+
+
+def _ending(ask: Ask, told: bool) -> list[tuple[str, float, bool]]:
+    """The full stop belongs to the answer; of a longer tail, only its first word does."""
+    if ask.tail == ".":
+        return [(".", 1.0 * told, True)]
+    first, gap, rest = ask.tail.strip().partition(" ")
+    first = (" " if ask.tail.startswith(" ") else "") + first
+    return [(first, 1.0 * told, True), (gap + rest, LEAD_WEIGHT * told, False)]
 
 
 def _padded(rows: list[list], fill, dtype) -> torch.Tensor:
