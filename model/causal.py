@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from model import probe, tokens
-from model.memory import cuts, fusion
+from model.memory import cuts, fusion, held
 from model.memory.recall import Settings
 from model.memory.state import MemoryState
 from model.probe import Outcome, Scored
@@ -189,10 +189,8 @@ def _put_in_bank(checkpoint, state: MemoryState, index: int, again: Trace, row: 
 
 @torch.inference_mode()
 def _put_in_slots(checkpoint, state: MemoryState, index: int, again: Trace, row: int):
-    external = checkpoint.memory.external
-    middle, first = again.layer_stream(2 * external.layer), again.layer_stream(0)
     values = state.external.values.clone()
-    values[index] = external.write(middle.float(), first.float())[1][row]
+    values[index] = held.keys_and_values(checkpoint.memory, again)[1][row]
     return replace(state, external=replace(state.external, values=values))
 
 

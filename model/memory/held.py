@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from model.memory import eviction, merging, slots
-from model.memory.external import Contents
+from model.memory.external import Contents, one_before
 from model.memory.graft import Graft
 from model.memory.modules import Modules
 from model.memory.slots import Slots
@@ -65,8 +65,7 @@ def write(held: Held, modules: Modules, plain: Trace, chosen, logit, columns: Sl
     """The tokens at the indices `chosen` of a plain run -> the memory with a slot for each; logit
     (T,): the gate's."""
     index = torch.as_tensor(chosen, device=held.keys.device)
-    middle = plain.layer_stream(2 * modules.external.layer).float()[index]
-    keys, values = modules.external.write(middle, plain.layer_stream(0).float()[index])
+    keys, values = (x[index] for x in keys_and_values(modules, plain))
     return replace(
         held,
         keys=torch.cat([held.keys, keys]),
@@ -79,8 +78,14 @@ def write(held: Held, modules: Modules, plain: Trace, chosen, logit, columns: Sl
 @torch.inference_mode()
 def keys_of(modules: Modules, plain: Trace) -> torch.Tensor:
     """The keys that the tokens of a plain run would be stored with, (T,C)."""
+    return keys_and_values(modules, plain)[0]
+
+
+def keys_and_values(modules: Modules, plain: Trace) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the tokens of a plain run would be stored with, (T,C) each."""
     middle = plain.layer_stream(2 * modules.external.layer).float()
-    return modules.external.write(middle, plain.layer_stream(0).float())[0]
+    first = plain.layer_stream(0).float()
+    return modules.external.write(middle, one_before(middle), first)
 
 
 @torch.inference_mode()

@@ -27,6 +27,7 @@ from . import base, remembering
 from .corpus import CorpusError
 from .episodes import Plan
 from .memory_data import Asked, Batch, Data, Lesson
+from .open_facts import OpenPlan
 from .remembering import Remembered
 
 CHECKPOINT, PROGRESS = "training.pt", "progress.jsonl"
@@ -34,17 +35,22 @@ KL_WEIGHT, NEVER_WEIGHT, GATE_WEIGHT = 1.0, 1.0, 0.2
 NEVER = 0.3  # of the questions ask what was never told
 ENOUGH = 0.8  # recall of held-out values at which the next lesson begins
 
+OPEN = 0.6  # of the episodes: facts in any sentence
 LESSONS = (
     Lesson("one fact", Plan(facts=(1, 2), others=(0, 1), fillers=(0, 1), near=0.1, update=0.0,
-                            unknown=NEVER), (0, 1)),
+                            unknown=NEVER), (0, 1), OPEN,
+           OpenPlan(facts=(1, 1), rivals=0.25, fillers=(0, 1), long=0.0, unknown=NEVER)),
     Lesson("four facts", Plan(facts=(1, 4), others=(0, 3), fillers=(0, 2), update=0.1,
-                              unknown=NEVER), (0, 3)),
-    Lesson("many facts", Plan(facts=(1, 8), others=(0, 7), fillers=(0, 3), unknown=NEVER), (0, 3)),
+                              unknown=NEVER), (0, 3), OPEN,
+           OpenPlan(facts=(1, 2), fillers=(0, 2), long=0.0, unknown=NEVER)),
+    Lesson("many facts", Plan(facts=(1, 8), others=(0, 7), fillers=(0, 3), unknown=NEVER), (0, 3),
+           OPEN, OpenPlan(facts=(1, 4), fillers=(0, 3), long=0.03, unknown=NEVER)),
 )
 # What a recurrent memory alone is taught: a state of C numbers does not learn to carry any words,
-# but those of the lists (measured: never-seen values stay at 0 %).
+# but those of the lists (measured: never-seen values stay at 0 %), and what a book is like.
 RECURRENT = Lesson("known values", Plan(facts=(1, 3), others=(0, 1), fillers=(0, 1), near=0.1,
                                         update=0.0, unknown=NEVER, source="known"), (0, 3))
+GIST = Lesson("gist", Plan(), (0, 0), gist=True)
 UNTIL = (0.15, 0.45, 1.0)  # a lesson ends here at the latest, as a fraction of the training,
 FEWEST = 150  # but in a short training not before so many steps each
 
@@ -227,7 +233,8 @@ def lessons(training: Training) -> list[Lesson]:
     """A lesson for every row."""
     alone = frozenset({"rnn"})
     rows = remembering.reads(training, training.options.rows)
-    return [RECURRENT if read == alone else training.lesson for read in rows]
+    return [(RECURRENT, GIST)[row // 2 % 2] if read == alone else training.lesson
+            for row, read in enumerate(rows)]
 
 
 def _optimizer(fresh: Modules, peak: float) -> torch.optim.Optimizer:
@@ -266,7 +273,8 @@ def recall(
     for the base; every answer token must be the most probable one. unknown 1: only questions whose
     answer was never told; what is wanted is "I do not know."."""
     rng, hits, total = random.Random(seed), {}, 0
-    lesson = replace(lesson, plan=replace(lesson.plan, unknown=unknown))
+    lesson = replace(lesson, plan=replace(lesson.plan, unknown=unknown),
+                     open_plan=replace(lesson.open_plan, unknown=unknown))
     training.modules.eval()
     for first in range(0, n, 32):
         rows = min(32, n - first)
@@ -297,7 +305,8 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
     present one is learned."""
     options, state = training.options, training.state
     n, seed, lesson = options.n_recall, f"recall {state.step}", training.lesson
-    held_out = replace(lesson, plan=replace(lesson.plan, source="unseen"))
+    held_out = replace(lesson, plan=replace(lesson.plan, source="unseen"), open=0.0)
+    opened = replace(lesson, open=1.0, open_plan=replace(lesson.open_plan, held_out=True))
     found = recall(training, held_out, n, seed)
     known = recall(training, RECURRENT, n // 2, seed)
     refused = recall(training, held_out, n // 2, seed, unknown=1.0)
@@ -308,6 +317,8 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
         "tokens_per_second": round(speed, 1),
         **{name: round(sum(one[name] for one in losses) / len(losses), 4) for name in losses[0]},
         "recall": {name: round(value, 4) for name, value in found.items()},
+        "recall_open": {name: round(value, 4)
+                        for name, value in recall(training, opened, n, seed).items()},
         "recall_known": {name: round(value, 4) for name, value in known.items()},
         "recall_known_n": n // 2,
         "refused": {name: round(value, 4) for name, value in refused.items()},

@@ -71,11 +71,12 @@ def options_of(args: argparse.Namespace) -> memory.Options:
 def line(m: dict) -> str:
     """One measurement as one line, every number with its unit."""
     recall = ", ".join(f"{name} {share:.0%}" for name, share in m["recall"].items())
+    opened = ", ".join(f"{name} {share:.0%}" for name, share in m["recall_open"].items())
     known = ", ".join(f"{name} {share:.0%}" for name, share in m["recall_known"].items())
     refused = ", ".join(f"{name} {share:.0%}" for name, share in m["refused"].items())
     return (f"step {m['step']:,} of {m['steps']:,}, {m['stage']}, {m['tokens_per_second']:,.0f} "
             f"tokens/s, answers {m['loss']:.3f} nats/token, KL {m['kl']:.4f} nats, gate "
-            f"{m['gate']:.3f}, recall of unseen values: {recall}; of known ones: {known}; "
+            f"{m['gate']:.3f}, recall of unseen values: {recall}; of open facts: {opened}; of known ones: {known}; "
             f"\"I do not know.\" where never told: {refused}; {m['seconds_left'] / 60:.0f} min left")
 
 

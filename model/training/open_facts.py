@@ -55,6 +55,7 @@ class _Topic:
     way: str
     fact: Fact
     rivals: list["_Topic"] = field(default_factory=list)
+    earlier: list[Fact] = field(default_factory=list)  # which no longer hold
 
 
 def source_of(texts: Sequence[str]) -> Source:
@@ -108,7 +109,7 @@ def episode(rng: random.Random, plan: OpenPlan, source: Source) -> Episode:
         sentences.insert(rng.randint(0, len(sentences)), other)
     asks = _asks(rng, plan, topics, source)
     held_out = {"values", "phrasings"} if plan.held_out else set()
-    return Episode(group(rng, sentences), asks, tuple(topic.fact for topic in topics),
+    return Episode(group(rng, sentences), asks, tuple(fact for topic in topics for fact in (*topic.earlier, topic.fact)),
                    rng.choice(("\n", " ", " ")), frozenset(held_out))
 
 
@@ -166,6 +167,7 @@ def _told_again(rng, plan: OpenPlan, topics: list[_Topic], sentences: list[str],
         if draw < plan.update:
             new = _topic(rng, plan, topic.frame, source, opened=_CHANGED, chance=0.6)
             if new.fact.value != topic.fact.value:
+                topic.earlier.append(topic.fact)
                 topic.fact, topic.way = new.fact, new.way
                 sentences.insert(rng.randint(at + 1, len(sentences)), new.fact.sentence)
         elif draw < plan.update + plan.twice:

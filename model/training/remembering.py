@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from model.memory import graft
-from model.memory.external import Contents
+from model.memory.external import Contents, one_before
 from model.memory.graft import Graft
 
 from . import base
@@ -148,7 +148,8 @@ def _carry(module, stream, told: Told, n_rows: int, begin=None) -> torch.Tensor:
 
 def _slots(training: "Training", told: Told, read: Read, salience, n_rows: int, use) -> Contents:
     """A slot for every token that passes the gate; <|endoftext|> is never stored."""
-    keys, values = training.modules.external.write(read.middle, read.first)
+    keys, values = training.modules.external.write(
+        read.middle, one_before(read.middle), read.first)
     real = torch.arange(told.ids.shape[1], device=told.n.device) < told.n[:, None]
     real[:, 0] = False
     wanted = real & _passes(training, salience)
