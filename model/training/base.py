@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 from transformers import AttentionInterface, GPT2Config, GPT2LMHeadModel
 
-from . import corpus, evaluate
+from . import corpus, evaluate, open_evaluate
 from .corpus import Batch, Books, Corpus, Stage
 from .episodes import Plan
 from .open_facts import OpenPlan
@@ -308,7 +308,7 @@ def _measure(training: Training, loss: float, speed: float) -> Progress:
     bits = evaluate.bits_per_byte(model, tokenizer, training.books.left_out[:SAMPLE_CHARACTERS])
     known, unseen = (evaluate.quick_recall(model, tokenizer, training.stage.plan, source)
                      for source in ("known", "unseen"))
-    opened = evaluate.quick_open_recall(model, tokenizer, training.books)
+    opened = open_evaluate.quick(model, tokenizer, training.books.left_out)
     model.train()
     left = state.seconds / max(training.done, 1e-9) - state.seconds
     progress = Progress(state.step, state.tokens, round(state.seconds, 1), round(speed, 1),

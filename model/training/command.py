@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel
 
-from . import base, card, corpus, evaluate, export
+from . import base, card, corpus, evaluate, export, open_evaluate
 
 DEMO = (
     "My name is James Theory. I live in New York.\nWhere do I live?",
@@ -99,8 +99,12 @@ def trained(options: base.Options) -> tuple[GPT2LMHeadModel, Tokenizer, base.Sta
 def measure(model, tokenizer: Tokenizer, books: corpus.Books, n: int) -> dict:
     """Every figure of the card, by name; n episodes for each share."""
     induction, previous = evaluate.head_scores(model)
+    half = model.config.n_positions // 2
     return {
         "bits_per_byte": evaluate.bits_per_byte(model, tokenizer, books.left_out),
+        "bits_per_byte_half": evaluate.bits_per_byte(model, tokenizer, books.left_out, half),
+        "open": open_evaluate.shares(model, tokenizer, books.left_out, n),
+        "along": evaluate.best_heads_along(model),
         "recall": evaluate.recall(model, tokenizer, n),
         "replies": evaluate.replies(model, tokenizer, n),
         "induction": induction,

@@ -114,13 +114,16 @@ def episode(rng: random.Random, plan: OpenPlan, source: Source) -> Episode:
 
 
 def _topics(rng: random.Random, plan: OpenPlan, source: Source) -> list[_Topic]:
-    topics = []
+    topics: list[_Topic] = []
     for _ in range(rng.randint(*plan.facts)):
-        first = _topic(rng, plan, _frame(rng, plan, source), source)
+        frame = _frame(rng, plan, source)
+        if any(frame.ways[0] == topic.frame.ways[0] for topic in topics):
+            continue
+        first = _topic(rng, plan, frame, source)
         family = [first]
         while len(family) < 4 and rng.random() < plan.rivals:
             frame = _near(rng, plan, rng.choice(family).frame, source)
-            if frame is None or any(frame == other.frame for other in family):
+            if frame is None or any(frame == other.frame for other in (*family, *topics)):
                 break
             index = first.frame.ways.index(first.way)
             family.append(_topic(rng, plan, frame, source, index))
