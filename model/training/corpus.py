@@ -22,6 +22,7 @@ END_ID = 0
 # Loss weight of a token by its role in an episode.
 ROLE_WEIGHTS = {"told": 0.5, "asked": 0.5, "lead": 1.0, "answer": 5.0, "end": 3.0, "tail": 1.0}
 UNKNOWN_WEIGHT = 2.0
+UNASKED = 0.5  # of the episodes read apart: ordinary text reads what was told, and asks for nothing
 OPEN_TOLD = 0.3  # of that, for what is told and asked in open facts: hardly any of it can be guessed
 
 
@@ -227,6 +228,12 @@ class Corpus:
             row.add(ids, [0.0, *[0.5] * (len(ids) - 1)], first, document, part, hide=True)
         for part, (ids, weights) in enumerate(asked):
             row.add(ids, weights, first + longest, document, -1 - part)
+        room = min(size - len(row.ids), window - first - longest)
+        if room > 24 and rng.random() < UNASKED:
+            start = rng.randrange(len(self.book_ids) - room)
+            n = rng.randint(24, min(room, 128))
+            ids = [END_ID, *self.book_ids[start:start + n - 1].tolist()]
+            row.add(ids, [0.0, *[1.0] * (n - 1)], first + longest, document, -1 - len(asked))
 
 
 def _asked(tokenizer: Tokenizer, ask: episodes.Ask) -> tuple[list[int], list[float]]:

@@ -27,7 +27,7 @@ _CHANGED = ("Now ", "No, ", "From now on ", "Since today ", "I was wrong, ", "Bu
 class OpenPlan:
     """How large and how hard an open episode is. Ranges are inclusive."""
     facts: tuple[int, int] = (1, 4)
-    rivals: float = 0.45      # chance that sentences of the same form are told beside a fact
+    rivals: float = 0.55      # chance that sentences of the same form are told beside a fact
     update: float = 0.08      # chance that a fact is replaced later
     twice: float = 0.06       # chance that it is told twice
     unknown: float = 0.14     # chance that a question was never told
