@@ -195,17 +195,13 @@ def _bank_settings(has_edm: bool) -> None:
     st.selectbox("Positions of a prompt that reads", fusion.POSITIONS, key="mem_positions",
                  format_func=POSITIONS.get, **keep)
     st.selectbox("Retrieved for a prompt", list(UNITS), key="mem_unit", format_func=UNITS.get,
-                 help="The EDM finds them; where it has no say, a first pass over the whole bank. "
-                 "Each must draw a tenth of the best",
+                 help="A first pass over the whole bank finds them, together with the EDM. Each must "
+                 "draw a tenth of the best",
                  **keep)
     st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
-    if has_edm:
-        st.slider("AM: needed change of the prediction", 0.0, 1.0, plain.needed,
-                  0.05, key="mem_needed", help="AM reads only where the EDM changes the prediction by "
-                  "so much. Total variation: the share of the next token's whole distribution that "
-                  "reading the EDM's slots moves, without AM. The EDM was trained to leave alone "
-                  "what was never told. 0: AM finds for itself",
-                  **keep)
+    st.slider("AM: needed change of the prediction", 0.0, 1.0, plain.needed, 0.05, key="mem_needed",
+              help="AM reads only where memory moves so much of the next token's probability (total "
+              "variation). 0: AM always reads", **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
               key="mem_strength", help="0: GPT-2's own arithmetic", **keep)
 

@@ -200,6 +200,8 @@ def _told(checkpoint, changed: Probe, one: Outcome) -> tuple[Plan, MemoryState]:
 
 def _plain(checkpoint, one: Outcome, ids) -> Scored:
     """The outcome's tokens behind ids (T,), without any memory."""
-    start = np.r_[checkpoint.tokenizer.bos_token_id, ids, one.lead_ids].astype(np.int64)
-    trace = run(checkpoint, np.r_[start, one.scored.ids[:-1]])
-    return probe.scored_rows(checkpoint, trace, len(start) - 1, one.scored.ids)
+    start = np.r_[checkpoint.tokenizer.bos_token_id, ids].astype(np.int64)
+    asked = run(checkpoint, start)
+    trace = probe.along(checkpoint, asked, np.r_[one.lead_ids, one.scored.ids])
+    first = len(start) - 1 + len(one.lead_ids)
+    return probe.scored_rows(checkpoint, trace, first, one.scored.ids)

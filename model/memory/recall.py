@@ -31,8 +31,9 @@ class Settings:
     positions: see fusion; unit: what is retrieved whole, "sentence", "prompt" or "all" (no second
     pass); n_retrieved: how many of them; strength: nats added to every memory score.
     All of these are fusion's (AM); budget and policy are the EDM's too, with `slots` for budget.
-    needed: where the EDM is at work and holds anything, it finds what fusion reads; nothing, where
-    reading it moves less than this share of the next token's probability. 0: fusion finds itself.
+    needed: fusion is read only where what is stored (the bank, and the EDM where it is at work) moves
+    at least this share of the next token's probability: a prompt that asks for nothing told is left
+    to the rest of the model. 0, unit "all" or positions `continue`: it is always read.
     modules: those at work, see variants; slots, slot_score, slot_threshold: the EDM's, token by
     token. best: of a prompt only the best so many sentences (AM) or tokens (EDM) are written; 0: all
     that reach the threshold. lora: trained adapters are on wherever there is something to read.
@@ -46,7 +47,7 @@ class Settings:
     unit: str = "sentence"
     n_retrieved: int = 4
     strength: float = 0.0
-    needed: float = 0.2
+    needed: float = 0.4
     modules: frozenset[str] = frozenset({"am"})
     slots: int = 128
     slot_score: str = "learned gate"
@@ -88,9 +89,9 @@ class Written:
 @dataclass(frozen=True, eq=False)
 class Recalled:
     """What asking found. trace: the prompt's run with the retrieved slots; relevance: number of a
-    block -> the largest weight that a token of it drew in the first pass, of the EDM's last row or
-    of attention; kept (M,): slots read; moved: the share of the next token's probability that
-    reading the EDM moved, without fusion; None where it had no say."""
+    block -> the largest weight that a token of it drew in the first pass; kept (M,): slots read;
+    moved: the share of the next token's probability that what is stored moves; None where fusion is
+    read whatever it moves."""
 
     trace: Trace
     relevance: dict[int, float]
@@ -163,75 +164,64 @@ def _within_budget(full: MemoryState, settings: Settings, seen, gated, rng) -> W
 def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     """A prompt's run with memory: first what to read is found, then it is read.
 
-    The EDM, where it is at work, finds it: fusion reads the sentences its slots were written from,
-    and is left out where they hardly change what comes next. Else a first pass over the whole bank
-    does.
+    A first pass over the whole bank finds the sentences that fusion reads; where the EDM is at work,
+    the sentences that its slots were written from count as well. Fusion is left out where reading
+    them hardly changes what comes next.
     ids (T,) without <|endoftext|>, which is put in front unless the prompt continues the memory.
     With positions `replay` a first pass reads as `parallel`; a sentence or prompt that no longer
     fits the window behind better ones is not retrieved, and one that was merged is its older token.
-    Trained memory is read in both passes. Raises ValueError where prompt and memory together do
-    not fit the model's positions.
+    Trained memory is read in every pass. Raises ValueError where prompt and memory together do not
+    fit the model's positions.
     """
     bank, graft = _bank(checkpoint, state, settings), graft_of(checkpoint, state, settings)
     ids = _with_start(checkpoint, bank, ids, settings)
     everything = fusion.reading(bank, settings.positions, None, settings.strength)
     if everything is None:
         return Recalled(run(checkpoint, ids, graft=graft), {}, _NOTHING)
-    if _has_a_say(graft, settings):
-        return _found_by_slots(checkpoint, state, bank, ids, settings, graft)
     first = run(checkpoint, ids, reading=everything, graft=graft)
-    weight = weight_drawn(checkpoint, first)
-    return _second_pass(checkpoint, bank, first, weight, settings, None)
+    weight = weight_drawn(checkpoint, first) + _read_by_slots(state, bank, first)
+    found = _second_pass(checkpoint, bank, first, weight, settings)
+    if not settings.needed or settings.unit == "all" or settings.positions == "continue":
+        return found
+    return _if_it_moves(checkpoint, ids, found, settings.needed)
 
 
-def _found_by_slots(
-    checkpoint, state: MemoryState, bank: Bank, ids, settings: Settings, graft
-) -> Recalled:
-    """Read without fusion; then with the sentences of the slots that the last token read."""
-    without = run(checkpoint, ids, graft=graft)
-    read = held.read_weights(without)[:, -1].mean(0)  # (1+slots,), the null slot first
-    weight = slots.by_place(state.external.slots, read[1:], bank.slots)
-    moved = _moved(without, run(checkpoint, ids, graft=graft.without_external()))
-    has_left = weight.max() < float(read[1:].max())  # the most read slot's sentence is not there
-    if moved < settings.needed or has_left:
-        return Recalled(without, _largest(weight, bank.slots.block), _NOTHING, moved)
-    return _second_pass(checkpoint, bank, without, weight, settings, moved)
+def _if_it_moves(checkpoint, ids, found: Recalled, needed: float) -> Recalled:
+    """What was found, or the run without fusion where what is stored moves too little."""
+    graft = found.trace.graft
+    others = None if graft is None else graft.without_external()
+    moved = _moved(found.trace, run(checkpoint, ids, graft=others))
+    if moved < needed:
+        return Recalled(run(checkpoint, ids, graft=graft), found.relevance, _NOTHING, moved)
+    return replace(found, moved=moved)
+
+
+def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
+    """Weight that the last token gave to each slot of the bank through the EDM's slot of the same
+    token, (M,), mean over the EDM's heads; zeros where the EDM is not at work."""
+    if trace.external_query() is None:
+        return np.zeros(len(bank))
+    read = held.read_weights(trace)[:, -1].mean(0)  # (1+slots,), the null slot first
+    return slots.by_place(state.external.slots, read[1:], bank.slots)
 
 
 def _moved(one: Trace, other: Trace) -> float:
     """Total variation distance of what two runs say comes next, 0 to 1: the probability that would
-    have to move from token to token to make one distribution the other.
-
-    The EDM was trained to leave alone what was never told. Its slots' share of the last token's
-    weight does not show that (embedded model: 0.2 to 0.7 for such questions, from 0.5 for told
-    ones); this does, though not always: below 0.2 for 88 of 100 of them and for 149 of 150 pieces
-    of ordinary text, and for 0 of 200 questions about what was told; in another sample for 5 of 120
-    of those, asked without a lead.
-    """
+    have to move from token to token to make one distribution the other."""
     p, q = (trace.next_logits.float().softmax(-1) for trace in (one, other))
     return float((p - q).abs().sum() / 2)
 
 
-def _second_pass(
-    checkpoint, bank: Bank, first: Trace, weight, settings: Settings, moved: float | None
-) -> Recalled:
+def _second_pass(checkpoint, bank: Bank, first: Trace, weight, settings: Settings) -> Recalled:
     """What was found is read, unless the first pass has read just that."""
     again = settings.positions == "replay"
     room = checkpoint.model.config.n_positions - len(first) if again else len(bank)
     kept = _retrieved(bank, weight, settings, room)
     drawn = _largest(weight, bank.slots.block)
-    if first.reading is not None and len(kept) == len(bank) and not again:
-        return Recalled(first, drawn, kept, moved)
+    if len(kept) == len(bank) and not again:
+        return Recalled(first, drawn, kept)
     found = reading(checkpoint, bank, kept, settings)
-    return Recalled(
-        run(checkpoint, first.ids, reading=found, graft=first.graft), drawn, kept, moved
-    )
-
-
-def _has_a_say(graft, settings: Settings) -> bool:
-    """Whether the EDM decides if fusion is read; not where the memory simply goes on."""
-    is_read = graft is not None and graft.external is not None
-    return is_read and settings.needed > 0 and settings.positions != "continue"
+    return Recalled(run(checkpoint, first.ids, reading=found, graft=first.graft), drawn, kept)
 
 
 def graft_of(checkpoint, state: MemoryState, settings: Settings):

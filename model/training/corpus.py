@@ -196,7 +196,7 @@ class Corpus:
         while len(row.ids) < size - 8:
             one = self._episode(stage, is_open, rng)
             if rng.random() < stage.apart:
-                self._apart(row, one, size, stage.length + 1, rng)
+                self._apart(row, one, size, stage.length, rng)
                 continue
             ids, weights = encode(self.tokenizer, one)
             if rng.random() < 0.5:

@@ -39,7 +39,7 @@ def told(able, variant, *texts, **others):
 
 def ask(able, state, variant, text=QUESTION):
     ids = tokens.encode(able.tokenizer, text)
-    return recall.ask(able, state, ids, settings(variant))
+    return recall.ask(able, state, ids, settings(variant, needed=0.0))
 
 
 def plain(able, text=QUESTION):
