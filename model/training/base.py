@@ -42,8 +42,8 @@ STAGES = (
           open_plan=OpenPlan(facts=(1, 2), fillers=(0, 2), long=0.0)),
     Stage("long", 0.50, 256, 16, books=0.50, repeats=0.08, plan=PLAN, long=LONG_PLAN, open=0.26,
           apart=0.3),
-    Stage("full", 1.00, 512, 8, books=0.50, repeats=0.05, plan=PLAN, long=LONGEST_PLAN, open=0.30,
-          open_plan=OpenPlan(facts=(1, 6), fillers=(0, 12), long=0.25, asks=(2, 6)), apart=0.4,
+    Stage("full", 1.00, 512, 8, books=0.46, repeats=0.04, plan=PLAN, long=LONGEST_PLAN, open=0.38,
+          open_plan=OpenPlan(facts=(1, 5), fillers=(0, 10), long=0.2, asks=(3, 9)), apart=0.4,
           halved=0.5),
 )
 FROM_PEAK = 1.5e-3  # learning rate of a training that goes on from trained weights

@@ -93,12 +93,12 @@ def _padded(rows: list[list[int]], device) -> torch.Tensor:
 
 
 def question_and_answer(tokenizer: Tokenizer, one: Episode) -> tuple[list[int], list[int]]:
-    """The episode up to its last answer, and that answer with its full stop, as ids; of a longer
-    rest of the sentence only the first token."""
+    """The episode up to its last answer, and that answer with its full stop, as ids; without what
+    follows where the sentence goes on: it may as well end there."""
     parts = list(episodes.pieces(one))
     context = tokenizer.encode("".join(text for text, _ in parts[:-2])).ids
-    answer, tail = (tokenizer.encode(text).ids for text, _ in parts[-2:])
-    return context, answer + tail[:1]
+    ending = "." if parts[-1][0] == "." else ""
+    return context, tokenizer.encode(parts[-2][0] + ending).ids
 
 
 def quick_recall(model, tokenizer: Tokenizer, plan: Plan, source: str, n: int = 96) -> float:

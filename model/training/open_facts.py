@@ -191,8 +191,8 @@ def _asks(rng: random.Random, plan: OpenPlan, topics: list[_Topic], source: Sour
     rng.shuffle(left)
     left.sort(key=lambda topic: not topic.rivals and rng.random() < 0.5)
     for _ in range(rng.randint(*plan.asks)):
-        ask = None
-        if left and rng.random() >= plan.unknown:
+        ask, left = None, left or rng.sample(topics, len(topics))  # each again, in another way
+        if rng.random() >= plan.unknown:
             ask = _ask(rng, plan, left.pop(0), topics)
         elif plan.unknown:
             ask = _ask_untold(rng, plan, topics, source)
