@@ -52,6 +52,7 @@ RECURRENT = Lesson("known values", Plan(facts=(1, 3), others=(0, 1), fillers=(0,
                                         update=0.0, unknown=NEVER, source="known"), (0, 3))
 GIST = Lesson("gist", Plan(), (0, 0), gist=True)
 UNTIL = (0.15, 0.45, 1.0)  # a lesson ends here at the latest, as a fraction of the training,
+FROM_PEAK = 1e-3  # learning rate of a training that goes on from trained memory
 FEWEST = 150  # but in a short training not before so many steps each
 
 
@@ -72,6 +73,7 @@ class Options:
     peak: float = 2e-3
     every: int = 50  # steps between two measurements (and two checkpoints)
     n_recall: int = 96
+    weights: Path | None = None  # a memory file to go on from
 
 
 @dataclass
@@ -130,10 +132,14 @@ def start(options: Options, resume: bool = False, fresh: bool = True) -> Trainin
     loaded.model.set_attn_implementation(base.ATTENTION)
     torch.manual_seed(options.seed)
     own = modules.untrained(loaded.model.config, options.cell, options.seed, options.lora)
+    if options.weights is not None:
+        modules.fill_from(own, options.weights)
     own.to(loaded.model.device)
     training = Training(options, loaded, Data(loaded.tokenizer, options.text), own,
                         _optimizer(own, options.peak),
                         random.Random(f"memory {options.seed}"), State())
+    if options.weights is not None:
+        training.state.lesson = len(LESSONS) - 1
     if resume:
         _load(options.out / CHECKPOINT, training)
     elif fresh:

@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              "file and, as peft reads them, in adapter/ (default: 0, none)")
     parser.add_argument("--episodes", type=int, default=512, metavar="N",
                         help="held-out episodes of each share on the card (default: 512)")
+    parser.add_argument("--from", dest="weights", type=Path, metavar="FILE",
+                        help="go on from a memory file, also of another base of the same sizes "
+                             "(default: begin anew)")
     parser.add_argument("--resume", action="store_true",
                         help="go on from training.pt in --out; give the same other options again")
 
@@ -64,7 +67,8 @@ def options_of(args: argparse.Namespace) -> memory.Options:
         raise ValueError(f"--lora must be from 0 (none) to 256, got {args.lora}")
     return memory.Options(
         args.out, args.model, args.variant, args.text, args.steps, args.seed, args.rows,
-        cell=args.cell, lora=args.lora,
+        cell=args.cell, lora=args.lora, weights=args.weights,
+        peak=memory.FROM_PEAK if args.weights else memory.Options.peak,
     )
 
 

@@ -165,6 +165,7 @@ def _slots(training: "Training", told: Told, read: Read, salience, n_rows: int, 
 def _passes(training: "Training", salience: torch.Tensor) -> torch.Tensor:
     """Early on everything passes, later what the gate lets through, with less and less noise."""
     done = training.state.step / training.options.steps
+    done = 1.0 if training.options.weights is not None else done
     if not training.modules.training or done >= 0.7:
         return salience > 0
     noise = torch.rand_like(salience).clamp(1e-6, 1 - 1e-6).logit()
