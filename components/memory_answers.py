@@ -58,7 +58,7 @@ def _answers(now: Look, both: Both, verdict: str = "") -> str:
     lead = _lead(now.text)
     size = _size(lead, both)
     sides = [_words(lead, said, size) for said in (both.after, both.before)]
-    shares = [percent(x.probability) if len(x) else "" for x in (both.after, both.before)]
+    shares = [_percent(x.probability) if len(x) else "" for x in (both.after, both.before)]
     hover = [_more(both.after), _more(both.before)]
     return _frame(sides, verdict or _verdict(now, both), shares, hover)
 
@@ -98,9 +98,13 @@ def _word(piece) -> str:
     space = piece.text[: len(piece.text) - len(text)]
     size = f"{100 * piece.probability:.1f}% .1em,100% .1em"
     return (
-        f'{space}<span title="{html.escape(text)}: {percent(piece.probability)}" '
+        f'{space}<span title="{html.escape(text)}: {_percent(piece.probability)}" '
         f'style="background-size:{size}">{html.escape(text)}</span>'
     )
+
+
+def _percent(p: float) -> str:
+    return html.escape(percent(p))
 
 
 def _lead(text: str) -> str:

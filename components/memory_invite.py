@@ -12,8 +12,8 @@ def show() -> None:
         return
     with st.container(key="memory_invite", gap="xsmall"):
         st.markdown(
-            "##### Tell it anything\nType a sentence of your own above and press **Enter**. "
-            "Or click one of these, change a word in it, and press **Enter**:"
+            "##### Tell it anything\nType a sentence of your own above and press **Enter**, or begin "
+            "with one of these and change a word:"
         )
         with st.container(horizontal=True, gap="small"):
             for i, one in enumerate(SENTENCES):

@@ -1,7 +1,7 @@
 """The answers of the prompt that is being typed, with memory and without, and the latest before it.
 
-A prompt that lies on the way of an earlier answer takes what is left of it: nothing is run. Lies in
-st.session_state, ids and probabilities only; knows nothing of looks.
+A prompt that lies on the way of an earlier answer takes what is left of it: nothing is run. For any
+other, earlier answers are drafts. Lies in st.session_state; knows nothing of looks.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Both:
 
 
 def follow(asked: run_memory.Asked) -> Iterator[Both]:
-    """Both answers, a token at a time, the one with memory first; the last is whole."""
+    """Both answers as they grow, the one with memory first; the last is whole."""
     after, trace = NOTHING, asked.recalled.trace
     is_read = trace.reading is not None or trace.graft is not None
     for after in _one(_memory(asked) if is_read else _none(), trace):
@@ -64,7 +64,8 @@ def _one(memory: tuple, trace) -> Iterator[Answer]:
     for said in reversed(_kept()):
         if said.memory == memory and not len(known):
             known = rest(run.checkpoint(), said.asked, said.answer, trace.ids)
-    steps = say(run.checkpoint(), trace, known)
+    drafts = [said.answer for said in reversed(_kept())]
+    steps = say(run.checkpoint(), trace, known, drafts)
     while (known := run_memory.next_step(steps)) is not None:
         _keep(Said(memory, trace.ids, known))
         yield known

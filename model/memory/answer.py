@@ -1,17 +1,19 @@
 """What a model says behind a prompt, the most probable token each time, up to a sentence's end.
 
-The prompt's run is the cache: every further token is one step that reads the same memory. Knows
-nothing of who asks, and stores nothing.
+The prompt's run is the cache: every further token is one step that reads the same memory. Earlier
+answers may serve as drafts: one pass checks several tokens (greedy speculative decoding,
+arXiv:2211.17192), and what is said does not change. Knows nothing of who asks, and stores nothing.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from model import tokens
-from model.trace import Trace, run
+from model.trace import Trace, logits, run
 
 MOST = 24  # tokens said at most; a sentence's end comes sooner
 SENTENCE, END_OF_TEXT, LIMIT, WINDOW = "sentence", "end of text", "limit", "window"  # why it ended
@@ -57,20 +59,25 @@ class Answer:
 NOTHING = Answer(np.zeros(0, dtype=np.int64), np.zeros(0), "")
 
 
-def say(checkpoint, asked: Trace, known: Answer = NOTHING, most: int = MOST) -> Iterator[Answer]:
-    """The prompt's run -> the answer as it grows, a token at a time; the last one has an `end`.
+def say(
+    checkpoint, asked: Trace, known: Answer = NOTHING, drafts: Sequence[Answer] = (),
+    most: int = MOST,
+) -> Iterator[Answer]:
+    """The prompt's run -> the answer as it grows, pass by pass; the last one has an `end`.
 
-    known: its beginning, where an earlier answer said it already (`rest`); those tokens are run in
-    one pass, or not at all where nothing follows them.
+    known: its beginning, where an earlier answer said it already (`rest`); nothing is run where
+    that is all. drafts: answers that this one may turn out to be like.
     """
     answer, trace = known, asked
     while not answer.end:
-        ids = np.r_[asked.ids, answer.ids]
-        if len(ids) > _room(checkpoint, asked):
+        if len(asked) + len(answer) > _room(checkpoint, asked):
             answer = replace(answer, end=WINDOW)
         else:
+            guess = _guess(answer, drafts)
+            ids = np.r_[asked.ids, answer.ids, guess][: _room(checkpoint, asked)]
             trace = _on(checkpoint, trace, ids)
-            answer = _one_more(checkpoint, answer, trace.next_logits, most)
+            start = len(asked) + len(answer)
+            answer = _accepted(checkpoint, answer, _rows(checkpoint, trace, start), guess, most)
         yield answer
     if answer is known:
         yield answer
@@ -109,8 +116,8 @@ def readable(raw: bytes) -> str:
 
 
 def _on(checkpoint, trace: Trace, ids) -> Trace:
-    """The run of ids, which begin as the trace's do, reading the same memory."""
-    if len(ids) == len(trace):
+    """The run of ids, reading the same memory; what they share with the trace is not run again."""
+    if np.array_equal(ids, trace.ids):
         return trace
     return run(checkpoint, ids, prefix=trace, reading=trace.reading, graft=trace.graft)
 
@@ -121,14 +128,38 @@ def _room(checkpoint, asked: Trace) -> int:
     return checkpoint.model.config.n_positions - start
 
 
-def _one_more(checkpoint, said: Answer, logits, most: int) -> Answer:
-    """logits (V,) behind what was said -> the answer with the most probable token, or its end."""
-    token = int(logits.argmax())
+def _guess(answer: Answer, drafts: Sequence[Answer]) -> np.ndarray:
+    """What the first draft that begins like the answer says next; nothing before its first token,
+    which needs no run."""
+    n = len(answer)
+    fit = (d.ids[n:] for d in drafts if len(d) > n and np.array_equal(d.ids[:n], answer.ids))
+    return next(fit, NOTHING.ids) if n else NOTHING.ids
+
+
+def _rows(checkpoint, trace: Trace, start: int) -> torch.Tensor:
+    """Logits (1+G,V) behind the first `start` tokens of a run and behind each of its G others."""
+    if len(trace) == start:
+        return trace.next_logits[None]
+    return logits(checkpoint, trace, start - 1)
+
+
+def _accepted(checkpoint, answer: Answer, rows, guess: np.ndarray, most: int) -> Answer:
+    """The most probable token of each row (1+G,V), as long as the G guessed tokens were those."""
+    for i, row in enumerate(rows):
+        answer = _one_more(checkpoint, answer, row, most)
+        if answer.end or i == len(guess) or answer.ids[-1] != guess[i]:
+            break
+    return answer
+
+
+def _one_more(checkpoint, said: Answer, row: torch.Tensor, most: int) -> Answer:
+    """Logits (V,) behind what was said -> the answer with the most probable token, or its end."""
+    token = int(row.argmax())
     if token == checkpoint.model.config.eos_token_id:
         return replace(said, end=END_OF_TEXT)
     if _was_over(said.text, checkpoint.tokenizer.decode([token])):
         return replace(said, end=SENTENCE)
-    log = float(logits.double().log_softmax(-1)[token])
+    log = float(row.double().log_softmax(-1)[token])
     return _longer(checkpoint, said, token, log, most)
 
 

@@ -87,6 +87,32 @@ def test_every_step_runs_one_token(tiny, monkeypatch):
     assert {t.n_run for t in n_run} == {1} and len(n_run) <= len(said)
 
 
+def test_drafts_change_no_word_and_save_runs(embedded, told, settings, monkeypatch):
+    run = asked(embedded, told, "Where do I live?", settings)
+    full, n_runs, real = whole(embedded, run), [], answer.run
+    monkeypatch.setattr(answer, "run", lambda *a, **k: (n_runs.append(1), real(*a, **k))[1])
+    wrong = replace(full, ids=full.ids[::-1].copy())
+    half = replace(full, ids=np.r_[full.ids[:3], 7, 7, full.ids[5:]])
+    longer = replace(full, ids=np.r_[full.ids, 7, 7])
+    for drafts, most_runs in (
+        ([full], 1), ([longer], 1), ([half], len(full)), ([half, full], 2), ([wrong], len(full)),
+        ([], len(full)), ([wrong, half, full], 2),
+    ):
+        del n_runs[:]
+        again = whole(embedded, run, drafts=drafts)
+        assert again.ids.tolist() == full.ids.tolist() and again.end == full.end
+        np.testing.assert_allclose(again.log, full.log, atol=1e-4)
+        assert len(n_runs) <= most_runs
+
+
+def test_a_draft_that_does_not_fit_the_window(tiny):
+    run = trace.run(tiny, np.arange(50))
+    plain = whole(tiny, run)
+    (first, *_) = answer.say(tiny, run)
+    draft = Answer(np.r_[first.ids, np.arange(30)], np.zeros(31), "", LIMIT)
+    assert whole(tiny, run, drafts=[draft]).ids.tolist() == plain.ids.tolist()
+
+
 def test_a_prompt_on_the_way_of_an_answer_runs_nothing(embedded, told, settings, monkeypatch):
     run = asked(embedded, told, "Where do I", settings)
     before = whole(embedded, run)
