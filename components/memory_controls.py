@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from components import memory_choice, run
+from components import memory_choice, own_sentence, run
 from components import memory_conversation as conversation
 from components import memory_words as words
 from model.memory import eviction, fusion, salience
@@ -12,17 +12,17 @@ from model.memory import eviction, fusion, salience
 EXAMPLES = {
     "James Theory": (
         ("My name is James Theory. I live in New York.",),
-        "Where do I live? I live in",
-        "Look at the thickest line into the last word: it comes from the word it needs.",
+        "Where do I live?",
+        "Read the two answers. Only the one with memory can know the city.",
     ),
     "Two people": (
         ("Mary lives in Paris. Tom lives in Rome.",),
-        "Where does Mary live? Mary lives in",
-        "Two sentences compete. Type Tom in place of Mary and watch where the lines go.",
+        "Where does Mary live?",
+        "Two sentences compete. Type Tom in place of Mary and watch the answer.",
     ),
     "A contradiction": (
         ("My name is James Theory. I live in New York.", "I live in Paris now."),
-        "Where do I live? I live in",
+        "Where do I live?",
         "Both cities are in memory, and nothing in it says which one holds now. Which does this "
         "small model take?",
     ),
@@ -49,6 +49,7 @@ def show_bar() -> None:
                   disabled=not conversation.can_undo(), help="Back to the memory before")
         st.button("Forget all", key="forget", on_click=conversation.reset,
                   disabled=not now.state.prompts, help="Empties the memory; Undo brings it back")
+        _ask_about(now.state.prompts)
         with st.popover("Conversations", key="conversations"):
             show_examples()
         with st.popover("Settings", key="memory_settings"):
@@ -56,6 +57,12 @@ def show_bar() -> None:
         with st.popover("Sessions", key="memory_sessions"):
             _sessions()
     _tell_troubles()
+
+
+def _ask_about(told: tuple[str, ...]) -> None:
+    """One of our sentences was told: its question, one click away."""
+    if ask := own_sentence.question(told):
+        st.button(f"Ask: {ask}", key="ask_about", on_click=conversation.put, args=(ask,))
 
 
 def show_examples() -> None:
@@ -72,10 +79,8 @@ def show_examples() -> None:
 def show_first_visit() -> None:
     """Nothing was told yet: three conversations, side by side."""
     st.markdown(
-        "**Nothing is in memory.** Tell it something (Enter), then ask in a *new* prompt. "
-        "Plain GPT-2 starts every prompt blank; here its own keys and values are kept. The "
-        "embedded model is small: what it was taught to keep are facts like name, home, trade, pet, "
-        "food or number."
+        "**Nothing is in memory.** Plain GPT-2 starts every prompt blank; with memory, what you told "
+        "before is read in a *new* prompt. Three conversations show it with one click:"
     )
     for column, (name, (prompts, question, look)) in zip(st.columns(3), EXAMPLES.items()):
         with column.container(border=True, height="stretch", key=f"first {name}"):

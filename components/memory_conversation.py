@@ -96,10 +96,15 @@ def begin(prompts: tuple[str, ...], question: str) -> None:
     except ValueError as problem:
         st.session_state["memory:trouble"] = str(problem)
     _append(now)
-    st.session_state.prompt = question
-    live_prompt.overwrite("prompt_box", question)
-    memory_choice.forget_places()
+    put(question)
     st.session_state.memory_view = "reads"
+
+
+def put(text: str) -> None:
+    """Put a text into the prompt box, to be told, asked or changed."""
+    st.session_state.prompt = text
+    live_prompt.overwrite("prompt_box", text)
+    memory_choice.forget_places()
 
 
 def undo() -> None:

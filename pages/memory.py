@@ -1,4 +1,5 @@
-"""Memory: tell a prompt, ask in another; what is written, read and recalled, while you type."""
+"""Memory: tell it anything, ask in a new prompt; the whole answer with memory and without, and what
+is written and read for it, while you type."""
 
 import streamlit as st
 
@@ -7,9 +8,11 @@ from components import frame
 frame.guard()
 
 from components import (
+    memory_answers,
     memory_choice,
     memory_controls,
     memory_gate_views,
+    memory_invite,
     memory_look,
     memory_modules,
     memory_slot_views,
@@ -17,9 +20,11 @@ from components import (
 )
 from components import memory_views as views
 
+memory_invite.show()
+now = memory_look.look()
+memory_answers.show(now)
 memory_controls.show_bar()
 memory_modules.show()
-now = memory_look.look()
 views.show_laws(now)
 
 if st.session_state.get("memory_view") not in memory_choice.VIEWS:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import memory_weights, recall_choice, recall_file, recall_jobs
+from components import memory_weights, own_sentence, recall_choice, recall_file, recall_jobs
 from model import (
     causal,
     checkpoint,
@@ -221,6 +221,16 @@ def test_a_prompts_number_takes_all_its_words():
     app = opened("cause", recall_prompt=1, **two)
     marks = {place: word["mark"] for place, word in words_of(app).items()}
     assert {place for place, mark in marks.items() if mark} == {p for p in marks if p[0] == 1}
+
+
+def test_the_visitors_own_sentence_comes_first():
+    app = opened()
+    assert any(m.value.startswith("**Tell it anything**") for m in app.markdown)
+    for one in own_sentence.SENTENCES:
+        app.button(key=f"recall sentence {one.kind}").click().run()
+        assert not app.exception and not app.error
+        filled = tuple(app.session_state[f"recall_{name}"] for name in ("tell", "ask", "answer"))
+        assert filled == (one.tell, one.ask, one.answer)
 
 
 def test_swapped_values_swap_the_answer():
