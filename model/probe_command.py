@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model import checkpoint, options, probe, probe_file, recall_runs, scoreboard, verdict
-from model.memory.eviction import POLICIES
+from model.memory.eviction import NAMES
 from model.memory.recall import Settings
 from model.memory.salience import SCORES
 from model.recall_curves import CURVES
@@ -41,7 +41,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--slots", type=int, help="slots of the memories (default: 512 AM, 128 EDM)"
     )
-    parser.add_argument("--policy", choices=(*POLICIES, "merge"), help="who leaves (default: fifo)")
+    parser.add_argument("--policy", choices=NAMES, help="who leaves (default: fifo)")
     parser.add_argument("--salience", choices=SCORES, help="what AM's slots are ranked by")
     parser.add_argument(
         "--threshold", type=float, help="AM: sentences of less mean salience are not written"

@@ -26,7 +26,7 @@ _NOTHING = np.zeros(0, dtype=np.int64)
 class Settings:
     """How a memory is written and read.
 
-    budget: slots at most; policy: a key of eviction.POLICIES, or "merge"; score: a key of
+    budget: slots at most; policy: one of eviction.NAMES; score: a key of
     salience.SCORES; threshold: a sentence whose mean score is below it is not written.
     positions: see fusion; unit: what is retrieved whole, "sentence", "prompt" or "all" (no second
     pass); n_retrieved: how many of them; strength: nats added to every memory score.
@@ -168,7 +168,8 @@ def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     does.
     ids (T,) without <|endoftext|>, which is put in front unless the prompt continues the memory.
     With positions `replay` a first pass reads as `parallel`; a sentence or prompt that no longer
-    fits the window behind better ones is not retrieved, and one that was merged is its older token.
+    fits the window behind better ones is not retrieved, and one that was merged is its older token,
+    a summary its most salient one.
     Trained memory is read in both passes. Raises ValueError where prompt and memory together do
     not fit the model's positions.
     """
