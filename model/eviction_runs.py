@@ -64,7 +64,7 @@ def pairs(checkpoint, score: str | None = None, policy: str | None = None) -> li
 
 def measure(
     checkpoint, probes: Sequence[Probe], books: Sequence[str], which: Sequence[Pair],
-    settings: Settings, stops: Sequence[int] = STOPS,
+    settings: Settings, stops: Sequence[int],
 ) -> Iterator[list[Row]]:
     """The rows of each pair, one for every stop, as they are known. books: texts, taken in turns.
 

@@ -128,11 +128,21 @@ def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]
 
 
 def _eviction(loaded, chosen, settings: Settings) -> Iterator[str]:
-    lines = itertools.islice(probe_file.read_probes(chosen.file), chosen.n or 100)
-    given = [one for _, one in lines if not isinstance(one, ValueError)]
+    given = []
+    for number, one in itertools.islice(probe_file.read_probes(chosen.file), chosen.n or 100):
+        try:
+            if isinstance(one, ValueError):
+                raise one
+            probe.prepare(loaded, one)
+            given.append(one)
+        except ValueError as problem:  # named, and the others run
+            told = {"line": number, "error": " ".join(str(problem).split())}
+            yield json.dumps(told) if chosen.json else f"line {number}: {told['error']}"
     which = eviction_runs.pairs(loaded, chosen.salience, chosen.policy)
     start = time.perf_counter()
-    for rows in eviction_runs.measure(loaded, given, _books(chosen.text), which, settings):
+    for rows in eviction_runs.measure(
+        loaded, given, _books(chosen.text), which, settings, eviction_runs.STOPS
+    ):
         for row in rows:
             found = {"score": row.pair.score, "policy": row.pair.policy, "tokens": row.stop}
             found |= {share.name: _counted(share) for share in (row.kept, row.recalled)}

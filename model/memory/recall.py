@@ -449,14 +449,15 @@ class _Window:
     def _columns(self, trace: Trace, chosen, sentence, texts, score, table: slots.Slots):
         n_start = _n_start(self.checkpoint, trace.ids)
         first_block = int(table.block.max(initial=-1)) + 2
-        around = ["".join(t for t, s in zip(texts, sentence) if s == sentence[i]) for i in chosen]
+        said = {int(n): "".join(texts[i] for i in np.flatnonzero(sentence == n))
+                for n in np.unique(sentence[chosen])}
         return slots.written(
             prompt=self.number,
             position=chosen - n_start + self.offset,
             token=trace.ids[chosen],
             block=first_block + sentence[chosen],
             text=[texts[i] for i in chosen],
-            around=around,
+            around=[said[n] for n in sentence[chosen].tolist()],
             now=self.now,
             salience=score[chosen],
         )

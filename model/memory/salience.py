@@ -84,9 +84,8 @@ def apart(evidence: Evidence) -> np.ndarray:
     Unlike `novelty` it does not ask for the nearest slot, which any common word has.
     """
     units, own = np.unique(evidence.sentence, return_inverse=True)
-    sums = np.zeros((len(units), evidence.keys.shape[1]))
-    np.add.at(sums, own, evidence.keys)
-    sums[units < 0] = 0  # <|endoftext|> is no sentence
+    member = (own == np.arange(len(units))[:, None]) & (units >= 0)[:, None]  # not <|endoftext|>
+    sums = member.astype(evidence.keys.dtype) @ evidence.keys  # (sentences, K)
     others = sums.sum(0) - sums + evidence.stored.sum(0)
     cosine = (_unit(sums) * _unit(others)).sum(1)
     return (1 - cosine)[own]
