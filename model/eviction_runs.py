@@ -8,6 +8,7 @@ pairs; what depends on the memory (novelty, eviction, answers) is done anew each
 Knows nothing of where probes and books come from.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -71,9 +72,7 @@ def measure(
     Raises ValueError, one sentence, for a probe that cannot be run.
     """
     groups = _groups([probe.prepare(checkpoint, one) for one in probes])
-    n = WARM + max(stops) + (TOGETHER + 2) * distraction.PROMPT_TOKENS
-    told = [list(distraction.prompts(checkpoint, n, text)) for text in books]
-    heard: dict = {}
+    told, heard = [_Book(checkpoint, text) for text in books], {}
     for pair in which:
         chosen = replace(settings, score=pair.score, policy=pair.policy)
         hits = {stop: [] for stop in stops}
@@ -105,10 +104,23 @@ def _groups(plans: list[Plan]) -> list[list[Plan]]:
     return groups
 
 
+class _Book:
+    """A text as prompts with their numbers of tokens, cut once, as far as somebody reads."""
+
+    def __init__(self, checkpoint, text: str):
+        self._cut, self._done = distraction.prompts(checkpoint, probe.FARTHEST, text), []
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        for i in itertools.count():
+            if i == len(self._done):
+                self._done.append(next(self._cut))
+            yield self._done[i]
+
+
 class _Stream:
     """One memory that is told a book, with facts in it."""
 
-    def __init__(self, checkpoint, settings: Settings, book: list[tuple[str, int]], heard: dict):
+    def __init__(self, checkpoint, settings: Settings, book: _Book, heard: dict):
         self.checkpoint, self.settings, self.heard = checkpoint, settings, heard
         self.book, self.state = iter(book), recall.blank(checkpoint)
 
