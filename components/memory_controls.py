@@ -157,9 +157,10 @@ def _short(module: str) -> str:
 
 def _settings() -> None:
     has_edm = "edm" in memory_choice.available()
-    st.selectbox("Who leaves when a store is full", [*eviction.POLICIES, "merge"], key="mem_policy",
+    st.selectbox("Who leaves when a store is full", list(eviction.NAMES), key="mem_policy",
                  format_func=lambda name: {
                      "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
+                     "summarise": "the oldest, folded into summaries",
                  }.get(name, name), persist_state="session")
     st.number_input("Of a prompt, write the best … at most", 0, 1024, 0, key="mem_best",
                     help="Sentences of the bank, tokens of the EDM. 0: all above the threshold",

@@ -290,8 +290,8 @@ def _reads(now: Conversation, asked) -> dict[str, dict]:
 
 def _by_place(table, weights, read, n_prompts: int) -> dict:
     """Of what was told before: a prompt that is too long reads its own front too."""
-    return {(int(table.prompt[i]), int(table.position[i])): float(weights[i])
-            for i in read if table.prompt[i] <= n_prompts}
+    places = table.places
+    return {place: float(weights[i]) for i in read for place in places[i] if place[0] <= n_prompts}
 
 
 def what_was_written(written) -> dict[str, tuple[int, int]]:

@@ -93,9 +93,10 @@ def _menus() -> None:
 def _settings() -> None:
     st.select_slider("Slots at most", choice.SLOTS, choice.PLAIN_SLOTS, key="recall_slots", **KEEP)
     st.selectbox(
-        "Who leaves when it is full", [*eviction.POLICIES, "merge"], key="recall_policy",
+        "Who leaves when it is full", list(eviction.NAMES), key="recall_policy",
         format_func=lambda name: {
             "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
+            "summarise": "the oldest, folded into summaries",
         }.get(name, name), **KEEP)
     st.selectbox("Salience of a sentence (AM)", list(salience.SCORES), key="recall_score",
                  help="The EDM always uses its learned gate", **KEEP)

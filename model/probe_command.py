@@ -4,21 +4,34 @@
 live? You live in", "answer": " New York", "distance": 500}; without an answer, or with null, only
 "I do not know." is no false recall. --task and --curve: episodes made from seeds, kept in --out and
 gone on with from there. --scoreboard: every model by every measure, written to --out.
+--file with --eviction: how much of the file's facts gpt2+am still recalls 1,000 and 10,000 tokens of
+--text later (a book, or a folder of books), for every pair of a salience score and a policy.
 """
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from model import checkpoint, options, probe, probe_file, recall_runs, scoreboard, verdict
-from model.memory.eviction import POLICIES
+from model import (
+    checkpoint,
+    eviction_runs,
+    options,
+    probe,
+    probe_file,
+    recall_runs,
+    scoreboard,
+    verdict,
+)
+from model.memory.eviction import NAMES
 from model.memory.recall import Settings
 from model.memory.salience import SCORES
 from model.recall_curves import CURVES
 from model.score_command import read_text
 from model.standard_tasks import TASKS
 
+BOOKS = 2  # of a folder, that --eviction reads: every run of them stays in memory
 EVERY_S = 5.0  # a line of progress at most this often
 
 
@@ -31,17 +44,22 @@ def add_arguments(parser) -> None:
     what.add_argument("--curve", choices=CURVES, help="recall against one thing")
     what.add_argument("--scoreboard", action="store_true", help="every model by every measure")
     parser.add_argument(
+        "--eviction", action="store_true",
+        help="with --file: recall far beyond the slots, for every score and policy",
+    )
+    parser.add_argument(
         "--variants", default="gpt2,rnn,edm,am,gpt2-m", metavar="LIST",
         help="of gpt2, rnn, edm, am, gpt2-m, with commas (default: all)",
     )
     parser.add_argument(
-        "--n", type=int, help="episodes of each point (default: 25; scoreboard: 125)"
+        "--n", type=int,
+        help="episodes of each point (default: 25; scoreboard: 125; lines for --eviction: 100)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the first episode (default: 0)")
     parser.add_argument(
         "--slots", type=int, help="slots of the memories (default: 512 AM, 128 EDM)"
     )
-    parser.add_argument("--policy", choices=(*POLICIES, "merge"), help="who leaves (default: fifo)")
+    parser.add_argument("--policy", choices=NAMES, help="who leaves (default: fifo)")
     parser.add_argument("--salience", choices=SCORES, help="what AM's slots are ranked by")
     parser.add_argument(
         "--threshold", type=float, help="AM: sentences of less mean salience are not written"
@@ -49,7 +67,8 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--best", type=int, help="write only so many sentences or tokens of a prompt"
     )
-    parser.add_argument("--text", type=Path, help="distraction and ordinary text from this file")
+    parser.add_argument("--text", type=Path, help="distraction and ordinary text from this "
+                        "file; for --eviction a folder of .txt files will do")
     parser.add_argument("--out", type=Path, help="file of the episodes, or of the scoreboard")
     parser.add_argument("--json", action="store_true", help="JSON instead of lines")
 
@@ -64,8 +83,12 @@ def run_command(chosen) -> Iterator[str]:
     if chosen.n is not None and chosen.n < 1:
         raise ValueError(f"wanted 1 or more episodes, got --n {chosen.n}")
     settings = _settings(chosen)
+    if chosen.eviction and chosen.file is None:
+        raise ValueError("--eviction needs probes: --file FILE.jsonl")
     loaded = checkpoint.load(chosen.model)
-    if chosen.file is not None:
+    if chosen.eviction:
+        yield from _eviction(loaded, chosen, settings)
+    elif chosen.file is not None:
         yield from _file(loaded, chosen, names, settings)
     elif chosen.scoreboard:
         yield from _scoreboard(loaded, chosen, names, settings)
@@ -102,6 +125,49 @@ def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]
         if chosen.json:
             yield json.dumps({"line": number, "variants": found}, ensure_ascii=False)
     yield from _in_all(loaded, chosen, tallies, bad)
+
+
+def _eviction(loaded, chosen, settings: Settings) -> Iterator[str]:
+    given = []
+    for number, one in itertools.islice(probe_file.read_probes(chosen.file), chosen.n or 100):
+        try:
+            if isinstance(one, ValueError):
+                raise one
+            probe.prepare(loaded, one)
+            given.append(one)
+        except ValueError as problem:  # named, and the others run
+            told = {"line": number, "error": " ".join(str(problem).split())}
+            yield json.dumps(told) if chosen.json else f"line {number}: {told['error']}"
+    which = eviction_runs.pairs(loaded, chosen.salience, chosen.policy)
+    start = time.perf_counter()
+    for rows in eviction_runs.measure(
+        loaded, given, _books(chosen.text), which, settings, eviction_runs.STOPS
+    ):
+        for row in rows:
+            found = {"score": row.pair.score, "policy": row.pair.policy, "tokens": row.stop}
+            found |= {share.name: _counted(share) for share in (row.kept, row.recalled)}
+            yield json.dumps(found) if chosen.json else (
+                f"{row.pair.policy:14} {row.pair.score:22} after {row.stop:6,} tokens  "
+                f"kept {_share(found['kept'])}  recalled {_share(found['recalled'])}"
+            )
+    if not chosen.json:
+        yield (f"{loaded.name}, gpt2+am, {settings.budget} slots, {eviction_runs.TOGETHER} facts "
+               f"in each memory, {time.perf_counter() - start:,.0f} s")
+
+
+def _books(path: Path | None) -> list[str]:
+    """Texts to tell: a file, the first BOOKS .txt files of a folder, or none: made up."""
+    if path is None:
+        return [""]
+    files = sorted(path.glob("*.txt"))[:BOOKS] if path.is_dir() else [path]
+    if not files:
+        raise ValueError(f"no .txt file in {path}; choose a folder with books, or a file")
+    return [read_text(file) for file in files]
+
+
+def _counted(share) -> dict:
+    low, high = share.interval
+    return {"hits": share.hits, "n": share.n, "share": share.value, "low": low, "high": high}
 
 
 def _line(found: dict) -> str:

@@ -10,7 +10,7 @@ import random
 from dataclasses import replace
 from functools import partial
 
-from model.memory.eviction import POLICIES
+from model.memory.eviction import NAMES
 from model.memory.recall import Settings
 from model.memory.salience import SCORES
 from model.recall_runs import Curve, Point, Question, Trial
@@ -102,7 +102,7 @@ def _policies(settings: Settings) -> list[Point]:
     """Every policy; salience decides only for `least salient`, there every score is tried."""
     small = replace(settings, budget=TESTED, slots=TESTED)
     scores = [score for score in SCORES if score != "everything"]
-    kinds = [(policy, "everything") for policy in (*POLICIES, "merge") if policy != "least salient"]
+    kinds = [(policy, "everything") for policy in NAMES if policy != "least salient"]
     kinds += [("least salient", score) for score in scores]
     return [
         Point(

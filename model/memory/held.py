@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from model.memory import eviction, merging, slots
+from model.memory import eviction, merging, slots, summarising
 from model.memory.external import Contents, one_before
 from model.memory.graft import Graft
 from model.memory.modules import Modules
@@ -113,6 +113,8 @@ def evict(held: Held, budget: int, policy: str, rng: np.random.Generator) -> Hel
     n_before = len(held)
     if policy == "merge":
         after = _merge(held, budget)
+    elif policy == "summarise":
+        after = _summarise(held, budget)
     else:
         after = held.select(eviction.keep(held.slots, budget, policy, rng))
     return replace(after, n_evicted=held.n_evicted + n_before - len(after))
@@ -128,6 +130,15 @@ def _merge(held: Held, budget: int) -> Held:
         folded = Held(*parts, merging.folded(held.slots, old, young), held.n_evicted)
         held = folded.select(np.delete(np.arange(len(held)), young))
     return held if budget else held.select(np.zeros(0, dtype=np.int64))
+
+
+def _summarise(held: Held, budget: int) -> Held:
+    """What would leave is folded into summaries, by salience; of the gate too, the mean."""
+    if len(held) <= budget:
+        return held
+    group, weight = summarising.groups(held.slots, budget), summarising.weights(held.slots)
+    parts = (summarising.means(x, group, weight) for x in (held.keys, held.values, held.gate))
+    return Held(*parts, summarising.folded(held.slots, group), held.n_evicted)
 
 
 def contents(held: Held) -> Contents:

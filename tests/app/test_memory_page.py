@@ -196,6 +196,45 @@ def test_a_smaller_budget_evicts_at_once_and_undo_brings_it_back(app):
     assert app.number_input(key="mem_budget").value >= n  # the bound holds what came back
 
 
+def test_a_summary_names_everything_that_went_into_it(app):
+    """Policy `summarise`: the slot table says how many tokens a slot holds, the slot lists them,
+    and undo, pin and a saved session keep them."""
+    open_page(app)
+    app.selectbox(key="mem_policy").set_value("summarise").run()
+    app.session_state["mem_budget"] = 12
+    tell(tell(app, FACT), "It rains.")
+    table = state_of(app).bank.slots
+    assert len(table) <= 12 and table.n_tokens.max() > 1
+    slot = int(table.n_tokens.argmax())
+    app.session_state["memory_slot"] = slot
+    ask(app, QUESTION, "slots")
+    assert sent(app, "slots")["tokens"] == table.n_tokens.tolist()
+    said = f"A summary of {table.n_tokens[slot]} tokens"
+    assert any(one.label.startswith(said) for one in app.expander)
+    shown = re.sub(r"[·\s]|<[^>]*>", "", tree.html(app))
+    for origin in table.origins[slot]:
+        assert re.sub(r"[·\s]", "", "".join(origin.texts)) in shown
+    app.button(key="memory_pin").click().run()
+    assert state_of(app).bank.slots.pinned[slot]
+    app.button(key="undo").click().run()
+    assert not state_of(app).bank.slots.pinned.any() and not app.exception
+    app.text_input(key="session_name").set_value("folded").run()
+    app.button(key="session_save").click().run()
+    app.button(key="forget").click().run()
+    app.selectbox(key="session_chosen").set_value("folded").run()
+    app.button(key="session_load").click().run()
+    assert state_of(app).bank.slots.places == table.places
+
+
+@pytest.mark.parametrize("view", ["reads", "weights", "slots", "writes", "gates"])
+def test_every_view_draws_summaries(app, view):
+    open_page(app)
+    app.selectbox(key="mem_policy").set_value("summarise").run()
+    app.session_state["mem_budget"] = 12
+    ask(tell(tell(app, FACT), "It rains."), QUESTION, view)
+    assert (state_of(app).bank.slots.n_tokens > 1).any()
+
+
 def test_reads_are_counted_when_a_prompt_is_told(app):
     tell(tell(open_page(app), FACT), QUESTION)
     slots = state_of(app).bank.slots

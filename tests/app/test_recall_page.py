@@ -117,6 +117,16 @@ def test_reads_and_losses_are_the_models_own_each_at_its_word(truth):
         assert shown[tuple(effect.gone[0])]["lost"] == pytest.approx(expected, abs=1e-6)
 
 
+def test_words_in_a_summary_are_stored_and_say_so():
+    tell = "My name is James Theory.\nI live in New York.\nIt rains.\nThe cat sleeps on the wall."
+    app = opened(**asked(tell, "Where do I live? You live in", " New York",
+                         recall_policy="summarise", recall_slots=16))
+    assert app.selectbox(key="recall_policy").value == "summarise"
+    told = words_of(app)
+    assert all(told[1, i]["stored"] for i in range(3))
+    assert any("Of a summary of" in word["more"] for word in told.values())
+
+
 def test_what_was_never_trained_is_exactly_gpt2_and_says_so():
     app = opened()
     shown = cards(app)

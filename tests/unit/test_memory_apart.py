@@ -128,7 +128,7 @@ def test_after_merging_a_slot_holds_the_mean_and_names_the_older_word(tiny):
     mean = (before.keys[:, :, old] + before.keys[:, :, young]) / 2
     assert torch.equal(after.keys[:, :, old], mean)
     for name, column in slots.to_columns(after.slots).items():
-        kept = np.delete(np.array(slots.to_columns(before.slots)[name], dtype=object), young)
+        kept = np.delete(slots.column_of(slots.to_columns(before.slots)[name]), young)
         assert column == kept.tolist(), name
 
 
