@@ -249,7 +249,7 @@ def outcome(
     given = tokens.encode(checkpoint.tokenizer, lead or "")
     ids, notes = fitting(checkpoint, plan, state, settings, len(given))
     asked = recall.ask(checkpoint, state, ids, settings)
-    said = follow(checkpoint, asked, _room(checkpoint, asked.trace))
+    said = follow(checkpoint, asked, room_behind(checkpoint, asked.trace))
     wanted = plan.answer_ids if len(plan.answer_ids) else said
     first = own_lead(said, wanted) if lead is None else given
     trace = along(checkpoint, asked.trace, np.r_[first, wanted])
@@ -380,7 +380,7 @@ def fitting(checkpoint, plan: Plan, state, settings, n_lead: int):
     )
 
 
-def _room(checkpoint, trace: Trace) -> int:
+def room_behind(checkpoint, trace: Trace) -> int:
     """Tokens that may follow a run, the last of which need not be read."""
     start = 0 if trace.reading is None else trace.reading.start
     return max(1, checkpoint.model.config.n_positions - start - len(trace) + 1)

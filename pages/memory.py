@@ -10,6 +10,7 @@ from components import (
     memory_choice,
     memory_controls,
     memory_gate_views,
+    memory_links,
     memory_look,
     memory_modules,
     memory_slot_views,
@@ -35,6 +36,7 @@ if view == "reads" and not now.state.prompts:
     memory_controls.show_first_visit()
 elif view == "reads":
     views.show_reads(now)
+    memory_links.show(now)
 elif view == "weights":
     views.show_weights(now)
 elif view == "slots":
