@@ -16,7 +16,7 @@ def show(now: Look) -> None:
     facts = run_links.facts(now.key, now.state)
     if not facts:
         return
-    st.markdown("##### Which link broke?")
+    st.markdown("##### From what was told to what is said")
     fact = _choose(now, facts)
     try:
         chain = run_links.of_question(

@@ -388,7 +388,8 @@ def _said(scored: Scored, is_said: bool, is_likely: bool, spoken: str) -> Link:
     else:
         words = (f"Not said: “{scored.texts[at]}” had probability {percent(p)}, rank {rank:,}; "
                  f"the model said “{spoken}”")
-    return Link("said", bool(is_said), p, "probability", f"{words}.")
+    words += "" if words.endswith((".”", "!”", "?”")) else "."
+    return Link("said", bool(is_said), p, "probability", words)
 
 
 def _seen(checkpoint, asked: recall.Recalled, lead, wanted) -> _Seen:
@@ -471,7 +472,9 @@ def number(x: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share, never 0 for what is not 0."""
+    """A share, never 0 % for what is not 0, never 100 % for what is not 1."""
     if 0 < share < 0.001:
         return "less than 0.1 %"
+    if 0.999 < share < 1:
+        return "more than 99.9 %"
     return f"{100 * share:.1f} %".replace(".0 %", " %")
