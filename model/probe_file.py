@@ -114,6 +114,7 @@ def parsed(raw: bytes) -> Probe:
         raise ValueError(what) from None
     if not isinstance(given, dict):
         raise ValueError(f"wanted a JSON object with tell and ask, got {type(given).__name__}")
+    _check_letters(given)
     unknown = ", ".join(sorted(given.keys() - KEYS))
     if unknown:
         raise ValueError(f"wanted {', '.join(sorted(KEYS))}, got {unknown!r} as well")
@@ -133,6 +134,15 @@ def parsed(raw: bytes) -> Probe:
         tuple(tell), given.get("ask", ""), given.get("answer"), given.get("distance", 0),
         given.get("distraction", ""), given.get("seed", 0), _label(given.get("label")),
     )
+
+
+def _check_letters(given: dict) -> None:
+    """Half an emoji, which JSON can hold, cannot be written to a file or a screen."""
+    try:
+        json.dumps(given, ensure_ascii=False).encode()
+    except UnicodeEncodeError as problem:
+        half = ascii(problem.object[problem.start : problem.end])
+        raise ValueError(f"the line holds half of a letter, {half}; write the letter whole") from None
 
 
 def _label(given: str | None) -> str:
