@@ -55,6 +55,11 @@ def current() -> Conversation:
     return steps[-1]
 
 
+def states() -> tuple[MemoryState, ...]:
+    """The memories before this one that can be gone back to, oldest first, and this one."""
+    return tuple(step.state for step in _steps())
+
+
 def set_aside() -> list[int]:
     """How many prompts each other model's memory holds that waits for its model."""
     now = run.mark()

@@ -2,8 +2,15 @@
 
 import streamlit as st
 
+from components import (
+    link_row,
+    recall_form,
+    recall_pictures,
+    recall_text,
+    recall_variants,
+    run_recall,
+)
 from components import recall_choice as choice
-from components import recall_form, recall_pictures, recall_text, recall_variants, run_recall
 from components import recall_words as words
 from components.run_recall import Looked
 from model.memory import variants
@@ -50,6 +57,8 @@ def show() -> None:
     looked = found[choice.variant()]
     st.html(words.verdict(choice.TITLES[looked.variant], looked.verdict.kind,
                           looked.verdict.sentence))
+    if chain := run_recall.chain(looked):
+        st.html(link_row.row(chain))
     left, right = st.columns([3, 2], gap="large")
     with left:
         _show_told(looked)

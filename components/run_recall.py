@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from components import run
+from components import run, run_links
 from model import causal, probe, probe_controls, tokens, verdict
 from model.causal import Effect
 from model.memory import recall, variants
@@ -20,6 +20,7 @@ from model.memory.recall import Settings
 from model.memory.state import MemoryState
 from model.probe import Outcome, Plan, Probe
 from model.probe_reads import Place
+from model.recall_chain import Chain
 from model.verdict import Verdict
 
 KEPT = 12  # told memories that are kept ready
@@ -85,6 +86,11 @@ def look(wanted: Plan, state: MemoryState, settings: Settings, variant: str) -> 
 def controls(looked: Looked) -> probe_controls.Controls:
     """The controls of what a variant did."""
     return _controls(_key_of(looked), run.checkpoint(), looked.one)
+
+
+def chain(looked: Looked) -> Chain | None:
+    """How far the told answer came; None without an answer, slots or a sentence that holds it."""
+    return run_links.of_outcome(looked.one, (*_key_of(looked), looked.variant))
 
 
 def removed(looked: Looked, gone: tuple[Place, ...], is_only: bool = False) -> Changed:

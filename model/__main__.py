@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         for line in options.command(options):
-            print(line, flush=True)
+            print(_printable(line), flush=True)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         sys.stdout = None
     except (ValueError, OSError, torch.OutOfMemoryError) as error:
@@ -34,6 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
         print("python -m model: stopped; what was written before is kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _printable(line: str) -> str:
+    """The line with what the terminal cannot show written out, such as a byte that is no UTF-8."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from model import distraction, tokens
+from model import distraction, tokens, whole_words
 from model.memory import recall, variants
 from model.memory.recall import Settings
 from model.memory.state import MemoryState
@@ -48,7 +48,8 @@ CONTINUED = 24  # tokens said at most; a sentence's end comes sooner
 class Probe:
     """tell: prompts, at least one; distance: tokens of distraction behind them, taken from the
     text `distraction` or, where that is empty, generated from `seed`; ask: a new prompt; answer:
-    what would be right, letter for letter behind `ask` (" New York"), None where nothing is."""
+    what would be right, letter for letter behind `ask` (" New York"), None where nothing is.
+    label: the visitor's name for probes of this kind, "" for none; it changes no result."""
 
     tell: tuple[str, ...]
     ask: str
@@ -56,6 +57,7 @@ class Probe:
     distance: int = 0
     distraction: str = ""
     seed: int = 0
+    label: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,7 +249,7 @@ def outcome(
     given = tokens.encode(checkpoint.tokenizer, lead or "")
     ids, notes = fitting(checkpoint, plan, state, settings, len(given))
     asked = recall.ask(checkpoint, state, ids, settings)
-    said = follow(checkpoint, asked, _room(checkpoint, asked.trace))
+    said = follow(checkpoint, asked, room_behind(checkpoint, asked.trace))
     wanted = plan.answer_ids if len(plan.answer_ids) else said
     first = own_lead(said, wanted) if lead is None else given
     trace = along(checkpoint, asked.trace, np.r_[first, wanted])
@@ -299,16 +301,7 @@ def follow(checkpoint, asked: recall.Recalled, n: int) -> np.ndarray:
 
 def says(continuation: str, answer: str | None) -> bool | None:
     """Whether the answer's words stand in the continuation as whole words; None: no answer."""
-    if answer is None:
-        return None
-    wanted, text = answer.strip().rstrip(".").lower(), continuation.lower()
-    at = text.find(wanted)
-    while at >= 0:
-        around = text[at - 1 : at] + text[at + len(wanted) : at + len(wanted) + 1]
-        if not any(c.isalnum() for c in around):
-            return True
-        at = text.find(wanted, at + 1)
-    return False
+    return None if answer is None else whole_words.says(continuation, answer)
 
 
 def own_lead(said, wanted) -> np.ndarray:
@@ -387,7 +380,7 @@ def fitting(checkpoint, plan: Plan, state, settings, n_lead: int):
     )
 
 
-def _room(checkpoint, trace: Trace) -> int:
+def room_behind(checkpoint, trace: Trace) -> int:
     """Tokens that may follow a run, the last of which need not be read."""
     start = 0 if trace.reading is None else trace.reading.start
     return max(1, checkpoint.model.config.n_positions - start - len(trace) + 1)

@@ -2,10 +2,11 @@
 
 --file: your own probes, a JSON object a line: {"tell": ["I live in New York."], "ask": "Where do I
 live? You live in", "answer": " New York", "distance": 500}; without an answer, or with null, only
-"I do not know." is no false recall. --task and --curve: episodes made from seeds, kept in --out and
-gone on with from there. --scoreboard: every model by every measure, written to --out.
+"I do not know." is no false recall. A line may carry a "label": shares are reported for each label
+too. --task and --curve: episodes made from seeds, kept in --out and gone on with from there.
+--scoreboard: every model by every measure, written to --out.
 --file with --eviction: how much of the file's facts gpt2+am still recalls 1,000 and 10,000 tokens of
---text later (a book, or a folder of books), for every pair of a salience score and a policy.
+text later (a book, or a folder of books), for every pair of a salience score and a policy.
 """
 
 import itertools
@@ -39,7 +40,8 @@ def add_arguments(parser) -> None:
     """The arguments of `python -m model probe`."""
     options.add_model(parser)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--file", type=Path, help="probes, a JSON object a line")
+    what.add_argument("--file", type=Path, help="probes, a JSON object a line: tell, ask, "
+                      "answer, distance, distraction, seed, label")
     what.add_argument("--task", choices=TASKS, help="a standard task")
     what.add_argument("--curve", choices=CURVES, help="recall against one thing")
     what.add_argument("--scoreboard", action="store_true", help="every model by every measure")
@@ -107,7 +109,7 @@ def _settings(chosen) -> Settings:
 
 
 def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
-    tallies, bad = {name: probe_file.Tally() for name in names}, 0
+    tallies, bad = probe_file.Tallies(names), 0
     for number, given in probe_file.read_probes(chosen.file):
         try:
             if isinstance(given, ValueError):
@@ -118,12 +120,13 @@ def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]
             told = {"line": number, "error": " ".join(str(problem).split())}
             yield json.dumps(told) if chosen.json else f"line {number}: {told['error']}"
             continue
-        for name, result in found.items():
-            tallies[name].add(result)
-            if not chosen.json:
-                yield f"{number:6}  {name:9} {_line(result)}"
+        tallies.add(given.label, found)
         if chosen.json:
-            yield json.dumps({"line": number, "variants": found}, ensure_ascii=False)
+            told = {"line": number, "label": given.label or None, "variants": found}
+            yield json.dumps(told, ensure_ascii=False)
+            continue
+        for name, result in found.items():
+            yield f"{number:6}  {name:9} {_line(result)}"
     yield from _in_all(loaded, chosen, tallies, bad)
 
 
@@ -179,17 +182,25 @@ def _line(found: dict) -> str:
     return f"{how:6} p {verdict.p(found['probability']):9} rank {ranks:8} {said}"
 
 
-def _in_all(loaded, chosen, tallies: dict, bad: int) -> Iterator[str]:
-    reports = {name: tally.report() for name, tally in tallies.items()}
+def _in_all(loaded, chosen, tallies: probe_file.Tallies, bad: int) -> Iterator[str]:
+    reports, labels = tallies.report(), tallies.labels()
     first = next(iter(reports.values()))
     if not first["n"] + first["n_without_answer"]:
         what = f"all {bad} were bad" if bad else "it is empty"
         raise ValueError(f"wanted lines with probes in {chosen.file}, {what}")
     if chosen.json:
         told = {"model": loaded.name, "fingerprint": loaded.fingerprint, "bad_lines": bad}
-        yield json.dumps(told | {"all": reports})
+        yield json.dumps(told | {"all": reports, "labels": labels}, ensure_ascii=False)
         return
     yield f"in all, {loaded.name}: {bad} bad lines"
+    yield from _in_lines(reports)
+    for label, group in labels.items():
+        yield f"label “{label}”"
+        yield from _in_lines(group)
+
+
+def _in_lines(reports: dict[str, dict]) -> Iterator[str]:
+    """A line a variant."""
     for name, report in reports.items():
         yield (
             f"  {name:9} exact {_share(report['exact'])}  said {_share(report['said'])}  "

@@ -13,6 +13,7 @@ from components import (
     memory_controls,
     memory_gate_views,
     memory_invite,
+    memory_links,
     memory_look,
     memory_modules,
     memory_slot_views,
@@ -40,6 +41,7 @@ if view == "reads" and not now.state.prompts:
     memory_controls.show_first_visit()
 elif view == "reads":
     views.show_reads(now)
+    memory_links.show(now)
 elif view == "weights":
     views.show_weights(now)
 elif view == "slots":

@@ -426,6 +426,22 @@ def test_own_probes_are_run_and_a_bad_line_is_named(loaded, monkeypatch):
     assert table["GPT-2"][0].startswith("✗") and "100.0%" in tree.html(app)
 
 
+def test_labels_have_their_own_shares(monkeypatch):
+    good = {"tell": list(JAMES.tell), "ask": JAMES.ask, "answer": JAMES.answer}
+    lines = [good | {"label": "homes <b>"}, good, good | {"answer": " Paris", "label": "wrong"}]
+    monkeypatch.setattr(recall_file, "EXAMPLE", "\n".join(map(json.dumps, lines)) + "\n")
+    app = opened("file", recall_file_variants=["gpt2", "gpt2+am"])
+    app.button(key="recall_file_run").click().run()
+    recall_jobs.current().thread.join(PATIENCE_S)
+    app = app.run()
+    page = tree.html(app)
+    assert "By label" in page and "homes &lt;b&gt;" in page and "<b>homes" not in page
+    own = page[page.index("homes &lt;b&gt;"):]
+    homes, wrong = own.split("wrong</bdi>")
+    assert homes.count("n = 1") == 4 and "100.0%" in homes and "100.0%" not in wrong
+    assert list(app.dataframe[0].value["label"].fillna("")) == ["homes <b>", "", "wrong"]
+
+
 def test_a_file_goes_on_where_it_was():
     app = opened("file", recall_file_variants=["gpt2"])
     app.button(key="recall_file_run").click().run()
