@@ -269,7 +269,11 @@ def score(
 ) -> Scored:
     """The tokens `wanted` (A,), A >= 1, behind the ask and the tokens `lead`, read with this state.
     What is retrieved is decided by the ask alone: the answer does not help to find itself."""
-    asked = recall.ask(checkpoint, state, ask_ids, settings)
+    return score_on(checkpoint, recall.ask(checkpoint, state, ask_ids, settings), wanted, lead)
+
+
+def score_on(checkpoint, asked: recall.Recalled, wanted, lead=()) -> Scored:
+    """The same behind an ask that has been run."""
     lead = np.asarray(lead, dtype=np.int64)
     trace = along(checkpoint, asked.trace, np.r_[lead, wanted])
     return scored_rows(checkpoint, trace, len(asked.trace) - 1 + len(lead), wanted)

@@ -103,23 +103,28 @@ def blank(checkpoint) -> MemoryState:
     return MemoryState(fusion.empty_bank(checkpoint), (), checkpoint.fingerprint)
 
 
-def tell(checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time) -> Written:
+def tell(
+    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time, read=run
+) -> Written:
     """One prompt into memory, in `cuts.windows` where it is longer than half the model's own.
 
+    read: runs the plain model on a window's ids; `PlainRuns` keeps such runs for many memories.
     Raises ValueError for an empty prompt and for settings that do not exist.
     """
     ids = tokens.encode(checkpoint.tokenizer, text)
     if not len(ids):
         raise ValueError("wanted a prompt to remember, got an empty one; type something first")
-    return _tell_ids(checkpoint, state, ids, text, settings, now)
+    return _tell_ids(checkpoint, state, ids, text, settings, now, read)
 
 
-def _tell_ids(checkpoint, state: MemoryState, ids, text: str, settings: Settings, now) -> Written:
+def _tell_ids(
+    checkpoint, state: MemoryState, ids, text: str, settings: Settings, now, read=run
+) -> Written:
     number = state.bank.n_prompts + 1
     after = replace(state, bank=replace(state.bank, n_prompts=number), prompts=(*state.prompts, text))
     seen, gated = [], []
     for part in cuts.windows(checkpoint, ids):
-        window = _Window(checkpoint, after.bank, ids[part], part.start, settings, now())
+        window = _Window(checkpoint, after.bank, ids[part], part.start, settings, now(), read)
         bank, told = window.into_bank(after.bank)
         seen.append(told)
         after, gates = window.into_modules(replace(after, bank=bank))
@@ -314,10 +319,12 @@ def _largest(weight: np.ndarray, group: np.ndarray) -> dict[int, float]:
 class _Window:
     """One window of a prompt, read by the plain model, on its way into memory."""
 
-    def __init__(self, checkpoint, bank: Bank, ids, offset: int, settings: Settings, now: float):
+    def __init__(
+        self, checkpoint, bank: Bank, ids, offset: int, settings: Settings, now: float, read
+    ):
         self.checkpoint, self.settings, self.offset, self.now = checkpoint, settings, offset, now
         self.number = bank.n_prompts
-        self.plain = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, ids])
+        self.plain = read(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, ids])
         self.continued = settings.positions == "continue" and "am" in settings.modules
         self.trace = self.plain
         if self.continued and len(bank):
