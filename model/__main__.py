@@ -10,6 +10,7 @@ from model import (
     bench_command,
     curves_command,
     generate_command,
+    headline_command,
     probe_command,
     score_command,
     session_command,
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     recall = commands.add_parser("recall", help="measure what is shipped with a model about its memory")
     measured = recall.add_subparsers(required=True, metavar="WHAT")
     _add(measured, "curves", curves_command, "the curves and standard tasks of the Recall page")
+    _add(measured, "headline", headline_command, "recall, false recall and mix-ups on probes of your own")
     _add(commands, "score", score_command, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model, or memory for any")
     what = train.add_subparsers(required=True, metavar="WHAT")

@@ -48,7 +48,9 @@ CONTINUED = 24  # tokens said at most; a sentence's end comes sooner
 class Probe:
     """tell: prompts, at least one; distance: tokens of distraction behind them, taken from the
     text `distraction` or, where that is empty, generated from `seed`; ask: a new prompt; answer:
-    what would be right, letter for letter behind `ask` (" New York"), None where nothing is."""
+    what would be right, letter for letter behind `ask` (" New York"), None where nothing is.
+    label: a group that shares are given for; wrong: the value of another fact that was told, which
+    would be a mix-up if it were said."""
 
     tell: tuple[str, ...]
     ask: str
@@ -56,6 +58,8 @@ class Probe:
     distance: int = 0
     distraction: str = ""
     seed: int = 0
+    label: str = ""
+    wrong: str = ""
 
 
 @dataclass(frozen=True, eq=False)

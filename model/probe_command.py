@@ -84,7 +84,7 @@ def _settings(chosen) -> Settings:
 
 
 def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
-    tallies, bad = {name: probe_file.Tally() for name in names}, 0
+    tallies, labels, bad = {name: probe_file.Tally() for name in names}, {}, 0
     for number, given in probe_file.read_probes(chosen.file):
         try:
             if isinstance(given, ValueError):
@@ -97,11 +97,14 @@ def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]
             continue
         for name, result in found.items():
             tallies[name].add(result)
+            if given.label:
+                of = labels.setdefault(given.label, {})
+                of.setdefault(name, probe_file.Tally()).add(result)
             if not chosen.json:
                 yield f"{number:6}  {name:9} {_line(result)}"
         if chosen.json:
             yield json.dumps({"line": number, "variants": found}, ensure_ascii=False)
-    yield from _in_all(loaded, chosen, tallies, bad)
+    yield from _in_all(loaded, chosen, tallies, labels, bad)
 
 
 def _line(found: dict) -> str:
@@ -113,17 +116,29 @@ def _line(found: dict) -> str:
     return f"{how:6} p {verdict.p(found['probability']):9} rank {ranks:8} {said}"
 
 
-def _in_all(loaded, chosen, tallies: dict, bad: int) -> Iterator[str]:
-    reports = {name: tally.report() for name, tally in tallies.items()}
+def _in_all(loaded, chosen, tallies: dict, labels: dict, bad: int) -> Iterator[str]:
+    reports = _reports(tallies)
     first = next(iter(reports.values()))
     if not first["n"] + first["n_without_answer"]:
         what = f"all {bad} were bad" if bad else "it is empty"
         raise ValueError(f"wanted lines with probes in {chosen.file}, {what}")
     if chosen.json:
         told = {"model": loaded.name, "fingerprint": loaded.fingerprint, "bad_lines": bad}
-        yield json.dumps(told | {"all": reports})
+        by_label = {label: _reports(of) for label, of in labels.items()}
+        yield json.dumps(told | {"all": reports, "labels": by_label})
         return
     yield f"in all, {loaded.name}: {bad} bad lines"
+    yield from _table(reports)
+    for label, of in labels.items():
+        yield f"label {label}"
+        yield from _table(_reports(of))
+
+
+def _reports(tallies: dict) -> dict:
+    return {name: tally.report() for name, tally in tallies.items()}
+
+
+def _table(reports: dict) -> Iterator[str]:
     for name, report in reports.items():
         yield (
             f"  {name:9} exact {_share(report['exact'])}  said {_share(report['said'])}  "

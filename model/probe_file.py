@@ -18,7 +18,8 @@ from model.memory.variants import VARIANTS
 from model.probe import Probe
 from model.training.evaluate import wilson
 
-KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed"}
+KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed", "label", "wrong"}
+TEXTS, NUMBERS = ("ask", "distraction", "label", "wrong"), ("distance", "seed")
 
 
 @dataclass
@@ -90,14 +91,15 @@ def parsed(raw: bytes) -> Probe:
         raise ValueError('wanted "tell" as a list of texts')
     if not isinstance(given.get("answer"), str | None):
         raise ValueError('wanted "answer" as a text or null')
-    for name, kind in (("ask", str), ("distraction", str), ("distance", int), ("seed", int)):
+    for name, kind in ((name, str if name in TEXTS else int) for name in (*TEXTS, *NUMBERS)):
         found = given.get(name, kind())
         if not isinstance(found, kind) or isinstance(found, bool):
             what = "a text" if kind is str else "a whole number"
             raise ValueError(f'wanted "{name}" as {what}, got {found!r}')
     return Probe(
         tuple(tell), given.get("ask", ""), given.get("answer"), given.get("distance", 0),
-        given.get("distraction", ""), given.get("seed", 0),
+        given.get("distraction", ""), given.get("seed", 0), given.get("label", ""),
+        given.get("wrong", ""),
     )
 
 
