@@ -11,6 +11,7 @@ from model import (
     curves_command,
     generate_command,
     headline_command,
+    memory_page_command,
     probe_command,
     score_command,
     session_command,
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     measured = recall.add_subparsers(required=True, metavar="WHAT")
     _add(measured, "curves", curves_command, "the curves and standard tasks of the Recall page")
     _add(measured, "headline", headline_command, "recall, false recall and mix-ups on probes of your own")
+    _add(measured, "page", memory_page_command, "MEMORY.md, from what was measured")
     _add(commands, "score", score_command, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model, or memory for any")
     what = train.add_subparsers(required=True, metavar="WHAT")
