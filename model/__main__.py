@@ -8,7 +8,10 @@ import torch
 from model import (
     anatomy_command,
     bench_command,
+    curves_command,
     generate_command,
+    headline_command,
+    memory_page_command,
     probe_command,
     score_command,
     session_command,
@@ -52,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "generate", generate_command, "continue a prompt, with a KV cache, without, or with memory")
     _add(commands, "session", session_command, "list, show, reset, export and import memories")
     _add(commands, "probe", probe_command, "what memory recalls: own probes, tasks, curves, scoreboard")
+    recall = commands.add_parser("recall", help="measure what is shipped with a model about its memory")
+    measured = recall.add_subparsers(required=True, metavar="WHAT")
+    _add(measured, "curves", curves_command, "the curves and standard tasks of the Recall page")
+    _add(measured, "headline", headline_command, "recall, false recall and mix-ups on probes of your own")
+    _add(measured, "page", memory_page_command, "MEMORY.md, from what was measured")
     _add(commands, "score", score_command, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model, or memory for any")
     what = train.add_subparsers(required=True, metavar="WHAT")

@@ -49,7 +49,8 @@ class Probe:
     """tell: prompts, at least one; distance: tokens of distraction behind them, taken from the
     text `distraction` or, where that is empty, generated from `seed`; ask: a new prompt; answer:
     what would be right, letter for letter behind `ask` (" New York"), None where nothing is.
-    label: the visitor's name for probes of this kind, "" for none; it changes no result."""
+    label: the visitor's name for probes of this kind, "" for none; it changes no result. wrong: the
+    value of another fact that was told, which would be a mix-up if it were said."""
 
     tell: tuple[str, ...]
     ask: str
@@ -58,6 +59,7 @@ class Probe:
     distraction: str = ""
     seed: int = 0
     label: str = ""
+    wrong: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +273,11 @@ def score(
 ) -> Scored:
     """The tokens `wanted` (A,), A >= 1, behind the ask and the tokens `lead`, read with this state.
     What is retrieved is decided by the ask alone: the answer does not help to find itself."""
-    asked = recall.ask(checkpoint, state, ask_ids, settings)
+    return score_on(checkpoint, recall.ask(checkpoint, state, ask_ids, settings), wanted, lead)
+
+
+def score_on(checkpoint, asked: recall.Recalled, wanted, lead=()) -> Scored:
+    """The same behind an ask that has been run."""
     lead = np.asarray(lead, dtype=np.int64)
     trace = along(checkpoint, asked.trace, np.r_[lead, wanted])
     return scored_rows(checkpoint, trace, len(asked.trace) - 1 + len(lead), wanted)

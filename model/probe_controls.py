@@ -127,6 +127,11 @@ def never_told(checkpoint, one: Outcome) -> Never:
 def say(checkpoint, state: MemoryState, ids, settings) -> str:
     """What is said, greedily, up to a sentence's end."""
     asked = recall.ask(checkpoint, state, ids, settings)
+    return said_on(checkpoint, state, asked, ids, settings)
+
+
+def said_on(checkpoint, state: MemoryState, asked: recall.Recalled, ids, settings) -> str:
+    """The same behind an ask that has been run."""
     room = recall.room(checkpoint, state, settings) - len(ids) + 1
     return checkpoint.tokenizer.decode(probe.follow(checkpoint, asked, max(1, room)))
 

@@ -18,7 +18,7 @@ from model.memory.variants import VARIANTS
 from model.probe import Probe
 from model.training.evaluate import wilson
 
-KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed", "label"}
+KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed", "label", "wrong"}
 
 
 @dataclass
@@ -125,7 +125,9 @@ def parsed(raw: bytes) -> Probe:
     for name in ("answer", "label"):
         if not isinstance(given.get(name), str | None):
             raise ValueError(f'wanted "{name}" as a text or null')
-    for name, kind in (("ask", str), ("distraction", str), ("distance", int), ("seed", int)):
+    for name, kind in (
+        ("ask", str), ("distraction", str), ("wrong", str), ("distance", int), ("seed", int),
+    ):
         found = given.get(name, kind())
         if not isinstance(found, kind) or isinstance(found, bool):
             what = "a text" if kind is str else "a whole number"
@@ -133,6 +135,7 @@ def parsed(raw: bytes) -> Probe:
     return Probe(
         tuple(tell), given.get("ask", ""), given.get("answer"), given.get("distance", 0),
         given.get("distraction", ""), given.get("seed", 0), _label(given.get("label")),
+        given.get("wrong", ""),
     )
 
 

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import memory_weights, own_sentence, recall_choice, recall_file, recall_jobs
+from components import (
+    memory_weights,
+    own_sentence,
+    recall_board,
+    recall_choice,
+    recall_file,
+    recall_jobs,
+    share_scale,
+)
 from model import (
     causal,
     checkpoint,
@@ -18,6 +26,7 @@ from model import (
     recall_curves,
     recall_runs,
     scoreboard,
+    shipped_curves,
     verdict,
 )
 from model.memory.recall import Settings
@@ -484,3 +493,55 @@ def _values(column) -> list:
     if isinstance(column, dict):
         return np.frombuffer(base64.b64decode(column["bdata"]), column["dtype"]).tolist()
     return list(column)
+
+
+# -- what is shipped ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped(loaded, tmp_path_factory):
+    """Curves of the embedded model without trained memory, with very few questions."""
+    folder = tmp_path_factory.mktemp("shipped")
+    list(shipped_curves.measure(loaded, ["facts", "babi"], folder, n=1))
+    return shipped_curves.load(folder)
+
+
+@pytest.mark.parametrize("view, key, name", [("curves", "recall_curve", "facts"),
+                                             ("tasks", "recall_task", "babi")])
+def test_a_shipped_curve_is_there_at_once(shipped, monkeypatch, view, key, name):
+    monkeypatch.setattr(shipped_curves, "load", lambda folder: shipped)
+    app = opened(view, **{key: name})
+    chart = tree.charts(app)[f"recall_shipped_curve_{name}"]
+    one = next(trace for trace in chart["data"] if trace.get("name") == "+ AM")
+    series = "recalled" if name == "facts" else "as the field scores"
+    wanted = [row["series"][series] for row in shipped["curves"][name]["rows"]]
+    assert [point[:2] for point in one["customdata"]] == wanted
+    assert any(shipped["fingerprint"] in caption.value for caption in app.caption)
+    assert "recall_measure" in {button.key for button in app.button}
+
+
+def test_ones_own_curve_stands_beside_the_shipped_one(shipped, short, monkeypatch):
+    monkeypatch.setattr(shipped_curves, "load", lambda folder: shipped)
+    app = measured(opened("curves", recall_curve="facts"))
+    assert app.session_state["recall_curve_source"] == "own"
+    assert "recall_curve_facts" in tree.charts(app)
+    app.segmented_control(key="recall_curve_source").set_value("shipped").run()
+    assert "recall_shipped_curve_facts" in tree.charts(app)
+
+
+@pytest.mark.parametrize("changed, said", [({"fingerprint": "0"}, "of another model"),
+                                           ({"memory": "0"}, "other trained memory")])
+def test_curves_of_another_model_are_not_shown_as_this_ones(shipped, monkeypatch, changed, said):
+    monkeypatch.setattr(shipped_curves, "load", lambda folder: shipped | changed)
+    app = opened("curves", recall_curve="facts")
+    assert "recall_shipped_curve_facts" not in tree.charts(app)
+    assert any(said in caption.value for caption in app.caption) and not app.exception
+
+
+def test_a_share_of_none_and_of_few_do_not_look_alike():
+    hues = [share_scale.hue(share) for share in (0, 0.05, 0.2, 0.5, 0.8, 0.95, 1)]
+    assert len(set(hues)) == len(hues)
+    assert (hues[0], hues[3], hues[-1]) == share_scale.STOPS
+    places = [share_scale.spread(share) for share in (0, 0.05, 0.5, 0.95, 1)]
+    assert places == pytest.approx([0, 0.144, 0.5, 0.856, 1], abs=1e-3)
+    assert recall_board.tint(0.0) != recall_board.tint(0.05)

@@ -13,7 +13,7 @@ from model.__main__ import main
 from model.checkpoint import EMBEDDED
 from model.memory import fusion, modules, recall
 from model.memory.variants import modules_of
-from model.training import episodes, memory_readme
+from model.training import episodes, memory_headline, memory_readme
 from model.training.memory_data import Data
 from model.training.memory_grid import lesson
 
@@ -61,7 +61,8 @@ def test_its_page_says_what_its_card_says():
     card = json.loads((EMBEDDED / "memory_card.json").read_text())
     path = EMBEDDED / "memory_grid.json"
     grid = json.loads(path.read_text()) if path.is_file() else {}
-    assert (EMBEDDED / "MEMORY.md").read_text() == memory_readme.readme(card, grid)
+    assert (EMBEDDED / "MEMORY.md").read_text() == memory_readme.readme(
+        card, grid, memory_headline.beside(EMBEDDED, card["base"]))
 
 
 @pytest.mark.parametrize("variant", ["gpt2+edm", "gpt2+am", "gpt2-m"])
