@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -98,7 +99,8 @@ def test_it_goes_on_where_it_was_and_another_variant_is_added(tiny, tmp_path, mo
     assert len(asked) == 4
     assert set(headline.load(path)["cases"]["next"]["variants"]) == {"gpt2", "gpt2+am"}
     with pytest.raises(ValueError, match="another fingerprint"):
-        list(headline.measure(replace(tiny, fingerprint="other"), [ROME], path))
+        list(headline.measure(SimpleNamespace(**vars(tiny) | {"fingerprint": "other"}), [ROME],
+                              path))
 
 
 def test_the_command_runs_and_names_what_is_wrong(tmp_path, capsys):
