@@ -201,10 +201,18 @@ class _Runner:
             self.checkpoint, state, recall.ask(self.checkpoint, state, ids, self.settings)
         )
 
+    def _in_context(self) -> Trace:
+        """What was told last as one text, read once for all variants."""
+        key = ("in context", self.recent.tobytes())
+        if key not in self.runs:
+            start = self.checkpoint.tokenizer.bos_token_id
+            self.runs[key] = run(self.checkpoint, np.r_[start, self.recent])
+        return self.runs[key]
+
     def _asked(self, state: MemoryState, stop: int, waited: int) -> list[dict]:
         other, other_seed = self.others.get((self.point.name, stop), (None, None))
         self.others[self.point.name, stop] = (state, self.seed)
-        told = self.runs(self.checkpoint, np.r_[self.checkpoint.tokenizer.bos_token_id, self.recent])
+        told = self._in_context()
         shared = [self._without(question, told) for question in self.trial.questions]
         return [
             {

@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from . import open_frames, open_values, words
+from . import open_frames, open_values
 from .episodes import UNKNOWN, Ask, Episode, Fact, agree, filler, group
-from .open_asking import STYLES, Asking, asking, lower, upper
+from .open_asking import Asking, asking, lower, upper
 from .open_frames import V, Frame
 
 KIND = "open"  # of every open Fact

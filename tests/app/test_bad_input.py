@@ -5,7 +5,6 @@ import html
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from model import tokens
 from tests.app import remembering, tree
 from tests.app.test_memory_page import ask, open_page, state_of, tell
 from tests.app.test_recall_page import asked, cards, opened

@@ -11,7 +11,7 @@ import torch
 from model import checkpoint, probe_controls, tokens, trace
 from model.__main__ import main
 from model.checkpoint import EMBEDDED
-from model.memory import fusion, modules, recall
+from model.memory import modules, recall
 from model.memory.variants import modules_of
 from model.training import episodes, memory_headline, memory_readme
 from model.training.memory_data import Data
