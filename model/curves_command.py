@@ -51,7 +51,7 @@ def _names(only: str | None) -> list[str]:
     names = [name.strip() for name in only.split(",") if name.strip()] if only else ORDER
     unknown = [name for name in names if name not in EVERY]
     if unknown or not names:
-        raise ValueError(f"no curve {', '.join(unknown) or only!r}: choose of {', '.join(EVERY)}")
+        raise ValueError(f"no curve {', '.join(unknown) or only}: choose of {', '.join(EVERY)}")
     return names
 
 
