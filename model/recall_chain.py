@@ -305,11 +305,11 @@ class _Bank(_Store):
         return moved is not None and moved < self.settings.needed and not len(self.seen.asked.kept)
 
     def read(self) -> Link:
-        """Its share of the attention; where the EDM keeps fusion out, what the EDM moved."""
+        """Its share of the attention; where fusion is left out, what memory moves."""
         if self.is_vetoed:
             moved, needed = self.seen.asked.moved, self.settings.needed
-            words = (f"Not read from {self.name}: reading the EDM moved {percent(moved)} of the "
-                     f"next token's probability, {percent(needed)} is needed.")
+            words = (f"Not read from {self.name}: memory moves {percent(moved)} of the next token's "
+                     f"probability, {percent(needed)} is needed.")
             return Link("read", False, moved, "of the probability moved", words)
         weights = fusion.read_weights(self.checkpoint, self.seen.trace)[:, :, self.seen.row]
         weights = weights.mean((0, 1))  # (K,)

@@ -42,8 +42,8 @@ class Settings:
     """
 
     budget: int = 512
-    policy: str = "fifo"
-    score: str = "everything"
+    policy: str = "least salient"
+    score: str = "apart and surprising"
     threshold: float = 0.0
     positions: str = "parallel"
     unit: str = "sentence"

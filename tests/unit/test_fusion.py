@@ -174,7 +174,7 @@ def test_reads_behind_a_front_count_for_what_was_there_before(tiny):
 
 
 def test_what_left_on_trial_keeps_its_last_read(tiny):
-    settings, before = Settings(budget=40), told(tiny, "I am Ann.")
+    settings, before = Settings(budget=40, policy="fifo"), told(tiny, "I am Ann.")
     read = before.bank.slots.read(np.full(len(before.bank), 0.5))
     before = replace(before, bank=replace(before.bank, slots=read))
     front = recall.behind_front(tiny, before, LONG, settings).state

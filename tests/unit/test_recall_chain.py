@@ -110,7 +110,7 @@ def test_written_but_evicted(trained, variant, policy):
 
 
 def test_when_it_left_is_the_first_prompt_without_it(trained):
-    one = outcome_of(trained, "gpt2+am", replace(FREE, budget=45), distance=40)
+    one = outcome_of(trained, "gpt2+am", replace(FREE, budget=45, policy="fifo"), distance=40)
     states = [step.state for step in probe.tell(trained, one.plan, one.settings)]
     gone = next(len(s.prompts) for s in states if not (s.bank.slots.prompt == 1).any())
     chain = recall_chain.of_outcome(trained, one)
@@ -154,13 +154,14 @@ def test_retrieved_but_not_read_from_the_bank(trained):
 
 @pytest.mark.parametrize("variant", ["gpt2+edm", "gpt2-m"])
 def test_retrieved_but_not_read_from_the_edm(tiny, variant):
-    """The EDM finds it and adds nothing; with both, that keeps fusion out too."""
+    """The EDM finds it and adds nothing; fusion moves less than is needed."""
     mute = with_memory(tiny, output=0.0)
     one = outcome_of(mute, variant, replace(FREE, needed=0.2), tell=TOLD[:1])
-    assert variant == "gpt2+edm" or (one.asked.moved == 0 and not len(one.asked.kept))
+    assert variant == "gpt2+edm" or (one.asked.moved < 0.2 and not len(one.asked.kept))
     chain = recall_chain.of_outcome(mute, one)
     check_breaks(chain, "read")
-    assert chain.broken.number == 0 and "moved 0 %" in chain.broken.sentence
+    moved = one.asked.moved or 0
+    assert chain.broken.number == moved and recall_chain.percent(moved) in chain.broken.sentence
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
