@@ -202,7 +202,7 @@ def _bank_settings(has_edm: bool) -> None:
                  format_func=POSITIONS.get, **keep)
     st.selectbox("Retrieved for a prompt", list(UNITS), key="mem_unit", format_func=UNITS.get,
                  help="A first pass over the whole bank finds them, together with the EDM. Each must "
-                 "draw a tenth of the best",
+                 "fit four fifths as well as the best",
                  **keep)
     st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
     st.slider("AM: needed change of the prediction", 0.0, 1.0, plain.needed, 0.05, key="mem_needed",

@@ -191,6 +191,7 @@ def _show_retrieved(now: Look) -> None:
     best = sorted(drawn, key=drawn.get, reverse=True)[:8]
     texts = [str(table.around[table.block == block][0]) for block in best]
     st.html(words.weighted_sentences(texts, [drawn[block] for block in best], palette.MEMORY))
-    st.caption("The largest weight that one token of the prompt gave to one of the sentence, mean of all "
-               "layers and heads; the weight of the EDM's slots of it is added."
+    st.caption("How well each fits: the largest weight that one token of the prompt gave to one of the "
+               "sentence (mean of all layers and heads, the EDM's added), times 1 + what the words "
+               "weigh that both share."
                + (" The best are read." if len(recalled.kept) else ""))

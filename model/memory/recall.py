@@ -14,11 +14,10 @@ import numpy as np
 import torch
 
 from model import tokens
-from model.memory import cuts, fusion, held, salience, slots
+from model.memory import cuts, fusion, held, salience, shared_words, slots
 from model.memory.fusion import Bank
 from model.memory.state import MemoryState
 from model.trace import Trace, logits, run
-
 
 _NOTHING = np.zeros(0, dtype=np.int64)
 CONTEXT = 200  # tokens told before that a score may read a prompt behind, see salience.Evidence
@@ -31,7 +30,8 @@ class Settings:
     budget: slots at most; policy: one of eviction.NAMES; score: a key of
     salience.SCORES; threshold: a sentence whose mean score is below it is not written.
     positions: see fusion; unit: what is retrieved whole, "sentence", "prompt" or "all" (no second
-    pass); n_retrieved: how many of them; strength: nats added to every memory score.
+    pass); n_retrieved: how many of them at most, and none that fits less than `fits` times as well as
+    the best; strength: nats added to every memory score.
     All of these are fusion's (AM); budget and policy are the EDM's too, with `slots` for budget.
     needed: fusion is read only where what is stored (the bank, and the EDM where it is at work) moves
     at least this share of the next token's probability: a prompt that asks for nothing told is left
@@ -48,6 +48,7 @@ class Settings:
     positions: str = "parallel"
     unit: str = "sentence"
     n_retrieved: int = 4
+    fits: float = 0.8
     strength: float = 0.0
     needed: float = 0.4
     modules: frozenset[str] = frozenset({"am"})
@@ -91,7 +92,8 @@ class Written:
 @dataclass(frozen=True, eq=False)
 class Recalled:
     """What asking found. trace: the prompt's run with the retrieved slots; relevance: number of a
-    block -> the largest weight that a token of it drew in the first pass; kept (M,): slots read;
+    block -> how well it fits: the largest weight that a token of it drew in the first pass, times 1 +
+    what the words weigh that it shares with the prompt; kept (M,): slots read;
     moved: the share of the next token's probability that what is stored moves; None where fusion is
     read whatever it moves."""
 
@@ -191,6 +193,7 @@ def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
         return Recalled(run(checkpoint, ids, graft=graft), {}, _NOTHING)
     first = run(checkpoint, ids, reading=everything, graft=graft)
     weight = weight_drawn(checkpoint, first) + _read_by_slots(state, bank, first)
+    weight = weight * (1 + _shared(checkpoint, bank, first))
     found = _second_pass(checkpoint, bank, first, weight, settings)
     if not settings.needed or settings.unit == "all" or settings.positions == "continue":
         return found
@@ -205,6 +208,14 @@ def _if_it_moves(checkpoint, ids, found: Recalled, needed: float) -> Recalled:
     if moved < needed:
         return Recalled(run(checkpoint, ids, graft=graft), found.relevance, _NOTHING, moved)
     return replace(found, moved=moved)
+
+
+def _shared(checkpoint, bank: Bank, asked: Trace) -> np.ndarray:
+    """What the words that each slot's sentence shares with the prompt weigh, (M,)."""
+    blocks, where = np.unique(bank.slots.block, return_index=True)
+    texts = [str(text).replace("·", " ") for text in bank.slots.around[where]]
+    weights = shared_words.weights(texts, checkpoint.tokenizer.decode(asked.ids))
+    return weights[np.searchsorted(blocks, bank.slots.block)]
 
 
 def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
@@ -539,8 +550,8 @@ def _score(name: str):
 
 
 def _retrieved(bank: Bank, weight: np.ndarray, settings: Settings, room: int) -> np.ndarray:
-    """Indices of the slots whose sentence or prompt drew most, `room` at most; none that drew less
-    than a tenth of the best."""
+    """Indices of the slots whose sentence or prompt fits best, `room` at most; none that fits less
+    than `fits` times as well as the best."""
     units = {"sentence": bank.slots.block, "prompt": bank.slots.prompt, "all": bank.slots.block}
     if settings.unit not in units:
         raise ValueError(f"no unit {settings.unit!r}: expected one of sentence, prompt, all")
@@ -548,7 +559,7 @@ def _retrieved(bank: Bank, weight: np.ndarray, settings: Settings, room: int) ->
     drawn = _largest(weight, unit)
     best = sorted(drawn, key=drawn.get, reverse=True)
     if settings.unit != "all":
-        least = drawn[best[0]] / 10
+        least = drawn[best[0]] * settings.fits
         best = [number for number in best[: settings.n_retrieved] if drawn[number] >= least]
     fitting = []
     for number in best:

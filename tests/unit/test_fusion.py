@@ -162,7 +162,7 @@ def test_the_end_of_a_prompt_that_is_too_long_asks_with_its_front_in_memory(tiny
 
 def test_reads_behind_a_front_count_for_what_was_there_before(tiny):
     before = told(tiny, "I am Ann.")
-    settings = Settings(needed=0.0, n_retrieved=64)
+    settings = Settings(needed=0.0, fits=0.0, n_retrieved=64)
     front = recall.behind_front(tiny, before, LONG, settings).state
     end = ids(tiny, LONG)[cuts.n_front(tiny, ids(tiny, LONG)) :]
     asked = recall.ask(tiny, front, end, settings)
@@ -217,13 +217,22 @@ def test_a_full_memory_still_takes_in_what_is_told(tiny, policy):
 
 def test_two_passes_keep_whole_sentences(tiny):
     state = told(tiny, "I am Ann. It rains. I live in Rome. We eat. He left.")
-    asked = recall.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=0.0, n_retrieved=2))
+    asked = recall.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=0.0, fits=0.0, n_retrieved=2))
     kept = state.bank.slots.block[asked.kept]
     assert len(set(kept)) == 2
     for block in set(kept):
         assert (kept == block).sum() == (state.bank.slots.block == block).sum()
     best = sorted(asked.relevance, key=asked.relevance.get)[-2:]
     assert set(best) == set(kept)
+
+
+def test_what_fits_less_well_is_not_read_beside_the_best(tiny):
+    state = told(tiny, "I am Ann. It rains. I live in Rome. We eat. He left.")
+    loose, strict = (recall.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=0.0, fits=fits))
+                     for fits in (0.0, 1.0))
+    best = max(loose.relevance, key=loose.relevance.get)
+    assert set(state.bank.slots.block[strict.kept]) == {best}
+    assert len(loose.kept) > len(strict.kept)
 
 
 def test_merging_keeps_the_budget_and_the_older_origin(tiny):
@@ -236,7 +245,7 @@ def test_merging_keeps_the_budget_and_the_older_origin(tiny):
 
 def test_reads_are_counted_for_the_slots_that_were_read(tiny):
     state = told(tiny, FACT)
-    asked = recall.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=0.0, n_retrieved=1))
+    asked = recall.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=0.0, fits=0.0, n_retrieved=1))
     after = recall.after_reading(tiny, state, asked)
     unread = np.setdiff1d(np.arange(len(FACT)), asked.kept)
     assert after.bank.slots.total_read[asked.kept].max() > 0
@@ -281,7 +290,7 @@ def test_replay_is_the_plain_model_on_what_was_retrieved_and_the_prompt(tiny):
 
 
 def test_replay_of_some_sentences_is_the_plain_model_on_those(tiny):
-    settings = Settings(needed=0.0, positions="replay", n_retrieved=2)
+    settings = Settings(needed=0.0, fits=0.0, positions="replay", n_retrieved=2)
     state = told(tiny, "I am Ann. It rains. I live in Rome.", "We eat.", settings=settings)
     asked = recall.ask(tiny, state, ids(tiny, QUESTION), settings)
     table = state.bank.slots
