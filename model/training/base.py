@@ -17,9 +17,9 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 from transformers import AttentionInterface, GPT2Config, GPT2LMHeadModel
 
-from . import corpus, evaluate
-from .corpus import Batch, Books, Corpus, Stage
-from .episodes import Plan
+from model.recall.episodes import Plan
+from model.training import corpus, evaluate
+from model.training.corpus import Batch, Books, Corpus, Stage
 
 CHECKPOINT = "training.pt"
 TOKENIZER = "tokenizer.json"

@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from .base import Options, State
-from .corpus import Books
-from .evaluate import Share
+from model.training.base import Options, State
+from model.training.corpus import Books
+from model.training.evaluate import Share
 
 AIMS = {
     "bits per byte on the left-out book": ("at most", 1.75),
@@ -74,7 +74,7 @@ def readme(card: dict) -> str:
     return f"""# The embedded model
 
 A GPT-2 trained by this project on two things: {len(training["texts"])} books in the public domain \
-and episodes made up by `model/training/episodes.py`, in which people tell facts about themselves \
+and episodes made up by `model/recall/episodes.py`, in which people tell facts about themselves \
 and are asked for them. It is small enough to run on any computer while you type, and it can look \
 up what it was told a few sentences ago. It knows next to nothing about the world.
 

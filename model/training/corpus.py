@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from . import episodes
+from model.recall import episodes
 
 END = "<|endoftext|>"
 END_ID = 0

@@ -12,9 +12,9 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional as F
 
-from . import episodes
-from .corpus import END_ID
-from .episodes import Episode, Plan
+from model.recall import episodes
+from model.recall.episodes import Episode, Plan
+from model.training.corpus import END_ID
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,15 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from model import checkpoint as checkpoints
-from model.memory import modules
-from model.memory.modules import Modules
+from model.grafts import modules
+from model.grafts.modules import Modules
+from model.loading import checkpoint as checkpoints
 from model.memory.variants import VARIANTS, modules_of
-
-from . import base, remembering
-from .corpus import CorpusError
-from .episodes import Plan
-from .memory_data import Asked, Batch, Data, Lesson
-from .remembering import Remembered
+from model.recall.episodes import Plan
+from model.training import base, remembering
+from model.training.corpus import CorpusError
+from model.training.memory_data import Asked, Batch, Data, Lesson
+from model.training.remembering import Remembered
 
 CHECKPOINT, PROGRESS = "training.pt", "progress.jsonl"
 KL_WEIGHT, NEVER_WEIGHT, GATE_WEIGHT = 1.0, 1.0, 0.2

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import torch
 
-from . import corpus, episodes
-from .episodes import UNKNOWN, Ask, Episode, Plan
+from model.recall import episodes
+from model.recall.episodes import UNKNOWN, Ask, Episode, Plan
+from model.training import corpus
 
 LEAD_WEIGHT = 0.3  # of the words before the answer: "You live in"
 ORDINARY = 64  # tokens of an ordinary text that is read with memory

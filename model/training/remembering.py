@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from model.memory import graft
-from model.memory.external import Contents
-from model.memory.graft import Graft
-
-from . import base
-from .memory_data import Asked, Batch, Told
+from model.grafts import graft
+from model.grafts.external import Contents
+from model.grafts.graft import Graft
+from model.training import base
+from model.training.memory_data import Asked, Batch, Told
 
 if TYPE_CHECKING:
-    from .memory import Training
+    from model.training.memory import Training
 
 GROUP = 24  # prompts read at a time
 RECURRENT_EVERY = 3  # steps: the others leave the recurrent memory alone; its backward pass goes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import memory_say
+from components.memory import say
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, QUESTION, ask, open_page, sent, state_of, tell
 from tests.waiting import PATIENCE_S
@@ -64,7 +64,7 @@ def test_the_line_says_what_fusion_reads_and_who_found_it(app):
 
 def test_an_edm_that_holds_nothing_has_no_say(app):
     told(app, mem_slots=0)
-    assert memory_say.NO_SAY in tree.html(app)
+    assert say.NO_SAY in tree.html(app)
     assert sent(app, "reads")["unread"] == "The EDM holds nothing: there is no slot to read."
     ask(app, QUESTION, "slots")
     assert "Settings give it 0 at most" in app.info[0].value
@@ -79,7 +79,7 @@ def test_an_edm_that_holds_nothing_has_no_say(app):
     (0.298, 0.3, "29.8 % (30.0 % needed)"), (0.3, 0.3, "30 % (30 % needed)"),
 ])
 def test_a_share_below_what_is_needed_never_reads_like_enough(share, needed, said):
-    assert memory_say._changes(share, needed) == f"changes the prediction by {said}"
+    assert say._changes(share, needed) == f"changes the prediction by {said}"
 
 
 @pytest.mark.parametrize("drawn, said", [
@@ -91,7 +91,7 @@ def test_a_sentence_that_left_is_told_from_one_that_does_not_fit(drawn, said):
     asked = SimpleNamespace(kept=[], recalled=recalled, external=external)
     settings = SimpleNamespace(modules={"am", "edm"}, needed=0.3)
     now = SimpleNamespace(settings=settings, state=SimpleNamespace(bank=[0]), asked=asked)
-    assert memory_say.fusion(now) == (
+    assert say.fusion(now) == (
         "AM is not read: the EDM changes the prediction by 50 % (30 % needed), but "
         "the best one's sentence " + said
     )
