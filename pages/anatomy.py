@@ -10,6 +10,7 @@ from components.anatomy import checkpoint_map, panels, shape_ladder, size_figure
 from components.frame import visit  # noqa: E402
 from components.kit.one_of import one_of  # noqa: E402
 
+
 def show_map() -> None:
     found = visit.anatomy()
     panels.headline(found)

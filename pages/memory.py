@@ -9,6 +9,7 @@ shell.guard()
 from components.memory import (
     choice,
     controls,
+    conversation,
     gate_views,
     look,
     slot_views,
@@ -17,6 +18,7 @@ from components.memory import (
     write_views,
 )
 
+shell.on_enter(conversation.remember)
 controls.show_bar()
 switches.show()
 now = look.look()

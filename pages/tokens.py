@@ -8,6 +8,7 @@ shell.guard()
 
 from components.frame import visit  # noqa: E402
 from components.kit.one_of import one_of  # noqa: E402
+from components.kit.safe_text import for_markdown  # noqa: E402
 from components.tokens import figures, panels, run  # noqa: E402
 
 VIEWS = {
@@ -65,7 +66,7 @@ def show_likeness() -> None:
     with left:
         panels.cosine_map(vectors, at)
     with right:
-        st.markdown(f"#### Most like {panels.plain(visit.token_texts()[at])} at {at}")
+        st.markdown(f"#### Most like {for_markdown(visit.token_texts()[at])} at {at}")
         if len(vectors) == 1:
             st.info("One token has nothing to be compared with: type more.")
         panels.like_in_prompt(vectors, at, 12)
@@ -73,7 +74,7 @@ def show_likeness() -> None:
 
 def show_positions() -> None:
     at = panels.at_token()
-    name = panels.plain(visit.token_texts()[at])
+    name = for_markdown(visit.token_texts()[at])
     effect = run.position_effect(int(visit.prompt().ids[at]), at)
     left, right = st.columns(2, gap="large")
     left.markdown(f"#### Length of the input {name} at every position")

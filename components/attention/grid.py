@@ -10,7 +10,6 @@ import streamlit as st
 
 from components.kit import canvas
 
-MAX_BYTES = 1_500_000
 _mount = st.components.v2.component(
     "mnemoscope_attention_grid",
     html='<div class="picture"><canvas tabindex="0" role="application"></canvas>'
@@ -18,11 +17,6 @@ _mount = st.components.v2.component(
     css=canvas.style("kit/tiles.css"),
     js=canvas.script("attention/grid.js"),
 )
-
-
-def squares(n_layers: int, n_heads: int) -> int:
-    """The most squares per side of a tile that keep all heads under MAX_BYTES, 16 to 96."""
-    return int(np.clip(np.sqrt(2 * MAX_BYTES / (n_layers * n_heads)), 16, 96))
 
 
 def show_maps(

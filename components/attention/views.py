@@ -7,6 +7,7 @@ import streamlit as st
 
 from components.attention import bertviz_views, choice, grid, head_facts, head_map, query_steps
 from components.frame import visit
+from components.kit import canvas
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ def look() -> Look | None:
     """The present prompt and choices; None for an empty prompt."""
     model = visit.checkpoint()
     sizes = model.model.config.n_layer, model.model.config.n_head
-    survey = visit.survey(grid.squares(*sizes))
+    survey = visit.survey(canvas.squares(*sizes))
     if survey is None:
         return None
     tokens = visit.token_texts()

@@ -1,21 +1,11 @@
 """Which step and which cached vector the visitor looks at, and how tokens are drawn.
 
-Keys in st.session_state: step, layer, at, kind, and those of the Prediction page for the draw.
+Keys in st.session_state: step, layer, at, kind, and those of frame/draw_choice.py.
 """
 
 import streamlit as st
 
-from components.prediction import choice
-
-
-def settings():
-    """Temperature, top-k and top-p, shared with the Prediction page."""
-    return choice.settings()
-
-
-def seed() -> int:
-    """The seed of the draws."""
-    return choice.seed()
+from components.frame import draw_choice
 
 
 def step(prompt: tuple) -> int:
@@ -47,12 +37,12 @@ def choose_cell(layer: int, at: int, kind: str) -> None:
 
 def draw_settings() -> None:
     """Temperature, top-k, top-p and seed as inputs; what they say holds on every page."""
-    now = settings()
+    now = draw_choice.settings()
     boxes = {
         "temperature": ("Temperature (0 = greedy)", 0.0, 1000.0, float(now.temperature), 0.1),
         "top_k": ("Top-k (0 = all)", 0, 1_000_000, int(now.top_k), 1),
         "top_p": ("Top-p (1 = all)", 0.0, 1.0, float(now.top_p), 0.05),
-        "seed": ("Seed", 0, choice.MAX_SEED, seed(), 1),
+        "seed": ("Seed", 0, draw_choice.MAX_SEED, draw_choice.seed(), 1),
     }
     for name, (label, least, most, value, by) in boxes.items():
         key = f"cache:{name}"

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from components.cache import choice, figures, grid, run
-from components.frame import visit
+from components.frame import draw_choice, visit
 from components.kit import token_row
 
 
@@ -14,7 +14,7 @@ def show() -> None:
     wanted = choice.step((visit.checkpoint().fingerprint, prompt.tobytes()))
     try:
         with st.spinner("Running the next steps …", show_time=True):
-            found = run.recording(choice.settings(), choice.seed(), wanted)
+            found = run.recording(draw_choice.settings(), draw_choice.seed(), wanted)
     except ValueError:
         choice.go_to(1)
         raise

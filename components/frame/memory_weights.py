@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 import streamlit as st
 
-from components.training import words
+from components.kit import titles
 from model.grafts import modules
 from model.loading.checkpoint import Checkpoint, source
 from model.training import jobs
@@ -91,9 +91,10 @@ def _title(name: str, loaded: Checkpoint) -> str:
     if name == SHIPPED:
         return "as it comes" if loaded.memory is not None else "as it comes: none"
     try:
-        return words.title(jobs.find(name))
+        job = jobs.find(name)
     except JobError:
         return "deleted"
+    return titles.of_training(job.request.variant, job.created)
 
 
 @st.cache_resource(show_spinner=False)

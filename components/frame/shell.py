@@ -1,11 +1,12 @@
 """The frame round every page: navigation, the sidebar, the prompt box. Knows nothing of a page's
 content."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from components.frame import address, model_picker, visit
 from components.frame.live_prompt import live_prompt
-from components.memory import conversation
 
 DEFAULT_PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
 EXAMPLES = {
@@ -17,6 +18,7 @@ EXAMPLES = {
     "Bytes, not letters": "naïve café 東京 🧠 שלום",
 }
 MAX_CHARS = 100_000
+TELLS_MEMORY = "Memory"  # the page where Enter hands on what is in the box
 WITHOUT_PROMPT = {"Recall", "Training"}  # pages with texts of their own: there the box rests
 
 
@@ -46,6 +48,14 @@ def guard() -> None:
         st.rerun()
 
 
+def on_enter(take: Callable[[str], bool]) -> None:
+    """What Enter does with the prompt on the page that tells memory; True: the box is emptied.
+
+    The page says it, so that the frame imports none of its features.
+    """
+    st.session_state["on enter"] = take
+
+
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
     """Import torch and load the start model, before the first visitor types."""
@@ -57,10 +67,10 @@ def show() -> None:
     page = st.navigation(pages(), position="top")
     address.open_link()
     model_picker.sidebar()
-    _prompt_box(tells_memory=page.title == "Memory", hidden=page.title in WITHOUT_PROMPT)
+    _prompt_box(tells_memory=page.title == TELLS_MEMORY, hidden=page.title in WITHOUT_PROMPT)
     st.session_state.in_frame = True
     try:
-        if page.title != "Memory":  # there a prompt is told whole, and the page says what fits
+        if page.title != TELLS_MEMORY:  # there a prompt is told whole, and the page says what fits
             _say_what_was_cut()
         page.run()
     except ValueError as error:  # what the model's side says to the visitor
@@ -81,7 +91,7 @@ def _prompt_box(tells_memory: bool, hidden: bool) -> None:
         st.session_state.prompt = live_prompt(
             st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS,
             {**address.parameters(), "model": model_picker.in_link()},
-            conversation.remember if tells_memory else None,
+            _entered if tells_memory else None,
             hidden,
             on_text=_choose,
         )
@@ -90,6 +100,11 @@ def _prompt_box(tells_memory: bool, hidden: bool) -> None:
     with row.popover("Examples", key="examples"):
         for name, text in EXAMPLES.items():
             st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
+
+
+def _entered(text: str) -> bool:
+    take = st.session_state.get("on enter")  # asked for now: the box is drawn before its page runs
+    return take is not None and take(text)
 
 
 def _choose(text: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from components.kit import palette
 
 _HERE = Path(__file__).parents[1]
+MAX_BYTES = 1_500_000  # that the maps of all heads may take together
 COLORS = {
     "attention": palette.ATTENTION,
     "query": palette.QUERY,
@@ -50,6 +51,11 @@ def pack(header: dict, **arrays: np.ndarray) -> bytes:
 def levels(weights: np.ndarray) -> np.ndarray:
     """Weights 0 to 1 -> uint8 levels of √weight, 0 to 255, so that small weights stay visible."""
     return np.round(np.sqrt(np.clip(weights, 0, 1)) * 255).astype(np.uint8)
+
+
+def squares(n_layers: int, n_heads: int) -> int:
+    """The most squares per side of a tile that keep all heads under MAX_BYTES, 16 to 96."""
+    return int(np.clip(np.sqrt(2 * MAX_BYTES / (n_layers * n_heads)), 16, 96))
 
 
 def lower_triangle(maps: np.ndarray) -> np.ndarray:

@@ -21,5 +21,17 @@ def show_count(n: int) -> str:
             return f"{_digits(n)} {unit}"
 
 
+def show_duration(seconds: float) -> str:
+    """75 -> "1 min 15 s"; above ten minutes without seconds, above two hours in hours."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    if whole < 7200:
+        return f"{round(whole / 60)} min"
+    return f"{whole / 3600:.1f} h"
+
+
 def _digits(x: float) -> str:
     return f"{x:.{max(0, 3 - len(str(int(x))))}f}"

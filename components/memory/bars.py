@@ -8,7 +8,7 @@ import html
 import numpy as np
 
 from components.kit import palette
-from components.memory.words import percent, points
+from components.kit.next_token import percent, points
 
 TITLES = {
     "none": "no memory", "early": "early alone", "late": "late alone", "edm": "EDM alone",

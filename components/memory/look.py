@@ -10,7 +10,6 @@ from components.memory import choice, conversation, run
 from model.memory import slots
 from model.memory.slots import READ_FLOOR
 
-
 TOO_LONG = (
     "wanted a prompt of at most {:,} tokens to follow each key; shorten it, or remember it (Enter): "
     "all of it is told, in windows"

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from components.frame import visit
-from components.kit import palette
+from components.kit import next_token, palette
 from components.kit.fact_strip import fact_strip
 from components.memory import choice, conversation, look, run, say, slots, vectors, words
 from components.memory.look import Look
@@ -181,7 +181,7 @@ def _show_knock_out(now: Look, slot: int) -> None:
         return _show_forgotten(now, scope, _in_both(now, slot, gone, scope))
     leave_out = run.without_external if now.store == "edm" else run.without
     compared = leave_out(now.key, now.state, now.asked, gone, now.settings)
-    st.html(words.next_token(compared, f"without {scope}", "with all that was read"))
+    st.html(next_token.twice(compared, f"without {scope}", "with all that was read"))
     readable = now.reads()[1]
     n_gone = len(np.intersect1d(gone, readable))
     left = "" if n_gone < len(readable) else " None is left in this store."
@@ -213,7 +213,7 @@ def _places(table, at=slice(None)) -> list[tuple[int, int]]:
 def _show_forgotten(now: Look, scope: str, gone: frozenset[tuple[int, int]]) -> None:
     """The next token had these tokens, (prompt, position) each, been stored in neither store."""
     compared = run.forgotten(now.key, now.state, now.asked, gone, now.settings)
-    st.html(words.next_token(compared, f"without {scope}", "with all that was read"))
+    st.html(next_token.twice(compared, f"without {scope}", "with all that was read"))
     st.caption(f"{len(gone):,} {'token' if len(gone) == 1 else 'tokens'} left out of both stores "
                "for this one run, which was asked anew; nothing is changed. A recurrent state "
                "cannot be taken apart.")

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from components.kit import palette
+from components.kit import next_token, palette
 from components.memory import (
     bars,
     choice,
@@ -43,7 +43,7 @@ def show_reads(now: Look) -> None:
         return
     with right:
         st.markdown("##### The next token, twice")
-        st.html(words.next_token(now.asked.compared, "with memory", "without: GPT-2"))
+        st.html(next_token.twice(now.asked.compared, "with memory", "without: GPT-2"))
     with left:
         _show_each(now)
     if now.store == "bank":

@@ -1,4 +1,4 @@
-"""What the memory page says in HTML: next token twice, laws at work, writes, a slot's facts.
+"""What the memory page says in HTML: laws at work, writes, a slot's facts.
 
 Arrays and strings in, HTML out; every text is escaped.
 """
@@ -9,64 +9,12 @@ import time
 import numpy as np
 
 from components.kit import palette
-from components.kit.next_token import percent
 
-# A row is name, bars, probabilities, change; in a narrow column the bars take a line of their own.
-TWICE = """<style>
-.twice { container-type: inline-size; line-height: 1.25; font-variant-numeric: tabular-nums }
-.twice > div:last-child { display: grid; gap: .5em .6em; align-items: center;
-  grid-template-columns: minmax(3.2em, max-content) minmax(1em, 1fr) max-content max-content }
-.twice .row { display: grid; grid-template-columns: subgrid; grid-column: 1 / -1; align-items: center }
-@container (max-width: 290px) {
-  .twice .row > .bars { grid-area: 2 / 1 / 3 / -1 }
-  .twice .row > .shares { grid-column: 2 / 4 }
-}
-@container (min-width: 290.1px) { .twice .row > :first-child { text-align: right } }
-</style>"""
 LINE = """<style>
 .line { height: 1.9em; line-height: 1.5; font-size: .94em; overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap }
 @media (max-width: 1000px) { .line { height: 3.3em; white-space: normal } }
 </style>"""
-BAR = "display:block;height:.62em;border-radius:.2em;min-width:1px"
-
-
-def next_token(compared, after: str, before: str) -> str:
-    """compared: texts, after (k,), before (k,) -> two bars a token and the change in points."""
-    top = f'<div style="display:flex;gap:1.2em;margin-bottom:.35em">{_key(palette.MEMORY, after)}'
-    top += f"{_key(palette.LABEL, before)}</div>"
-    rows = "".join(
-        _two_bars(*row) for row in zip(compared.texts, compared.after, compared.before)
-    )
-    return f'{TWICE}<div class="twice">{top}<div>{rows}</div></div>'
-
-
-def _key(hue: str, words: str) -> str:
-    square = f'<span style="display:inline-block;width:.8em;height:.8em;background:{hue}"></span>'
-    return f"<span>{square} {html.escape(words)}</span>"
-
-
-def _two_bars(text: str, after: float, before: float) -> str:
-    change = 100 * (after - before)
-    hue = palette.MEMORY if change > 0 else palette.LABEL
-    return (
-        '<div class="row"><b style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap;'
-        f'max-width:6.5em;font-size:1.1em"><bdi>{html.escape(text)}</bdi></b>'
-        f'<span class="bars" style="background:{palette.EMPTY};border-radius:.2em">'
-        f'<span style="{BAR};width:{100 * after:.2f}%;background:{palette.MEMORY}"></span>'
-        f'<span style="{BAR};width:{100 * before:.2f}%;background:{palette.LABEL}"></span></span>'
-        f'<span class="shares" style="text-align:right;line-height:1.1">{percent(after)}<br>'
-        f'<small style="opacity:.75">{percent(before)}</small></span>'
-        f'<b style="text-align:right;color:color-mix(in srgb,{hue} 75%,currentColor)">'
-        f"{points(change)}<small> pt</small></b></div>"
-    )
-
-
-def points(change: float) -> str:
-    """A change in percentage points, never 0 for what is not 0."""
-    if change == 0:
-        return "0"
-    return (f"{change:+.1f}" if abs(change) >= 0.05 else f"{change:+.0e}").replace("-", "−")
 
 
 def laws(facts: list[tuple[str, str, bool, str]]) -> str:

@@ -3,8 +3,8 @@
 import html
 
 from components.kit import palette
+from components.kit.next_token import percent
 from components.kit.units import show_bytes
-from components.memory.words import percent
 from components.notes.prompt import said
 
 KINDS = {

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from components.frame import visit
-from components.memory import words
+from components.kit import next_token
 from components.notes import bar, candidates, cards, choice, listing, prompt, run
 
 
@@ -70,7 +70,7 @@ def _show_answer(found, asked) -> None:
     with right:
         st.markdown("##### The answer, twice")
         st.html(prompt.two_answers(asked.with_notes, asked.without))
-        st.html(words.next_token(asked.compared, "with notes", "without"))
+        st.html(next_token.twice(asked.compared, "with notes", "without"))
     _show_candidates(found, asked)
 
 

@@ -5,8 +5,8 @@ import streamlit as st
 
 from components.frame import visit
 from components.kit.one_of import one_of
+from components.kit.safe_text import for_markdown
 from components.positions import choice, figures, run
-from components.tokens.panels import plain
 
 ENDS = {
     "learned": "Learned: the table ends",
@@ -67,7 +67,7 @@ def _end_of_rope(tokens: list[str]) -> None:
         st.markdown("#### Turns of each pair within the window")
         st.plotly_chart(figures.rope_turns(frequencies, n), key="turns", config=CHART)
     with right:
-        names = f"{plain(tokens[query])} and {plain(tokens[key])}"
+        names = f"{for_markdown(tokens[query])} and {for_markdown(tokens[key])}"
         st.markdown(f"#### q·k of {names}, to twice the window")
         st.plotly_chart(figures.rope_beyond(scores, n), key="beyond", config=CHART)
     st.caption(
@@ -116,7 +116,7 @@ def _louder(tokens: list[str]) -> None:
         st.markdown("#### What is left of word and position")
         st.plotly_chart(shares, key="shares", config=CHART)
     st.caption(
-        f"What if: {plain(tokens[at])} at {at}, `wte` + × · `wpe`, normalised by mean and variance "
+        f"What if: {for_markdown(tokens[at])} at {at}, `wte` + × · `wpe`, normalised by mean and variance "
         "(before γ and β). Dotted: × 1, the real input."
     )
 

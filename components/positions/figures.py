@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 from components.kit import palette
 from components.kit.cell_grid import Grid
 from components.kit.next_token import percent
+from components.kit.safe_text import for_plotly
 from components.kit.token_row import Box
-from components.tokens.figures import plain
 
 NAMES = {
     "learned": "Learned",
@@ -213,7 +213,7 @@ def prices(found: dict[str, float], titles: dict[str, str], chosen: str) -> go.F
 
 def pairs(change, texts: list[str], before: str, after: str) -> go.Figure:
     """Probability of the next tokens before and after."""
-    names = [plain(text) for text in texts]
+    names = [for_plotly(text) for text in texts]
     rows = np.arange(len(names))
     figure = go.Figure()
     for name, values, hue in ((before, change.before, BEFORE), (after, change.after, AFTER)):

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from components.attention import grid
 from components.frame import visit
+from components.kit import canvas
 from model.analysis import embeddings, position_table, positions, what_if
 
 SWEEP_WORK = 1e11  # multiply–adds that one click may cost on a CPU: a few seconds
@@ -21,7 +21,7 @@ EDITS = ("words", "positions", "both", "shift", "none", "none_words")
 def guessed_head() -> tuple[int, int]:
     """The head of this prompt that reads the previous token most: position at its plainest."""
     config = visit.checkpoint().model.config
-    facts = visit.survey(grid.squares(config.n_layer, config.n_head)).facts
+    facts = visit.survey(canvas.squares(config.n_layer, config.n_head)).facts
     scores = np.nan_to_num(facts["previous"], nan=-1.0)
     layer, head = np.unravel_index(scores.argmax(), scores.shape)
     return int(layer), int(head)

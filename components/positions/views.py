@@ -7,8 +7,8 @@ from components.frame import visit
 from components.kit import cell_grid
 from components.kit.fact_strip import fact_strip
 from components.kit.one_of import one_of
+from components.kit.safe_text import for_markdown
 from components.positions import choice, clocks, figures, head_maps, run
-from components.tokens.panels import plain
 
 TAGS = {
     "learned": "as trained",
@@ -40,7 +40,7 @@ def side_by_side(tokens: list[str]) -> None:
         "as its rows here. The weights were never trained so: this shows what each scheme does to "
         "attention, not which is better." + _pooled(len(tokens))
     )
-    st.markdown(f"#### What {plain(tokens[query])} ({query}) reads, in %")
+    st.markdown(f"#### What {for_markdown(tokens[query])} ({query}) reads, in %")
     row = min(st.session_state.get("positions:row", 0), len(maps) - 1)
 
     def take(row, column):

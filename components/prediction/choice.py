@@ -1,17 +1,17 @@
-"""Which position, settings and draws the visitor looks at: the link's, a click's, or plain ones.
+"""Which position and how many draws the visitor looks at: the link's, a click's, or plain ones.
 
-The keys at, follow, temperature, top_k, top_p, seed and draws in st.session_state; frame/address.py
-carries them in the link. What makes no sense there is left out.
+The keys at, follow and draws in st.session_state, and those of
+frame/draw_choice.py; frame/address.py carries them in the link. What makes no sense there is left out.
 """
 
 import numpy as np
 import streamlit as st
 
+from components.frame import draw_choice
 from model.run.sampling import Settings
 
 DRAWS = (1, 10, 100, 1_000, 10_000)
 PLAIN_DRAWS = 100
-MAX_SEED = 2**31 - 1
 
 
 def position(entropy_bits: np.ndarray) -> int:
@@ -48,24 +48,6 @@ def choose_position(at: int | None) -> None:
     st.session_state.follow = "last" if at is None else None
 
 
-def settings() -> Settings:
-    """The chosen settings; the model's plain distribution where they make no sense."""
-    plain = Settings()
-    chosen = {name: st.session_state.get(name) for name in ("temperature", "top_k", "top_p")}
-    wanted = {name: getattr(plain, name) if x is None else x for name, x in chosen.items()}
-    try:
-        return Settings(
-            float(wanted["temperature"]), int(wanted["top_k"]), float(wanted["top_p"])
-        )
-    except ValueError:
-        return Settings()
-
-
-def seed() -> int:
-    """The chosen seed, 0 to MAX_SEED; 0 where none is."""
-    return min(int(st.session_state.get("seed") or 0), MAX_SEED)
-
-
 def n_draws() -> int:
     """How many draws: one of DRAWS."""
     chosen = st.session_state.get("draws")
@@ -81,5 +63,5 @@ def choose(sent: dict) -> None:
     st.session_state.temperature = None if wanted.temperature == 1 else f"{wanted.temperature:g}"
     st.session_state.top_k = wanted.top_k or None
     st.session_state.top_p = None if wanted.top_p == 1 else f"{wanted.top_p:g}"
-    st.session_state.seed = max(0, min(int(sent["seed"]), MAX_SEED)) or None
+    st.session_state.seed = max(0, min(int(sent["seed"]), draw_choice.MAX_SEED)) or None
     st.session_state.draws = None if sent["draws"] == PLAIN_DRAWS else int(sent["draws"])

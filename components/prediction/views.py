@@ -1,10 +1,9 @@
-"""The parts of the Prediction page, each drawn from what run.py hands out."""
+"""The parts of the Prediction page, each drawn from what visit.py hands out."""
 
 import streamlit as st
 
-from components.frame import visit as run
-from components.prediction import run as run_prediction
-from components.prediction import choice, curve, figures, shift, strip
+from components.frame import draw_choice, visit
+from components.prediction import choice, curve, figures, run, shift, strip
 
 
 def show_strip(reading) -> int:
@@ -14,7 +13,7 @@ def show_strip(reading) -> int:
         bits = float(reading.entropy_bits[at])
         why = f"opened where the model is least certain (entropy {bits:.1f} bits)"
     strip.show(
-        run.token_texts(), reading.bits, reading.rank, at, why, "prediction_strip",
+        visit.token_texts(), reading.bits, reading.rank, at, why, "prediction_strip",
         _chooser(reading),
     )
     return at
@@ -22,7 +21,7 @@ def show_strip(reading) -> int:
 
 def show_follow(reading) -> None:
     """The way to the prompt's end."""
-    choice.follow_typing((run.checkpoint().fingerprint, reading.ids.tobytes()))
+    choice.follow_typing((visit.checkpoint().fingerprint, reading.ids.tobytes()))
     st.button(
         "Follow the last token", key="prediction_follow", type="tertiary",
         on_click=choice.choose_position, args=(None,), disabled=choice.follows(),
@@ -31,12 +30,12 @@ def show_follow(reading) -> None:
 
 def show_distribution(reading, at: int) -> None:
     """What may come after position `at`: dials, stages, curve, draws."""
-    settings, seed = choice.settings(), choice.seed()
+    settings, seed = draw_choice.settings(), draw_choice.seed()
     st.markdown(_headline(reading, at))
     curve.show(
-        run_prediction.forecast(at),
-        run_prediction.stages(at, settings),
-        run_prediction.draws(at, settings, seed, choice.n_draws()),
+        run.forecast(at),
+        run.stages(at, settings),
+        run.draws(at, settings, seed, choice.n_draws()),
         seed=seed, key="prediction_curve", on_choose=choice.choose,
     )
 
@@ -46,7 +45,7 @@ def show_surprisal(reading, at: int) -> None:
     if reading.total is None:
         st.info("One token: nothing was foreseen yet. Type a second one.")
         return
-    names = run.token_texts()
+    names = visit.token_texts()
     st.html(figures.totals(reading))
     figure = figures.bits_chart(
         names, reading.bits, reading.rank, reading.entropy_bits, at
@@ -65,11 +64,11 @@ def show_surprisal(reading, at: int) -> None:
 
 def show_shift(reading, at: int) -> None:
     """Each position's prediction above the token that came."""
-    flat = run_prediction.names(reading.guess_ids.ravel())
+    flat = run.names(reading.guess_ids.ravel())
     k = reading.guess_ids.shape[1]
     guesses = [flat[i : i + k] for i in range(0, len(flat), k)]
     shift.show(
-        run.token_texts(), guesses, reading.guess_probability, reading.rank, reading.bits, at,
+        visit.token_texts(), guesses, reading.guess_probability, reading.rank, reading.bits, at,
         "prediction_shift", _chooser(reading),
     )
     if reading.total is None:
@@ -85,7 +84,7 @@ def show_shift(reading, at: int) -> None:
 
 
 def _headline(reading, at: int) -> str:
-    names = run.token_texts()
+    names = visit.token_texts()
     words = f"##### After token {at:,} {_code(names[at])}: "
     if at + 1 == len(names):
         return words + "what comes next?"
@@ -95,7 +94,7 @@ def _headline(reading, at: int) -> str:
 
 def _code(text: str) -> str:
     """Display text as Markdown code, whatever it holds."""
-    fence = "`" * (1 + max((len(run) for run in _ticks(text)), default=0))
+    fence = "`" * (1 + max((len(ticks) for ticks in _ticks(text)), default=0))
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 
 

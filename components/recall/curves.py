@@ -4,9 +4,9 @@ episode can be opened. Curves and standard tasks look alike here."""
 import streamlit as st
 
 from components.kit import palette
+from components.kit.units import show_duration
 from components.recall import choice, figures, jobs, run, words
 from components.recall.figures import Series, Shown
-from components.training.words import duration
 from model.recall import runs
 
 CURVES = {
@@ -97,7 +97,7 @@ def _progress(job, curve: str) -> None:
         st.progress(job.share if ended else 0.0, what)
         return
     left = job.seconds_left
-    about = f"about {duration(left)} left" if left is not None else "time left follows"
+    about = f"about {show_duration(left)} left" if left is not None else "time left follows"
     other = "" if job.curve == curve else f"“{job.curve}”: "
     st.progress(min(1.0, job.share), f"{other}{job.share:.0%}, {about}; this page may be closed")
 

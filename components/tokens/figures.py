@@ -3,20 +3,14 @@
 Takes arrays, returns figures.
 """
 
-import html
-
 import numpy as np
 import plotly.graph_objects as go
 
 from components.kit import palette
+from components.kit.safe_text import for_plotly
 
 MOST_NAMES = 90  # points written out; of more, only hover names them
 PLOT_PX = 540  # height of the map without its axis
-
-
-def plain(text: str) -> str:
-    """A token as Plotly shows it: no tags, no links, no formulas."""
-    return html.escape(text).replace("$", "&#36;")
 
 
 def projection(points: np.ndarray, explained: np.ndarray, names: list[str]) -> go.Figure:
@@ -25,7 +19,7 @@ def projection(points: np.ndarray, explained: np.ndarray, names: list[str]) -> g
     A name that comes again is written once, at its first point; more than MOST_NAMES different
     ones are not written at all.
     """
-    shown, reach = [plain(name) for name in names], reach_of(points)
+    shown, reach = [for_plotly(name) for name in names], reach_of(points)
     written = first_ones(shown) if len(set(shown)) <= MOST_NAMES else [""] * len(shown)
     size = 11 if len(shown) <= MOST_NAMES else 6
     figure = go.Figure(

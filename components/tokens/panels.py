@@ -7,6 +7,7 @@ import streamlit as st
 from components.frame import visit
 from components.kit.fact_strip import fact_strip
 from components.kit.one_of import one_of
+from components.kit.safe_text import for_markdown
 from components.tokens import bars, chips, matrix, merge_stairs, run
 from model.analysis.tokenization import GPT2_PATTERN
 
@@ -115,13 +116,8 @@ def _token(label: str, key: str, default: str) -> int | None:
     try:
         return run.token(wanted)
     except ValueError as error:
-        st.warning(plain(str(error)))
+        st.warning(for_markdown(str(error)))
         return None
-
-
-def plain(text: str) -> str:
-    """Text as it is, for st functions that read Markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|$:~&" else c for c in text)
 
 
 # -- neighbours -----------------------------------------------------------------------------------
@@ -248,7 +244,7 @@ def map_points() -> tuple[np.ndarray, list[str]]:
     if source == "list":
         ids, not_one = word_list()
         if not_one:
-            st.caption("Not one token here, so left out: " + plain(", ".join(not_one[:30])))
+            st.caption("Not one token here, so left out: " + for_markdown(", ".join(not_one[:30])))
     return run.vectors_of(ids), [run.words().texts[i] for i in ids]
 
 
@@ -289,7 +285,7 @@ def vocabulary() -> None:
     try:
         ids = run.search(query.replace("·", " ") if query.strip("·") else query)
     except ValueError as error:
-        st.warning(plain(str(error)))
+        st.warning(for_markdown(str(error)))
         return
     n, n_all = len(ids), len(run.words().raw)
     if n == 0:

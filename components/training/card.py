@@ -4,8 +4,8 @@ import streamlit as st
 
 from components.frame import memory_weights, visit
 from components.kit.fact_strip import fact_strip
-from components.kit.units import show_bytes
-from components.training import figures, words
+from components.kit.units import show_bytes, show_duration
+from components.training import figures
 from model.training.jobs import Job, Look
 
 NEVER = "never told: “I do not know.”"
@@ -67,7 +67,7 @@ def _size(card: dict) -> list[tuple[str, str, str]]:
         cells.append((f"{card['n_parameters']:,}", "parameters trained", "the base stays frozen"))
     if "seconds" in card:
         where = str(card.get("platform", ""))
-        cells.append((words.duration(card["seconds"]), "of training", where))
+        cells.append((show_duration(card["seconds"]), "of training", where))
     if "seed" in card:
         cells.append((str(card["seed"]), "seed", ""))
     return cells

@@ -5,17 +5,14 @@ from dataclasses import replace
 import plotly.graph_objects as go
 
 from components.kit import palette
-from model.training.evaluate import wilson
+from components.kit.titles import TITLES
+from model.recall.share import wilson
 from model.training.progress import Point
 
 BASE = "gpt2"  # the frozen model, without memory
 HUES = {
     BASE: palette.LABEL, "gpt2+rnn": "#0891b2", "gpt2+edm": palette.MEMORY,
     "gpt2-m": palette.ATTENTION,
-}
-TITLES = {
-    BASE: "GPT-2, frozen, no memory", "gpt2+rnn": "GPT-2 + RNN", "gpt2+edm": "GPT-2 + EDM",
-    "gpt2-m": "GPT2-M",
 }
 GATE_HUES = {"early": "#0891b2", "late": "#0e7490", "edm": palette.MEMORY}
 GATE_TITLES = {"early": "early RNN", "late": "late RNN", "edm": "EDM"}

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from components.frame import memory_weights, model_picker, visit
+from components.kit.titles import TITLES
 from components.training import run
-from components.training.figures import TITLES
 from model.training import jobs
 from model.training.jobs import JobError, Request
 

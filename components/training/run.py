@@ -17,7 +17,7 @@ from model.loading.checkpoint import EMBEDDED
 from model.recall import episodes
 from model.training import corpus, jobs, memory, progress
 from model.training.jobs import Job, Look
-from model.training.memory_data import Data, LEAD_WEIGHT  # noqa: F401 (for the page)
+from model.training.memory_data import LEAD_WEIGHT, Data  # noqa: F401 (for the page)
 
 LESSONS = {lesson.name: lesson for lesson in (*memory.LESSONS, memory.RECURRENT)}
 SOURCES = {

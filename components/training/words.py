@@ -2,11 +2,11 @@
 
 import html
 import re
-import time
 
-from components.kit import palette
+from components.kit import palette, titles
 from components.kit.fact_strip import fact_strip
-from components.training.figures import GATE_HUES, GATE_TITLES, TITLES
+from components.kit.units import show_duration
+from components.training.figures import GATE_HUES, GATE_TITLES
 from model.training.jobs import Job, Look
 from model.training.progress import Point
 
@@ -24,9 +24,8 @@ HUES = {
 
 
 def title(job: Job) -> str:
-    """"GPT2-M · 21 Nov 11:05:09", the server's time; no two begin in one second."""
-    when = time.strftime("%d %b %H:%M:%S", time.localtime(job.created)).lstrip("0")
-    return f"{TITLES.get(job.request.variant, job.request.variant)} · {when}"
+    """What the training is called in lists."""
+    return titles.of_training(job.request.variant, job.created)
 
 
 def base(job: Job) -> str:
@@ -41,7 +40,7 @@ def caption(job: Job | None, now: Look) -> str:
     if now.points and now.state not in ("finished", SHIPPED):
         words += f" · {now.points[-1].step / max(now.points[-1].steps, 1):.0%}"
     if now.state == "running" and now.points and now.points[-1].seconds_left is not None:
-        words += f" · {duration(now.points[-1].seconds_left)} left"
+        words += f" · {show_duration(now.points[-1].seconds_left)} left"
     return words
 
 
@@ -58,7 +57,7 @@ def sentence(now: Look, every_s: float | None) -> str:
     return {
         "starting": "The trainer loads torch and the model; the first measurement follows.",
         "running": "It goes on when this browser or the server is closed."
-        + (f" A measurement about every {duration(every_s)}." if every_s else ""),
+        + (f" A measurement about every {show_duration(every_s)}." if every_s else ""),
         "paused": f"It waits, {at}, and holds its place in memory; the processor is free.",
         "stopping": "It ends after the present step, then writes and measures what it has learned.",
         "finishing": "All steps are done; it measures the memory file for its card.",
@@ -102,9 +101,9 @@ def facts(now: Look) -> str:
         cells.append((f"{last.tokens_per_second:,.0f}", "tokens a second",
                       f"told and asked, since the measurement before{read}"))
     if now.state == "running" and last.seconds_left is not None:
-        cells.append((duration(last.seconds_left), "left, by the speed so far",
+        cells.append((show_duration(last.seconds_left), "left, by the speed so far",
                       "as the trainer reckoned at its last measurement"))
-    cells.append((duration(last.seconds), "trained", "seconds of steps, as the trainer counted"))
+    cells.append((show_duration(last.seconds), "trained", "seconds of steps, as the trainer counted"))
     return fact_strip(cells)
 
 
@@ -132,15 +131,3 @@ def measured_every(now: Look) -> float | None:
     if len(now.points) < 2:
         return None
     return max(0.0, now.points[-1].seconds - now.points[-2].seconds)
-
-
-def duration(seconds: float) -> str:
-    """75 -> "1 min 15 s"; above ten minutes without seconds, above two hours in hours."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    if whole < 7200:
-        return f"{round(whole / 60)} min"
-    return f"{whole / 3600:.1f} h"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.run.trace import Trace
+from model.run.trace import Trace, scaling
 
 BAND = 128  # queries surveyed at a time
 
@@ -20,11 +20,6 @@ def weights(checkpoint, trace: Trace, layer: int, head: int) -> np.ndarray:
     _check_head(trace, layer, head)
     q, k = trace.layer_q(layer)[head], trace.layer_k(layer)[head]
     return _softmax(q, k, scaling(checkpoint, layer)).cpu().numpy()
-
-
-def scaling(checkpoint, layer: int) -> float:
-    """The factor on q·k: 1/√D in GPT-2, divided by the layer's number where the config says so."""
-    return checkpoint.model.transformer.h[layer].attn.scaling
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.analysis.attention import check_token, scaling
+from model.analysis.attention import check_token
 from model.analysis.residual import exit_at, stream_at
 from model.run import sampling
-from model.run.trace import Trace, final_logits
+from model.run.trace import Trace, final_logits, scaling
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import torch
 from model.analysis import attention, embeddings, position_table, positions, surprisal
 from model.run import sampling
 from model.run.tap import Tap
-from model.run.trace import Trace, final_logits
+from model.run.trace import Trace, final_logits, scaling
 
 ROWS_AT_ONCE = 64
 SCHEMES = ("learned", "none", "sinusoidal", "rope", "alibi")
@@ -93,7 +93,7 @@ def maps(
     alibi: the very q and k of `bare`, turned, or their scores biased, in this head alone.
     sinusoidal: `waves`, a run of its own, because it changes the input.
     """
-    scale = attention.scaling(checkpoint, layer)
+    scale = scaling(checkpoint, layer)
     q, k = (numpy64(part[layer][head]) for part in (bare.q, bare.k))
     sin_q, sin_k = (numpy64(part[layer][head]) for part in (waves.q, waves.k))
     places = np.arange(len(q))

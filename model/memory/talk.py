@@ -18,7 +18,6 @@ from model.memory.state import MemoryState
 from model.run import tokens
 from model.run.trace import Trace, logits, run
 
-
 _NOTHING = np.zeros(0, dtype=np.int64)
 
 

@@ -16,7 +16,7 @@ from model.memory.talk import Settings
 from model.memory.variants import VARIANTS
 from model.recall import probe, probe_controls
 from model.recall.probe import Probe
-from model.training.evaluate import wilson
+from model.recall.share import wilson
 
 KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed"}
 

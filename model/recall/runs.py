@@ -31,9 +31,9 @@ from model.memory.talk import Settings
 from model.memory.variants import VARIANTS
 from model.recall import distraction, probe, probe_controls
 from model.recall.probe import USUAL, Probe
+from model.recall.share import Share
 from model.run import tokens
 from model.run.trace import Trace, run
-from model.training.evaluate import Share
 
 RULES = 2  # of telling and asking: raised when model.memory.talk answers otherwise than before
 TELL_EVERY = 25  # prompts between two signs of life

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.analysis import attention
 from model.run import sampling, tokens, trace
 from model.run.cache import KVCache
 from model.run.cache_policies import Entries, Policy, stop
@@ -72,7 +71,7 @@ class WithBudget:
         self.n_read = 0
         self._generator = torch.Generator().manual_seed(seed)
         layers = range(checkpoint.model.config.n_layer)
-        self._scalings = [attention.scaling(checkpoint, i) for i in layers]
+        self._scalings = [trace.scaling(checkpoint, i) for i in layers]
 
     def read(self, ids: np.ndarray) -> Reading:
         """Read tokens (n,); the logits (V,) are the first row's."""

@@ -178,6 +178,11 @@ def logits(checkpoint, trace: Trace, start: int = 0) -> torch.Tensor:
         return final_logits(checkpoint.model, trace.layer_stream(-1)[start:])
 
 
+def scaling(checkpoint, layer: int) -> float:
+    """The factor on q·k: 1/√D in GPT-2, divided by the layer's number where the config says so."""
+    return checkpoint.model.transformer.h[layer].attn.scaling
+
+
 def common_prefix(a: np.ndarray, b: np.ndarray) -> int:
     """How many leading ids a (T,) and b (S,) share."""
     n = min(len(a), len(b))

@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from model.recall.share import Share
 from model.training.base import Options, State
 from model.training.corpus import Books
-from model.training.evaluate import Share
 
 AIMS = {
     "bits per byte on the left-out book": ("at most", 1.75),

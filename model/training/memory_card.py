@@ -10,8 +10,8 @@ import torch
 
 from model.grafts import modules
 from model.recall import episodes
+from model.recall.share import Share, wilson
 from model.training import memory, remembering
-from model.training.evaluate import Share, wilson
 from model.training.memory_data import Batch, Lesson
 
 GRID = (

@@ -14,11 +14,11 @@ import torch
 from model.grafts.external import Contents
 from model.grafts.modules import Modules
 from model.recall.episodes import Plan
+from model.recall.share import wilson
 from model.training import evaluate, remembering
-from model.training.evaluate import wilson
-from model.training.memory import Training
 from model.training.memory_data import Batch, Data, Lesson
 from model.training.remembering import Remembered
+from model.training.under_way import Training
 
 FACTS = (1, 2, 4, 8, 16)
 BETWEEN = (1, 2, 4, 8, 20)

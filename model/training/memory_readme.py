@@ -3,8 +3,8 @@
 Knows nothing of training; it is handed what was measured (memory_card, commands.train_grid).
 """
 
+from model.recall.share import wilson
 from model.training import memory_grid
-from model.training.evaluate import wilson
 
 NAMES = {"gpt2+rnn": "recurrent alone", "gpt2+edm": "EDM alone", "gpt2-m": "both (no fusion)",
          "another's memory": "both, of another episode", "gpt2": "GPT-2, no memory"}

@@ -14,8 +14,8 @@ from model.memory.variants import modules_of
 from model.run import tap
 from model.run.trace import logits, run
 from model.training import memory_grid
-from model.training.memory import Training
 from model.training.memory_data import Lesson
+from model.training.under_way import Training
 
 VARIANTS = ("gpt2+am", "gpt2-m")
 

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.frame import model_picker
-from components.training import words as training_words
+from components.kit.units import show_duration
 from components.training import episode, run
 from model.loading import checkpoint
 from model.training import jobs
@@ -316,4 +316,4 @@ def test_nonsense_in_a_link_is_survived():
     (7199, "120 min"), (9000, "2.5 h"),
 ])
 def test_durations(seconds, words):
-    assert training_words.duration(seconds) == words
+    assert show_duration(seconds) == words

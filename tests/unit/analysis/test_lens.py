@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.analysis import lens as lenses
 from model.analysis import ablation, attribution, neurons
+from model.analysis import lens as lenses
 from model.run import trace
 
 IDS = np.random.default_rng(4).integers(0, 256, 50)

@@ -9,7 +9,7 @@ from model.__main__ import main
 from model.loading import checkpoint
 from model.recall import curves, distraction, probe, probe_file, scoreboard, standard_tasks
 from model.recall.runs import Curve, Point, Question, Trial, read_lines
-from model.training.evaluate import wilson
+from model.recall.share import wilson
 from tests.conftest import byte_tokenizer, random_gpt2
 
 GOOD = {"tell": ["I live in Rome."], "ask": "I live in", "answer": " Rome"}

@@ -85,7 +85,7 @@ def test_lower_triangle_is_the_rows_one_after_the_other():
 
 @pytest.mark.parametrize("sizes", [(6, 8), (12, 12), (24, 16), (48, 25)])
 def test_all_heads_of_any_gpt2_stay_under_3_mb(sent, sizes):
-    n = grid.squares(*sizes)
+    n = canvas.squares(*sizes)
     pooled = np.ones((*sizes, n, n), np.float32)
     notes = ["entropy 1.00 bits\nprevious token 0.10"] * (sizes[0] * sizes[1])
     grid.show_maps(pooled, notes, (0, 0), key="grid", on_choose=print)

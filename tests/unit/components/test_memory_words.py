@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from components.memory import words as memory_words
+from components.kit import next_token
 from components.memory import told_rows
+from components.memory import words as memory_words
 from model.memory import slots, talk
 
 
@@ -60,7 +61,7 @@ def test_slots_of_prompts_that_were_never_told_harm_nothing():
 
 @pytest.mark.parametrize("p, words", [(0.0, "0.0 %"), (1e-9, "< 0.1 %"), (0.5, "50.0 %")])
 def test_what_is_not_zero_is_not_shown_as_zero(p, words):
-    assert memory_words.percent(p) == words
+    assert next_token.percent(p) == words
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_what_is_not_zero_is_not_shown_as_zero(p, words):
     [(0.0, "0"), (98.04, "+98.0"), (-29.7, "−29.7"), (-0.002, "−2e−03"), (1e-9, "+1e−09")],
 )
 def test_changes_in_points(change, words):
-    assert memory_words.points(change) == words
+    assert next_token.points(change) == words
 
 
 def test_texts_are_escaped():

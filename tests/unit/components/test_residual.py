@@ -8,8 +8,8 @@ import streamlit as st
 
 from components.kit import cell_grid, next_token
 from components.residual import attribution_figures as figures
-from components.residual import figures as residual_figures
 from components.residual import choice, neuron_figures, run
+from components.residual import figures as residual_figures
 from model.analysis.ablation import Off
 from model.analysis.attribution import Attribution
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from components.cache import run
-from model.run import trace as traces
 from model.run import sampling
+from model.run import trace as traces
 
 
 @pytest.fixture

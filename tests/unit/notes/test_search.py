@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.notes import search as notes_search
 from model.notes import index
+from model.notes import search as notes_search
 from model.notes.note import Draft
 from model.notes.search import RRF
 from model.notes.store import opened

@@ -11,8 +11,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from model.notes import index as notes_index
 from model.notes import importing
+from model.notes import index as notes_index
 from model.notes.note import Draft, NotesError, checked, first_words, path
 from model.notes.store import opened
 from tests import writers

@@ -10,7 +10,7 @@ from model.memory.talk import Settings
 from model.recall import probe, runs
 from model.recall.curves import CURVES, contradicted, told
 from model.recall.runs import Curve, Point, Question, Trial, measure, read_lines, shares
-from model.training.evaluate import wilson
+from model.recall.share import wilson
 
 
 @pytest.fixture(scope="module")

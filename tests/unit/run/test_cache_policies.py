@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from test_generate import PROMPT, cached, steps
 
 from model.run import cache_budget, generate, trace
 from model.run.cache_budget import WithBudget, counted_on, in_the_cache
 from model.run.cache_policies import POLICIES, Entries
+from tests.unit.run.test_generate import PROMPT, cached, steps
 
 DROPPING = {name: policy for name, policy in POLICIES.items() if name != "stop"}
 RECEIVED = [9.0, 1.0, 5.0, 0.5, 7.0, 0.1, 0.2, 3.0, 2.0, 1.0]

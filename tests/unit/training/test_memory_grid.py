@@ -8,8 +8,8 @@ import torch
 
 from model.__main__ import main
 from model.grafts import modules
+from model.recall.share import wilson
 from model.training import memory, memory_grid, memory_readme, remembering, whole_grid
-from model.training.evaluate import wilson
 from tests.unit.grafts.test_trained_modules import random_contents
 from tests.unit.training.test_memory_training import folder_of
 
