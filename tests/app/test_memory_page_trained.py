@@ -198,10 +198,10 @@ def test_a_knocked_out_sentence_changes_what_the_run_without_it_says(app, truth,
     gone = np.flatnonzero(block == block[sent(app, "slots")["chosen"]])
     left = effect.without_external(loaded, state, asked, gone, SETTINGS)
     compared = effect.compare(loaded, left.next_logits, asked.trace.next_logits, 6)
-    from components.memory import words as memory_words
+    from components.kit import next_token
 
     after, before = "without its sentence", "with all that was read"
-    assert memory_words.next_token(compared, after, before) in tree.html(app)
+    assert next_token.twice(compared, after, before) in tree.html(app)
     assert any(f"{len(gone)} of {len(block)} slots" in c.value for c in app.caption)
 
 
@@ -215,9 +215,9 @@ def test_knocked_out_of_both_stores_is_as_if_never_stored(app, truth, loaded):
     ids = tokens.encode(loaded.tokenizer, QUESTION)
     again = talk.ask(loaded, left, ids, SETTINGS).trace.next_logits
     compared = effect.compare(loaded, again, asked.trace.next_logits, 6)
-    from components.memory import words as memory_words
+    from components.kit import next_token
 
-    words = memory_words.next_token(compared, "without its sentence", "with all that was read")
+    words = next_token.twice(compared, "without its sentence", "with all that was read")
     assert words in tree.html(app)
     assert any("left out of both stores" in c.value for c in app.caption)
 

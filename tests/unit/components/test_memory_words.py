@@ -75,7 +75,7 @@ def test_changes_in_points(change, words):
 def test_texts_are_escaped():
     bad = "<script>"
     compared = type("C", (), {"texts": [bad], "after": [0.5], "before": [0.1]})
-    drawn = memory_words.next_token(compared, bad, bad) + memory_words.weighted([bad], [1], "red")
+    drawn = next_token.twice(compared, bad, bad) + memory_words.weighted([bad], [1], "red")
     drawn += memory_words.weighted_sentences([bad], [1], "red")
     drawn += memory_words.chips([bad], True) + memory_words.slot_title(table([(1, 0)], bad), 0)
     drawn += memory_words.laws([(bad, bad, True, bad)])

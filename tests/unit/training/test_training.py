@@ -15,6 +15,7 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 
 from model.commands import train_base
 from model.recall.episodes import Plan
+from model.recall.share import wilson
 from model.training import base, card, corpus, evaluate, export
 
 EMBEDDED = Path(__file__).parents[3] / "model" / "embedded"
@@ -150,9 +151,9 @@ def test_uniform_model_needs_log2_of_the_vocabulary(text, options):
 
 
 def test_wilson_interval_by_hand():
-    low, high = evaluate.wilson(95, 100)
+    low, high = wilson(95, 100)
     assert (round(low, 3), round(high, 3)) == (0.888, 0.978)
-    assert evaluate.wilson(0, 10)[0] == 0.0 and evaluate.wilson(10, 10)[1] == 1.0
+    assert wilson(0, 10)[0] == 0.0 and wilson(10, 10)[1] == 1.0
 
 
 def test_head_scores_find_a_head_that_looks_at_the_previous_token():
