@@ -6,13 +6,19 @@ from components.frame import shell
 
 shell.guard()
 
-from components.anatomy import checkpoint_map, panels, shape_ladder, size_figures, tensor_figures  # noqa: E402
-from components.frame import visit  # noqa: E402
+from components.anatomy import (  # noqa: E402
+    checkpoint_map,
+    panels,
+    run,
+    shape_ladder,
+    size_figures,
+    tensor_figures,
+)
 from components.kit.one_of import one_of  # noqa: E402
 
 
 def show_map() -> None:
-    found = visit.anatomy()
+    found = run.anatomy()
     panels.headline(found)
     st.html(checkpoint_map.legend(found))
     panels.clickable_map(found)
@@ -29,7 +35,7 @@ def show_map() -> None:
 
 
 def show_tensors() -> None:
-    found = visit.anatomy()
+    found = run.anatomy()
     st.caption(checkpoint_map.provenance(found))
     panels.tensor_table(found)
     panels.tensor_panel(found)
@@ -38,7 +44,7 @@ def show_tensors() -> None:
 def show_heads() -> None:
     layer, head = panels.head_choice()
     st.markdown("`c_attn.weight` is three matrices side by side; each holds one slice per head.")
-    weights = visit.head_weights(layer, head)
+    weights = run.head_weights(layer, head)
     st.plotly_chart(tensor_figures.all_heads(weights), key="all_heads")
     st.caption("Size of each weight, pooled (the largest of its block); hover: exact value, place.")
     st.markdown(f"#### Layer {layer}, head {head}")
@@ -48,7 +54,7 @@ def show_heads() -> None:
 
 
 def show_tour() -> None:
-    tour = visit.tour(panels.layer_choice("Open block"))
+    tour = run.tour(panels.layer_choice("Open block"))
     if tour is None:
         st.info("Type a prompt: the tour shows the tensors that your text makes.")
         return

@@ -11,10 +11,10 @@ from components.kit import next_token  # noqa: E402
 from components.kit.units import show_bytes, show_count  # noqa: E402
 from components.memory import choice, conversation  # noqa: E402
 from components.start import five_memories as pictures  # noqa: E402
-from components.start import token_strip  # noqa: E402
+from components.start import run, token_strip  # noqa: E402
 from components.start.card_row import card_row  # noqa: E402
 
-now = visit.memories()
+now = run.memories()
 told, n_slots = conversation.current().state, choice.settings().budget
 
 read, write = st.columns(2, gap="large")
@@ -24,7 +24,7 @@ with read:
     st.html(token_strip.strip(visit.token_texts(), visit.prompt().ids))
 with write:
     st.markdown("##### and says what comes next")
-    st.html(next_token.bars(visit.next_tokens(5)))
+    st.html(next_token.bars(run.next_tokens(5)))
 
 st.markdown("#### Where a GPT remembers: five places")
 

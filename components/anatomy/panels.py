@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from components.anatomy import checkpoint_map, size_figures, tensor_figures
+from components.anatomy import checkpoint_map, run, size_figures, tensor_figures
 from components.anatomy.treemap import treemap
 from components.frame import model_picker, visit
 from components.kit import own_numbers
@@ -107,7 +107,7 @@ def tensor_panel(found: Anatomy) -> None:
     """Facts, histogram and heat map of the chosen tensor."""
     name = chosen_tensor(found)
     with st.spinner(f"Reading {name} …"):
-        view = visit.tensor_view(name)
+        view = run.tensor_view(name)
     t, f = view.tensor, view.facts
     st.html(checkpoint_map.title(t))
     st.html(tensor_figures.facts(view))
@@ -129,7 +129,7 @@ def _values(view) -> None:
                 first = f"of {view.tensor.name}"
                 row = st.number_input("from row", 0, R - 1, 0, SIDE, key=f"row {first}", width=150)
                 col = st.number_input("column", 0, C - 1, 0, SIDE, key=f"col {first}", width=150)
-                grid = visit.tensor_window(view.tensor.name, row, col, SIDE)
+                grid = run.tensor_window(view.tensor.name, row, col, SIDE)
                 names = _row_names(view.tensor, grid)
     st.plotly_chart(tensor_figures.heat_map(grid, names), key="tensor_values")
     st.caption(tensor_figures.pooling_words(grid))

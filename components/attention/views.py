@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from components.attention import bertviz_views, choice, grid, head_facts, head_map, query_steps
+from components.attention import bertviz_views, choice, grid, head_facts, head_map, query_steps, run
 from components.frame import visit
 from components.kit import canvas
 
@@ -46,7 +46,7 @@ def look() -> Look | None:
     if choice.follow_text(tokens):
         st.rerun()  # the prompt box has written the old cell into the address
     layer, head = choice.head(survey.facts, len(tokens))
-    weights = visit.weights(layer, head)
+    weights = run.weights(layer, head)
     cell = choice.cell(weights)
     return Look(model.name, *sizes, survey, tokens, layer, head, weights, *cell)
 
@@ -92,7 +92,7 @@ def show_downloads(now: Look) -> None:
 
 def show_cell(now: Look) -> None:
     """The arithmetic of the chosen cell."""
-    cell = visit.cell(now.layer, now.head, now.query, now.key)
+    cell = run.cell(now.layer, now.head, now.query, now.key)
     query_steps.show_cell(cell, now.tokens, now.query, now.key, "cell")
 
 
@@ -104,7 +104,7 @@ def show_steps(now: Look) -> None:
         format_func=lambda i: f"{i}  {now.tokens[i]}",
         on_change=lambda: choice.choose_cell(st.session_state.reader, None),
     )
-    steps = visit.steps(now.layer, now.head, now.query)
+    steps = run.steps(now.layer, now.head, now.query)
     query_steps.show_steps(
         steps, now.tokens, now.query, now.key, key="steps", on_choose=choice.choose_cell
     )
@@ -118,8 +118,8 @@ def show_bertviz(now: Look, kind: str) -> None:
         st.caption(fits.reason)
         show_map(now, most_px=760)
     elif kind == "model":
-        maps = [visit.layer_weights(layer) for layer in range(now.n_layers)]
+        maps = [run.layer_weights(layer) for layer in range(now.n_layers)]
         bertviz_views.show(kind, maps, *place)
     else:
-        q, k = visit.queries_and_keys(now.layer)
-        bertviz_views.show(kind, visit.layer_weights(now.layer), *place, q, k)
+        q, k = run.queries_and_keys(now.layer)
+        bertviz_views.show(kind, run.layer_weights(now.layer), *place, q, k)

@@ -1,6 +1,6 @@
-"""What the visitor looks at now: the chosen model, the prompt's ids, its trace and what follows.
+"""What the visitor looks at now: the chosen model, the prompt's ids, its trace, all heads at once.
 
-The only place in components/ that runs a model or caches its results. Pages get arrays from here.
+What only one feature needs of them is in that feature's run.py.
 """
 
 import threading
@@ -12,15 +12,14 @@ import numpy as np
 import streamlit as st
 
 from components.frame import memory_weights, model_picker
-from model.analysis import anatomy as checkpoint_anatomy
-from model.analysis import attention, five_memories, shape_tour, tensor_values
+from model.analysis import attention
 from model.loading.checkpoint import source
-from model.run import predict, tokens
+from model.run import tokens
 from model.run.engine import Engine
 from model.run.trace import Trace
 
 _HELD = "trace of this run"  # session key
-_ONE_AT_A_TIME = threading.Lock()  # torch uses every core for one; more would only wait in turns
+ONE_AT_A_TIME = threading.Lock()  # torch uses every core for one; more would only wait in turns
 YIELD_S = 0.05  # how long a waiting script sleeps before it looks whether a newer key was pressed
 
 
@@ -97,76 +96,13 @@ def show_tokens(ids) -> list[str]:
 def survey(n_max: int = 96) -> attention.Survey | None:
     """All heads, pooled to at most n_max × n_max, with each head's facts; None without a prompt."""
     run = trace()
-    return None if run is None else _survey(_key(run), n_max, checkpoint(), run)
+    return None if run is None else _survey(key(run), n_max, checkpoint(), run)
 
 
-def weights(layer: int, head: int) -> np.ndarray:
-    """One head's map (T,T) of the present prompt."""
-    run = trace()
-    return _weights(_key(run), layer, head, checkpoint(), run)
-
-
-def layer_weights(layer: int) -> np.ndarray:
-    """The maps of all heads of a layer, (H,T,T)."""
-    return np.stack([weights(layer, head) for head in range(checkpoint().model.config.n_head)])
-
-
-def queries_and_keys(layer: int) -> tuple[np.ndarray, np.ndarray]:
-    """q and k of all heads of a layer, each (H,T,D)."""
-    run = trace()
-    return tuple(x.float().cpu().numpy() for x in (run.layer_q(layer), run.layer_k(layer)))
-
-
-def steps(layer: int, head: int, query: int) -> attention.Steps:
-    """How one query of one head reads."""
-    return attention.steps(checkpoint(), trace(), layer, head, query)
-
-
-def cell(layer: int, head: int, query: int, key: int) -> attention.Cell:
-    """The arithmetic of one weight."""
-    return attention.cell(checkpoint(), trace(), layer, head, query, key)
-
-
-def next_tokens(k: int = 8) -> predict.TopTokens | None:
-    """The k most probable next tokens; None without a prompt."""
-    run = trace()
-    return None if run is None else predict.top_tokens(checkpoint(), run.next_logits, k)
-
-
-def memories() -> five_memories.FiveMemories:
-    """The five kinds of memory, counted for this model and this prompt."""
-    return five_memories.count(checkpoint(), trace())
-
-
-def anatomy() -> checkpoint_anatomy.Anatomy:
-    """Files, tensors and bytes of the chosen model's folder."""
+def key(run: Trace) -> tuple:
+    """What is computed from a trace is kept under this."""
     chosen = checkpoint()
-    return _anatomy(chosen.fingerprint, str(chosen.folder), chosen)
-
-
-def tensor_view(name: str) -> tensor_values.View:
-    """Facts, histogram and picture of one stored tensor."""
-    chosen = checkpoint()
-    return _tensor_view(chosen.fingerprint, str(chosen.folder), name, anatomy(), chosen)
-
-
-def tensor_window(name: str, row: int, column: int, side: int) -> tensor_values.Grid:
-    """side × side values of a stored tensor from (row, column) on, none left out."""
-    found = anatomy()
-    values = tensor_values.read(found, found.tensor(name), checkpoint().model)
-    return tensor_values.window(tensor_values.as_matrix(values), row, column, side)
-
-
-def head_weights(layer: int, head: int) -> tensor_values.HeadWeights:
-    """Query, key and value weights of a layer, split by head."""
-    chosen = checkpoint()
-    return _head_weights(chosen.fingerprint, str(chosen.folder), layer, head, anatomy(), chosen)
-
-
-def tour(layer: int) -> shape_tour.Tour | None:
-    """Every operation of this prompt's pass with block `layer` opened; None without a prompt."""
-    run = trace()
-    return None if run is None else _tour(_key(run), layer, checkpoint(), run)
+    return (chosen.fingerprint, str(chosen.placement), run.ids.tobytes())
 
 
 @st.cache_resource(show_spinner=False)
@@ -177,45 +113,13 @@ def engine() -> Engine:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _survey(key, n_max, _checkpoint, _trace):
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         return attention.survey(_checkpoint, _trace, n_max)
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _weights(key, layer, head, _checkpoint, _trace):
-    return attention.weights(_checkpoint, _trace, layer, head)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _anatomy(fingerprint, folder, _checkpoint):
-    return checkpoint_anatomy.dissect(_checkpoint.folder, _checkpoint.model)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _tensor_view(fingerprint, folder, name, _anatomy, _checkpoint):
-    return tensor_values.view(_anatomy, _anatomy.tensor(name), _checkpoint.model)
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _head_weights(fingerprint, folder, layer, head, _anatomy, _checkpoint):
-    n_head = _checkpoint.model.config.n_head
-    return tensor_values.head_weights(_anatomy, layer, head, n_head, _checkpoint.model)
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _tour(key, layer, _checkpoint, _trace):
-    with _ONE_AT_A_TIME:
-        return shape_tour.tour(_checkpoint, _trace, layer)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _encode(fingerprint, text, _tokenizer):
     return tokens.encode(_tokenizer, text)
-
-
-def _key(run: Trace) -> tuple:
-    chosen = checkpoint()
-    return (chosen.fingerprint, str(chosen.placement), run.ids.tobytes())
 
 
 def _visitor() -> str:
