@@ -43,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "anatomy", anatomy, "what is in a checkpoint, or in any GPT's sizes")
     _add(commands, "trace", trace, "every tensor of one prompt, as one .npz file")
-    _add(commands, "generate", generate, "continue a prompt, with a KV cache, without, or with memory")
+    said = "continue a prompt, with a KV cache, without, or with memory"
+    _add(commands, "generate", generate, said)
     _add(commands, "session", session, "list, show, reset, export and import memories")
     _add(commands, "probe", probe, "what memory recalls: own probes, tasks, curves, scoreboard")
     _add(commands, "score", score, "bits per byte of a text file")

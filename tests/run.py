@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     install = [PYTHON, "-m", "pip", "install", *quick, "-r", wanted]
     if subprocess.run(install).returncode:
         return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
-    rules = subprocess.run([PYTHON.with_name("lint-imports"), "--no-cache"], cwd=ROOT)  # pyproject.toml
+    rules = subprocess.run([PYTHON.with_name("lint-imports"), "--no-cache"], cwd=ROOT)
     if rules.returncode:
         return rules.returncode
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each

@@ -1,4 +1,4 @@
-"""The widgets of the Anatomy page: what the visitor chooses, kept for the link (frame/address.py)."""
+"""The widgets of the Anatomy page: what the visitor chooses, kept for the link (frame.address)."""
 
 from dataclasses import asdict
 

@@ -241,7 +241,8 @@ def _document(kind, params, tokens, layer, heads, theme) -> str:
         drawing_script(kind),
         offline_page.own("attention/bertviz_after.js"),
     ]
-    body, css = _body(kind, len(tokens), layer, heads, theme), offline_page.own("attention/bertviz_views.css")
+    body = _body(kind, len(tokens), layer, heads, theme)
+    css = offline_page.own("attention/bertviz_views.css")
     return offline_page.page(f"Mnemoscope: {_NAMES[kind]}", body, css, scripts)
 
 

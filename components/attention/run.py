@@ -15,7 +15,8 @@ def weights(layer: int, head: int) -> np.ndarray:
 
 def layer_weights(layer: int) -> np.ndarray:
     """The maps of all heads of a layer, (H,T,T)."""
-    return np.stack([weights(layer, head) for head in range(visit.checkpoint().model.config.n_head)])
+    n_heads = visit.checkpoint().model.config.n_head
+    return np.stack([weights(layer, head) for head in range(n_heads)])
 
 
 def queries_and_keys(layer: int) -> tuple[np.ndarray, np.ndarray]:

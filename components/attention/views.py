@@ -14,8 +14,8 @@ from components.kit import canvas
 class Look:
     """What is looked at.
 
-    model: its name; n_layers, n_heads of it; survey: all heads (model.analysis.attention.Survey); tokens: T
-    strings; weights (T,T) of the chosen head; query, key: the chosen cell.
+    model: its name; n_layers, n_heads of it; survey: all heads (model.analysis.attention.Survey);
+    tokens: T strings; weights (T,T) of the chosen head; query, key: the chosen cell.
     """
 
     model: str

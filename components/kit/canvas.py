@@ -10,7 +10,7 @@ import numpy as np
 
 from components.kit import palette
 
-_HERE = Path(__file__).parents[1]
+_COMPONENTS = Path(__file__).parents[1]
 MAX_BYTES = 1_500_000  # that the maps of all heads may take together
 COLORS = {
     "attention": palette.ATTENTION,
@@ -22,13 +22,15 @@ COLORS = {
 
 
 def script(*names: str) -> str:
-    """The shared functions of canvas.js followed by a component's own scripts."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("kit/canvas.js", *names))
+    """The shared functions of canvas.js followed by a component's own scripts; names are paths
+    below components/."""
+    every = ("kit/canvas.js", *names)
+    return "\n".join((_COMPONENTS / name).read_text(encoding="utf-8") for name in every)
 
 
 def style(name: str) -> str:
-    """A component's style sheet."""
-    return (_HERE / name).read_text(encoding="utf-8")
+    """A style sheet, by its path below components/."""
+    return (_COMPONENTS / name).read_text(encoding="utf-8")
 
 
 def pack(header: dict, **arrays: np.ndarray) -> bytes:

@@ -1,6 +1,6 @@
 """A grid of coloured cells: stations × tokens, layers × heads. Click or arrow keys choose a cell.
 
-Knows nothing of what the numbers mean; lens_grid, attribution_figures and ablation_grid do.
+Knows nothing of what the numbers mean; the figures that hand it a Grid do.
 """
 
 from collections.abc import Callable

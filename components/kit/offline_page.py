@@ -13,7 +13,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-_HERE = Path(__file__).parents[1]
+_COMPONENTS = Path(__file__).parents[1]
 
 
 class AssetError(ValueError):
@@ -57,8 +57,8 @@ def asset(package: str, path: str) -> str:
 
 @cache
 def own(name: str) -> str:
-    """The text of a file that lies beside this module."""
-    return (_HERE / name).read_text(encoding="utf-8")
+    """The text of a file of ours, by its path below components/."""
+    return (_COMPONENTS / name).read_text(encoding="utf-8")
 
 
 def _whole(script: str) -> str:

@@ -200,7 +200,9 @@ def forgotten(key: str, state: MemoryState, asked: Asked, gone: frozenset, setti
 def each_alone(key: str, state: MemoryState, asked: Asked, settings: Settings, k: int) -> Each:
     """The k first tokens of `asked.compared` with none of the modules, each alone, and all."""
     ids = asked.recalled.trace.ids[asked.n_start :]
-    return _each((*_model(), key), settings, ids.tobytes(), k, visit.checkpoint(), state, asked, ids)
+    return _each(
+        (*_model(), key), settings, ids.tobytes(), k, visit.checkpoint(), state, asked, ids
+    )
 
 
 def ways(key: str, asked: Asked, settings: Settings) -> Ways:

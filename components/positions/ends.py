@@ -116,8 +116,8 @@ def _louder(tokens: list[str]) -> None:
         st.markdown("#### What is left of word and position")
         st.plotly_chart(shares, key="shares", config=CHART)
     st.caption(
-        f"What if: {for_markdown(tokens[at])} at {at}, `wte` + × · `wpe`, normalised by mean and variance "
-        "(before γ and β). Dotted: × 1, the real input."
+        f"What if: {for_markdown(tokens[at])} at {at}, `wte` + × · `wpe`, normalised by mean and "
+        "variance (before γ and β). Dotted: × 1, the real input."
     )
 
 

@@ -30,7 +30,7 @@ def guessed_head() -> tuple[int, int]:
 def maps(layer: int, head: int) -> dict[str, np.ndarray]:
     """One head's attention (T,T) under each scheme of model.analysis.what_if.SCHEMES."""
     trace = visit.trace()
-    key = visit._key(trace)
+    key = visit.key(trace)
     return _maps(key, layer, head, visit.checkpoint(), trace, _pass("none"), _pass("sinusoidal"))
 
 
@@ -128,7 +128,7 @@ def bits_at(shift: int) -> float:
     """Mean bits a token with every position shifted; ValueError where that leaves the window."""
     ids = visit.prompt().ids
     what_if.check_places(np.arange(len(ids)) + shift, visit.checkpoint().model.config)
-    return _bits(visit._key(visit.trace()), shift, visit.checkpoint(), ids)
+    return _bits(visit.key(visit.trace()), shift, visit.checkpoint(), ids)
 
 
 def _work() -> float:
@@ -142,7 +142,7 @@ def _most_work() -> float:
 
 def _pass(kind: str) -> what_if.Pass:
     trace = visit.trace()
-    return _run(visit._key(trace), kind, visit.checkpoint(), trace.ids)
+    return _run(visit.key(trace), kind, visit.checkpoint(), trace.ids)
 
 
 def _last(edit: str, seed: int, shift: int) -> what_if.Last:
@@ -150,7 +150,7 @@ def _last(edit: str, seed: int, shift: int) -> what_if.Last:
     here = np.arange(len(trace))
     wanted = order(edit, seed, shift) if edit else what_if.Order(here, here)
     what_if.check_places(wanted.places, visit.checkpoint().model.config)
-    return _last_run(visit._key(trace), edit, seed, shift, visit.checkpoint(), trace.ids, wanted)
+    return _last_run(visit.key(trace), edit, seed, shift, visit.checkpoint(), trace.ids, wanted)
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,7 +1,7 @@
 """Which position and how many draws the visitor looks at: the link's, a click's, or plain ones.
 
-The keys at, follow and draws in st.session_state, and those of
-frame/draw_choice.py; frame/address.py carries them in the link. What makes no sense there is left out.
+The keys at, follow and draws in st.session_state, and those of frame/draw_choice.py;
+frame/address.py carries them in the link. What makes no sense there is left out.
 """
 
 import numpy as np

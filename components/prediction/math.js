@@ -1,5 +1,5 @@
-// The stages of model/run/sampling.py on logits that are sorted already, fast enough for every move of
-// a slider. When the slider rests, the server's own figures take over; a test holds both together.
+// The stages of model/run/sampling.py on logits that are sorted already, fast enough for every move
+// of a slider. When the slider rests, the server's own figures take over; a test holds both together.
 
 // logits: Float32Array, highest first; plain: spread(logits, 1) -> what each stage leaves.
 function work_out(logits, { temperature, top_k, top_p }, plain) {

@@ -20,7 +20,7 @@ INSTANT, MINUTES = 4e10, 6e12  # multiply–adds of switching off every part alo
 def stream() -> residual.Stream | None:
     """Norms and cosines of the present prompt; None without a prompt."""
     trace = visit.trace()
-    return None if trace is None else _stream(visit._key(trace), trace)
+    return None if trace is None else _stream(visit.key(trace), trace)
 
 
 def lens_window(at: int, n_tokens: int) -> tuple[int, int]:
@@ -41,7 +41,7 @@ def lenses(start: int, stop: int) -> lens.Lens:
     parts = []
     for first, last in zip(edges, edges[1:]):
         seen = trace.ids[: last + 1].tobytes()  # the token after the last one counts: it came
-        parts.append(_lens(visit._key(trace)[:2], seen, first, last, visit.checkpoint(), trace))
+        parts.append(_lens(visit.key(trace)[:2], seen, first, last, visit.checkpoint(), trace))
     names = [name for name in lens.Lens.__dataclass_fields__ if name != "start"]
     joined = {name: np.concatenate([getattr(p, name) for p in parts], 1) for name in names}
     return lens.Lens(start, **joined)
@@ -55,7 +55,7 @@ def lens_top(layer: int, position: int, k: int):
 def attribute(position: int, token: int, against: int | None) -> attribution.Attribution:
     """One logit of the present prompt in its parts."""
     trace = visit.trace()
-    return _attribute(visit._key(trace), position, token, against, visit.checkpoint(), trace)
+    return _attribute(visit.key(trace), position, token, against, visit.checkpoint(), trace)
 
 
 def token_id(text: str) -> int:
@@ -90,7 +90,7 @@ def norm_steps(station: int, position: int) -> residual.NormSteps:
 
 def change(off: ablation.Off, position: int) -> ablation.Change:
     """The distribution after `position` as it is and with parts off."""
-    trace, key = visit.trace(), visit._key(visit.trace())
+    trace, key = visit.trace(), visit.key(visit.trace())
     before = _ablated(key, ablation.Off(), position, visit.checkpoint(), trace)
     after = _ablated(key, off, position, visit.checkpoint(), trace)
     return ablation.compare(visit.checkpoint(), before, after)
@@ -112,7 +112,7 @@ def each_alone(position: int, fill: str, measure: bool, on_layer) -> np.ndarray 
     measured yet and `measure` does not ask for it. on_layer(n done) follows the work."""
     trace = visit.trace()
     known = _alone_results()
-    key = (visit._key(trace), position, fill)
+    key = (visit.key(trace), position, fill)
     if key not in known and measure:
         rows = []
         with _turn():

@@ -21,7 +21,7 @@ _mount = st.components.v2.component(
 
 
 def show(piece: Piece, rows: list[Row], ids: list[int], key: str) -> None:
-    """One pre-token; rows as model.analysis.tokenization.rows gives them, ids what it ends up as."""
+    """One pre-token; rows as model.analysis.tokenization.rows gives them; ids: what it becomes."""
     most = rows[0].parts[-1][1]
     data = {
         "word": piece.letters[:most],

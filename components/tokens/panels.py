@@ -1,4 +1,4 @@
-"""The widgets of the Tokens page and what each shows: choices kept for the link (frame/address.py)."""
+"""The widgets of the Tokens page and what each shows: choices kept for the link (frame.address)."""
 
 import numpy as np
 import pandas as pd

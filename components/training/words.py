@@ -103,7 +103,8 @@ def facts(now: Look) -> str:
     if now.state == "running" and last.seconds_left is not None:
         cells.append((show_duration(last.seconds_left), "left, by the speed so far",
                       "as the trainer reckoned at its last measurement"))
-    cells.append((show_duration(last.seconds), "trained", "seconds of steps, as the trainer counted"))
+    counted = "seconds of steps, as the trainer counted"
+    cells.append((show_duration(last.seconds), "trained", counted))
     return fact_strip(cells)
 
 

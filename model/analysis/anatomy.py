@@ -1,7 +1,7 @@
 """What is in a checkpoint folder: files, tensors, groups, and where every byte goes.
 
 Reads headers and sizes only; no tensor is loaded. Knows nothing of the numbers in the tensors
-(model.analysis.tensor_values) and nothing of what a forward pass does with them (model.analysis.shape_tour).
+(tensor_values.py) and nothing of what a forward pass does with them (shape_tour.py).
 """
 
 import math

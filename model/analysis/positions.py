@@ -1,7 +1,7 @@
 """Four ways to tell a transformer where a token stands, as formulas. Knows nothing of a checkpoint.
 
 T tokens, D head width, C model width, H heads; everything in float64. Learned tables have no
-formula: `model.analysis.position_table` measures them, `model.analysis.what_if` runs a model with another one.
+formula: position_table.py measures them, what_if.py runs a model with another one.
 """
 
 import numpy as np

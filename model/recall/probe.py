@@ -17,9 +17,9 @@ For pages (every function takes what it needs and stores nothing on the model):
     one.base, one.delta                           the same with memory off; nats gained
     one.read                                      a row a slot: where from, weight per answer token
     one.notes                                     what was cut, or split unexpectedly
-  model.recall.verdict.judge(checkpoint, one)            the verdict in words, with its evidence
-  model.recall.causal                                    knock out, keep only, swap, edit, smallest set
-  model.recall.probe_controls.run_controls(checkpoint, one)   empty memory, another person's, never told …
+  verdict.judge(checkpoint, one)                  the verdict in words, with its evidence
+  causal                                          knock out, keep only, swap, edit, smallest set
+  probe_controls.run_controls(checkpoint, one)    empty memory, another person's, never told …
 
 A text that is asked stands alone: nothing that was told is in its context.
 """

@@ -1,6 +1,6 @@
 """What a trained model can do, in numbers: bits per byte, recall, "I do not know", heads.
 
-Every share comes with its n and a 95 % interval (recall.share). This file does not know how the model was trained.
+Every share comes with its n and a 95 % interval. This file does not know how the model was trained.
 """
 
 import math

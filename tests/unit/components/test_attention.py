@@ -320,7 +320,7 @@ def test_a_cut_that_is_no_end_of_a_prompt_is_left_out(session, monkeypatch):
 
 
 class Browser:
-    """The other side of the prompt box: what components/frame/live_prompt.js does with a message, and its answer."""
+    """The other side of the prompt box: what live_prompt.js does with a message, and its answer."""
 
     def __init__(self, session, monkeypatch):
         self.session, self.area, self.revision = session, None, -1
