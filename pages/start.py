@@ -50,8 +50,8 @@ CARDS = [
     (
         "Working",
         "keys and values",
-        show_bytes(now.kv_bytes),
-        f"now; {show_bytes(now.kv_bytes_per_token)} more a token",
+        show_bytes(now.cache_bytes),
+        f"now; {show_bytes(now.cache_bytes_per_token)} more a token",
         pictures.cache_grid(now.n_tokens, now.n_layers),
         "The KV cache saves computing, adds no knowledge: the answer is the same without.",
         ("pages/cache.py", "Watch it grow"),

@@ -28,19 +28,19 @@ def _list(notes) -> None:
         "changed": pd.to_datetime([note.changed for note in newest_first], unit="s", utc=True),
     })
     chosen = st.dataframe(
-        table, hide_index=True, height=HEIGHT, key="notebook_list", on_select="rerun",
+        table, hide_index=True, height=HEIGHT, key="notes_list", on_select="rerun",
         selection_mode="single-row",
         column_config={"changed": st.column_config.DatetimeColumn(format="distance")},
     )
     rows = chosen.selection.rows
     row = newest_first[rows[0]].id if rows and rows[0] < len(newest_first) else None
-    if row is not None and row != st.session_state.get("notebook:row"):
-        st.session_state.notebook_note = row
-    st.session_state["notebook:row"] = row
+    if row is not None and row != st.session_state.get("notes:row"):
+        st.session_state.notes_note = row
+    st.session_state["notes:row"] = row
 
 
 def _editor(ids: set[int]) -> None:
-    number = st.session_state.get("notebook_note")
+    number = st.session_state.get("notes_note")
     if number is None:
         st.info("Choose a note by the box at its left, to read, change or remove it.")
         return
@@ -48,30 +48,30 @@ def _editor(ids: set[int]) -> None:
     if opened is None:
         st.info("This note is not there any more. Choose another one.")
         return
-    st.text_input("Title", opened.title, key=f"notebook_title {number}", max_chars=120)
-    st.text_area("Text", opened.text, key=f"notebook_text {number}", height=HEIGHT - 170)
+    st.text_input("Title", opened.title, key=f"notes_title {number}", max_chars=120)
+    st.text_area("Text", opened.text, key=f"notes_text {number}", height=HEIGHT - 170)
     with st.container(horizontal=True):
-        st.button("Save", key="notebook_save", type="primary", on_click=doing(_save, opened))
-        st.button("Keep as a new note", key="notebook_copy",
+        st.button("Save", key="notes_save", type="primary", on_click=doing(_save, opened))
+        st.button("Keep as a new note", key="notes_copy",
                   on_click=doing(_keep_as_new, number))
-        st.button("Reload", key="notebook_reload", on_click=_forget, args=(number,),
+        st.button("Reload", key="notes_reload", on_click=_forget, args=(number,),
                   help="The note as it is in the file now; unsaved words are lost")
-        st.button("Remove", key="notebook_remove", on_click=doing(_remove, number))
+        st.button("Remove", key="notes_remove", on_click=doing(_remove, number))
     if number not in ids:
         st.warning("This note was removed meanwhile, in another window.")
 
 
 def _opened(number: int):
     """The note as it was when it was opened: a later change by others must not be overwritten."""
-    held = st.session_state.get("notebook:opened")
+    held = st.session_state.get("notes:opened")
     if held is None or held.id != number:
-        held = st.session_state["notebook:opened"] = run.read_note(number)
+        held = st.session_state["notes:opened"] = run.read_note(number)
     return held
 
 
 def _typed(number: int) -> tuple[str, str]:
     """Title and text in the boxes now: they may have come with this very click."""
-    return tuple(st.session_state[f"notebook_{part} {number}"] for part in ("title", "text"))
+    return tuple(st.session_state[f"notes_{part} {number}"] for part in ("title", "text"))
 
 
 def _save(opened) -> None:
@@ -87,9 +87,9 @@ def _keep_as_new(number: int) -> None:
 def _remove(number: int) -> None:
     run.delete([number])
     _forget(number)
-    st.session_state.notebook_note = None
+    st.session_state.notes_note = None
 
 
 def _forget(number: int) -> None:
-    for key in ("notebook:opened", f"notebook_title {number}", f"notebook_text {number}"):
+    for key in ("notes:opened", f"notes_title {number}", f"notes_text {number}"):
         st.session_state.pop(key, None)

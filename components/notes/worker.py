@@ -28,7 +28,7 @@ class Worker:
 
     def __init__(self, most: int):
         self.most = most
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="notebook")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="notes")
         self._jobs: OrderedDict[tuple, _Job] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -14,7 +14,7 @@ class FiveMemories:
 
     Parametric: n_parameters, parameter_bytes, parts (name -> parameters, sums to n_parameters).
     Context: n_tokens of the window's n_positions.
-    Working: n_layers × n_heads × n_tokens × head_width keys, as many values; kv_bytes.
+    Working: n_layers × n_heads × n_tokens × head_width keys, as many values; cache_bytes.
     Positional: position_table (n_positions, C) shape, position_bytes, and position_similarity
     (n_positions,): cosine of the last used position's vector to every position's.
     """
@@ -27,8 +27,8 @@ class FiveMemories:
     n_layers: int
     n_heads: int
     head_width: int
-    kv_bytes: int
-    kv_bytes_per_token: int
+    cache_bytes: int
+    cache_bytes_per_token: int
     position_table: tuple[int, int]
     position_bytes: int
     position_similarity: np.ndarray
@@ -50,8 +50,8 @@ def count(checkpoint, trace: Trace | None) -> FiveMemories:
         n_layers=config.n_layer,
         n_heads=config.n_head,
         head_width=config.n_embd // config.n_head,
-        kv_bytes=0 if trace is None else trace.kv_bytes,
-        kv_bytes_per_token=2 * config.n_layer * config.n_embd * table.element_size(),
+        cache_bytes=0 if trace is None else trace.cache_bytes,
+        cache_bytes_per_token=2 * config.n_layer * config.n_embd * table.element_size(),
         position_table=tuple(table.shape),
         position_bytes=table.numel() * table.element_size(),
         position_similarity=torch.cosine_similarity(table.float(), used[None].float()).cpu().numpy(),

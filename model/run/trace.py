@@ -128,7 +128,7 @@ class Trace:
         return after.float() - self.layer_stream(2 * layer + 1).float()
 
     @cached_property
-    def kv_bytes(self) -> int:
+    def cache_bytes(self) -> int:
         """Bytes of K and V of all layers: what a KV cache of this prompt holds."""
         return sum(x.numel() * x.element_size() for r in self.rows for x in (*r.k, *r.v))
 

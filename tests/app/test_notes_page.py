@@ -75,13 +75,13 @@ def cards(app):
 def test_the_first_visit_is_one_click_and_can_be_removed(app):
     open_page(app, prompt="")
     assert "No notes yet" in " ".join(m.value for m in app.markdown)
-    app.button(key="notebook show James Theory").click().run()
+    app.button(key="notes show James Theory").click().run()
     assert not app.exception and app.session_state["prompt"] == QUESTION
     assert kept() == list(EXAMPLES[0].texts)
     assert "New York." in drawn(app)
     keep("My own note.")
     app.run()
-    app.button(key="notebook_remove_examples").click().run()
+    app.button(key="notes_remove_examples").click().run()
     assert not app.exception and kept() == ["My own note."]
 
 
@@ -124,7 +124,7 @@ def test_five_memories_side_by_side(app):
 
 def test_no_note_in_the_prompt_is_the_question_alone(app):
     keep(*EXAMPLES[0].texts)
-    app.session_state["notebook_n"] = 0
+    app.session_state["notes_n"] = 0
     open_page(app)
     assert "0 for the notes" in drawn(app)
     first, second = re.findall(r"1\.45em[^>]*>(?:<bdi>)?([^<]+)", tree.html(app))
@@ -133,58 +133,58 @@ def test_no_note_in_the_prompt_is_the_question_alone(app):
 
 def test_ranked_by_words_alone(app):
     keep(*EXAMPLES[0].texts)
-    app.session_state["notebook_ranking"] = "words"
+    app.session_state["notes_ranking"] = "words"
     open_page(app, "Tell me of Whiskers")
     assert "My name is James Theory." not in drawn(app) and "Whiskers" in drawn(app)
 
 
 def test_a_note_is_typed_changed_and_removed(app):
     open_page(app, prompt="")
-    app.text_area(key="notebook_new_text").set_value("I live in Oslo.").run()
-    app.button(key="notebook_keep").click().run()
-    assert kept() == ["I live in Oslo."] and app.text_area(key="notebook_new_text").value == ""
+    app.text_area(key="notes_new_text").set_value("I live in Oslo.").run()
+    app.button(key="notes_keep").click().run()
+    assert kept() == ["I live in Oslo."] and app.text_area(key="notes_new_text").value == ""
     with opened() as store:
         number = store.notes()[0].id
-    app.session_state["notebook_note"] = number
+    app.session_state["notes_note"] = number
     ask(app, QUESTION, "notes")
-    app.text_area(key=f"notebook_text {number}").set_value("I live in Lima.").run()
-    app.button(key="notebook_save").click().run()
+    app.text_area(key=f"notes_text {number}").set_value("I live in Lima.").run()
+    app.button(key="notes_save").click().run()
     assert kept() == ["I live in Lima."]
     assert "Lima" in drawn(ask(app, QUESTION)) and "Oslo" not in drawn(app)
     ask(app, QUESTION, "notes")
-    app.button(key="notebook_remove").click().run()
+    app.button(key="notes_remove").click().run()
     assert kept() == [] and not app.exception
 
 
 def test_a_change_elsewhere_is_not_overwritten(app):
     (number,) = keep("I live in Oslo.")
-    app.session_state["notebook_note"] = number
+    app.session_state["notes_note"] = number
     open_page(app, view="notes")
     with opened() as store:
         store.edit(store.note(number), "", "I live in Rome.")
-    app.text_area(key=f"notebook_text {number}").set_value("I live in Lima.").run()
-    app.button(key="notebook_save").click().run()
+    app.text_area(key=f"notes_text {number}").set_value("I live in Lima.").run()
+    app.button(key="notes_save").click().run()
     assert "changed meanwhile" in app.error[0].value and kept() == ["I live in Rome."]
-    assert app.text_area(key=f"notebook_text {number}").value == "I live in Lima."
-    app.button(key="notebook_copy").click().run()
+    assert app.text_area(key=f"notes_text {number}").value == "I live in Lima."
+    app.button(key="notes_copy").click().run()
     assert kept() == ["I live in Rome.", "I live in Lima."]
 
 
 def test_a_blank_note_is_refused_in_one_sentence(app):
     open_page(app, prompt="")
-    app.text_area(key="notebook_new_text").set_value("  \n").run()
-    app.button(key="notebook_keep").click().run()
+    app.text_area(key="notes_new_text").set_value("  \n").run()
+    app.button(key="notes_keep").click().run()
     assert "some text" in app.error[0].value and kept() == [] and not app.exception
 
 
 def test_files_are_imported_and_bad_ones_named(app):
     open_page(app)
-    app.file_uploader(key="notebook_files 0").set_value([
+    app.file_uploader(key="notes_files 0").set_value([
         ("good.md", "# Home\n\nI live in Oslo.".encode(), "text/markdown"),
         ("bad.bin", b"\x9f\x00\xfe", "application/octet-stream"),
         ("scan.pdf", _blank_pdf(), "application/pdf"),
     ]).run()
-    app.button(key="notebook_import_go").click().run()
+    app.button(key="notes_import_go").click().run()
     assert not app.exception and kept() == ["Home\nI live in Oslo."]
     said = [error.value.replace("\\", "") for error in app.error]  # a line for each file
     assert "“bad.bin”: wanted text" in said[0]
@@ -208,9 +208,9 @@ def test_export_and_remove_all(app):
     keep("One.", "Two 🧠.")
     open_page(app)
     assert [n["text"] for n in json.loads(run.export())["notes"]] == ["One.", "Two 🧠."]
-    assert app.button(key="notebook_remove_all").disabled
-    app.checkbox(key="notebook_sure").check().run()
-    app.button(key="notebook_remove_all").click().run()
+    assert app.button(key="notes_remove_all").disabled
+    app.checkbox(key="notes_sure").check().run()
+    app.button(key="notes_remove_all").click().run()
     assert kept() == [] and not app.exception
     assert "No notes yet" in " ".join(m.value for m in app.markdown)
 
@@ -230,12 +230,12 @@ def test_a_notes_file_that_cannot_be_used_is_one_sentence(app, monkeypatch, tmp_
 def test_somebody_else_writing_costs_a_sentence(app):
     keep("One.")
     open_page(app)
-    app.text_area(key="notebook_new_text").set_value("Two.").run()
+    app.text_area(key="notes_new_text").set_value("Two.").run()
     with opened() as other, other.writing():
-        app.button(key="notebook_keep").click().run()
+        app.button(key="notes_keep").click().run()
         assert app.error[0].value.startswith("Another program is writing")
-        assert app.text_area(key="notebook_new_text").value == "Two." and not app.exception
-    app.button(key="notebook_keep").click().run()
+        assert app.text_area(key="notes_new_text").value == "Two." and not app.exception
+    app.button(key="notes_keep").click().run()
     assert kept() == ["One.", "Two."]
 
 
@@ -249,13 +249,13 @@ def test_no_prompt_breaks_a_view(app, view, prompt):
 
 def test_a_small_passage_size_makes_more_passages(app):
     keep("I live in Oslo. " + "It rains. " * 40)
-    app.session_state["notebook_size"] = 16
+    app.session_state["notes_size"] = 16
     open_page(app)
     assert drawn(app).count("It rains.") > 8
 
 
 def test_a_folder_of_the_server_opens_only_from_this_machine(app):
     keep("I live in Oslo.")
-    app.session_state["notebook_folder"] = str(Path("/etc"))
+    app.session_state["notes_folder"] = str(Path("/etc"))
     open_page(app)
     assert "only a browser on that machine may" in app.error[0].value

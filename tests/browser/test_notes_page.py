@@ -48,12 +48,12 @@ def store_in(home):
 
 def open_page(page, server, prompt="", view="answer"):
     page.goto(f"{server}/notebook?{urlencode({'prompt': prompt, 'notebook_view': view})}")
-    expect(page.locator(".st-key-notebook_bar")).to_be_visible()
+    expect(page.locator(".st-key-notes_bar")).to_be_visible()
     settled(page)
 
 
 def begin(page):
-    page.locator(".st-key-notebook-show-James-Theory button").click()
+    page.locator(".st-key-notes-show-James-Theory button").click()
     expect(page.locator("[data-part='0']")).to_be_visible()
     settled(page)
 
@@ -67,7 +67,7 @@ def test_one_click_and_the_injected_words_are_marked(notes, shots):
     assert order == ["own", "2", "1", "0", "own"]
     expect(notes.get_by_text("New York.", exact=True)).to_be_visible()
     expect(notes.get_by_text("in the prompt, tokens")).to_have_count(3)
-    notes.screenshot(path=shots / "notebook-answer-light-1400.png", full_page=True)
+    notes.screenshot(path=shots / "notes-answer-light-1400.png", full_page=True)
 
 
 def test_typing_another_question_finds_another_note(notes):
@@ -89,7 +89,7 @@ def test_five_memories_side_by_side(notes, shots, own_server):
         expect(notes.locator(f"[data-memory='{name}']")).to_contain_text("New York.")
     expect(notes.locator("[data-memory='weights']")).not_to_contain_text("New York.")
     expect(notes).to_have_url(re.compile("notebook_view=five"))
-    notes.screenshot(path=shots / "notebook-five-light-1400.png", full_page=True)
+    notes.screenshot(path=shots / "notes-five-light-1400.png", full_page=True)
     open_page(notes, own_server, QUESTION, "five")  # a link opens the same view
     expect(notes.locator("[data-memory]")).to_have_count(5)
 
@@ -103,13 +103,13 @@ def test_at_800_pixels_in_the_dark_nothing_is_wider_than_the_page(notes, shots):
         notes.get_by_role("radio", name=view).click()
         settled(notes)
         fits(notes, 800)
-        notes.screenshot(path=shots / f"notebook-{name}-dark-800.png", full_page=True)
+        notes.screenshot(path=shots / f"notes-{name}-dark-800.png", full_page=True)
 
 
 def test_a_note_is_written_and_stays(notes, own_server):
-    notes.locator(".st-key-notebook_add button").first.click()
-    notes.locator(".st-key-notebook_new_text textarea").fill("I live in Oslo.")
-    notes.locator(".st-key-notebook_keep button").click()
+    notes.locator(".st-key-notes_add button").first.click()
+    notes.locator(".st-key-notes_new_text textarea").fill("I live in Oslo.")
+    notes.locator(".st-key-notes_keep button").click()
     expect(notes.get_by_text("1 note in one file")).to_be_visible()
     open_page(notes, own_server, QUESTION)
     expect(notes.locator("[data-part='0']")).to_contain_text("Os")
@@ -120,13 +120,13 @@ def test_a_note_is_chosen_in_the_list_and_changed(notes, home, own_server):
         store.add([Draft("", "I live in Oslo."), Draft("", "It rains.")])
     open_page(notes, own_server, QUESTION, "notes")
     rows_are_there(notes)
-    table = notes.locator(".st-key-notebook_list .dvn-scroller")
+    table = notes.locator(".st-key-notes_list .dvn-scroller")
     table.click(position={"x": 18, "y": 36 + 36 + 18})  # the newest is first: the older one
-    area = notes.locator("[class*='st-key-notebook_text'] textarea")
+    area = notes.locator("[class*='st-key-notes_text'] textarea")
     expect(area).to_have_value("I live in Oslo.")
     area.fill("I live in Lima.")
     area.press("Control+Enter")
-    notes.locator(".st-key-notebook_save button").click()
+    notes.locator(".st-key-notes_save button").click()
     settled(notes)
     notes.get_by_role("radio", name="One question").click()
     expect(notes.get_by_text("I live in Lima.").first).to_be_visible()
@@ -134,12 +134,12 @@ def test_a_note_is_chosen_in_the_list_and_changed(notes, home, own_server):
 
 
 def test_files_are_dropped_in_and_the_bad_one_is_named(notes):
-    notes.locator("[class*=st-key-notebook_import] button").first.click()
-    notes.locator("[class*='st-key-notebook_files'] input[type=file]").set_input_files([
+    notes.locator("[class*=st-key-notes_import] button").first.click()
+    notes.locator("[class*='st-key-notes_files'] input[type=file]").set_input_files([
         {"name": "home.md", "mimeType": "text/markdown", "buffer": b"# Home\n\nI live in Oslo."},
         {"name": "photo.txt", "mimeType": "text/plain", "buffer": b"\x89PNG\r\n\x1a\n\x00"},
     ])
-    go = notes.locator(".st-key-notebook_import_go button")
+    go = notes.locator(".st-key-notes_import_go button")
     expect(go).to_be_enabled()
     go.click()
     expect(notes.get_by_text("“home.md” is kept as a note.")).to_be_visible()
@@ -149,7 +149,7 @@ def test_files_are_dropped_in_and_the_bad_one_is_named(notes):
 
 def test_all_notes_are_exported(notes):
     begin(notes)
-    notes.locator(".st-key-notebook_manage button").first.click()
+    notes.locator(".st-key-notes_manage button").first.click()
     with notes.expect_download() as download:
         notes.get_by_role("button", name="Export all notes").click()
     text = download.value.path().read_text(encoding="utf-8")

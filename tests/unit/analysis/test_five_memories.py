@@ -21,12 +21,12 @@ def test_the_working_memory_is_the_caches(tiny):
     with torch.inference_mode():
         cache = tiny.model(torch.arange(10)[None], use_cache=True).past_key_values
     live = sum(x.numel() * x.element_size() for y in cache.layers for x in (y.keys, y.values))
-    assert counted.kv_bytes == live == 10 * counted.kv_bytes_per_token
+    assert counted.cache_bytes == live == 10 * counted.cache_bytes_per_token
 
 
 def test_the_empty_prompt_counts_nothing(tiny):
     counted = five_memories.count(tiny, None)
-    assert (counted.n_tokens, counted.kv_bytes) == (0, 0)
+    assert (counted.n_tokens, counted.cache_bytes) == (0, 0)
     assert counted.position_similarity[0] == pytest.approx(1)
 
 

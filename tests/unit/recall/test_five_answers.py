@@ -53,7 +53,7 @@ def test_the_kept_cache_says_what_the_prompt_says(embedded, facts):
         torch.testing.assert_close(going_on.logits, pasted.logits, rtol=0, atol=1e-3)
         assert going_on.text == pasted.text and going_on.n_window == pasted.n_window
     assert torch.equal(kept.layers[0].keys, before) and kept.n_entries == len(facts.ids)
-    assert kept.n_bytes == trace.run(embedded, facts.ids).kv_bytes
+    assert kept.n_bytes == trace.run(embedded, facts.ids).cache_bytes
 
 
 def test_facts_are_the_newest_that_fit(embedded):

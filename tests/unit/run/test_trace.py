@@ -120,8 +120,8 @@ def test_bad_ids_say_what_was_wanted(tiny, ids):
         trace.run(tiny, ids)
 
 
-def test_kv_bytes_count_every_key_and_value(full):
-    assert full.kv_bytes == 2 * 3 * 40 * 32 * 4  # K and V, layers, tokens, width, float32
+def test_cache_bytes_count_every_key_and_value(full):
+    assert full.cache_bytes == 2 * 3 * 40 * 32 * 4  # K and V, layers, tokens, width, float32
 
 
 def assert_same(a, b):
