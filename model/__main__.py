@@ -8,7 +8,10 @@ import torch
 from model.commands import (
     anatomy,
     bench,
+    curves,
     generate,
+    headline,
+    memory_page,
     probe,
     score,
     session,
@@ -24,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         for line in options.command(options):
-            print(line, flush=True)
+            print(_printable(line), flush=True)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         sys.stdout = None
     except (ValueError, OSError, torch.OutOfMemoryError) as error:
@@ -34,6 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
         print("python -m model: stopped; what was written before is kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _printable(line: str) -> str:
+    """The line with what the terminal cannot show written out, such as a byte that is no UTF-8."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "generate", generate, said)
     _add(commands, "session", session, "list, show, reset, export and import memories")
     _add(commands, "probe", probe, "what memory recalls: own probes, tasks, curves, scoreboard")
+    recall = commands.add_parser("recall", help="measure what is shipped with a model about its memory")
+    measured = recall.add_subparsers(required=True, metavar="WHAT")
+    _add(measured, "curves", curves, "the curves and standard tasks of the Recall page")
+    _add(measured, "headline", headline, "recall, false recall and mix-ups on probes of your own")
+    _add(measured, "page", memory_page, "MEMORY.md, from what was measured")
     _add(commands, "score", score, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model, or memory for any")
     what = train.add_subparsers(required=True, metavar="WHAT")

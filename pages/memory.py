@@ -1,4 +1,5 @@
-"""Memory: tell a prompt, ask in another; what is written, read and recalled, while you type."""
+"""Memory: tell it anything, ask in a new prompt; the whole answer with memory and without, and what
+is written and read for it, while you type."""
 
 import streamlit as st
 
@@ -7,10 +8,13 @@ from components.frame import shell
 shell.guard()
 
 from components.memory import (
+    answers,
     choice,
     controls,
     conversation,
     gate_views,
+    invite,
+    links,
     look,
     slot_views,
     switches,
@@ -19,9 +23,11 @@ from components.memory import (
 )
 
 shell.on_enter(conversation.remember)
+invite.show()
+now = look.look()
+answers.show(now)
 controls.show_bar()
 switches.show()
-now = look.look()
 views.show_laws(now)
 
 if st.session_state.get("memory_view") not in choice.VIEWS:
@@ -37,6 +43,7 @@ if view == "reads" and not now.state.prompts:
     controls.show_first_visit()
 elif view == "reads":
     views.show_reads(now)
+    links.show(now)
 elif view == "weights":
     views.show_weights(now)
 elif view == "slots":

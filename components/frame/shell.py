@@ -87,7 +87,7 @@ def _prompt_box(tells_memory: bool, hidden: bool) -> None:
     with row.container():
         placeholder = "Type a prompt: everything below follows each key"
         if tells_memory:
-            placeholder += "; Enter tells it to memory"
+            placeholder = "Tell it anything and press Enter, then ask: the answers follow each key"
         st.session_state.prompt = live_prompt(
             st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS,
             {**address.parameters(), "model": model_picker.in_link()},

@@ -5,23 +5,24 @@ from functools import partial
 import streamlit as st
 
 from components.frame import visit
+from components.kit import own_sentence
 from components.memory import choice, conversation, words
 from model.memory import eviction, fusion, salience
 
 EXAMPLES = {
     "James Theory": (
         ("My name is James Theory. I live in New York.",),
-        "Where do I live? I live in",
-        "Look at the thickest line into the last word: it comes from the word it needs.",
+        "Where do I live?",
+        "Read the two answers. Only the one with memory can know the city.",
     ),
     "Two people": (
         ("Mary lives in Paris. Tom lives in Rome.",),
-        "Where does Mary live? Mary lives in",
-        "Two sentences compete. Type Tom in place of Mary and watch where the lines go.",
+        "Where does Mary live?",
+        "Two sentences compete. Type Tom in place of Mary and watch the answer.",
     ),
     "A contradiction": (
         ("My name is James Theory. I live in New York.", "I live in Paris now."),
-        "Where do I live? I live in",
+        "Where do I live?",
         "Both cities are in memory, and nothing in it says which one holds now. Which does this "
         "small model take?",
     ),
@@ -48,6 +49,7 @@ def show_bar() -> None:
                   disabled=not conversation.can_undo(), help="Back to the memory before")
         st.button("Forget all", key="forget", on_click=conversation.reset,
                   disabled=not now.state.prompts, help="Empties the memory; Undo brings it back")
+        _ask_about(now.state.prompts)
         with st.popover("Conversations", key="conversations"):
             show_examples()
         with st.popover("Settings", key="memory_settings"):
@@ -55,6 +57,12 @@ def show_bar() -> None:
         with st.popover("Sessions", key="memory_sessions"):
             _sessions()
     _tell_troubles()
+
+
+def _ask_about(told: tuple[str, ...]) -> None:
+    """One of our sentences was told: its question, one click away."""
+    if ask := own_sentence.question(told):
+        st.button(f"Ask: {ask}", key="ask_about", on_click=conversation.put, args=(ask,))
 
 
 def show_examples() -> None:
@@ -71,10 +79,8 @@ def show_examples() -> None:
 def show_first_visit() -> None:
     """Nothing was told yet: three conversations, side by side."""
     st.markdown(
-        "**Nothing is in memory.** Tell it something (Enter), then ask in a *new* prompt. "
-        "Plain GPT-2 starts every prompt blank; here its own keys and values are kept. The "
-        "embedded model is small: what it was taught to keep are facts like name, home, trade, pet, "
-        "food or number."
+        "**Nothing is in memory.** Plain GPT-2 starts every prompt blank; with memory, what you told "
+        "before is read in a *new* prompt. Three conversations show it with one click:"
     )
     for column, (name, (prompts, question, look)) in zip(st.columns(3), EXAMPLES.items()):
         with column.container(border=True, height="stretch", key=f"first {name}"):
@@ -151,9 +157,10 @@ def _short(module: str) -> str:
 
 def _settings() -> None:
     has_edm = "edm" in choice.available()
-    st.selectbox("Who leaves when a store is full", [*eviction.POLICIES, "merge"], key="mem_policy",
+    st.selectbox("Who leaves when a store is full", list(eviction.NAMES), key="mem_policy",
                  format_func=lambda name: {
                      "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
+                     "summarise": "the oldest, folded into summaries",
                  }.get(name, name), persist_state="session")
     st.number_input("Of a prompt, write the best … at most", 0, 1024, 0, key="mem_best",
                     help="Sentences of the bank, tokens of the EDM. 0: all above the threshold",
@@ -194,17 +201,13 @@ def _bank_settings(has_edm: bool) -> None:
     st.selectbox("Positions of a prompt that reads", fusion.POSITIONS, key="mem_positions",
                  format_func=POSITIONS.get, **keep)
     st.selectbox("Retrieved for a prompt", list(UNITS), key="mem_unit", format_func=UNITS.get,
-                 help="The EDM finds them; where it has no say, a first pass over the whole bank. "
-                 "Each must draw a tenth of the best",
+                 help="A first pass over the whole bank finds them, together with the EDM. Each must "
+                 "draw a tenth of the best",
                  **keep)
     st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
-    if has_edm:
-        st.slider("AM: needed change of the prediction", 0.0, 1.0, plain.needed,
-                  0.05, key="mem_needed", help="AM reads only where the EDM changes the prediction by "
-                  "so much. Total variation: the share of the next token's whole distribution that "
-                  "reading the EDM's slots moves, without AM. The EDM was trained to leave alone "
-                  "what was never told. 0: AM finds for itself",
-                  **keep)
+    st.slider("AM: needed change of the prediction", 0.0, 1.0, plain.needed, 0.05, key="mem_needed",
+              help="AM reads only where memory moves so much of the next token's probability (total "
+              "variation). 0: AM always reads", **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
               key="mem_strength", help="0: GPT-2's own arithmetic", **keep)
 

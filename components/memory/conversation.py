@@ -56,6 +56,11 @@ def current() -> Conversation:
     return steps[-1]
 
 
+def states() -> tuple[MemoryState, ...]:
+    """The memories before this one that can be gone back to, oldest first, and this one."""
+    return tuple(step.state for step in _steps())
+
+
 def set_aside() -> list[int]:
     """How many prompts each other model's memory holds that waits for its model."""
     now = visit.mark()
@@ -97,10 +102,15 @@ def begin(prompts: tuple[str, ...], question: str) -> None:
     except ValueError as problem:
         st.session_state["memory:trouble"] = str(problem)
     _append(now)
-    st.session_state.prompt = question
-    live_prompt.overwrite("prompt_box", question)
-    choice.forget_places()
+    put(question)
     st.session_state.memory_view = "reads"
+
+
+def put(text: str) -> None:
+    """Put a text into the prompt box, to be told, asked or changed."""
+    st.session_state.prompt = text
+    live_prompt.overwrite("prompt_box", text)
+    choice.forget_places()
 
 
 def undo() -> None:
@@ -286,8 +296,8 @@ def _reads(now: Conversation, asked) -> dict[str, dict]:
 
 def _by_place(table, weights, read, n_prompts: int) -> dict:
     """Of what was told before: a prompt that is too long reads its own front too."""
-    return {(int(table.prompt[i]), int(table.position[i])): float(weights[i])
-            for i in read if table.prompt[i] <= n_prompts}
+    places = table.places
+    return {place: float(weights[i]) for i in read for place in places[i] if place[0] <= n_prompts}
 
 
 def what_was_written(written) -> dict[str, tuple[int, int]]:

@@ -49,6 +49,7 @@ function fill(one) {
   const { data } = one;
   one.column = new Map(data.columns.map((slot, column) => [slot, column]));
   one.slots = new Map();
+  one.boxes = []; // [slot, box]: a summary slot has a box for each of its words
   const n_words = data.told.reduce((n, row) => n + row.words.length, 0);
   one.told.classList.toggle("dense", n_words > 90 || data.told.length > 6);
   one.told.replaceChildren(...data.told.map((row) => make_row(
@@ -80,6 +81,7 @@ function told_word(one, word) {
   box.onpointerenter = () => say_slot(one, word.s, word.t);
   box.onpointerleave = () => say_focus(one);
   one.slots.set(word.s, box);
+  one.boxes.push([word.s, box]);
   box.dataset.text = word.t;
   return box;
 }
@@ -126,7 +128,7 @@ const weight = (one, t, k) => one.data.weights[t * one.data.columns.length + k];
 function draw(one) {
   const at = focus(one);
   one.words.forEach((word, t) => word.classList.toggle("focus", t === at));
-  for (const [slot, box] of one.slots) {
+  for (const [slot, box] of one.boxes) {
     const share = one.column.has(slot) && at >= 0 ? weight(one, at, one.column.get(slot)) : 0;
     const tint = (70 * Math.sqrt(Math.min(1, share))).toFixed(1);
     box.style.setProperty(

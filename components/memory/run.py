@@ -6,6 +6,7 @@ which changes with every change of the memory. Nothing is stored on the model.
 
 import hashlib
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from model.memory.talk import Settings
 from model.recall import causal
 from model.recall.reads import Place
 from model.run import generate, tokens
+from model.run.trace import Trace
 
 MOST_WINDOWS = 4  # a prompt longer than this many windows is written, but not previewed
 
@@ -27,7 +29,7 @@ class Asked:
     """A prompt of T tokens, <|endoftext|> in front included, asked of a memory; K slots were read.
 
     names: T display strings; n_start: 1 where names[0] is <|endoftext|>; settings: how it
-    was read; recalled: the run.
+    was read; recalled: the run; plain: the run without any memory.
     mean (T,K+T): weights over Memory ∪ Local, mean over layers and heads; rows sum to 1.
     share (L,H,T): how much of each row went to memory. now (M,): read weight of every slot of the
     bank: mean over layers and heads, the largest over the tokens behind <|endoftext|>.
@@ -42,6 +44,7 @@ class Asked:
     n_start: int
     settings: Settings
     recalled: talk.Recalled
+    plain: Trace
     mean: np.ndarray
     share: np.ndarray
     now: np.ndarray
@@ -133,6 +136,12 @@ def ask(
         )
     mark = (*_model(), key)
     return _ask(mark, settings, ids.tobytes(), chosen, state, ids, front, n_front)
+
+
+def next_step(steps: Iterator):
+    """One step of a long work that runs the model, None at its end; between two, others may run."""
+    with _lock():
+        return next(steps, None)
 
 
 def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Asked | None):
@@ -296,6 +305,7 @@ def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids, _front, _n_front) 
         n_start=n_start,
         settings=settings,
         recalled=recalled,
+        plain=plain,
         mean=mean,
         share=share,
         now=now,

@@ -5,7 +5,6 @@ Knows the moment that is looked at (look.Look), nothing of widgets.
 
 import numpy as np
 
-NO_SAY = "The EDM holds nothing and has no say: fusion finds for itself."
 EXACTLY = "Nothing is read from memory: this is exactly GPT-2."
 
 
@@ -37,44 +36,21 @@ def store(now) -> str:
 
 
 def _found(now) -> str:
-    table = now.state.bank.slots
-    n = len(np.unique(table.block[now.asked.kept]))
+    n = len(np.unique(now.state.bank.slots.block[now.asked.kept]))
     reads = f"AM reads {n:,} {'sentence' if n == 1 else 'sentences'}"
-    moved, needed = now.asked.recalled.moved, now.settings.needed
-    if moved is not None:
-        what = "it" if n == 1 else "them"
-        return f"{reads}; the EDM found {what}: it {_changes(moved, needed)}."
-    if _is_empty(now):
-        return f"{reads}. {NO_SAY}"
-    return f"{reads} that it found for itself."
+    moved = now.asked.recalled.moved
+    return f"{reads}." if moved is None else f"{reads}: memory {_changes(moved, now.settings.needed)}."
 
 
 def _not_found(now) -> str:
-    moved, needed = now.asked.recalled.moved, now.settings.needed
+    moved = now.asked.recalled.moved
     if moved is None:
         return "AM is not read: no stored sentence fits the window beside this prompt."
-    changes = _changes(moved, needed)
-    if moved < needed:
-        return f"AM is not read: the EDM {changes}."
-    what = "does not fit the window" if _is_in_bank(now) else "has left the bank"
-    return f"AM is not read: the EDM {changes}, but the best one's sentence {what}."
-
-
-def _is_in_bank(now) -> bool:
-    """Whether the slot that the last token reads most, all read but the bank, has its sentence
-    there."""
-    asked = now.asked
-    most = asked.external[:, -1, 1:].mean(0).max(initial=0)
-    return max(asked.recalled.relevance.values(), default=0) >= (1 - 1e-5) * most > 0
-
-
-def _is_empty(now) -> bool:
-    """Whether the EDM is switched on and has no slot."""
-    return "edm" in now.settings.modules and not now.asked.n_external
+    return f"AM is not read: memory {_changes(moved, now.settings.needed)}."
 
 
 def _changes(share: float, needed: float) -> str:
-    """What the EDM does and what it needs to, with as many digits as it takes to see which is larger."""
+    """What memory does and what it needs to, with as many digits as it takes to see which is larger."""
     digits = 0
     while digits < 3 and (round(100 * share, digits) < round(100 * needed, digits)) != (
         share < needed

@@ -55,6 +55,9 @@ def _show_slot(now: Look, slot: int, weight: float) -> None:
         facts.append((f"{float(now.state.external.gate[slot]):.3g}", "learned gate, a logit",
                       "its log-sigmoid is added to the score of every reader"))
     st.html(fact_strip(facts))
+    if table.origins[slot]:
+        with st.expander(words.summary_title(table, slot)):
+            st.html(words.origins(table, slot))
     left, middle, right = st.columns([1, 1, 1.3], gap="medium")
     with left:
         _show_external_vectors(now, slot) if now.store == "edm" else _show_vectors(now, slot)
@@ -145,11 +148,12 @@ def _why_unread(now: Look) -> str:
 
 
 def _show_history(now: Look, slot: int) -> None:
-    place = (int(now.table.prompt[slot]), int(now.table.position[slot]))
-    later = [t for t in now.now.history if t.number > place[0]][-MOST_HISTORY:]
+    places = now.table.places[slot]
+    later = [t for t in now.now.history if t.number > places[0][0]][-MOST_HISTORY:]
     st.markdown("##### Its history")
     if later:
-        weights = [told.reads.get(now.store, {}).get(place, 0.0) for told in later]
+        reads = [told.reads.get(now.store, {}) for told in later]
+        weights = [max(read.get(place, 0.0) for place in places) for read in reads]
         names = [f"prompt {told.number}" for told in later]
         st.html(words.weighted(names, weights, palette.MEMORY))
     st.caption("What each later prompt, told in this tab, read from it." if later
@@ -175,7 +179,7 @@ def _show_knock_out(now: Look, slot: int) -> None:
     gone = {
         "the slot": np.array([slot]),
         "its sentence": np.flatnonzero(table.block == table.block[slot]),
-        "its prompt": np.flatnonzero(table.prompt == table.prompt[slot]),
+        "its prompt": np.flatnonzero(table.of_prompt(int(table.prompt[slot]))),
     }[scope]
     if everywhere:
         return _show_forgotten(now, scope, _in_both(now, slot, gone, scope))
@@ -198,16 +202,16 @@ def _in_both(now: Look, slot: int, gone, scope: str) -> frozenset[tuple[int, int
     own = frozenset(_places(now.table, gone))
     if scope == "its prompt":
         number = now.table.prompt[slot]
-        return own.union(*(_places(t, np.flatnonzero(t.prompt == number)) for t in tables))
+        return own.union(*(_places(t, np.flatnonzero(t.of_prompt(number))) for t in tables))
     if scope == "its sentence":
-        parts = (t.block[[place in own for place in _places(t)]] for t in tables)
+        parts = (t.block[[not own.isdisjoint(held) for held in t.places]] for t in tables)
         return own.union(*(_places(t, np.flatnonzero(np.isin(t.block, blocks)))
                            for t, blocks in zip(tables, parts)))
     return own
 
 
-def _places(table, at=slice(None)) -> list[tuple[int, int]]:
-    return list(zip(table.prompt[at].tolist(), table.position[at].tolist()))
+def _places(table, at) -> list[tuple[int, int]]:
+    return [place for held in table.select(at).places for place in held]
 
 
 def _show_forgotten(now: Look, scope: str, gone: frozenset[tuple[int, int]]) -> None:

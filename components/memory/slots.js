@@ -70,5 +70,6 @@ function say(one, i) {
   one.reading.replaceChildren(`Slot ${i}: `, bold, ` of prompt ${data.prompt[i]}, position `
     + `${data.position[i]}, in “`, around, `”. Read now: ${exact(data.now[i])}; in all `
     + `${exact(data.total[i])}; salience ${exact(data.salience[i])}.`
+    + (data.tokens[i] > 1 ? ` A summary of ${data.tokens[i]} tokens.` : "")
     + (data.pinned[i] ? " Pinned." : ""));
 }

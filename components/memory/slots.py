@@ -33,7 +33,7 @@ def show(
     ones dashed."""
     header = {"text": slots.text.tolist(), "around": slots.around.tolist()}
     header |= {"prompt": slots.prompt.tolist(), "position": slots.position.tolist()}
-    header |= {"pinned": slots.pinned.tolist(), "strong": strong}
+    header |= {"pinned": slots.pinned.tolist(), "tokens": slots.n_tokens.tolist(), "strong": strong}
     header |= {"kept": kept.tolist(), "n": max(budget, len(slots)), "budget": budget}
     header |= {"chosen": chosen, "hue": palette.MEMORY}
 

@@ -18,9 +18,9 @@ def rows(prompts: tuple[str, ...], slots, kept: np.ndarray, show: Callable) -> l
     show(text) gives a prompt's tokens as visible strings. Slots of no word (the start of the text)
     come first in their row.
     """
-    place = {(int(p), int(q)): i for i, (p, q) in enumerate(zip(slots.prompt, slots.position))}
+    place = {one: i for i, places in enumerate(slots.places) for one in places}
     oldest = max(0, len(prompts) - 40)  # older prompts are shown where they hold a slot
-    wanted = sorted({int(p) for p in slots.prompt} | set(range(oldest + 1, len(prompts) + 1)))
+    wanted = sorted({p for p, _ in place} | set(range(oldest + 1, len(prompts) + 1)))
     wanted = [n for n in wanted if 1 <= n <= len(prompts)]
     words = {n: _words(n, show(prompts[n - 1]), place) for n in wanted}
     _fold(words, set(kept.tolist()))

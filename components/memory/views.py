@@ -62,8 +62,7 @@ def _show_each(now: Look) -> None:
     each = run.each_alone(now.key, now.state, now.asked, now.settings, MOST_ALONE)
     st.markdown("##### Which module moved it")
     st.html(bars.by_module(each.texts, each.probabilities))
-    st.caption("Each module read alone, and all that are switched on: one run each. AM alone "
-               "finds for itself; together the EDM finds for it, or keeps it out. Points are "
+    st.caption("Each module read alone, and all that are switched on: one run each. Points are "
                "against GPT-2 and need not add up.")
 
 
@@ -192,8 +191,6 @@ def _show_retrieved(now: Look) -> None:
     best = sorted(drawn, key=drawn.get, reverse=True)[:8]
     texts = [str(table.around[table.block == block][0]) for block in best]
     st.html(words.weighted_sentences(texts, [drawn[block] for block in best], palette.MEMORY))
-    who = "the last token gave to a slot of the sentence, mean of the EDM's heads" if (
-        moved is not None) else (
-        "one token of the prompt gave to one of the sentence, mean of all layers and heads")
-    st.caption(f"The largest weight that {who}."
+    st.caption("The largest weight that one token of the prompt gave to one of the sentence, mean of all "
+               "layers and heads; the weight of the EDM's slots of it is added."
                + (" The best are read." if len(recalled.kept) else ""))

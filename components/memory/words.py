@@ -135,6 +135,31 @@ def slot_title(slots, i: int) -> str:
     )
 
 
+def summary_title(slots, i: int) -> str:
+    """What a summary slot is a summary of, counted."""
+    n_tokens, n = int(slots.n_tokens[i]), len(slots.origins[i])
+    tokens = "1 token" if n_tokens == 1 else f"{n_tokens:,} tokens"
+    return f"A summary of {tokens} from {'1 sentence' if n == 1 else f'{n:,} sentences'}"
+
+
+def origins(slots, i: int) -> str:
+    """Every sentence that went into a summary slot: its prompt, its places, its words."""
+    rows = "".join(
+        f"<tr><td>prompt {o.prompt}</td><td>{span(o.positions)}</td>"
+        f'<td><bdi>{html.escape("".join(o.texts))}</bdi></td></tr>' for o in slots.origins[i]
+    )
+    return (
+        '<div style="max-height:20em;overflow:auto"><table style="width:100%"><tr><th>prompt</th>'
+        f"<th>positions</th><th>its tokens</th></tr>{rows}</table></div>"
+    )
+
+
+def span(positions) -> str:
+    """Positions in words: the first and the last."""
+    first, last = positions[0], positions[-1]
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
 def age(seconds: float) -> str:
     """How long ago, in the largest unit that fits."""
     for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):

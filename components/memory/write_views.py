@@ -70,13 +70,18 @@ def _show_sentences(now: Look, written) -> None:
 
 def _show_evicted(before, after, budget: int, n_evicted: int) -> None:
     """before, after: slot tables of one store; before None: it held nothing."""
-    stays = set(zip(after.prompt.tolist(), after.position.tolist()))
-    places = [] if before is None else zip(before.prompt.tolist(), before.position.tolist())
-    leaves = [i for i, place in enumerate(places) if place not in stays]
+    stays = {place: n for places, n in zip(after.places, after.n_tokens) for place in places}
+    places = [] if before is None else before.places
+    leaves = [i for i, held in enumerate(places) if held[0] not in stays]
+    folded = sum(stays.get(held[0], 0) > len(held) for held in places)
     st.markdown(f"Then **{len(after):,} of {budget:,}** slots are full; **{len(leaves):,}** of the "
                 f"present ones leave.")
     if leaves:
         st.html(words.chips([before.text[i] for i in leaves], struck=True))
+    if folded:
+        st.caption(f"{folded:,} of the present ones are folded into {(after.n_tokens > 1).sum():,} "
+                   "summaries.")
+        return
     own = n_evicted - len(leaves)
     if own > 0:
         st.caption(f"{own:,} tokens of this prompt itself find no slot.")

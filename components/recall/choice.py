@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from components.kit.own_sentence import Sentence
 from model.memory import variants
 from model.memory.talk import Settings
 from model.recall.probe import Probe
@@ -79,6 +80,11 @@ def use_example(name: str) -> None:
     """Fill the form with an example."""
     one = EXAMPLES[name]
     use(Probe(tuple(one.tell.split("\n")), one.ask, one.answer or None, one.distance))
+
+
+def use_sentence(one: Sentence) -> None:
+    """Fill the form with a sentence and a question about it."""
+    use(Probe((one.tell,), one.ask, one.answer))
 
 
 def use(probe: Probe) -> None:

@@ -1,12 +1,13 @@
-"""Recall against what makes it hard, measured in the background while the page stays usable; every
-episode can be opened. Curves and standard tasks look alike here."""
+"""Recall against what makes it hard: the curves shipped with the model, and the visitor's own,
+measured in the background while the page stays usable; every episode of these can be opened. Curves
+and standard tasks look alike here."""
 
 import streamlit as st
 
-from components.kit import palette
 from components.kit.units import show_duration
-from components.recall import choice, figures, jobs, run, words
-from components.recall.figures import Series, Shown
+from components.recall import charts, choice, figures, jobs, run, words
+from components.recall import shipped as recall_shipped
+from components.recall.charts import place
 from model.recall import runs
 
 CURVES = {
@@ -14,12 +15,7 @@ CURVES = {
     "policy": "Policy × salience", "contradiction": "Contradiction", "paraphrase": "Paraphrase",
 }
 TASKS = {"passkey": "Passkey", "needle": "Needle", "mqar": "MQAR", "babi": "bAbI-style"}
-JOINED = ("distance", "far", "facts", "slots", "passkey", "mqar", "babi")  # x is a number
-CONTROLS = {
-    "memory off": (palette.LABEL, "dash"), "another's memory": (palette.LABEL, "dot"),
-    "in context": (palette.VALUE, "dash"), "last window": (palette.VALUE, "dot"),
-}
-FALSE = {"false recall": "solid", "false recall, memory off": "dash"}
+SOURCES = {"shipped": "Shipped", "own": "Measured here"}
 EPISODES = (5, 10, 25, 50, 125)
 EVERY_S = 1.5
 
@@ -33,13 +29,24 @@ def show(kinds: dict[str, str], key: str) -> None:
                                  persist_state="session")
     one = jobs.named(curve)
     st.html(words.heading(one.what, one.honest))
-    names = _bar(curve)
-    _live(curve, names)
+    shipped = recall_shipped.of(curve)
+    names = _bar(curve, shipped is not None)
+    if shipped is not None and st.session_state.recall_curve_source == "shipped":
+        recall_shipped.show(one, shipped, names)
+    else:
+        _live(curve, names)
 
 
-def _bar(curve: str) -> list[str]:
-    """Variants, episodes and the buttons -> the chosen variants."""
+def _bar(curve: str, is_shipped: bool) -> list[str]:
+    """What is shown, variants, episodes and the buttons -> the chosen variants."""
+    if st.session_state.get("recall_curve_source") not in SOURCES:
+        st.session_state.recall_curve_source = "shipped"
     with st.container(horizontal=True, vertical_alignment="bottom", key="recall_curve_bar"):
+        if is_shipped:
+            st.segmented_control(
+                "Curve of", list(SOURCES), format_func=SOURCES.get, key="recall_curve_source",
+                required=True, persist_state="session",
+            )
         if "recall_curve_variants" not in st.session_state:
             gone = run.untrained()
             st.session_state.recall_curve_variants = [
@@ -65,6 +72,7 @@ def _bar(curve: str) -> list[str]:
 
 
 def _start(curve: str, names: list[str], n: int) -> None:
+    st.session_state.recall_curve_source = "own"
     try:
         jobs.start(curve, names, choice.settings(), "", n)
     except ValueError as problem:
@@ -118,93 +126,7 @@ def _charts(curve: str, names: list[str]) -> None:
             "them, waits and asks; nothing of it leaves this machine."
         )
         return
-    if curve == "needle":
-        _needle(lines, names)
-        return
-    one = jobs.named(curve)
-    main = _series(lines, names, curve)
-    figure = figures.curve(main, one.x_label, "recalled exactly", curve in JOINED)
-    st.plotly_chart(figure, key=f"recall_curve_{curve}", config={"displayModeBar": False})
-    n = max((s.n for line in main for s in line.shares), default=0)
-    st.caption(f"At most {n:,} questions a point; whiskers and bands: 95 % interval (Wilson).")
-    false = _false(lines, names)
-    if false:
-        st.html(words.heading("False recall", "asked for what was never told: anything but "
-                              "“I do not know.” counts"))
-        figure = figures.curve(false, one.x_label, "false recall", curve in JOINED, 300)
-        st.plotly_chart(figure, key=f"recall_false_{curve}", config={"displayModeBar": False})
-
-
-def _needle(lines: list[dict], names: list[str]) -> None:
-    columns = st.columns(2) if len(names) > 1 else [st.container()]
-    for i, name in enumerate(names):
-        own = [line for line in lines if line["variant"] == name]
-        found = runs.shares(own)
-        cells, lengths, depths = {}, {}, {}
-        for line in own:
-            length, depth = f"{line['x']:,.0f}", f"{line['y']:.0%}"
-            lengths[length], depths[depth] = line["x"], line["y"]
-            share = found.get((runs.point_of(line), "as the field scores"))
-            if share is not None:
-                cells[depth, length] = _shown(length, share)
-        with columns[i % len(columns)]:
-            st.html(words.heading(choice.TITLES[name]))
-            figure = figures.needle(
-                cells, sorted(lengths, key=lengths.get), sorted(depths, key=depths.get))
-            st.plotly_chart(figure, key=f"recall_needle_{name}", config={"displayModeBar": False})
-
-
-def _series(lines: list[dict], names: list[str], curve: str) -> list[Series]:
-    """A line for each variant, and the controls, which are the same for all."""
-    scored = "as the field scores" if curve in TASKS and curve != "mqar" else "recalled"
-    found = []
-    for name in names:
-        own = [line for line in lines if line["variant"] == name]
-        found.append(_one(own, scored, choice.TITLES[name], figures.HUES[name], "solid"))
-        if curve == "contradiction":
-            title = f"{choice.TITLES[name]}: the first instead"
-            found.append(_one(own, "first value", title, figures.HUES[name], "dot"))
-    last = [line for line in lines if line["variant"] == names[-1]]
-    for series, (hue, dash) in CONTROLS.items():
-        found.append(_one(last, series, _control(series, names[-1]), hue, dash))
-    return [one for one in found if one.shares]
-
-
-def _control(series: str, name: str) -> str:
-    of = {"another's memory": f"another person's memory ({choice.TITLES[name]})",
-          "in context": "all in one text", "last window": "one text, its start cut off"}
-    return of.get(series, series)
-
-
-def _false(lines: list[dict], names: list[str]) -> list[Series]:
-    found = []
-    for name in names:
-        own = [line for line in lines if line["variant"] == name]
-        found.append(_one(own, "false recall", choice.TITLES[name], figures.HUES[name],
-                          "solid"))
-    last = [line for line in lines if line["variant"] == names[-1]]
-    found.append(_one(last, "false recall, memory off", "memory off", palette.LABEL, "dash"))
-    return [one for one in found if one.shares]
-
-
-def _one(lines: list[dict], series: str, name: str, hue: str, dash: str) -> Series:
-    found = runs.shares(lines)
-    points = {}
-    for line in sorted(lines, key=lambda line: (line["x"], line["stop"])):
-        share = found.get((runs.point_of(line), series))
-        if share is not None:
-            points[_place(line)] = _shown(_place(line), share)
-    return Series(name, hue, dash, tuple(points.values()))
-
-
-def _place(line: dict) -> str:
-    """Where a line lies on the x axis, in words."""
-    return f"{line['stop']:,}" if line["n_stops"] > 1 else line["point"]
-
-
-def _shown(x: str, share) -> Shown:
-    low, high = share.interval
-    return Shown(x, share.value, low, high, share.hits, share.n)
+    charts.show(jobs.named(curve), runs.summed(lines), names, "curve")
 
 
 # -- episodes ----------------------------------------------------------------------------------------
@@ -242,8 +164,8 @@ def _square(line: dict, curve: str) -> dict:
     answers = line["answers"]
     right = sum(bool(_right(a)) for a in answers)
     return {
-        "x": line["seed"], "y": _place(line) or "all", "share": right / len(answers),
-        "words": f"seed {line['seed']}, {_place(line)}<br>{right} of {len(answers)} right",
+        "x": line["seed"], "y": place(line) or "all", "share": right / len(answers),
+        "words": f"seed {line['seed']}, {place(line)}<br>{right} of {len(answers)} right",
     }
 
 

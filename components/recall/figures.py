@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from components.kit import palette
+from components.recall import share_scale
 
 BASE = "gpt2"
 HUES = {
@@ -107,8 +108,8 @@ def needle(cells: dict[tuple[str, str], Shown], lengths: list[str], depths: list
         return [[of(cells[d, n]) if (d, n) in cells else None for n in lengths] for d in depths]
 
     figure = go.Figure(go.Heatmap(
-        z=grid(lambda s: s.share), x=lengths, y=depths, zmin=0, zmax=1, colorscale=[
-            [0, palette.SURPRISAL], [0.5, palette.KEY], [1, palette.VALUE]],
+        z=grid(lambda s: s.share), x=lengths, y=depths, zmin=0, zmax=1,
+        colorscale=share_scale.plotly(),
         text=grid(lambda s: f"{s.share:.0%}<br>{s.hits} of {s.n}"), texttemplate="%{text}",
         textfont={"size": 16, "color": "#101218"}, xgap=3, ygap=3,
         customdata=grid(lambda s: (s.low, s.high)), showscale=False,
@@ -127,8 +128,7 @@ def episodes(rows: list[dict], chosen: int | None) -> go.Figure:
         x=[row["x"] for row in rows], y=[row["y"] for row in rows], mode="markers",
         marker={
             "symbol": "square", "size": 15, "color": [row["share"] for row in rows], "cmin": 0,
-            "cmax": 1, "colorscale": [[0, palette.SURPRISAL], [0.5, palette.KEY],
-                                      [1, palette.VALUE]],
+            "cmax": 1, "colorscale": share_scale.plotly(),
             "line": {"width": [4 if i == chosen else 0 for i in range(len(rows))],
                      "color": palette.OUTPUT},
         },

@@ -1,10 +1,11 @@
-"""The probe as a timeline: tell, wait, ask, answer; examples and the memory's settings.
+"""The probe as a timeline: tell (anything), wait, ask, answer; examples and the memory's settings.
 
 Knows nothing of results.
 """
 
 import streamlit as st
 
+from components.kit.own_sentence import SENTENCES
 from components.recall import choice
 from components.recall.area import live_area
 from model.memory import eviction, salience
@@ -15,13 +16,15 @@ KEEP = {"persist_state": "session"}
 def show() -> str:
     """The form -> the text of the distraction, "" where it is made up."""
     choice.begin()
+    _invite()
     tell, wait, ask, answer = st.columns([5, 3.6, 4, 2], gap="small")
     with tell:
-        live_area("recall_tell", "1 · Tell: one prompt a line", "My name is …", 3, choice.MOST_TELL)
+        live_area("recall_tell", "1 · Tell: one prompt a line", "Any sentence of yours", 3,
+                  choice.MOST_TELL)
     with wait:
         text = _wait()
     with ask:
-        live_area("recall_ask", "3 · Ask: a new prompt", "Where do I live? You live in", 3,
+        live_area("recall_ask", "3 · Ask: a new prompt", "A question about it", 3,
                   choice.MOST_ASK)
     with answer:
         live_area("recall_answer", "4 · Answer", "where it is known", 3, choice.MOST_ASK)
@@ -29,6 +32,15 @@ def show() -> str:
         st.markdown(f"**{choice.look_sentence()}**")
         _menus()
     return text
+
+
+def _invite() -> None:
+    """The visitor's own sentence first; sentences of several kinds to begin with."""
+    with st.container(horizontal=True, vertical_alignment="center", key="recall_invite"):
+        st.markdown("**Tell it anything**: type over the sentence below, or begin with", width="content")
+        for one in SENTENCES:
+            st.button(one.kind, key=f"recall sentence {one.kind}", on_click=choice.use_sentence,
+                      args=(one,), help=one.tell)
 
 
 def _wait() -> str:
@@ -81,9 +93,10 @@ def _menus() -> None:
 def _settings() -> None:
     st.select_slider("Slots at most", choice.SLOTS, choice.PLAIN_SLOTS, key="recall_slots", **KEEP)
     st.selectbox(
-        "Who leaves when it is full", [*eviction.POLICIES, "merge"], key="recall_policy",
+        "Who leaves when it is full", list(eviction.NAMES), key="recall_policy",
         format_func=lambda name: {
             "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
+            "summarise": "the oldest, folded into summaries",
         }.get(name, name), **KEEP)
     st.selectbox("Salience of a sentence (AM)", list(salience.SCORES), key="recall_score",
                  help="The EDM always uses its learned gate", **KEEP)

@@ -26,6 +26,7 @@ from model.training import jobs
 REST_S = 0.03  # between two steps, for the pages
 EVERY = {**CURVES, **TASKS}
 FILE = "your probes"  # what a file's run is called
+FORMAT = 2  # of a file's results: 2 knows labels
 
 
 @dataclass
@@ -162,7 +163,7 @@ def _lock() -> threading.Lock:
 
 def results_of(content: bytes, variants: tuple[str, ...], settings: Settings) -> Path:
     """The file of a file's results: another one for another model, memory, settings, variants."""
-    told = json.dumps([visit.mark(), asdict(settings) | {"modules": ""}, sorted(variants)])
+    told = json.dumps([FORMAT, visit.mark(), asdict(settings) | {"modules": ""}, sorted(variants)])
     mark = hashlib.sha1(told.encode() + content).hexdigest()[:12]
     return jobs.home().parent / "recall" / f"probes-{mark}.jsonl"
 
@@ -226,7 +227,8 @@ def _result(job: Measuring, checkpoint, given, settings: Settings) -> dict:
         found = probe_file.run_line(checkpoint, given, job.variants, settings, check)
     except ValueError as problem:  # named, and the others run
         return {"error": " ".join(str(problem).split())}
-    return {"ask": given.ask, "answer": given.answer, "variants": found}
+    told = {"ask": given.ask, "answer": given.answer, "label": given.label or None}
+    return told | {"variants": found}
 
 
 def _append(path: Path, found: dict) -> None:

@@ -10,7 +10,7 @@ from components.recall.cards import Bar, Card
 from components.recall.run import Looked
 from components.recall.told_text import Picture, Row, Word
 from components.recall.words import GOOD, HEADS, Line, signed
-from model.recall.reads import Place, places_of, tables
+from model.recall.reads import Place, tables
 
 MOST_ROWS = 8  # prompts drawn word by word
 MOST_WORDS = 160  # of one prompt
@@ -38,8 +38,8 @@ def card(looked: Looked) -> Card:
 def told(looked: Looked, marks: dict[Place, str], clicks: str) -> Picture:
     """The told text of one variant; marks: how the visitor changed a word."""
     one = looked.one
-    reads, lost = _reads(looked), _lost(looked)
-    stored = {place for table in tables(one.state).values() for place in places_of(table)}
+    reads, lost = _with_summaries(looked, _reads(looked)), _lost(looked)
+    stored = {Place(*p) for table in tables(one.state).values() for held in table.places for p in held}
     rows, shown, prompts = [], _shown(one, reads), _prompts(one)
     for is_shown, numbers in groupby(range(1, len(prompts) + 1), key=shown.__contains__):
         if not is_shown:
@@ -109,6 +109,16 @@ def _reads(looked: Looked) -> dict[Place, tuple[np.ndarray, str]]:
         words += (f"{PARTS[read.part]}: {read.weight:.3f} in the mean, {read.peak:.2f} in layer "
                   f"{read.layer}, head {read.head}. ")
         found[read.place] = (np.maximum(before, read.mean), words)
+    return found
+
+
+def _with_summaries(looked: Looked, reads: dict) -> dict[Place, tuple[np.ndarray, str]]:
+    """The same, and every token of a summary with the reads of the whole."""
+    found = dict(reads)
+    for read in looked.one.read:
+        for place in read.held if read.kept else ():
+            weight, words = reads[read.place]
+            found[place] = weight, f"{words}Of a summary of {len(read.held):,} tokens. "
     return found
 
 

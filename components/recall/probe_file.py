@@ -25,7 +25,8 @@ def show() -> None:
     """The whole view."""
     st.html(words.heading(
         "A probe a line", "{\"tell\": [\"…\"], \"ask\": \"…\", \"answer\": \" New York\", "
-        "\"distance\": 500}; answer null: only “I do not know.” is no false recall",
+        "\"distance\": 500, \"label\": \"homes\"}; answer null: only “I do not know.” is no false "
+        "recall. Lines that share a label get shares of their own",
     ))
     content, names = _bar()
     if not names:
@@ -100,7 +101,11 @@ def _results(path, content: bytes) -> None:
     good = [one for one in found if "error" not in one]
     bad = [one for one in found if "error" in one]
     if good:
-        st.html(words.tallies(_reports(good)))
+        tallies = _tallies(good)
+        st.html(words.tallies(_titled(tallies.report())))
+        if labels := tallies.labels():
+            st.html(words.heading("By label", "the lines of each label, for every variant"))
+            st.html(words.labelled({name: _titled(found) for name, found in labels.items()}))
         table = pd.DataFrame([_row(one) for one in good[:MOST_ROWS]])
         height = min(360, 38 * (len(table) + 1))
         st.dataframe(table, key="recall_results", hide_index=True, height=height, width="stretch")
@@ -114,16 +119,21 @@ def _results(path, content: bytes) -> None:
                        key="recall_download", on_click="ignore")
 
 
-def _reports(good: list[dict]) -> dict[str, dict]:
-    tallies: dict[str, probe_file.Tally] = {}
+def _tallies(good: list[dict]) -> probe_file.Tallies:
+    tallies = probe_file.Tallies(dict.fromkeys(name for one in good for name in one["variants"]))
     for one in good:
-        for name, result in one["variants"].items():
-            tallies.setdefault(name, probe_file.Tally()).add(result)
-    return {choice.TITLES[name]: tally.report() for name, tally in tallies.items()}
+        tallies.add(one.get("label") or "", one["variants"])  # older results have no label
+    return tallies
+
+
+def _titled(reports: dict[str, dict]) -> dict[str, dict]:
+    return {choice.TITLES[name]: report for name, report in reports.items()}
 
 
 def _row(one: dict) -> dict:
     row = {"line": one["line"], "ask": one["ask"], "answer": (one["answer"] or "–").strip()}
+    if one.get("label"):
+        row = {"label": one["label"]} | row
     for name, found in one["variants"].items():
         if found["exact"] is None:
             said = "✗ false recall" if found["false_recall"] else "✓ does not know"

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from components.frame import visit
+from components.frame import links, visit
 from model.memory import talk, variants
 from model.memory.state import MemoryState
 from model.memory.talk import Settings
 from model.recall import causal, probe, probe_controls, verdict
 from model.recall.causal import Effect
+from model.recall.chain import Chain
 from model.recall.probe import Outcome, Plan, Probe
 from model.recall.reads import Place
 from model.recall.verdict import Verdict
@@ -86,6 +87,11 @@ def look(wanted: Plan, state: MemoryState, settings: Settings, variant: str) -> 
 def controls(looked: Looked) -> probe_controls.Controls:
     """The controls of what a variant did."""
     return _controls(_key_of(looked), visit.checkpoint(), looked.one)
+
+
+def chain(looked: Looked) -> Chain | None:
+    """How far the told answer came; None without an answer, slots or a sentence that holds it."""
+    return links.of_outcome(looked.one, (*_key_of(looked), looked.variant))
 
 
 def removed(looked: Looked, gone: tuple[Place, ...], is_only: bool = False) -> Changed:

@@ -157,6 +157,33 @@ def tallies(reports: dict[str, dict]) -> str:
     )
 
 
+def labelled(labels: dict[str, dict[str, dict]]) -> str:
+    """Label -> variant -> report: exact, said and false recall as shares, a row each."""
+    head = ("label", "variant", "exact", "said somewhere", "false recall")
+    cell = "text-align:left;padding:.3em .9em .3em 0;vertical-align:top"
+    titles = "".join(f'<th style="{cell};opacity:.75;font-weight:600">{title}</th>' for title in head)
+    rows = "".join(
+        _labelled_row(label if i == 0 else "", name, one, cell)
+        for label, group in labels.items() for i, (name, one) in enumerate(group.items())
+    )
+    return (
+        '<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:1.08em;'
+        f'font-variant-numeric:tabular-nums"><tr>{titles}</tr>{rows}</table></div>'
+    )
+
+
+def _labelled_row(label: str, name: str, one: dict, cell: str) -> str:
+    shares = "".join(
+        f'<td style="{cell}">{_share(one[key])}</td>' for key in ("exact", "said", "false_recall")
+    )
+    line = "border-top:1px solid rgba(128,128,128,.4)" if label else ""
+    return (
+        f'<tr style="{line}"><th style="{cell};overflow-wrap:anywhere;max-width:16em"><bdi>'
+        f"{html.escape(label)}</bdi></th>"
+        f'<th style="{cell};font-weight:600">{html.escape(name)}</th>{shares}</tr>'
+    )
+
+
 def _share(found: dict | None) -> str:
     if found is None:
         return "–"

@@ -2,10 +2,14 @@
 
 --file: your own probes, a JSON object a line: {"tell": ["I live in New York."], "ask": "Where do I
 live? You live in", "answer": " New York", "distance": 500}; without an answer, or with null, only
-"I do not know." is no false recall. --task and --curve: episodes made from seeds, kept in --out and
-gone on with from there. --scoreboard: every model by every measure, written to --out.
+"I do not know." is no false recall. A line may carry a "label": shares are reported for each label
+too. --task and --curve: episodes made from seeds, kept in --out and gone on with from there.
+--scoreboard: every model by every measure, written to --out.
+--file with --eviction: how much of the file's facts gpt2+am still recalls 1,000 and 10,000 tokens of
+text later (a book, or a folder of books), for every pair of a salience score and a policy.
 """
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -14,13 +18,14 @@ from pathlib import Path
 from model.commands import options
 from model.commands.score import read_text
 from model.loading import checkpoint
-from model.memory.eviction import POLICIES
+from model.memory.eviction import NAMES
 from model.memory.salience import SCORES
 from model.memory.talk import Settings
-from model.recall import probe, probe_file, runs, scoreboard, verdict
+from model.recall import eviction_runs, probe, probe_file, runs, scoreboard, verdict
 from model.recall.curves import CURVES
 from model.recall.standard_tasks import TASKS
 
+BOOKS = 2  # of a folder, that --eviction reads: every run of them stays in memory
 EVERY_S = 5.0  # a line of progress at most this often
 
 
@@ -28,22 +33,28 @@ def add_arguments(parser) -> None:
     """The arguments of `python -m model probe`."""
     options.add_model(parser)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--file", type=Path, help="probes, a JSON object a line")
+    what.add_argument("--file", type=Path, help="probes, a JSON object a line: tell, ask, "
+                      "answer, distance, distraction, seed, label")
     what.add_argument("--task", choices=TASKS, help="a standard task")
     what.add_argument("--curve", choices=CURVES, help="recall against one thing")
     what.add_argument("--scoreboard", action="store_true", help="every model by every measure")
+    parser.add_argument(
+        "--eviction", action="store_true",
+        help="with --file: recall far beyond the slots, for every score and policy",
+    )
     parser.add_argument(
         "--variants", default="gpt2,rnn,edm,am,gpt2-m", metavar="LIST",
         help="of gpt2, rnn, edm, am, gpt2-m, with commas (default: all)",
     )
     parser.add_argument(
-        "--n", type=int, help="episodes of each point (default: 25; scoreboard: 125)"
+        "--n", type=int,
+        help="episodes of each point (default: 25; scoreboard: 125; lines for --eviction: 100)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the first episode (default: 0)")
     parser.add_argument(
         "--slots", type=int, help="slots of the memories (default: 512 AM, 128 EDM)"
     )
-    parser.add_argument("--policy", choices=(*POLICIES, "merge"), help="who leaves (default: fifo)")
+    parser.add_argument("--policy", choices=NAMES, help="who leaves (default: fifo)")
     parser.add_argument("--salience", choices=SCORES, help="what AM's slots are ranked by")
     parser.add_argument(
         "--threshold", type=float, help="AM: sentences of less mean salience are not written"
@@ -51,7 +62,8 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--best", type=int, help="write only so many sentences or tokens of a prompt"
     )
-    parser.add_argument("--text", type=Path, help="distraction and ordinary text from this file")
+    parser.add_argument("--text", type=Path, help="distraction and ordinary text from this "
+                        "file; for --eviction a folder of .txt files will do")
     parser.add_argument("--out", type=Path, help="file of the episodes, or of the scoreboard")
     parser.add_argument("--json", action="store_true", help="JSON instead of lines")
 
@@ -66,8 +78,12 @@ def run_command(chosen) -> Iterator[str]:
     if chosen.n is not None and chosen.n < 1:
         raise ValueError(f"wanted 1 or more episodes, got --n {chosen.n}")
     settings = _settings(chosen)
+    if chosen.eviction and chosen.file is None:
+        raise ValueError("--eviction needs probes: --file FILE.jsonl")
     loaded = checkpoint.load(chosen.model)
-    if chosen.file is not None:
+    if chosen.eviction:
+        yield from _eviction(loaded, chosen, settings)
+    elif chosen.file is not None:
         yield from _file(loaded, chosen, names, settings)
     elif chosen.scoreboard:
         yield from _scoreboard(loaded, chosen, names, settings)
@@ -86,7 +102,7 @@ def _settings(chosen) -> Settings:
 
 
 def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
-    tallies, bad = {name: probe_file.Tally() for name in names}, 0
+    tallies, bad = probe_file.Tallies(names), 0
     for number, given in probe_file.read_probes(chosen.file):
         try:
             if isinstance(given, ValueError):
@@ -97,13 +113,57 @@ def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]
             told = {"line": number, "error": " ".join(str(problem).split())}
             yield json.dumps(told) if chosen.json else f"line {number}: {told['error']}"
             continue
-        for name, result in found.items():
-            tallies[name].add(result)
-            if not chosen.json:
-                yield f"{number:6}  {name:9} {_line(result)}"
+        tallies.add(given.label, found)
         if chosen.json:
-            yield json.dumps({"line": number, "variants": found}, ensure_ascii=False)
+            told = {"line": number, "label": given.label or None, "variants": found}
+            yield json.dumps(told, ensure_ascii=False)
+            continue
+        for name, result in found.items():
+            yield f"{number:6}  {name:9} {_line(result)}"
     yield from _in_all(loaded, chosen, tallies, bad)
+
+
+def _eviction(loaded, chosen, settings: Settings) -> Iterator[str]:
+    given = []
+    for number, one in itertools.islice(probe_file.read_probes(chosen.file), chosen.n or 100):
+        try:
+            if isinstance(one, ValueError):
+                raise one
+            probe.prepare(loaded, one)
+            given.append(one)
+        except ValueError as problem:  # named, and the others run
+            told = {"line": number, "error": " ".join(str(problem).split())}
+            yield json.dumps(told) if chosen.json else f"line {number}: {told['error']}"
+    which = eviction_runs.pairs(loaded, chosen.salience, chosen.policy)
+    start = time.perf_counter()
+    for rows in eviction_runs.measure(
+        loaded, given, _books(chosen.text), which, settings, eviction_runs.STOPS
+    ):
+        for row in rows:
+            found = {"score": row.pair.score, "policy": row.pair.policy, "tokens": row.stop}
+            found |= {share.name: _counted(share) for share in (row.kept, row.recalled)}
+            yield json.dumps(found) if chosen.json else (
+                f"{row.pair.policy:14} {row.pair.score:22} after {row.stop:6,} tokens  "
+                f"kept {_share(found['kept'])}  recalled {_share(found['recalled'])}"
+            )
+    if not chosen.json:
+        yield (f"{loaded.name}, gpt2+am, {settings.budget} slots, {eviction_runs.TOGETHER} facts "
+               f"in each memory, {time.perf_counter() - start:,.0f} s")
+
+
+def _books(path: Path | None) -> list[str]:
+    """Texts to tell: a file, the first BOOKS .txt files of a folder, or none: made up."""
+    if path is None:
+        return [""]
+    files = sorted(path.glob("*.txt"))[:BOOKS] if path.is_dir() else [path]
+    if not files:
+        raise ValueError(f"no .txt file in {path}; choose a folder with books, or a file")
+    return [read_text(file) for file in files]
+
+
+def _counted(share) -> dict:
+    low, high = share.interval
+    return {"hits": share.hits, "n": share.n, "share": share.value, "low": low, "high": high}
 
 
 def _line(found: dict) -> str:
@@ -115,17 +175,25 @@ def _line(found: dict) -> str:
     return f"{how:6} p {verdict.p(found['probability']):9} rank {ranks:8} {said}"
 
 
-def _in_all(loaded, chosen, tallies: dict, bad: int) -> Iterator[str]:
-    reports = {name: tally.report() for name, tally in tallies.items()}
+def _in_all(loaded, chosen, tallies: probe_file.Tallies, bad: int) -> Iterator[str]:
+    reports, labels = tallies.report(), tallies.labels()
     first = next(iter(reports.values()))
     if not first["n"] + first["n_without_answer"]:
         what = f"all {bad} were bad" if bad else "it is empty"
         raise ValueError(f"wanted lines with probes in {chosen.file}, {what}")
     if chosen.json:
         told = {"model": loaded.name, "fingerprint": loaded.fingerprint, "bad_lines": bad}
-        yield json.dumps(told | {"all": reports})
+        yield json.dumps(told | {"all": reports, "labels": labels}, ensure_ascii=False)
         return
     yield f"in all, {loaded.name}: {bad} bad lines"
+    yield from _in_lines(reports)
+    for label, group in labels.items():
+        yield f"label “{label}”"
+        yield from _in_lines(group)
+
+
+def _in_lines(reports: dict[str, dict]) -> Iterator[str]:
+    """A line a variant."""
     for name, report in reports.items():
         yield (
             f"  {name:9} exact {_share(report['exact'])}  said {_share(report['said'])}  "

@@ -89,6 +89,8 @@ def _table(store: str, columns: dict) -> Iterator[str]:
             f"{columns['total_read'][i]:7.3f} {columns['salience'][i]:8.2f}  {when}  "
             f"{text}   ({columns['around'][i]})"
         )
+        for prompt, positions, _, texts, *_ in columns.get("origins", [()] * (i + 1))[i]:
+            yield f"{'':13}holds prompt {prompt}, tokens {positions[0]}-{positions[-1]}: {''.join(texts)}"
 
 
 def _reset(chosen) -> Iterator[str]:

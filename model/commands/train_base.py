@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel
 
-from model.training import base, card, corpus, evaluate, export
+from model.training import base, card, corpus, evaluate, export, open_evaluate
 
 DEMO = (
     "My name is James Theory. I live in New York.\nWhere do I live?",
@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--tokens", type=int, metavar="N", help="train on N tokens")
     parser.add_argument("--seed", type=int, default=0, metavar="N",
                         help="first weights and order of the text (default: 0)")
+    parser.add_argument("--from", dest="weights", type=Path, metavar="DIR",
+                        help="go on from the weights and the tokenizer of a folder that train base "
+                             "wrote, as model/embedded (default: begin anew)")
     parser.add_argument("--resume", action="store_true",
                         help="go on from training.pt in --out; give the same other options again")
 
@@ -54,14 +57,17 @@ def options_of(args: argparse.Namespace) -> base.Options:
         if value is not None and not value > 0:
             raise ValueError(f"--{name} must be more than 0, got {value}")
     minutes = 90.0 if args.minutes is None and args.tokens is None else args.minutes
-    return base.Options(args.text, args.out, minutes=minutes, tokens=args.tokens, seed=args.seed)
+    return base.Options(args.text, args.out, minutes=minutes, tokens=args.tokens, seed=args.seed,
+                        peak=base.FROM_PEAK if args.weights else base.Options.peak,
+                        weights=args.weights)
 
 
 def line(p: base.Progress) -> str:
     """One measurement as one line, every number with its unit."""
     return (f"{p.tokens:,} tokens, stage {p.stage}, {p.tokens_per_second:,.0f} tokens/s, "
             f"loss {p.loss:.3f} nats/token, left-out text {p.bits_per_byte:.3f} bits/byte, "
-            f"recall {p.recall_known:.0%} known {p.recall_unseen:.0%} unseen, "
+            f"recall {p.recall_known:.0%} known {p.recall_unseen:.0%} unseen "
+            f"{p.recall_open:.0%} open, "
             f"{p.seconds_left / 60:.0f} min left")
 
 
@@ -93,8 +99,12 @@ def trained(options: base.Options) -> tuple[GPT2LMHeadModel, Tokenizer, base.Sta
 def measure(model, tokenizer: Tokenizer, books: corpus.Books, n: int) -> dict:
     """Every figure of the card, by name; n episodes for each share."""
     induction, previous = evaluate.head_scores(model)
+    half = model.config.n_positions // 2
     return {
         "bits_per_byte": evaluate.bits_per_byte(model, tokenizer, books.left_out),
+        "bits_per_byte_half": evaluate.bits_per_byte(model, tokenizer, books.left_out, half),
+        "open": open_evaluate.shares(model, tokenizer, books.left_out, n),
+        "along": evaluate.best_heads_along(model),
         "recall": evaluate.recall(model, tokenizer, n),
         "replies": evaluate.replies(model, tokenizer, n),
         "induction": induction,

@@ -17,7 +17,6 @@ from model.recall.runs import RULES
 from model.training import memory, memory_grid, memory_readme, whole_grid
 
 SAID = ("seed", "steps", "tokens", "seconds")  # of every seed's card
-PAGE = "MEMORY.md"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,9 +63,7 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
             for facts in memory_grid.FACTS:
                 yield from _row(args.out, kept, part, about, facts, measure)
     if "recall" in found[0].card:
-        page = args.out.with_name(PAGE)
-        _write(page, memory_readme.readme(found[0].card, kept))
-        yield f"wrote {page}"
+        yield f"wrote {memory_readme.write(args.out.parent, found[0].card, kept)}"
 
 
 def _forget_others(kept: dict, made_with: dict[str, list]) -> None:

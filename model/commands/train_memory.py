@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              "file and, as peft reads them, in adapter/ (default: 0, none)")
     parser.add_argument("--episodes", type=int, default=512, metavar="N",
                         help="held-out episodes of each share on the card (default: 512)")
+    parser.add_argument("--from", dest="weights", type=Path, metavar="FILE",
+                        help="go on from a memory file, also of another base of the same sizes "
+                             "(default: begin anew)")
     parser.add_argument("--resume", action="store_true",
                         help="go on from training.pt in --out; give the same other options again")
 
@@ -63,18 +66,20 @@ def options_of(args: argparse.Namespace) -> memory.Options:
         raise ValueError(f"--lora must be from 0 (none) to 256, got {args.lora}")
     return memory.Options(
         args.out, args.model, args.variant, args.text, args.steps, args.seed, args.rows,
-        cell=args.cell, lora=args.lora,
+        cell=args.cell, lora=args.lora, weights=args.weights,
+        peak=memory.FROM_PEAK if args.weights else memory.Options.peak,
     )
 
 
 def line(m: dict) -> str:
     """One measurement as one line, every number with its unit."""
     recall = ", ".join(f"{name} {share:.0%}" for name, share in m["recall"].items())
+    opened = ", ".join(f"{name} {share:.0%}" for name, share in m["recall_open"].items())
     known = ", ".join(f"{name} {share:.0%}" for name, share in m["recall_known"].items())
     refused = ", ".join(f"{name} {share:.0%}" for name, share in m["refused"].items())
     return (f"step {m['step']:,} of {m['steps']:,}, {m['stage']}, {m['tokens_per_second']:,.0f} "
             f"tokens/s, answers {m['loss']:.3f} nats/token, KL {m['kl']:.4f} nats, gate "
-            f"{m['gate']:.3f}, recall of unseen values: {recall}; of known ones: {known}; "
+            f"{m['gate']:.3f}, recall of unseen values: {recall}; of open facts: {opened}; of known ones: {known}; "
             f"\"I do not know.\" where never told: {refused}; {m['seconds_left'] / 60:.0f} min left")
 
 

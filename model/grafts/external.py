@@ -41,8 +41,8 @@ class External(nn.Module):
         self.norm_read, self.norm_write, self.norm_value = (
             nn.LayerNorm(width) for _ in range(3)
         )
-        self.query, self.key, self.value, self.output = (
-            nn.Linear(width, width, bias=False) for _ in range(4)
+        self.query, self.key, self.before, self.value, self.output = (
+            nn.Linear(width, width, bias=False) for _ in range(5)
         )
         self.gate = nn.Linear(width, 1)
         self.surprise = nn.Parameter(torch.tensor(0.5))
@@ -51,6 +51,7 @@ class External(nn.Module):
         self.recency = nn.Parameter(torch.full((heads,), -3.0))
         nn.init.eye_(self.value.weight)
         nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.before.weight)
         nn.init.zeros_(self.gate.weight)
         nn.init.zeros_(self.gate.bias)
 
@@ -58,14 +59,18 @@ class External(nn.Module):
         """stream (...,T,C), surprisal (...,T) in nats -> the gate's logit (...,T): above 0, write."""
         return self.gate(self.norm_write(stream))[..., 0] + self.surprise * (surprisal - 3) / 2
 
-    def write(self, stream: torch.Tensor, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of the tokens to store: the stream at this layer and their embeddings (before block 0),
-        (...,C) each -> keys and values (...,C).
+    def write(
+        self, stream: torch.Tensor, before: torch.Tensor, first: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of the tokens to store: the stream at this layer, the stream of the token before each (see
+        `one_before`), and their embeddings (before block 0), (...,C) each -> keys and values (...,C).
 
-        When a slot is to be read is said by what the model made of the token in its sentence; what
-        is then read, by the token itself.
+        A slot's key comes from the token that wrote it and from the one before it, which is where
+        the model stands when the token is wanted again (as in kNN-LM, arXiv:1911.00172). Its value
+        comes from the token alone.
         """
-        return self.key(self.norm_write(stream)), self.value(self.norm_value(first))
+        keys = self.key(self.norm_write(stream)) + self.before(self.norm_write(before))
+        return keys, self.value(self.norm_value(first))
 
     def read(self, stream: torch.Tensor, stored: Contents) -> tuple[torch.Tensor, torch.Tensor]:
         """stream (B,T,C) -> what is added to it (B,T,C), and the read weights (B,H,T,1+M).
@@ -91,6 +96,11 @@ class External(nn.Module):
     def _split(self, x: torch.Tensor) -> torch.Tensor:
         """(B,N,C) -> (B,H,N,C/H)."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def one_before(stream: torch.Tensor) -> torch.Tensor:
+    """(...,T,C) -> the stream of the token before each; zeros before the first."""
+    return F.pad(stream[..., :-1, :], (0, 0, 1, 0))
 
 
 def nothing(like: torch.Tensor, rows: int = 1) -> Contents:

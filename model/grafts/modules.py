@@ -117,6 +117,19 @@ def _fingerprint(raw: bytes) -> str:
     return hashlib.sha256(raw[8 + n_header :]).hexdigest()[:16]
 
 
+def fill_from(modules: Modules, path: Path) -> None:
+    """Put the weights of a memory file, trained on whatever model, into fresh modules of its sizes.
+
+    Raises ValueError, one sentence, for a damaged file and one of other sizes."""
+    told, tensors = _read(path)
+    if Sizes(**told["sizes"]) != modules.sizes:
+        raise ValueError(
+            f"{path.name} holds memory of other sizes ({told['sizes']}) than this model's "
+            f"({asdict(modules.sizes)}); train it anew, without --from"
+        )
+    _fill(modules, tensors, path)
+
+
 def beside(folder: Path, config, base: str) -> Modules | None:
     """The memory that lies beside a checkpoint's weights; None where there is none."""
     path = folder / FILE

@@ -46,6 +46,7 @@ POLICIES = {
     "least salient": least_salient,
     "random": at_random,
 }
+NAMES = (*POLICIES, "merge", "summarise")  # the last two fold slots: see merging, summarising
 
 
 def keep(slots: Slots, budget: int, policy: str, rng: np.random.Generator) -> np.ndarray:
@@ -57,7 +58,7 @@ def keep(slots: Slots, budget: int, policy: str, rng: np.random.Generator) -> np
     start when it alone is over the budget. Raises ValueError for an unknown policy.
     """
     if policy not in POLICIES:
-        raise ValueError(f"no policy {policy!r}: expected one of {', '.join(POLICIES)}")
+        raise ValueError(f"no policy {policy!r}: expected one of {', '.join(NAMES)}")
     blocks, sizes = np.unique(slots.block, return_counts=True)
     pinned = np.isin(blocks, slots.block[slots.pinned])
     order = np.lexsort((POLICIES[policy](slots, blocks, rng), pinned))  # pinned last; stable

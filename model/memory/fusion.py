@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from model.memory import eviction, merging, slots
+from model.memory import eviction, merging, slots, summarising
 from model.memory.slots import Slots
 from model.run.trace import Trace, run
 
@@ -150,6 +150,8 @@ def evict(bank: Bank, budget: int, policy: str, rng: np.random.Generator) -> Ban
     """The bank with at most `budget` slots."""
     if policy == "merge":
         return merge(bank, budget)
+    if policy == "summarise":
+        return summarise(bank, budget)
     return select(bank, eviction.keep(bank.slots, budget, policy, rng))
 
 
@@ -169,6 +171,19 @@ def merge(bank: Bank, budget: int) -> Bank:
         flat = bank.keys.permute(2, 0, 1, 3).flatten(1)
         bank = _fold(bank, *merging.most_alike(flat, bank.slots.pinned))
     return bank if budget else select(bank, np.zeros(0, dtype=np.int64))
+
+
+def summarise(bank: Bank, budget: int) -> Bank:
+    """The sentences that would leave become a few slots, each the mean of its tokens' keys and
+    values, weighted by their salience (model.memory.summarising)."""
+    if len(bank) <= budget:
+        return bank
+    group, weight = summarising.groups(bank.slots, budget), summarising.weights(bank.slots)
+    keys, values = (
+        summarising.means(x.permute(2, 0, 1, 3), group, weight).permute(1, 2, 0, 3).contiguous()
+        for x in (bank.keys, bank.values)
+    )
+    return replace(bank, keys=keys, values=values, slots=summarising.folded(bank.slots, group))
 
 
 def _fold(bank: Bank, old: int, young: int) -> Bank:

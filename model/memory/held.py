@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from model.grafts.external import Contents
+from model.grafts.external import Contents, one_before
 from model.grafts.graft import Graft
 from model.grafts.modules import Modules
-from model.memory import eviction, merging, slots
+from model.memory import eviction, merging, slots, summarising
 from model.memory.slots import Slots
 from model.run.trace import Trace
 
@@ -65,8 +65,7 @@ def write(held: Held, modules: Modules, plain: Trace, chosen, logit, columns: Sl
     """The tokens at the indices `chosen` of a plain run -> the memory with a slot for each; logit
     (T,): the gate's."""
     index = torch.as_tensor(chosen, device=held.keys.device)
-    middle = plain.layer_stream(2 * modules.external.layer).float()[index]
-    keys, values = modules.external.write(middle, plain.layer_stream(0).float()[index])
+    keys, values = (x[index] for x in keys_and_values(modules, plain))
     return replace(
         held,
         keys=torch.cat([held.keys, keys]),
@@ -79,8 +78,14 @@ def write(held: Held, modules: Modules, plain: Trace, chosen, logit, columns: Sl
 @torch.inference_mode()
 def keys_of(modules: Modules, plain: Trace) -> torch.Tensor:
     """The keys that the tokens of a plain run would be stored with, (T,C)."""
+    return keys_and_values(modules, plain)[0]
+
+
+def keys_and_values(modules: Modules, plain: Trace) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the tokens of a plain run would be stored with, (T,C) each."""
     middle = plain.layer_stream(2 * modules.external.layer).float()
-    return modules.external.write(middle, plain.layer_stream(0).float())[0]
+    first = plain.layer_stream(0).float()
+    return modules.external.write(middle, one_before(middle), first)
 
 
 @torch.inference_mode()
@@ -108,6 +113,8 @@ def evict(held: Held, budget: int, policy: str, rng: np.random.Generator) -> Hel
     n_before = len(held)
     if policy == "merge":
         after = _merge(held, budget)
+    elif policy == "summarise":
+        after = _summarise(held, budget)
     else:
         after = held.select(eviction.keep(held.slots, budget, policy, rng))
     return replace(after, n_evicted=held.n_evicted + n_before - len(after))
@@ -123,6 +130,15 @@ def _merge(held: Held, budget: int) -> Held:
         folded = Held(*parts, merging.folded(held.slots, old, young), held.n_evicted)
         held = folded.select(np.delete(np.arange(len(held)), young))
     return held if budget else held.select(np.zeros(0, dtype=np.int64))
+
+
+def _summarise(held: Held, budget: int) -> Held:
+    """What would leave is folded into summaries, by salience; of the gate too, the mean."""
+    if len(held) <= budget:
+        return held
+    group, weight = summarising.groups(held.slots, budget), summarising.weights(held.slots)
+    parts = (summarising.means(x, group, weight) for x in (held.keys, held.values, held.gate))
+    return Held(*parts, summarising.folded(held.slots, group), held.n_evicted)
 
 
 def contents(held: Held) -> Contents:

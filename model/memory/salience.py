@@ -2,8 +2,13 @@
 
 One prompt's surprisal, the attention its tokens received and their keys in; one number a token
 out, larger = more salient. Adding a score is one function, one line in SCORES and one test.
+
+Some scores look at whole sentences: every token of a sentence gets the same number, so that a
+sentence of one telling word is not averaged away. Fusion writes and evicts whole sentences, by the
+mean of their tokens, which is then just that number.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +22,8 @@ class Evidence:
     attention weight a token got from later ones, divided by how many could see it, mean over
     layers and heads; keys (T,K): its keys of all layers and heads; stored (M,K): those in memory;
     gate (T,): the logit of the trained gate, None where no memory was trained for this model.
+    sentence (T,): number of each token's sentence, −1 for <|endoftext|>; rarity (T,) bits, see
+    `rarity_of`; in_context (T,) bits: surprisal behind the end of what was told before.
     """
 
     surprisal: np.ndarray
@@ -24,6 +31,9 @@ class Evidence:
     keys: np.ndarray
     stored: np.ndarray
     gate: np.ndarray | None = None
+    sentence: np.ndarray | None = None
+    rarity: np.ndarray | None = None
+    in_context: np.ndarray | None = None
 
 
 def everything(evidence: Evidence) -> np.ndarray:
@@ -36,6 +46,60 @@ def surprisal(evidence: Evidence) -> np.ndarray:
     return evidence.surprisal
 
 
+def surprisal_in_context(evidence: Evidence) -> np.ndarray:
+    """−log2 p(token | the end of what was told before, the prompt so far), in bits: what fits the
+    conversation surprises less. EM-LLM (arXiv:2407.09450) reads a text so."""
+    return evidence.in_context
+
+
+def peak_surprisal(evidence: Evidence) -> np.ndarray:
+    """Of each sentence, its largest surprisal, in bits. Long sentences have larger ones."""
+    return _by_sentence(evidence, evidence.surprisal, np.max)
+
+
+def peak_over_the_rest(evidence: Evidence) -> np.ndarray:
+    """Of each sentence, its largest surprisal less its median: one word stands out, the others do
+    not."""
+    return _by_sentence(evidence, evidence.surprisal, lambda bits: bits.max() - np.median(bits))
+
+
+def peak_over_rarity(evidence: Evidence) -> np.ndarray:
+    """Of each sentence, the most that a token's surprisal exceeds its rarity, in bits: not a rare
+    word, but one that nobody would have put here."""
+    return _by_sentence(evidence, evidence.surprisal - evidence.rarity, np.max)
+
+
+def peak_for_its_length(evidence: Evidence) -> np.ndarray:
+    """Of each sentence, its largest surprisal in context, over the root of its number of tokens:
+    much news for few slots."""
+    return _by_sentence(
+        evidence, evidence.in_context, lambda bits: bits.max() / np.sqrt(len(bits))
+    )
+
+
+def apart(evidence: Evidence) -> np.ndarray:
+    """Of each sentence, 1 − the cosine of its mean key to the mean of all others', those in memory
+    and in the prompt: another topic, another manner of speaking. 1 where there are no others.
+
+    Unlike `novelty` it does not ask for the nearest slot, which any common word has. Facts of the
+    generator's kinds, 512 slots, 10,000 tokens of books: 18 of 20 recalled (attention received 19,
+    surprisal in context 9, novelty 1, surprisal 0); told in the middle of a page of a book, after
+    3,000 tokens: 10 of 10 (attention received 4). Embedded model of November 2026.
+    """
+    units, own = np.unique(evidence.sentence, return_inverse=True)
+    member = (own == np.arange(len(units))[:, None]) & (units >= 0)[:, None]  # not <|endoftext|>
+    sums = member.astype(evidence.keys.dtype) @ evidence.keys  # (sentences, K)
+    others = sums.sum(0) - sums + evidence.stored.sum(0)
+    cosine = (_unit(sums) * _unit(others)).sum(1)
+    return (1 - cosine)[own]
+
+
+def apart_and_surprising(evidence: Evidence) -> np.ndarray:
+    """`apart` times the sentence's mean surprisal in context: neither the topic nor the words were
+    to be expected."""
+    return apart(evidence) * _by_sentence(evidence, evidence.in_context, np.mean)
+
+
 def novelty(evidence: Evidence) -> np.ndarray:
     """1 − the largest cosine of the token's keys to any stored slot's; 1 with an empty memory."""
     if not len(evidence.stored):
@@ -45,7 +109,8 @@ def novelty(evidence: Evidence) -> np.ndarray:
 
 def attention_received(evidence: Evidence) -> np.ndarray:
     """Attention received per query that could see the token (H2O, arXiv:2306.14048; divided as in
-    kvpress). The first token, a sink, always wins: it is not stored."""
+    kvpress). The first token, a sink, always wins: it is not stored. Tokens of a short prompt win
+    over those of a long one: there are fewer to share a reader's attention."""
     return evidence.received
 
 
@@ -66,7 +131,14 @@ def learned_gate(evidence: Evidence) -> np.ndarray:
 SCORES = {
     "everything": everything,
     "surprisal": surprisal,
+    "surprisal in context": surprisal_in_context,
+    "peak surprisal": peak_surprisal,
+    "peak over the rest": peak_over_the_rest,
+    "peak over rarity": peak_over_rarity,
+    "peak for its length": peak_for_its_length,
     "novelty": novelty,
+    "apart": apart,
+    "apart and surprising": apart_and_surprising,
     "attention received": attention_received,
     "learned gate": learned_gate,
 }
@@ -83,6 +155,19 @@ def chosen(score: np.ndarray, unit: np.ndarray, threshold: float, best: int) -> 
         order = np.argsort(np.where(passing, -mean, np.inf), kind="stable")
         passing[order[best:]] = False
     return passing[inverse]
+
+
+def rarity_of(ids: np.ndarray) -> np.ndarray:
+    """log2 of each token's rank in the vocabulary, in bits: byte pair encoding makes the pieces of
+    frequent words first, and word frequencies fall about as one over the rank (Zipf). A rough
+    measure that needs no counts."""
+    return np.log2(np.asarray(ids, dtype=np.float64) + 2)
+
+
+def _by_sentence(evidence: Evidence, values: np.ndarray, together: Callable) -> np.ndarray:
+    """values (T,) -> (T,): of every token, what `together` makes of its sentence's values."""
+    units, own = np.unique(evidence.sentence, return_inverse=True)
+    return np.array([together(values[own == i]) for i in range(len(units))])[own]
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -4,8 +4,24 @@ Columns of equal length M, one row a slot; selecting and appending return a new 
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Origin(NamedTuple):
+    """A sentence, or a part of one, that was folded into a summary slot (model.memory.summarising).
+
+    prompt: its number, from 1; positions, tokens, texts, saliences: of each token, as in Slots;
+    around: the sentence.
+    """
+
+    prompt: int
+    positions: tuple[int, ...]
+    tokens: tuple[int, ...]
+    texts: tuple[str, ...]
+    saliences: tuple[float, ...]
+    around: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +33,8 @@ class Slots:
     text, around (M,): the token, and its sentence, as shown; written (M,): seconds since 1970;
     salience (M,); n_reads (M,): prompts that read the slot with at least READ_FLOOR of weight;
     total_read, last_read (M,): read weight in all, and by the latest prompt; pinned (M,) bool: the
-    visitor wants it kept, see eviction.
+    visitor wants it kept, see eviction; origins (M,): a summary slot's tuple of Origin, () of a
+    slot that one token wrote. A summary bears the place of its most salient token.
     """
 
     prompt: np.ndarray
@@ -32,9 +49,30 @@ class Slots:
     total_read: np.ndarray
     last_read: np.ndarray
     pinned: np.ndarray
+    origins: np.ndarray
 
     def __len__(self):
         return len(self.prompt)
+
+    @property
+    def n_tokens(self) -> np.ndarray:
+        """How many tokens each slot holds, (M,): 1, or all that were folded into it."""
+        sizes = [sum(len(o.positions) for o in every) if every else 1 for every in self.origins]
+        return np.array(sizes, dtype=np.int64)
+
+    @property
+    def places(self) -> list[tuple[tuple[int, int], ...]]:
+        """(prompt, position) of every token that each slot holds, M tuples."""
+        own = zip(self.prompt.tolist(), self.position.tolist(), self.origins)
+        return [
+            tuple((o.prompt, i) for o in every for i in o.positions) if every else ((prompt, position),)
+            for prompt, position, every in own
+        ]
+
+    def of_prompt(self, number: int) -> np.ndarray:
+        """Which slots hold a token of that prompt, (M,) bool."""
+        held = [any(p == number for p, _ in places) for places in self.places]
+        return np.array(held, dtype=bool)
 
     def select(self, kept) -> "Slots":
         """The slots of these indices (or of this mask), in that order."""
@@ -62,16 +100,17 @@ class Slots:
 
 READ_FLOOR = 0.01  # a read weight below this is no read
 
-_TYPES = {"text": object, "around": object, "pinned": bool}
+_TYPES = {"text": object, "around": object, "pinned": bool, "origins": object}
 _INTEGERS = ("prompt", "position", "token", "block", "n_reads")
 
 
 def empty() -> Slots:
     """A table of no slots."""
-    return Slots(**{
-        f.name: np.zeros(0, _TYPES.get(f.name, np.int64 if f.name in _INTEGERS else np.float64))
-        for f in fields(Slots)
-    })
+    return Slots(**{f.name: np.zeros(0, _type(f.name)) for f in fields(Slots)})
+
+
+def _type(name: str):
+    return _TYPES.get(name, np.int64 if name in _INTEGERS else np.float64)
 
 
 def written(prompt: int, position, token, block, text, around, now: float, salience) -> Slots:
@@ -92,7 +131,13 @@ def written(prompt: int, position, token, block, text, around, now: float, salie
         total_read=zeros,
         last_read=zeros.copy(),
         pinned=np.zeros(n, dtype=bool),
+        origins=column_of([()] * n),
     )
+
+
+def column_of(values) -> np.ndarray:
+    """Any values, tuples too, as a column of objects, (M,)."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def to_columns(slots: Slots) -> dict[str, list]:
@@ -103,10 +148,11 @@ def to_columns(slots: Slots) -> dict[str, list]:
 def from_columns(columns: dict[str, list]) -> Slots:
     """The table from plain lists; ValueError where a column is missing or of another length.
 
-    Files from before there were pins have no column `pinned`: nothing is.
+    Files from before there were pins, or summaries, have no column for them: there is none.
     """
     names = [f.name for f in fields(Slots)]
-    columns = {"pinned": [False] * len(columns.get("prompt", []))} | columns
+    n = len(columns.get("prompt", []))
+    columns = {"pinned": [False] * n, "origins": [[]] * n} | columns
     missing = [name for name in names if name not in columns]
     lengths = {len(columns[name]) for name in names if name in columns}
     if missing or len(lengths) > 1:
@@ -114,13 +160,42 @@ def from_columns(columns: dict[str, list]) -> Slots:
             f"wanted slot columns {', '.join(names)} of one length, found lengths "
             f"{sorted(lengths)} and {', '.join(missing) or 'none'} missing; the file is damaged"
         )
-    blank = empty()
-    return Slots(**{n: np.array(columns[n], dtype=getattr(blank, n).dtype) for n in names})
+    columns["origins"] = [_origins(every) for every in columns["origins"]]
+    return Slots(**{
+        n: np.array(columns[n], dtype=_type(n)) if n != "origins" else column_of(columns[n])
+        for n in names
+    })
+
+
+def _origins(said) -> tuple[Origin, ...]:
+    if not isinstance(said, list | tuple):
+        raise ValueError(f"wanted a summary's origins, found {said!r:.80}; the file is damaged")
+    return tuple(_origin(one) for one in said)
+
+
+def _origin(said) -> Origin:
+    """An origin from a file's plain list; ValueError where it is none."""
+    try:
+        prompt, *parts, around = said
+        positions, tokens, texts, saliences = (tuple(part) for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError(f"wanted a summary's origin, found {said!r:.80}; the file is damaged") from None
+    made = Origin(prompt, positions, tokens, texts, saliences, around)
+    kinds = ((int, (prompt, *positions, *tokens)), (str, (around, *texts)), ((int, float), saliences))
+    whole = len({len(part) for part in made[1:5]}) == 1 and len(positions) > 0
+    if not whole or not all(isinstance(x, kind) for kind, every in kinds for x in every):
+        raise ValueError(f"wanted a summary's origin, found {said!r:.80}; the file is damaged")
+    return made
 
 
 def by_place(table: Slots, weight: np.ndarray, other: Slots) -> np.ndarray:
     """weight (M,) of one store's slots -> the weight of those that the same tokens wrote into
-    another store (M',), 0 where there is none."""
-    at = {(p, i): w for p, i, w in zip(table.prompt.tolist(), table.position.tolist(), weight)}
-    places = zip(other.prompt.tolist(), other.position.tolist())
-    return np.array([at.get(place, 0.0) for place in places], dtype=np.float64)
+    another store (M',), 0 where there is none. Of a summary, on either side: the largest weight
+    that one of its tokens has."""
+    at: dict[tuple[int, int], float] = {}
+    for places, own in zip(table.places, np.asarray(weight, dtype=np.float64).tolist()):
+        for place in places:
+            at[place] = max(own, at.get(place, 0.0))
+    return np.array(
+        [max(at.get(place, 0.0) for place in places) for places in other.places], dtype=np.float64
+    )

@@ -8,6 +8,7 @@ changed.
 
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -19,19 +20,21 @@ from model.run import tokens
 from model.run.trace import Trace, logits, run
 
 _NOTHING = np.zeros(0, dtype=np.int64)
+CONTEXT = 200  # tokens told before that a score may read a prompt behind, see salience.Evidence
 
 
 @dataclass(frozen=True)
 class Settings:
     """How a memory is written and read.
 
-    budget: slots at most; policy: a key of eviction.POLICIES, or "merge"; score: a key of
+    budget: slots at most; policy: one of eviction.NAMES; score: a key of
     salience.SCORES; threshold: a sentence whose mean score is below it is not written.
     positions: see fusion; unit: what is retrieved whole, "sentence", "prompt" or "all" (no second
     pass); n_retrieved: how many of them; strength: nats added to every memory score.
     All of these are fusion's (AM); budget and policy are the EDM's too, with `slots` for budget.
-    needed: where the EDM is at work and holds anything, it finds what fusion reads; nothing, where
-    reading it moves less than this share of the next token's probability. 0: fusion finds itself.
+    needed: fusion is read only where what is stored (the bank, and the EDM where it is at work) moves
+    at least this share of the next token's probability: a prompt that asks for nothing told is left
+    to the rest of the model. 0, unit "all" or positions `continue`: it is always read.
     modules: those at work, see variants; slots, slot_score, slot_threshold: the EDM's, token by
     token. best: of a prompt only the best so many sentences (AM) or tokens (EDM) are written; 0: all
     that reach the threshold. lora: trained adapters are on wherever there is something to read.
@@ -45,7 +48,7 @@ class Settings:
     unit: str = "sentence"
     n_retrieved: int = 4
     strength: float = 0.0
-    needed: float = 0.2
+    needed: float = 0.4
     modules: frozenset[str] = frozenset({"am"})
     slots: int = 128
     slot_score: str = "learned gate"
@@ -87,9 +90,9 @@ class Written:
 @dataclass(frozen=True, eq=False)
 class Recalled:
     """What asking found. trace: the prompt's run with the retrieved slots; relevance: number of a
-    block -> the largest weight that a token of it drew in the first pass, of the EDM's last row or
-    of attention; kept (M,): slots read; moved: the share of the next token's probability that
-    reading the EDM moved, without fusion; None where it had no say."""
+    block -> the largest weight that a token of it drew in the first pass; kept (M,): slots read;
+    moved: the share of the next token's probability that what is stored moves; None where fusion is
+    read whatever it moves."""
 
     trace: Trace
     relevance: dict[int, float]
@@ -102,23 +105,31 @@ def blank(checkpoint) -> MemoryState:
     return MemoryState(fusion.empty_bank(checkpoint), (), checkpoint.fingerprint)
 
 
-def tell(checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time) -> Written:
+def tell(
+    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time,
+    heard: dict | None = None,
+) -> Written:
     """One prompt into memory, in `cuts.windows` where it is longer than half the model's own.
 
+    heard: where the plain model's runs are kept for whoever tells one model the same texts many
+    times; a dict of the caller's, for one checkpoint. None: nothing is kept.
     Raises ValueError for an empty prompt and for settings that do not exist.
     """
     ids = tokens.encode(checkpoint.tokenizer, text)
     if not len(ids):
         raise ValueError("wanted a prompt to remember, got an empty one; type something first")
-    return _tell_ids(checkpoint, state, ids, text, settings, now)
+    return _tell_ids(checkpoint, state, ids, text, settings, now, heard)
 
 
-def _tell_ids(checkpoint, state: MemoryState, ids, text: str, settings: Settings, now) -> Written:
+def _tell_ids(
+    checkpoint, state: MemoryState, ids, text: str, settings: Settings, now, heard=None
+) -> Written:
     number = state.bank.n_prompts + 1
     after = replace(state, bank=replace(state.bank, n_prompts=number), prompts=(*state.prompts, text))
     seen, gated = [], []
     for part in cuts.windows(checkpoint, ids):
-        window = _Window(checkpoint, after.bank, ids[part], part.start, settings, now())
+        before = _Before(checkpoint, state.prompts, ids[: part.start], heard)
+        window = _Window(checkpoint, after.bank, ids[part], before, settings, now())
         bank, told = window.into_bank(after.bank)
         seen.append(told)
         after, gates = window.into_modules(replace(after, bank=bank))
@@ -162,13 +173,14 @@ def _within_budget(full: MemoryState, settings: Settings, seen, gated, rng) -> W
 def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     """A prompt's run with memory: first what to read is found, then it is read.
 
-    The EDM, where it is at work, finds it: fusion reads the sentences its slots were written from,
-    and is left out where they hardly change what comes next. Else a first pass over the whole bank
-    does.
+    A first pass over the whole bank finds the sentences that fusion reads; where the EDM is at work,
+    the sentences that its slots were written from count as well. Fusion is left out where reading
+    them hardly changes what comes next.
     ids (T,) without <|endoftext|>, which is put in front unless the prompt continues the memory.
     With positions `replay` a first pass reads as `parallel`; a sentence or prompt that no longer
-    fits the window behind better ones is not retrieved, and one that was merged is its older token.
-    Trained memory is read in both passes. Raises ValueError where prompt and memory together do
+    fits the window behind better ones is not retrieved, and one that was merged is its older token,
+    a summary its most salient one.
+    Trained memory is read in every pass. Raises ValueError where prompt and memory together do
     not fit the model's positions.
     """
     bank, graft = _bank(checkpoint, state, settings), graft_of(checkpoint, state, settings)
@@ -176,61 +188,50 @@ def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
     everything = fusion.reading(bank, settings.positions, None, settings.strength)
     if everything is None:
         return Recalled(run(checkpoint, ids, graft=graft), {}, _NOTHING)
-    if _has_a_say(graft, settings):
-        return _found_by_slots(checkpoint, state, bank, ids, settings, graft)
     first = run(checkpoint, ids, reading=everything, graft=graft)
-    weight = weight_drawn(checkpoint, first)
-    return _second_pass(checkpoint, bank, first, weight, settings, None)
+    weight = weight_drawn(checkpoint, first) + _read_by_slots(state, bank, first)
+    found = _second_pass(checkpoint, bank, first, weight, settings)
+    if not settings.needed or settings.unit == "all" or settings.positions == "continue":
+        return found
+    return _if_it_moves(checkpoint, ids, found, settings.needed)
 
 
-def _found_by_slots(
-    checkpoint, state: MemoryState, bank: Bank, ids, settings: Settings, graft
-) -> Recalled:
-    """Read without fusion; then with the sentences of the slots that the last token read."""
-    without = run(checkpoint, ids, graft=graft)
-    read = held.read_weights(without)[:, -1].mean(0)  # (1+slots,), the null slot first
-    weight = slots.by_place(state.external.slots, read[1:], bank.slots)
-    moved = _moved(without, run(checkpoint, ids, graft=graft.without_external()))
-    has_left = weight.max() < float(read[1:].max())  # the most read slot's sentence is not there
-    if moved < settings.needed or has_left:
-        return Recalled(without, _largest(weight, bank.slots.block), _NOTHING, moved)
-    return _second_pass(checkpoint, bank, without, weight, settings, moved)
+def _if_it_moves(checkpoint, ids, found: Recalled, needed: float) -> Recalled:
+    """What was found, or the run without fusion where what is stored moves too little."""
+    graft = found.trace.graft
+    others = None if graft is None else graft.without_external()
+    moved = _moved(found.trace, run(checkpoint, ids, graft=others))
+    if moved < needed:
+        return Recalled(run(checkpoint, ids, graft=graft), found.relevance, _NOTHING, moved)
+    return replace(found, moved=moved)
+
+
+def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
+    """Weight that the last token gave to each slot of the bank through the EDM's slot of the same
+    token, (M,), mean over the EDM's heads; zeros where the EDM is not at work."""
+    if trace.external_query() is None:
+        return np.zeros(len(bank))
+    read = held.read_weights(trace)[:, -1].mean(0)  # (1+slots,), the null slot first
+    return slots.by_place(state.external.slots, read[1:], bank.slots)
 
 
 def _moved(one: Trace, other: Trace) -> float:
     """Total variation distance of what two runs say comes next, 0 to 1: the probability that would
-    have to move from token to token to make one distribution the other.
-
-    The EDM was trained to leave alone what was never told. Its slots' share of the last token's
-    weight does not show that (embedded model: 0.2 to 0.7 for such questions, from 0.5 for told
-    ones); this does, though not always: below 0.2 for 88 of 100 of them and for 149 of 150 pieces
-    of ordinary text, and for 0 of 200 questions about what was told; in another sample for 5 of 120
-    of those, asked without a lead.
-    """
+    have to move from token to token to make one distribution the other."""
     p, q = (trace.next_logits.float().softmax(-1) for trace in (one, other))
     return float((p - q).abs().sum() / 2)
 
 
-def _second_pass(
-    checkpoint, bank: Bank, first: Trace, weight, settings: Settings, moved: float | None
-) -> Recalled:
+def _second_pass(checkpoint, bank: Bank, first: Trace, weight, settings: Settings) -> Recalled:
     """What was found is read, unless the first pass has read just that."""
     again = settings.positions == "replay"
     room = checkpoint.model.config.n_positions - len(first) if again else len(bank)
     kept = _retrieved(bank, weight, settings, room)
     drawn = _largest(weight, bank.slots.block)
-    if first.reading is not None and len(kept) == len(bank) and not again:
-        return Recalled(first, drawn, kept, moved)
+    if len(kept) == len(bank) and not again:
+        return Recalled(first, drawn, kept)
     found = reading(checkpoint, bank, kept, settings)
-    return Recalled(
-        run(checkpoint, first.ids, reading=found, graft=first.graft), drawn, kept, moved
-    )
-
-
-def _has_a_say(graft, settings: Settings) -> bool:
-    """Whether the EDM decides if fusion is read; not where the memory simply goes on."""
-    is_read = graft is not None and graft.external is not None
-    return is_read and settings.needed > 0 and settings.positions != "continue"
+    return Recalled(run(checkpoint, first.ids, reading=found, graft=first.graft), drawn, kept)
 
 
 def graft_of(checkpoint, state: MemoryState, settings: Settings):
@@ -310,22 +311,81 @@ def _largest(weight: np.ndarray, group: np.ndarray) -> dict[int, float]:
     return {int(g): float(weight[group == g].max()) for g in np.unique(group)}
 
 
+class _Plain:
+    """What the plain model makes of <|endoftext|> and some tokens: of nothing that is stored."""
+
+    def __init__(self, checkpoint, ids: np.ndarray):
+        self._checkpoint = checkpoint
+        self.trace = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, ids])
+        self.nats, self.gate = _surprisal(checkpoint, self.trace), None
+        if checkpoint.memory is not None and "edm" in checkpoint.memory.parts:
+            self.gate = held.gate(checkpoint.memory, self.trace, self.nats)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Its tokens as shown, (T,)."""
+        return tokens.display(self._checkpoint.tokenizer, self.trace.ids)
+
+    @cached_property
+    def received(self) -> np.ndarray:
+        """See salience.Evidence, (T,)."""
+        return _all_received(self._checkpoint, self.trace)
+
+
+@dataclass(frozen=True, eq=False)
+class _Before:
+    """What was told before a window: prompts, the front (n,) of its own; heard: see `tell`."""
+
+    checkpoint: object
+    prompts: tuple[str, ...]
+    front: np.ndarray
+    heard: dict | None
+
+    def plain(self, ids: np.ndarray) -> _Plain:
+        """The plain model's run of these tokens, alone."""
+        if self.heard is None:
+            return _Plain(self.checkpoint, ids)
+        key = np.asarray(ids).tobytes()
+        if key not in self.heard:
+            self.heard[key] = _Plain(self.checkpoint, ids)
+        return self.heard[key]
+
+    def bits_behind(self, ids: np.ndarray) -> np.ndarray:
+        """Surprisal, in bits, (T,) of these tokens behind the CONTEXT tokens told last."""
+        window = self.checkpoint.model.config.n_positions
+        last = self.last(min(CONTEXT, window - 1 - len(ids)))
+        key = (last.tobytes(), np.asarray(ids).tobytes())
+        if self.heard is not None and key in self.heard:
+            return self.heard[key]
+        whole = run(self.checkpoint, np.r_[self.checkpoint.tokenizer.bos_token_id, last, ids])
+        bits = _surprisal(self.checkpoint, whole).cpu().numpy()[len(whole) - len(ids) :] / np.log(2)
+        if self.heard is not None:
+            self.heard[key] = bits
+        return bits
+
+    def last(self, n: int) -> np.ndarray:
+        """The n tokens told last, or all, (n,)."""
+        found = self.front
+        for text in reversed(self.prompts):
+            if len(found) >= n:
+                break
+            found = np.r_[tokens.encode(self.checkpoint.tokenizer, text), found]
+        return np.asarray(found[max(0, len(found) - n) :], dtype=np.int64)
+
+
 class _Window:
     """One window of a prompt, read by the plain model, on its way into memory."""
 
-    def __init__(self, checkpoint, bank: Bank, ids, offset: int, settings: Settings, now: float):
-        self.checkpoint, self.settings, self.offset, self.now = checkpoint, settings, offset, now
-        self.number = bank.n_prompts
-        self.plain = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, ids])
+    def __init__(self, checkpoint, bank: Bank, ids, before: _Before, settings: Settings, now: float):
+        self.checkpoint, self.settings, self.before, self.now = checkpoint, settings, before, now
+        self.number, self.offset, self._ids = bank.n_prompts, len(before.front), ids
+        self._heard = before.plain(ids)
+        self.plain, self.nats, self.gate = self._heard.trace, self._heard.nats, self._heard.gate
         self.continued = settings.positions == "continue" and "am" in settings.modules
         self.trace = self.plain
         if self.continued and len(bank):
-            before = fusion.reading(bank, "continue", None, 0.0)
-            self.trace = run(checkpoint, ids, reading=before)
-        self.nats = _surprisal(checkpoint, self.plain)
-        self.gate = None
-        if checkpoint.memory is not None and "edm" in checkpoint.memory.parts:
-            self.gate = held.gate(checkpoint.memory, self.plain, self.nats)
+            stored = fusion.reading(bank, "continue", None, 0.0)
+            self.trace = run(checkpoint, ids, reading=stored)
 
     def into_bank(self, bank: Bank):
         """Fusion's part -> the bank, and (ids, salience, sentence, stored) of the tokens."""
@@ -371,21 +431,22 @@ class _Window:
         return after, (plain.ids, score, gate, stored)
 
     def _sentences(self, trace: Trace) -> tuple[np.ndarray, list[str]]:
-        texts = tokens.display(self.checkpoint.tokenizer, trace.ids)
+        texts = self._heard.texts[len(self.plain) - len(trace) :]
         n_start = _n_start(self.checkpoint, trace.ids)
         return np.r_[[-1] * n_start, cuts.sentences(texts[n_start:])].astype(np.int64), texts
 
     def _columns(self, trace: Trace, chosen, sentence, texts, score, table: slots.Slots):
         n_start = _n_start(self.checkpoint, trace.ids)
         first_block = int(table.block.max(initial=-1)) + 2
-        around = ["".join(t for t, s in zip(texts, sentence) if s == sentence[i]) for i in chosen]
+        said = {int(n): "".join(texts[i] for i in np.flatnonzero(sentence == n))
+                for n in np.unique(sentence[chosen])}
         return slots.written(
             prompt=self.number,
             position=chosen - n_start + self.offset,
             token=trace.ids[chosen],
             block=first_block + sentence[chosen],
             text=[texts[i] for i in chosen],
-            around=around,
+            around=[said[n] for n in sentence[chosen].tolist()],
             now=self.now,
             salience=score[chosen],
         )
@@ -394,19 +455,34 @@ class _Window:
         trace = self.trace
         nats = self.nats if trace is self.plain else _surprisal(self.checkpoint, trace)
         gate = None if self.gate is None else self.gate[-len(trace) :]
-        return _Evidence(self.checkpoint, trace, nats, gate, _flat(trace.k), _flat(bank.keys))
+        return _Evidence(self, trace, nats, gate, _flat(trace.k), _flat(bank.keys))
 
     def _evidence_of_slots(self, before: held.Held) -> "_Evidence":
         """For the EDM, novelty is against its own keys."""
         keys = held.keys_of(self.checkpoint.memory, self.plain)
-        return _Evidence(self.checkpoint, self.plain, self.nats, self.gate, keys, before.keys)
+        return _Evidence(self, self.plain, self.nats, self.gate, keys, before.keys)
+
+    @cached_property
+    def in_context(self) -> np.ndarray:
+        """See salience.Evidence, of the tokens behind <|endoftext|>."""
+        return self.before.bits_behind(self._ids)
+
+    def received(self, trace: Trace) -> np.ndarray:
+        """See salience.Evidence, (T,)."""
+        if trace is self.plain:
+            return self._heard.received
+        return _all_received(self.checkpoint, trace)
+
+    def sentence(self, trace: Trace) -> np.ndarray:
+        """Number of each token's sentence, (T,), −1 for <|endoftext|>."""
+        return self._sentences(trace)[0]
 
 
 class _Evidence:
     """salience.Evidence of one prompt; each part is computed when a score looks at it."""
 
-    def __init__(self, checkpoint, trace: Trace, nats, gate, keys, stored):
-        self._checkpoint, self._trace, self._nats, self._gate = checkpoint, trace, nats, gate
+    def __init__(self, window: _Window, trace: Trace, nats, gate, keys, stored):
+        self._window, self._trace, self._nats, self._gate = window, trace, nats, gate
         self._keys, self._stored = keys, stored
 
     @property
@@ -415,8 +491,20 @@ class _Evidence:
 
     @property
     def received(self) -> np.ndarray:
-        layers = range(self._trace.n_layers)
-        return np.mean([_received(self._checkpoint, self._trace, i) for i in layers], axis=0)
+        return self._window.received(self._trace)
+
+    @property
+    def sentence(self) -> np.ndarray:
+        return self._window.sentence(self._trace)
+
+    @property
+    def rarity(self) -> np.ndarray:
+        return salience.rarity_of(self._trace.ids)
+
+    @property
+    def in_context(self) -> np.ndarray:
+        bits = self._window.in_context
+        return np.r_[np.zeros(len(self._trace) - len(bits)), bits]
 
     @property
     def keys(self) -> np.ndarray:
@@ -467,6 +555,12 @@ def _retrieved(bank: Bank, weight: np.ndarray, settings: Settings, room: int) ->
         if size <= room:
             fitting, room = [*fitting, number], room - size
     return np.flatnonzero(np.isin(unit, fitting))
+
+
+def _all_received(checkpoint, trace: Trace) -> np.ndarray:
+    """See salience.Evidence, (T,): mean over layers."""
+    layers = range(trace.n_layers)
+    return np.mean([_received(checkpoint, trace, layer) for layer in layers], axis=0)
 
 
 def _received(checkpoint, trace: Trace, layer: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from model.memory import cuts, fusion
+from model.memory import cuts, fusion, held
 from model.memory.state import MemoryState
 from model.memory.talk import Settings
 from model.recall import probe
@@ -43,26 +43,28 @@ def places(state: MemoryState) -> list[Place]:
 
 
 def without(state: MemoryState, gone: Iterable[Place]) -> MemoryState:
-    """The state as if these tokens had not been stored."""
+    """The state as if these tokens had not been stored. A summary cannot be taken apart: it goes
+    with any of its tokens."""
     gone = set(gone)
-    return _selected(state, lambda place: place not in gone)
+    return _selected(state, lambda held: gone.isdisjoint(held))
 
 
 def only(state: MemoryState, kept: Iterable[Place]) -> MemoryState:
-    """The state with these tokens alone; what a recurrent memory carries stays."""
+    """The state with these tokens alone, and with summaries of any of them; what a recurrent memory
+    carries stays."""
     kept = set(kept)
-    return _selected(state, lambda place: place in kept)
+    return _selected(state, lambda held: not kept.isdisjoint(held))
 
 
 def without_prompt(state: MemoryState, prompt: int) -> MemoryState:
     """The state without any slot of that prompt, counted from 1. What a recurrent memory carries
     of it stays: it cannot be told apart."""
-    return _selected(state, lambda place: place.prompt != prompt)
+    return _selected(state, lambda held: all(place[0] != prompt for place in held))
 
 
 def without_slots(state: MemoryState) -> MemoryState:
     """No slot at all; what a recurrent memory carries stays."""
-    return _selected(state, lambda place: False)
+    return _selected(state, lambda held: False)
 
 
 def without_carried(state: MemoryState) -> MemoryState:
@@ -108,6 +110,8 @@ def edit(
         raise ValueError(f"{_name(place)} is not in memory; choose a token that is stored")
     if settings.positions == "continue":
         raise ValueError("a prompt told with positions `continue` cannot be read again alone")
+    if any(len(held) > 1 and place in held for t in tables(state).values() for held in t.places):
+        raise ValueError(f"{_name(place)} is in a summary; choose a token with a slot of its own")
     again, row = _told_with(checkpoint, state, place, int(ids[0]))
     for part, slots in tables(state).items():
         for index in [i for i, own in enumerate(places_of(slots)) if own == place]:
@@ -165,8 +169,9 @@ def _minimised(checkpoint, one: Outcome, found: Effect) -> Effect:
 
 
 def _selected(state: MemoryState, stays) -> MemoryState:
+    """The slots for which stays((prompt, position) of every token that one holds) is true."""
     kept = {
-        part: np.flatnonzero([stays(place) for place in places_of(slots)])
+        part: np.flatnonzero([stays(held) for held in slots.places])
         for part, slots in tables(state).items()
     }
     external = None if state.external is None else state.external.select(kept["edm"])
@@ -190,10 +195,8 @@ def _put_in_bank(checkpoint, state: MemoryState, index: int, again: Trace, row: 
 
 @torch.inference_mode()
 def _put_in_slots(checkpoint, state: MemoryState, index: int, again: Trace, row: int):
-    external = checkpoint.memory.external
-    middle, first = again.layer_stream(2 * external.layer), again.layer_stream(0)
     values = state.external.values.clone()
-    values[index] = external.write(middle.float(), first.float())[1][row]
+    values[index] = held.keys_and_values(checkpoint.memory, again)[1][row]
     return replace(state, external=replace(state.external, values=values))
 
 

@@ -2,7 +2,7 @@
 
 Episodes are about the speaker, with values that were never trained on. Each question stands alone
 with the first words of its answer ("Where do I live? You live in"); the value and the full stop
-must be exactly right. One question of every episode was never told: to be refused, or it is a
+must be exactly right. As many other questions ask what was never told: to be refused, or it is a
 false recall. Measured by `runs`; knows nothing of looks.
 """
 
@@ -10,7 +10,7 @@ import random
 from dataclasses import replace
 from functools import partial
 
-from model.memory.eviction import POLICIES
+from model.memory.eviction import NAMES
 from model.memory.salience import SCORES
 from model.memory.talk import Settings
 from model.recall import episodes
@@ -26,9 +26,9 @@ GAPS = (0, 50, 200)
 TESTED = 128  # slots where the policy decides
 
 
-def told(n: int, *, held_out=False, ask_held_out=False, stops=(0,), asked=4, never=1):
+def told(n: int, *, held_out=False, ask_held_out=False, stops=(0,), asked=4, never=4):
     """A maker of trials: n facts about the speaker; `asked` of them are asked, and `never` others
-    that were not told, as far as there are so many kinds of fact."""
+    that were not told (not more than were asked), as far as there are so many kinds of fact."""
     plan = Plan(facts=(n, n), others=(0, 0), fillers=(0, 0), asks=(1, 1), near=0.0, update=0.0,
                 unknown=0.0, source="unseen", held_out_phrasing=held_out)
     return partial(
@@ -43,7 +43,7 @@ def _trial(
     asked = rng.sample(one.facts, min(n_asked, len(one.facts)))
     never = [kind for kind in KINDS.values() if kind.name not in {f.kind for f in one.facts}]
     questions = [question_of(rng, fact, held_out) for fact in asked]
-    never = rng.sample(never, min(n_never, len(never)))
+    never = rng.sample(never, min(n_never, len(asked) or n_never, len(never)))
     questions += [Question(_phrase(rng, kind, held_out), None) for kind in never]
     return Trial(one.prompts, tuple(questions), tuple(stops))
 
@@ -102,7 +102,7 @@ def _policies(settings: Settings) -> list[Point]:
     """Every policy; salience decides only for `least salient`, there every score is tried."""
     small = replace(settings, budget=TESTED, slots=TESTED)
     scores = [score for score in SCORES if score != "everything"]
-    kinds = [(policy, "everything") for policy in (*POLICIES, "merge") if policy != "least salient"]
+    kinds = [(policy, "everything") for policy in NAMES if policy != "least salient"]
     kinds += [("least salient", score) for score in scores]
     return [
         Point(

@@ -38,11 +38,13 @@ class Fact:
 
 @dataclass(frozen=True)
 class Ask:
-    """One question. The text is `question lead answer`; question or lead may be empty, not both."""
+    """One question. The text is `question lead answer` and the tail that ends the sentence; question
+    or lead may be empty, not both."""
     question: str    # "Where do I live?", or "" for a bare continuation
     lead: str        # "You live in", "I live in"; "" where the answer is UNKNOWN
     answer: str      # "New York", or UNKNOWN
     fact: Fact | None    # the fact asked for; None: it was never told
+    tail: str = "."      # what stands behind the answer: ".", " leaves at noon."
 
 
 @dataclass(frozen=True)
@@ -161,10 +163,10 @@ def _tell(rng: random.Random, subject: str, kind: Kind, plan: Plan, texts, updat
     phrasings = mine if subject == ME else kind.says_of
     phrase = _phrase(rng, phrasings, plan.held_out_phrasing)
     value = value_of(rng, kind, plan.source, texts)
-    return Fact(subject, kind.name, value, _capital(_agree(phrase.format(v=value, s=subject))))
+    return Fact(subject, kind.name, value, _capital(agree(phrase.format(v=value, s=subject))))
 
 
-def _agree(sentence: str) -> str:
+def agree(sentence: str) -> str:
     """"a owl" -> "an owl"."""
     return re.sub(r"\b([aA]) (?=[aeioAEIO])", r"\1n ", sentence)
 
@@ -238,7 +240,7 @@ def _distract(rng: random.Random, facts: list[Fact], plan: Plan,
             for kind in (KINDS[fact.kind] for fact in facts) if rng.random() < plan.near]
     idle = [rng.choice(fillers) if fillers and rng.random() < 0.5 else filler(rng)
             for _ in range(rng.randint(*plan.fillers))]
-    return [_capital(_agree(sentence)) for sentence in (*near, *idle)]
+    return [_capital(agree(sentence)) for sentence in (*near, *idle)]
 
 
 def _questions(rng: random.Random, facts: list[Fact], plan: Plan) -> tuple[Ask, ...]:
@@ -267,7 +269,7 @@ def _untold(rng: random.Random, latest: dict) -> tuple[str, Kind]:
             return subject, kind
 
 
-def _group(rng: random.Random, sentences: list[str]) -> tuple[str, ...]:
+def group(rng: random.Random, sentences: list[str]) -> tuple[str, ...]:
     """Sentences -> prompts of one to three sentences."""
     prompts, rest = [], list(sentences)
     while rest:
@@ -284,14 +286,14 @@ def episode(rng: random.Random, plan: Plan, fillers: Sequence[str] = ()) -> Epis
         sentences.insert(rng.randint(0, len(sentences)), sentence)
     held_out = {"values"} if plan.source == "unseen" else set()
     held_out |= {"phrasings"} if plan.held_out_phrasing else set()
-    return Episode(_group(rng, sentences), _questions(rng, facts, plan), tuple(facts),
+    return Episode(group(rng, sentences), _questions(rng, facts, plan), tuple(facts),
                    rng.choice(("\n", " ")), frozenset(held_out))
 
 
 def pieces(one: Episode) -> Iterator[tuple[str, str]]:
     """The episode as one text, cut where tokens may be: (text, role).
 
-    Roles: "told", "asked", "lead", "answer", "end". Joined, the texts are the whole episode.
+    Roles: "told", "asked", "lead", "answer", then "end" or "tail". Joined, the texts are the whole episode.
     """
     yield one.separator.join(one.prompts), "told"
     gap = one.separator if one.prompts else ""
@@ -303,7 +305,7 @@ def pieces(one: Episode) -> Iterator[tuple[str, str]]:
             yield gap + ask.lead, "lead"
             gap = " "
         yield gap + ask.answer.removesuffix("."), "answer"
-        yield ".", "end"
+        yield ask.tail, "end" if ask.tail == "." else "tail"
         gap = one.separator
 
 

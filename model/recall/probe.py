@@ -33,7 +33,7 @@ import torch
 from model.memory import talk, variants
 from model.memory.state import MemoryState
 from model.memory.talk import Settings
-from model.recall import distraction
+from model.recall import distraction, whole_words
 from model.recall.reads import Read, read_by
 from model.run import tokens
 from model.run.trace import Trace, common_prefix, logits, run
@@ -49,7 +49,9 @@ CONTINUED = 24  # tokens said at most; a sentence's end comes sooner
 class Probe:
     """tell: prompts, at least one; distance: tokens of distraction behind them, taken from the
     text `distraction` or, where that is empty, generated from `seed`; ask: a new prompt; answer:
-    what would be right, letter for letter behind `ask` (" New York"), None where nothing is."""
+    what would be right, letter for letter behind `ask` (" New York"), None where nothing is.
+    label: the visitor's name for probes of this kind, "" for none; it changes no result. wrong: the
+    value of another fact that was told, which would be a mix-up if it were said."""
 
     tell: tuple[str, ...]
     ask: str
@@ -57,6 +59,8 @@ class Probe:
     distance: int = 0
     distraction: str = ""
     seed: int = 0
+    label: str = ""
+    wrong: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +252,7 @@ def outcome(
     given = tokens.encode(checkpoint.tokenizer, lead or "")
     ids, notes = fitting(checkpoint, plan, state, settings, len(given))
     asked = talk.ask(checkpoint, state, ids, settings)
-    said = follow(checkpoint, asked, _room(checkpoint, asked.trace))
+    said = follow(checkpoint, asked, room_behind(checkpoint, asked.trace))
     wanted = plan.answer_ids if len(plan.answer_ids) else said
     first = own_lead(said, wanted) if lead is None else given
     trace = along(checkpoint, asked.trace, np.r_[first, wanted])
@@ -270,7 +274,11 @@ def score(
 ) -> Scored:
     """The tokens `wanted` (A,), A >= 1, behind the ask and the tokens `lead`, read with this state.
     What is retrieved is decided by the ask alone: the answer does not help to find itself."""
-    asked = talk.ask(checkpoint, state, ask_ids, settings)
+    return score_on(checkpoint, talk.ask(checkpoint, state, ask_ids, settings), wanted, lead)
+
+
+def score_on(checkpoint, asked: talk.Recalled, wanted, lead=()) -> Scored:
+    """The same behind an ask that has been run."""
     lead = np.asarray(lead, dtype=np.int64)
     trace = along(checkpoint, asked.trace, np.r_[lead, wanted])
     return scored_rows(checkpoint, trace, len(asked.trace) - 1 + len(lead), wanted)
@@ -300,16 +308,7 @@ def follow(checkpoint, asked: talk.Recalled, n: int) -> np.ndarray:
 
 def says(continuation: str, answer: str | None) -> bool | None:
     """Whether the answer's words stand in the continuation as whole words; None: no answer."""
-    if answer is None:
-        return None
-    wanted, text = answer.strip().rstrip(".").lower(), continuation.lower()
-    at = text.find(wanted)
-    while at >= 0:
-        around = text[at - 1 : at] + text[at + len(wanted) : at + len(wanted) + 1]
-        if not any(c.isalnum() for c in around):
-            return True
-        at = text.find(wanted, at + 1)
-    return False
+    return None if answer is None else whole_words.says(continuation, answer)
 
 
 def own_lead(said, wanted) -> np.ndarray:
@@ -388,7 +387,7 @@ def fitting(checkpoint, plan: Plan, state, settings, n_lead: int):
     )
 
 
-def _room(checkpoint, trace: Trace) -> int:
+def room_behind(checkpoint, trace: Trace) -> int:
     """Tokens that may follow a run, the last of which need not be read."""
     start = 0 if trace.reading is None else trace.reading.start
     return max(1, checkpoint.model.config.n_positions - start - len(trace) + 1)

@@ -127,6 +127,11 @@ def never_told(checkpoint, one: Outcome) -> Never:
 def say(checkpoint, state: MemoryState, ids, settings) -> str:
     """What is said, greedily, up to a sentence's end."""
     asked = talk.ask(checkpoint, state, ids, settings)
+    return said_on(checkpoint, state, asked, ids, settings)
+
+
+def said_on(checkpoint, state: MemoryState, asked: talk.Recalled, ids, settings) -> str:
+    """The same behind an ask that has been run."""
     room = talk.room(checkpoint, state, settings) - len(ids) + 1
     return checkpoint.tokenizer.decode(probe.follow(checkpoint, asked, max(1, room)))
 
@@ -200,6 +205,8 @@ def _told(checkpoint, changed: Probe, one: Outcome) -> tuple[Plan, MemoryState]:
 
 def _plain(checkpoint, one: Outcome, ids) -> Scored:
     """The outcome's tokens behind ids (T,), without any memory."""
-    start = np.r_[checkpoint.tokenizer.bos_token_id, ids, one.lead_ids].astype(np.int64)
-    trace = run(checkpoint, np.r_[start, one.scored.ids[:-1]])
-    return probe.scored_rows(checkpoint, trace, len(start) - 1, one.scored.ids)
+    start = np.r_[checkpoint.tokenizer.bos_token_id, ids].astype(np.int64)
+    asked = run(checkpoint, start)
+    trace = probe.along(checkpoint, asked, np.r_[one.lead_ids, one.scored.ids])
+    first = len(start) - 1 + len(one.lead_ids)
+    return probe.scored_rows(checkpoint, trace, first, one.scored.ids)

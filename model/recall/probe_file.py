@@ -6,7 +6,7 @@ file is read line by line, whatever its length; a line that cannot be run is nam
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from model.recall import probe, probe_controls
 from model.recall.probe import Probe
 from model.recall.share import wilson
 
-KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed"}
+KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed", "label", "wrong"}
 
 
 @dataclass
@@ -61,6 +61,39 @@ class Tally:
         }
 
 
+class Tallies:
+    """The tallies of a file: of all lines, and of the lines of each label, for every variant."""
+
+    def __init__(self, variants: Iterable[str]):
+        self._names = list(variants)
+        self.every = self._new()
+        self.labelled: dict[str, dict[str, Tally]] = {}
+
+    def add(self, label: str, found: dict[str, dict]) -> None:
+        """Count one line: variant -> its result. label "": the line has none."""
+        groups = [self.every]
+        if label:
+            groups.append(self.labelled.setdefault(label, self._new()))
+        for group in groups:
+            for name, result in found.items():
+                group[name].add(result)
+
+    def report(self) -> dict[str, dict]:
+        """Variant -> report of all lines."""
+        return _reports(self.every)
+
+    def labels(self) -> dict[str, dict[str, dict]]:
+        """Label -> variant -> report, in the order in which the file names them."""
+        return {label: _reports(group) for label, group in self.labelled.items()}
+
+    def _new(self) -> dict[str, Tally]:
+        return {name: Tally() for name in self._names}
+
+
+def _reports(group: dict[str, Tally]) -> dict[str, dict]:
+    return {name: tally.report() for name, tally in group.items()}
+
+
 def read_probes(path: Path) -> Iterator[tuple[int, Probe | ValueError]]:
     """Number of each line, from 1, and its probe or what is wrong with it; empty lines left out."""
     with open(path, "rb") as file:
@@ -81,6 +114,7 @@ def parsed(raw: bytes) -> Probe:
         raise ValueError(what) from None
     if not isinstance(given, dict):
         raise ValueError(f"wanted a JSON object with tell and ask, got {type(given).__name__}")
+    _check_letters(given)
     unknown = ", ".join(sorted(given.keys() - KEYS))
     if unknown:
         raise ValueError(f"wanted {', '.join(sorted(KEYS))}, got {unknown!r} as well")
@@ -88,17 +122,35 @@ def parsed(raw: bytes) -> Probe:
     tell = [tell] if isinstance(tell, str) else tell
     if not isinstance(tell, list) or not all(isinstance(text, str) for text in tell):
         raise ValueError('wanted "tell" as a list of texts')
-    if not isinstance(given.get("answer"), str | None):
-        raise ValueError('wanted "answer" as a text or null')
-    for name, kind in (("ask", str), ("distraction", str), ("distance", int), ("seed", int)):
+    for name in ("answer", "label"):
+        if not isinstance(given.get(name), str | None):
+            raise ValueError(f'wanted "{name}" as a text or null')
+    for name, kind in (
+        ("ask", str), ("distraction", str), ("wrong", str), ("distance", int), ("seed", int),
+    ):
         found = given.get(name, kind())
         if not isinstance(found, kind) or isinstance(found, bool):
             what = "a text" if kind is str else "a whole number"
             raise ValueError(f'wanted "{name}" as {what}, got {found!r}')
     return Probe(
         tuple(tell), given.get("ask", ""), given.get("answer"), given.get("distance", 0),
-        given.get("distraction", ""), given.get("seed", 0),
+        given.get("distraction", ""), given.get("seed", 0), _label(given.get("label")),
+        given.get("wrong", ""),
     )
+
+
+def _check_letters(given: dict) -> None:
+    """Half an emoji, which JSON can hold, cannot be written to a file or a screen."""
+    try:
+        json.dumps(given, ensure_ascii=False).encode()
+    except UnicodeEncodeError as problem:
+        half = ascii(problem.object[problem.start : problem.end])
+        raise ValueError(f"the line holds half of a letter, {half}; write the letter whole") from None
+
+
+def _label(given: str | None) -> str:
+    """A label on one line, without white space round it."""
+    return " ".join((given or "").split())
 
 
 def run_line(

@@ -30,7 +30,8 @@ class Read:
     text, around: the token and its sentence. mean (A,): read weight of each answer token, mean over
     the layers and heads that read; peak: the largest single weight, and the layer and head it was
     found at.
-    kept: False where the slot was not retrieved (nothing was read from it).
+    kept: False where the slot was not retrieved (nothing was read from it). held: of a summary, the
+    places of all tokens it holds; `place` and `text` are those of the most salient one.
     """
 
     part: str
@@ -43,6 +44,7 @@ class Read:
     layer: int
     head: int
     kept: bool
+    held: tuple[Place, ...] = ()
 
     @property
     def weight(self) -> float:
@@ -78,7 +80,7 @@ def read_by(
 def _rows(part: str, slots: Slots, kept, weights: np.ndarray, first_layer: int = 0) -> list[Read]:
     column = {int(slot): i for i, slot in enumerate(kept)}
     nothing = np.zeros((*weights.shape[:3], 1), weights.dtype)
-    rows = []
+    rows, every = [], slots.places
     for index, place in enumerate(places_of(slots)):
         i = column.get(index)
         own = (nothing if i is None else weights[..., i : i + 1])[..., 0]  # (L,H,A)
@@ -87,5 +89,6 @@ def _rows(part: str, slots: Slots, kept, weights: np.ndarray, first_layer: int =
             part, index, place, str(slots.text[index]), str(slots.around[index]),
             mean=own.mean((0, 1)), peak=float(own.max(initial=0)), layer=first_layer + int(layer),
             head=int(head), kept=i is not None,
+            held=tuple(Place(*p) for p in every[index]) if slots.origins[index] else (),
         ))
     return rows

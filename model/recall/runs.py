@@ -6,6 +6,7 @@ For pages and the command line:
       step.share of the whole is done (stop iterating = cancel; what is whole is in the file)
   lines = read_lines(path)                  a record for each stop; torn lines are left out
   shares(lines)                             {(point, series): Share}, with n, Wilson interval
+  summed(lines)                             a row for each variant, point and stop, to be kept
   probe_of(checkpoint, curve, line, i)      the probe of one of its questions, to open it again
 
 Called again with the same file it goes on where it was. Every episode is made from its seed alone.
@@ -30,6 +31,7 @@ from model.memory.state import MemoryState
 from model.memory.talk import Settings
 from model.memory.variants import VARIANTS
 from model.recall import distraction, probe, probe_controls
+from model.recall.plain_runs import PlainRuns
 from model.recall.probe import USUAL, Probe
 from model.recall.share import Share
 from model.run import tokens
@@ -119,14 +121,14 @@ def measure(
     done = {} if path is None else _whole(read_lines(path) if path.exists() else [], mark)
     points = [point for point in curve.points(together) if _can(checkpoint, point)]
     todo = [(point, s) for s in range(seed, seed + n) for point in points]
-    start, others = time.perf_counter(), {}
+    start, others, runs = time.perf_counter(), {}, PlainRuns()
     for i, (point, number) in enumerate(todo):
         found = {name: done.get((curve.name, name, point.name, number)) for name in names}
         missing = [name for name in names if found[name] is None]
         groups = [[name] for name in missing] if point.reads else [missing]
         for group in filter(None, groups):
             trial = point.make(_rng(curve, number), checkpoint.tokenizer)
-            runner = _Runner(checkpoint, point, trial, number, group, text, others)
+            runner = _Runner(checkpoint, point, trial, number, group, text, others, runs)
             for share in runner.run():
                 yield Step((i + share) / len(todo), i, len(todo), time.perf_counter() - start)
             lines = [{"curve": curve.name, "made_with": mark} | line for line in runner.lines]
@@ -154,11 +156,14 @@ def _can(checkpoint, point: Point) -> bool:
 
 class _Runner:
     """One episode at one point, for variants that share what is told. others: by point and stop,
-    the memory of the episode before."""
+    the memory of the episode before. runs: the plain model's, which points of one seed share."""
 
-    def __init__(self, checkpoint, point, trial, seed: int, names: list[str], text: str, others):
+    def __init__(
+        self, checkpoint, point, trial, seed: int, names: list[str], text: str, others, runs
+    ):
         self.checkpoint, self.point, self.trial, self.seed = checkpoint, point, trial, seed
         self.names, self.text, self.others, self.lines = names, text, others, []
+        self.runs = runs
         modules = frozenset().union(*(VARIANTS[name] for name in names))
         self.settings = replace(point.settings, modules=modules)
         self.room = checkpoint.model.config.n_positions - ASKED
@@ -187,7 +192,7 @@ class _Runner:
         self.recent, self.n_told = np.r_[self.recent, ids][-self.room :], self.n_told + len(ids)
         if not self.settings.modules:
             return state
-        return talk.tell(self.checkpoint, state, prompt, self.settings).state
+        return talk.tell(self.checkpoint, state, prompt, self.settings, heard=self.runs).state
 
     def _read(self, state: MemoryState, prompt: str) -> MemoryState:
         if not self.point.reads:
@@ -197,10 +202,18 @@ class _Runner:
             self.checkpoint, state, talk.ask(self.checkpoint, state, ids, self.settings)
         )
 
+    def _in_context(self) -> Trace:
+        """What was told last as one text, read once for all variants."""
+        key = ("in context", self.recent.tobytes())
+        if key not in self.runs:
+            start = self.checkpoint.tokenizer.bos_token_id
+            self.runs[key] = run(self.checkpoint, np.r_[start, self.recent])
+        return self.runs[key]
+
     def _asked(self, state: MemoryState, stop: int, waited: int) -> list[dict]:
         other, other_seed = self.others.get((self.point.name, stop), (None, None))
         self.others[self.point.name, stop] = (state, self.seed)
-        told = run(self.checkpoint, np.r_[self.checkpoint.tokenizer.bos_token_id, self.recent])
+        told = self._in_context()
         shared = [self._without(question, told) for question in self.trial.questions]
         return [
             {
@@ -233,11 +246,12 @@ class _Runner:
         """What one variant says to one question."""
         settings = replace(self.settings, modules=VARIANTS[name])
         ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
+        asked = talk.ask(self.checkpoint, state, ids, settings)
         if question.answer is None:
-            said = probe_controls.say(self.checkpoint, state, ids, settings)
+            said = probe_controls.said_on(self.checkpoint, state, asked, ids, settings)
             return {"said": said, "false": not probe_controls.refuses(said)}
         wanted = tokens.encode(self.checkpoint.tokenizer, question.answer)
-        score = probe.score(self.checkpoint, state, ids, wanted, settings)
+        score = probe.score_on(self.checkpoint, asked, wanted)
         found = _scores({"": score}) | {"rank": [int(rank) for rank in score.rank]}
         if other is not None:
             found |= _scores(
@@ -245,9 +259,9 @@ class _Runner:
             )
         if question.first is not None:
             first = tokens.encode(self.checkpoint.tokenizer, question.first)
-            found["first"] = probe.score(self.checkpoint, state, ids, first, settings).exact
+            found["first"] = probe.score_on(self.checkpoint, asked, first).exact
         if question.scored != "exact":
-            said = probe_controls.say(self.checkpoint, state, ids, settings)
+            said = probe_controls.said_on(self.checkpoint, state, asked, ids, settings)
             found |= {"said": said, "right": SCORERS[question.scored](said, question)}
         return found
 
@@ -322,6 +336,23 @@ def shares(lines: Iterable[dict]) -> dict[tuple[str, str], Share]:
                     hits[0] += bool(answer[name])
                     hits[1] += 1
     return {key: Share(" · ".join(key), *hits) for key, hits in counts.items()}
+
+
+def summed(lines: Iterable[dict]) -> list[dict]:
+    """A row for each variant, point and stop: variant, point, x, y, stop, n_stops, the number of
+    episodes, and under "series" the hits and n of each series. Small enough to be shipped."""
+    rows: dict[tuple, dict] = {}
+    for line in lines:
+        place = {name: line[name] for name in ("variant", "point", "x", "y", "stop", "n_stops")}
+        new = place | {"episodes": 0, "series": {}}
+        row = rows.setdefault((line["variant"], line["point"], line["stop"]), new)
+        row["episodes"] += 1
+        for answer in line["answers"]:
+            for series, name in SERIES.items():
+                if name in answer:
+                    hits, n = row["series"].get(series, (0, 0))
+                    row["series"][series] = [hits + bool(answer[name]), n + 1]
+    return list(rows.values())
 
 
 def point_of(line: dict) -> str:

@@ -80,11 +80,13 @@ def _filled(tokenizer, sentence, length: int) -> list[str]:
 
 
 def _with(sentences: list[str], needle: str, depth: float) -> tuple[str, ...]:
-    """The needle between sentences, 0 first to 1 last -> prompts of about 64 tokens."""
-    at = round(depth * len(sentences))
-    all_of_them = [*sentences[:at], needle, *sentences[at:]]
-    size = max(1, PROMPT_TOKENS // 8)
-    return tuple(" ".join(all_of_them[i : i + size]) for i in range(0, len(all_of_them), size))
+    """The needle between sentences, 0 first to 1 last -> prompts of about 64 tokens. Wherever it
+    lies, the other prompts stay the same."""
+    at, size = round(depth * len(sentences)), max(1, PROMPT_TOKENS // 8)
+    prompts = [list(sentences[i : i + size]) for i in range(0, len(sentences), size)]
+    number = min(at // size, len(prompts) - 1)
+    prompts[number].insert(at - number * size, needle)
+    return tuple(" ".join(prompt) for prompt in prompts)
 
 
 @cache

@@ -70,7 +70,8 @@ def _without_carried(checkpoint, one: Outcome) -> Effect | None:
 
 
 def _kind(one: Outcome, without_most, worst, carried) -> str:
-    if not one.asked.trace.reading and not one.asked.trace.graft:
+    is_read = one.asked.trace.reading or one.asked.trace.graft
+    if not is_read and one.asked.moved is None:  # else it was looked at, and moved too little
         return "no memory"
     if one.exact is None:
         return "no answer"

@@ -1,25 +1,29 @@
 """Training text: books from a folder, a tokenizer learned from them, rows of token ids for a step.
 
 A row is packed with whole documents that do not see each other; positions run on through the row,
-so that a document is met at every position. This file does not know the model.
+so that a document is met at every position. Some documents are read apart, as a memory stores them:
+each told prompt alone from its first position, what is asked behind the longest of them, seeing all.
+This file does not know the model.
 """
 import hashlib
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from model.recall import episodes
+from model.recall import episodes, open_facts
 
 END = "<|endoftext|>"
 END_ID = 0
 # Loss weight of a token by its role in an episode.
-ROLE_WEIGHTS = {"told": 0.5, "asked": 0.5, "lead": 1.0, "answer": 5.0, "end": 3.0}
+ROLE_WEIGHTS = {"told": 0.5, "asked": 0.5, "lead": 1.0, "answer": 5.0, "end": 3.0, "tail": 1.0}
 UNKNOWN_WEIGHT = 2.0
+UNASKED = 0.5  # of the episodes read apart: ordinary text reads what was told, and asks for nothing
+OPEN_TOLD = 0.3  # of that, for what is told and asked in open facts: hardly any of it can be guessed
 
 
 class CorpusError(ValueError):
@@ -95,17 +99,52 @@ class Stage:
     rows: int              # B, rows a step
     books: float           # share of rows that are book text
     repeats: float         # share of rows that are random sequences, repeated
-    plan: episodes.Plan    # the remaining rows: packed episodes
+    plan: episodes.Plan    # the remaining rows: packed episodes of the known kinds
     long: episodes.Plan | None = None      # one episode in four, where given
     enough: float = 2.0    # recall of unseen values at which the stage ends early; 2: never
+    open: float = 0.0      # share of rows that are open facts
+    open_plan: open_facts.OpenPlan = open_facts.OpenPlan()
+    apart: float = 0.0     # share of rows of episodes whose prompts are read apart
+    halved: float = 0.0    # share of steps with twice as many rows, half as long, at any position
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """ids, documents, weights: (B,T+1), (B,T+1), (B,T+1); weights belong to the token predicted."""
-    ids: np.ndarray          # int64
-    documents: np.ndarray    # int64, the number of the document a token belongs to
-    weights: np.ndarray      # float32
+    """Arrays (B,T+1), int64 but for the last two. A token sees those before it in its document, if
+    they are of its part, or if it asks (part below 0) and they were told (0 or above) in sight."""
+    ids: np.ndarray
+    documents: np.ndarray  # the number of the document a token belongs to
+    places: np.ndarray     # positions
+    parts: np.ndarray      # 0, 1 …: a told prompt read apart; -1, -2 …: what sees all those
+    weights: np.ndarray    # float32, of the loss where the token is predicted
+    hidden: np.ndarray     # bool: seen by its own part only
+
+
+@dataclass(eq=False)
+class _Row:
+    """A row under way: a list for every array of a Batch."""
+    ids: list[int] = field(default_factory=list)
+    documents: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    parts: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    hidden: list[bool] = field(default_factory=list)
+
+    def add(self, ids, weights, first: int, document: int, part: int = -1, hide: bool = False) -> None:
+        """Tokens from position `first` on; hide: the first of them is seen by this part only."""
+        n = len(ids)
+        self.ids += ids
+        self.weights += weights
+        self.places += range(first, first + n)
+        self.documents += [document] * n
+        self.parts += [part] * n
+        self.hidden += [hide, *[False] * (n - 1)][:n]
+
+    def arrays(self, size: int) -> tuple[np.ndarray, ...]:
+        """Cut to `size` tokens, in the order of Batch."""
+        kinds = (np.int64, np.int64, np.int64, np.int64, np.float32, np.bool_)
+        columns = (self.ids, self.documents, self.places, self.parts, self.weights, self.hidden)
+        return tuple(np.array(column[:size], kind) for column, kind in zip(columns, kinds))
 
 
 class Corpus:
@@ -114,76 +153,107 @@ class Corpus:
     def __init__(self, books: Books, tokenizer: Tokenizer):
         self.tokenizer = tokenizer
         self.fillers = sentences_of(books)
+        self.source = open_facts.source_of(list(books.training.values()))
         encoded = tokenizer.encode_batch(list(books.training.values()))
         self.book_ids = np.concatenate(
             [np.array([END_ID, *one.ids], dtype=np.int32) for one in encoded])
         self.n_vocab = tokenizer.get_vocab_size()
 
     def batch(self, stage: Stage, rng: random.Random) -> Batch:
-        """B rows of T+1 tokens."""
-        rows = [self._row(stage, rng) for _ in range(stage.rows)]
-        return Batch(*(np.stack(column) for column in zip(*rows)))
+        """B rows of T+1 tokens, or 2·B of T/2+1."""
+        halved = rng.random() < stage.halved
+        length, rows = (stage.length // 2, stage.rows * 2) if halved else (stage.length, stage.rows)
+        drawn = [self._row(stage, length, rng) for _ in range(rows)]
+        return Batch(*(np.stack(column) for column in zip(*drawn)))
 
-    def _row(self, stage: Stage, rng: random.Random) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        draw, size = rng.random(), stage.length + 1
+    def _row(self, stage: Stage, length: int, rng: random.Random) -> tuple[np.ndarray, ...]:
+        row, size, draw = _Row(), length + 1, rng.random()
+        first = rng.randint(0, stage.length - length)
         if draw < stage.books:
-            return self._book_row(size, rng)
-        if draw < stage.books + stage.repeats:
-            return self._repeat_row(size, rng)
-        return self._episode_row(stage, rng)
+            self._book_text(row, size, first, rng)
+        elif draw < stage.books + stage.repeats:
+            self._repeats(row, size, first, rng)
+        else:
+            is_open = draw < stage.books + stage.repeats + stage.open
+            self._episodes(row, size, first, stage, is_open, rng)
+        return row.arrays(size)
 
-    def _book_row(self, size: int, rng: random.Random):
-        start = rng.randrange(len(self.book_ids) - size)
-        ids = self.book_ids[start:start + size].astype(np.int64)
-        return ids, np.zeros(size, np.int64), np.ones(size, np.float32)
+    def _book_text(self, row: _Row, n: int, first: int, rng: random.Random) -> None:
+        start = rng.randrange(len(self.book_ids) - n)
+        ids = self.book_ids[start:start + n].tolist()
+        row.add(ids, [1.0] * n, first, len(row.ids))
 
-    def _repeat_row(self, size: int, rng: random.Random):
+    def _repeats(self, row: _Row, size: int, first: int, rng: random.Random) -> None:
         """Random tokens, said again and again; only the repetitions can be predicted."""
-        ids, documents, weights = [], [], []
-        while len(ids) < size:
+        while len(row.ids) < size:
             n = rng.randint(4, max(5, min(size // 2, 128)))
-            once = [rng.randrange(1, self.n_vocab) for _ in range(n)]
-            times = rng.choice((2, 2, 3))
-            documents += [len(ids)] * (n * times)
-            ids += once * times
-            weights += [0.0] * n + [1.0] * (n * (times - 1))
-        return _cut(ids, documents, weights, size)
+            once, times = [rng.randrange(1, self.n_vocab) for _ in range(n)], rng.choice((2, 2, 3))
+            weights = [0.0] * n + [1.0] * (n * (times - 1))
+            row.add(once * times, weights, first + len(row.ids), len(row.ids))
 
-    def _episode_row(self, stage: Stage, rng: random.Random):
-        size = stage.length + 1
-        ids, documents, weights = [], [], []
-        while len(ids) < size - 8:
-            plan = stage.long if stage.long and rng.random() < 0.25 else stage.plan
-            one_ids, one_weights = encode(self.tokenizer, episodes.episode(rng, plan, self.fillers))
+    def _episodes(self, row: _Row, size: int, first: int, stage: Stage, is_open: bool, rng) -> None:
+        """Packed episodes; the rest of the row is book text."""
+        while len(row.ids) < size - 8:
+            one = self._episode(stage, is_open, rng)
+            if rng.random() < stage.apart:
+                self._apart(row, one, size, stage.length, rng)
+                continue
+            ids, weights = encode(self.tokenizer, one)
             if rng.random() < 0.5:
-                one_ids, one_weights = [END_ID, *one_ids], [0.1, *one_weights]
-            documents += [len(ids)] * (len(one_ids) + 1)
-            ids += [*one_ids, END_ID]
-            weights += [*one_weights, 1.0]
-        return self._fill(ids, documents, weights, size, rng)
+                ids, weights = [END_ID, *ids], [0.1, *weights]
+            row.add([*ids, END_ID], [*weights, 1.0], first + len(row.ids), len(row.ids))
+        if len(row.ids) < size:
+            self._book_text(row, size - len(row.ids), first + len(row.ids), rng)
 
-    def _fill(self, ids, documents, weights, size, rng):
-        """Cut a row to size, or fill it up with book text."""
-        missing = max(0, size - len(ids))
-        start = rng.randrange(len(self.book_ids) - size)
-        documents = documents + [len(ids)] * missing
-        ids = ids + self.book_ids[start:start + missing].tolist()
-        return _cut(ids, documents, weights + [1.0] * missing, size)
+    def _episode(self, stage: Stage, is_open: bool, rng: random.Random) -> episodes.Episode:
+        if is_open:
+            return open_facts.episode(rng, stage.open_plan, self.source)
+        plan = stage.long if stage.long and rng.random() < 0.25 else stage.plan
+        return episodes.episode(rng, plan, self.fillers)
+
+    def _apart(self, row: _Row, one: episodes.Episode, size: int, window: int, rng) -> None:
+        """An episode as memory stores it (fusion): every prompt alone behind its own <|endoftext|>,
+        from one position on; what is asked begins behind the longest of them. Left out where it does
+        not fit the row and the positions, or else the row is filled with book text."""
+        told = [[END_ID, *part.ids] for part in self.tokenizer.encode_batch(list(one.prompts))]
+        asked = [_asked(self.tokenizer, ask) for ask in one.asks]
+        longest = max(map(len, told))
+        needed = longest + max(len(ids) for ids, _ in asked)
+        if len(row.ids) + sum(map(len, told)) + sum(len(ids) for ids, _ in asked) > size or (
+                needed > window):
+            return self._book_text(row, min(64, size - len(row.ids)), len(row.ids) % (window - 64), rng)
+        first = rng.randint(0, window - needed) if rng.random() < 0.3 else 0
+        document = len(row.ids)
+        for part, ids in enumerate(told):
+            row.add(ids, [0.0, *[0.5] * (len(ids) - 1)], first, document, part, hide=True)
+        for part, (ids, weights) in enumerate(asked):
+            row.add(ids, weights, first + longest, document, -1 - part)
+        room = min(size - len(row.ids), window - first - longest)
+        if room > 24 and rng.random() < UNASKED:
+            start = rng.randrange(len(self.book_ids) - room)
+            n = rng.randint(24, min(room, 128))
+            ids = [END_ID, *self.book_ids[start:start + n - 1].tolist()]
+            row.add(ids, [0.0, *[1.0] * (n - 1)], first + longest, document, -1 - len(asked))
 
 
-def _cut(ids, documents, weights, size):
-    return (np.array(ids[:size], np.int64), np.array(documents[:size], np.int64),
-            np.array(weights[:size], np.float32))
+def _asked(tokenizer: Tokenizer, ask: episodes.Ask) -> tuple[list[int], list[float]]:
+    """One question as a prompt of its own."""
+    alone = episodes.Episode((), (ask,), (ask.fact,) if ask.fact else (), " ", frozenset())
+    ids, weights = encode(tokenizer, alone)
+    return [END_ID, *ids, END_ID], [0.0, *weights, 1.0]
 
 
 def encode(tokenizer: Tokenizer, one: episodes.Episode) -> tuple[list[int], list[float]]:
     """Ids of a whole episode and the loss weight of each."""
     ids, weights = [], []
     parts = list(episodes.pieces(one))
+    is_open = any(fact.kind == open_facts.KIND for fact in one.facts)
     for encoded, (text, role) in zip(tokenizer.encode_batch([text for text, _ in parts]), parts):
         weight = ROLE_WEIGHTS[role]
         if role == "answer" and text.endswith(episodes.UNKNOWN.removesuffix(".")):
             weight = UNKNOWN_WEIGHT
+        elif is_open and role in ("told", "asked"):
+            weight *= OPEN_TOLD
         ids += encoded.ids
         weights += [weight] * len(encoded.ids)
     return ids, weights

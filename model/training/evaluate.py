@@ -5,7 +5,7 @@ Every share comes with its n and a 95 % interval. This file does not know how th
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import torch
@@ -29,14 +29,14 @@ def _causal(ids: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def bits_per_byte(model, tokenizer: Tokenizer, text: str) -> float:
+def bits_per_byte(model, tokenizer: Tokenizer, text: str, window: int = 0) -> float:
     """Mean bits the model needs for a byte of text (UTF-8); every token is predicted once.
 
-    Windows as long as the model's positions, half a window apart: except at the start a token has
-    at least half a window before it.
+    Windows of so many tokens, as long as the model's positions where none is given, half a window
+    apart: except at the start a token has at least half a window before it.
     """
     ids = torch.tensor([END_ID, *tokenizer.encode(text).ids], device=model.device)
-    window, nats, scored = model.config.n_positions, 0.0, 1
+    window, nats, scored = window or model.config.n_positions, 0.0, 1
     while scored < len(ids):
         start = max(0, scored - window // 2)
         part = ids[start : start + window]
@@ -67,10 +67,12 @@ def _padded(rows: list[list[int]], device) -> torch.Tensor:
 
 
 def question_and_answer(tokenizer: Tokenizer, one: Episode) -> tuple[list[int], list[int]]:
-    """The episode up to its last answer, and that answer with its full stop, as ids."""
+    """The episode up to its last answer, and that answer with its full stop, as ids; without what
+    follows where the sentence goes on: it may as well end there."""
     parts = list(episodes.pieces(one))
     context = tokenizer.encode("".join(text for text, _ in parts[:-2])).ids
-    return context, tokenizer.encode(parts[-2][0] + parts[-1][0]).ids
+    ending = "." if parts[-1][0] == "." else ""
+    return context, tokenizer.encode(parts[-2][0] + ending).ids
 
 
 def quick_recall(model, tokenizer: Tokenizer, plan: Plan, source: str, n: int = 96) -> float:
@@ -90,13 +92,19 @@ Wanted = Callable[[Episode, int], bool]  # (episode, tokens of its answer) -> do
 
 
 def share_recalled(model, tokenizer, name: str, plan: Plan, n: int, wanted: Wanted) -> Share:
-    """Exact recall after question and lead ("Where do I live? You live in"), n episodes.
+    """Exact recall after question and lead ("Where do I live? You live in"), n episodes."""
+    rng = random.Random(f"recall {name}")
+    drawn = (episodes.episode(rng, plan) for _ in range(200 * n))
+    return share_of(model, tokenizer, name, drawn, n, wanted)
+
+
+def share_of(model, tokenizer, name: str, drawn: Iterable[Episode], n: int, wanted: Wanted) -> Share:
+    """Exact recall of the last answer of n episodes, among those drawn that are wanted.
 
     Fewer than n, and perhaps none, where hardly any episode is wanted or fits the positions.
     """
-    rng, pairs = random.Random(f"recall {name}"), []
-    for _ in range(200 * n):
-        one = episodes.episode(rng, plan)
+    pairs = []
+    for one in drawn:
         context, answer = question_and_answer(tokenizer, one)
         fits = len(context) + len(answer) <= model.config.n_positions
         if fits and wanted(one, len(answer) - 1):
@@ -185,6 +193,48 @@ def _questions(plan: Plan, n: int) -> list[Episode]:
         if one.question:
             found.append(one)
     return found
+
+
+@torch.no_grad()
+def best_heads_along(model, step: int = 100, n: int = 8) -> list[dict]:
+    """For every `step` positions of the window: the best head's induction score and its
+    previous-token score, as in `head_scores`, of the queries there.
+
+    One random sequence of half the window, said twice, fills all positions; the first half has no
+    repetition, so induction is measured from a sequence of a quarter of the window there.
+    """
+    window, found = model.config.n_positions, {}
+    for length in (window // 2, window // 8):
+        maps = _maps_of_repeats(model, length, window // length, n)
+        for start in range(0, window, step):
+            rows = slice(start, min(start + step, window))
+            scores = found.setdefault(start, {"induction": 0.0, "previous": 0.0})
+            for m in maps:
+                scores["induction"] = max(scores["induction"], _on_diagonal(m, length - 1, rows, length))
+                scores["previous"] = max(scores["previous"], _on_diagonal(m, 1, rows, 1))
+    return [{"from": start, **{k: round(v, 4) for k, v in one.items()}} for start, one in found.items()]
+
+
+def _maps_of_repeats(model, length: int, times: int, n: int) -> list[torch.Tensor]:
+    """L maps (n,H,T,T) of n random sequences of `length` tokens, each said `times` times."""
+    generator = torch.Generator().manual_seed(0)
+    once = torch.randint(1, model.config.vocab_size, (n, length), generator=generator)
+    ids = once.repeat(1, times).to(model.device)
+    before = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    maps = model(ids, attention_mask=_causal(ids), output_attentions=True).attentions
+    model.set_attn_implementation(before)
+    return list(maps)
+
+
+def _on_diagonal(m: torch.Tensor, back: int, rows: slice, first: int) -> float:
+    """The best head's mean weight from the queries `rows` to the key `back` before each; queries
+    before `first` do not count. 0 where none is left."""
+    start = max(rows.start, first, back)
+    if start >= rows.stop:
+        return 0.0
+    queries = torch.arange(start, rows.stop, device=m.device)
+    return float(m[:, :, queries, queries - back].mean((0, 2)).max())
 
 
 @torch.no_grad()

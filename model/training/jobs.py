@@ -238,16 +238,27 @@ def _spawn(job: Job) -> Job:
     """Start the job's trainer and note down which process it is."""
     with _disk(job.folder):
         _write(job)  # before anything runs: a full disk shows here
-        with open(job.folder / "log.txt", "wb") as log:
-            process = subprocess.Popen(
-                [*TRAINER, *arguments(job)], cwd=ROOT, env=_environment(), stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True,
-            )
-        job = replace(job, pid=process.pid, birth=birth(process.pid) or "ended at once")
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
-        threading.Thread(target=process.wait, daemon=True).start()  # a dead child: no zombie
+        log = open(job.folder / "log.txt", "wb")
+    with log:
+        process = _started([*TRAINER, *arguments(job)], log)
+    job = replace(job, pid=process.pid, birth=birth(process.pid) or "ended at once")
+    os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+    threading.Thread(target=process.wait, daemon=True).start()  # a dead child: no zombie
+    with _disk(job.folder):
         _write(job)
     return job
+
+
+def _started(command: list[str], log) -> subprocess.Popen:
+    """The trainer's process. JobError where the system cannot start one."""
+    try:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=_environment(), stdout=log, stderr=log,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )
+    except OSError as problem:
+        raise JobError(f"The trainer did not start: {problem.strerror or problem}. Try again; if that "
+                       f"fails, run it by hand: {' '.join(command)}") from problem
 
 
 def arguments(job: Job) -> list[str]:

@@ -26,12 +26,13 @@ from model.training import base, remembering
 from model.training.corpus import CorpusError
 from model.training.memory_data import Asked, Batch, Data, Lesson
 from model.training.remembering import Remembered
-from model.training.under_way import LESSONS, RECURRENT, Options, State, Training
+from model.training.under_way import GIST, LESSONS, RECURRENT, Options, State, Training
 
 CHECKPOINT, PROGRESS = "training.pt", "progress.jsonl"
 KL_WEIGHT, NEVER_WEIGHT, GATE_WEIGHT = 1.0, 1.0, 0.2
 ENOUGH = 0.8  # recall of held-out values at which the next lesson begins
 UNTIL = (0.15, 0.45, 1.0)  # a lesson ends here at the latest, as a fraction of the training,
+FROM_PEAK = 1e-3  # learning rate of a training that goes on from trained memory
 FEWEST = 150  # but in a short training not before so many steps each
 
 
@@ -53,10 +54,14 @@ def start(options: Options, resume: bool = False, fresh: bool = True) -> Trainin
     loaded.model.set_attn_implementation(base.ATTENTION)
     torch.manual_seed(options.seed)
     own = modules.untrained(loaded.model.config, options.cell, options.seed, options.lora)
+    if options.weights is not None:
+        modules.fill_from(own, options.weights)
     own.to(loaded.model.device)
     training = Training(options, loaded, Data(loaded.tokenizer, options.text), own,
                         _optimizer(own, options.peak),
                         random.Random(f"memory {options.seed}"), State())
+    if options.weights is not None:
+        training.state.lesson = len(LESSONS) - 1
     if resume:
         _load(options.out / CHECKPOINT, training)
     elif fresh:
@@ -156,7 +161,8 @@ def lessons(training: Training) -> list[Lesson]:
     """A lesson for every row."""
     alone = frozenset({"rnn"})
     rows = remembering.reads(training, training.options.rows)
-    return [RECURRENT if read == alone else training.lesson for read in rows]
+    return [(RECURRENT, GIST)[row // 2 % 2] if read == alone else training.lesson
+            for row, read in enumerate(rows)]
 
 
 def _optimizer(fresh: Modules, peak: float) -> torch.optim.Optimizer:
@@ -195,7 +201,8 @@ def recall(
     for the base; every answer token must be the most probable one. unknown 1: only questions whose
     answer was never told; what is wanted is "I do not know."."""
     rng, hits, total = random.Random(seed), {}, 0
-    lesson = replace(lesson, plan=replace(lesson.plan, unknown=unknown))
+    lesson = replace(lesson, plan=replace(lesson.plan, unknown=unknown),
+                     open_plan=replace(lesson.open_plan, unknown=unknown))
     training.modules.eval()
     for first in range(0, n, 32):
         rows = min(32, n - first)
@@ -226,7 +233,8 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
     present one is learned."""
     options, state = training.options, training.state
     n, seed, lesson = options.n_recall, f"recall {state.step}", training.lesson
-    held_out = replace(lesson, plan=replace(lesson.plan, source="unseen"))
+    held_out = replace(lesson, plan=replace(lesson.plan, source="unseen"), open=0.0)
+    opened = replace(lesson, open=1.0, open_plan=replace(lesson.open_plan, held_out=True))
     found = recall(training, held_out, n, seed)
     known = recall(training, RECURRENT, n // 2, seed)
     refused = recall(training, held_out, n // 2, seed, unknown=1.0)
@@ -237,6 +245,8 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
         "tokens_per_second": round(speed, 1),
         **{name: round(sum(one[name] for one in losses) / len(losses), 4) for name in losses[0]},
         "recall": {name: round(value, 4) for name, value in found.items()},
+        "recall_open": {name: round(value, 4)
+                        for name, value in recall(training, opened, n, seed).items()},
         "recall_known": {name: round(value, 4) for name, value in known.items()},
         "recall_known_n": n // 2,
         "refused": {name: round(value, 4) for name, value in refused.items()},

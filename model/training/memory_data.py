@@ -11,24 +11,32 @@ from pathlib import Path
 
 import torch
 
-from model.recall import episodes
+from model.recall import episodes, open_facts
 from model.recall.episodes import UNKNOWN, Ask, Episode, Plan
+from model.recall.open_facts import OpenPlan, Source
 from model.training import corpus
 
 LEAD_WEIGHT = 0.3  # of the words before the answer: "You live in"
 ORDINARY = 64  # tokens of an ordinary text that is read with memory
+GIST_WEIGHT = 0.1  # of a token of a book that goes on
+PASSAGE = 350  # letters of one prompt of a book
 
 
 @dataclass(frozen=True)
 class Lesson:
     """How hard the episodes of one stretch are, and how much of it is other talk.
 
-    between: prompts about nothing behind the telling, inclusive range.
+    between: prompts about nothing behind the telling, inclusive range. open: share of rows whose
+    facts are open ones, of open_plan. gist: nothing is asked; the next words of a book are to be
+    foreseen by what was told of it.
     """
 
     name: str
     plan: Plan
     between: tuple[int, int]
+    open: float = 0.0
+    open_plan: OpenPlan = OpenPlan()
+    gist: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,23 +86,51 @@ class Data:
         self.fillers: list[str] = []
         self.books: list[str] = []
         self.held_out = ""
+        self.source, self.held_out_source = Source(), Source()
         if text is not None:
             books = corpus.read_books(text)
             self.fillers, self.held_out = corpus.sentences_of(books), books.left_out
             self.books = list(books.training.values())
+            self.source = open_facts.source_of(self.books)
+            self.held_out_source = open_facts.source_of([self.held_out])
 
     def batch(self, rng: random.Random, lessons: Sequence[Lesson], asks: int) -> Batch:
         """A row for each lesson; each asks `asks` questions, every second one reads an ordinary text
         besides."""
-        plans = [replace(lesson.plan, asks=(asks, asks)) for lesson in lessons]
-        drawn = [episodes.episode(rng, plan, self.fillers) for plan in plans]
+        drawn = [self.episode(rng, lesson, asks) for lesson in lessons]
         prompts = [self.prompts(rng, one, lesson.between) for one, lesson in zip(drawn, lessons)]
         told = [(row, *self.told(text, one.facts))
                 for row, (one, texts) in enumerate(zip(drawn, prompts)) for text in texts]
         asked = [(self._reader(rng, drawn, row, ask), *self.asked(ask))
                  for row, one in enumerate(drawn) for ask in one.asks]
+        asked += [(row, *self._book(one.separator)) for row, one in enumerate(drawn) if not one.asks]
         asked += [(row, *self._ordinary(rng)) for row in range(0, len(drawn), 2)]
         return Batch(drawn, self.as_told(told), _asked(asked, self.start))
+
+    def episode(self, rng: random.Random, lesson: Lesson, asks: int) -> Episode:
+        """One episode of a lesson with so many questions; of a gist lesson without any."""
+        if lesson.gist and self.books:
+            return self._gist(rng)
+        if rng.random() < lesson.open:
+            plan = replace(lesson.open_plan, asks=(asks, asks))
+            source = self.held_out_source if plan.held_out else self.source
+            return open_facts.episode(rng, plan, source)
+        return episodes.episode(rng, replace(lesson.plan, asks=(asks, asks)), self.fillers)
+
+    def _gist(self, rng: random.Random) -> Episode:
+        """One to three passages of a book as prompts; the passage that follows is the separator."""
+        book, n = rng.choice(self.books), rng.randint(1, 3)
+        at = rng.randrange(max(1, len(book) - (n + 2) * PASSAGE))
+        at += book[at : at + PASSAGE].find(" ") + 1
+        parts = [" ".join(book[at + i * PASSAGE : at + (i + 1) * PASSAGE].split())
+                 for i in range(n + 1)]
+        return Episode(tuple(parts[:-1]), (), (), parts[-1], frozenset())
+
+    def _book(self, text: str) -> tuple[list[int], list[float], list[bool], list[bool]]:
+        """The passage that goes on where the told ones ended, every token of it to be foreseen."""
+        ids = [self.start, *self.tokenizer.backend_tokenizer.encode(text).ids][:ORDINARY]
+        nothing = [False] * len(ids)
+        return ids, [0.0, *[GIST_WEIGHT] * (len(ids) - 1)], nothing, nothing
 
     def as_told(self, rows) -> Told:
         """Prompts as tensors, from (row, ids, value) of each."""
@@ -179,7 +215,16 @@ def _pieces(ask: Ask) -> list[tuple[str, float, bool]]:
     spoken = [part for part in parts if part[0]]
     gaps = ["", *[" "] * (len(spoken) - 1)]
     return [(gap + text, weight, counts)
-            for gap, (text, weight, counts) in zip(gaps, spoken)] + [(".", 1.0 * told, True)]
+            for gap, (text, weight, counts) in zip(gaps, spoken)] + _ending(ask, told)
+
+
+def _ending(ask: Ask, told: bool) -> list[tuple[str, float, bool]]:
+    """The full stop belongs to the answer; of a longer tail, only its first word does."""
+    if ask.tail == ".":
+        return [(".", 1.0 * told, True)]
+    first, gap, rest = ask.tail.strip().partition(" ")
+    first = (" " if ask.tail.startswith(" ") else "") + first
+    return [(first, 1.0 * told, True), (gap + rest, LEAD_WEIGHT * told, False)]
 
 
 def _padded(rows: list[list], fill, dtype) -> torch.Tensor:

@@ -1,21 +1,52 @@
-"""The card of the shipped memory as a page to read: every number on it comes from two JSON files.
+"""The card of the shipped memory as a page to read: every number on it comes from JSON files.
 
-Knows nothing of training; it is handed what was measured (memory_card, commands.train_grid).
+First ten lines for a student, then the headline figures, then the grid behind them. What was not
+measured is left out. Knows nothing of training; it is handed what was measured (memory_card,
+commands.train_grid, `recall headline`).
 """
 
+import json
+import os
+from pathlib import Path
+
 from model.recall.share import wilson
-from model.training import memory_grid
+from model.training import memory_grid, memory_headline
 
 NAMES = {"gpt2+rnn": "recurrent alone", "gpt2+edm": "EDM alone", "gpt2-m": "both (no fusion)",
          "another's memory": "both, of another episode", "gpt2": "GPT-2, no memory"}
 
 
-def readme(card: dict, grid: dict) -> str:
+PAGE, CARD, GRID = "MEMORY.md", "memory_card.json", "memory_grid.json"
+
+
+def write(folder: Path, card: dict, grid: dict) -> Path:
+    """The page of a folder, with the headline figures that lie there -> its path."""
+    page = folder / PAGE
+    draft = page.with_name(f".{page.name}.tmp")
+    found = memory_headline.beside(folder, card["base"])
+    draft.write_text(readme(card, grid, found), encoding="utf-8")
+    os.replace(draft, page)
+    return page
+
+
+def write_from(folder: Path) -> Path:
+    """The same from the JSON files of the folder alone. ValueError where there is no card."""
+    if not (folder / CARD).is_file():
+        raise ValueError(f"no {CARD} in {folder}: choose the folder of a trained memory")
+    grid = json.loads((folder / GRID).read_text()) if (folder / GRID).is_file() else {}
+    return write(folder, json.loads((folder / CARD).read_text()), grid)
+
+
+def readme(card: dict, grid: dict, headline: list[dict] = ()) -> str:
     """The page, in Markdown. card: of the shipped memory; grid: what `train grid` measured, {}
-    where it did not."""
+    where it did not; headline: the boards of `recall headline`, one for each seed."""
     trained = ", ".join(f"seed {c['seed']}: {c['steps']:,} steps, {c['tokens']:,} tokens, "
                         f"{c['seconds'] / 60:.0f} minutes" for c in grid.get("seeds", [card]))
     return f"""# The embedded model's memory
+
+{memory_headline.ten_lines(card, list(headline))}
+{_headline(list(headline))}
+## What it is
 
 Recurrent memory (early, late) and an External Differentiable Memory, trained by this project on \
 top of the frozen embedded model: `memory.safetensors`, {card['file_bytes'] / 1e6:.1f} MB, \
@@ -30,23 +61,7 @@ and lead ("Where do I live? You live in"). Values were never values in training:
 held-out words and numbers. Share with its 95 % Wilson interval, seed {card['seed']}.
 
 {_settings(card)}
-
-Facts told against prompts in between; n of each cell in the last column; of several seeds the mean, \
-lowest to highest:
-
-{_grid(grid)}
-
-Of fusion alone and of the whole GPT2-M (with fusion), asked as `python -m model generate` asks (a \
-bank of 512 slots; the Memory page begins with 128), one episode at a time; episodes are dealt to the \
-seeds in turn and counted together, with the 95 % Wilson interval. How much the EDM must move the \
-prediction before GPT2-M reads fusion (0.2) was chosen on other episodes; these were drawn after it.
-
-{_whole(grid)}
-
-The same prompts and the question as one text, without memory (what memory can hope for):
-
-{_in_context(grid)}
-
+{_measured_grid(grid)}
 ## What it leaves alone
 
 - What was never told, asked while memory holds other facts, is answered "I do not know." as the \
@@ -75,6 +90,26 @@ ever a word it never saw: all it has is one vector. That is where slots beat it.
 """
 
 
+def _headline(boards: list[dict]) -> str:
+    found = memory_headline.tables(boards)
+    return f"\n## The headline figures\n\n{found}\n" if found else ""
+
+
+def _measured_grid(grid: dict) -> str:
+    """The grid in its parts, those left out that were not measured."""
+    parts = (
+        ("cells", _grid, "Facts told against prompts in between; n of each cell in the last column; of "
+         "several seeds the mean, lowest to highest:"),
+        ("whole", _whole, "Of fusion alone and of the whole GPT2-M (with fusion), asked as `python -m "
+         "model generate` asks (a bank of 512 slots; the Memory page begins with 128), one episode "
+         "at a time; episodes are dealt to the seeds in turn and counted together, with the 95 % "
+         "Wilson interval:"),
+        ("cells", _in_context, "The same prompts and the question as one text, without memory (what "
+         "memory can hope for):"),
+    )
+    return "".join(f"\n{what}\n\n{draw(grid)}\n" for part, draw, what in parts if grid.get(part))
+
+
 def _refused(card: dict) -> str:
     shares = card["refused"]
     n = next(iter(shares.values()))["n"]
@@ -89,7 +124,7 @@ def _settings(card: dict) -> str:
     variants = [v for v in NAMES if v in next(iter(card["recall"].values()))]
     rows = [(setting, *(_share(shares[v]) for v in variants), str(shares[variants[0]]["n"]))
             for setting, shares in card["recall"].items()]
-    return _table(("told", *(NAMES[v] for v in variants), "n"), rows)
+    return memory_headline.table(("told", *(NAMES[v] for v in variants), "n"), rows)
 
 
 def _grid(grid: dict) -> str:
@@ -133,7 +168,7 @@ def _in_context(grid: dict) -> str:
              if c["variant"].endswith("all in one prompt")]
     if not cells:
         return "(not measured)"
-    return _table(("facts about", "facts", "recalled", "n that fit the window"),
+    return memory_headline.table(("facts about", "facts", "recalled", "n that fit the window"),
                   [(c["about"], str(c["facts"]), _share(c), str(c["n"])) for c in cells])
 
 
@@ -144,7 +179,7 @@ def _cross(cells: list[dict]) -> str:
                                      if (c["facts"], c["between"]) == (f, b)]) for b in between),
              _n([c for c in cells if c["facts"] == f]))
             for f in facts]
-    return _table(("facts \\ prompts between", *map(str, between), "n"), rows)
+    return memory_headline.table(("facts \\ prompts between", *map(str, between), "n"), rows)
 
 
 def _n(cells: list[dict]) -> str:
@@ -162,8 +197,3 @@ def _spread(cells: list[dict]) -> str:
 
 def _share(one: dict) -> str:
     return f"{one['share']:.1%} ({one['low']:.1%} to {one['high']:.1%})"
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from model.grafts import graft
-from model.grafts.external import Contents
+from model.grafts.external import Contents, one_before
 from model.grafts.graft import Graft
 from model.training import base
 from model.training.memory_data import Asked, Batch, Told
@@ -144,7 +144,8 @@ def _carry(module, stream, told: Told, n_rows: int, begin=None) -> torch.Tensor:
 
 def _slots(training: Training, told: Told, read: Read, salience, n_rows: int, use) -> Contents:
     """A slot for every token that passes the gate; <|endoftext|> is never stored."""
-    keys, values = training.modules.external.write(read.middle, read.first)
+    keys, values = training.modules.external.write(
+        read.middle, one_before(read.middle), read.first)
     real = torch.arange(told.ids.shape[1], device=told.n.device) < told.n[:, None]
     real[:, 0] = False
     wanted = real & _passes(training, salience)
@@ -160,6 +161,7 @@ def _slots(training: Training, told: Told, read: Read, salience, n_rows: int, us
 def _passes(training: Training, salience: torch.Tensor) -> torch.Tensor:
     """Early on everything passes, later what the gate lets through, with less and less noise."""
     done = training.state.step / training.options.steps
+    done = 1.0 if training.options.weights is not None else done
     if not training.modules.training or done >= 0.7:
         return salience > 0
     noise = torch.rand_like(salience).clamp(1e-6, 1 - 1e-6).logit()

@@ -153,10 +153,10 @@ def test_a_write_is_previewed_and_then_happens_exactly(app):
     app.session_state["mem_score"] = "surprisal"
     ask(app, FACT, "writes")
     assert len(state_of(app).bank) == 0
-    said = [m.value for m in app.markdown if m.value.startswith("#####")]
+    (said,) = [m.value for m in app.markdown if " sentences" in m.value]
     then = next(m.value for m in app.markdown if m.value.startswith("Then"))
     app.button(key="remember").click().run()
-    assert "2 of 2 sentences" in said[0]
+    assert "2 of 2 sentences" in said
     assert f"{len(state_of(app).bank)} of 128" in then
     assert state_of(app).prompts == (FACT,)
     assert app.session_state["prompt"] == ""
@@ -195,6 +195,45 @@ def test_a_smaller_budget_evicts_at_once_and_undo_brings_it_back(app):
     app.button(key="undo").click().run()
     assert len(state_of(app).bank) == n
     assert app.number_input(key="mem_budget").value >= n  # the bound holds what came back
+
+
+def test_a_summary_names_everything_that_went_into_it(app):
+    """Policy `summarise`: the slot table says how many tokens a slot holds, the slot lists them,
+    and undo, pin and a saved session keep them."""
+    open_page(app)
+    app.selectbox(key="mem_policy").set_value("summarise").run()
+    app.session_state["mem_budget"] = 12
+    tell(tell(app, FACT), "It rains.")
+    table = state_of(app).bank.slots
+    assert len(table) <= 12 and table.n_tokens.max() > 1
+    slot = int(table.n_tokens.argmax())
+    app.session_state["memory_slot"] = slot
+    ask(app, QUESTION, "slots")
+    assert sent(app, "slots")["tokens"] == table.n_tokens.tolist()
+    said = f"A summary of {table.n_tokens[slot]} tokens"
+    assert any(one.label.startswith(said) for one in app.expander)
+    shown = re.sub(r"[·\s]|<[^>]*>", "", tree.html(app))
+    for origin in table.origins[slot]:
+        assert re.sub(r"[·\s]", "", "".join(origin.texts)) in shown
+    app.button(key="memory_pin").click().run()
+    assert state_of(app).bank.slots.pinned[slot]
+    app.button(key="undo").click().run()
+    assert not state_of(app).bank.slots.pinned.any() and not app.exception
+    app.text_input(key="session_name").set_value("folded").run()
+    app.button(key="session_save").click().run()
+    app.button(key="forget").click().run()
+    app.selectbox(key="session_chosen").set_value("folded").run()
+    app.button(key="session_load").click().run()
+    assert state_of(app).bank.slots.places == table.places
+
+
+@pytest.mark.parametrize("view", ["reads", "weights", "slots", "writes", "gates"])
+def test_every_view_draws_summaries(app, view):
+    open_page(app)
+    app.selectbox(key="mem_policy").set_value("summarise").run()
+    app.session_state["mem_budget"] = 12
+    ask(tell(tell(app, FACT), "It rains."), QUESTION, view)
+    assert (state_of(app).bank.slots.n_tokens > 1).any()
 
 
 def test_reads_are_counted_when_a_prompt_is_told(app):
@@ -284,9 +323,10 @@ def test_a_file_that_is_no_memory_is_refused(app):
 def test_the_first_visit_is_one_click(app):
     open_page(app)
     app.button(key="show James Theory").click().run()
-    assert not app.exception
+    assert not app.exception and app.session_state["prompt"] == "Where do I live?"
+    assert sent(app, "reads")["told"][0]["number"] == "1"
+    ask(app, QUESTION)
     reads = sent(app, "reads")
-    assert reads["told"][0]["number"] == "1" and app.session_state["prompt"] == QUESTION
     last = reads["weights"].reshape(len(reads["typed"]), -1)[-1]
     assert state_of(app).bank.slots.text[reads["columns"][int(last.argmax())]] == "·New"
 

@@ -425,7 +425,7 @@ def test_no_text_breaks_any_view(app, view, text):
 def test_the_shipped_memory_recalls_through_each_trained_store(monkeypatch):
     app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     open_page(app)
-    app.button(key="show James Theory").click().run()
+    ask(tell(app, FACT), QUESTION)
     assert sent(app, "reads")["guesses"][0][0] == "·New"
     use(app, "gpt2+edm")
     reads = sent(app, "reads")

@@ -10,10 +10,21 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.frame import memory_weights
-from components.recall import choice, jobs, probe_file
+from components.kit import own_sentence
+from components.recall import board as recall_board
+from components.recall import choice, jobs, probe_file, share_scale
 from model.loading import checkpoint
 from model.memory.talk import Settings
-from model.recall import causal, curves, probe, probe_controls, runs, scoreboard, verdict
+from model.recall import (
+    causal,
+    curves,
+    probe,
+    probe_controls,
+    runs,
+    scoreboard,
+    shipped_curves,
+    verdict,
+)
 from model.recall.probe import Probe
 from model.recall.reads import Place
 from model.recall.runs import Curve, Point
@@ -108,6 +119,16 @@ def test_reads_and_losses_are_the_models_own_each_at_its_word(truth):
     for effect in judged.alone:
         expected = np.clip(1 - effect.scored.joint / one.scored.joint, 0, 1)
         assert shown[tuple(effect.gone[0])]["lost"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_words_in_a_summary_are_stored_and_say_so():
+    tell = "My name is James Theory.\nI live in New York.\nIt rains.\nThe cat sleeps on the wall."
+    app = opened(**asked(tell, "Where do I live? You live in", " New York",
+                         recall_policy="summarise", recall_slots=16))
+    assert app.selectbox(key="recall_policy").value == "summarise"
+    told = words_of(app)
+    assert all(told[1, i]["stored"] for i in range(3))
+    assert any("Of a summary of" in word["more"] for word in told.values())
 
 
 def test_what_was_never_trained_is_exactly_gpt2_and_says_so():
@@ -214,6 +235,16 @@ def test_a_prompts_number_takes_all_its_words():
     app = opened("cause", recall_prompt=1, **two)
     marks = {place: word["mark"] for place, word in words_of(app).items()}
     assert {place for place, mark in marks.items() if mark} == {p for p in marks if p[0] == 1}
+
+
+def test_the_visitors_own_sentence_comes_first():
+    app = opened()
+    assert any(m.value.startswith("**Tell it anything**") for m in app.markdown)
+    for one in own_sentence.SENTENCES:
+        app.button(key=f"recall sentence {one.kind}").click().run()
+        assert not app.exception and not app.error
+        filled = tuple(app.session_state[f"recall_{name}"] for name in ("tell", "ask", "answer"))
+        assert filled == (one.tell, one.ask, one.answer)
 
 
 def test_swapped_values_swap_the_answer():
@@ -399,6 +430,22 @@ def test_own_probes_are_run_and_a_bad_line_is_named(loaded, monkeypatch):
     assert table["GPT-2"][0].startswith("✗") and "100.0%" in tree.html(app)
 
 
+def test_labels_have_their_own_shares(monkeypatch):
+    good = {"tell": list(JAMES.tell), "ask": JAMES.ask, "answer": JAMES.answer}
+    lines = [good | {"label": "homes <b>"}, good, good | {"answer": " Paris", "label": "wrong"}]
+    monkeypatch.setattr(probe_file, "EXAMPLE", "\n".join(map(json.dumps, lines)) + "\n")
+    app = opened("file", recall_file_variants=["gpt2", "gpt2+am"])
+    app.button(key="recall_file_run").click().run()
+    jobs.current().thread.join(PATIENCE_S)
+    app = app.run()
+    page = tree.html(app)
+    assert "By label" in page and "homes &lt;b&gt;" in page and "<b>homes" not in page
+    own = page[page.index("homes &lt;b&gt;"):]
+    homes, wrong = own.split("wrong</bdi>")
+    assert homes.count("n = 1") == 4 and "100.0%" in homes and "100.0%" not in wrong
+    assert list(app.dataframe[0].value["label"].fillna("")) == ["homes <b>", "", "wrong"]
+
+
 def test_a_file_goes_on_where_it_was():
     app = opened("file", recall_file_variants=["gpt2"])
     app.button(key="recall_file_run").click().run()
@@ -441,3 +488,55 @@ def _values(column) -> list:
     if isinstance(column, dict):
         return np.frombuffer(base64.b64decode(column["bdata"]), column["dtype"]).tolist()
     return list(column)
+
+
+# -- what is shipped ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped(loaded, tmp_path_factory):
+    """Curves of the embedded model without trained memory, with very few questions."""
+    folder = tmp_path_factory.mktemp("shipped")
+    list(shipped_curves.measure(loaded, ["facts", "babi"], folder, n=1))
+    return shipped_curves.load(folder)
+
+
+@pytest.mark.parametrize("view, key, name", [("curves", "recall_curve", "facts"),
+                                             ("tasks", "recall_task", "babi")])
+def test_a_shipped_curve_is_there_at_once(shipped, monkeypatch, view, key, name):
+    monkeypatch.setattr(shipped_curves, "load", lambda folder: shipped)
+    app = opened(view, **{key: name})
+    chart = tree.charts(app)[f"recall_shipped_curve_{name}"]
+    one = next(trace for trace in chart["data"] if trace.get("name") == "+ AM")
+    series = "recalled" if name == "facts" else "as the field scores"
+    wanted = [row["series"][series] for row in shipped["curves"][name]["rows"]]
+    assert [point[:2] for point in one["customdata"]] == wanted
+    assert any(shipped["fingerprint"] in caption.value for caption in app.caption)
+    assert "recall_measure" in {button.key for button in app.button}
+
+
+def test_ones_own_curve_stands_beside_the_shipped_one(shipped, short, monkeypatch):
+    monkeypatch.setattr(shipped_curves, "load", lambda folder: shipped)
+    app = measured(opened("curves", recall_curve="facts"))
+    assert app.session_state["recall_curve_source"] == "own"
+    assert "recall_curve_facts" in tree.charts(app)
+    app.segmented_control(key="recall_curve_source").set_value("shipped").run()
+    assert "recall_shipped_curve_facts" in tree.charts(app)
+
+
+@pytest.mark.parametrize("changed, said", [({"fingerprint": "0"}, "of another model"),
+                                           ({"memory": "0"}, "other trained memory")])
+def test_curves_of_another_model_are_not_shown_as_this_ones(shipped, monkeypatch, changed, said):
+    monkeypatch.setattr(shipped_curves, "load", lambda folder: shipped | changed)
+    app = opened("curves", recall_curve="facts")
+    assert "recall_shipped_curve_facts" not in tree.charts(app)
+    assert any(said in caption.value for caption in app.caption) and not app.exception
+
+
+def test_a_share_of_none_and_of_few_do_not_look_alike():
+    hues = [share_scale.hue(share) for share in (0, 0.05, 0.2, 0.5, 0.8, 0.95, 1)]
+    assert len(set(hues)) == len(hues)
+    assert (hues[0], hues[3], hues[-1]) == share_scale.STOPS
+    places = [share_scale.spread(share) for share in (0, 0.05, 0.5, 0.95, 1)]
+    assert places == pytest.approx([0, 0.144, 0.5, 0.856, 1], abs=1e-3)
+    assert recall_board.tint(0.0) != recall_board.tint(0.05)

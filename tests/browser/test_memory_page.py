@@ -40,8 +40,12 @@ def tell(page, text):
 
 
 def show_me(page):
+    """The first visit's one click, then the question with its lead, for the picture."""
     page.locator(".st-key-show-James-Theory button").click()
-    expect(box(page)).to_have_value(QUESTION)
+    expect(box(page)).to_have_value("Where do I live?")
+    settled(page)
+    box(page).fill(QUESTION)
+    expect(reads(page).locator(".typed .word.focus")).to_have_text("·in")
     expect(reads(page).locator(".ghost").first).to_be_visible()
     settled(page)
 

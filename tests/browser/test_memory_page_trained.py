@@ -10,7 +10,7 @@ from model.loading import checkpoint
 from model.memory.state import load_state
 from tests.app import remembering
 from tests.browser.conftest import eventually, settled
-from tests.browser.test_memory_page import QUESTION, box, reads
+from tests.browser.test_memory_page import reads, show_me
 
 pytestmark = pytest.mark.skipif(
     not remembering.ships_memory(), reason="no trained memory ships yet"
@@ -25,9 +25,7 @@ def told(page, server, outside):
     page.set_viewport_size({"width": 1400, "height": 1000})
     page.goto(f"{server}/memory?{urlencode({'prompt': ''})}")
     settled(page)
-    page.locator(".st-key-show-James-Theory button").click()
-    expect(box(page)).to_have_value(QUESTION)
-    expect(reads(page).locator(".ghost").first).to_be_visible()
+    show_me(page)
     settled(page)
     yield page
     assert not errors and not outside

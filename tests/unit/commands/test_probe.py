@@ -61,7 +61,38 @@ def test_told_together_is_as_told_alone(capsys, tmp_path, folder):
     assert json.loads(both)["variants"]["gpt2+am"] == json.loads(alone)["variants"]["gpt2+am"]
 
 
+def test_each_label_has_its_own_shares(capsys, tmp_path, folder):
+    """By hand: the shares of a label are those of a file that holds its lines alone."""
+    lines = [GOOD | {"label": " near\nmiss "}, OPEN | {"label": "near miss"}, GOOD, OPEN,
+             GOOD | {"label": "Zürich 🧠"}, GOOD | {"label": None}, GOOD | {"label": ""}]
+    code, out, err = on_file(capsys, tmp_path, folder, lines, "--json")
+    *each, last = map(json.loads, out.splitlines())
+    assert code == 0 and not err and list(last["labels"]) == ["near miss", "Zürich 🧠"]
+    assert [one["label"] for one in each] == [
+        "near miss", "near miss", None, None, "Zürich 🧠", None, None]
+    for label, alone in (("near miss", lines[:2]), ("Zürich 🧠", lines[4:5])):
+        said = on_file(capsys, tmp_path, folder, alone, "--json")[1].splitlines()[-1]
+        assert last["labels"][label] == json.loads(said)["all"]
+    found = last["labels"]["near miss"]["gpt2+am"]
+    assert (found["n"], found["n_without_answer"]) == (1, 1)
+    assert found["exact"]["low"] == wilson(found["exact"]["hits"], 1)[0]
+    assert last["all"]["gpt2"]["n"] == 5
+
+    text = on_file(capsys, tmp_path, folder, lines)[1].splitlines()
+    at = text.index("label “near miss”")
+    assert text[at + 1].split()[0] == "gpt2" and text[at + 2].split()[0] == "gpt2+am"
+    assert "n 1" in text[at + 1] and " to " in text[at + 1]
+    assert text[at + 3] == "label “Zürich 🧠”"
+
+
+def test_without_labels_none_are_reported(capsys, tmp_path, folder):
+    last = on_file(capsys, tmp_path, folder, [GOOD], "--json")[1].splitlines()[-1]
+    assert json.loads(last)["labels"] == {}
+    assert "label" not in on_file(capsys, tmp_path, folder, [GOOD])[1]
+
+
 @pytest.mark.parametrize("bad, words", [
+    ({**GOOD, "label": 3}, '"label" as a text'), ({**GOOD, "label": ["a"]}, '"label" as a text'),
     ("{", "one JSON object"), ("[]", "got list"), ({"tell": ["a"]}, "wanted a question"),
     ({"ask": "a"}, "something to tell"), ({"tell": [""], "ask": "a"}, "something to tell"),
     ({**GOOD, "distance": "far"}, '"distance" as a whole number'),
@@ -176,7 +207,8 @@ def test_the_scoreboard_has_every_cell_with_its_n_and_interval(
             if cell["value"] is not None and cell["low"] is not None:
                 assert cell["low"] <= cell["value"] <= cell["high"]
     assert rows["gpt2"]["perplexity"]["value"] == 0 and rows["gpt2"]["bytes"]["value"] == 0
-    assert rows["gpt2+am"]["bytes"]["value"] > 0 and rows["gpt2+am"]["perplexity"]["value"] != 0
+    assert rows["gpt2+am"]["bytes"]["value"] > 0
+    assert rows["gpt2+am"]["perplexity"]["value"] == 0  # nothing here moves the prediction enough
     assert rows["gpt2"]["inside"] == rows["gpt2+am"]["inside"]
 
 

@@ -8,7 +8,7 @@ import torch
 
 from model.grafts import external, modules
 from model.grafts.adapter import save_adapter
-from model.grafts.external import Contents
+from model.grafts.external import Contents, one_before
 from model.grafts.graft import Graft
 from model.run import trace
 
@@ -194,7 +194,7 @@ def test_gradients_reach_every_tensor_of_the_edm_and_its_writes(tiny):
     made = random_modules(tiny.model.config).requires_grad_(True)
     edm, middle, first = made.external, stream(t=6, seed=7), stream(t=6, seed=8)
     salience = edm.salience(middle, torch.rand(1, 6))
-    keys, values = edm.write(middle, first)
+    keys, values = edm.write(middle, one_before(middle), first)
     stored = Contents(keys, values, salience, torch.arange(6).flip(0)[None].float(),
                       torch.ones(1, 6, dtype=torch.bool))
     edm.read(stream(), stored)[0].square().sum().backward()

@@ -29,7 +29,7 @@ def told(checkpoint, *texts, settings=Settings()):
 
 def ask(checkpoint, state):
     ids = tokens.encode(checkpoint.tokenizer, QUESTION)
-    return talk.ask(checkpoint, state, ids, Settings(n_retrieved=2)).trace.next_logits
+    return talk.ask(checkpoint, state, ids, Settings(needed=0.0, n_retrieved=2)).trace.next_logits
 
 
 def same(one, other) -> bool:
@@ -62,7 +62,7 @@ def test_visitors_at_the_same_moment_do_not_hear_each_other(tiny):
 def test_two_conversations_generated_step_by_step_in_turns_do_not_mix(tiny):
     def steps(texts):
         return generate.generate(
-            WithMemory(tiny, told(tiny, *texts), Settings()),
+            WithMemory(tiny, told(tiny, *texts), Settings(needed=0.0)),
             tokens.encode(tiny.tokenizer, QUESTION), 8,
             settings=Greedy(temperature=0), generator=torch.Generator(),
         )
@@ -128,7 +128,7 @@ def test_after_merging_a_slot_holds_the_mean_and_names_the_older_word(tiny):
     mean = (before.keys[:, :, old] + before.keys[:, :, young]) / 2
     assert torch.equal(after.keys[:, :, old], mean)
     for name, column in slots.to_columns(after.slots).items():
-        kept = np.delete(np.array(slots.to_columns(before.slots)[name], dtype=object), young)
+        kept = np.delete(slots.column_of(slots.to_columns(before.slots)[name]), young)
         assert column == kept.tolist(), name
 
 

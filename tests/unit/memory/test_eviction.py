@@ -1,5 +1,7 @@
 """Eviction and salience by hand, on five slots in three sentences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,6 @@ def table(**columns):
         prompt=1, position=range(5), token=range(5), block=[1, 1, 2, 3, 3],
         text="abcde", around=["ab", "ab", "c", "de", "de"], now=0.0, salience=[1, 3, 9, 4, 4],
     )
-    from dataclasses import replace
-
     return replace(five, **{name: np.array(values) for name, values in columns.items()})
 
 
@@ -94,6 +94,40 @@ def test_scores_by_hand():
     assert salience.surprisal(evidence).tolist() == [0, 3]
     assert salience.attention_received(evidence).tolist() == [0.9, 0.2]
     np.testing.assert_allclose(salience.novelty(evidence), [0, 1 - np.sqrt(0.5)], atol=1e-12)
+
+
+SENTENCES = salience.Evidence(  # <|endoftext|>, then a sentence of three tokens and one of one
+    surprisal=np.array([0.0, 1, 9, 2, 4]), received=np.zeros(5),
+    keys=np.array([[9.0, 9], [1, 0], [1, 0], [1, 0], [0, 1]]), stored=np.array([[4.0, 0]]),
+    sentence=np.array([-1, 0, 0, 0, 1]), rarity=np.array([0.0, 0, 8, 0, 1]),
+    in_context=np.array([0.0, 1, 6, 2, 4]),
+)
+
+
+@pytest.mark.parametrize("score, first, second", [
+    ("peak surprisal", 9, 4),
+    ("peak over the rest", 7, 0),  # 9 - 2
+    ("peak over rarity", 2, 3),  # 2 - 0; 4 - 1
+    ("peak for its length", 6 / np.sqrt(3), 4),
+    ("apart", 1 - 4 / np.sqrt(17), 1),  # (1,0) to (4,0) + (0,1); (0,1) to (4,0) + (3,0)
+    ("apart and surprising", 3 * (1 - 4 / np.sqrt(17)), 4),
+])
+def test_a_score_of_whole_sentences_by_hand(score, first, second):
+    found = salience.SCORES[score](SENTENCES)
+    np.testing.assert_allclose(found[1:], [first] * 3 + [second], atol=1e-12)
+
+
+def test_the_very_first_sentence_is_apart_from_nothing():
+    alone = replace(SENTENCES, stored=np.zeros((0, 2)), sentence=np.array([-1, 0, 0, 0, 0]))
+    assert salience.SCORES["apart"](alone)[1:].tolist() == [1] * 4
+
+
+def test_the_longest_surprise_keeps_a_sentence_that_the_mean_would_lose():
+    peak = salience.SCORES["peak surprisal"](SENTENCES)[1:]
+    whole = slots.written(1, range(4), range(4), [0, 0, 0, 1], "abcd", "abcd", 0.0, peak)
+    assert eviction.keep(whole, 3, "least salient", None).tolist() == [0, 1, 2]
+    mean = slots.written(1, range(4), range(4), [0, 0, 0, 1], "abcd", "abcd", 0.0, [1, 6, 2, 4])
+    assert eviction.keep(mean, 3, "least salient", None).tolist() == [3]
 
 
 def test_a_pinned_sentence_stays_and_the_next_in_turn_leaves():

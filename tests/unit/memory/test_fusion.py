@@ -11,6 +11,7 @@ from model.memory.talk import Settings
 from model.run import tokens, trace
 
 FACT, QUESTION = "My name is Ann. I live in Rome.", "Where do I live?"
+READ = Settings(needed=0.0)  # untrained weights move hardly anything
 CONTINUE = Settings(positions="continue", unit="all")
 
 
@@ -57,7 +58,7 @@ def test_continue_equals_the_full_context(tiny):
 def test_memory_changes_the_answer(tiny):
     question = ids(tiny, QUESTION)
     plain = talk.ask(tiny, talk.blank(tiny), question, Settings()).trace.next_logits
-    assert (talk.ask(tiny, told(tiny, FACT), question, Settings()).trace.next_logits - plain).abs().max() > 0.01
+    assert (talk.ask(tiny, told(tiny, FACT), question, READ).trace.next_logits - plain).abs().max() > 0.01
 
 
 def test_permuting_slots_changes_nothing(tiny):
@@ -155,13 +156,13 @@ def test_the_end_of_a_prompt_that_is_too_long_asks_with_its_front_in_memory(tiny
     table = front.state.bank.slots
     assert "".join(table.text) == LONG[:n].replace(" ", "·") and (table.prompt == 1).all()
     assert front.state.prompts == (LONG[:n],)
-    asked = talk.ask(tiny, front.state, whole[n:], Settings())
+    asked = talk.ask(tiny, front.state, whole[n:], READ)
     assert len(asked.kept) and len(asked.trace) == 1 + len(whole) - n
 
 
 def test_reads_behind_a_front_count_for_what_was_there_before(tiny):
     before = told(tiny, "I am Ann.")
-    settings = Settings(n_retrieved=64)
+    settings = Settings(needed=0.0, n_retrieved=64)
     front = talk.behind_front(tiny, before, LONG, settings).state
     end = ids(tiny, LONG)[cuts.n_front(tiny, ids(tiny, LONG)) :]
     asked = talk.ask(tiny, front, end, settings)
@@ -216,7 +217,7 @@ def test_a_full_memory_still_takes_in_what_is_told(tiny, policy):
 
 def test_two_passes_keep_whole_sentences(tiny):
     state = told(tiny, "I am Ann. It rains. I live in Rome. We eat. He left.")
-    asked = talk.ask(tiny, state, ids(tiny, QUESTION), Settings(n_retrieved=2))
+    asked = talk.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=0.0, n_retrieved=2))
     kept = state.bank.slots.block[asked.kept]
     assert len(set(kept)) == 2
     for block in set(kept):
@@ -235,7 +236,7 @@ def test_merging_keeps_the_budget_and_the_older_origin(tiny):
 
 def test_reads_are_counted_for_the_slots_that_were_read(tiny):
     state = told(tiny, FACT)
-    asked = talk.ask(tiny, state, ids(tiny, QUESTION), Settings(n_retrieved=1))
+    asked = talk.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=0.0, n_retrieved=1))
     after = talk.after_reading(tiny, state, asked)
     unread = np.setdiff1d(np.arange(len(FACT)), asked.kept)
     assert after.bank.slots.total_read[asked.kept].max() > 0
@@ -263,7 +264,7 @@ def test_sentences_end_where_they_end():
 
 
 def test_replay_is_the_plain_model_on_what_was_retrieved_and_the_prompt(tiny):
-    settings = Settings(positions="replay", unit="prompt", n_retrieved=1)
+    settings = Settings(needed=0.0, positions="replay", unit="prompt", n_retrieved=1)
     state = told(tiny, "I am Ann. It rains.", settings=settings)
     asked = talk.ask(tiny, state, ids(tiny, QUESTION), settings)
     assert asked.kept.tolist() == list(range(len(state.bank)))
@@ -280,7 +281,7 @@ def test_replay_is_the_plain_model_on_what_was_retrieved_and_the_prompt(tiny):
 
 
 def test_replay_of_some_sentences_is_the_plain_model_on_those(tiny):
-    settings = Settings(positions="replay", n_retrieved=2)
+    settings = Settings(needed=0.0, positions="replay", n_retrieved=2)
     state = told(tiny, "I am Ann. It rains. I live in Rome.", "We eat.", settings=settings)
     asked = talk.ask(tiny, state, ids(tiny, QUESTION), settings)
     table = state.bank.slots
@@ -291,7 +292,7 @@ def test_replay_of_some_sentences_is_the_plain_model_on_those(tiny):
 
 
 def test_replay_takes_only_what_fits_the_window_best_sentences_first(tiny):
-    settings = Settings(positions="replay", unit="all")
+    settings = Settings(needed=0.0, positions="replay", unit="all")
     state = told(tiny, "I am Ann. It rains.", "We eat. He left.", "I live in Rome.")
     assert len(state.bank) + 1 + len(QUESTION) > 64 > talk.room(tiny, state, settings)
     asked = talk.ask(tiny, state, ids(tiny, QUESTION), settings)

@@ -207,6 +207,13 @@ def test_a_home_that_cannot_be_written_is_one_sentence(place, monkeypatch):
         jobs.start(ASKED)
 
 
+def test_a_trainer_that_cannot_be_started_is_no_fault_of_the_disk(monkeypatch):
+    monkeypatch.setattr(jobs, "TRAINER", ["/no/such/python"])
+    with pytest.raises(JobError, match="trainer did not start: No such file"):
+        jobs.start(ASKED)
+    assert not jobs.all_jobs()
+
+
 @pytest.mark.parametrize("name", ["../..", "", "x" * 50, "20260101/../.."])
 def test_a_name_leads_nowhere_else(name):
     with pytest.raises(JobError):

@@ -1,0 +1,198 @@
+"""What a model says behind a prompt, the most probable token each time, up to a sentence's end.
+
+The prompt's run is the cache: every further token is one step that reads the same memory. Earlier
+answers may serve as drafts: one pass checks several tokens (greedy speculative decoding,
+arXiv:2211.17192), and what is said does not change. Knows nothing of who asks, and stores nothing.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from model.run import tokens
+from model.run.trace import Trace, logits, run
+
+MOST = 24  # tokens said at most; a sentence's end comes sooner
+SENTENCE, END_OF_TEXT, LIMIT, WINDOW = "sentence", "end of text", "limit", "window"  # why it ended
+_MARK = re.compile(r"[.!?。！？][\"')\]»”’]*\s*$")
+_NUMBER = re.compile(r"\d\.$")
+_SHORTENED = re.compile(r"\b(?:[A-Z]|Mrs?|Ms|Drs?|St|Prof|Capt|Col|Gen|Rev|No|vs|etc)\.$")
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """text: whole characters, spaces as they are, else visible; probability: of its tokens together
+    (most pieces are one token; a character of several bytes can be several)."""
+
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A tokens said. ids (A,); log (A,): of each one's probability, given those before it, in nats;
+    text: what they spell; end: why no more is said, "" while it goes on."""
+
+    ids: np.ndarray
+    log: np.ndarray
+    text: str
+    end: str = ""
+
+    def __len__(self):
+        return len(self.ids)
+
+    @property
+    def probability(self) -> float:
+        """Of the whole answer: the product of its tokens' probabilities. The end token, where one
+        follows, is not counted."""
+        return float(np.exp(self.log.sum()))
+
+    @property
+    def per_token(self) -> float:
+        """The geometric mean of its tokens' probabilities; 1 where nothing is said."""
+        return float(np.exp(self.log.mean())) if len(self) else 1.0
+
+
+NOTHING = Answer(np.zeros(0, dtype=np.int64), np.zeros(0), "")
+
+
+def say(
+    checkpoint, asked: Trace, known: Answer = NOTHING, drafts: Sequence[Answer] = (),
+    most: int = MOST,
+) -> Iterator[Answer]:
+    """The prompt's run -> the answer as it grows, pass by pass; the last one has an `end`.
+
+    known: its beginning, where an earlier answer said it already (`rest`); nothing is run where
+    that is all. drafts: answers that this one may turn out to be like.
+    """
+    answer, trace = known, asked
+    while not answer.end:
+        if len(asked) + len(answer) > _room(checkpoint, asked):
+            answer = replace(answer, end=WINDOW)
+        else:
+            guess = _guess(answer, drafts)
+            ids = np.r_[asked.ids, answer.ids, guess][: _room(checkpoint, asked)]
+            trace = _on(checkpoint, trace, ids)
+            start = len(asked) + len(answer)
+            answer = _accepted(checkpoint, answer, _rows(checkpoint, trace, start), guess, most)
+        yield answer
+    if answer is known:
+        yield answer
+
+
+def rest(checkpoint, asked_ids, answer: Answer, ids, most: int = MOST) -> Answer:
+    """What an answer to `asked_ids` says behind `ids` (T,): the way from a place on a greedy way is
+    the rest of that way. NOTHING where `ids` is not on it. The memory must be the same."""
+    way, n_said = np.r_[asked_ids, answer.ids], len(ids) - len(asked_ids)
+    if not 0 <= n_said < len(answer) or not np.array_equal(way[: len(ids)], ids):
+        return NOTHING
+    left = NOTHING
+    for token, log in zip(answer.ids[n_said:], answer.log[n_said:]):
+        left = _longer(checkpoint, left, int(token), float(log), most)
+        if left.end:
+            return left
+    return replace(left, end=answer.end) if answer.end in (END_OF_TEXT, WINDOW) else left
+
+
+def pieces(tokenizer, answer: Answer) -> list[Piece]:
+    """The answer as words to show: tokens that are parts of one character stand together."""
+    found, raw, log = [], b"", 0.0
+    for i, (token, own) in enumerate(zip(answer.ids, answer.log)):
+        raw, log = raw + tokens.token_bytes(tokenizer, token), log + own
+        if _is_whole(raw) or i == len(answer) - 1:
+            found.append(Piece(readable(raw), float(np.exp(log))))
+            raw, log = b"", 0.0
+    return found
+
+
+def readable(raw: bytes) -> str:
+    """Bytes as visible text whose spaces are spaces."""
+    if not _is_whole(raw):
+        return tokens.show_bytes(raw)
+    return "".join(c if c == " " else tokens.show_bytes(c.encode()) for c in raw.decode())
+
+
+def _on(checkpoint, trace: Trace, ids) -> Trace:
+    """The run of ids, reading the same memory; what they share with the trace is not run again."""
+    if np.array_equal(ids, trace.ids):
+        return trace
+    return run(checkpoint, ids, prefix=trace, reading=trace.reading, graft=trace.graft)
+
+
+def _room(checkpoint, asked: Trace) -> int:
+    """How many tokens can be read, the prompt's own counted."""
+    start = 0 if asked.reading is None else asked.reading.start
+    return checkpoint.model.config.n_positions - start
+
+
+def _guess(answer: Answer, drafts: Sequence[Answer]) -> np.ndarray:
+    """What the first draft that begins like the answer says next; nothing before its first token,
+    which needs no run."""
+    n = len(answer)
+    fit = (d.ids[n:] for d in drafts if len(d) > n and np.array_equal(d.ids[:n], answer.ids))
+    return next(fit, NOTHING.ids) if n else NOTHING.ids
+
+
+def _rows(checkpoint, trace: Trace, start: int) -> torch.Tensor:
+    """Logits (1+G,V) behind the first `start` tokens of a run and behind each of its G others."""
+    if len(trace) == start:
+        return trace.next_logits[None]
+    return logits(checkpoint, trace, start - 1)
+
+
+def _accepted(checkpoint, answer: Answer, rows, guess: np.ndarray, most: int) -> Answer:
+    """The most probable token of each row (1+G,V), as long as the G guessed tokens were those."""
+    for i, row in enumerate(rows):
+        answer = _one_more(checkpoint, answer, row, most)
+        if answer.end or i == len(guess) or answer.ids[-1] != guess[i]:
+            break
+    return answer
+
+
+def _one_more(checkpoint, said: Answer, row: torch.Tensor, most: int) -> Answer:
+    """Logits (V,) behind what was said -> the answer with the most probable token, or its end."""
+    token = int(row.argmax())
+    if token == checkpoint.model.config.eos_token_id:
+        return replace(said, end=END_OF_TEXT)
+    if _was_over(said.text, checkpoint.tokenizer.decode([token])):
+        return replace(said, end=SENTENCE)
+    log = float(row.double().log_softmax(-1)[token])
+    return _longer(checkpoint, said, token, log, most)
+
+
+def _longer(checkpoint, said: Answer, token: int, log: float, most: int) -> Answer:
+    ids = np.r_[said.ids, token]
+    text = checkpoint.tokenizer.decode(ids)
+    end = SENTENCE if _is_over(text) else LIMIT if len(ids) >= most else ""
+    return Answer(ids, np.r_[said.log, log], text, end)
+
+
+def _is_over(text: str) -> bool:
+    """Whether a sentence surely ends here: at a line's end or a mark that cannot be part of a number
+    or of a shortened word."""
+    if "\n" in text.lstrip():
+        return True
+    return bool(_MARK.search(text)) and not _may_go_on(text)
+
+
+def _was_over(text: str, following: str) -> bool:
+    """Whether a sentence ended before what follows, where only that can show it."""
+    if not _may_go_on(text):
+        return False
+    goes_on = following[:1].isdigit() if _NUMBER.search(text) else not following.startswith("\n")
+    return not goes_on
+
+
+def _may_go_on(text: str) -> bool:
+    return bool(_NUMBER.search(text) or _SHORTENED.search(text))
+
+
+def _is_whole(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

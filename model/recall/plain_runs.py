@@ -1,0 +1,26 @@
+"""The plain model's runs of the latest texts, kept for whoever tells the same text next.
+
+What a memory writes is what the plain model made of a prompt, whatever the memory holds. So many
+memories that are told the same prompt need one run of it. Knows nothing of memories.
+"""
+
+from collections import OrderedDict
+
+KEPT = 48  # runs; a run of 64 tokens of the embedded model takes about 3 MB
+
+
+class PlainRuns(OrderedDict):
+    """What `recall.tell` may keep in `heard`, for one checkpoint: the `most` entries used last."""
+
+    def __init__(self, most: int = KEPT):
+        super().__init__()
+        self.most = most
+
+    def __getitem__(self, key):
+        self.move_to_end(key)
+        return super().__getitem__(key)
+
+    def __setitem__(self, key, value):
+        super().__setitem__(key, value)
+        while len(self) > self.most:
+            del self[next(iter(self))]

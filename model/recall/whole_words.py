@@ -1,0 +1,74 @@
+"""Whether a text says an answer, as whole words. Knows nothing of models and probes.
+
+"7" is not said in "71" or in "7.5", "Ann" not in "Anna" or "Ann-Marie", but in "Ann's". Scripts that
+write no space between words (Chinese, Japanese, Thai …) have no whole words to look for there.
+"""
+
+import unicodedata
+
+SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+ROUND = ".,;:!?…\"'“”‘’«»"  # round an answer, no part of its words
+JOINS_NUMBERS, JOINS_LETTERS = ".,:/", "-'’"
+MINUS = "-−"
+
+
+def says(text: str, answer: str) -> bool:
+    """Whether the answer's words stand in the text; capitals and white space make no difference.
+
+    An answer without words, such as ".", is said only where the text begins with it.
+    """
+    text, answer = _plain(text), _plain(answer)
+    wanted = answer.strip(ROUND + " ")
+    if not any(_is_word(c) or _is_symbol(c) for c in wanted):
+        return bool(answer) and text.startswith(answer)
+    return any(_is_whole(text, at, at + len(wanted)) for at in _places(text, wanted))
+
+
+def _plain(text: str) -> str:
+    """One form for each letter, no capitals, one space for any white space."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def _places(text: str, wanted: str):
+    at = text.find(wanted)
+    while at >= 0:
+        yield at
+        at = text.find(wanted, at + 1)
+
+
+def _is_whole(text: str, start: int, end: int) -> bool:
+    """Whether no longer word or number goes on at either end of text[start:end]."""
+    behind = text[end - 1 : end + 2]
+    front = text[max(0, start - 2) : start + 1][::-1]  # read outwards too
+    return not (_goes_on(behind) or _goes_on(front, is_front=True))
+
+
+def _goes_on(outwards: str, is_front: bool = False) -> bool:
+    """outwards: the last letter of what was found, and the two next to it, inside to outside."""
+    edge, near, far = (outwards[i : i + 1] for i in range(3))
+    if not near:
+        return False
+    if unicodedata.category(near)[0] == "M" or near == "\u200d":  # an accent; a joined emoji
+        return not is_front
+    if not _is_word(edge) or _is_spaceless(edge):
+        return False
+    if _is_word(near):
+        return not _is_spaceless(near)
+    if is_front and near in MINUS and edge.isdigit():
+        return not far or far.isspace() or far.isdigit()
+    if edge.isdigit() and far.isdigit():
+        return near in JOINS_NUMBERS
+    is_owner = not is_front and near in "'’" and far == "s"
+    return near in JOINS_LETTERS and far.isalpha() and edge.isalpha() and not is_owner
+
+
+def _is_word(c: str) -> bool:
+    return c == "_" or c.isalnum() or unicodedata.category(c)[0] == "M"
+
+
+def _is_symbol(c: str) -> bool:
+    return unicodedata.category(c)[0] == "S"
+
+
+def _is_spaceless(c: str) -> bool:
+    return unicodedata.name(c, "").startswith(SPACELESS)
