@@ -8,11 +8,11 @@ import torch
 from model.commands import (
     anatomy,
     bench,
-    curves,
     generate,
-    headline,
-    memory_page,
     probe,
+    recall_curves,
+    recall_headline,
+    recall_page,
     score,
     session,
     trace,
@@ -58,9 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "probe", probe, "what memory recalls: own probes, tasks, curves, scoreboard")
     recall = commands.add_parser("recall", help="measure what is shipped with a model about its memory")
     measured = recall.add_subparsers(required=True, metavar="WHAT")
-    _add(measured, "curves", curves, "the curves and standard tasks of the Recall page")
-    _add(measured, "headline", headline, "recall, false recall and mix-ups on probes of your own")
-    _add(measured, "page", memory_page, "MEMORY.md, from what was measured")
+    _add(measured, "curves", recall_curves, "the curves and standard tasks of the Recall page")
+    _add(measured, "headline", recall_headline, "recall, false recall and mix-ups on probes of your own")
+    _add(measured, "page", recall_page, "MEMORY.md, from what was measured")
     _add(commands, "score", score, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model, or memory for any")
     what = train.add_subparsers(required=True, metavar="WHAT")
