@@ -7,7 +7,7 @@ st.set_page_config(
     page_title="Mnemoscope", page_icon="🧠", layout="wide", initial_sidebar_state=sidebar
 )
 with st.spinner("Starting: loading torch and the model, a few seconds, once …"):
-    from components import frame
+    from components.frame import shell
 
-    frame.warm_up()
-frame.show()
+    shell.warm_up()
+shell.show()

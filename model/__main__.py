@@ -5,21 +5,21 @@ import sys
 
 import torch
 
-from model import (
-    anatomy_command,
-    bench_command,
-    curves_command,
-    generate_command,
-    headline_command,
-    memory_page_command,
-    probe_command,
-    score_command,
-    session_command,
-    trace_command,
+from model.commands import (
+    anatomy,
+    bench,
+    generate,
+    probe,
+    recall_curves,
+    recall_headline,
+    recall_page,
+    score,
+    session,
+    trace,
+    train_base,
+    train_grid,
+    train_memory,
 )
-from model.training import command as train_base
-from model.training import grid_command as train_grid
-from model.training import memory_command as train_memory
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,23 +50,24 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m model", description="GPT-2 from inside, on the command line."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add(commands, "anatomy", anatomy_command, "what is in a checkpoint, or in any GPT's sizes")
-    _add(commands, "trace", trace_command, "every tensor of one prompt, as one .npz file")
-    _add(commands, "generate", generate_command, "continue a prompt, with a KV cache, without, or with memory")
-    _add(commands, "session", session_command, "list, show, reset, export and import memories")
-    _add(commands, "probe", probe_command, "what memory recalls: own probes, tasks, curves, scoreboard")
+    _add(commands, "anatomy", anatomy, "what is in a checkpoint, or in any GPT's sizes")
+    _add(commands, "trace", trace, "every tensor of one prompt, as one .npz file")
+    said = "continue a prompt, with a KV cache, without, or with memory"
+    _add(commands, "generate", generate, said)
+    _add(commands, "session", session, "list, show, reset, export and import memories")
+    _add(commands, "probe", probe, "what memory recalls: own probes, tasks, curves, scoreboard")
     recall = commands.add_parser("recall", help="measure what is shipped with a model about its memory")
     measured = recall.add_subparsers(required=True, metavar="WHAT")
-    _add(measured, "curves", curves_command, "the curves and standard tasks of the Recall page")
-    _add(measured, "headline", headline_command, "recall, false recall and mix-ups on probes of your own")
-    _add(measured, "page", memory_page_command, "MEMORY.md, from what was measured")
-    _add(commands, "score", score_command, "bits per byte of a text file")
+    _add(measured, "curves", recall_curves, "the curves and standard tasks of the Recall page")
+    _add(measured, "headline", recall_headline, "recall, false recall and mix-ups on probes of your own")
+    _add(measured, "page", recall_page, "MEMORY.md, from what was measured")
+    _add(commands, "score", score, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model, or memory for any")
     what = train.add_subparsers(required=True, metavar="WHAT")
     _add(what, "base", train_base, "the base model")
     _add(what, "memory", train_memory, "memory modules for a frozen GPT-2")
     _add(what, "grid", train_grid, "measure trained memory: facts told × prompts in between")
-    _add(commands, "bench", bench_command, "measure speed and memory against the stock model")
+    _add(commands, "bench", bench, "measure speed and memory against the stock model")
     return parser
 
 

@@ -2,40 +2,47 @@
 
 import streamlit as st
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import anatomy_map, anatomy_panels, run  # noqa: E402
-from components import shape_ladder, size_figures, tensor_figures  # noqa: E402
-from components.one_of import one_of  # noqa: E402
+from components.anatomy import (  # noqa: E402
+    checkpoint_map,
+    panels,
+    run,
+    shape_ladder,
+    size_figures,
+    tensor_figures,
+)
+from components.kit.one_of import one_of  # noqa: E402
+
 
 def show_map() -> None:
     found = run.anatomy()
-    anatomy_panels.headline(found)
-    st.html(anatomy_map.legend(found))
-    anatomy_panels.clickable_map(found)
+    panels.headline(found)
+    st.html(checkpoint_map.legend(found))
+    panels.clickable_map(found)
     st.caption(
         "Area = bytes in the file; the number is the layer. Click a tensor to see its values. "
         "Biases and LayerNorms are slivers here: find them under *Every tensor*."
     )
-    anatomy_panels.tensor_panel(found)
+    panels.tensor_panel(found)
     st.markdown("#### Where every byte goes")
-    st.html(anatomy_map.ledger(found))
-    for note in anatomy_map.ledger_notes(found):
+    st.html(checkpoint_map.ledger(found))
+    for note in checkpoint_map.ledger_notes(found):
         st.markdown(note)
-    anatomy_panels.files(found)
+    panels.files(found)
 
 
 def show_tensors() -> None:
     found = run.anatomy()
-    st.caption(anatomy_map.provenance(found))
-    anatomy_panels.tensor_table(found)
-    anatomy_panels.tensor_panel(found)
+    st.caption(checkpoint_map.provenance(found))
+    panels.tensor_table(found)
+    panels.tensor_panel(found)
 
 
 def show_heads() -> None:
-    layer, head = anatomy_panels.head_choice()
+    layer, head = panels.head_choice()
     st.markdown("`c_attn.weight` is three matrices side by side; each holds one slice per head.")
     weights = run.head_weights(layer, head)
     st.plotly_chart(tensor_figures.all_heads(weights), key="all_heads")
@@ -47,7 +54,7 @@ def show_heads() -> None:
 
 
 def show_tour() -> None:
-    tour = run.tour(anatomy_panels.layer_choice("Open block"))
+    tour = run.tour(panels.layer_choice("Open block"))
     if tour is None:
         st.info("Type a prompt: the tour shows the tensors that your text makes.")
         return
@@ -63,7 +70,7 @@ def show_tour() -> None:
 
 
 def show_size() -> None:
-    total = anatomy_panels.size_inputs()
+    total = panels.size_inputs()
     st.html(size_figures.totals(total))
     st.plotly_chart(size_figures.bars(total), key="size_bars")
     st.markdown("#### The common count: a query, a key and a value matrix for each head")

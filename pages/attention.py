@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import attention_choice, head_facts
-from components import attention_views as views
+from components.attention import choice, head_facts, views
 
 WIDTHS = {"All heads": [10, 11], "One head": [1, 3], "Step by step": [1, 4], "bertviz": [1, 4]}
 MAY_SAY = {
@@ -29,7 +28,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="bar"):
     )
     st.button(
         "Follow the last token", key="follow", type="tertiary",
-        on_click=attention_choice.follow_last, disabled=not attention_choice.is_chosen(),
+        on_click=choice.follow_last, disabled=not choice.is_chosen(),
     )
 
 left, right = st.columns(WIDTHS[view], gap="medium")

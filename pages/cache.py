@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import cache_beyond, cache_calculator, cache_growth, cache_time, run  # noqa: E402
+from components.cache import beyond, calculator, growth, timing  # noqa: E402
+from components.frame import visit  # noqa: E402
 
 VIEWS = {
     "growth": "Watch it grow",
@@ -20,10 +21,10 @@ view = st.segmented_control(
     "View", list(VIEWS), format_func=VIEWS.get, key="cache", required=True,
     label_visibility="collapsed", persist_state="session",
 )
-if view != "bytes" and len(run.prompt().ids) == 0:
+if view != "bytes" and len(visit.prompt().ids) == 0:
     st.info("No token, no cache: type a prompt above.")
     st.stop()
 {
-    "growth": cache_growth.show, "time": cache_time.show, "beyond": cache_beyond.show,
-    "bytes": cache_calculator.show,
+    "growth": growth.show, "time": timing.show, "beyond": beyond.show,
+    "bytes": calculator.show,
 }[view]()

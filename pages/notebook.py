@@ -1,9 +1,9 @@
 """Notes: memory outside the network, found by a search and put into the prompt."""
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import notebook_views  # noqa: E402
+from components.notes import views  # noqa: E402
 
-notebook_views.show()
+views.show()

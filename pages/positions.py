@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import positions_ends, positions_order, run
-from components import positions_views as views
-from components.one_of import one_of
+from components.frame import visit
+from components.kit.one_of import one_of
+from components.positions import ends, order, views
 
 VIEWS = {
     "side": "Side by side",
@@ -20,11 +20,11 @@ VIEWS = {
 }
 
 view = one_of("View", VIEWS, "positions")
-tokens = run.token_texts()
+tokens = visit.token_texts()
 if not tokens and view != "tables":
     st.info("No token has no place: type a prompt above.")
     st.stop()
 {
     "side": views.side_by_side, "tables": views.tables, "rope": views.rope, "alibi": views.alibi,
-    "order": positions_order.order, "ends": positions_ends.ends,
+    "order": order.order, "ends": ends.ends,
 }[view](tokens)

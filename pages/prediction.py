@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import run_prediction  # noqa: E402
-from components import prediction_views as views  # noqa: E402
+from components.prediction import run, views  # noqa: E402
 
 VIEWS = {
     "next": "What comes next",
@@ -15,7 +14,7 @@ VIEWS = {
     "shift": "Why shifted by one",
 }
 
-reading = run_prediction.reading()
+reading = run.reading()
 if reading is None:
     st.info("No token, no prediction. Type a prompt above, or choose an example.")
     st.stop()

@@ -2,34 +2,27 @@
 
 import streamlit as st
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import (
-    recall_board,
-    recall_causes,
-    recall_choice,
-    recall_curves,
-    recall_file,
-    recall_views,
-)
+from components.recall import board, causes, choice, curves, probe_file, views
 
-if st.session_state.get("recall_view") not in recall_choice.VIEWS:
+if st.session_state.get("recall_view") not in choice.VIEWS:
     st.session_state.recall_view = "probe"
 view = st.segmented_control(
-    "View", list(recall_choice.VIEWS), format_func=recall_choice.VIEWS.get, key="recall_view",
+    "View", list(choice.VIEWS), format_func=choice.VIEWS.get, key="recall_view",
     required=True, label_visibility="collapsed", persist_state="session",
 )
 if view == "probe":
-    recall_views.show()
+    views.show()
 elif view == "cause":
-    recall_causes.show()
+    causes.show()
 elif view == "curves":
-    recall_curves.show(recall_curves.CURVES, "recall_curve")
+    curves.show(curves.CURVES, "recall_curve")
 elif view == "tasks":
-    recall_curves.show(recall_curves.TASKS, "recall_task")
+    curves.show(curves.TASKS, "recall_task")
 elif view == "file":
-    recall_file.show()
+    probe_file.show()
 else:
-    recall_board.show()
+    board.show()

@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import residual_choice as choice  # noqa: E402
-from components import residual_views as views  # noqa: E402
-from components import run  # noqa: E402
+from components.frame import visit  # noqa: E402
+from components.residual import choice, views  # noqa: E402
 
 VIEWS = {
     "Stream": views.stream,
@@ -19,10 +18,10 @@ VIEWS = {
     "LayerNorm": views.layer_norm,
 }
 
-if run.trace() is None:
+if visit.trace() is None:
     st.info("No token, no stream: type a prompt above.")
     st.stop()
-tokens = run.token_texts()
+tokens = visit.token_texts()
 if st.session_state.get("residual_view") not in VIEWS:
     st.session_state.residual_view = "Stream"
 view = st.segmented_control(

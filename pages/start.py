@@ -2,24 +2,26 @@
 
 import streamlit as st
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import five_memories as pictures  # noqa: E402
-from components import memory_choice, memory_conversation  # noqa: E402
-from components import next_token, run, token_strip  # noqa: E402
-from components.card_row import card_row  # noqa: E402
-from components.units import show_bytes, show_count  # noqa: E402
+from components.frame import visit  # noqa: E402
+from components.kit import next_token  # noqa: E402
+from components.kit.units import show_bytes, show_count  # noqa: E402
+from components.memory import choice, conversation  # noqa: E402
+from components.start import five_memories as pictures  # noqa: E402
+from components.start import run, token_strip  # noqa: E402
+from components.start.card_row import card_row  # noqa: E402
 
 now = run.memories()
-told, n_slots = memory_conversation.current().state, memory_choice.settings().budget
+told, n_slots = conversation.current().state, choice.settings().budget
 
 read, write = st.columns(2, gap="large")
 with read:
     noun = "token" if now.n_tokens == 1 else "tokens"
-    st.markdown(f"##### {run.model_name()} reads {now.n_tokens:,} {noun}")
-    st.html(token_strip.strip(run.token_texts(), run.prompt().ids))
+    st.markdown(f"##### {visit.model_name()} reads {now.n_tokens:,} {noun}")
+    st.html(token_strip.strip(visit.token_texts(), visit.prompt().ids))
 with write:
     st.markdown("##### and says what comes next")
     st.html(next_token.bars(run.next_tokens(5)))
@@ -48,8 +50,8 @@ CARDS = [
     (
         "Working",
         "keys and values",
-        show_bytes(now.kv_bytes),
-        f"now; {show_bytes(now.kv_bytes_per_token)} more a token",
+        show_bytes(now.cache_bytes),
+        f"now; {show_bytes(now.cache_bytes_per_token)} more a token",
         pictures.cache_grid(now.n_tokens, now.n_layers),
         "The KV cache saves computing, adds no knowledge: the answer is the same without.",
         ("pages/cache.py", "Watch it grow"),

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import run, run_tokens, tokens_figures  # noqa: E402
-from components import tokens_panels as panels  # noqa: E402
-from components.one_of import one_of  # noqa: E402
+from components.frame import visit  # noqa: E402
+from components.kit.one_of import one_of  # noqa: E402
+from components.kit.safe_text import for_markdown  # noqa: E402
+from components.tokens import figures, panels, run  # noqa: E402
 
 VIEWS = {
     "merges": "Text to ids",
@@ -29,11 +30,11 @@ def show_merges() -> None:
             "Any text, instead of the prompt", "word", "try: unbelievable",
             lambda: panels.put(piece=None),
         )
-    text = word or run.prompt().text
+    text = word or visit.prompt().text
     if not text:
         st.info(NO_PROMPT)
         return
-    apart = run_tokens.take_apart(text)
+    apart = run.take_apart(text)
     words.markdown(
         "A regular expression cuts the text into pre-tokens. Each is spelled in bytes; pairs of "
         "neighbours merge, the pair that training merged first goes first. "
@@ -43,9 +44,9 @@ def show_merges() -> None:
 
 
 def show_vectors() -> None:
-    at, inputs = panels.at_token(), run_tokens.inputs()
+    at, inputs = panels.at_token(), run.inputs()
     st.markdown("#### What enters the first block: a row of `wte` plus a row of `wpe`")
-    panels.vector_strips(inputs, at, run.token_texts()[at])
+    panels.vector_strips(inputs, at, visit.token_texts()[at])
     st.html(panels.vector_facts(inputs, at))
     st.markdown("#### The same for every token of the prompt")
     kinds = {"token": "token (wte)", "position": "position (wpe)", "total": "their sum"}
@@ -55,7 +56,7 @@ def show_vectors() -> None:
 
 
 def show_likeness() -> None:
-    inputs = run_tokens.inputs()
+    inputs = run.inputs()
     kinds = {"token": "tokens alone (wte)", "total": "with their positions (wte + wpe)"}
     kind = one_of("Which vectors", kinds, "token_likeness")
     vectors = getattr(inputs, kind)
@@ -65,7 +66,7 @@ def show_likeness() -> None:
     with left:
         panels.cosine_map(vectors, at)
     with right:
-        st.markdown(f"#### Most like {panels.plain(run.token_texts()[at])} at {at}")
+        st.markdown(f"#### Most like {for_markdown(visit.token_texts()[at])} at {at}")
         if len(vectors) == 1:
             st.info("One token has nothing to be compared with: type more.")
         panels.like_in_prompt(vectors, at, 12)
@@ -73,13 +74,13 @@ def show_likeness() -> None:
 
 def show_positions() -> None:
     at = panels.at_token()
-    name = panels.plain(run.token_texts()[at])
-    effect = run_tokens.position_effect(int(run.prompt().ids[at]), at)
+    name = for_markdown(visit.token_texts()[at])
+    effect = run.position_effect(int(visit.prompt().ids[at]), at)
     left, right = st.columns(2, gap="large")
     left.markdown(f"#### Length of the input {name} at every position")
-    left.plotly_chart(tokens_figures.position_norms(effect, at), key="position_norms")
+    left.plotly_chart(figures.position_norms(effect, at), key="position_norms")
     right.markdown(f"#### Cosine: does {name} stay itself?")
-    right.plotly_chart(tokens_figures.position_cosines(effect, at), key="position_cosines")
+    right.plotly_chart(figures.position_cosines(effect, at), key="position_cosines")
     st.caption(
         "The same token enters the model as another vector at each position. Everything here is "
         "before the first layer norm; the point is where the token stands now."
@@ -89,7 +90,7 @@ def show_positions() -> None:
 def show_neighbours() -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown(f"#### Nearest of all {len(run_tokens.words().raw):,} tokens")
+        st.markdown(f"#### Nearest of all {len(run.words().raw):,} tokens")
         chosen = panels.token_box("·she")
         if chosen is not None:
             panels.neighbours(chosen, 12, "neighbour_bars")
@@ -110,13 +111,13 @@ def show_map() -> None:
     if len(vectors) < 3:
         st.info("A map needs three different tokens or more: type some.")
         return
-    found = run_tokens.project(vectors)
+    found = run.project(vectors)
     st.caption(
         f"{len(vectors):,} vectors, principal components (PCA). The two axes keep "
         f"{100 * found.explained.sum():.1f} % of the squared differences; what they leave out is "
         "not to be seen here, so points that look near may be far apart."
     )
-    figure = tokens_figures.projection(found.points, found.explained, names)
+    figure = figures.projection(found.points, found.explained, names)
     st.plotly_chart(figure, key="projection")
 
 
@@ -136,7 +137,7 @@ def show_vocabulary() -> None:
 
 
 view = one_of("View", VIEWS, "tokens")
-if view in ("vectors", "likeness", "positions") and not len(run.prompt().ids):
+if view in ("vectors", "likeness", "positions") and not len(visit.prompt().ids):
     st.info(NO_PROMPT)
     st.stop()
 {"merges": show_merges, "vectors": show_vectors, "likeness": show_likeness,

@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from components import frame
+from components.frame import shell
 
-frame.guard()
+shell.guard()
 
-from components import training_form, training_lesson  # noqa: E402
-from components import training_views as views  # noqa: E402
+from components.training import form, lesson, views  # noqa: E402
 
 VIEWS = {"curves": "Watch a training", "new": "Train your own", "lesson": "What it learns from"}
 if st.session_state.get("training_view") not in VIEWS:
@@ -18,8 +17,8 @@ view = st.segmented_control(
 )
 views.say_problem()
 if view == "new":
-    training_form.show()
+    form.show()
 elif view == "lesson":
-    training_lesson.show()
+    lesson.show()
 else:
     views.show()

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model import checkpoint
-from model.errors import CheckpointError
+from model.loading import checkpoint
+from model.loading.errors import CheckpointError
 
 IDS = torch.tensor([[72, 105, 32, 116, 104, 101, 114, 101]])
 

@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from model import tap
+from model.run import tap
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
@@ -43,7 +43,7 @@ def random_gpt2(seed: int = 0, attention: str = "sdpa", **sizes) -> GPT2LMHeadMo
 
 @pytest.fixture(scope="session")
 def tiny():
-    """A tapped tiny checkpoint: what the trace and the views need of `model.checkpoint`."""
+    """A tapped tiny checkpoint: what the trace and the views need of `model.loading.checkpoint`."""
     model = random_gpt2()
     tap.attach(model)
     return SimpleNamespace(

@@ -1,7 +1,8 @@
 """Set up everything the tests need, and run all of them: python3 tests/run.py [pytest arguments]
 
 Makes a virtual environment in .venv, installs tests/requirements.txt into it, and Chromium where
-this machine has none and lets us install it. Needs Python 3.11 or newer and nothing else.
+this machine has none and lets us install it. The rules of imports (pyproject.toml) are checked
+first. Needs Python 3.11 or newer and nothing else.
 """
 
 import os
@@ -24,7 +25,8 @@ REPEAT = ["--reruns", "1", *(f"--only-rerun={words}" for words in WAITED)]
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code of pytest, or 1 with one line when the tests cannot run here."""
+    """The exit code of the import rules where they are broken, else of pytest; 1 with one line when
+    the tests cannot run here."""
     if sys.version_info < (3, 11):
         return fail(f"wanted Python 3.11 or newer, found {sys.version.split()[0]}")
     if not chromium():
@@ -39,6 +41,9 @@ def main(arguments: list[str]) -> int:
     install = [PYTHON, "-m", "pip", "install", *quick, "-r", wanted]
     if subprocess.run(install).returncode:
         return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
+    rules = subprocess.run([PYTHON.with_name("lint-imports"), "--no-cache"], cwd=ROOT)
+    if rules.returncode:
+        return rules.returncode
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
     # in order of names: browser files, few and long, come before the many short unit tests
     spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]

@@ -9,13 +9,13 @@ from unittest.mock import patch
 
 import torch
 
-from model import notes_index
 from model.memory import slots
 from model.memory.fusion import Bank
 from model.memory.state import MemoryState, save_state
-from model.notes import Draft
-from model.notes_store import opened
-from tests.unit.notes_tools import maker
+from model.notes import index
+from model.notes.note import Draft
+from model.notes.store import opened
+from tests.unit.notes.notes_tools import maker
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload([__name__])
@@ -66,6 +66,6 @@ def notes(file: Path, name: str, n: int, say) -> None:
             (number,) = store.add([Draft(mark, text)])
             say((number, mark))
             if i % 3 == 0:
-                list(notes_index.update(store, maker()))
+                list(index.update(store, maker()))
             if i % 5 == 4:
                 store.edit(store.note(number), mark, text)

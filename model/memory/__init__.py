@@ -1,1 +1,3 @@
-"""GPT2-M: memory around and inside a frozen GPT-2. State comes in, state goes out."""
+"""What a conversation leaves in memory, and how it is told, asked, bounded and kept: state comes
+in, state goes out. No probe, no training and nothing a page shows lives here.
+"""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model import tokens
 from model.memory import fusion, held
 from model.memory.held import Carried
-from model.trace import Trace, run
+from model.run import tokens
+from model.run.trace import Trace, run
 
 
 @dataclass(frozen=True, eq=False)

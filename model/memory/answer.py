@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from model import tokens
-from model.trace import Trace, logits, run
+from model.run import tokens
+from model.run.trace import Trace, logits, run
 
 MOST = 24  # tokens said at most; a sentence's end comes sooner
 SENTENCE, END_OF_TEXT, LIMIT, WINDOW = "sentence", "end of text", "limit", "window"  # why it ended

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model import tokens
+from model.run import tokens
 
 
 def windows(checkpoint, ids) -> list[slice]:

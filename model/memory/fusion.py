@@ -19,7 +19,7 @@ import torch
 
 from model.memory import eviction, merging, slots, summarising
 from model.memory.slots import Slots
-from model.trace import Trace, run
+from model.run.trace import Trace, run
 
 POSITIONS = ("parallel", "continue", "restart", "replay")
 

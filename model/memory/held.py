@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from model.grafts.external import Contents, one_before
+from model.grafts.graft import Graft
+from model.grafts.modules import Modules
 from model.memory import eviction, merging, slots, summarising
-from model.memory.external import Contents, one_before
-from model.memory.graft import Graft
-from model.memory.modules import Modules
 from model.memory.slots import Slots
-from model.trace import Trace
+from model.run.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Generation that goes through memory: a reader for `model.generate`.
+"""Generation that goes through memory: a reader for `model.run.generate`.
 
 The prompt is asked of the memory in two passes (`recall`), its rows become a KV cache, and every
 later token attends over that cache and the slots that were retrieved. Draws nothing.
@@ -7,11 +7,11 @@ later token attends over that cache and the slots that were retrieved. Draws not
 import numpy as np
 import torch
 
-from model.generate import Reading, check_rows, now, window_full
-from model.kv_cache import KVCache
-from model.memory import recall
-from model.memory.graft import opened
+from model.grafts.graft import opened
+from model.memory import talk
 from model.memory.state import MemoryState
+from model.run.cache import KVCache
+from model.run.generate import Reading, check_rows, now, window_full
 
 
 class WithMemory:
@@ -20,10 +20,10 @@ class WithMemory:
     The state is only read; whoever owns it counts the reads (`recall.after_reading`).
     """
 
-    def __init__(self, checkpoint, state: MemoryState, settings: recall.Settings):
+    def __init__(self, checkpoint, state: MemoryState, settings: talk.Settings):
         self.checkpoint, self.state, self.settings = checkpoint, state, settings
         self.cache = KVCache(checkpoint.model.config.n_layer)
-        self.recalled: recall.Recalled | None = None
+        self.recalled: talk.Recalled | None = None
 
     @torch.inference_mode()
     def read(self, ids: np.ndarray) -> Reading:
@@ -44,7 +44,7 @@ class WithMemory:
         return window_full(self._next_position(), self.checkpoint.model.config.n_positions)
 
     def _ask(self, ids):
-        self.recalled = recall.ask(self.checkpoint, self.state, ids, self.settings)
+        self.recalled = talk.ask(self.checkpoint, self.state, ids, self.settings)
         trace = self.recalled.trace
         for layer in range(trace.n_layers):
             self.cache.update(trace.layer_k(layer)[None], trace.layer_v(layer)[None], layer)

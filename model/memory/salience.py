@@ -116,7 +116,7 @@ def attention_received(evidence: Evidence) -> np.ndarray:
 
 def learned_gate(evidence: Evidence) -> np.ndarray:
     """The trained gate's logit: above 0 it would rather write. It learned from answers, through the
-    logarithm added to a slot's score (model.memory.external), and from which words were values.
+    logarithm added to a slot's score (model.grafts.external), and from which words were values.
 
     Raises ValueError where nothing was trained.
     """

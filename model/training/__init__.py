@@ -1,1 +1,4 @@
-"""Training of the embedded model: text and episodes in, a checkpoint folder out. Prints nothing."""
+"""Training of the embedded model and of memory modules: corpora, lessons, measurements, cards
+and background jobs. Nothing here prints, and nothing outside `model.commands` imports a trainer
+to run it.
+"""

@@ -18,10 +18,10 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 from transformers import AttentionInterface, GPT2Config, GPT2LMHeadModel
 
-from . import corpus, evaluate, open_evaluate
-from .corpus import Batch, Books, Corpus, Stage
-from .episodes import Plan
-from .open_facts import OpenPlan
+from model.recall.episodes import Plan
+from model.recall.open_facts import OpenPlan
+from model.training import corpus, evaluate, open_evaluate
+from model.training.corpus import Batch, Books, Corpus, Stage
 
 CHECKPOINT = "training.pt"
 TOKENIZER = "tokenizer.json"

@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from .base import Options, State
-from .corpus import Books
-from .evaluate import Share
+from model.recall.share import Share
+from model.training.base import Options, State
+from model.training.corpus import Books
 
 AIMS = {
     "bits per byte on the left-out book": ("at most", 1.62),

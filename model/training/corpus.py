@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from . import episodes, open_facts
+from model.recall import episodes, open_facts
 
 END = "<|endoftext|>"
 END_ID = 0

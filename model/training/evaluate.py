@@ -6,42 +6,16 @@ Every share comes with its n and a 95 % interval. This file does not know how th
 import math
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from tokenizers import Tokenizer
 from torch.nn import functional as F
 
-from . import episodes
-from .corpus import END_ID
-from .episodes import Episode, Plan
-
-
-@dataclass(frozen=True)
-class Share:
-    """hits of n, with the 95 % Wilson interval."""
-
-    name: str
-    hits: int
-    n: int
-
-    @property
-    def value(self) -> float:
-        return self.hits / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        return wilson(self.hits, self.n)
-
-
-def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927): stays inside 0 to 1 and honest near both ends."""
-    if n == 0:
-        return 0.0, 1.0
-    share, spread = hits / n, z * z / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
+from model.recall import episodes
+from model.recall.episodes import Episode, Plan
+from model.recall.share import Share
+from model.training.corpus import END_ID
 
 
 def forward(model, ids: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from .corpus import END
+from model.training.corpus import END
 
 
 def write_folder(model: GPT2LMHeadModel, tokenizer: Tokenizer, folder: Path) -> None:

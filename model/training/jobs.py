@@ -29,9 +29,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from . import progress
-from .process import birth
-from .progress import Point
+from model.training import progress
+from model.training.process import birth
+from model.training.progress import Point
 
 ROOT = Path(__file__).parents[2]
 TRAINER = (sys.executable, "-m", "model", "train", "memory")

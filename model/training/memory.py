@@ -12,106 +12,28 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
-from model import checkpoint as checkpoints
-from model.memory import modules
-from model.memory.modules import Modules
+from model.grafts import modules
+from model.grafts.modules import Modules
+from model.loading import checkpoint as checkpoints
 from model.memory.variants import VARIANTS, modules_of
-
-from . import base, remembering
-from .corpus import CorpusError
-from .episodes import Plan
-from .memory_data import Asked, Batch, Data, Lesson
-from .open_facts import OpenPlan
-from .remembering import Remembered
+from model.training import base, remembering
+from model.training.corpus import CorpusError
+from model.training.memory_data import Asked, Batch, Data, Lesson
+from model.training.remembering import Remembered
+from model.training.under_way import GIST, LESSONS, RECURRENT, Options, State, Training
 
 CHECKPOINT, PROGRESS = "training.pt", "progress.jsonl"
 KL_WEIGHT, NEVER_WEIGHT, GATE_WEIGHT = 1.0, 1.0, 0.2
-NEVER = 0.3  # of the questions ask what was never told
 ENOUGH = 0.8  # recall of held-out values at which the next lesson begins
-
-OPEN = 0.6  # of the episodes: facts in any sentence
-LESSONS = (
-    Lesson("one fact", Plan(facts=(1, 2), others=(0, 1), fillers=(0, 1), near=0.1, update=0.0,
-                            unknown=NEVER), (0, 1), OPEN,
-           OpenPlan(facts=(1, 1), rivals=0.25, fillers=(0, 1), long=0.0, unknown=NEVER)),
-    Lesson("four facts", Plan(facts=(1, 4), others=(0, 3), fillers=(0, 2), update=0.1,
-                              unknown=NEVER), (0, 3), OPEN,
-           OpenPlan(facts=(1, 2), fillers=(0, 2), long=0.0, unknown=NEVER)),
-    Lesson("many facts", Plan(facts=(1, 8), others=(0, 7), fillers=(0, 3), unknown=NEVER), (0, 3),
-           OPEN, OpenPlan(facts=(1, 4), fillers=(0, 3), long=0.03, unknown=NEVER)),
-)
-# What a recurrent memory alone is taught: a state of C numbers does not learn to carry any words,
-# but those of the lists (measured: never-seen values stay at 0 %), and what a book is like.
-RECURRENT = Lesson("known values", Plan(facts=(1, 3), others=(0, 1), fillers=(0, 1), near=0.1,
-                                        update=0.0, unknown=NEVER, source="known"), (0, 3))
-GIST = Lesson("gist", Plan(), (0, 0), gist=True)
 UNTIL = (0.15, 0.45, 1.0)  # a lesson ends here at the latest, as a fraction of the training,
 FROM_PEAK = 1e-3  # learning rate of a training that goes on from trained memory
 FEWEST = 150  # but in a short training not before so many steps each
-
-
-@dataclass(frozen=True)
-class Options:
-    """One training of `steps` steps; at its end the learning rate is a twentieth of `peak`."""
-
-    out: Path
-    model: str = "embedded"
-    variant: str = "gpt2-m"
-    text: Path | None = None
-    steps: int = 1500
-    seed: int = 0
-    rows: int = 16
-    asks: int = 4
-    cell: str = "gru"
-    lora: int = 0
-    peak: float = 2e-3
-    every: int = 50  # steps between two measurements (and two checkpoints)
-    n_recall: int = 96
-    weights: Path | None = None  # a memory file to go on from
-
-
-@dataclass
-class State:
-    """What a resumed training needs besides weights, optimizer and random numbers."""
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    lesson: int = 0
-    curves: list[dict] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class Training:
-    """A training under way."""
-
-    options: Options
-    checkpoint: checkpoints.Checkpoint
-    data: Data
-    modules: Modules
-    optimizer: torch.optim.Optimizer
-    rng: random.Random
-    state: State
-    warm: dict[str, torch.Tensor] = field(default_factory=dict)  # name -> (len(WARM),S·C)
-
-    @property
-    def model(self):
-        return self.checkpoint.model
-
-    @property
-    def lesson(self) -> Lesson:
-        return LESSONS[self.state.lesson]
-
-    @property
-    def parts(self) -> frozenset[str]:
-        """Which of early, late and edm are trained."""
-        return modules_of(self.options.variant) - {"am"}
 
 
 def start(options: Options, resume: bool = False, fresh: bool = True) -> Training:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
-from model.memory import modules
-
-from . import episodes, memory, remembering
-from .evaluate import Share, wilson
-from .memory_data import Batch, Lesson
+from model.grafts import modules
+from model.recall import episodes
+from model.recall.share import Share, wilson
+from model.training import memory, remembering
+from model.training.memory_data import Batch, Lesson
 
 GRID = (
     ("one fact", Lesson("one", episodes.Plan(facts=(1, 1), others=(0, 0), fillers=(0, 1), near=0,

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 
-from . import corpus, episodes, open_facts
-from .episodes import UNKNOWN, Ask, Episode, Plan
-from .open_facts import OpenPlan, Source
+from model.recall import episodes, open_facts
+from model.recall.episodes import UNKNOWN, Ask, Episode, Plan
+from model.recall.open_facts import OpenPlan, Source
+from model.training import corpus
 
 LEAD_WEIGHT = 0.3  # of the words before the answer: "You live in"
 ORDINARY = 64  # tokens of an ordinary text that is read with memory

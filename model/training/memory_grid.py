@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from model.memory.external import Contents
-from model.memory.modules import Modules
-
-from . import evaluate, remembering
-from .episodes import Plan
-from .evaluate import wilson
-from .memory import Training
-from .memory_data import Batch, Data, Lesson
-from .remembering import Remembered
+from model.grafts.external import Contents
+from model.grafts.modules import Modules
+from model.recall.episodes import Plan
+from model.recall.share import wilson
+from model.training import evaluate, remembering
+from model.training.memory_data import Batch, Data, Lesson
+from model.training.remembering import Remembered
+from model.training.under_way import Training
 
 FACTS = (1, 2, 4, 8, 16)
 BETWEEN = (1, 2, 4, 8, 20)

@@ -7,7 +7,7 @@ Boards of several seeds of trained memory are counted together. Knows nothing of
 import json
 from pathlib import Path
 
-from .evaluate import wilson
+from model.recall.share import wilson
 
 PATTERN = "memory_headline*.json"
 VARIANTS = {"gpt2": "GPT-2, no memory", "gpt2+rnn": "recurrent", "gpt2+am": "fusion (AM)",

@@ -2,15 +2,15 @@
 
 First ten lines for a student, then the headline figures, then the grid behind them. What was not
 measured is left out. Knows nothing of training; it is handed what was measured (memory_card,
-grid_command, `recall headline`).
+commands.train_grid, `recall headline`).
 """
 
 import json
 import os
 from pathlib import Path
 
-from . import memory_grid, memory_headline
-from .evaluate import wilson
+from model.recall.share import wilson
+from model.training import memory_grid, memory_headline
 
 NAMES = {"gpt2+rnn": "recurrent alone", "gpt2+edm": "EDM alone", "gpt2-m": "both (no fusion)",
          "another's memory": "both, of another episode", "gpt2": "GPT-2, no memory"}

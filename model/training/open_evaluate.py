@@ -1,6 +1,6 @@
 """How well a model copies from any sentence: frames, words and values that were never trained on.
 
-Every share is of newly made open facts (open_facts.py), told and asked for in one text. This file
+Every share is of newly made open facts (recall/open_facts.py), told and asked for in one text. This file
 does not know how the model was trained.
 """
 
@@ -8,10 +8,11 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from . import open_facts
-from .episodes import UNKNOWN, Episode
-from .evaluate import Share, Wanted, share_of
-from .open_facts import OpenPlan, Source
+from model.recall import open_facts
+from model.recall.episodes import UNKNOWN, Episode
+from model.recall.open_facts import OpenPlan, Source
+from model.recall.share import Share
+from model.training.evaluate import Wanted, share_of
 
 HELD_OUT = OpenPlan(facts=(1, 3), rivals=0.0, update=0.0, twice=0.0, unknown=0.0, fillers=(0, 4),
                     long=0.0, asks=(1, 1), books=0.0, held_out=True)

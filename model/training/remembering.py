@@ -7,20 +7,16 @@ recurrent state. Knows nothing of losses, lessons and files.
 
 import random
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
 
-from model.memory import graft
-from model.memory.external import Contents, one_before
-from model.memory.graft import Graft
-
-from . import base
-from .memory_data import Asked, Batch, Told
-
-if TYPE_CHECKING:
-    from .memory import Training
+from model.grafts import graft
+from model.grafts.external import Contents, one_before
+from model.grafts.graft import Graft
+from model.training import base
+from model.training.memory_data import Asked, Batch, Told
+from model.training.under_way import Training
 
 GROUP = 24  # prompts read at a time
 RECURRENT_EVERY = 3  # steps: the others leave the recurrent memory alone; its backward pass goes
@@ -45,7 +41,7 @@ def by_length(asked: Asked) -> list[Asked]:
 
 
 @torch.no_grad()
-def warm_states(training: "Training") -> dict[str, torch.Tensor]:
+def warm_states(training: Training) -> dict[str, torch.Tensor]:
     """The states that ordinary text of the lengths WARM leaves. Half of the rows begin with one: a
     memory at work has nearly always read something before."""
     rng = random.Random(f"warm {training.options.seed} {training.state.step}")
@@ -57,7 +53,7 @@ def warm_states(training: "Training") -> dict[str, torch.Tensor]:
             for name, stream in (("early", read.first), ("late", read.last))}
 
 
-def _begin(training: "Training", name: str, n_rows: int) -> torch.Tensor:
+def _begin(training: Training, name: str, n_rows: int) -> torch.Tensor:
     """The states (B,S·C) that rows begin with: none, or while training half of them warm."""
     module = getattr(training.modules, name)
     blank = torch.zeros(n_rows, module.state_width, device=training.model.device)
@@ -68,7 +64,7 @@ def _begin(training: "Training", name: str, n_rows: int) -> torch.Tensor:
     return torch.where(cold, blank, training.warm[name][chosen % len(WARM)])
 
 
-def read_plainly(training: "Training", told: Told) -> Read:
+def read_plainly(training: Training, told: Told) -> Read:
     """The frozen model reads every told prompt alone, from position 0; no gradients."""
     return _read_plainly(training.model, training.modules.sizes.layer, told)
 
@@ -121,7 +117,7 @@ class Remembered:
     external: Contents | None
 
 
-def remember(training: "Training", told: Told, read: Read, salience, n_rows: int, use) -> Remembered:
+def remember(training: Training, told: Told, read: Read, salience, n_rows: int, use) -> Remembered:
     """Everything the told prompts leave behind, row by row; part of the graph."""
     parts, external = training.modules, None
     if "edm" in training.parts:
@@ -146,7 +142,7 @@ def _carry(module, stream, told: Told, n_rows: int, begin=None) -> torch.Tensor:
     return module.write(padded, begin, n)
 
 
-def _slots(training: "Training", told: Told, read: Read, salience, n_rows: int, use) -> Contents:
+def _slots(training: Training, told: Told, read: Read, salience, n_rows: int, use) -> Contents:
     """A slot for every token that passes the gate; <|endoftext|> is never stored."""
     keys, values = training.modules.external.write(
         read.middle, one_before(read.middle), read.first)
@@ -162,7 +158,7 @@ def _slots(training: "Training", told: Told, read: Read, salience, n_rows: int, 
     return Contents(parts[0], parts[1], parts[2], newer.float(), filled)
 
 
-def _passes(training: "Training", salience: torch.Tensor) -> torch.Tensor:
+def _passes(training: Training, salience: torch.Tensor) -> torch.Tensor:
     """Early on everything passes, later what the gate lets through, with less and less noise."""
     done = training.state.step / training.options.steps
     done = 1.0 if training.options.weights is not None else done
@@ -172,7 +168,7 @@ def _passes(training: "Training", salience: torch.Tensor) -> torch.Tensor:
     return salience + noise * (1 - done / 0.7) + 8 * max(0.0, 1 - done / 0.3) > 0
 
 
-def reads(training: "Training", n_rows: int) -> list[frozenset[str]]:
+def reads(training: Training, n_rows: int) -> list[frozenset[str]]:
     """Which of edm and rnn each row reads: each alone, or both, so that each can stand alone when
     the other is switched off. While measuring, every row reads all."""
     trained = frozenset(training.parts)
@@ -184,7 +180,7 @@ def reads(training: "Training", n_rows: int) -> list[frozenset[str]]:
     return [(groups, frozenset({"rnn"}))[row % 2] for row in range(n_rows)]
 
 
-def switches(training: "Training", n_rows: int) -> dict[str, torch.Tensor]:
+def switches(training: Training, n_rows: int) -> dict[str, torch.Tensor]:
     """`reads` as (B,) of 0 and 1."""
     rows, device = reads(training, n_rows), training.model.device
     return {name: torch.tensor([float(name in read) for read in rows], device=device)
@@ -201,7 +197,7 @@ def pick(memory: Remembered, rows: torch.Tensor) -> Remembered:
     return Remembered(*states, external)
 
 
-def places_of(training: "Training", asked: Asked) -> torch.Tensor:
+def places_of(training: Training, asked: Asked) -> torch.Tensor:
     """Positions (Q,T): from 0, or a third of the time from anywhere that leaves room."""
     T, window = asked.ids.shape[1], training.model.config.n_positions
     n = len(asked.ids)
@@ -209,7 +205,7 @@ def places_of(training: "Training", asked: Asked) -> torch.Tensor:
     return (begin[:, None] + torch.arange(T)).to(training.model.device)
 
 
-def logits(training: "Training", asked: Asked, memory: Remembered | None, places) -> torch.Tensor:
+def logits(training: Training, asked: Asked, memory: Remembered | None, places) -> torch.Tensor:
     """(Q,T,V) float32, with this memory, or plain for None."""
     reading = None
     if memory is not None:
@@ -234,7 +230,7 @@ def _to(part, device):
     return type(part)(**{name: getattr(part, name).to(device) for name in vars(part)})
 
 
-def read_batch(training: "Training", batch: Batch) -> tuple[Told, Asked, Remembered]:
+def read_batch(training: Training, batch: Batch) -> tuple[Told, Asked, Remembered]:
     """A batch on the model's device, and what its told prompts leave behind."""
     rows = len(batch.episodes)
     told, asked = on_device(training, batch)
@@ -244,7 +240,7 @@ def read_batch(training: "Training", batch: Batch) -> tuple[Told, Asked, Remembe
     return told, asked, remember(training, told, read, salience, rows, use)
 
 
-def on_device(training: "Training", batch: Batch) -> tuple[Told, Asked]:
+def on_device(training: Training, batch: Batch) -> tuple[Told, Asked]:
     """A batch's tensors where the model is."""
     device = training.model.device
     return _to(batch.told, device), _to(batch.asked, device)

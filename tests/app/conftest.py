@@ -6,7 +6,7 @@ and the inputs, so that a test finds it only where it would have been computed t
 
 import pytest
 
-from components import model_picker
+from components.frame import model_picker
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from model import checkpoint
-from model.memory import modules
+from model.grafts import modules
+from model.loading import checkpoint
 
-SHIPPED = Path(checkpoint.__file__).parent / "embedded"
+SHIPPED = checkpoint.EMBEDDED
 
 
 def without(folder: Path) -> Path:

@@ -7,8 +7,9 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from components import model_picker
-from model import anatomy, arithmetic, checkpoint
+from components.frame import model_picker
+from model.analysis import anatomy, arithmetic
+from model.loading import checkpoint
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 

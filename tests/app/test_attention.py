@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from model import attention, checkpoint, tokens, trace
+from model.analysis import attention
+from model.loading import checkpoint
+from model.run import tokens, trace
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from tests.app import remembering, tree
 from tests.app.test_memory_page import ask, open_page, state_of, tell
 from tests.app.test_recall_page import asked, cards, opened
-from tests.unit.test_bad_input import CASES, LONG, TALK, VALUES
+from tests.unit.commands.test_bad_input import CASES, LONG, TALK, VALUES
 
 PAGES = ("control", "contradiction", "in the middle of 300 tokens", "at the end of 300 tokens")
 

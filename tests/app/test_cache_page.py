@@ -7,9 +7,10 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from components import run_cache
-from model import checkpoint, generate, kv_budget, tokens
-from model.kv_cache import KVCache
+from components.cache import run
+from model.loading import checkpoint
+from model.run import cache_budget, generate, tokens
+from model.run.cache import KVCache
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 
@@ -111,7 +112,7 @@ def test_the_text_is_what_generate_gives_with_these_settings(loaded):
     reader = generate.WithCache(loaded, KVCache(6))
     expected = generate.generate(
         reader, tokens.encode(loaded.tokenizer, PROMPT), 9,
-        settings=run_cache.sampling.Settings(0.9, 50, 0.95),
+        settings=run.sampling.Settings(0.9, 50, 0.95),
         generator=torch.Generator().manual_seed(7),
     )
     assert drawn == tokens.display(loaded.tokenizer, [s.token for s in expected])
@@ -149,9 +150,9 @@ def test_the_price_on_the_page_is_the_models(loaded):
     ids = tokens.encode(loaded.tokenizer, text)
     budget = app.slider[0].value
     assert budget == len(ids) // 2
-    *_, found = kv_budget.with_policies(
-        loaded, ids, {"slide": run_cache.POLICIES["slide"]}, budget,
-        place=kv_budget.counted_on, seed=0,
+    *_, found = cache_budget.with_policies(
+        loaded, ids, {"slide": run.POLICIES["slide"]}, budget,
+        place=cache_budget.counted_on, seed=0,
     )
     assert f"{found['slide'].bits_per_byte:.3f}" in json.dumps(tree.charts(app))
 
@@ -200,7 +201,7 @@ def test_nonsense_in_a_link_is_survived():
     link = {"step": "999999999", "layer": "999", "at": "999", "temperature": "x", "seed": "y"}
     app = opened("no such view", "A link full of nonsense", **link)
     assert not app.exception and not app.error
-    assert 1 <= step_of(app) <= 1 + run_cache.MOST_AT_ONCE
+    assert 1 <= step_of(app) <= 1 + run.MOST_AT_ONCE
 
 
 def address_of(app) -> dict:

@@ -6,13 +6,16 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import link_row
-from model import checkpoint, probe, recall_chain, tokens, told_facts
-from model.memory import recall
-from model.memory.recall import Settings
-from model.probe import Probe
-from model.recall_chain import NAMES, Chain, Link
-from model.told_facts import Fact
+from components.frame import link_row
+from model.loading import checkpoint
+from model.memory import talk
+from model.memory.talk import Settings
+from model.recall import chain as recall_chain
+from model.recall import probe, told_facts
+from model.recall.chain import NAMES, Chain, Link
+from model.recall.probe import Probe
+from model.recall.told_facts import Fact
+from model.run import tokens
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, QUESTION, ask, open_page, tell
 from tests.app.test_recall_page import asked, opened
@@ -77,8 +80,8 @@ def test_recall_without_an_answer_or_slots_draws_no_links():
 def test_memory_follows_the_sentence_that_the_question_finds_first(app, loaded):
     ask(tell(open_page(app), FACT), QUESTION)
     settings = Settings(budget=128)
-    state = recall.tell(loaded, recall.blank(loaded), FACT, settings).state
-    found = recall.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), settings)
+    state = talk.tell(loaded, talk.blank(loaded), FACT, settings).state
+    found = talk.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), settings)
     first, second = told_facts.sentences(loaded, FACT, 1)
     page = tree.html(app)
     assert "“<bdi>I live in New York.</bdi>”" in page

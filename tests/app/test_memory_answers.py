@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import memory_say, own_sentence
-from components.next_token import percent
-from model import checkpoint, tokens, trace
-from model.memory import answer, recall
+from components.kit import own_sentence
+from components.kit.next_token import percent
+from components.memory import say
+from model.loading import checkpoint
+from model.memory import answer, talk
+from model.run import tokens, trace
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, HOSTILE, SETTINGS, ask, open_page, tell
 from tests.waiting import PATIENCE_S
@@ -71,9 +73,9 @@ def said(loaded, run) -> tuple[str, str]:
 
 def test_both_answers_are_the_models_own(app, loaded):
     ask(tell(open_page(app), FACT), QUESTION)
-    state = recall.tell(loaded, recall.blank(loaded), FACT, SETTINGS).state
+    state = talk.tell(loaded, talk.blank(loaded), FACT, SETTINGS).state
     ids = tokens.encode(loaded.tokenizer, QUESTION)
-    after = recall.ask(loaded, state, ids, SETTINGS).trace
+    after = talk.ask(loaded, state, ids, SETTINGS).trace
     before = trace.run(loaded, np.r_[loaded.tokenizer.bos_token_id, ids])
     assert sides(app) == [said(loaded, after), said(loaded, before)]
     assert verdict(app) == "Memory changes the answer." and "product" in frame(app)
@@ -91,7 +93,7 @@ def test_both_say_the_same_and_the_page_says_so(app, runs):
     assert one == other and len(runs) <= answer.MOST  # one answer, not two
     ask(tell(app, FACT), QUESTION)
     app.button(key="variant gpt2").click().run()
-    assert verdict(app) == memory_say.EXACTLY
+    assert verdict(app) == say.EXACTLY
     one, other = sides(app)
     assert one == other
 

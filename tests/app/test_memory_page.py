@@ -9,14 +9,15 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from model import checkpoint, tokens, trace
-from model.memory import fusion, recall, sessions
+from model.loading import checkpoint
+from model.memory import fusion, sessions, talk
+from model.run import tokens, trace
 from tests.app import remembering, tree
 from tests.waiting import PATIENCE_S
 
 FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
 HOSTILE = "<script>alert(1)</script> **b** `a` $x^2$ [a](b) \u202e abc </script> \x00 🧠 שלום."
-SETTINGS = recall.Settings(budget=128)
+SETTINGS = talk.Settings(budget=128)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,8 @@ def state_of(app):
 
 @pytest.fixture(scope="module")
 def truth(loaded):
-    state = recall.tell(loaded, recall.blank(loaded), FACT, SETTINGS).state
-    asked = recall.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), SETTINGS)
+    state = talk.tell(loaded, talk.blank(loaded), FACT, SETTINGS).state
+    asked = talk.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), SETTINGS)
     return state, asked
 
 

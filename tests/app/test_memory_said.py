@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import memory_say
+from components.memory import say
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, QUESTION, ask, open_page, sent, state_of, tell
 from tests.waiting import PATIENCE_S
@@ -79,13 +79,13 @@ def test_an_edm_that_holds_nothing_says_so(app):
     (0.298, 0.3, "29.8 % (30.0 % needed)"), (0.3, 0.3, "30 % (30 % needed)"),
 ])
 def test_a_share_below_what_is_needed_never_reads_like_enough(share, needed, said):
-    assert memory_say._changes(share, needed) == f"changes the prediction by {said}"
+    assert say._changes(share, needed) == f"changes the prediction by {said}"
 
 
 def test_what_does_not_fit_the_window_is_said():
     asked = SimpleNamespace(kept=[], recalled=SimpleNamespace(moved=None))
     now = SimpleNamespace(settings=SimpleNamespace(modules={"am"}, needed=0.3),
                           state=SimpleNamespace(bank=[0]), asked=asked)
-    assert memory_say.fusion(now) == (
+    assert say.fusion(now) == (
         "AM is not read: no stored sentence fits the window beside this prompt."
     )

@@ -7,9 +7,9 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from components import memory_weights, model_picker
-from model import checkpoint
-from model.memory import modules
+from components.frame import memory_weights, model_picker
+from model.grafts import modules
+from model.loading import checkpoint
 from model.training import jobs
 from model.training.jobs import Request
 from tests.waiting import PATIENCE_S, until

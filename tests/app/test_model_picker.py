@@ -9,8 +9,8 @@ import torch
 from huggingface_hub import constants, file_download
 from streamlit.testing.v1 import AppTest
 
-from components import model_picker
-from model import checkpoint, hub
+from components.frame import model_picker
+from model.loading import checkpoint, hub
 from tests import hub_server
 from tests.conftest import byte_tokenizer, random_gpt2
 from tests.waiting import PATIENCE_S
@@ -19,7 +19,7 @@ from tests.waiting import PATIENCE_S
 def app():
     import streamlit as st
 
-    from components import model_picker
+    from components.frame import model_picker
 
     model_picker.sidebar()
     now = model_picker.current()
@@ -306,7 +306,7 @@ def test_no_model_at_all_is_said(server, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "EMBEDDED", tmp_path)
 
     def only_the_sidebar():
-        from components import model_picker
+        from components.frame import model_picker
 
         model_picker.sidebar()
 

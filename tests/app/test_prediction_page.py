@@ -7,9 +7,11 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from components import prediction_figures
-from model import checkpoint, sampling, surprisal, tokens, trace
+from components.prediction import figures
 from model.__main__ import main
+from model.analysis import surprisal
+from model.loading import checkpoint
+from model.run import sampling, tokens, trace
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 
@@ -211,7 +213,7 @@ def address_of(app) -> tuple:
 
 def test_the_expected_bits_are_a_step_over_each_token(truth):
     *_, names, reading = truth
-    figure = prediction_figures.bits_chart(
+    figure = figures.bits_chart(
         names, reading.bits, reading.rank, reading.entropy_bits, 3
     )
     line, n = figure.data[1], len(names)

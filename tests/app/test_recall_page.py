@@ -9,30 +9,25 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import (
-    memory_weights,
-    own_sentence,
-    recall_board,
-    recall_choice,
-    recall_file,
-    recall_jobs,
-    share_scale,
-)
-from model import (
+from components.frame import memory_weights
+from components.kit import own_sentence
+from components.recall import board as recall_board
+from components.recall import choice, jobs, probe_file, share_scale
+from model.loading import checkpoint
+from model.memory.talk import Settings
+from model.recall import (
     causal,
-    checkpoint,
+    curves,
     probe,
     probe_controls,
-    recall_curves,
-    recall_runs,
+    runs,
     scoreboard,
     shipped_curves,
     verdict,
 )
-from model.memory.recall import Settings
-from model.probe import Probe
-from model.probe_reads import Place
-from model.recall_runs import Curve, Point
+from model.recall.probe import Probe
+from model.recall.reads import Place
+from model.recall.runs import Curve, Point
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 
@@ -61,8 +56,8 @@ def truth(loaded):
 def nothing_measured():
     """No measurement of another test is under way, or remembered."""
     yield
-    recall_jobs.cancel()
-    recall_jobs._latest().clear()
+    jobs.cancel()
+    jobs._latest().clear()
 
 
 def opened(view="probe", variant="gpt2+am", **state):
@@ -253,7 +248,7 @@ def test_the_visitors_own_sentence_comes_first():
 
 
 def test_swapped_values_swap_the_answer():
-    one = recall_choice.EXAMPLES["Two people"]
+    one = choice.EXAMPLES["Two people"]
     app = opened("cause", **asked(one.tell, one.ask, one.answer))
     app.segmented_control(key="recall_how").set_value("swap").run()
     place = {word["text"]: place for place, word in words_of(app).items()}
@@ -306,8 +301,8 @@ def test_a_variant_without_slots_says_so():
 def short(monkeypatch):
     """The curve of facts, with one point that takes no time."""
     curve = Curve("facts", "How many facts fit?", "facts told",
-                  lambda s: [Point("1 fact", 1, s, recall_curves.told(1))])
-    monkeypatch.setitem(recall_jobs.EVERY, "facts", curve)
+                  lambda s: [Point("1 fact", 1, s, curves.told(1))])
+    monkeypatch.setitem(jobs.EVERY, "facts", curve)
     return curve
 
 
@@ -317,16 +312,16 @@ def measured(app, n=5):
     app.run()
     app.button(key="recall_measure").click().run()
     assert not app.exception and not app.error
-    recall_jobs.current().thread.join(PATIENCE_S)
+    jobs.current().thread.join(PATIENCE_S)
     return app.run()
 
 
 def test_a_curve_is_measured_and_drawn_from_its_own_file(short):
     app = measured(opened("curves", recall_curve="facts"))
-    job = recall_jobs.current()
-    lines = recall_runs.read_lines(job.path)
+    job = jobs.current()
+    lines = runs.read_lines(job.path)
     assert job.share == 1.0 and len(lines) == 5
-    share = recall_runs.shares(lines)["1 fact", "recalled"]
+    share = runs.shares(lines)["1 fact", "recalled"]
     drawn = {trace.get("name"): trace for trace in tree.charts(app)["recall_curve_facts"]["data"]}
     one = drawn["+ AM"]
     assert _values(one["y"]) == [share.value] and one["customdata"][0][:2] == [share.hits, share.n]
@@ -340,8 +335,8 @@ def test_every_episode_can_be_opened(short, loaded):
     app = measured(opened("curves", recall_curve="facts"))
     squares = tree.charts(app)["recall_squares_facts_gpt2+am"]["data"][0]
     assert _values(squares["x"]) == [0, 1, 2, 3, 4]
-    line = recall_runs.read_lines(recall_jobs.current().path)[0]
-    wanted = recall_runs.probe_of(loaded, short, line, 0)
+    line = runs.read_lines(jobs.current().path)[0]
+    wanted = runs.probe_of(loaded, short, line, 0)
     assert wanted.tell[0] in tree.html(app).replace("&#x27;", "'")
     app.button(key="recall_open_0").click().run()
     assert app.session_state["recall_view"] == "probe" and not app.exception
@@ -352,25 +347,25 @@ def test_every_episode_can_be_opened(short, loaded):
 
 def test_cancelled_it_keeps_what_is_whole_and_goes_on_from_there(short, monkeypatch):
     app = measured(opened("curves", recall_curve="facts"))
-    path = recall_jobs.current().path
+    path = jobs.current().path
     first = path.read_bytes()
-    monkeypatch.setattr(recall_jobs, "REST_S", 0.5)
+    monkeypatch.setattr(jobs, "REST_S", 0.5)
     app.session_state["recall_episodes"] = 125
     app.run()
     app.button(key="recall_measure").click().run()
     app.button(key="recall_cancel").click().run()
-    job = recall_jobs.current()
+    job = jobs.current()
     assert job.cancelled.is_set() and not job.is_alive and job.share < 1
     assert path.read_bytes().startswith(first)
     assert "recall_measure" in {button.key for button in app.button}
 
 
 def test_a_second_measurement_is_refused_in_a_sentence(short, monkeypatch):
-    monkeypatch.setattr(recall_jobs, "REST_S", 0.5)
+    monkeypatch.setattr(jobs, "REST_S", 0.5)
     opened("curves", recall_curve="facts").button(key="recall_measure").click().run()
-    assert recall_jobs.current().is_alive
+    assert jobs.current().is_alive
     with pytest.raises(ValueError, match="is under way on this server"):
-        recall_jobs._begin(recall_jobs.Measuring(recall_jobs.jobs.home(), "far", (), 1), None, ())
+        jobs._begin(jobs.Measuring(jobs.jobs.home(), "far", (), 1), None, ())
 
 
 def test_a_full_disk_is_one_sentence(short, monkeypatch):
@@ -378,14 +373,14 @@ def test_a_full_disk_is_one_sentence(short, monkeypatch):
         raise OSError(28, "No space left on device")
         yield
 
-    monkeypatch.setattr(recall_jobs.recall_runs, "measure", full)
+    monkeypatch.setattr(jobs.runs, "measure", full)
     app = measured_no_check(opened("curves", recall_curve="facts"))
     assert "No space left on device" in app.error[0].value
 
 
 def measured_no_check(app):
     app.button(key="recall_measure").click().run()
-    recall_jobs.current().thread.join(PATIENCE_S)
+    jobs.current().thread.join(PATIENCE_S)
     return app.run()
 
 
@@ -398,20 +393,20 @@ def test_what_is_not_measured_yet_says_so(view, key, names):
         app = opened(view, **{key: name})
         assert "Not measured yet" in app.info[0].value
         said = html.unescape(tree.html(app))
-        assert recall_jobs.named(name).what in said and recall_jobs.named(name).honest in said
+        assert jobs.named(name).what in said and jobs.named(name).honest in said
 
 
 def test_the_needles_map_has_its_shares(monkeypatch):
-    task = recall_jobs.named("needle")
+    task = jobs.named("needle")
     few = Curve("needle", task.what, task.x_label, lambda s: task.points(s)[:2], task.honest)
-    monkeypatch.setitem(recall_jobs.EVERY, "needle", few)
+    monkeypatch.setitem(jobs.EVERY, "needle", few)
     app = opened("tasks", recall_task="needle", recall_episodes=5,
                  recall_curve_variants=["gpt2+am"])
     app.button(key="recall_measure").click().run()
-    recall_jobs.current().thread.join(PATIENCE_S)
+    jobs.current().thread.join(PATIENCE_S)
     app = app.run()
     chart = tree.charts(app)["recall_needle_gpt2+am"]["data"][0]
-    found = recall_runs.shares(recall_runs.read_lines(recall_jobs.current().path))
+    found = runs.shares(runs.read_lines(jobs.current().path))
     values = sorted(s.value for (_, series), s in found.items() if series == "as the field scores")
     assert sorted(np.ravel(_values(chart["z"]))) == pytest.approx(values)
 
@@ -423,10 +418,10 @@ def test_own_probes_are_run_and_a_bad_line_is_named(loaded, monkeypatch):
     good = {"tell": list(JAMES.tell), "ask": JAMES.ask, "answer": JAMES.answer}
     lines = [json.dumps(good), "no json", '{"tell": [""], "ask": "Who?"}',
              json.dumps({"tell": ["I live in Rome."], "ask": "What is my job?", "answer": None})]
-    monkeypatch.setattr(recall_file, "EXAMPLE", "\n".join(lines) + "\n")
+    monkeypatch.setattr(probe_file, "EXAMPLE", "\n".join(lines) + "\n")
     app = opened("file", recall_file_variants=["gpt2", "gpt2+am"])
     app.button(key="recall_file_run").click().run()
-    recall_jobs.current().thread.join(PATIENCE_S)
+    jobs.current().thread.join(PATIENCE_S)
     app = app.run()
     said = " ".join(warning.value for warning in app.warning)
     assert "Line 2" in said and "Line 3" in said and not app.exception
@@ -438,10 +433,10 @@ def test_own_probes_are_run_and_a_bad_line_is_named(loaded, monkeypatch):
 def test_labels_have_their_own_shares(monkeypatch):
     good = {"tell": list(JAMES.tell), "ask": JAMES.ask, "answer": JAMES.answer}
     lines = [good | {"label": "homes <b>"}, good, good | {"answer": " Paris", "label": "wrong"}]
-    monkeypatch.setattr(recall_file, "EXAMPLE", "\n".join(map(json.dumps, lines)) + "\n")
+    monkeypatch.setattr(probe_file, "EXAMPLE", "\n".join(map(json.dumps, lines)) + "\n")
     app = opened("file", recall_file_variants=["gpt2", "gpt2+am"])
     app.button(key="recall_file_run").click().run()
-    recall_jobs.current().thread.join(PATIENCE_S)
+    jobs.current().thread.join(PATIENCE_S)
     app = app.run()
     page = tree.html(app)
     assert "By label" in page and "homes &lt;b&gt;" in page and "<b>homes" not in page
@@ -454,14 +449,14 @@ def test_labels_have_their_own_shares(monkeypatch):
 def test_a_file_goes_on_where_it_was():
     app = opened("file", recall_file_variants=["gpt2"])
     app.button(key="recall_file_run").click().run()
-    recall_jobs.current().thread.join(PATIENCE_S)
-    path = recall_jobs.current().path
+    jobs.current().thread.join(PATIENCE_S)
+    path = jobs.current().path
     whole = path.read_bytes()
     path.write_bytes(whole[:-30])  # as a crash leaves it: a torn last line
-    assert [found["line"] for found in recall_jobs.results(path)] == [1, 2, 3]
+    assert [found["line"] for found in jobs.results(path)] == [1, 2, 3]
     app.run()
     app.button(key="recall_file_run").click().run()
-    recall_jobs.current().thread.join(PATIENCE_S)
+    jobs.current().thread.join(PATIENCE_S)
     assert path.read_bytes() == whole
 
 

@@ -7,7 +7,9 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from model import ablation, attribution, checkpoint, lens, tokens, trace
+from model.analysis import ablation, attribution, lens
+from model.loading import checkpoint
+from model.run import tokens, trace
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import model_picker
+from components.frame import model_picker
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 
@@ -32,7 +32,8 @@ def with_prompt(app, text):
 
 def test_the_five_memories_are_this_models(app):
     page = html_of(with_prompt(app, "Hello world"))
-    from model import checkpoint, tokens
+    from model.loading import checkpoint
+    from model.run import tokens
 
     loaded = checkpoint.load("embedded")
     n = len(tokens.encode(loaded.tokenizer, "Hello world"))

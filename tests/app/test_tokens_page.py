@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import tokens_staircase
-from model import checkpoint, embeddings, tokens
-from model.tokenization import Piece, Row
+from components.tokens import merge_stairs
+from model.analysis import embeddings
+from model.analysis.tokenization import Piece, Row
+from model.loading import checkpoint
+from model.run import tokens
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 
@@ -87,7 +89,7 @@ def test_a_wall_of_letters_is_not_all_drawn(loaded):
 def test_a_part_of_a_character_is_written_in_letters():
     piece = Piece("ĠðŁĺ", "other")  # a space and three of the four bytes of an emoji
     row = Row(parts=[(0, 1), (1, 4)], ranks=[None], rank=None, joined=[])
-    assert tokens_staircase.row_data(piece, row, 64)["texts"] == ["·", "ðŁĺ"]
+    assert merge_stairs.row_data(piece, row, 64)["texts"] == ["·", "ðŁĺ"]
 
 
 def test_a_text_beyond_the_limit_says_so():

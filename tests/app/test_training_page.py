@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components import model_picker, run_training, training_episode, training_words
-from model import checkpoint
+from components.frame import model_picker
+from components.kit.units import show_duration
+from components.training import episode, run
+from model.loading import checkpoint
 from model.training import jobs
 from model.training.jobs import Request
 from tests.app import tree
@@ -45,7 +47,7 @@ def place(monkeypatch, tmp_path):
     """The stand-in trainer, a browser on this machine, nothing shipped; nothing left at work."""
     monkeypatch.setattr(jobs, "TRAINER", FAKE)
     monkeypatch.setattr(model_picker, "is_on_this_machine", lambda: True)
-    monkeypatch.setattr(run_training, "EMBEDDED", tmp_path / "embedded")
+    monkeypatch.setattr(run, "EMBEDDED", tmp_path / "embedded")
     yield tmp_path
     for job in jobs.all_jobs():
         jobs.delete(job)
@@ -162,13 +164,13 @@ def test_a_training_is_started_as_chosen():
 ])
 def test_what_cannot_run_here_says_why(devices, why):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_training.placement, "available", lambda: devices)
-        patch.setattr(run_training.importlib.util, "find_spec", lambda name: None)
-        assert why in run_training.four_bit_problem()
+        patch.setattr(run.placement, "available", lambda: devices)
+        patch.setattr(run.importlib.util, "find_spec", lambda name: None)
+        assert why in run.four_bit_problem()
     app = opened("new")
     assert app.toggle(key="training_4_bit").disabled
     said = " ".join(caption.value for caption in app.caption)
-    assert f"4-bit QLoRA cannot run here: {run_training.four_bit_problem()}." in said
+    assert f"4-bit QLoRA cannot run here: {run.four_bit_problem()}." in said
 
 
 def test_lora_and_its_rank_are_handed_on():
@@ -273,8 +275,8 @@ def test_a_visitor_elsewhere_watches_only(monkeypatch):
     assert jobs.is_alive(job)
 
 
-@pytest.mark.parametrize("lesson", list(run_training.LESSONS))
-@pytest.mark.parametrize("source", list(run_training.SOURCES))
+@pytest.mark.parametrize("lesson", list(run.LESSONS))
+@pytest.mark.parametrize("source", list(run.SOURCES))
 def test_an_episode_is_drawn_as_the_trainer_draws_them(lesson, source):
     app = opened("lesson")
     app.segmented_control(key="training_lesson").set_value(lesson).run()
@@ -287,12 +289,12 @@ def test_an_episode_is_drawn_as_the_trainer_draws_them(lesson, source):
 
 
 def test_the_marked_parts_are_the_facts_and_join_to_the_prompts(monkeypatch):
-    data = run_training.Data(checkpoint.load("embedded").tokenizer, None)
-    monkeypatch.setattr(run_training, "_data", lambda: data)
+    data = run.Data(checkpoint.load("embedded").tokenizer, None)
+    monkeypatch.setattr(run, "_data", lambda: data)
     marked = 0
     for seed in range(40):
-        drawn = run_training.draw("four facts", "values", seed)
-        told = training_episode.spoken(drawn.episode, drawn.prompts)
+        drawn = run.draw("four facts", "values", seed)
+        told = episode.spoken(drawn.episode, drawn.prompts)
         for prompt, one in zip(drawn.prompts, told):
             assert "".join(text for text, _ in one.parts) == prompt
             found = {text for text, mark in one.parts if mark == "value"}
@@ -314,4 +316,4 @@ def test_nonsense_in_a_link_is_survived():
     (7199, "120 min"), (9000, "2.5 h"),
 ])
 def test_durations(seconds, words):
-    assert training_words.duration(seconds) == words
+    assert show_duration(seconds) == words

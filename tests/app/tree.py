@@ -56,7 +56,7 @@ def _type(node) -> str:
 
 
 def _message(proto) -> dict:
-    """JSON as it is; bytes (components/canvas.py) are a header and the arrays it names."""
+    """JSON as it is; bytes (components/kit/canvas.py) are a header and the arrays it names."""
     if proto.json:
         return json.loads(proto.json)
     (length,) = struct.unpack_from("<I", proto.bytes)

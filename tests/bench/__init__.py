@@ -1,0 +1,1 @@
+"""What things cost, measured; `python -m model bench` runs it. Nothing here passes or fails."""

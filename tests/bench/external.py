@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from model.memory.external import Contents, External
+from model.grafts.external import Contents, External
 from tests.bench.result import Result
 
 T, SLOTS, ROUNDS = 1024, 128, 5

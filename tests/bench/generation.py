@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import torch
 from transformers import DynamicCache
 
-from model import generate
-from model.kv_cache import KVCache
-from model.sampling import Settings
+from model.run import generate
+from model.run.cache import KVCache
+from model.run.sampling import Settings
 from tests.bench.model import gpt2_small, ids
 from tests.bench.result import Result
 

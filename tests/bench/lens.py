@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import torch
 
-from model import lens, trace
+from model.analysis import lens
+from model.run import trace
 from tests.bench.model import _medians, gpt2_small, ids
 from tests.bench.result import Result
 

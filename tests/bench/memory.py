@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from model import checkpoint as checkpoints
-from model import generate, tokens
-from model.kv_cache import KVCache
-from model.memory import recall
+from model.loading import checkpoint as checkpoints
+from model.memory import talk
 from model.memory.reader import WithMemory
-from model.memory.recall import Settings
 from model.memory.state import save_state
+from model.memory.talk import Settings
 from model.memory.variants import VARIANTS
-from model.sampling import Settings as Greedy
+from model.run import generate, tokens
+from model.run.cache import KVCache
+from model.run.sampling import Settings as Greedy
 from tests.bench.result import Result
 
 ROUNDS = 7
@@ -32,9 +32,9 @@ def measure() -> Iterator[Result]:
     """All measurements of memory, as they come."""
     checkpoint = checkpoints.load("embedded")
     whole = Settings(modules=VARIANTS["gpt2-m"])
-    state = recall.blank(checkpoint)
+    state = talk.blank(checkpoint)
     while len(state.bank) < 0.95 * whole.budget:
-        state = recall.tell(checkpoint, state, prompt(len(state.prompts)), whole).state
+        state = talk.tell(checkpoint, state, prompt(len(state.prompts)), whole).state
     yield _generation(checkpoint, state, Settings(), "gpt2+am, 4 sentences read")
     yield _generation(checkpoint, state, Settings(unit="all"), "gpt2+am, all slots read")
     yield _generation(checkpoint, state, Settings(modules=VARIANTS["gpt2+edm"]), "gpt2+edm")
@@ -79,7 +79,7 @@ def _decode_s(reader, ids) -> float:
 
 def _thousand_prompts(checkpoint, settings) -> Iterator[Result]:
     """Every prompt is asked, counted and told, as on the page; sizes and times, early and late."""
-    state, kept = recall.blank(checkpoint), []
+    state, kept = talk.blank(checkpoint), []
     for number in range(1, N_PROMPTS + 1):
         state = _converse(checkpoint, state, prompt(number), settings)
         if number in (N_EARLY, N_PROMPTS):
@@ -102,9 +102,9 @@ def _thousand_prompts(checkpoint, settings) -> Iterator[Result]:
 
 
 def _converse(checkpoint, state, text: str, settings):
-    found = recall.ask(checkpoint, state, tokens.encode(checkpoint.tokenizer, text), settings)
-    state = recall.after_reading(checkpoint, state, found)
-    return recall.tell(checkpoint, state, text, settings).state
+    found = talk.ask(checkpoint, state, tokens.encode(checkpoint.tokenizer, text), settings)
+    state = talk.after_reading(checkpoint, state, found)
+    return talk.tell(checkpoint, state, text, settings).state
 
 
 def _file_bytes(state) -> int:

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from model import attention, tap, trace
+from model.analysis import attention
+from model.run import tap, trace
 from tests.bench.result import Result
 
 REPEATS = 9

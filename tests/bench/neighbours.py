@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from model import embeddings
+from model.analysis import embeddings
 from tests.bench.result import Result
 
 V, C, K = 50257, 768, 20

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components import bertviz_views
+from components.attention import bertviz_views
 
 WORDS = ["·The", "·cat", "·sat", "·internationalization", "‹E2 82›", "שלום", "👩", "e\u0301"]
 HOSTILE = [

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from model import checkpoint
+from model.loading import checkpoint
 from model.memory.state import load_state
 from tests.app import remembering
 from tests.browser.conftest import eventually, settled

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from model import checkpoint, positions, tokens, what_if
+from model.analysis import positions, what_if
+from model.loading import checkpoint
+from model.run import tokens
 from tests.browser.conftest import settled, windows
 
 PROMPT = "My name is James Theory. Where do I live?"

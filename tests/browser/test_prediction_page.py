@@ -8,11 +8,12 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
-from model import checkpoint, sampling, tokens, trace
+from model.loading import checkpoint
+from model.run import sampling, tokens, trace
 from tests.browser.conftest import settled, windows
 
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
-MATH = Path(__file__).parents[2] / "components" / "prediction_math.js"
+MATH = Path(__file__).parents[2] / "components" / "prediction/math.js"
 
 
 def open_page(page, server, **link):

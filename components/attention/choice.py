@@ -1,0 +1,96 @@
+"""Which head and which cell the visitor looks at: the link's numbers, a click's, or a good guess.
+
+The keys layer, head, query and key in st.session_state; frame/address.py carries them in the link.
+"""
+
+import numpy as np
+import streamlit as st
+
+SETTLED_TOKENS = 4  # from here on a guessed head is kept, so that it does not jump while typing
+
+
+def choose_head(layer: int, head: int) -> None:
+    """Remember a head."""
+    st.session_state.layer, st.session_state.head = layer, head
+
+
+def choose_cell(query: int, key: int | None) -> None:
+    """Remember a cell; without a key, the one that the query reads most."""
+    st.session_state.query, st.session_state.key = query, key
+
+
+def follow_last() -> None:
+    """Forget the chosen cell: the last token's row is shown again as the prompt grows."""
+    st.session_state.query = st.session_state.key = None
+
+
+def is_chosen() -> bool:
+    """Whether the visitor, or the link, chose a row."""
+    return st.session_state.get("query") is not None
+
+
+def follow_text(tokens: list[str]) -> bool:
+    """Keep the chosen cell on its words in a changed prompt, T strings; True where it changed.
+
+    What stands before the change keeps its position and what stands behind it moves along. Where
+    the query's token is gone, the last token is followed again.
+    """
+    before = st.session_state.get("cell_tokens", tokens)
+    st.session_state.cell_tokens = tokens
+    query, key = st.session_state.get("query"), st.session_state.get("key")
+    if query is None:
+        return False
+    places = _places(before, tokens)
+    if query not in places:
+        choose_cell(None, None)
+    elif key is not None and key <= query:
+        choose_cell(places[query], places.get(key))
+    else:
+        choose_cell(places[query], key)
+    return (st.session_state.query, st.session_state.key) != (query, key)
+
+
+def _places(old: list[str], new: list[str]) -> dict[int, int]:
+    """Position in `old` -> in `new`, for the tokens before and after the part that differs; none
+    where less than half is the same: that is another text with a word in common."""
+    most = min(len(old), len(new))
+    start = next((i for i in range(most) if old[i] != new[i]), most)
+    rest = range(1, most - start + 1)
+    end = next((i for i in rest if old[-i] != new[-i]), most - start + 1) - 1
+    if 2 * (start + end) < most:
+        return {}
+    moved = {len(old) - i: len(new) - i for i in range(1, end + 1)}
+    return {i: i for i in range(start)} | moved
+
+
+def head(facts: dict[str, np.ndarray], n_tokens: int) -> tuple[int, int]:
+    """The chosen (layer, head); where none is, or this model has no such head, a telling one."""
+    n_layers, n_heads = facts["entropy"].shape
+    layer, head = st.session_state.get("layer"), st.session_state.get("head")
+    if layer is not None and head is not None and layer < n_layers and head < n_heads:
+        return layer, head
+    guess = telling_head(facts)
+    if n_tokens >= SETTLED_TOKENS:
+        choose_head(*guess)
+    return guess
+
+
+def telling_head(facts: dict[str, np.ndarray]) -> tuple[int, int]:
+    """The head with the highest induction score if that is 0.25 or more, else the one that reads
+    the previous token most; the first where neither exists."""
+    for name, least in (("induction", 0.25), ("previous", 0.0)):
+        scores = np.nan_to_num(facts[name], nan=-1.0)
+        if scores.max() >= least:
+            layer, head = np.unravel_index(scores.argmax(), scores.shape)
+            return int(layer), int(head)
+    return 0, 0
+
+
+def cell(weights: np.ndarray) -> tuple[int, int]:
+    """The chosen (query, key) of a map (T,T); by default the last query and what it reads most."""
+    query, key = st.session_state.get("query"), st.session_state.get("key")
+    if query is None or query >= len(weights):
+        query, key = len(weights) - 1, None
+    if key is None or key > query:
+        key = int(weights[query].argmax())
+    return query, key

@@ -1,0 +1,75 @@
+"""One head's attention map at full resolution, with token labels; a click chooses a cell.
+
+Knows nothing of where the weights come from.
+"""
+
+import csv
+import io
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from components.kit import canvas
+
+EXACT_TOKENS = 512  # up to here every weight travels as float32, above as 256 levels of √weight
+_mount = st.components.v2.component(
+    "mnemoscope_attention_map",
+    html='<div class="picture"><div class="tools"></div>'
+    '<canvas tabindex="0" role="application"></canvas><p class="reading"></p></div>',
+    css=canvas.style("kit/map.css"),
+    js=canvas.script("attention/head_map_drawing.js", "attention/head_map.js"),
+)
+
+
+def show(
+    weights: np.ndarray,
+    tokens: list[str],
+    chosen: tuple[int, int],
+    *,
+    title: str,
+    origin: str,
+    key: str,
+    on_choose: Callable[[int, int | None], None],
+    most_px: int,
+) -> None:
+    """weights (T,T), row = query; tokens: T display strings; chosen: (query, key).
+
+    `on_choose(query, key)` runs before the next script run; key is None when a row's label was
+    clicked. The map's side is at most `most_px`; `title` names the head, `origin` is written on
+    the downloaded picture.
+    """
+    triangle = canvas.lower_triangle(weights)
+    arrays = {"levels": canvas.levels(triangle)}
+    if len(tokens) <= EXACT_TOKENS:
+        arrays["weights"] = triangle.astype(np.float32)
+    header = {"tokens": tokens, "title": title, "origin": origin, "most_px": most_px}
+    header |= {"chosen": {"query": chosen[0], "key": chosen[1]}}
+    header |= {"chosen_weight": float(weights[chosen])}
+
+    def tell():
+        cell = st.session_state[key].choose
+        on_choose(int(cell["query"]), None if cell["key"] is None else int(cell["key"]))
+
+    _mount(key=key, data=canvas.pack(header, **arrays), on_choose_change=tell)
+
+
+def as_csv(weights: np.ndarray, tokens: list[str]) -> bytes:
+    """weights (T,T) with token names as first row and column -> UTF-8 CSV that reads back exactly.
+
+    A name that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    names = [f"'{name}" if name[0] in "=+-@" else name for name in tokens]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["query (reads) \\ key (is read)", *names])
+    table.writerows([name, *row.astype(str)] for name, row in zip(names, weights))
+    return text.getvalue().encode()
+
+
+def as_npz(weights: np.ndarray, tokens: list[str], layer: int, head: int) -> bytes:
+    """The map and what it is of, as a compressed NumPy archive without pickles."""
+    file = io.BytesIO()
+    place = {"layer": layer, "head": head}
+    np.savez_compressed(file, attention=weights, tokens=np.array(tokens, dtype=str), **place)
+    return file.getvalue()

@@ -1,0 +1,163 @@
+"""Beyond the window: what each policy keeps of the visitor's text, and what that costs in bits."""
+
+import streamlit as st
+
+from components.cache import figures, held, run
+from components.frame import visit
+from components.kit.fact_strip import fact_strip
+from components.kit.one_of import one_of
+
+TITLES = {
+    "slide": "Slide",
+    "sinks": "Sinks + recent",
+    "heavy": "Heavy hitters (H2O)",
+    "least": "Least attended (TOVA)",
+    "random": "Random",
+}
+ANSWERS = {
+    "stop": "**Stop**: draw no further token. Plain GPT-2.",
+    "slide": "**Slide**: the oldest entry goes.",
+    "sinks": "**Sinks + recent**: the first 4 stay, the next oldest goes (StreamingLLM, "
+    "[2309.17453](https://arxiv.org/abs/2309.17453)).",
+    "heavy": "**Heavy hitters**: half the most attended so far, half the newest; each head its own "
+    "(H2O, [2306.14048](https://arxiv.org/abs/2306.14048)).",
+    "least": "**Least attended**: what the newest query gave least, mean of a layer's heads (TOVA, "
+    "[2401.06104](https://arxiv.org/abs/2401.06104)).",
+    "random": "**Random**: any entry, each head its own draw. The baseline.",
+}
+PLACES = {"counted": "counts on with the text", "in cache": "its place in the cache"}
+
+
+def show() -> None:
+    """The question, the choices, what is kept, and the price."""
+    ids = run.long_ids()
+    window, width = visit.checkpoint().model.transformer.wpe.weight.shape
+    _question(window, width)
+    if len(ids) < 3:
+        st.info("Type at least three tokens: policies are compared on your own text.")
+        return
+    budget, place, again = _choices(len(ids), window)
+    if not _is_asked(ids, budget, place):
+        return
+    bar = st.empty()
+    words = "Reading the text under each policy …"
+    found = run.prices(budget, place, again, lambda share: bar.progress(share, words))
+    bar.empty()
+    tokens = visit.show_tokens(ids)
+    reference = next(x for x in (run.FULL, run.AGAIN, "slide") if x in found)
+    _price(found, reference, tokens, budget)
+    _held(found, tokens)
+    _positions(budget, place, window, len(ids))
+
+
+def _question(window: int, width: int) -> None:
+    st.markdown("#### The cache is full. What happens at the next token?")
+    st.html(fact_strip([
+        (f"{window:,} × {width:,}", "table of learned positions", "wpe"),
+        (f"{window:,}", "tokens fit the window", ""),
+        (f"no row {window:,}", f"for token number {window + 1:,}", "rows count from 0"),
+    ]))
+    st.markdown("  \n".join(ANSWERS.values()))
+
+
+def _choices(n_tokens: int, window: int) -> tuple[int, str, bool]:
+    left, right = st.columns(2, gap="large")
+    most = min(n_tokens, window)
+    wanted = st.session_state.get("cache_budget") or n_tokens // 2
+    st.session_state["cache:budget"] = min(max(wanted, 1), most)
+    budget = left.slider(
+        "Cache budget: entries a head may hold", 1, most, key="cache:budget",
+        on_change=_keep_budget,
+        help="Smaller than your text, so that the policies have to drop inside the window",
+    )
+    with right:
+        place = one_of(
+            "Position given to a new token", PLACES, "cache_place", shown=True,
+            help="Kept entries keep their old position: GPT-2 adds it before the first layer, so "
+            "it is part of every key and value",
+        )
+        return budget, place, _slides_exactly(budget)
+
+
+def _slides_exactly(budget: int) -> bool:
+    """A toggle; on by default where it is quick. What runs long is never on unasked."""
+    n_run, quick = run.re_encoding(budget)
+    if st.session_state.get("cache:quick") != quick:
+        first = "cache:quick" not in st.session_state  # then a link may have switched it off
+        st.session_state["cache:quick"] = quick
+        st.session_state.cache_again = quick and (
+            st.session_state.get("cache_again", True) if first else True)
+    return st.toggle(
+        f"Slide exactly too: {n_run:,} tokens to run", key="cache_again", persist_state="session",
+        help="Before each token, read the last ones anew, from position 0",
+    )
+
+
+def _keep_budget() -> None:
+    st.session_state.cache_budget = st.session_state["cache:budget"]
+
+
+def _is_asked(ids, budget: int, place: str) -> bool:
+    """True where the policies are priced already, are quick, or were asked for on this text."""
+    text = ids.tobytes()
+    if st.session_state.get("cache:asked") == text or run.is_quick(budget, place):
+        return True
+    st.info(f"Each policy reads all {len(ids):,} tokens one by one: this takes a while.")
+    return st.button(
+        "Compare the policies", type="primary", key="cache_compare",
+        on_click=lambda: st.session_state.update({"cache:asked": text}),
+    )
+
+
+def _price(found, reference: str, tokens: list[str], budget: int) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("#### The price: bits per byte of your text")
+        st.plotly_chart(figures.prices(found, TITLES, reference), key="cache_prices")
+        st.caption(
+            f"{len(tokens):,} tokens, at most {budget:,} held; lower is better, in brackets: "
+            f"against {TITLES.get(reference, reference)}. Each policy runs every token once. On a "
+            "short text one lucky token decides: paste a longer one before you believe an order."
+        )
+    with right:
+        st.markdown("#### Where it is paid")
+        st.plotly_chart(
+            figures.extra_bits(found, TITLES, reference, tokens), key="cache_extra",
+        )
+        st.caption("A step up: a token that needed what had been dropped. Hover names it.")
+
+
+def _held(found, tokens: list[str]) -> None:
+    st.markdown("#### Kept and dropped, step by step")
+    kept = {title: found[name].held for name, title in TITLES.items() if name in found}
+    notes = [
+        f"{found[name].bits_per_byte:.3f} bits per byte" for name in TITLES if name in found
+    ]
+    held.show(
+        kept, notes=notes, hues=figures.POLICY_HUES, tokens=tokens, key="cache_held"
+    )
+    every = held.stride(len(tokens))
+    drawn = "Every token and step is drawn." if every == 1 else f"Every {every}th token and step."
+    st.caption(
+        "Row: after reading a token. Colour: the share of all heads that still hold it; grey: "
+        f"dropped for good. {drawn}"
+    )
+
+
+def _positions(budget: int, place: str, window: int, n_tokens: int) -> None:
+    st.markdown("#### Why sliding costs GPT-2 more than it looks")
+    last = n_tokens - 1
+    given = min(last, window - 1) if place == "counted" else min(budget - 1, last, window - 1)
+    others = {
+        "counted": "Counting on leaves gaps between the kept ones, and beyond the window every "
+        f"token gets the last row, {window - 1:,}, again and again.",
+        "in cache": "Its place in the cache is the same for every token once the cache is full, "
+        "while the kept ones still carry their old positions.",
+    }
+    st.markdown(
+        f"The last token here (number {last:,} from 0) was given position **{given:,}**. "
+        f"{others[place]} A model with rotary positions can count anew inside the cache, because "
+        "keys can be kept before they are rotated; GPT-2's learned positions are baked into every "
+        "cached key and value. The exact way is to read the whole window anew at each token: that "
+        "is *slide, re-encoded*, and it gives the cache's saving away."
+    )

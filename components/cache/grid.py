@@ -1,0 +1,54 @@
+"""The KV cache as a picture: layers × tokens, K above V; a click chooses one cached vector.
+
+Knows nothing of where the cache comes from.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from components.kit import canvas
+
+ROOM = 16  # columns drawn beyond what is cached: where the cache grows into
+_mount = st.components.v2.component(
+    "mnemoscope_cache_grid",
+    html='<div class="picture"><canvas tabindex="0" role="application"></canvas>'
+    '<div class="tip" hidden></div></div>',
+    css=canvas.style("kit/tiles.css"),
+    js=canvas.script("cache/grid.js"),
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is drawn. n_before, n_entries: columns cached before and after the step; n_columns: as
+    many as anyone has run so far; chosen: (layer, token, "K" or "V")."""
+
+    tokens: list[str]
+    n_layers: int
+    n_heads: int
+    d_head: int
+    cell_bytes: int
+    n_prompt: int
+    n_before: int
+    n_entries: int
+    n_columns: int
+    chosen: tuple[int, int, str]
+
+
+def show(
+    look: Look, n_positions: int, *, key: str, on_choose: Callable[[int, int, str], None]
+) -> None:
+    """`on_choose(layer, token, kind)` runs before the next script run."""
+
+    def tell():
+        cell = st.session_state[key].choose
+        on_choose(int(cell["layer"]), int(cell["token"]), "V" if cell["kind"] == "V" else "K")
+
+    layer, token, kind = look.chosen
+    header = {name: value for name, value in vars(look).items() if name != "chosen"}
+    header["chosen"] = {"layer": layer, "token": token, "kind": kind}
+    grown = -(-(look.n_columns + 1) // ROOM) * ROOM
+    header["n_columns"] = max(look.n_columns, min(grown, n_positions))
+    _mount(key=key, data=canvas.pack(header), on_choose_change=tell)

@@ -1,0 +1,125 @@
+"""The KV cache growing: the controls, the picture, the shapes, one cached vector, every step."""
+
+import pandas as pd
+import streamlit as st
+
+from components.cache import choice, figures, grid, run
+from components.frame import draw_choice, visit
+from components.kit import token_row
+
+
+def show() -> None:
+    """The whole view, for the present prompt and step."""
+    prompt = visit.prompt().ids
+    wanted = choice.step((visit.checkpoint().fingerprint, prompt.tobytes()))
+    try:
+        with st.spinner("Running the next steps …", show_time=True):
+            found = run.recording(draw_choice.settings(), draw_choice.seed(), wanted)
+    except ValueError:
+        choice.go_to(1)
+        raise
+    number = min(wanted, len(found.steps))
+    choice.go_to(number)
+    seen = found.steps[number - 1]
+    n_prompt = len(found.prompt_ids)
+    names = visit.show_tokens(found.ids[: n_prompt + number])
+    token_row.show(
+        figures.text(names, n_prompt, seen.n_entries), most=260, height_em=5.4,
+        opens_at_end=True, key="cache_text",
+    )
+    _controls(found, number)
+    _facts(found, number)
+    _picture(found, number, names)
+    with st.container(horizontal=True, gap="large", key="cache_details"):
+        with st.container(width=610):
+            _vector(found, seen, names)
+        with st.container(width=530):
+            st.markdown("#### Shapes and bytes, from the live tensors")
+            st.html(figures.sizes(run.sizes(found, seen.n_entries)))
+    _every_step(found)
+
+
+def _controls(found, number: int) -> None:
+    n, seen = len(found.steps), found.steps[number - 1]
+    ended = seen.end
+    with st.container(horizontal=True, vertical_alignment="center", key="cache_controls"):
+        for key, label, to, off in (
+            ("first", "◀◀ Prefill", 1, number == 1),
+            ("back", "◀ Back", number - 1, number == 1),
+            ("forward", "Forward ▶", number + 1, bool(ended)),
+            ("ten", "10 more ▶▶", number + 10, bool(ended)),
+        ):
+            look = "primary" if key == "forward" else "secondary"
+            st.button(label, on_click=choice.go_to, args=(to,), disabled=off, key=key, type=look)
+        if n > 1:
+            st.session_state["cache:slider"] = number
+            st.slider("Step", 1, n, key="cache:slider", label_visibility="collapsed", width=260,
+                      on_change=lambda: choice.go_to(st.session_state["cache:slider"]))
+        drawn = visit.show_tokens([seen.token])[0]
+        with st.popover("How tokens are drawn", key="draw_settings"):
+            choice.draw_settings()
+        st.html(figures.drawn(drawn, seen.probability, found.is_end_of_text(number), ended))
+
+
+def _facts(found, number: int) -> None:
+    seen = found.steps[number - 1]
+    before = found.steps[number - 2].cache_bytes if number > 1 else 0
+    shape = (1, *found.cache.shape[1:2], seen.n_entries, found.cache.shape[3])
+    n_layers = len(found.cache.layers)
+    st.html(figures.facts(number, seen, before, shape, n_layers, run.placement()))
+
+
+def _picture(found, number: int, names: list[str]) -> None:
+    seen = found.steps[number - 1]
+    config = found.checkpoint.model.config
+    _, H, _, D = found.cache.shape
+    st.html(figures.legend())
+    look = grid.Look(
+        tokens=names, n_layers=config.n_layer, n_heads=H, d_head=D,
+        cell_bytes=H * D * found.cache.layers[0].keys.element_size(),
+        n_prompt=len(found.prompt_ids),
+        n_before=found.steps[number - 2].n_entries if number > 1 else 0,
+        n_entries=seen.n_entries, n_columns=found.steps[-1].n_entries,
+        chosen=choice.cell(config.n_layer, seen.n_entries),
+    )
+    grid.show(look, config.n_positions, key="cache_grid", on_choose=choice.choose_cell)
+
+
+def _vector(found, seen, names: list[str]) -> None:
+    layer, at, kind = choice.cell(len(found.cache.layers), seen.n_entries)
+    values = found.vector(kind, layer, at)
+    st.markdown(f"#### {kind} of token {at} in layer {layer}")
+    st.plotly_chart(figures.vector(values, kind), key="cache_vector")
+    st.caption(
+        f"{values.size:,} numbers, token {at} is “{names[at]}”. Written once, read by every later "
+        "step, never changed: a cache saves computing and adds no knowledge."
+    )
+
+
+def _every_step(found) -> None:
+    if len(found.steps) < 2:
+        return
+    st.markdown("#### Every step so far")
+    drawn = visit.show_tokens([s.token for s in found.steps])
+    rows = [
+        {
+            "step": i + 1, "phase": s.phase, "tokens read": s.n_read, "draws": token,
+            "entries t": s.n_entries, "cache bytes": s.cache_bytes, "ms (one run)": s.ms,
+            "max |Δ logit|": s.error,
+        }
+        for i, (s, token) in enumerate(zip(found.steps, drawn))
+    ]
+    columns = {
+        "cache bytes": st.column_config.NumberColumn(format="localized"),
+        "ms (one run)": st.column_config.NumberColumn(format="%.1f"),
+        "max |Δ logit|": st.column_config.NumberColumn(format="scientific"),
+    }
+    st.dataframe(
+        pd.DataFrame(rows), key="cache_steps", hide_index=True, column_config=columns,
+        height=min(38 + 35 * len(rows), 290),
+    )
+    st.caption(
+        "Δ logit: the largest difference, over the whole vocabulary, between the logits this step "
+        "got from the cache and those of one pass that reads and keeps no cache. Not zero: sums "
+        "in another order round differently. Stepping back runs nothing."
+    )

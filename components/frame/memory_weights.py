@@ -1,0 +1,128 @@
+"""Which trained memory the chosen model has: the one beside its weights, one trained here, none.
+
+The model itself is shared and never changed: a choice gives a checkpoint that differs in its memory
+only. Knows nothing of how models are loaded.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import streamlit as st
+
+from components.kit import titles
+from model.grafts import modules
+from model.loading.checkpoint import Checkpoint, source
+from model.training import jobs
+from model.training.jobs import JobError
+
+SHIPPED, NONE = "shipped", "none"
+MOST = 6  # memories of one model that are kept ready
+_KEY = "memory_weights"  # session key of the select box
+
+
+def applied(loaded: Checkpoint) -> Checkpoint:
+    """The loaded model with the memory this visitor chose; the same object for the same choice."""
+    choice = _choice(loaded)
+    if choice == SHIPPED:
+        return loaded
+    try:
+        return _with(loaded, choice)
+    except ValueError:  # `choose` says it
+        return loaded
+
+
+def choose(loaded: Checkpoint) -> None:
+    """The select box, where there is something to choose; what is wrong with the choice."""
+    names = [SHIPPED, *_trained_for(loaded), NONE]
+    if len(names) == 2 and loaded.memory is None:
+        return
+    if st.session_state.get(_KEY) not in names:
+        st.session_state[_KEY] = SHIPPED
+    st.selectbox(
+        "Memory weights", names, key=_KEY, format_func=lambda name: _title(name, loaded),
+        persist_state="session",
+        help="The trained memory modules at work: early and late recurrent memory, and the EDM. "
+             "Attention over Local ∪ Memory needs no weights.",
+    )
+    try:
+        if _choice(loaded) != SHIPPED:
+            _with(loaded, _choice(loaded))
+    except ValueError as problem:
+        st.warning(f"Not used: {problem}.")
+
+
+def use(job_id: str) -> None:
+    """Choose the memory of a finished training."""
+    st.session_state[_KEY] = job_id
+
+
+def base_name(loaded: Checkpoint) -> str:
+    """What a trainer is to load: "embedded", a hub name, or the folder's whole path."""
+    return str(loaded.folder.resolve()) if source(loaded.name) == "folder" else loaded.name
+
+
+def in_use() -> str:
+    """SHIPPED, NONE, or the job whose memory was chosen."""
+    return st.session_state.get(_KEY, SHIPPED)
+
+
+def _choice(loaded: Checkpoint) -> str:
+    """What is chosen, as far as it is there for this model."""
+    chosen = st.session_state.get(_KEY, SHIPPED)
+    if chosen in (SHIPPED, NONE):
+        return chosen
+    try:
+        return chosen if jobs.find(chosen).request.model == base_name(loaded) else SHIPPED
+    except JobError:
+        return SHIPPED
+
+
+def _trained_for(loaded: Checkpoint) -> list[str]:
+    """Jobs on this model that have left a memory file, the newest first."""
+    own = [job for job in jobs.all_jobs() if job.request.model == base_name(loaded)]
+    return [job.id for job in own if (job.folder / modules.FILE).is_file()]
+
+
+def _title(name: str, loaded: Checkpoint) -> str:
+    if name == NONE:
+        return "none: plain GPT-2"
+    if name == SHIPPED:
+        return "as it comes" if loaded.memory is not None else "as it comes: none"
+    try:
+        job = jobs.find(name)
+    except JobError:
+        return "deleted"
+    return titles.of_training(job.request.variant, job.created)
+
+
+@st.cache_resource(show_spinner=False)
+def _ready() -> WeakKeyDictionary:
+    """Loaded model -> {choice: the model with that memory}; gone when the model is dropped."""
+    return WeakKeyDictionary()
+
+
+def _with(loaded: Checkpoint, choice: str) -> Checkpoint:
+    """Raises ValueError for a memory file that does not fit, or is damaged."""
+    if choice == NONE and loaded.memory is None:
+        return loaded
+    path = None if choice == NONE else _file_of(choice)
+    stamp = (choice, path.stat().st_mtime_ns if path is not None else 0)
+    kept = _ready().setdefault(loaded, OrderedDict())
+    if stamp not in kept:
+        memory = None
+        if path is not None:
+            memory = modules.load_modules(path, loaded.model.config, loaded.fingerprint)
+            memory.to(loaded.model.device)
+        kept[stamp] = replace(loaded, memory=memory)
+        while len(kept) > MOST:
+            kept.popitem(last=False)
+    return kept[stamp]
+
+
+def _file_of(job_id: str) -> Path:
+    path = jobs.find(job_id).folder / modules.FILE
+    if not path.is_file():
+        raise JobError(f"wanted the memory file of training {job_id}, found none; train it again")
+    return path

@@ -1,0 +1,367 @@
+"""The sidebar's model: which one, on what device, in which numbers, and how it gets there.
+
+Two functions are for others: `sidebar` draws, `current` gives the loaded model; the link carries
+`in_link`. What is loaded is shared by all visitors; what a visitor chose is in the session.
+No request leaves the machine before a visitor, or whoever started the server, asked for that
+download. Knows nothing of what a model looks like inside.
+
+Who may open what: hub names, everyone (safetensors and JSON only). Folders of this machine: only a
+browser on this machine, because names of folders are nobody else's business; a link to a folder
+still waits for a click. The model that the server was started with: everyone.
+
+How many at once: the embedded model and MAX_SHARED others. One more is refused in a sentence while
+others are using those (IN_USE_S).
+"""
+
+import argparse
+import os
+import re
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from components.frame import memory_weights
+from components.kit.units import show_count
+from model.loading import checkpoint, hub, placement
+from model.loading.checkpoint import Checkpoint, CheckpointError
+
+EMBEDDED = "embedded"
+MAX_SHARED = 2  # loaded models beside the embedded one; GPT-2 XL alone is 6 GB
+IN_USE_S = 600  # a visitor's model is theirs this long after their last key or click
+Choice = tuple[str, str, str]  # name, device, dtype
+_IN_USE, _REFUSED, _OPENED = "model in use", "model refused", "folder opened"  # session keys
+_NEWS = "sidebar has news"  # session key, read by app.py
+
+
+# -- for others ----------------------------------------------------------------------------------
+
+
+def current() -> Checkpoint:
+    """The model this visitor uses: loaded once, shared by all. Falls back to the embedded one.
+
+    Raises CheckpointError only where even the embedded model cannot be loaded.
+    """
+    choice = _in_use()
+    try:
+        return _load(choice)
+    except CheckpointError as error:
+        if choice[0] == EMBEDDED:
+            raise
+        st.session_state[_REFUSED] = (choice, str(error))
+        st.session_state[_IN_USE] = (EMBEDDED, "auto", "auto")
+        return _load(st.session_state[_IN_USE])
+
+
+def warm_up() -> None:
+    """Load what the server was started with; where it must be downloaded first, begin that."""
+    try:
+        if _needs_download(start_name()):
+            _begin_download(start_name())
+        _load(_first_choice())
+    except CheckpointError:
+        return  # the first visitor's sidebar finds the same and says it
+
+
+def in_link() -> str | None:
+    """What a link says of the model (`?model=`): None where it is the one of the start."""
+    name = st.session_state.get("model", start_name())
+    return None if name == start_name() else name
+
+
+def folder_shown(now: Checkpoint) -> str:
+    """Where a model's files lie, as this visitor may know it: a browser on this machine the whole
+    path, any other the model's name, of a folder its last part."""
+    if is_on_this_machine():
+        return str(now.folder)
+    return now.name if checkpoint.source(now.name) != "folder" else now.folder.name
+
+
+def start_name() -> str:
+    """`streamlit run app.py -- --model NAME`, or MNEMOSCOPE_MODEL, or the embedded model."""
+    flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flags.add_argument("--model", nargs="?", default=os.environ.get("MNEMOSCOPE_MODEL"))
+    return flags.parse_known_args()[0].model or EMBEDDED
+
+
+def sidebar() -> None:
+    """Draw the choice of model, device and numbers; load what was chosen, or say why not."""
+    with st.sidebar, st.container(key="model_picker"):
+        name = _name_box()
+        kept = (st.session_state.get(key, "auto") for key in ("model_device", "model_dtype"))
+        try:
+            current()
+            if not _fulfil((name, *kept)):
+                _open_sidebar()
+                st.caption(f"In use until then: **{_literal(_in_use()[0])}**")
+            _where_it_runs(current())
+            memory_weights.choose(current())
+        except CheckpointError as error:
+            st.error(_sentence(error))
+
+
+def _open_sidebar() -> None:
+    """Something waits to be seen. app.py opens the sidebar before it draws, so that a run says only
+    one thing of it: said twice, it closes under the visitor's click. It stays as it is afterwards,
+    until the visitor closes it."""
+    if not st.session_state.get(_NEWS):
+        st.session_state[_NEWS] = True
+        st.rerun()
+
+
+# -- the widgets ---------------------------------------------------------------------------------
+
+
+def _name_box() -> str:
+    """The chosen name; free text is welcome. A link's `?model=` is the first choice."""
+    asked = st.query_params.get("model", "").strip()[:300]
+    wish = st.session_state.setdefault("model", asked or start_name())
+    names = dict.fromkeys([start_name(), EMBEDDED, *hub.SIZES, wish])
+    return st.selectbox(
+        "Model: choose, or type a name", list(names), key="model", accept_new_options=True,
+        help="A name can be any GPT-2 on the hub (owner/name), or a folder of this machine that "
+             "holds config.json, model.safetensors and tokenizer.json.",
+    ).strip()
+
+
+def _where_it_runs(now: Checkpoint) -> None:
+    where = str(now.placement.device).upper()
+    numbers = str(now.placement.dtype).removeprefix("torch.")
+    n_parameters = show_count(now.model.num_parameters())
+    with st.expander(f"{n_parameters} parameters · {where} · {numbers}", key="model_placement"):
+        st.selectbox("Device", ["auto", *placement.available()], key="model_device")
+        st.selectbox("Numbers", list(placement.DTYPES), key="model_dtype")
+    st.caption(now.placement.reason)
+    for warning in now.warnings:
+        st.warning(_sentence(warning))
+
+
+# -- from a choice to a loaded model -------------------------------------------------------------
+
+
+def _fulfil(choice: Choice) -> bool:
+    """Put this choice to use and say true, or draw what stands between: click, download, error."""
+    if choice == _in_use():
+        return True
+    try:
+        _check_not_refused(choice)
+        if not _is_here(choice[0]):
+            return False
+        with st.spinner(f"Loading {_literal(choice[0])} …"):
+            _load(choice)
+    except CheckpointError as error:
+        st.session_state[_REFUSED] = (choice, str(error))
+        st.error(_sentence(error))
+        st.button("Try again", key="model_again", on_click=st.session_state.pop, args=(_REFUSED,))
+        return False
+    st.session_state[_IN_USE] = choice
+    return True
+
+
+def _check_not_refused(choice: Choice) -> None:
+    refused, sentence = st.session_state.get(_REFUSED, (None, ""))
+    if refused == choice:  # what failed is not tried again at each key
+        raise CheckpointError(sentence)
+
+
+def _is_here(name: str) -> bool:
+    """Whether the files may be loaded now; draws the click or the download it takes otherwise."""
+    if checkpoint.source(name) == "folder" and name not in (start_name(), _in_use()[0]):
+        _check_visitor()
+        if st.session_state.get(_OPENED) != name:
+            st.button(
+                f"Load {_literal(name)}", key="model_load", type="primary", width="stretch",
+                on_click=st.session_state.update, args=({_OPENED: name},),
+            )
+            return False
+    if not _needs_download(name):
+        return True
+    job = _downloads().get(name)
+    if job is not None and not job.finished:
+        _watch(name)
+    else:
+        _offer(name, job.problem if job else None)
+    return False
+
+
+def is_on_this_machine() -> bool:
+    """Whether the browser is on this machine. Behind a proxy, the page's address tells."""
+    page = urlsplit(st.context.headers.get("Origin", "")).hostname
+    return st.context.ip_address is None and page in ("localhost", "127.0.0.1", "::1")
+
+
+def _check_visitor() -> None:
+    if not is_on_this_machine():
+        raise CheckpointError(
+            "wanted to open a folder of the server, which only a browser on that machine may; "
+            "choose a hub name, or have the server started with --model FOLDER"
+        )
+
+
+# -- downloads -----------------------------------------------------------------------------------
+
+
+def _needs_download(name: str) -> bool:
+    return checkpoint.source(name) == "hub" and hub.cached(name) is None
+
+
+def _offer(name: str, problem: str | None) -> None:
+    """The question before a download, and what went wrong with the last one."""
+    if problem:
+        st.error(_sentence(problem))
+    size = f" ({hub.show_size(hub.SIZES[name])})" if name in hub.SIZES else ""
+    busy = [job.name for job in _downloads().values() if not job.finished]
+    st.button(
+        f"Download {_literal(name)}{size}", key="model_download", type="primary",
+        disabled=bool(busy), on_click=_begin_download, args=(name,), width="stretch",
+    )
+    st.caption(
+        f"{busy[0]} is being downloaded now; one at a time." if busy
+        else f"Not on this machine yet: it would come from {hub.host()}."
+    )
+
+
+@st.fragment(run_every=0.5)
+def _watch(name: str) -> None:
+    """How a download goes. It goes on without the visitor too; when it is done, the app reruns."""
+    job = _downloads()[name]
+    if job.finished:
+        st.rerun()
+    now = job.progress
+    share = now.bytes_done / now.bytes_total if now.bytes_total else 0.0
+    st.progress(min(share, 1.0), f"Downloading {_literal(name)}: {share:.0%}")
+    st.caption(
+        f"{hub.show_size(now.bytes_done)} of {hub.show_size(now.bytes_total)}, file "
+        f"{now.files_done + 1} of {now.files_total}: {now.file}"
+        if now.bytes_total else f"Asking {hub.host()} …"
+    )
+    st.button("Cancel", key="model_cancel", on_click=job.cancel)
+
+
+def _begin_download(name: str) -> None:
+    jobs = _downloads()
+    if all(job.finished for job in jobs.values()):
+        jobs[name] = hub.Download(name)
+
+
+@st.cache_resource(show_spinner=False)
+def _downloads() -> dict[str, hub.Download]:
+    """The server's downloads by name; at most one is under way."""
+    return {}
+
+
+# -- what is shared ------------------------------------------------------------------------------
+
+
+def _in_use() -> Choice:
+    if _IN_USE not in st.session_state:
+        st.session_state[_IN_USE] = _first_choice()
+    return st.session_state[_IN_USE]
+
+
+def _first_choice() -> Choice:
+    """The server's start model where its files are here, the embedded one until then."""
+    try:
+        is_here = checkpoint.find(start_name()) is not None
+    except CheckpointError:
+        is_here = False
+    return (start_name() if is_here else EMBEDDED, "auto", "auto")
+
+
+def _load(choice: Choice) -> Checkpoint:
+    if choice[0] == EMBEDDED:
+        _shelf().seats.pop(_visitor(), None)
+        return _load_embedded(*choice[1:])
+    return _load_other(choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)  # every device and dtype; 23 MB or less each
+def _load_embedded(device: str, dtype: str) -> Checkpoint:
+    return _settled(EMBEDDED, device, dtype)
+
+
+def _load_other(choice: Choice) -> Checkpoint:
+    """A model off the server's shelf, put there if need be: one load at a time, MAX_SHARED models.
+
+    A model that another visitor uses does not make room: visitors in turns would have it read from
+    disk at every key. Raises CheckpointError where all are in use.
+    """
+    shelf = _shelf()
+    shelf.seats[_visitor()] = choice, time.monotonic()
+    loaded = shelf.loaded.get(choice)
+    if loaded is None:
+        with shelf.loading:
+            loaded = shelf.loaded.get(choice) or _put_on_shelf(shelf, choice)
+    return loaded
+
+
+def _put_on_shelf(shelf: "_Shelf", choice: Choice) -> Checkpoint:
+    if _needs_download(choice[0]):  # deleted since: a download is asked for, never implied
+        raise CheckpointError(
+            f"wanted {choice[0]}, found that it is no longer on this machine; download it again"
+        )
+    _make_room(shelf)
+    shelf.loaded[choice] = _settled(*choice)
+    return shelf.loaded[choice]
+
+
+def _make_room(shelf: "_Shelf") -> None:
+    """Drop the first model that nobody uses, where the shelf is full. A browser that was closed
+    says nothing, so the clock decides: a seat is given up IN_USE_S after its last script run."""
+    for visitor, (_, when) in list(shelf.seats.items()):
+        if time.monotonic() - when >= IN_USE_S:
+            shelf.seats.pop(visitor, None)
+    if len(shelf.loaded) < MAX_SHARED:
+        return
+    in_use = {choice for choice, _ in list(shelf.seats.values())}
+    idle = [choice for choice in shelf.loaded if choice not in in_use]
+    if not idle:
+        raise CheckpointError(
+            f"wanted room for one more model, but other visitors of this server use {MAX_SHARED} "
+            f"beside the embedded one; choose embedded, or try again {IN_USE_S // 60} minutes "
+            "after one of them has stopped"
+        )
+    del shelf.loaded[idle[0]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Shelf:
+    """loaded: models by choice; seats: visitor -> the model this visitor asked for last, and when
+    (seconds of time.monotonic)."""
+
+    loaded: dict[Choice, Checkpoint] = field(default_factory=dict)
+    seats: dict[str, tuple[Choice, float]] = field(default_factory=dict)
+    loading: threading.Lock = field(default_factory=threading.Lock)
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> _Shelf:
+    """The models other than the embedded one, shared by all visitors."""
+    return _Shelf()
+
+
+def _visitor() -> str:
+    return st.session_state.setdefault("visitor", uuid.uuid4().hex)
+
+
+def _settled(name: str, device: str, dtype: str) -> Checkpoint:
+    loaded = checkpoint.load(name, device, dtype)
+    checkpoint.settle()
+    return loaded
+
+
+# -- words ---------------------------------------------------------------------------------------
+
+
+def _sentence(problem: object) -> str:
+    """A problem as Markdown that shows it literally: a capital first, a full stop last."""
+    text = str(problem).strip()
+    return _literal(text[:1].upper() + text[1:].rstrip(".")) + "."
+
+
+def _literal(text: str) -> str:
+    """Markdown that shows this text, whatever it holds."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>$~:&-])", r"\\\1", text)

@@ -1,0 +1,126 @@
+"""The frame round every page: navigation, the sidebar, the prompt box. Knows nothing of a page's
+content."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from components.frame import address, model_picker, visit
+from components.frame.live_prompt import live_prompt
+
+DEFAULT_PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
+EXAMPLES = {
+    "A fact and its question": DEFAULT_PROMPT,
+    "A sequence that repeats": "blue seven lamp river stone blue seven lamp river stone blue seven",
+    "Two people": "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary lives in",
+    "A story begins": "Once upon a time there was a little girl who lived in a house by the",
+    "One word": "Hello",
+    "Bytes, not letters": "naïve café 東京 🧠 שלום",
+}
+MAX_CHARS = 100_000
+TELLS_MEMORY = "Memory"  # the page where Enter hands on what is in the box
+WITHOUT_PROMPT = {"Recall", "Training"}  # pages with texts of their own: there the box rests
+
+
+def pages() -> list:
+    """All pages; a file's name is its address."""
+    return [
+        st.Page("pages/start.py", title="Start", default=True),
+        st.Page("pages/anatomy.py", title="Anatomy"),
+        st.Page("pages/tokens.py", title="Tokens"),
+        st.Page("pages/attention.py", title="Attention"),
+        st.Page("pages/memory.py", title="Memory"),
+        st.Page("pages/recall.py", title="Recall"),
+        st.Page("pages/notebook.py", title="Notes"),
+        st.Page("pages/residual.py", title="Residual stream"),
+        st.Page("pages/prediction.py", title="Prediction"),
+        st.Page("pages/cache.py", title="KV cache"),
+        st.Page("pages/positions.py", title="Positions"),
+        st.Page("pages/training.py", title="Training"),
+    ]
+
+
+def guard() -> None:
+    """First line of every page: opened by itself right after a server start, a page fetches the
+    frame (Streamlit serves a folder named `pages/` on its own until app.py has run once)."""
+    if "in_frame" not in st.session_state:
+        st.navigation(pages(), position="hidden")
+        st.rerun()
+
+
+def on_enter(take: Callable[[str], bool]) -> None:
+    """What Enter does with the prompt on the page that tells memory; True: the box is emptied.
+
+    The page says it, so that the frame imports none of its features.
+    """
+    st.session_state["on enter"] = take
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Import torch and load the start model, before the first visitor types."""
+    model_picker.warm_up()
+
+
+def show() -> None:
+    """Draw the frame and run the chosen page."""
+    page = st.navigation(pages(), position="top")
+    address.open_link()
+    model_picker.sidebar()
+    _prompt_box(tells_memory=page.title == TELLS_MEMORY, hidden=page.title in WITHOUT_PROMPT)
+    st.session_state.in_frame = True
+    try:
+        if page.title != TELLS_MEMORY:  # there a prompt is told whole, and the page says what fits
+            _say_what_was_cut()
+        page.run()
+    except ValueError as error:  # what the model's side says to the visitor
+        st.error(str(error)[:1].upper() + str(error)[1:])
+    finally:
+        del st.session_state.in_frame
+        visit.let_go()
+
+
+def _prompt_box(tells_memory: bool, hidden: bool) -> None:
+    if "prompt" not in st.session_state:
+        st.session_state.prompt = st.query_params.get("prompt", DEFAULT_PROMPT)
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="prompt_row")
+    with row.container():
+        placeholder = "Type a prompt: everything below follows each key"
+        if tells_memory:
+            placeholder = "Tell it anything and press Enter, then ask: the answers follow each key"
+        st.session_state.prompt = live_prompt(
+            st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS,
+            {**address.parameters(), "model": model_picker.in_link()},
+            _entered if tells_memory else None,
+            hidden,
+            on_text=_choose,
+        )
+    if hidden:
+        return
+    with row.popover("Examples", key="examples"):
+        for name, text in EXAMPLES.items():
+            st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
+
+
+def _entered(text: str) -> bool:
+    take = st.session_state.get("on enter")  # asked for now: the box is drawn before its page runs
+    return take is not None and take(text)
+
+
+def _choose(text: str) -> None:
+    st.session_state.prompt = text
+
+
+def _say_what_was_cut() -> None:
+    if not visit.prompt().n_left_out:
+        return
+    words, choice = st.columns([3, 1], vertical_alignment="center")
+    choice.segmented_control(
+        "Leave out tokens at the", ["start", "end"], default="start", required=True, key="cut"
+    )
+    prompt = visit.prompt()
+    window = len(prompt.ids)
+    words.warning(
+        f"This prompt has {window + prompt.n_left_out:,} tokens; the model's window holds "
+        f"{window:,}. {prompt.n_left_out:,} tokens at its {prompt.cut} are left out."
+    )

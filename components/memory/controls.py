@@ -1,0 +1,251 @@
+"""The memory page's buttons, settings, sessions and examples. Knows nothing of tensors."""
+
+from functools import partial
+
+import streamlit as st
+
+from components.frame import visit
+from components.kit import own_sentence
+from components.memory import choice, conversation, words
+from model.memory import eviction, fusion, salience
+
+EXAMPLES = {
+    "James Theory": (
+        ("My name is James Theory. I live in New York.",),
+        "Where do I live?",
+        "Read the two answers. Only the one with memory can know the city.",
+    ),
+    "Two people": (
+        ("Mary lives in Paris. Tom lives in Rome.",),
+        "Where does Mary live?",
+        "Two sentences compete. Type Tom in place of Mary and watch the answer.",
+    ),
+    "A contradiction": (
+        ("My name is James Theory. I live in New York.", "I live in Paris now."),
+        "Where do I live?",
+        "Both cities are in memory, and nothing in it says which one holds now. Which does this "
+        "small model take?",
+    ),
+}
+POSITIONS = {
+    "parallel": "parallel: behind the longest stored prompt",
+    "continue": "continue: behind everything, exactly the full context",
+    "restart": "restart: at 0 again, words claim the same places",
+    "replay": "replay: the retrieved words are run again, as one text with the prompt",
+}
+UNITS = {"sentence": "whole sentences", "prompt": "whole prompts", "all": "everything, no choice"}
+
+
+def show_bar() -> None:
+    """What can be done with the memory, in one row."""
+    now = conversation.current()
+    with st.container(horizontal=True, vertical_alignment="center", key="memory_bar"):
+        st.button(
+            "Remember this prompt", key="remember", type="primary",
+            on_click=conversation.remember_typed, disabled=not st.session_state.get("prompt"),
+            help="Or press Enter in the box. Shift+Enter begins a new line.",
+        )
+        st.button("Undo", key="undo", on_click=conversation.undo,
+                  disabled=not conversation.can_undo(), help="Back to the memory before")
+        st.button("Forget all", key="forget", on_click=conversation.reset,
+                  disabled=not now.state.prompts, help="Empties the memory; Undo brings it back")
+        _ask_about(now.state.prompts)
+        with st.popover("Conversations", key="conversations"):
+            show_examples()
+        with st.popover("Settings", key="memory_settings"):
+            _settings()
+        with st.popover("Sessions", key="memory_sessions"):
+            _sessions()
+    _tell_troubles()
+
+
+def _ask_about(told: tuple[str, ...]) -> None:
+    """One of our sentences was told: its question, one click away."""
+    if ask := own_sentence.question(told):
+        st.button(f"Ask: {ask}", key="ask_about", on_click=conversation.put, args=(ask,))
+
+
+def show_examples() -> None:
+    """Conversations to begin with one click: the memory starts fresh (Undo brings it back)."""
+    for name, (prompts, question, look) in EXAMPLES.items():
+        st.button(
+            f"**{name}**", key=f"begin {name}", on_click=conversation.begin,
+            args=(prompts, question), width="stretch",
+        )
+        told = " ".join(f"“{text}”" for text in prompts)
+        st.caption(f"Tell it: {told} Ask: “{question}” {look}")
+
+
+def show_first_visit() -> None:
+    """Nothing was told yet: three conversations, side by side."""
+    st.markdown(
+        "**Nothing is in memory.** Plain GPT-2 starts every prompt blank; with memory, what you told "
+        "before is read in a *new* prompt. Three conversations show it with one click:"
+    )
+    for column, (name, (prompts, question, look)) in zip(st.columns(3), EXAMPLES.items()):
+        with column.container(border=True, height="stretch", key=f"first {name}"):
+            st.markdown(f"##### {name}")
+            for text in prompts:
+                st.markdown(f"Tell it: **{text}**")
+            st.markdown(f"Ask: **{question}** …")
+            st.caption(look)
+            st.button(
+                "Show me", key=f"show {name}", on_click=conversation.begin,
+                args=(prompts, question), type="primary" if name == "James Theory" else "secondary",
+            )
+
+
+def show_laws(
+    state, written: dict[str, tuple[int, int]], off_difference: float | None, said: str
+) -> None:
+    """What is said of fusion, and the laws of the theory; those at work are lit. state: the memory
+    that is asked; written: of its latest prompt, see conversation.what_was_written."""
+    now = conversation.current()
+    n_evicted = sum(evicted for _, _, evicted in _stores(state).values())
+    is_full = any(n >= budget for n, budget, _ in _stores(state).values())
+    kept = f"saved as {now.session}" if now.is_saved else "not saved yet"
+    if now.session and not now.is_saved:
+        kept = f"changed since {now.session} was saved"
+    off = "type a prompt to measure" if off_difference is None else (
+        f"memory off: Δ logits {off_difference:.3g}")
+    trained = [name for name in ("early", "late", "edm") if name in choice.modules()]
+    chosen = any(n < of for n, of in written.values())
+    st.html(words.line(said) + words.laws([
+        ("bounded", _bounded(state), n_evicted > 0 or is_full,
+         "The budgets hold whatever is told; whole sentences leave"),
+        ("persistent", kept, now.is_saved,
+         "Under Sessions: a file on this machine outlives prompt, tab and process"),
+        ("salient", _salient(written, len(state.prompts)), chosen,
+         "The EDM takes tokens whose salience reaches its threshold, the bank sentences whose mean "
+         "salience reaches its own"),
+        ("non-destructive", off, off_difference == 0,
+         "Largest difference to transformers' own GPT-2 with memory switched off; measured now"),
+        ("differentiable", ", ".join(_short(name) for name in trained) or "not at work",
+         bool(trained),
+         "Trained by gradients that went from the answers through the reads into the writes"
+         if trained else "Nothing trained is read: AM's slots are GPT-2's own keys and values"),
+    ]))
+
+
+def _stores(state) -> dict[str, tuple[int, int, int]]:
+    """Store -> slots that are full, slots at most, slots that left so far."""
+    settings, found = choice.settings(), {}
+    if "edm" in choice.available():
+        n, evicted = (0, 0) if state.external is None else (
+            len(state.external), state.external.n_evicted)
+        found["edm"] = (n, settings.slots, evicted)
+    return found | {"bank": (len(state.bank), settings.budget, state.n_evicted)}
+
+
+def _bounded(state) -> str:
+    return "; ".join(
+        f"{_short(name)} {n:,} of {budget:,}" + (f", {evicted:,} evicted" if evicted else "")
+        for name, (n, budget, evicted) in _stores(state).items()
+    )
+
+
+def _salient(written: dict[str, tuple[int, int]], n_prompts: int) -> str:
+    said = {"edm": "{} of {} tokens", "bank": "{} of {} sentences"}
+    order = [name for name in ("edm", "bank") if name in written]
+    return ", ".join(said[name].format(*written[name]) for name in order) or (
+        "told before, not in this tab" if n_prompts else "nothing told yet")
+
+
+def _short(module: str) -> str:
+    return {"edm": "EDM"}.get(module, module)
+
+
+def _settings() -> None:
+    has_edm = "edm" in choice.available()
+    st.selectbox("Who leaves when a store is full", list(eviction.NAMES), key="mem_policy",
+                 format_func=lambda name: {
+                     "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
+                     "summarise": "the oldest, folded into summaries",
+                 }.get(name, name), persist_state="session")
+    st.number_input("Of a prompt, write the best … at most", 0, 1024, 0, key="mem_best",
+                    help="Sentences of the bank, tokens of the EDM. 0: all above the threshold",
+                    persist_state="session")
+    if has_edm:
+        st.markdown("**EDM**")
+        _edm_settings()
+        st.markdown("**Attention bank**")
+    _bank_settings(has_edm)
+
+
+def _edm_settings() -> None:
+    plain, keep = choice.PLAIN, {"persist_state": "session"}
+    _budget("EDM: slots at most", "mem_slots", plain.slots)
+    st.selectbox("EDM: what deserves a slot", _scores(plain.slot_score, True), key="mem_slot_score",
+                 **keep)
+    st.number_input("EDM: threshold of a token's salience", value=0.0, step=0.1, format="%.3g",
+                    key="mem_slot_threshold", help="The learned gate's is a logit", **keep)
+
+
+def _budget(label: str, key: str, plain: int) -> None:
+    """How many slots a store may have. Undo and a loaded file set this number too: the widget takes
+    it from there, not from a default of its own."""
+    st.session_state.setdefault(key, plain)
+    st.number_input(label, 0, 1024, step=16, key=key, on_change=conversation.fit,
+                    help="A smaller number evicts at once", persist_state="session")
+
+
+def _bank_settings(has_edm: bool) -> None:
+    plain, keep = choice.PLAIN, {"persist_state": "session"}
+    _budget("Slots at most", "mem_budget", plain.budget)
+    scores = _scores(plain.score, has_edm)
+    if st.session_state.get("mem_score", plain.score) not in scores:
+        st.session_state.mem_score = plain.score  # another model, without a trained gate
+    st.selectbox("Salience: what deserves a slot", scores, key="mem_score", **keep)
+    st.number_input("Threshold of a sentence's mean salience", value=0.0, step=0.1, format="%.3g",
+                    key="mem_threshold", help="Surprisal is in bits; see Writes", **keep)
+    st.selectbox("Positions of a prompt that reads", fusion.POSITIONS, key="mem_positions",
+                 format_func=POSITIONS.get, **keep)
+    st.selectbox("Retrieved for a prompt", list(UNITS), key="mem_unit", format_func=UNITS.get,
+                 help="A first pass over the whole bank finds them, together with the EDM. Each must "
+                 "fit four fifths as well as the best",
+                 **keep)
+    st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
+    st.slider("AM: needed change of the prediction", 0.0, 1.0, plain.needed, 0.05, key="mem_needed",
+              help="AM reads only where memory moves so much of the next token's probability (total "
+              "variation). 0: AM always reads", **keep)
+    st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
+              key="mem_strength", help="0: GPT-2's own arithmetic", **keep)
+
+
+def _scores(first: str, is_trained: bool) -> list[str]:
+    """Names of the saliences, the usual one first; the learned gate where there is one."""
+    others = [name for name in salience.SCORES if name != first]
+    return [n for n in (first, *others) if is_trained or n != choice.TRAINED]
+
+
+def _sessions() -> None:
+    now = conversation.current()
+    name = st.text_input("Name", key="session_name", placeholder="demo", max_chars=64)
+    st.button("Save", key="session_save", on_click=conversation.save, args=(name,),
+              disabled=not name)
+    names = conversation.saved_names()
+    chosen = st.selectbox("Saved on this machine", names, key="session_chosen",
+                          placeholder="none yet", index=None)
+    st.button("Load", key="session_load", on_click=conversation.load, args=(chosen,),
+              disabled=chosen is None)
+    st.download_button(
+        f"Export, {now.state.nbytes / 1e6:.1f} MB", partial(conversation.as_file, now.state),
+        "memory.safetensors",
+        key="session_export", on_click="ignore", disabled=not now.state.prompts,
+    )
+    file = st.file_uploader("Import a memory file", key="session_file")
+    st.button("Go on with this file", key="session_import", disabled=file is None,
+              on_click=lambda: conversation.bring_in(file.getvalue()))
+
+
+def _tell_troubles() -> None:
+    if trouble := conversation.trouble():
+        st.error(trouble)
+    waiting = conversation.set_aside()
+    if waiting:
+        noun = "prompt" if sum(waiting) == 1 else "prompts"
+        st.info(
+            f"A memory of {sum(waiting):,} {noun}, told to another model, is set aside: keys and "
+            f"values of one model mean nothing to {visit.model_name()}. Choose that model again to "
+            "go on with it."
+        )

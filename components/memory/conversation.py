@@ -1,0 +1,334 @@
+"""One visitor's conversation: the memory as it is now, as it was before, and its files.
+
+A memory belongs to one model: for every model there is one conversation, and changing the model
+only sets it aside. Lies in st.session_state; knows nothing of looks.
+"""
+
+import tempfile
+import uuid
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from components.frame import live_prompt, visit
+from components.memory import choice, run
+from model.memory import fusion, held, sessions
+from model.memory.state import MemoryState, load_state, save_state
+
+MOST_STEPS = 20  # that can be undone
+MOST_BYTES = 1 << 28  # of keys and values in memories to go back to
+MOST_SLOTS = 1024  # that the page offers in a store
+HISTORY = 60  # prompts whose reads are listed slot by slot
+
+
+@dataclass(frozen=True, eq=False)
+class Conversation:
+    """key: another for every memory, for caches. session: the saved session this belongs to, "" for
+    none; is_saved: whether it holds exactly this memory. written: of the latest prompt, what the
+    bank and the EDM wrote, see `what_was_written`.
+    history: of each prompt told here, what it read and how it changed the recurrent states."""
+
+    state: MemoryState
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    session: str = ""
+    is_saved: bool = False
+    written: dict[str, tuple[int, int]] = field(default_factory=dict)
+    history: tuple["Told", ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """One prompt told here: its number; reads: store -> {(prompt, position) of a slot: weight};
+    states: recurrent module -> (length of its state, cosine to the one before)."""
+
+    number: int
+    reads: dict[str, dict]
+    states: dict[str, tuple[float, float]]
+
+
+def current() -> Conversation:
+    """The chosen model's conversation; a blank one at first."""
+    steps = _steps()
+    if not steps:
+        steps.append(Conversation(run.blank()))
+    return steps[-1]
+
+
+def states() -> tuple[MemoryState, ...]:
+    """The memories before this one that can be gone back to, oldest first, and this one."""
+    return tuple(step.state for step in _steps())
+
+
+def set_aside() -> list[int]:
+    """How many prompts each other model's memory holds that waits for its model."""
+    now = visit.mark()
+    told = st.session_state.get("memory:conversations", {}).items()
+    waiting = (len(steps[-1].state.prompts) for name, steps in told if name != now and steps)
+    return [n for n in waiting if n]
+
+
+def can_undo() -> bool:
+    """Whether there is a memory to go back to."""
+    return len(_steps()) > 1
+
+
+def remember(text: str) -> bool:
+    """Tell the memory a prompt; its own reads are counted first. False, with a sentence to show,
+    when it cannot be told."""
+    try:
+        _append(_told(current(), text, choice.settings()))
+    except ValueError as problem:
+        st.session_state["memory:trouble"] = str(problem)
+        return False
+    st.session_state.prompt = ""
+    choice.forget_places()
+    return True
+
+
+def remember_typed() -> None:
+    """Tell it what stands in the prompt box, and empty the box."""
+    if remember(live_prompt.text_now("prompt_box")):
+        live_prompt.overwrite("prompt_box", "")
+
+
+def begin(prompts: tuple[str, ...], question: str) -> None:
+    """A fresh memory that is told these prompts; the question goes into the box."""
+    now = Conversation(run.blank())
+    try:
+        for text in prompts:
+            now = _told(now, text, choice.settings())
+    except ValueError as problem:
+        st.session_state["memory:trouble"] = str(problem)
+    _append(now)
+    put(question)
+    st.session_state.memory_view = "reads"
+
+
+def put(text: str) -> None:
+    """Put a text into the prompt box, to be told, asked or changed."""
+    st.session_state.prompt = text
+    live_prompt.overwrite("prompt_box", text)
+    choice.forget_places()
+
+
+def undo() -> None:
+    """Go back to the memory before the last change; budgets hold it, as when it is loaded."""
+    if can_undo():
+        _steps().pop()
+        _make_room(current().state)
+        choice.forget_places()
+
+
+def reset() -> None:
+    """Forget everything told; can be undone."""
+    _append(Conversation(run.blank()))
+    choice.forget_places()
+
+
+def fit() -> None:
+    """Hold both stores to smaller budgets at once; can be undone."""
+    now, settings = current(), choice.settings()
+    bank, external = now.state.bank, now.state.external
+    fits = external is None or len(external) <= settings.slots
+    if len(bank) <= settings.budget and fits:
+        return
+    rng = np.random.default_rng(bank.n_prompts)
+    left = fusion.evict(bank, settings.budget, settings.policy, rng)
+    n_evicted = now.state.n_evicted + len(bank) - len(left)
+    if not fits:
+        external = held.evict(external, settings.slots, settings.policy, rng)
+    _change(replace(now.state, bank=left, n_evicted=n_evicted, external=external))
+    choice.forget_places()
+
+
+def pin(store: str, slot: int, pinned: bool) -> None:
+    """Pin a slot's sentence in one store, or let it go; can be undone."""
+    state = current().state
+    if store == "edm":
+        table = state.external.slots.pin(slot, pinned)
+        return _change(replace(state, external=replace(state.external, slots=table)))
+    table = state.bank.slots.pin(slot, pinned)
+    _change(replace(state, bank=replace(state.bank, slots=table)))
+
+
+def _change(state: MemoryState) -> None:
+    """The same conversation with its memory changed by hand."""
+    _append(replace(current(), state=state, key=uuid.uuid4().hex, is_saved=False))
+
+
+def save(name: str) -> None:
+    """Keep the memory as a session on this machine; another conversation's is not overwritten."""
+    now = current()
+
+    def write():
+        """Hold the session's lock, write the file, and mark which of the steps it holds."""
+        with sessions.hold(name) as path:
+            if path.exists() and now.session != name:
+                raise ValueError(
+                    f"there is a session {name!r} already; load it to go on with it, or choose "
+                    "another name"
+                )
+            if path.exists() and _stamp(path) != _stamps().get(name):
+                raise ValueError(
+                    f"the session {name!r} was changed by another process since; save under another "
+                    "name, or load it again"
+                )
+            save_state(now.state, path)
+            _stamps()[name] = _stamp(path)
+        _steps()[:] = [replace(s, session=s.session or name, is_saved=False) for s in _steps()]
+        _steps()[-1] = replace(now, session=name, is_saved=True)
+
+    _try(write)
+
+
+def load(name: str) -> None:
+    """Go on with a saved session; can be undone."""
+
+    def read():
+        """Hold the session's lock while its file is read."""
+        with sessions.hold(name) as path:
+            if not path.exists():
+                raise ValueError(f"there is no session {name!r} any more; choose another")
+            state = load_state(path, visit.checkpoint())
+            _stamps()[name] = _stamp(path)
+            _make_room(state)
+            _append(Conversation(state, session=name, is_saved=True))
+        choice.forget_places()
+
+    _try(read)
+
+
+def _make_room(state: MemoryState) -> None:
+    """Budgets that hold what came back: else the next prompt would throw away what was kept."""
+    chosen = choice.settings()
+    n_external = 0 if state.external is None else len(state.external)
+    st.session_state.mem_budget = min(MOST_SLOTS, max(chosen.budget, len(state.bank)))
+    st.session_state.mem_slots = min(MOST_SLOTS, max(chosen.slots, n_external))
+
+
+def _stamps() -> dict[str, tuple[int, int]]:
+    """Session -> its file as this visitor last read or wrote it."""
+    return st.session_state.setdefault("memory:stamps", {})
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
+
+
+def bring_in(content: bytes) -> None:
+    """Go on with the memory of a file that the visitor chose; can be undone."""
+
+    def read():
+        """Through a file of its own: safetensors reads files."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "the file"
+            path.write_bytes(content)
+            state = load_state(path, visit.checkpoint())
+            _make_room(state)
+            _append(Conversation(state))
+        choice.forget_places()
+
+    _try(read)
+
+
+def as_file(state: MemoryState) -> bytes:
+    """A memory as a file: safetensors with its provenance in the header. (Streamlit calls this when
+    the visitor clicks, outside of any session: the state must be handed over.)"""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "memory"
+        save_state(state, path)
+        return path.read_bytes()
+
+
+def saved_names() -> list[str]:
+    """Sessions on this machine; none where its folder cannot be opened."""
+    try:
+        return sessions.names()
+    except OSError:
+        return []
+
+
+def trouble() -> str:
+    """What the visitor must be told once; "" when there is nothing."""
+    return st.session_state.pop("memory:trouble", "")
+
+
+def _told(now: Conversation, text: str, settings) -> Conversation:
+    asked = _asked(now, text, settings)
+    written = run.tell(now.key, now.state, text, choice.for_writing(), asked)
+    told = Told(
+        len(written.state.prompts), _reads(now, asked),
+        run.state_changes(now.state, written.state),
+    )
+    return Conversation(
+        written.state,
+        session=now.session,
+        written=what_was_written(written),
+        history=(*now.history, told)[-HISTORY:],
+    )
+
+
+def _asked(now: Conversation, text: str, settings):
+    """The prompt's reads; None where it does not fit behind the memory."""
+    if not now.state.prompts:
+        return None
+    try:
+        return run.ask(now.key, now.state, text, settings, choice.for_writing())
+    except ValueError:
+        return None
+
+
+def _reads(now: Conversation, asked) -> dict[str, dict]:
+    """What a prompt read from each slot of each store that it read."""
+    if asked is None:
+        return {}
+    state = now.state if asked.front is None else asked.front.state
+    n_told = len(now.state.prompts)
+    found = {"bank": _by_place(state.bank.slots, asked.now, asked.kept, n_told)}
+    if asked.n_external:
+        every = np.arange(asked.n_external)
+        found["edm"] = _by_place(state.external.slots, asked.external_now, every, n_told)
+    return found
+
+
+def _by_place(table, weights, read, n_prompts: int) -> dict:
+    """Of what was told before: a prompt that is too long reads its own front too."""
+    places = table.places
+    return {place: float(weights[i]) for i in read for place in places[i] if place[0] <= n_prompts}
+
+
+def what_was_written(written) -> dict[str, tuple[int, int]]:
+    """Of a prompt (recall.Written): "bank": (sentences written, sentences), and where there is an
+    EDM "edm": (tokens written, tokens)."""
+    starts = [i for i, n in enumerate(written.sentence) if n >= 0 and (
+        i == 0 or n != written.sentence[i - 1])]
+    found = {"bank": (sum(bool(written.stored[i]) for i in starts), len(starts))}
+    if written.gated is not None:
+        n_tokens = int((written.sentence >= 0).sum())
+        found["edm"] = (int(written.gated.stored.sum()), n_tokens)
+    return found
+
+
+def _try(act) -> None:
+    try:
+        act()
+    except (ValueError, OSError) as problem:
+        st.session_state["memory:trouble"] = str(problem)
+
+
+def _steps() -> list[Conversation]:
+    every = st.session_state.setdefault("memory:conversations", {})
+    return every.setdefault(visit.mark(), [])
+
+
+def _append(new: Conversation) -> None:
+    current()  # there is a step to go back to
+    steps = _steps()
+    steps.append(new)
+    while len(steps) > 2 and (
+        len(steps) > MOST_STEPS + 1 or sum(s.state.nbytes for s in steps) > MOST_BYTES
+    ):
+        del steps[0]

@@ -1,0 +1,61 @@
+"""Beneath the answer on the Memory page: the told sentence that should have answered, and which
+link between it and the answer broke."""
+
+import streamlit as st
+
+from components.frame import link_row, links
+from components.memory import choice, conversation
+from components.memory.look import Look
+
+
+def show(now: Look) -> None:
+    """The choice of a told sentence and its links; nothing without a question or a told sentence."""
+    if now.asked is None or not now.settings.modules & {"am", "edm"}:
+        return
+    facts = links.facts(now.key, now.state)
+    if not facts:
+        return
+    st.markdown("##### From what was told to what is said")
+    fact = _choose(now, facts)
+    try:
+        chain = links.of_question(
+            now.key, now.state, now.asked, fact, choice.for_writing(), conversation.states())
+    except ValueError as problem:
+        st.warning(str(problem))
+        return
+    if chain is not None:
+        st.html(link_row.row(chain))
+
+
+def _choose(now: Look, facts):
+    """The told sentence; by default the one that the question finds first."""
+    best = _best(now, facts)
+    by_name = {f"{fact.prompt}·{fact.start}": fact for fact in facts}
+    names = [None, *reversed(by_name)]
+    if st.session_state.get("memory_fact") not in names:
+        st.session_state.memory_fact = None  # another conversation
+    chosen = st.selectbox(
+        "The told sentence that should answer", names, key="memory_fact",
+        format_func=lambda name: _title(by_name[name]) if name else f"found first: {_title(best)}",
+    )
+    return by_name[chosen] if chosen else best
+
+
+def _title(fact) -> str:
+    text = fact.text if len(fact.text) <= 90 else f"{fact.text[:89]}…"
+    return f"“{text}” (prompt {fact.prompt:,})"
+
+
+def _best(now: Look, facts):
+    """The sentence that draws the most: of fusion's relevance, else of the EDM's slots."""
+    drawn, asked = now.asked.recalled.relevance, now.asked
+    if drawn:
+        table, block = now.state.bank.slots, max(drawn, key=drawn.get)
+        slot = int((table.block == block).argmax())
+    elif asked.n_external:
+        table, slot = now.state.external.slots, int(asked.external[:, -1, 1:].mean(0).argmax())
+    else:
+        return facts[-1]
+    prompt, position = int(table.prompt[slot]), int(table.position[slot])
+    holds = (f for f in facts if f.prompt == prompt and f.start <= position < f.stop)
+    return next(holds, facts[-1])

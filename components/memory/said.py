@@ -1,0 +1,93 @@
+"""The answers of the prompt that is being typed, with memory and without, and the latest before it.
+
+A prompt that lies on the way of an earlier answer takes what is left of it: nothing is run. For any
+other, earlier answers are drafts. Lies in st.session_state; knows nothing of looks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from components.frame import visit
+from components.memory import run
+from model.memory.answer import NOTHING, Answer, Piece, pieces, readable, rest, say
+
+MOST_KEPT = 16  # answers of one visitor
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """memory: what was read, equal for equal memories; asked (T,): the prompt's ids."""
+
+    memory: tuple
+    asked: np.ndarray
+    answer: Answer
+
+
+@dataclass(frozen=True, eq=False)
+class Both:
+    """The two answers as far as they are said; is_read: whether any memory could be read."""
+
+    after: Answer
+    before: Answer
+    is_read: bool
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both say the same tokens."""
+        return np.array_equal(self.after.ids, self.before.ids)
+
+
+def follow(asked: run.Asked) -> Iterator[Both]:
+    """Both answers as they grow, the one with memory first; the last is whole."""
+    after, trace = NOTHING, asked.recalled.trace
+    is_read = trace.reading is not None or trace.graft is not None
+    for after in _one(_memory(asked) if is_read else _none(), trace):
+        yield Both(after, NOTHING, is_read)
+    for before in _one(_none(), asked.plain):
+        yield Both(after, before, is_read)
+
+
+def words(answer: Answer) -> list[Piece]:
+    """An answer as pieces of text with their probabilities."""
+    return pieces(visit.checkpoint().tokenizer, answer)
+
+
+def visible(text: str) -> str:
+    """A visitor's text with nothing in it that is invisible or turns what follows."""
+    return readable(text.encode("utf-8", "replace"))
+
+
+def _one(memory: tuple, trace) -> Iterator[Answer]:
+    known = NOTHING
+    for said in reversed(_kept()):
+        if said.memory == memory and not len(known):
+            known = rest(visit.checkpoint(), said.asked, said.answer, trace.ids)
+    drafts = [said.answer for said in reversed(_kept())]
+    steps = say(visit.checkpoint(), trace, known, drafts)
+    while (known := run.next_step(steps)) is not None:
+        _keep(Said(memory, trace.ids, known))
+        yield known
+
+
+def _memory(asked: run.Asked) -> tuple:
+    """What the prompt read: of this memory, with these settings, these slots of the bank."""
+    return (*_none(), asked.key, asked.settings, asked.recalled.kept.tobytes())
+
+
+def _none() -> tuple:
+    return (visit.mark(), str(visit.checkpoint().placement))
+
+
+def _keep(said: Said) -> None:
+    """Also an answer that a newer key ends in the middle; it takes the place of its own beginning."""
+    same = [one for one in _kept() if one.memory == said.memory
+            and np.array_equal(one.asked, said.asked)]
+    left = [one for one in _kept() if not any(one is old for old in same)]
+    st.session_state["memory:said"] = [*left, said][-MOST_KEPT:]
+
+
+def _kept() -> list[Said]:
+    return st.session_state.get("memory:said", [])

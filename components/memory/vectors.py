@@ -1,0 +1,19 @@
+"""A slot's key and value as strips of numbers. Knows nothing of models."""
+
+import numpy as np
+import streamlit as st
+
+from components.kit import canvas
+
+_mount = st.components.v2.component(
+    "mnemoscope_memory_vectors",
+    html='<div class="picture"></div>',
+    css=canvas.style("memory/vectors.css"),
+    js=canvas.script("kit/strips.js", "memory/vectors.js"),
+)
+
+
+def show(key_vector: np.ndarray, value: np.ndarray, key: str) -> None:
+    """key_vector, value: (D,) float32 each."""
+    data = canvas.pack({}, key=key_vector.astype(np.float32), value=value.astype(np.float32))
+    _mount(key=key, data=data)

@@ -1,0 +1,197 @@
+"""The memory page's views of what is read: the picture, the whole map, the next token."""
+
+import numpy as np
+import streamlit as st
+
+from components.kit import next_token, palette
+from components.memory import (
+    bars,
+    choice,
+    controls,
+    conversation,
+    heads_grid,
+    look,
+    reads,
+    run,
+    say,
+    told_rows,
+    weights_map,
+    words,
+)
+from components.memory.look import Look
+
+MOST_ALONE = 3  # tokens whose probability is shown module by module
+
+
+def show_laws(now: Look) -> None:
+    """What fusion reads, and the laws with what this prompt would add to them."""
+    difference = None if now.asked is None else now.asked.off_difference
+    written = now.now.written if now.front is None else conversation.what_was_written(now.front)
+    controls.show_laws(now.state, written, difference, say.fusion(now))
+
+
+# -- reads -----------------------------------------------------------------------------------------
+
+
+def show_reads(now: Look) -> None:
+    """The picture: lines from the prompt's words to the words, in earlier prompts, they read."""
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        look.choose_store()
+        _show_picture(now)
+    if now.asked is None:
+        return
+    with right:
+        st.markdown("##### The next token, twice")
+        st.html(next_token.twice(now.asked.compared, "with memory", "without: GPT-2"))
+    with left:
+        _show_each(now)
+    if now.store == "bank":
+        with left:
+            heads, sentences = st.columns([1, 1.2], gap="large")
+        with heads:
+            _show_heads(now)
+        with sentences:
+            _show_retrieved(now)
+
+
+def _show_each(now: Look) -> None:
+    """Which module moved the probability."""
+    if not now.settings.modules or not now.state.prompts:
+        return
+    each = run.each_alone(now.key, now.state, now.asked, now.settings, MOST_ALONE)
+    st.markdown("##### Which module moved it")
+    st.html(bars.by_module(each.texts, each.probabilities))
+    st.caption("Each module read alone, and all that are switched on: one run each. Points are "
+               "against GPT-2 and need not add up.")
+
+
+def _show_heads(now: Look) -> None:
+    st.markdown("##### Memory's share, head by head")
+    row = now.row + now.asked.n_start
+    heads_grid.show(
+        now.asked.share[:, :, row], now.asked.names[row], now.head, "memory_heads",
+        choice.choose_head,
+    )
+
+
+def _show_picture(now: Look) -> None:
+    read = now.read
+    told = told_rows.rows(now.state.prompts, now.table, read, run.show)
+    store = choice.STORES[now.store]
+    if now.asked is None:
+        is_struck = now.store == "bank"
+        drawn = reads.Picture(told, [], np.zeros((0, 0)), read, 0, "", [], store, is_struck)
+    else:
+        drawn = _picture(now, told, store)
+    reads.show(drawn, "memory_reads", choice.choose_row, choice.choose_slot)
+    st.caption(
+        "A line's width: how much a word you type reads from a remembered one. "
+        + ("Kept are keys and values, not the text. Struck out: not in memory."
+           if now.store == "bank" else
+           "Pale: not in a slot. The bar under a word you type: what it reads from slots; the rest "
+           "is on the null slot, it reads nothing.")
+    )
+
+
+def _picture(now: Look, told: list[dict], store: str) -> reads.Picture:
+    asked, (weights, columns, nothing) = now.asked, now.reads()
+    best = [(asked.compared.texts[i], float(p[i])) for p, i in (
+        (p, int(p.argmax())) for p in (asked.compared.after, asked.compared.before))]
+    is_read = say.is_read(now)
+    guesses = best if is_read else best[1:]
+    return reads.Picture(
+        told, asked.names[asked.n_start :], weights, columns, now.row, now.of, guesses, store,
+        now.store == "bank", nothing, say.store(now) if is_read else say.EXACTLY,
+    )
+
+
+# -- all weights -----------------------------------------------------------------------------------
+
+
+def show_front(now: Look) -> None:
+    """Of a prompt that is too long to ask with: which part of it asks."""
+    if now.front is not None:
+        n_asked = len(now.asked.names) - now.asked.n_start
+        st.info(
+            f"Too long for the room beside this memory: the last {n_asked:,} tokens ask, with memory "
+            f"and without. The {now.asked.n_front:,} before them are in memory for this question, "
+            f"{_with_a_slot(now):,} of them with a slot in the bank; nothing stays until Enter."
+        )
+
+
+def _with_a_slot(now: Look) -> int:
+    table = now.state.bank.slots
+    return int((table.prompt == len(now.state.prompts)).sum())
+
+
+def show_weights(now: Look) -> None:
+    """Everything that is read, token by slot; a row's bars; every head's share of memory."""
+    look.choose_store()
+    if now.asked is None:
+        return look.nothing_asked(now)
+    if now.store == "edm":
+        return _show_external_map(now)
+    left, right = st.columns([3.2, 1], gap="medium")
+    with left:
+        _show_union_map(now)
+    with right:
+        _show_heads(now)
+        st.button("Mean of all heads", key="memory_mean", on_click=choice.all_heads,
+                  disabled=now.head is None)
+        _show_retrieved(now)
+
+
+def _show_union_map(now: Look) -> None:
+    asked, texts = now.asked, now.state.bank.slots.text
+    drawn = weights_map.Map(
+        run.weights(now.key, asked, now.head), asked.names,
+        [texts[i] for i in asked.kept], asked.names, now.of, start=_token_0(asked),
+    )
+    _show_map(now, drawn)
+
+
+def _show_external_map(now: Look) -> None:
+    asked = now.asked
+    if not asked.n_external:
+        return st.info(say.store(now))
+    whole = asked.external_weights(now.edm_head)
+    drawn = weights_map.Map(
+        np.concatenate([whole[:, 1:], whole[:, :1]], axis=1), asked.names,
+        now.table.text.tolist(), ["nothing"], now.of, "EDM", "nothing (null slot)", causal=False,
+        start=_token_0(asked),
+    )
+    _show_map(now, drawn)
+    st.caption("Empty slots weigh exactly 0 and are left out. Every row is one softmax over the "
+               "slots and the null slot, which takes the weight when nothing fits.")
+
+
+def _token_0(asked) -> int:
+    """The row, of those that ask, that is the prompt's first token; of a prompt that is too long
+    it lies before them."""
+    return asked.n_start - asked.n_front
+
+
+def _show_map(now: Look, drawn: weights_map.Map) -> None:
+    start = now.asked.n_start
+    weights_map.show(
+        drawn, now.row + start, "memory_map",
+        lambda at: choice.choose_row(max(0, at - start)),
+    )
+
+
+def _show_retrieved(now: Look) -> None:
+    """What every stored sentence drew of the prompt's attention in the first pass."""
+    recalled, table = now.asked.recalled, now.state.bank.slots
+    drawn, moved = recalled.relevance, recalled.moved
+    if moved is None and not drawn:
+        return
+    st.markdown("##### Stored sentences: which are read?")
+    st.markdown(say.fusion(now))
+    best = sorted(drawn, key=drawn.get, reverse=True)[:8]
+    texts = [str(table.around[table.block == block][0]) for block in best]
+    st.html(words.weighted_sentences(texts, [drawn[block] for block in best], palette.MEMORY))
+    st.caption("How well each fits: the largest weight that one token of the prompt gave to one of the "
+               "sentence (mean of all layers and heads, the EDM's added), times 1 + what the words "
+               "weigh that both share."
+               + (" The best are read." if len(recalled.kept) else ""))

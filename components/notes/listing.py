@@ -1,0 +1,95 @@
+"""The notes themselves: a list, and one of them to read, change or remove."""
+
+import pandas as pd
+import streamlit as st
+
+from components.notes import run
+from components.notes.bar import doing
+
+HEIGHT = 420
+
+
+def show(now) -> None:
+    """All notes on the left, the chosen one on the right."""
+    notes = run.notes(now)
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        _list(notes)
+    with right:
+        _editor({note.id for note in notes})
+
+
+def _list(notes) -> None:
+    newest_first = notes[::-1]
+    table = pd.DataFrame({
+        "note": [note.title for note in newest_first],
+        "characters": [len(note.text) for note in newest_first],
+        "from": [note.source for note in newest_first],
+        "changed": pd.to_datetime([note.changed for note in newest_first], unit="s", utc=True),
+    })
+    chosen = st.dataframe(
+        table, hide_index=True, height=HEIGHT, key="notes_list", on_select="rerun",
+        selection_mode="single-row",
+        column_config={"changed": st.column_config.DatetimeColumn(format="distance")},
+    )
+    rows = chosen.selection.rows
+    row = newest_first[rows[0]].id if rows and rows[0] < len(newest_first) else None
+    if row is not None and row != st.session_state.get("notes:row"):
+        st.session_state.notes_note = row
+    st.session_state["notes:row"] = row
+
+
+def _editor(ids: set[int]) -> None:
+    number = st.session_state.get("notes_note")
+    if number is None:
+        st.info("Choose a note by the box at its left, to read, change or remove it.")
+        return
+    opened = _opened(number)
+    if opened is None:
+        st.info("This note is not there any more. Choose another one.")
+        return
+    st.text_input("Title", opened.title, key=f"notes_title {number}", max_chars=120)
+    st.text_area("Text", opened.text, key=f"notes_text {number}", height=HEIGHT - 170)
+    with st.container(horizontal=True):
+        st.button("Save", key="notes_save", type="primary", on_click=doing(_save, opened))
+        st.button("Keep as a new note", key="notes_copy",
+                  on_click=doing(_keep_as_new, number))
+        st.button("Reload", key="notes_reload", on_click=_forget, args=(number,),
+                  help="The note as it is in the file now; unsaved words are lost")
+        st.button("Remove", key="notes_remove", on_click=doing(_remove, number))
+    if number not in ids:
+        st.warning("This note was removed meanwhile, in another window.")
+
+
+def _opened(number: int):
+    """The note as it was when it was opened: a later change by others must not be overwritten."""
+    held = st.session_state.get("notes:opened")
+    if held is None or held.id != number:
+        held = st.session_state["notes:opened"] = run.read_note(number)
+    return held
+
+
+def _typed(number: int) -> tuple[str, str]:
+    """Title and text in the boxes now: they may have come with this very click."""
+    return tuple(st.session_state[f"notes_{part} {number}"] for part in ("title", "text"))
+
+
+def _save(opened) -> None:
+    if _typed(opened.id) != (opened.title, opened.text):
+        run.edit(opened, *_typed(opened.id))
+    _forget(opened.id)
+
+
+def _keep_as_new(number: int) -> None:
+    run.add_typed(*_typed(number))
+
+
+def _remove(number: int) -> None:
+    run.delete([number])
+    _forget(number)
+    st.session_state.notes_note = None
+
+
+def _forget(number: int) -> None:
+    for key in ("notes:opened", f"notes_title {number}", f"notes_text {number}"):
+        st.session_state.pop(key, None)

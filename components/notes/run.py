@@ -1,0 +1,350 @@
+"""What the notes page shows, computed by the model's side and kept for a while.
+
+The notes lie in one file of this machine and are everybody's who opens the app on it; what is
+computed from them is kept under the file's stamp, which changes with every note. No looks here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from components.frame import model_picker, visit
+from components.notes import choice
+from components.notes.worker import Worker
+from model.memory import effect, talk
+from model.memory.variants import VARIANTS
+from model.notes import embedding_text, importing, index, search
+from model.notes.note import EXAMPLE, Draft, Note, NotesError
+from model.notes.prompt import Prompt, build
+from model.notes.search import RRF, Candidate  # noqa: F401  (the page says it)
+from model.notes.store import opened
+from model.recall import five_answers
+from model.recall.five_answers import MOST_TOKENS, Answer
+from model.recall.note_examples import EXAMPLES  # noqa: F401  (the page's first visit)
+from model.run import tokens
+
+N_CANDIDATES = 8
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The notes file as it is now. n_examples: of the notes, those that came with one click."""
+
+    file: str
+    stamp: tuple
+    n_notes: int
+    n_examples: int
+    n_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A question with notes and without.
+
+    prompt: with the notes; names: its tokens as display strings; plain: the question alone.
+    used: the candidates in the prompt, the best first.
+    """
+
+    prompt: Prompt
+    plain: Prompt
+    names: list[str]
+    used: list[Candidate]
+    with_notes: Answer
+    without: Answer
+    compared: effect.Compared
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """One of the five. answer: None where it cannot be asked, `problem` says why. n_window: tokens
+    of the window that it costs before the answer; n_bytes: kept between two questions, of what
+    `kept` says; note: what is worth knowing about this answer."""
+
+    name: str
+    answer: Answer | None
+    n_window: int
+    n_bytes: int
+    kept: str
+    note: str
+    problem: str = ""
+
+
+def overview() -> Overview:
+    """How many notes there are, and where."""
+    with opened() as store:
+        stamp = store.stamp()
+        query = "SELECT count(*) FROM notes WHERE source=?"
+        n_examples = store.rows(query, (EXAMPLE,))[0][0]
+        return Overview(str(store.file), stamp, stamp[0], n_examples, store.n_bytes)
+
+
+def notes(now: Overview) -> list[Note]:
+    """All notes, the oldest first."""
+    return _notes(now.file, now.stamp)
+
+
+def read_note(number: int) -> Note | None:
+    """One note as it is in the file now."""
+    with opened() as store:
+        return store.note(number)
+
+
+def add(drafts: list[Draft]) -> None:
+    """Keep new notes."""
+    with opened() as store:
+        store.add(drafts)
+
+
+def add_typed(title: str, text: str) -> None:
+    """Keep a note that was typed."""
+    add([Draft(title, text)])
+
+
+def edit(note: Note, title: str, text: str) -> None:
+    """Put new words into a note."""
+    with opened() as store:
+        store.edit(note, title, text)
+
+
+def delete(ids: list[int]) -> None:
+    """Remove notes."""
+    with opened() as store:
+        store.delete(ids)
+
+
+def delete_examples() -> None:
+    """Remove the notes that came with one click."""
+    with opened() as store:
+        store.delete([i for (i,) in store.rows("SELECT id FROM notes WHERE source=?", (EXAMPLE,))])
+
+
+def delete_all() -> None:
+    """Remove every note."""
+    with opened() as store:
+        store.delete([i for (i,) in store.rows("SELECT id FROM notes")])
+
+
+def export() -> bytes:
+    """All notes as a JSON file that can be imported again."""
+    with opened() as store:
+        return store.export().encode()
+
+
+def import_file(name: str, content: bytes) -> Iterator[tuple[int, int]]:
+    """Read a file and keep its notes, telling (pages read, pages) -> at the end what was odd."""
+    reading = importing.read(name, content)
+    while True:
+        try:
+            step = next(reading)
+        except StopIteration as end:
+            add(end.value.drafts)
+            return end.value.odd
+        yield step.done, step.total
+
+
+# -- searching -------------------------------------------------------------------------------------
+
+
+def update_index() -> Iterator[tuple[int, int]]:
+    """Make what is missing of the index: (passages with a vector, passages), batch by batch."""
+    with opened() as store:
+        for step in index.update(store, maker()):
+            yield step.done, step.total
+
+
+def find(question: str, now: Overview) -> list[Candidate]:
+    """The best passages for a question, by words and by meaning."""
+    made, ranking = maker(), choice.ranking()
+    return _find((*_model(), made.key, now.file, now.stamp), question, ranking, made)
+
+
+def maker() -> index.Maker:
+    """What the index is made with, as chosen."""
+    chosen = visit.checkpoint()
+    config = chosen.model.config
+    embedder = sentence_model() or embedding_text.HiddenStates(
+        chosen, choice.layer(config.n_layer)
+    )
+    return index.Maker(chosen, choice.size(config.n_positions), embedder)
+
+
+def sentence_model() -> embedding_text.SentenceModel | None:
+    """The sentence model that was chosen, loaded; None for the loaded GPT's own layers."""
+    folder = choice.folder()
+    if not folder:
+        return None
+    if not model_picker.is_on_this_machine():
+        raise NotesError(
+            "wanted to open a folder of the server, which only a browser on that machine may; "
+            "leave the box empty to use the loaded model"
+        )
+    return _sentence_model(folder)
+
+
+# -- answering -------------------------------------------------------------------------------------
+
+
+def ask(question: str, found: list[Candidate]) -> Asked:
+    """The question answered with the best passages in its prompt, and without."""
+    chosen = visit.checkpoint()
+    best = found[: choice.n_notes()]
+    prompt = build(chosen, question, [c.text for c in best], MOST_TOKENS)
+    plain = five_answers.alone(chosen, question)
+    with_notes, without = _answer(chosen, prompt.ids), _answer(chosen, plain.ids)
+    return Asked(
+        prompt, plain, tokens.display(chosen.tokenizer, prompt.ids), [best[i] for i in prompt.used],
+        with_notes, without, effect.compare(chosen, with_notes.logits, without.logits, 6),
+    )
+
+
+def is_untrained() -> bool:
+    """Whether the chosen model's weights are as random as they were made."""
+    chosen = visit.checkpoint()
+    return _is_untrained(chosen.fingerprint, chosen)
+
+
+def variants() -> list[str]:
+    """The memory variants that the chosen model can show: those with modules it has."""
+    if visit.checkpoint().memory is None:
+        return ["gpt2+am"]
+    return sorted((name for name, parts in VARIANTS.items() if parts), key=lambda n: n != "gpt2+am")
+
+
+def five(question: str, asked: Asked, now: Overview) -> list[Memory]:
+    """The same question asked of five memories, each told the same notes."""
+    texts = [note.text for note in notes(now)]
+    return [
+        _weights(asked), *_pasted_and_cached(question, texts, now),
+        _in_network(question, texts, now), _notes_memory(asked, now),
+    ]
+
+
+def _weights(asked: Asked) -> Memory:
+    model = visit.checkpoint().model
+    n_bytes = sum(p.numel() * p.element_size() for p in model.parameters())
+    note = "No note has reached them."
+    return Memory("weights", asked.without, len(asked.plain.ids), n_bytes, "parameters", note)
+
+
+def _pasted_and_cached(question: str, texts: list[str], now: Overview) -> list[Memory]:
+    """The prompt with the facts in it, and the same facts kept as keys and values."""
+    chosen = visit.checkpoint()
+    n_most = chosen.model.config.n_positions * 3 // 4
+    facts = _worker("kept").get(
+        ("facts", *_key(now), n_most), lambda stop: five_answers.facts(chosen, texts, n_most)
+    )
+    text = chosen.tokenizer.decode(facts.ids[1:])
+    try:
+        ids = five_answers.question_behind(chosen, facts, question)
+    except NotesError as problem:
+        return [_silent("prompt", str(problem)), _silent("cache", str(problem))]
+    n = len(facts.ids) + len(ids)
+    kept = _worker("kept").get(
+        ("cache", *_key(now), n_most), lambda stop: five_answers.keep(chosen, facts)
+    )
+    pasted = _answer(chosen, np.r_[facts.ids, ids])
+    going_on = _worker("answers").get(
+        ("continued", *_key(now), n_most, ids.tobytes()),
+        lambda stop: five_answers.continued(chosen, kept, ids, stop),
+    )
+    apart = float((pasted.logits - going_on.logits).abs().max())
+    same = f"Largest difference of a logit from the prompt's: {apart:.1g}."
+    return [
+        Memory("prompt", pasted, n, len(text.encode()), "text", _holds(facts)),
+        Memory("cache", going_on, n, kept.n_bytes, "keys and values", same),
+    ]
+
+
+def _in_network(question: str, texts: list[str], now: Overview) -> Memory:
+    chosen, settings = visit.checkpoint(), memory_settings()
+    key = (*_key(now), settings)
+    state, n_told = _worker("kept").get(
+        ("told", *key), lambda stop: five_answers.told(chosen, texts, settings)
+    )
+    try:
+        found = _worker("answers").get(
+            ("remembered", *key, question),
+            lambda stop: five_answers.remembered(chosen, state, question, settings, stop),
+        )
+    except NotesError as problem:
+        return _silent("memory", str(problem))
+    name = choice.variant(variants()).upper()
+    n_slots = len(state.bank) + (0 if state.external is None else len(state.external.keys))
+    kept = f"in {n_slots:,} slots" if state.carried is None else f"in {n_slots:,} slots, states"
+    note = f"{name}, told {_of(n_told, len(texts))}."
+    return Memory("memory", found, found.n_window, state.nbytes, kept, note)
+
+
+def memory_settings() -> talk.Settings:
+    """How the network's memory is written and read for this page: its own default budget, first
+    in first out, the chosen variant's modules."""
+    return talk.Settings(modules=VARIANTS[choice.variant(variants())])
+
+
+def _notes_memory(asked: Asked, now: Overview) -> Memory:
+    n_used = len(asked.prompt.used)
+    note = f"{n_used} of the found passages went into the prompt." if n_used else "None was put in."
+    n = len(asked.prompt.ids)
+    return Memory("notes", asked.with_notes, n, now.n_bytes, "the notes file", note)
+
+
+def _holds(facts) -> str:
+    if facts.is_cut:
+        return "Holds only the end of the newest note: three quarters of the window are for facts."
+    return f"Holds {_of(facts.n_notes, facts.n_all)}: three quarters of the window are for facts."
+
+
+def _of(n: int, n_all: int) -> str:
+    if n == n_all:
+        return f"all {n_all:,} notes" if n_all != 1 else "the one note"
+    return f"the newest {n:,} of {n_all:,} notes"
+
+
+def _silent(name: str, problem: str) -> Memory:
+    return Memory(name, None, 0, 0, "", "", problem)
+
+
+def _answer(checkpoint, ids: np.ndarray) -> Answer:
+    return _worker("answers").get(
+        ("answer", *_model(), ids.tobytes()), partial(five_answers.answer, checkpoint, ids)
+    )
+
+
+def _model() -> tuple:
+    return visit.mark(), str(visit.checkpoint().placement)
+
+
+def _key(now: Overview) -> tuple:
+    return (*_model(), now.file, now.stamp)
+
+
+@st.cache_resource(show_spinner=False)
+def _worker(name: str) -> Worker:
+    return Worker({"answers": 64, "kept": 6}[name])
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _notes(file, stamp) -> list[Note]:
+    with opened() as store:
+        return store.notes()
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _find(key, question, ranking, _maker) -> list[Candidate]:
+    vector = _maker.embedder.embed([question.lstrip()])[0]
+    with opened() as store:
+        return search.search(store, _maker, question, vector, N_CANDIDATES, ranking)
+
+
+@st.cache_resource(show_spinner="Loading the sentence model …", max_entries=2)
+def _sentence_model(folder: str):
+    return embedding_text.load_sentence_model(folder)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _is_untrained(fingerprint, _checkpoint) -> bool:
+    return five_answers.is_untrained(_checkpoint)
+

@@ -1,0 +1,36 @@
+"""RoPE as clocks: one for each pair of dimensions, with the hands of one query and one key.
+
+The hands turn in the browser; the arithmetic there is model.analysis.positions.rope_by_distance
+again, and a browser test compares the two. Knows nothing of which model the vectors are of.
+"""
+
+import numpy as np
+import streamlit as st
+
+from components.kit import canvas
+
+_mount = st.components.v2.component(
+    "mnemoscope_positions_clocks",
+    html='<div class="picture"><div class="dials"></div><div class="score"></div>'
+    '<canvas class="clocks" role="img"></canvas><canvas class="curve" role="img"></canvas></div>',
+    css=canvas.style("positions/clocks.css"),
+    js=canvas.script("positions/clocks.js"),
+)
+
+
+def show(
+    q: np.ndarray,
+    k: np.ndarray,
+    frequencies: np.ndarray,
+    scores: np.ndarray,
+    *,
+    scaling: float,
+    names: tuple[str, str],
+    places: tuple[int, int],
+    key: str,
+) -> None:
+    """q, k (D,) unrotated; frequencies (D/2,) radians a position; scores (n,): q·k × scaling at
+    distances 0 to n - 1; names and places of the query and the key."""
+    header = {"scaling": scaling, "names": list(names), "places": list(places)}
+    header |= {"frequencies": frequencies.tolist(), "q": q.tolist(), "k": k.tolist()}
+    _mount(key=key, data=canvas.pack(header, scores=scores.astype(np.float32)))

@@ -1,0 +1,125 @@
+"""The Positions page's view of where each scheme stops: table, angles, distance, LayerNorm."""
+
+import numpy as np
+import streamlit as st
+
+from components.frame import visit
+from components.kit.one_of import one_of
+from components.kit.safe_text import for_markdown
+from components.positions import choice, figures, run
+
+ENDS = {
+    "learned": "Learned: the table ends",
+    "rope": "RoPE: angles never seen",
+    "alibi": "ALiBi: out of sight",
+    "norm": "Louder positions: LayerNorm",
+}
+CHART = {"displayModeBar": False}
+
+
+def ends(tokens: list[str]) -> None:
+    """Where each scheme stops."""
+    show = {"learned": _end_of_table, "rope": _end_of_rope, "alibi": _end_of_alibi, "norm": _louder}
+    show[one_of("Scheme", ENDS, "ends")](tokens)
+
+
+def _end_of_table(tokens: list[str]) -> None:
+    n_positions = _config().n_positions
+    st.markdown(
+        f"`wpe` has {n_positions:,} rows. Position {n_positions:,} has none: not a bad answer, an "
+        "index error. And inside the table: the same text, read further down."
+    )
+    if len(tokens) < 2:
+        st.info("One token predicts nothing of this prompt: type a second one.")
+        return
+    box, message = st.columns([2, 5], vertical_alignment="bottom")
+    with box:
+        shift = choice.shift(len(tokens), n_positions)
+    shifts, bits = run.bits_by_shift()
+    chosen = None
+    try:
+        chosen = (shift, run.bits_at(shift))
+    except ValueError as error:
+        message.error(str(error))
+    st.plotly_chart(figures.shift_curve(shifts, bits, chosen), key="shifts", config=CHART)
+    noun = "shift" if len(shifts) == 1 else "shifts"
+    st.caption(
+        f"Mean bits this prompt’s tokens cost (the first is not counted), {len(shifts)} {noun} "
+        "measured, each a pass of its own; lines only join them. Distances between the words are "
+        "the same at every shift: RoPE and ALiBi would give one flat line."
+    )
+
+
+def _end_of_rope(tokens: list[str]) -> None:
+    layer, head, query, key = choice.head_and_pair(tokens)
+    n = _config().n_positions
+    frequencies = run.frequencies()
+    q, k, scale = run.bare_qk(layer, head)
+    scores = run.rope_by_distance(q[query], k[key], 2 * n) * scale
+    n_slow = int((frequencies * (n - 1) < 2 * np.pi).sum())
+    st.markdown(
+        f"No table, no end: any position has its angles. But within {n:,} tokens {n_slow} of "
+        f"{len(frequencies)} pairs do not finish one turn: beyond, their hands point where "
+        "training never saw them."
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("#### Turns of each pair within the window")
+        st.plotly_chart(figures.rope_turns(frequencies, n), key="turns", config=CHART)
+    with right:
+        names = f"{for_markdown(tokens[query])} and {for_markdown(tokens[key])}"
+        st.markdown(f"#### q·k of {names}, to twice the window")
+        st.plotly_chart(figures.rope_beyond(scores, n), key="beyond", config=CHART)
+    st.caption(
+        f"What if: layer {layer}, head {head} of a run without `wpe`. Orange bars: less than one "
+        "turn. Models with RoPE that must read further slow the clocks down (position "
+        "interpolation) so that old angles come back."
+    )
+
+
+def _end_of_alibi(tokens: list[str]) -> None:
+    n = _config().n_positions
+    _, head = choice.head()
+    slopes = run.slopes()
+    gentle = float(np.exp(-slopes.min() * n))
+    st.markdown(
+        "The line goes on: a key twice as far gets twice the bias, and its weight only fades. "
+        f"Nothing breaks, and nothing far is seen: a key {n:,} tokens back counts {gentle:.2g} of "
+        "a near one in the gentlest head."
+    )
+    st.plotly_chart(
+        figures.alibi_factor(slopes, head, 2 * n, n), key="alibi_far", config=CHART
+    )
+    st.caption(
+        "e^(−slope × distance), all heads, your head in red. That is why models with ALiBi can be "
+        "run past their training length (Press et al. 2021), and why that gives them little "
+        "more to read."
+    )
+
+
+def _louder(tokens: list[str]) -> None:
+    at = st.session_state.get("at")
+    at = len(tokens) - 1 if at is None or at >= len(tokens) else at
+    found = run.scaled(at, np.logspace(-1, 2, 61))
+    width = _config().n_embd
+    st.markdown(
+        "Could a position outside the table simply be a larger vector? The first thing a block "
+        f"does is LayerNorm: whatever comes in leaves with length √{width:,} = {width**0.5:.1f}. "
+        "A louder position does not add, it drowns the word."
+    )
+    lengths, shares = figures.scaled(found)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("#### Length, before and after")
+        st.plotly_chart(lengths, key="lengths", config=CHART)
+    with right:
+        st.markdown("#### What is left of word and position")
+        st.plotly_chart(shares, key="shares", config=CHART)
+    st.caption(
+        f"What if: {for_markdown(tokens[at])} at {at}, `wte` + × · `wpe`, normalised by mean and "
+        "variance (before γ and β). Dotted: × 1, the real input."
+    )
+
+
+def _config():
+    return visit.checkpoint().model.config

@@ -1,0 +1,97 @@
+"""The Positions page's view of order: what changes when words or positions change places."""
+
+import streamlit as st
+
+from components.frame import visit
+from components.kit import token_row
+from components.kit.one_of import one_of
+from components.positions import choice, figures, run
+
+EDITS = {
+    "words": "Shuffle the words",
+    "positions": "Shuffle the positions",
+    "both": "Shuffle words with their positions",
+    "shift": "Shift all positions",
+    "none": "No positions",
+    "none_words": "No positions, words shuffled",
+}
+EDIT_WORDS = {
+    "words": "The words change places, the position vectors stay.",
+    "positions": "The words stay; each gets the position vector of another.",
+    "both": "Every word keeps its own position vector, so only the causal mask sees another order: "
+    "with no mask nothing at all would change.",
+    "shift": "Same words, same distances, rows of `wpe` further down: a learned table has no "
+    "notion of distance but what it learned at these very rows.",
+    "none": "What if: the same weights without `wpe`; they were trained with it.",
+    "none_words": "What if: neither run has positions. What still changes is what the mask alone "
+    "tells: who can see how much.",
+}
+CHART = {"displayModeBar": False}
+
+
+def order(tokens: list[str]) -> None:
+    """The prompt in another order: what is said next, and what the mask alone knows."""
+    edit = one_of("Change", EDITS, "order")
+    shift = min(100, _config().n_positions - len(tokens))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if edit == "shift":
+            shift = choice.shift(len(tokens), _config().n_positions)
+        elif edit != "none":
+            st.button("Shuffle again", key="again", on_click=choice.again)
+        st.markdown(EDIT_WORDS[edit])
+    changed = run.order(edit, choice.seed(), shift)
+    found = run.change(edit, choice.seed(), shift)
+    token_row.show(
+        figures.boxes(tokens, changed), most=160, height_em=6.6, opens_at_end=False,
+        key="order_words",
+    )
+    st.html(figures.boxes_legend(changed.placed))
+    bare = edit == "none_words"
+    before, after = ("no positions", "and shuffled") if bare else ("before", "after")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown(f"#### The next token: KL {found.kl_bits:.3g} bits")
+        texts = visit.show_tokens(found.ids)
+        st.plotly_chart(
+            figures.pairs(found, texts, before, after), key="order_pairs", config=CHART
+        )
+    with right:
+        _prices(edit, shift)
+    if len(tokens) >= 3:
+        _mask()
+
+
+def _prices(edit: str, shift: int) -> None:
+    st.markdown("#### What each change costs")
+    room = _config().n_positions - len(visit.prompt().ids)
+    shift = min(shift, room)
+    names = [name for name in run.cheap_edits(edit) if name != "shift" or room > 0]
+    kl = {name: run.change(name, choice.seed(), shift).kl_bits for name in names}
+    titles = EDITS | {"shift": f"Shift by {shift:,}"}
+    st.plotly_chart(figures.prices(kl, titles, edit), key="prices", config=CHART)
+    st.caption(
+        "KL(before ‖ after) in bits over the whole vocabulary, after the last token, which keeps "
+        "its place. The last row is compared with *No positions*."
+        + ("" if len(names) > 1 else " For a prompt this long only the chosen change is run.")
+    )
+
+
+def _mask() -> None:
+    if len(run.cheap_edits("words")) == 1:
+        return
+    st.markdown("#### Order without positions: what the causal mask alone tells the last token")
+    seed = choice.seed()
+    curves = {
+        "words shuffled, with positions": run.change("words", seed, 0).moved,
+        "words shuffled, no positions": run.change("none_words", seed, 0).moved,
+    }
+    st.plotly_chart(figures.moved(curves), key="moved", config=CHART)
+    st.caption(
+        "How far the last token’s stream moves when the words before it are shuffled. Without "
+        "positions the first layer cannot tell: its sum over the words is the same in any order. "
+        "From the second on it can, because each earlier word saw other words before it."
+    )
+
+
+def _config():
+    return visit.checkpoint().model.config

@@ -1,0 +1,170 @@
+"""Four views of the Positions page: side by side, the two tables, RoPE, ALiBi."""
+
+import numpy as np
+import streamlit as st
+
+from components.frame import visit
+from components.kit import cell_grid
+from components.kit.fact_strip import fact_strip
+from components.kit.one_of import one_of
+from components.kit.safe_text import for_markdown
+from components.positions import choice, clocks, figures, head_maps, run
+
+TAGS = {
+    "learned": "as trained",
+    "none": "what if: no position at all",
+    "sinusoidal": "what if: formula for wpe",
+    "rope": "what if: this head turned",
+    "alibi": "what if: this head biased",
+}
+CHART = {"displayModeBar": False}
+
+
+def side_by_side(tokens: list[str]) -> None:
+    """One head's map under five schemes; one query's row in each; weight by distance."""
+    layer, head = choice.head()
+    maps = run.maps(layer, head)
+    query, key = choice.pair(len(tokens))
+    curves = {name: run.by_distance(weights) for name, weights in maps.items()}
+    near = [f"the token before: {100 * c[1]:.0f} %" if len(c) > 1 else "" for c in curves.values()]
+    head_maps.show(
+        list(maps.values()), [figures.NAMES[name] for name in maps],
+        [TAGS[name] for name in maps], near, tokens, (query, key), "positions_maps",
+        choice.choose_pair,
+    )
+    st.caption(
+        f"Layer {layer}, head {head}, same prompt, same weights. *Learned* is the real model. For "
+        "the others the model is run again with `wpe` taken out of its input: *None* shows that "
+        "head’s q and k as they come; *RoPE* turns and *ALiBi* biases those very q and k, in this "
+        "head alone; *Sinusoidal* runs with the formula added in place of `wpe`, as long "
+        "as its rows here. The weights were never trained so: this shows what each scheme does to "
+        "attention, not which is better." + _pooled(len(tokens))
+    )
+    st.markdown(f"#### What {for_markdown(tokens[query])} ({query}) reads, in %")
+    row = min(st.session_state.get("positions:row", 0), len(maps) - 1)
+
+    def take(row, column):
+        st.session_state["positions:row"] = row
+        choice.choose_pair(query, column)
+
+    cell_grid.show(
+        figures.row_grid(maps, tokens, query), (row, key), "positions_row", take
+    )
+    st.markdown("#### How far back this head reads, mean over the prompt’s queries")
+    shown = {name: values[:64] for name, values in curves.items()}
+    st.plotly_chart(figures.by_distance(shown), key="by_distance", config=CHART)
+    if len(tokens) > 64:
+        st.caption(f"Distances 0 to 63 of {len(tokens) - 1:,}.")
+
+
+def tables(tokens: list[str]) -> None:
+    """The learned table, and the sinusoidal one of the same size, measured alike."""
+    n_positions, width = _config().n_positions, _config().n_embd
+    kinds = {"learned": f"Learned: wpe, {n_positions:,} × {width:,} numbers",
+             "sinusoidal": "Sinusoidal: a formula, nothing learned"}
+    kind = one_of("Table", kinds, "positions_table")
+    found = run.table(kind)
+    at = choice.position(n_positions, min(n_positions // 4, 40))
+    left, right = st.columns([6, 7], gap="medium")
+    with left:
+        st.markdown("#### Which positions are alike: cosine")
+        st.plotly_chart(figures.likeness(found, at), key="likeness", config=CHART)
+        st.plotly_chart(figures.likeness_of(found, at), key="likeness_of", config=CHART)
+    with right:
+        kept = 100 * float(found.explained.sum())
+        n = len(found.explained)
+        st.markdown(f"#### The {n} main directions: {kept:.0f} % of the differences")
+        st.plotly_chart(figures.components(found, at), key="components", config=CHART)
+        st.markdown("#### Length of each position’s vector")
+        st.plotly_chart(figures.norms(found), key="norms", config=CHART)
+    st.caption(_about(kind, found))
+
+
+def _about(kind: str, found) -> str:
+    pooled = f" Each square of the map is the mean of {found.cell} × {found.cell} pairs." \
+        if found.cell > 1 else ""
+    if kind == "sinusoidal":
+        return (
+            "Vaswani et al. 2017: sin and cos of p / 10000^(2i/C). All rows are equally long, and "
+            "the cosine depends on the distance alone: bands along the diagonal. GPT-2 does not "
+            "use it; here scaled to the mean length of this model’s `wpe`." + pooled
+        )
+    return (
+        "`wpe` as this model learned it; nobody told it that 7 lies beside 8. Rows that training "
+        "seldom reached stay near their random start: short and alike to nothing. Principal "
+        "components (PCA), their signs are free." + pooled
+    )
+
+
+def rope(tokens: list[str]) -> None:
+    """Clocks: every pair of dimensions turned by position; the score by distance."""
+    layer, head, query, key = choice.head_and_pair(tokens)
+    q, k, scale = run.bare_qk(layer, head)
+    frequencies = run.frequencies()
+    scores = run.rope_by_distance(q[query], k[key], _config().n_positions) * scale
+    clocks.show(
+        q[query], k[key], frequencies, scores, scaling=scale, names=(tokens[query], tokens[key]),
+        places=(query, key), key="clocks",
+    )
+    st.caption(
+        f"Su et al. 2021: pair i of the {len(q[0])} dimensions turns by position × 10000^(−2i/d). "
+        "Blue hand: the query’s pair; orange: the key’s; under each clock, tokens for a full turn. "
+        "Moved together, all hands turn and every angle between them stays: q·k depends on the "
+        f"distance alone. What if: GPT-2 has no RoPE; q and k are layer {layer}, head {head} of a "
+        "run without `wpe`, so that position is not in them already."
+    )
+
+
+def alibi(tokens: list[str]) -> None:
+    """The bias of each head, and the same q and k through near- and far-sighted heads."""
+    layer, head = choice.head()
+    slopes = run.slopes()
+    slope = float(slopes[head])
+    st.html(fact_strip([
+        (f"{slope:.4g}", f"slope of head {head} (of {len(slopes)})", repr(slope)),
+        (f"−{slope:.4g} × distance", "added to its scaled scores", ""),
+        (f"{np.log(2) / slope:.3g} tokens", "further back, an equal key counts half", ""),
+    ]))
+    n = min(_config().n_positions, 256)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("#### The bias: a straight line for each head")
+        st.plotly_chart(
+            figures.alibi_bias(slopes, head, n), key="alibi_bias", config=CHART
+        )
+    with right:
+        st.markdown("#### What that makes of an equal key")
+        st.plotly_chart(
+            figures.alibi_factor(slopes, head, n), key="alibi_factor", config=CHART
+        )
+    _sights(tokens, layer, head, slopes)
+
+
+def _sights(tokens: list[str], layer: int, head: int, slopes: np.ndarray) -> None:
+    order = np.argsort(-slopes)
+    n = len(slopes)
+    picked = order[np.unique(np.linspace(0, n - 1, min(4, n)).round().astype(int))]
+    maps = run.alibi_maps(layer, head, picked.tolist())
+    none = run.maps(layer, head)["none"]
+    st.markdown("#### The same q and k, from far-sighted to near-sighted")
+    maps, names = [none, *maps[::-1]], ["None", *(f"slope {slopes[h]:.3g}" for h in picked[::-1])]
+    tags = ["what if: no position", *(f"what if: as head {h}" for h in picked[::-1])]
+    head_maps.show(
+        maps, names, tags, [""] * len(maps), tokens, choice.pair(len(tokens)), "alibi_maps",
+        choice.choose_pair,
+    )
+    st.caption(
+        "Press et al. 2021: no vectors at all; the further back, the more is taken off the score, "
+        f"each head with its own slope. q and k: layer {layer}, head {head} of a run without "
+        "`wpe`. GPT-2 was not trained so." + _pooled(len(tokens))
+    )
+
+
+def _pooled(n_tokens: int) -> str:
+    cell = -(-n_tokens // head_maps.MOST_SQUARES)
+    largest = f" Each square shows the largest weight of {cell} × {cell}."
+    return largest if cell > 1 else ""
+
+
+def _config():
+    return visit.checkpoint().model.config

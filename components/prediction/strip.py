@@ -1,0 +1,41 @@
+"""The prompt's tokens, coloured by how much each surprised the model; a click chooses a position.
+
+Knows nothing of models.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from components.kit import canvas, palette
+
+FULL_BITS = 12.0  # this surprising or more: full colour
+_mount = st.components.v2.component(
+    "mnemoscope_prediction_strip",
+    html='<div class="picture"><div class="tokens" tabindex="0" role="listbox"></div>'
+    '<p class="legend"></p></div>',
+    css=canvas.style("prediction/strip.css"),
+    js=canvas.script("prediction/strip.js"),
+)
+
+
+def show(
+    names: list[str],
+    bits: np.ndarray,
+    rank: np.ndarray,
+    at: int,
+    why: str,
+    key: str,
+    on_choose: Callable[[int | None], None],
+) -> None:
+    """names of T tokens, bits (T,) and rank (T,) of each (NaN and 0 for the first), at: the
+    position whose prediction is looked at, and why it is this one. `on_choose(at)` runs before the next script run."""
+    told = [None if np.isnan(b) else round(float(b), 4) for b in bits]
+    header = {"names": names, "bits": told, "rank": rank.tolist(), "chosen": at, "why": why}
+    header |= {"full": FULL_BITS, "hue": palette.SURPRISAL, "guess": palette.OUTPUT}
+
+    def tell():
+        on_choose(int(st.session_state[key].choose))
+
+    _mount(key=key, data=canvas.pack(header), on_choose_change=tell)

@@ -1,0 +1,45 @@
+"""A text area whose text reaches the script while it is being typed; the server may overwrite it.
+
+Like the prompt box, without its address and its Enter. Knows nothing of what is written in it.
+"""
+
+import streamlit as st
+
+from components.kit import canvas
+
+_mount = st.components.v2.component(
+    "mnemoscope_recall_area",
+    html='<div class="box"><label for="text"></label>'
+    '<textarea id="text" spellcheck="false" autocomplete="off"></textarea></div>',
+    css=canvas.style("recall/area.css"),
+    js=canvas.script("recall/area.js"),
+)
+
+
+def live_area(name: str, label: str, placeholder: str, rows: int, most: int) -> str:
+    """Draw the area; st.session_state[name] is its text before and after, at most `most`
+    characters. Any other text put there overwrites the area."""
+    key = f"{name}_area"
+    wanted = st.session_state.get(name) or ""
+    kept = st.session_state.setdefault(f"{key}:kept", {"text": wanted, "revision": 0})
+    if wanted != kept["text"]:
+        kept.update(text=wanted, revision=kept["revision"] + 1)
+    data = {"label": label, "placeholder": placeholder, "rows": rows, "most": most}
+    _take(name, kept, st.session_state.get(key), most)
+    sent = _mount(key=key, data=data | kept, on_typed_change=lambda: None)
+    _take(name, kept, sent, most)
+    st.session_state[name] = kept["text"]
+    return kept["text"]
+
+
+def _take(name: str, kept: dict, sent, most: int) -> None:
+    """What the browser sent last, made safe to encode, unless it was overwritten since.
+
+    Streamlit may end a run at every touch of its state: `kept` must not know a text that
+    st.session_state[name] does not hold, or the next run would take the older for an overwriting.
+    """
+    typed = sent.get("typed") if sent else None
+    if typed and int(typed["revision"]) == kept["revision"]:
+        text = str(typed["text"]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        st.session_state[name] = text[:most]
+        kept["text"] = text[:most]

@@ -1,0 +1,131 @@
+"""The scoreboard: every variant by every measure, each cell with its n and its interval."""
+
+import html
+import math
+
+import streamlit as st
+
+from components.frame import visit
+from components.kit import palette
+from components.recall import choice, share_scale, words
+from model.recall import scoreboard
+
+COMMAND = (
+    "python -m model probe --model embedded --scoreboard --n 125 "
+    "--out model/embedded/scoreboard.json"
+)
+RIGHT, WRONG = ("inside", "beyond", "across"), "false_recall"  # shares: much is good, or bad
+WORST = 10.0  # percent more perplexity, and all above, look like a share of 0 %
+LEGEND = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
+
+
+def show() -> None:
+    """The stored board, or how to make one."""
+    try:
+        board = scoreboard.load()
+    except ValueError as problem:
+        st.error(words.sentence(str(problem)))
+        board = None
+    if board is None:
+        st.info("No scoreboard is stored with the embedded model yet. One command measures it:")
+        st.code(COMMAND, language="bash")
+        return
+    st.html(words.heading("What each memory is worth", _about(board)))
+    st.html(table(board) + legend())
+    now, memory = visit.checkpoint(), visit.checkpoint().memory
+    if board["fingerprint"] != now.fingerprint:
+        st.caption("Measured on the embedded model, not on the one chosen in the sidebar.")
+    elif board["memory"] != (memory and memory.fingerprint):
+        st.caption("Measured with the trained memory that is shipped, not with the chosen one.")
+    st.caption("Made, and made again, by")
+    st.code(COMMAND + " --text BOOK.txt" * (board.get("text") == "named"), language="bash")
+
+
+def _about(board: dict) -> str:
+    slots = board["slots"]
+    return (
+        f"{board['model']}, window of {board['window']:,} tokens, {board['episodes']:,} episodes of "
+        f"four facts never seen in training, {slots['am']:,} slots (AM), {slots['edm']:,} (EDM), "
+        f"policy {board['policy']}; measured {board['made']}. Point at a cell for how."
+    )
+
+
+def table(board: dict) -> str:
+    """Rows are variants, columns measures; red to green by size, grey where more is only more."""
+    head = "".join(
+        f'<th style="padding:.4em .5em;text-align:left;font-weight:600;line-height:1.2;'
+        f'vertical-align:bottom">{html.escape(title)}</th>'
+        for title in scoreboard.COLUMNS.values()
+    )
+    body = "".join(_row(row, board["rows"]) for row in board["rows"])
+    return (
+        '<div style="overflow-x:auto"><table style="border-collapse:separate;border-spacing:4px;'
+        f'width:100%;min-width:900px"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody>'
+        "</table></div>"
+    )
+
+
+def legend() -> str:
+    """The scale in a few squares, and what grey says."""
+    box = "display:inline-block;padding:.15em .5em;border-radius:.3em;margin-right:.3em;"
+    boxes = "".join(f'<span style="{box}background:{tint(share)}">{share:.0%}</span>'
+                    for share in LEGEND)
+    return (
+        f'<div style="font-size:.95em;line-height:2.2">{boxes} of what should be recalled; of false '
+        "recall and for more perplexity the other way round. Grey: the stronger the more.</div>"
+    )
+
+
+def tint(share: float) -> str:
+    """The ground behind a share: theme and text stay legible through it."""
+    return f"color-mix(in srgb,{share_scale.hue(share)} 50%,transparent)"
+
+
+def _row(row: dict, rows: list[dict]) -> str:
+    name = choice.TITLES.get(row["variant"], row["variant"])
+    cells = "".join(
+        _cell(row["cells"].get(key), _ground(key, row["cells"].get(key), rows))
+        for key in scoreboard.COLUMNS
+    )
+    return (
+        f'<tr><th style="text-align:left;font-size:1.15em;white-space:nowrap;padding-right:.6em">'
+        f"{html.escape(name)}</th>{cells}</tr>"
+    )
+
+
+def _cell(cell: dict | None, ground: str) -> str:
+    style = "border-radius:.35em;padding:.45em .55em;line-height:1.25;vertical-align:top;"
+    if cell is None or cell["value"] is None:
+        how = html.escape("not measured" if cell is None else cell["how"])
+        return f'<td title="{how}" style="{style}background:{ground}">–<br><small>{how}</small></td>'
+    value, _, rest = scoreboard.in_words(cell).partition(", n ")
+    value, _, interval = value.partition(" (")
+    small = f"{interval.rstrip(')')}" if interval else ""
+    n = f"n = {rest}" if rest and rest != "0" else ""
+    lines = "".join(f"<div>{html.escape(line)}</div>" for line in (small, n) if line)
+    return (
+        f'<td title="{html.escape(cell["how"])}" style="{style}background:{ground}">'
+        f'<b style="font-size:1.2em;white-space:nowrap">{html.escape(value)}</b>'
+        f'<div style="font-size:.82em;opacity:.8;white-space:nowrap">{lines}</div></td>'
+    )
+
+
+def _ground(key: str, cell: dict | None, rows: list[dict]) -> str:
+    if cell is None or cell["value"] is None:
+        return palette.EMPTY
+    value = cell["value"]
+    if key in RIGHT:
+        return tint(value)
+    if key == WRONG:
+        return tint(1 - value)
+    if key == "perplexity":
+        return tint(1 - max(0.0, value) / WORST)
+    return _grey(value, [row["cells"].get(key) for row in rows])
+
+
+def _grey(value: float, cells: list[dict | None]) -> str:
+    """By the logarithm of the value, within its column."""
+    sizes = [math.log1p(cell["value"]) for cell in cells if cell and cell["value"] is not None]
+    low, high = min(sizes), max(sizes)
+    part = (math.log1p(value) - low) / (high - low) if high > low else 0.0
+    return f"rgba(128,128,128,{0.10 + 0.35 * part:.2f})"

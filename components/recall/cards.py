@@ -1,0 +1,53 @@
+"""The variants side by side: what each says, how surely, and what its memory gained.
+
+A click chooses one. Knows nothing of models.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import streamlit as st
+
+from components.kit import canvas, palette
+
+_mount = st.components.v2.component(
+    "mnemoscope_recall_variants",
+    html='<div class="cards" role="radiogroup" aria-label="Variants"></div>',
+    css=canvas.style("recall/cards.css"),
+    js=canvas.script("recall/cards.js"),
+)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A token that was wanted: its text, probability, and rank, 1 the most probable."""
+
+    text: str
+    p: float
+    rank: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """name, title, what: of the variant. said: its continuation; mark: "right", "wrong" or "";
+    tokens: of the answer; gained: words on Δ log probability; head: the verdict in two words."""
+
+    name: str
+    title: str
+    what: str
+    said: str
+    mark: str
+    tokens: list[Bar]
+    gained: str
+    head: str
+
+
+def show(cards: list[Card], chosen: str, key: str, on_choose: Callable[[str], None]) -> None:
+    """Draw them; `on_choose(name)` runs before the next script run."""
+    hues = {"memory": palette.MEMORY, "right": palette.VALUE, "wrong": palette.SURPRISAL}
+    data = {"cards": [asdict(card) for card in cards], "chosen": chosen, "hues": hues}
+
+    def tell():
+        on_choose(str(st.session_state[key].choose))
+
+    _mount(key=key, data=data, on_choose_change=tell)

@@ -1,0 +1,229 @@
+"""What causes the answer: words taken away, kept alone, swapped or changed, before and after.
+
+Reading and causing are two things: the last chart sets them side by side.
+"""
+
+import streamlit as st
+
+from components.kit import palette
+from components.recall import choice, figures, pictures, run, told_text, views, words
+from components.recall.run import Changed, Looked
+from components.recall.words import Line
+from model.recall.reads import Place
+
+HOW = {
+    "without": "Take words away", "only": "Keep only them", "swap": "Swap two values",
+    "edit": "Change a value",
+}
+CLICKS = {
+    "without": "Click words: they leave memory. A prompt's number: all of its words.",
+    "only": "Click words: all others leave memory.",
+    "swap": "Click two words: the values of their tokens change places, the keys stay.",
+    "edit": "Click a word: its value becomes another token's, its key stays.",
+}
+MARKS = {"without": ("gone",), "only": ("kept",), "swap": ("one", "other"), "edit": ("one",)}
+PARTS = {"am": "attention memory", "edm": "external memory", "carried": "carried states"}
+
+
+def show() -> None:
+    """The whole view."""
+    prepared = views.prepare()
+    if prepared is None:
+        return
+    looked = run.look(*prepared, _variant())
+    how = _bar(looked)
+    if not looked.holds_slots:
+        st.info(
+            f"{choice.TITLES[looked.variant]} holds no words in slots here, so none can be taken "
+            "away; choose + EDM, + AM or GPT2-M."
+        )
+        return
+    left, right = st.columns([3, 2], gap="large")
+    with right:
+        changed = _change(looked, how)
+        st.html(_before_and_after(looked, changed))
+    with left:
+        marks = _marks(looked, how)
+        st.html(words.heading("In memory", CLICKS[how]))
+        told_text.show(pictures.told(looked, marks, ""), "recall_cause_text", _click,
+                         _click_prompt)
+    _read_or_cause(looked)
+
+
+def _variant() -> str:
+    """The chosen variant; this view begins with one that has slots."""
+    names = list(choice.TITLES)
+    if st.session_state.get("recall_variant") not in names:
+        st.session_state.recall_variant = "gpt2-m"
+    return st.session_state.recall_variant
+
+
+def _bar(looked: Looked) -> str:
+    """Variant, way of changing, smallest set, clear -> the way of changing."""
+    if st.session_state.get("recall_how") not in HOW:
+        st.session_state.recall_how = "without"
+    if "recall_prompt" in st.session_state:
+        _take_prompt(looked, st.session_state.pop("recall_prompt"))
+    found = run.smallest(looked) if looked.holds_slots else None
+    with st.container(horizontal=True, vertical_alignment="center", key="recall_cause_bar"):
+        if st.session_state.get("recall_variant_of") != looked.variant:
+            st.session_state.recall_variant_of = looked.variant
+        st.segmented_control(
+            "Variant", list(choice.TITLES), format_func=choice.TITLES.get, required=True,
+            key="recall_variant_of", label_visibility="collapsed", on_change=_take_variant,
+        )
+        how = st.segmented_control(
+            "How", list(HOW), format_func=HOW.get, key="recall_how", required=True,
+            label_visibility="collapsed", on_change=choice.forget_words, persist_state="session",
+        )
+        st.button(
+            "Smallest set", key="recall_smallest", disabled=found is None, type="primary",
+            on_click=_take_smallest, args=(found.gone if found else (),),
+            help="The few words whose removal loses the answer (searched greedily)",
+        )
+        st.button("Clear", key="recall_clear", on_click=choice.forget_words,
+                  disabled=not st.session_state.get("recall_words"))
+    return how
+
+
+def _change(looked: Looked, how: str) -> Changed | None:
+    """What the chosen words do; None where nothing is chosen yet, or a sentence is shown."""
+    chosen = tuple(_chosen(looked))
+    text = ""
+    if how == "edit":
+        text = st.text_input("The other token", key="recall_other", live="300ms",
+                             placeholder="type one token, such as a name",
+                             persist_state="session")
+    try:
+        if not chosen or (how == "edit" and not text.strip()):
+            return None
+        if how == "swap":
+            pairs = _pairs(looked, chosen)
+            return run.swapped(looked, pairs) if pairs else None
+        if how == "edit":
+            return run.edited(looked, chosen[0], text)
+        return run.removed(looked, chosen, is_only=how == "only")
+    except ValueError as problem:
+        st.warning(words.sentence(str(problem)))
+        return None
+
+
+def _before_and_after(looked: Looked, changed: Changed | None) -> str:
+    one, after = looked.one, changed.effect.scored if changed else None
+    said = one.continuation.strip()
+    lines = []
+    for i, text in enumerate(one.scored.texts):
+        lines.append(Line(text, float(one.scored.probability[i]), palette.MEMORY))
+        p = None if after is None else float(after.probability[i])
+        lines.append(Line("", p, palette.LABEL) if p is not None else Line("", 0.0, palette.LABEL))
+    p = one.scored.joint
+    lines.append(Line("all together", p, palette.MEMORY))
+    lines.append(Line("", after.joint if after else 0.0, palette.LABEL))
+    now = f"“{changed.said.strip()}”" if changed else "not changed yet"
+    title = words.heading("Before and after", "pink: with the whole memory, grey: changed")
+    return (
+        f"{title}{words.said(f'“{said}”', now)}"
+        f"{words.bars(lines if after else [x for x in lines if x.hue == palette.MEMORY])}"
+    )
+
+
+def _read_or_cause(looked: Looked) -> None:
+    """Read weight beside loss, and each kind of memory taken away."""
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.html(words.heading(
+            "Read is not cause",
+            "for the words that matter most: how strongly each is read, and what is lost without it",
+        ))
+        figure = figures.read_or_cause(pictures.most_read(looked))
+        st.plotly_chart(figure, key="recall_read_or_cause", config={"displayModeBar": False})
+    with right:
+        st.html(words.heading("Without one kind of memory", "probability of the answer"))
+        lines = [Line("everything", looked.one.scored.joint, palette.MEMORY)]
+        for part, name in PARTS.items():
+            if _has(looked, part):
+                changed = run.without_part(looked, part)
+                lines.append(Line(f"no {name}", changed.effect.scored.joint, palette.LABEL,
+                                  f"says “{changed.said.strip()}”"))
+        lines.append(Line("memory off", looked.one.base.joint, palette.LABEL))
+        st.html(words.bars(lines))
+
+
+def _has(looked: Looked, part: str) -> bool:
+    state = looked.one.state
+    held = {"am": len(state.bank), "edm": state.external and len(state.external),
+            "carried": state.carried is not None}
+    return bool(held[part])
+
+
+def _chosen(looked: Looked) -> list[Place]:
+    """The chosen words that are in this variant's memory."""
+    stored = {read.place for read in looked.one.read}
+    chosen = (Place(*place) for place in st.session_state.get("recall_words") or [])
+    return [place for place in chosen if place in stored]
+
+
+def _marks(looked: Looked, how: str) -> dict[Place, str]:
+    """How each chosen token is drawn; of a swap, all tokens of its words."""
+    kinds, marks = MARKS[how], {}
+    for i, place in enumerate(_chosen(looked)):
+        own = _word(looked, place) if how == "swap" else [place]
+        marks |= dict.fromkeys(own, kinds[i % len(kinds)])
+    return marks
+
+
+def _pairs(looked: Looked, chosen: tuple[Place, ...]) -> tuple[Place, ...]:
+    """The tokens of every two chosen words, one of each in turn, as far as the shorter goes."""
+    found: list[Place] = []
+    for one, other in zip(chosen[::2], chosen[1::2]):
+        for pair in zip(_word(looked, one), _word(looked, other)):
+            found += pair if pair[0] != pair[1] else ()
+    return tuple(found)
+
+
+def _word(looked: Looked, place: Place) -> list[Place]:
+    """All stored tokens of the word that this token is a part of."""
+    texts = {read.place: read.text for read in looked.one.read}
+
+    def goes_on(at: Place) -> bool:
+        return texts.get(at, "").isalnum()  # no space before it, no full stop
+
+    first = last = place
+    while goes_on(first) and Place(first.prompt, first.position - 1) in texts:
+        first = Place(first.prompt, first.position - 1)
+    while goes_on(Place(last.prompt, last.position + 1)):
+        last = Place(last.prompt, last.position + 1)
+    return [Place(place.prompt, i) for i in range(first.position, last.position + 1)]
+
+
+def _click(prompt: int, position: int) -> None:
+    chosen = list(st.session_state.get("recall_words") or [])
+    place, how = (prompt, position), st.session_state.get("recall_how")
+    if place in chosen:
+        chosen.remove(place)
+    else:
+        chosen = [place] if how == "edit" else [*chosen, place]
+    st.session_state.recall_words = chosen
+
+
+def _click_prompt(prompt: int) -> None:
+    st.session_state.recall_prompt = prompt
+
+
+def _take_prompt(looked: Looked, prompt: int) -> None:
+    """All words of the prompt, or none of them where all were chosen."""
+    if st.session_state.recall_how not in ("without", "only"):
+        return
+    own = sorted({tuple(r.place) for r in looked.one.read if r.place.prompt == prompt})
+    chosen = list(st.session_state.get("recall_words") or [])
+    others = [place for place in chosen if place not in own]
+    st.session_state.recall_words = others if set(own) <= set(chosen) else [*others, *own]
+
+
+def _take_smallest(gone) -> None:
+    st.session_state.recall_how = "without"
+    st.session_state.recall_words = [tuple(place) for place in gone]
+
+
+def _take_variant() -> None:
+    choice.choose_variant(st.session_state.recall_variant_of)

@@ -1,0 +1,105 @@
+"""The probe as a timeline: tell (anything), wait, ask, answer; examples and the memory's settings.
+
+Knows nothing of results.
+"""
+
+import streamlit as st
+
+from components.kit.own_sentence import SENTENCES
+from components.recall import choice
+from components.recall.area import live_area
+from model.memory import eviction, salience
+
+KEEP = {"persist_state": "session"}
+
+
+def show() -> str:
+    """The form -> the text of the distraction, "" where it is made up."""
+    choice.begin()
+    _invite()
+    tell, wait, ask, answer = st.columns([5, 3.6, 4, 2], gap="small")
+    with tell:
+        live_area("recall_tell", "1 · Tell: one prompt a line", "Any sentence of yours", 3,
+                  choice.MOST_TELL)
+    with wait:
+        text = _wait()
+    with ask:
+        live_area("recall_ask", "3 · Ask: a new prompt", "A question about it", 3,
+                  choice.MOST_ASK)
+    with answer:
+        live_area("recall_answer", "4 · Answer", "where it is known", 3, choice.MOST_ASK)
+    with st.container(horizontal=True, vertical_alignment="center", key="recall_look"):
+        st.markdown(f"**{choice.look_sentence()}**")
+        _menus()
+    return text
+
+
+def _invite() -> None:
+    """The visitor's own sentence first; sentences of several kinds to begin with."""
+    with st.container(horizontal=True, vertical_alignment="center", key="recall_invite"):
+        st.markdown("**Tell it anything**: type over the sentence below, or begin with", width="content")
+        for one in SENTENCES:
+            st.button(one.kind, key=f"recall sentence {one.kind}", on_click=choice.use_sentence,
+                      args=(one,), help=one.tell)
+
+
+def _wait() -> str:
+    asked = max(0, int(st.session_state.get("recall_distance") or 0))
+    st.session_state.recall_distance = asked  # an episode may have waited any number of tokens
+    st.select_slider(
+        "**2 · Wait**: tokens of other talk", sorted({*choice.DISTANCES, asked}),
+        key="recall_distance", format_func=lambda n: f"{n:,}", **KEEP,
+    )
+    if st.session_state.get("recall_source") not in choice.SOURCES:
+        st.session_state.recall_source = "made"
+    source = st.selectbox(
+        "Talk about", list(choice.SOURCES), format_func=choice.SOURCES.get, key="recall_source",
+        label_visibility="collapsed", **KEEP,
+    )
+    if source == "own":
+        return st.text_input(
+            "Your text", key="recall_text", label_visibility="collapsed", live="400ms",
+            placeholder="read again and again until it is long enough", max_chars=choice.MOST_TEXT,
+            **KEEP,
+        )
+    return _book() if source == "file" else ""
+
+
+def _book() -> str:
+    file = st.file_uploader("A text file", type=["txt", "md"], key="recall_book",
+                            label_visibility="collapsed")
+    if file is None:
+        return ""
+    try:
+        text = file.getvalue().decode("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    if not text.strip() or "\x00" in text:
+        st.warning("Wanted a text in UTF-8, this file is none: made-up talk is used.")
+        return ""
+    return text
+
+
+def _menus() -> None:
+    with st.popover("Other probes", key="recall_examples"):
+        for name, one in choice.EXAMPLES.items():
+            st.button(f"**{name}**", key=f"recall example {name}", on_click=choice.use_example,
+                      args=(name,), width="stretch")
+            st.caption(one.look)
+    with st.popover("Memory", key="recall_memory"):
+        _settings()
+
+
+def _settings() -> None:
+    st.select_slider("Slots at most", choice.SLOTS, choice.PLAIN_SLOTS, key="recall_slots", **KEEP)
+    st.selectbox(
+        "Who leaves when it is full", list(eviction.NAMES), key="recall_policy",
+        format_func=lambda name: {
+            "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
+            "summarise": "the oldest, folded into summaries",
+        }.get(name, name), **KEEP)
+    st.selectbox("Salience of a sentence (AM)", list(salience.SCORES), key="recall_score",
+                 help="The EDM always uses its learned gate", **KEEP)
+    st.number_input("Written of a prompt, at most", 0, 64, 0, key="recall_best",
+                    help="The most salient sentences (AM) and words (EDM); 0: all that reach the "
+                         "threshold", **KEEP)

@@ -1,0 +1,242 @@
+"""Curves and tasks measured in the background: started, watched, cancelled, gone on with.
+
+A measurement is a thread of the server that writes each finished episode as a line of a file; the
+browser may be closed meanwhile, and what is whole in the file is never measured again. One at a
+time: pages come first. Knows nothing of looks.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import streamlit as st
+
+from components.frame import visit
+from model.memory.talk import Settings
+from model.recall import probe, probe_file, runs
+from model.recall.curves import CURVES
+from model.recall.standard_tasks import TASKS
+from model.training import jobs
+
+REST_S = 0.03  # between two steps, for the pages
+EVERY = {**CURVES, **TASKS}
+FILE = "your probes"  # what a file's run is called
+FORMAT = 2  # of a file's results: 2 knows labels
+
+
+@dataclass
+class Measuring:
+    """A measurement under way, or its end. share: 0 to 1 of it; found: the share that was measured
+    before, until `started`; problem: what ended it."""
+
+    path: Path
+    curve: str
+    variants: tuple[str, ...]
+    n: int
+    share: float = 0.0
+    found: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+    problem: str = ""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self.thread is not None and self.thread.is_alive()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the speed so far; None before it is known."""
+        gone, new = time.monotonic() - self.started, self.share - self.found
+        return gone * (1 - self.share) / new if new > 0.02 and gone > 2 else None
+
+    def reach(self, share: float, is_new: bool) -> None:
+        """So much of it is done; what was not measured just now says nothing of the speed."""
+        self.share = share
+        if not is_new:
+            self.found, self.started = share, time.monotonic()
+
+
+def path_of(curve: str, settings: Settings, text: str) -> Path:
+    """The file of a measurement: another one for another model, memory, settings or text."""
+    told = json.dumps([visit.mark(), asdict(settings) | {"modules": ""}, text], default=str)
+    mark = hashlib.sha1(told.encode("utf-8", "replace")).hexdigest()[:12]
+    return jobs.home().parent / "recall" / f"{curve}-{mark}.jsonl"
+
+
+def lines(path: Path) -> list[dict]:
+    """What was measured so far."""
+    return runs.read_lines(path) if path.exists() else []
+
+
+def current() -> Measuring | None:
+    """The latest measurement of this server, under way or not."""
+    return _latest().get("job")
+
+
+def start(curve: str, variants, settings: Settings, text: str, n: int, seed: int = 0) -> None:
+    """Begin, or go on with, n episodes of every point for each variant; seeds from `seed` on.
+
+    Raises ValueError where another measurement is under way, or the folder cannot be written.
+    """
+    job = Measuring(path_of(curve, settings, text), curve, tuple(variants), n)
+    _begin(job, _measure, (visit.checkpoint(), settings, text, seed))
+
+
+def cancel() -> None:
+    """End the measurement at its next step; finished episodes are kept."""
+    job = current()
+    if job is not None:
+        job.cancelled.set()
+        if job.thread is not None:
+            job.thread.join(10)
+
+
+def named(curve: str) -> runs.Curve:
+    """A curve or task by its name."""
+    return EVERY[curve]
+
+
+def open_episode(curve: str, line: dict, question: int, text: str) -> probe.Probe:
+    """The probe of one question of a measured episode, made again from its seed."""
+    return runs.probe_of(visit.checkpoint(), EVERY[curve], line, question, text)
+
+
+def _begin(job: Measuring, work, given: tuple) -> None:
+    with _lock():
+        before = current()
+        if before is not None and before.is_alive:
+            raise ValueError(
+                f"wanted to measure “{job.curve}”, but “{before.curve}” is under way on this server; "
+                "wait for it, or cancel it"
+            )
+        try:
+            job.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise ValueError(f"{job.path.parent} cannot be written: {problem.strerror}") from problem
+        job.thread = threading.Thread(target=_guarded, args=(job, work, given), daemon=True)
+        _latest()["job"] = job
+        job.thread.start()
+
+
+def _guarded(job: Measuring, work, given: tuple) -> None:
+    """What ends the work is kept for the page to say."""
+    try:
+        work(job, *given)
+    except OSError as problem:
+        job.problem = f"{job.path} cannot be written: {problem.strerror or problem}"
+    except ValueError as problem:
+        job.problem = str(problem)
+    except Exception as problem:  # a thread that dies without a word would leave the page waiting
+        logging.getLogger(__name__).exception("a measurement broke off")
+        job.problem = f"the measurement broke off: {problem!r}; what is whole is kept"
+
+
+def _measure(job: Measuring, checkpoint, settings: Settings, text: str, seed: int) -> None:
+    for step in runs.measure(
+        checkpoint, EVERY[job.curve], job.variants, job.path, n=job.n, seed=seed,
+        settings=settings, text=text,
+    ):
+        job.reach(step.share, step.is_new)
+        if job.cancelled.is_set():
+            return
+        time.sleep(REST_S)
+
+
+@st.cache_resource(show_spinner=False)
+def _latest() -> dict:
+    return {}
+
+
+@st.cache_resource(show_spinner=False)
+def _lock() -> threading.Lock:
+    return threading.Lock()
+
+
+# -- a file of probes ------------------------------------------------------------------------------
+
+
+def results_of(content: bytes, variants: tuple[str, ...], settings: Settings) -> Path:
+    """The file of a file's results: another one for another model, memory, settings, variants."""
+    told = json.dumps([FORMAT, visit.mark(), asdict(settings) | {"modules": ""}, sorted(variants)])
+    mark = hashlib.sha1(told.encode() + content).hexdigest()[:12]
+    return jobs.home().parent / "recall" / f"probes-{mark}.jsonl"
+
+
+def start_file(content: bytes, variants: tuple[str, ...], settings: Settings) -> None:
+    """Run every line of a file, or go on with it; raises as `start` does."""
+    path = results_of(content, variants, settings)
+    _begin(
+        Measuring(path, FILE, tuple(variants), content.count(b"\n") + 1),
+        _run_file, (visit.checkpoint(), settings, content),
+    )
+
+
+def results(path: Path) -> list[dict]:
+    """The lines' results so far, in the file's order; a torn last one is left out."""
+    if not path.exists():
+        return []
+    raw = path.read_bytes()
+    return [json.loads(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]
+
+
+def _run_file(job: Measuring, checkpoint, settings: Settings, content: bytes) -> None:
+    done = {found["line"] for found in results(job.path)}
+    total = max(1, len(content))
+    for number, given, end in _probes(content):
+        if number not in done:
+            try:
+                found = _result(job, checkpoint, given, settings)
+            except _Cancelled:
+                return
+            _append(job.path, {"line": number} | found)
+            time.sleep(REST_S)
+        job.reach(min(1.0, end / total), number not in done)
+
+
+class _Cancelled(Exception):
+    """The visitor wants no more of it."""
+
+
+def _probes(content: bytes):
+    """(number, probe or what is wrong with it, bytes up to its end) of each line that is not empty."""
+    end = 0
+    for number, raw in enumerate(content.split(b"\n"), 1):
+        end += len(raw) + 1
+        if raw.strip():
+            try:
+                yield number, probe_file.parsed(raw), end
+            except ValueError as problem:
+                yield number, problem, end
+
+
+def _result(job: Measuring, checkpoint, given, settings: Settings) -> dict:
+    def check() -> None:
+        if job.cancelled.is_set():
+            raise _Cancelled
+
+    check()
+    try:
+        if isinstance(given, ValueError):
+            raise given
+        found = probe_file.run_line(checkpoint, given, job.variants, settings, check)
+    except ValueError as problem:  # named, and the others run
+        return {"error": " ".join(str(problem).split())}
+    told = {"ask": given.ask, "answer": given.answer, "label": given.label or None}
+    return told | {"variants": found}
+
+
+def _append(path: Path, found: dict) -> None:
+    """One result behind the last whole line."""
+    with open(path, "a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - (1 << 16)))
+        tail = file.read()
+        file.truncate(size - (len(tail) - tail.rfind(b"\n") - 1))
+        file.write(json.dumps(found, ensure_ascii=False).encode() + b"\n")
+        file.flush()

@@ -1,0 +1,180 @@
+"""From results to pictures: a variant's card, and the told text with what was read from it."""
+
+from itertools import groupby
+
+import numpy as np
+
+from components.kit import palette
+from components.recall import choice, run
+from components.recall.cards import Bar, Card
+from components.recall.run import Looked
+from components.recall.told_text import Picture, Row, Word
+from components.recall.words import GOOD, HEADS, Line, signed
+from model.recall.reads import Place, tables
+
+MOST_ROWS = 8  # prompts drawn word by word
+MOST_WORDS = 160  # of one prompt
+PARTS = {"am": "Attention with memory", "edm": "External memory"}
+
+
+def card(looked: Looked) -> Card:
+    """A variant's card."""
+    one = looked.one
+    untrained = looked.variant in run.untrained()
+    right = one.said
+    what = "not trained for this model: exactly GPT-2" if untrained else (
+        choice.WHAT[looked.variant])
+    return Card(
+        looked.variant, choice.TITLES[looked.variant], what,
+        said=f"“{one.continuation.strip()}”" if one.continuation.strip() else "(nothing)",
+        mark="" if right is None else "right" if right else "wrong",
+        tokens=[Bar(t, float(p), int(r)) for t, p, r in zip(
+            one.scored.texts, one.scored.probability, one.scored.rank)],
+        gained=f"Δ {signed(one.delta)} nats against memory off",
+        head=HEADS[looked.verdict.kind],
+    )
+
+
+def told(looked: Looked, marks: dict[Place, str], clicks: str) -> Picture:
+    """The told text of one variant; marks: how the visitor changed a word."""
+    one = looked.one
+    reads, lost = _with_summaries(looked, _reads(looked)), _lost(looked)
+    stored = {Place(*p) for table in tables(one.state).values() for held in table.places for p in held}
+    rows, shown, prompts = [], _shown(one, reads), _prompts(one)
+    for is_shown, numbers in groupby(range(1, len(prompts) + 1), key=shown.__contains__):
+        if not is_shown:
+            rows.append(_folded(list(numbers), stored))
+            continue
+        for number in numbers:
+            texts = run.show(prompts[number - 1])
+            rows += _row(number, texts, stored, reads, lost, marks)
+    answer = tuple((t, float(p)) for t, p in zip(one.scored.texts, one.scored.probability))
+    ask = (*run.show(one.plan.probe.ask), *(["…"] if one.lead else []))
+    return Picture(tuple(rows), ask, answer, clicks)
+
+
+def most_read(looked: Looked, n: int = 8) -> list[tuple[str, Place, float, float | None]]:
+    """(word, place, largest mean read weight, share lost without it) of the words that were removed
+    one at a time, those that cost most first."""
+    reads, lost = _reads(looked), _lost(looked)
+    texts = {read.place: read.text for read in looked.one.read}
+    rows = [(texts[p], p, float(reads[p][0].max(initial=0)), lost.get(p)) for p in reads]
+    return sorted(rows, key=lambda row: (-(row[3] or 0), -row[2]))[:n]
+
+
+def controls(looked: Looked, found) -> list[Line]:
+    """The controls as bars; found: probe_controls.Controls."""
+    one, grey = looked.one, palette.LABEL
+    other = (
+        f"told “{found.other.value}” there; says “{found.other.continuation.strip()}”"
+        if found.other.value else f"says “{found.other.continuation.strip()}”"
+    )
+    never = found.never
+    refused = "does not know: no false recall" if never.refused else "a false recall"
+    anyway = ", as without memory" if never.continuation == never.base else ""
+    lines = [
+        Line("this memory", one.scored.joint, palette.MEMORY),
+        Line("memory off", found.prior.joint, grey, "how likely it was anyway"),
+        Line("empty memory", found.empty.joint, grey,
+             "exactly the same" if found.empty.joint == found.prior.joint else ""),
+        Line("another person's", found.other.right.joint, grey, other),
+    ]
+    if found.in_context is not None:
+        lines.append(Line("all in one prompt", found.in_context.joint, palette.KEY,
+                          "no memory needed: attention sees it"))
+    else:
+        lines.append(Line("all in one prompt", None, grey, "does not fit the window"))
+    says = f"says “{never.continuation.strip()}”: {refused}{anyway}" if never.left_out else (
+        "no sentence that was told holds an answer: nothing to leave out")
+    return [*lines, Line("never told", None, grey, says)]
+
+
+def is_good(looked: Looked) -> bool:
+    """Whether the verdict is that it was recalled."""
+    return looked.verdict.kind in GOOD
+
+
+def _prompts(one) -> tuple[str, ...]:
+    """What was told; to a variant without memory, what it was not told."""
+    return one.state.prompts or one.plan.probe.tell
+
+
+def _reads(looked: Looked) -> dict[Place, tuple[np.ndarray, str]]:
+    """Place -> read weight of each answer token, the larger of its modules', and words on each."""
+    found: dict[Place, tuple[np.ndarray, str]] = {}
+    for read in looked.one.read:
+        if not read.kept:
+            continue
+        before, words = found.get(read.place, (np.zeros_like(read.mean), ""))
+        words += (f"{PARTS[read.part]}: {read.weight:.3f} in the mean, {read.peak:.2f} in layer "
+                  f"{read.layer}, head {read.head}. ")
+        found[read.place] = (np.maximum(before, read.mean), words)
+    return found
+
+
+def _with_summaries(looked: Looked, reads: dict) -> dict[Place, tuple[np.ndarray, str]]:
+    """The same, and every token of a summary with the reads of the whole."""
+    found = dict(reads)
+    for read in looked.one.read:
+        for place in read.held if read.kept else ():
+            weight, words = reads[read.place]
+            found[place] = weight, f"{words}Of a summary of {len(read.held):,} tokens. "
+    return found
+
+
+def _lost(looked: Looked) -> dict[Place, float]:
+    """Place -> share of the answer's probability that goes with it, 0 to 1; none where the answer
+    was not said: there is nothing to lose."""
+    p = looked.one.scored.joint
+    if not looked.one.scored.exact:
+        return {}
+    return {
+        effect.gone[0]: float(np.clip(1 - effect.scored.joint / p, 0, 1)) if p > 0 else 0.0
+        for effect in looked.verdict.alone
+    }
+
+
+def _shown(one, reads) -> set[int]:
+    """Prompts drawn word by word: the first ones told, and those read most."""
+    most: dict[int, float] = {}
+    for place, (mean, _) in reads.items():
+        most[place.prompt] = max(most.get(place.prompt, 0.0), float(mean.max(initial=0)))
+    first = range(1, min(len(one.plan.probe.tell), MOST_ROWS - 2) + 1)
+    by_read = sorted(most, key=lambda number: -most[number])
+    return set([*first, *(n for n in by_read if n not in first)][:MOST_ROWS])
+
+
+def _folded(numbers: list[int], stored) -> Row:
+    first, last = numbers[0], numbers[-1]
+    name = f"prompt {first:,}" if first == last else f"prompts {first:,}–{last:,}"
+    n = sum(first <= place.prompt <= last for place in stored)
+    held = f"{n:,} of their words in memory, read less than those shown" if n else (
+        "nothing of them in memory" if last > first else "nothing of it in memory")
+    return Row(0, fold=f"… {name}: {held} …")
+
+
+def _row(number: int, texts: list[str], stored, reads, lost, marks) -> list[Row]:
+    start, end = _window(number, len(texts), reads)
+    words = tuple(_word(number, i, texts[i], stored, reads, lost, marks) for i in range(start, end))
+    row = [Row(number, words)]
+    left_out = len(texts) - (end - start)
+    return row + ([Row(0, fold=f"… {left_out:,} more tokens of prompt {number} …")] if left_out else [])
+
+
+def _window(number: int, n: int, reads) -> tuple[int, int]:
+    """The part of a long prompt that is drawn: round the word that is read most."""
+    if n <= MOST_WORDS:
+        return 0, n
+    own = {p.position: float(m.max(initial=0)) for p, (m, _) in reads.items() if p.prompt == number}
+    middle = max(own, key=own.get) if own else 0
+    start = int(np.clip(middle - MOST_WORDS // 2, 0, n - MOST_WORDS))
+    return start, start + MOST_WORDS
+
+
+def _word(number: int, i: int, text: str, stored, reads, lost, marks) -> Word:
+    place = Place(number, i)
+    mean, more = reads.get(place, (None, ""))
+    return Word(
+        text, i, place in stored, None if mean is None else tuple(float(x) for x in mean),
+        lost.get(place), more, marks.get(place, ""),
+    )

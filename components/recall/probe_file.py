@@ -1,0 +1,144 @@
+"""The visitor's own probes: a file of JSON lines in, a table of results out, a bad line named."""
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from components.recall import choice, jobs, run, words
+from model.recall import probe_file
+
+EXAMPLE = "\n".join(json.dumps(line, ensure_ascii=False) for line in (
+    {"tell": ["My name is James Theory. I live in New York."],
+     "ask": "Where do I live? You live in", "answer": " New York"},
+    {"tell": ["My name is Ann Lee."], "ask": "What is my name? Your name is", "answer": " Ann Lee"},
+    {"tell": ["I live in Madrid."], "ask": "Where do I live? You live in", "answer": " Madrid",
+     "distance": 100},
+    {"tell": ["I live in Madrid."], "ask": "What is my job?", "answer": None},
+)) + "\n"
+MOST_ROWS = 2_000  # rows drawn; the download has all
+MOST_SHOWN = 4_000  # bytes of a file that are shown before it is run
+EVERY_S = 1.5
+
+
+def show() -> None:
+    """The whole view."""
+    st.html(words.heading(
+        "A probe a line", "{\"tell\": [\"…\"], \"ask\": \"…\", \"answer\": \" New York\", "
+        "\"distance\": 500, \"label\": \"homes\"}; answer null: only “I do not know.” is no false "
+        "recall. Lines that share a label get shares of their own",
+    ))
+    content, names = _bar()
+    if not names:
+        st.info("Choose at least one variant.")
+        return
+    _live(jobs.results_of(content, tuple(names), choice.settings()), content)
+
+
+def _bar() -> tuple[bytes, list[str]]:
+    left, right = st.columns([2, 3], gap="large", vertical_alignment="bottom")
+    with left:
+        file = st.file_uploader("A JSONL file", type=["jsonl", "json", "txt"], key="recall_file")
+    content = EXAMPLE.encode() if file is None else file.getvalue()
+    with right, st.container(horizontal=True, vertical_alignment="bottom", key="recall_file_bar"):
+        if "recall_file_variants" not in st.session_state:
+            gone = run.untrained()
+            st.session_state.recall_file_variants = [n for n in choice.TITLES if n not in gone]
+        names = st.pills("Variants", list(choice.TITLES), format_func=choice.TITLES.get,
+                         key="recall_file_variants", selection_mode="multi",
+                         persist_state="session")
+        job = jobs.current()
+        if job is not None and job.is_alive:
+            st.button("Cancel", key="recall_file_cancel", on_click=jobs.cancel)
+        else:
+            st.button("Run the example" if file is None else f"Run {file.name}",
+                      key="recall_file_run", type="primary", disabled=not names,
+                      on_click=_start, args=(content, tuple(names)))
+        if file is None:
+            st.download_button("The example as a file", EXAMPLE, "probes.jsonl", key="recall_example",
+                               on_click="ignore")
+    own = job is not None and job.curve == jobs.FILE
+    problem = st.session_state.pop("recall_trouble", "") or (job.problem if own else "")
+    if problem:
+        st.error(words.sentence(problem))
+    return content, names
+
+
+def _start(content: bytes, names: tuple[str, ...]) -> None:
+    try:
+        jobs.start_file(content, names, choice.settings())
+    except ValueError as problem:
+        st.session_state.recall_trouble = str(problem)
+
+
+def _live(path, content: bytes) -> None:
+    """Progress and results; a fragment that runs again while the file is run."""
+    job = jobs.current()
+    was_alive = job is not None and job.is_alive
+
+    def draw() -> None:
+        now = jobs.current()
+        if was_alive and not now.is_alive:
+            st.rerun()
+        if was_alive:
+            st.progress(min(1.0, now.share), f"“{now.curve}”: {now.share:.0%}; may be closed")
+        _results(path, content)
+
+    st.fragment(draw, run_every=EVERY_S if was_alive else None)()
+
+
+def _results(path, content: bytes) -> None:
+    found = jobs.results(path)
+    if not found:
+        n = sum(bool(line.strip()) for line in content.split(b"\n"))
+        st.info(f"{n:,} lines, not run yet with these variants and settings.")
+        if len(content) <= MOST_SHOWN:
+            st.code(content.decode("utf-8", "replace"), language="json")
+        return
+    n = sum(bool(line.strip()) for line in content.split(b"\n"))
+    if len(found) < n:
+        st.caption(f"{len(found):,} of {n:,} lines run so far; “Run” goes on with the others.")
+    good = [one for one in found if "error" not in one]
+    bad = [one for one in found if "error" in one]
+    if good:
+        tallies = _tallies(good)
+        st.html(words.tallies(_titled(tallies.report())))
+        if labels := tallies.labels():
+            st.html(words.heading("By label", "the lines of each label, for every variant"))
+            st.html(words.labelled({name: _titled(found) for name, found in labels.items()}))
+        table = pd.DataFrame([_row(one) for one in good[:MOST_ROWS]])
+        height = min(360, 38 * (len(table) + 1))
+        st.dataframe(table, key="recall_results", hide_index=True, height=height, width="stretch")
+        if len(good) > MOST_ROWS:
+            st.caption(f"The first {MOST_ROWS:,} of {len(good):,} lines; the download has all.")
+    for one in bad[:20]:
+        st.warning(f"Line {one['line']}: {words.sentence(words.plain(one['error']))}")
+    if len(bad) > 20:
+        st.warning(f"… and {len(bad) - 20:,} more bad lines; the download names all.")
+    st.download_button("Download the results", path.read_bytes, "results.jsonl",
+                       key="recall_download", on_click="ignore")
+
+
+def _tallies(good: list[dict]) -> probe_file.Tallies:
+    tallies = probe_file.Tallies(dict.fromkeys(name for one in good for name in one["variants"]))
+    for one in good:
+        tallies.add(one.get("label") or "", one["variants"])  # older results have no label
+    return tallies
+
+
+def _titled(reports: dict[str, dict]) -> dict[str, dict]:
+    return {choice.TITLES[name]: report for name, report in reports.items()}
+
+
+def _row(one: dict) -> dict:
+    row = {"line": one["line"], "ask": one["ask"], "answer": (one["answer"] or "–").strip()}
+    if one.get("label"):
+        row = {"label": one["label"]} | row
+    for name, found in one["variants"].items():
+        if found["exact"] is None:
+            said = "✗ false recall" if found["false_recall"] else "✓ does not know"
+        else:
+            mark = "✓" if found["exact"] else "✗"
+            said = f"{mark} p {words.percent(found['probability'])}, rank {max(found['ranks']):,}"
+        row[choice.TITLES[name]] = f"{said}: “{found['continuation'].strip()}”"
+    return row

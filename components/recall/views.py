@@ -1,0 +1,116 @@
+"""One probe: the variants side by side, the verdict, where it was read from, and the controls."""
+
+import streamlit as st
+
+from components.frame import link_row
+from components.recall import cards, choice, form, pictures, run, told_text, words
+from components.recall.run import Looked
+from model.memory import variants
+
+
+def prepare():
+    """The form -> (plan, memory after telling, settings); None, and a sentence, where the probe
+    cannot be run."""
+    try:
+        plan = run.plan(choice.probe(form.show()))
+    except ValueError as problem:
+        st.info(words.sentence(str(problem)))
+        return None
+    bar, settings, total = st.empty(), choice.settings(), plan.n_tokens
+
+    def progress(n: int) -> None:
+        if total > run.SHOWN_FROM:
+            bar.progress(min(1.0, n / total), f"telling: {n:,} of {total:,} tokens")
+
+    state = run.told(plan, settings, progress)
+    bar.empty()
+    return plan, state, settings
+
+
+def look() -> dict[str, Looked] | None:
+    """What every variant does with the probe."""
+    prepared = prepare()
+    if prepared is None:
+        return None
+    plan, state, settings = prepared
+    place, found = st.empty(), {}
+    for name in variants.VARIANTS:
+        found[name] = run.look(plan, state, settings, name)
+        place.empty()  # where nothing moves: lets a newer key take over
+    return found
+
+
+def show() -> None:
+    """The whole view."""
+    found = look()
+    if found is None:
+        return
+    show_variants(found)
+    looked = found[choice.variant()]
+    st.html(words.verdict(choice.TITLES[looked.variant], looked.verdict.kind,
+                          looked.verdict.sentence))
+    if chain := run.chain(looked):
+        st.html(link_row.row(chain))
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _show_told(looked)
+    with right:
+        st.html(words.heading("Would it have said so anyway?", _scored(looked)))
+        _show_controls(looked)
+    notes = tuple(n for n in looked.one.notes if not n.endswith("exactly GPT-2"))
+    if notes:
+        st.html(words.notes(notes))
+
+
+def show_variants(found: dict[str, Looked]) -> None:
+    """The cards; a click chooses the variant that the rest of the view is about."""
+    cards.show(
+        [pictures.card(looked) for looked in found.values()], choice.variant(),
+        "recall_variants", choice.choose_variant,
+    )
+    exact = [choice.TITLES[name] for name in run.untrained()]
+    if exact:
+        st.caption(
+            f"{' and '.join(exact)}: nothing was trained for this model yet, so it is exactly "
+            "GPT-2, and GPT2-M has only + AM at work. The Training page trains it."
+        )
+
+
+def _show_told(looked: Looked) -> None:
+    st.html(words.heading("Where it was read from", _where(looked)))
+    picture = pictures.told(looked, {}, "Click a word: the answer without it.")
+    told_text.show(picture, "recall_told", _open_word, _open_prompt)
+
+
+def _show_controls(looked: Looked) -> None:
+    try:
+        with st.spinner("asking the controls"):
+            controls = run.controls(looked)
+    except ValueError as problem:  # a question that only just fits, or does not
+        st.warning(f"The controls cannot be asked: {words.plain(str(problem))}.")
+        return
+    st.html(words.bars(pictures.controls(looked, controls)))
+
+
+def _where(looked: Looked) -> str:
+    if looked.holds_slots:
+        return f"{choice.TITLES[looked.variant]}: read weights of the answer's tokens"
+    if looked.one.state.carried is not None:
+        return "a recurrent state carries all of it at once: it has no slots to point at"
+    return "nothing is stored: this variant has no memory here"
+
+
+def _scored(looked: Looked) -> str:
+    tokens = "".join(looked.one.scored.texts).replace("·", " ").strip()
+    return f"probability of “{tokens}”, all its tokens together"
+
+
+def _open_word(prompt: int, position: int) -> None:
+    st.session_state.recall_words = [(prompt, position)]
+    st.session_state.recall_how, st.session_state.recall_view = "without", "cause"
+
+
+def _open_prompt(prompt: int) -> None:
+    st.session_state.recall_prompt = prompt
+    st.session_state.recall_words = []
+    st.session_state.recall_how, st.session_state.recall_view = "without", "cause"

@@ -1,0 +1,115 @@
+"""Switching parts off: the board of switches and two distributions side by side."""
+
+import html
+
+import numpy as np
+
+from components.kit import palette
+from components.kit.cell_grid import Grid, levels
+from components.kit.fact_strip import fact_strip
+from components.residual.figures import percent
+
+AFTER = palette.KEY
+
+
+def board(n_layers: int, n_heads: int, marks: list[int], alone: np.ndarray | None) -> Grid:
+    """Layers × (heads, MLP, whole layer) as switches; crossed out = off. alone (L,H+2): KL in nats
+    of each one switched off alone, or None where that was not measured."""
+    values = np.full((n_layers, n_heads + 2), np.nan) if alone is None else alone
+    heads = [str(h) for h in range(n_heads)]
+    return Grid(
+        title=f"Switches of {n_layers} layers: {n_heads} heads each, MLP, whole layer. "
+        "Arrow keys move, Enter switches.",
+        levels=np.full(values.shape, 60, np.uint8) if alone is None else levels(np.sqrt(alone), 1),
+        rows=[f"layer {i}" for i in range(n_layers)],
+        columns=[*heads, "MLP", "all"],
+        row_words=[f"layer {i}" for i in range(n_layers)],
+        column_words=[*(f"head {h}" for h in heads), "MLP", "the whole layer"],
+        row_hues=["output"] * n_layers,
+        details=[("off alone: KL in nats", "values", "number")],
+        arrays={"values": values},
+        texts=None if alone is None else [_short(x) for x in values.ravel()],
+        marks=marks,
+        toggles=True,
+        gap_before=n_heads,
+        column_title="head →   click = switch off, click again = on",
+        left=76,
+        least=15,
+        most=54,
+        height=44 * n_layers,
+        row_least=20,
+        row_most=44,
+    )
+
+
+def _short(x: float) -> str:
+    if x >= 9.95:
+        return f"{x:.0f}"
+    return f"{x:.1f}" if x >= 0.995 else f"{x:.2f}"[1:] if x >= 0.005 else ""
+
+
+def facts(change, n_off: int) -> str:
+    """What switching off does to the next token, in three numbers (HTML)."""
+    top = float(np.abs(change.probability_after - change.probability_before).max())
+    return fact_strip([
+        (f"{change.kl_nats:.4g}", "KL(original ‖ switched off), nats", repr(change.kl_nats)),
+        (f"{change.top_before} → {change.top_after}", "most probable next token", ""),
+        (f"{100 * top:.3g} pts", "largest change of a probability shown", ""),
+        (str(n_off), "part off" if n_off == 1 else "parts off", ""),
+    ])
+
+
+def pairs(change) -> str:
+    """The tokens that matter before or after: two bars each, Δ probability, Δ logit (HTML)."""
+    rows = [
+        _row(*row)
+        for row in zip(change.texts, change.probability_before, change.probability_after,
+                       change.logit_after - change.logit_before)
+    ]
+    head = (
+        f'<div style="{_WRAP};opacity:.75"><span style="flex:1 1 auto">'
+        f'{_key(palette.OUTPUT, "original")} {_key(AFTER, "switched off")}</span>'
+        f'{_differences("Δ probability", "Δ logit")}</div>'
+    )
+    return f'<div style="display:grid;gap:.28em">{head}{"".join(rows)}</div>'
+
+
+_WRAP = "display:flex;flex-wrap:wrap;gap:.1em .6em;align-items:center"
+
+
+def _key(colour: str, name: str) -> str:
+    return (
+        '<span style="white-space:nowrap;margin-right:.6em"><span style="display:inline-block;'
+        f'width:.8em;height:.8em;border-radius:.2em;background:{colour}"></span> {name}</span>'
+    )
+
+
+def _differences(probability: str, logit: str) -> str:
+    """Two columns at the right; where the bars need the room, they stand below."""
+    return (
+        '<span style="flex:0 0 auto;margin-left:auto;display:grid;grid-template-columns:7em 4.4em;'
+        'text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums">'
+        f"<span>{probability}</span><span>{logit}</span></span>"
+    )
+
+
+def _row(text: str, before: float, after: float, logit: float) -> str:
+    bars = _bar(before, palette.OUTPUT) + _bar(after, AFTER)
+    points = f"{100 * (after - before):+.3g} pts".replace("-", "−")
+    return (
+        f'<div style="{_WRAP}"><bdi style="flex:0 0 5em;text-align:right;font-weight:600;'
+        f'overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{html.escape(text)}</bdi>'
+        f'<span style="flex:1 1 9.5em;min-width:0;display:grid;gap:1px">{bars}</span>'
+        f'{_differences(points, f"{logit:+.2f}".replace("-", "−"))}</div>'
+    )
+
+
+def _bar(p: float, colour: str) -> str:
+    return (
+        '<span style="display:grid;grid-template-columns:minmax(3em,1fr) 4.2em;gap:.4em;'
+        'align-items:center;line-height:1.05">'
+        f'<span class="bar" style="background:{palette.EMPTY};border-radius:.15em;height:.72em">'
+        f'<span style="display:block;width:{100 * p:.2f}%;height:100%;'
+        f'border-radius:.15em;background:{colour}"></span></span>'
+        f'<small style="font-size:.82em;white-space:nowrap">{percent(p)}</small></span>'
+    )

@@ -1,0 +1,45 @@
+"""One LayerNorm on one vector, step by step. Arrays in, a picture out."""
+
+import numpy as np
+import streamlit as st
+
+from components.kit import canvas
+from components.kit.cell_grid import HUES
+from components.kit.fact_strip import fact_strip
+
+_mount = st.components.v2.component(
+    "mnemoscope_residual_norm",
+    html='<div class="picture"></div>',
+    css=canvas.style("residual/norm.css"),
+    js=canvas.script("kit/strips.js", "residual/norm.js"),
+)
+
+
+def names(n_layers: int) -> list[str]:
+    """The 2L+1 LayerNorms in the order in which a token meets them."""
+    found = [
+        f"Layer {i}: {name}" for i in range(n_layers)
+        for name in ("ln_1, before attention", "ln_2, before the MLP")
+    ]
+    return [*found, "ln_f, before the unembedding"]
+
+
+def show(steps, key: str) -> None:
+    """steps: what `run.norm_steps` gives."""
+    arrays = ("x", "centred", "normed", "gamma", "beta", "output")
+    packed = {name: getattr(steps, name).astype(np.float32) for name in arrays}
+    header = {"mean": steps.mean, "sigma": steps.sigma, "eps": steps.eps, "hues": HUES}
+    header |= {"start": int(np.abs(steps.x).argmax())}
+    _mount(key=key, data=canvas.pack(header, **packed))
+
+
+def facts(steps) -> str:
+    """μ, σ, the lengths before and after, and the error against the module (HTML)."""
+    lengths = [float(np.linalg.norm(x)) for x in (steps.x, steps.normed, steps.output)]
+    numbers = [
+        (steps.mean, "μ, the mean"), (steps.sigma, "σ, the spread"), (lengths[0], "length before"),
+        (lengths[1], "length after ÷ σ"), (lengths[2], "length of what comes out"),
+    ]
+    rows = [(f"{x:.4g}".replace("-", "−"), name, repr(x)) for x, name in numbers]
+    error = f"{steps.error:.0e}".replace("-", "−")
+    return fact_strip([*rows, (error, "largest error against the module", repr(steps.error))])

@@ -1,0 +1,31 @@
+"""One token's residual stream as a river: how long it is, what flows in, what it would say.
+
+Arrays in, a picture out. Knows nothing of the model.
+"""
+
+import numpy as np
+import streamlit as st
+
+from components.kit import canvas
+from components.kit.cell_grid import HUES
+
+_mount = st.components.v2.component(
+    "mnemoscope_residual_river",
+    html='<div class="picture"><canvas></canvas></div>',
+    css=canvas.style("residual/river.css"),
+    js=canvas.script("residual/river.js"),
+)
+
+
+def show(stream, position: int, words: list[str], probability: np.ndarray, token: str, key: str):
+    """stream: what `run.stream` gives; words, probability (L+1): what the lens reads at
+    each layer of the token at `position`."""
+    arrays = {"norm": stream.norm[:, position], "added": stream.added[:, position]}
+    arrays |= {"cosine": stream.cosine[:, position], "word_probability": probability}
+    title = (
+        f"Residual stream of token {token}: length {arrays['norm'][0]:.3g} at the embedding, "
+        f"{arrays['norm'][-1]:.3g} at the end; read as {words[-1]}"
+    )
+    header = {"words": words, "title": title, "hues": HUES}
+    packed = {name: np.ascontiguousarray(x, dtype=np.float32) for name, x in arrays.items()}
+    _mount(key=key, data=canvas.pack(header, **packed))

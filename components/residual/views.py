@@ -1,0 +1,244 @@
+"""The six views of the residual page: what is chosen, what is computed for it, what is drawn."""
+
+import streamlit as st
+
+from components.frame import visit
+from components.kit import cell_grid
+from components.kit.one_of import one_of
+from components.residual import (
+    ablation_figures,
+    attribution_figures,
+    choice,
+    figures,
+    neuron_figures,
+    norm,
+    river,
+    run,
+)
+
+N_TOP = 20
+
+
+def stream(tokens: list[str], at: int) -> None:
+    """One token's stream as a river; below, the stream of all tokens as a map."""
+    n_layers = _config().n_layer
+    column = run.lenses(*_block(at, len(tokens)))
+    own = at - column.start
+    words = visit.show_tokens(column.ids[:, own])
+    found = run.stream()
+    river.show(found, at, words, column.probability[:, own], tokens[at], "river")
+    st.caption(
+        f"The stream of **{_md(tokens[at])}** ({at}), left to right through {n_layers} layers. "
+        "Thickness = its length √Σx². Arrows = what attention and MLPs add: length on the same "
+        "scale, angle to the stream exact. Words: what the model would say next if it stopped "
+        "there (logit lens)."
+    )
+    shown = one_of("Show of all tokens", figures.MAPS, "stream_shown")
+    grid = figures.stream_grid(found, tokens, shown)
+    row = min(st.session_state.get("stream_row", 0), len(grid.rows) - 1)
+
+    def take(row, column):
+        st.session_state.stream_row = row
+        choice.choose_position(column)
+
+    cell_grid.show(grid, (row, at), "stream_grid", take)
+    st.caption(figures.LEGENDS[shown])
+
+
+def logit_lens(tokens: list[str], at: int) -> None:
+    """What every layer would say at every position; the chosen cell's top tokens below."""
+    n_layers = _config().n_layer
+    row = choice.row(n_layers)
+    shown = one_of("Show in each cell", figures.LENS_SHOWN, "lens_shown")
+    start, stop = run.lens_window(at, len(tokens))
+    found = run.lenses(start, stop)
+    words = visit.show_tokens(found.ids.ravel())
+    came = [*tokens[start + 1 : stop + 1], *([""] if stop == len(tokens) else [])]
+    grid = figures.lens_grid(found, shown, tokens[start:stop], words, came)
+    cell_grid.show(
+        grid, (row, at - start), "lens_grid", lambda r, c: choice.choose_cell(r, c + start)
+    )
+    st.caption(figures.LENS_LEGENDS[shown])
+    _window_buttons(start, stop, len(tokens))
+    place = "Embedding" if row == 0 else f"After {figures.lens_rows(n_layers)[row]}"
+    heading = f"{place}, having read {at} {tokens[at]}:"
+    st.html(figures.word_bars(run.lens_top(row, at, N_TOP), heading))
+
+
+def _window_buttons(start: int, stop: int, n_tokens: int) -> None:
+    if stop - start == n_tokens:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        half = (stop - start) // 2
+        st.button("← earlier", key="lens_earlier", disabled=start == 0,
+                  on_click=choice.choose_position, args=(max(0, start - half),))
+        st.button("later →", key="lens_later", disabled=stop == n_tokens,
+                  on_click=choice.choose_position, args=(min(n_tokens - 1, stop + half),))
+        st.markdown(f"Positions {start} to {stop - 1} of {n_tokens:,}: this model's vocabulary is "
+                    "large, so a window is read at a time.")
+
+
+def who_made_it(tokens: list[str], at: int) -> None:
+    """One logit as a sum over everything that wrote into the stream."""
+    config = _config()
+    top = run.lens_top(config.n_layer, at, N_TOP)
+    boxes = st.columns(3, vertical_alignment="bottom")
+    with boxes[0]:
+        choice.pick_position(tokens, at)
+    first = f"{choice.MOST_PROBABLE}: {top.texts[0]}"
+    with boxes[1]:
+        wanted = choice.logit("logit_of", "Logit of", first, top, config.vocab_size)
+    with boxes[2]:
+        against = choice.logit(
+            "logit_against", "compared with", choice.NOTHING, top, config.vocab_size
+        )
+    token = int(top.ids[0]) if wanted is None else wanted
+    found = run.attribute(at, token, against)
+    rows = attribution_figures.parts(found, tokens[at])
+    shown = attribution_figures.folded(rows)
+    st.html(attribution_figures.facts(found, shown, len(rows)))
+    left, right = st.columns([11, 10], gap="medium")
+    name = visit.show_tokens([token])[0]
+    versus = "" if against is None else f" − {visit.show_tokens([against])[0]}"
+    with left:
+        st.plotly_chart(
+            attribution_figures.waterfall(shown, f"logit of {name}{versus}"), key="waterfall",
+            config={"displayModeBar": False},
+        )
+    with right:
+        _draw_map(found, name)
+
+
+def _draw_map(found, name: str) -> None:
+    grid = attribution_figures.layer_map(found)
+    n_heads = found.heads.shape[1]
+    chosen = st.session_state.get("maker") or choice.strongest(found.heads)
+    chosen = (min(chosen[0], len(grid.rows) - 1), min(chosen[1], n_heads + 1))
+
+    def take(layer, column):
+        st.session_state.maker = (layer, column)
+        st.session_state.layer = layer
+        if column < n_heads:
+            st.session_state.head = column
+
+    cell_grid.show(grid, chosen, "maker_grid", take)
+    if chosen[1] < n_heads:
+        words = f"What layer {chosen[0]} head {chosen[1]} reads →"
+        st.page_link("pages/attention.py", label=words)
+    st.caption(
+        f"In logits of {_md(name)}; red lowers; empty among numbers: rounds to 0.0. Direct share "
+        "only: what a part does to later layers counts there. The final LayerNorm's σ is frozen at "
+        f"its value here, {found.sigma:.3f}. Heads contain the bias of their values; the "
+        "attention's output bias stands apart."
+    )
+
+
+def switch_off(tokens: list[str], at: int) -> None:
+    """Switches for every head, MLP and layer; the next token with and without."""
+    config = _config()
+    off = choice.off(config.n_layer, config.n_head)
+    top = st.columns([5, 3, 3, 2], vertical_alignment="bottom")
+    with top[0]:
+        choice.pick_position(tokens, at)
+    with top[1]:
+        st.session_state.off_fill = off.fill
+        st.segmented_control("A part that is off writes", ["zero", "mean"], key="off_fill",
+                             required=True, help="zero, or its mean over this prompt's positions")
+    effort = run.effort_of_all(at)
+    measure = effort == "instant" or top[2].button(
+        "Each one alone", key="alone", width="stretch", disabled=effort == "too long",
+        help="Switch off every part by itself and colour the board by what that changes (KL)"
+        if effort == "minutes" else "Too many tokens for this machine: choose an earlier token",
+    )
+    top[3].button("All on", key="all_on", width="stretch", disabled=not len(off),
+                  on_click=lambda: st.session_state.update(off=None))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _draw_board(off, at, measure)
+    with right:
+        change = run.change(off, at)
+        st.html(ablation_figures.facts(change, len(off)))
+        st.html(ablation_figures.pairs(change))
+        st.caption(f"After {_md(tokens[at])} ({at}); the {len(change.ids)} tokens most probable "
+                   "before or after, of the whole vocabulary. KL is over all of it.")
+
+
+def _draw_board(off, at: int, measure: bool) -> None:
+    config, place = _config(), st.empty()
+
+    def follow(n_done):
+        place.progress(n_done / config.n_layer, f"layer {n_done} of {config.n_layer}")
+
+    alone = run.each_alone(at, off.fill, measure, follow)
+    place.empty()
+    grid = ablation_figures.board(
+        config.n_layer, config.n_head, choice.marks(off, config.n_head), alone
+    )
+    cell = st.session_state.get("off_cell") or (0, 0)
+    cell = (min(cell[0], config.n_layer - 1), min(cell[1], config.n_head + 1))
+    cell_grid.show(
+        grid, cell, "off_grid", lambda r, c: choice.toggle(off, config.n_head, r, c)
+    )
+    st.markdown(f"**Off:** {choice.in_words(off)}." if len(off) else
+                "Nothing is off: this is the untouched model, bit for bit.")
+    measured = (" Number: KL in nats with this part alone off, full colour from 1 nat on; empty "
+                "among numbers: rounds to 0.00.")
+    st.caption("A head that is off leaves the layer's output bias; *all* skips the whole block, "
+               f"biases too. Off at every position.{'' if alone is None else measured}")
+
+
+def mlp(tokens: list[str], at: int) -> None:
+    """The neurons of one layer at one token."""
+    n_layers = _config().n_layer
+    layer = choice.layer(n_layers)
+    boxes = st.columns(2)
+    with boxes[0]:
+        choice.pick_position(tokens, at)
+    with boxes[1]:
+        choice.pick_layer(n_layers, layer)
+    found = run.activations(layer, at)
+    st.html(neuron_figures.facts(found))
+    st.plotly_chart(neuron_figures.curve(found), key="gelu", config={"displayModeBar": False})
+    st.caption(f"{len(found.pre):,} neurons, each a dot on {found.name}(x) = {found.formula}. "
+               "Area grows with the length of what it adds to the stream: |post| × ‖its row of "
+               "W_out‖.")
+    best = neuron_figures.strongest(found, 10)
+    st.html(neuron_figures.table(run.describe_neurons(layer, at, best)))
+    st.caption(
+        "The ten that write most. Δ logit: what the neuron does directly to each token's logit "
+        "here, post × its row of W_out through the final LayerNorm's γ / σ (σ frozen at this "
+        "token's value) and the unembedding, relative to the mean over the vocabulary. cos: with "
+        "the stream it is added to."
+    )
+
+
+def layer_norm(tokens: list[str], at: int) -> None:
+    """One LayerNorm on one token's vector, step by step."""
+    n_layers = _config().n_layer
+    station = choice.station(n_layers)
+    boxes = st.columns(2)
+    with boxes[0]:
+        choice.pick_position(tokens, at)
+    with boxes[1]:
+        choice.pick("LayerNorm", norm.names(n_layers), station, "norm",
+                    lambda i: st.session_state.update(norm=i))
+    steps = run.norm_steps(station, at)
+    st.html(norm.facts(steps))
+    norm.show(steps, "norm_steps")
+    st.caption(f"All {len(steps.x)} numbers of one vector, each row on its own scale; a bar that "
+               "stands for several shows the largest. Point at one.")
+
+
+def _config():
+    return visit.checkpoint().model.config
+
+
+def _block(at: int, n_tokens: int) -> tuple[int, int]:
+    """The smallest part of a lens that holds a position."""
+    start = at // run.BLOCK * run.BLOCK
+    return start, min(n_tokens, start + run.BLOCK)
+
+
+def _md(text: str) -> str:
+    """A token, safe inside Markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|$:~" else c for c in text)

@@ -1,0 +1,325 @@
+"""The widgets of the Tokens page and what each shows: choices kept for the link (frame.address)."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from components.frame import visit
+from components.kit.fact_strip import fact_strip
+from components.kit.one_of import one_of
+from components.kit.safe_text import for_markdown
+from components.tokens import bars, chips, matrix, merge_stairs, run
+from model.analysis.tokenization import GPT2_PATTERN
+
+MOST_ROWS = 1000  # rows of the vocabulary table
+SUMS = {  # examples of vector arithmetic: a − b + c
+    "he − his + her": (" he", " his", " her"),
+    "brother − boy + girl": (" brother", " boy", " girl"),
+    "king − man + woman": (" king", " man", " woman"),
+}
+LISTS = {  # examples for the map
+    "pronouns": "he she it they we I him her them us me his their my our your",
+    "verbs": "is was are were has had have do did does go went see saw come came say said",
+    "numbers": "one two three four five six seven eight nine ten hundred",
+    "people": "man woman boy girl brother sister father mother son daughter king queen",
+}
+
+
+def text_box(label: str, key: str, placeholder: str, on_change=None, default: str = "") -> str:
+    """A line of text, sent while it is typed and kept for the link."""
+    st.session_state.setdefault(key, default)
+    more = {} if on_change is None else {"on_change": on_change}
+    return st.text_input(
+        label, key=key, placeholder=placeholder, live="200ms", persist_state="session",
+        max_chars=1000, **more,
+    )
+
+
+def put(**values) -> None:
+    """Set what the visitor chose; for callbacks."""
+    st.session_state.update(values)
+
+
+# -- text -> ids ----------------------------------------------------------------------------------
+
+
+def pieces_of(apart):
+    """The pre-tokens of a text as chips; returns the chosen one, None without any."""
+    kinds = [piece.kind for piece in apart.pieces]
+    at = _chosen_piece(apart)
+    chips.show(
+        apart.tokens, kinds, at, "pieces", lambda i: put(piece=i), "Pre-tokens of the text"
+    )
+    branches = GPT2_PATTERN if run.rules().is_gpt2 else None
+    st.html(chips.legend(kinds, branches))
+    return apart.pieces[at] if apart.pieces else None
+
+
+def how_far(apart) -> str:
+    """Whether the steps give the tokenizer's ids, and what of a long text is not shown."""
+    said = f"✓ The {apart.n_ids:,} ids are the tokenizer’s own." if apart.is_same else \
+        "✗ This tokenizer does something more: its own ids differ from these."
+    if apart.is_cut:
+        said += f" Only the first {run.MOST_CHARS:,} characters are taken apart."
+    if apart.n_pieces > len(apart.pieces):
+        said += f" The first {len(apart.pieces):,} of {apart.n_pieces:,} pre-tokens are shown."
+    return said
+
+
+def _chosen_piece(apart) -> int:
+    """The visitor's choice; else the word that took the most tokens, of those the longest."""
+    at, n = st.session_state.get("piece"), len(apart.pieces)
+    if at is not None and at < n:
+        return at
+    sizes = [(len(ids), len(p.letters)) for p, ids in zip(apart.pieces, apart.tokens)]
+    return max(range(n), key=lambda i: (*sizes[i], -i), default=0)
+
+
+def staircase(piece) -> None:
+    """Every merge of one pre-token."""
+    rows = run.staircase(piece)
+    merge_stairs.show(piece, rows, run.piece_ids(piece), "staircase")
+
+
+# -- one token of the prompt, one of the vocabulary ------------------------------------------------
+
+
+def at_token() -> int:
+    """The prompt's tokens as chips; returns the place of the chosen one, by default the last."""
+    texts, ids = visit.token_texts(), visit.prompt().ids
+    at = st.session_state.get("at")
+    if at is None or at >= len(ids):
+        at = len(ids) - 1
+    special = run.words().special
+    kinds = ["special" if int(i) in special else "letters" for i in ids]
+    pieces = [[(text, int(i))] for text, i in zip(texts, ids)]
+    chips.show(pieces, kinds, at, "at_chips", lambda i: put(at=i), "Tokens of the prompt")
+    return at
+
+
+def token_box(default: str) -> int | None:
+    """Any token of the vocabulary by text or #id; None, with the reason shown, for no token."""
+    return _token("Token: its text (a space first makes it a word), or #id", "token", default)
+
+
+def name_of(token_id: int) -> str:
+    """What finds this token again in a text box: its text where that is unique, else its id."""
+    text = run.words().texts[token_id]
+    try:
+        return text if run.token(text) == token_id else f"#{token_id}"
+    except ValueError:
+        return f"#{token_id}"
+
+
+def _token(label: str, key: str, default: str) -> int | None:
+    wanted = text_box(label, key, "for example ·the", default=default)
+    try:
+        return run.token(wanted)
+    except ValueError as error:
+        st.warning(for_markdown(str(error)))
+        return None
+
+
+# -- neighbours -----------------------------------------------------------------------------------
+
+
+def neighbours(token_id: int, k: int, key: str) -> None:
+    """The nearest of the whole vocabulary; a click walks on from there."""
+    found = run.neighbours(token_id, k + 1)
+    _bars(found, {token_id: "itself"}, key)
+
+
+def arithmetic(k: int) -> None:
+    """a − b + c and the tokens nearest to it."""
+    with st.container(horizontal=True, key="sum_examples"):
+        for name, (a, b, c) in SUMS.items():
+            values = {"sum_a": a, "sum_b": b, "sum_c": c}
+            st.button(name, key=f"sum {name}", on_click=put, kwargs=values)
+    boxes = st.columns(3)
+    chosen = []
+    for box, key, sign, default in zip(boxes, "abc", ("", "− ", "+ "), SUMS["he − his + her"]):
+        with box:
+            chosen.append(_token(f"{sign}{key}", f"sum_{key}", default))
+    if None in chosen:
+        return
+    found = run.plus_minus(*chosen, k + 3)
+    notes = {}
+    for token_id, letter in zip(chosen, "abc"):
+        notes[token_id] = f"{notes[token_id]}, {letter}" if token_id in notes else f"input {letter}"
+    _bars(found, notes, "sum_bars")
+
+
+def _bars(found, notes: dict[int, str], key: str) -> None:
+    texts = [run.words().texts[i] for i in found.ids]
+    ids = [int(i) for i in found.ids]
+    bars.show(
+        ids, texts, [f"#{i}" for i in ids], found.cosine, notes, key,
+        lambda i: put(token=name_of(i)),
+    )
+
+
+# -- vectors --------------------------------------------------------------------------------------
+
+
+def vector_strips(inputs, at: int, name: str) -> None:
+    """The three vectors of one token, one scale: token, position, sum."""
+    three = np.stack([inputs.token[at], inputs.position[at], inputs.total[at]])
+    matrix.show(
+        three, [f"token {name}", f"+ position {at}", "= input"], limit(three), "three",
+        lambda i: None, height=170, label=_strip_label(inputs),
+    )
+
+
+def all_vectors(vectors: np.ndarray, at: int) -> None:
+    """One vector of every token of the prompt, one below the other; a click chooses a token."""
+    matrix.show(
+        vectors, visit.token_texts(), limit(vectors), "all_vectors", lambda i: put(at=i),
+        chosen=at, height=460, label="One row a token; point at a cell for its value",
+    )
+
+
+def limit(values: np.ndarray) -> float:
+    """Where the colours end: 99.5 % of the values lie within ± this."""
+    return float(np.quantile(np.abs(values), 0.995)) or 1.0
+
+
+def _strip_label(inputs) -> str:
+    return f"{inputs.token.shape[1]} numbers each; point at one for its value"
+
+
+def vector_facts(inputs, at: int) -> str:
+    """Lengths of a token's vectors and the angle between its two parts (HTML)."""
+    token, position, total = inputs.token[at], inputs.position[at], inputs.total[at]
+    lengths = [float(np.linalg.norm(x)) for x in (token, position, total)]
+    both = run.cosines(np.stack([token, position, total]))
+    return fact_strip([
+        (f"{lengths[0]:.3f}", "length of the token vector", repr(lengths[0])),
+        (f"{lengths[1]:.3f}", "length of the position vector", repr(lengths[1])),
+        (f"{lengths[2]:.3f}", "length of their sum", repr(lengths[2])),
+        (signed(both[0, 1]), "cosine token · position", repr(float(both[0, 1]))),
+        (signed(both[0, 2]), "cosine token · sum", repr(float(both[0, 2]))),
+    ])
+
+
+def signed(x: float) -> str:
+    """Three digits with a true minus."""
+    return f"{x:.3f}".replace("-", "−")
+
+
+# -- cosines of the prompt ------------------------------------------------------------------------
+
+
+def cosine_map(vectors: np.ndarray, at: int) -> None:
+    """Cosine of each pair of the prompt's tokens; a click chooses a row."""
+    names = visit.token_texts()
+    matrix.show(
+        run.cosines(vectors), names, 1.0, "cosine_map", lambda i: put(at=i),
+        columns=names, chosen=at, height=620, say="cosine",
+        label="Point at a cell for its cosine; click a row to rank the others",
+    )
+
+
+def like_in_prompt(vectors: np.ndarray, at: int, k: int) -> None:
+    """The prompt's tokens most like the one at `at`; repeated ones at each of their places."""
+    cosine = run.cosines(vectors)[at]
+    order = [int(i) for i in np.argsort(-cosine, kind="stable") if i != at][:k]
+    texts, places = visit.token_texts(), [f"at {i}" for i in order]
+    bars.show(
+        order, [texts[i] for i in order], places, cosine[order], {}, "like_bars",
+        lambda i: put(at=i),
+    )
+
+
+# -- the map --------------------------------------------------------------------------------------
+
+
+def map_points() -> tuple[np.ndarray, list[str]]:
+    """The vectors to draw, as chosen, with their names; none where there is nothing to draw."""
+    sources = {"list": "words of your own", "prompt": "the prompt’s tokens",
+               "placed": "the prompt’s tokens with positions"}
+    source = one_of("What to draw", sources, "token_map")
+    ids = list(dict.fromkeys(visit.prompt().ids.tolist()))
+    if source == "placed" and ids:
+        return run.inputs().total, visit.token_texts()
+    if source == "list":
+        ids, not_one = word_list()
+        if not_one:
+            st.caption("Not one token here, so left out: " + for_markdown(", ".join(not_one[:30])))
+    return run.vectors_of(ids), [run.words().texts[i] for i in ids]
+
+
+def word_list() -> tuple[list[int], list[str]]:
+    """Tokens of the visitor's own words, each as " word" where that is one token, else as "word";
+    and the words that are neither."""
+    with st.container(horizontal=True, key="list_examples"):
+        for name, words in LISTS.items():
+            st.button(name, key=f"list {name}", on_click=put, kwargs={"token_list": words})
+    text = text_box("Words", "token_list", "words with spaces between", default=LISTS["pronouns"])
+    ids, not_one = [], []
+    for word in dict.fromkeys(text.split()):
+        token_id = _single(word)
+        if token_id is None:
+            not_one.append(word)
+        elif token_id not in ids:
+            ids.append(token_id)
+    return ids, not_one
+
+
+def _single(word: str) -> int | None:
+    for form in (word,) if word.startswith(("·", "#")) else (f" {word}", word):
+        try:
+            return run.token(form)
+        except ValueError:
+            continue
+    return None
+
+
+# -- vocabulary -----------------------------------------------------------------------------------
+
+
+def vocabulary() -> None:
+    """A search box and the tokens it finds."""
+    query = text_box(
+        "Search: text, or #id", "token_search", "empty: all; or ·the, ing, #50", default="ing"
+    )
+    try:
+        ids = run.search(query.replace("·", " ") if query.strip("·") else query)
+    except ValueError as error:
+        st.warning(for_markdown(str(error)))
+        return
+    n, n_all = len(ids), len(run.words().raw)
+    if n == 0:
+        st.info(f"None of the {n_all:,} tokens contains this text: try fewer letters.")
+        return
+    cut = f"; the first {MOST_ROWS:,} by id are listed" if n > MOST_ROWS else ""
+    st.markdown(f"**{n:,}** of {n_all:,} tokens{cut}")
+    _table(ids)
+
+
+def _table(ids: np.ndarray) -> None:
+    """The matching tokens, at most MOST_ROWS; choosing a row chooses the token."""
+    vocabulary, shown = run.words(), ids[:MOST_ROWS]
+    raw = [vocabulary.raw[i] for i in shown]
+    table = pd.DataFrame({
+        "id": shown,
+        "token": [vocabulary.texts[i] for i in shown],
+        "bytes": ["" if b is None else b.hex(" ").upper() for b in raw],
+        "in the file": [run.letters_of(i) for i in shown],
+        "made by merging": run.made_by(shown),
+        "length": run.norms()[shown],
+    })
+    st.dataframe(
+        table, key="vocabulary_rows", hide_index=True, height=520, selection_mode="single-row",
+        on_select=lambda: _choose_from_table(shown), row_height=38,
+        column_config={
+            "token": st.column_config.TextColumn(help="spaces as ·, broken characters as bytes"),
+            "in the file": st.column_config.TextColumn(help="GPT-2's letters for its bytes"),
+            "length": st.column_config.NumberColumn(format="%.3f", help="√Σx² of its vector"),
+        },
+    )
+
+
+def _choose_from_table(shown: np.ndarray) -> None:
+    rows = st.session_state.vocabulary_rows["selection"]["rows"]
+    if rows and rows[0] < len(shown):
+        put(token=name_of(int(shown[rows[0]])))

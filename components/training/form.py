@@ -1,0 +1,127 @@
+"""Choosing and starting a training. What runs it is model/training/jobs.py."""
+
+import streamlit as st
+
+from components.frame import memory_weights, model_picker, visit
+from components.kit.titles import TITLES
+from components.training import run
+from model.training import jobs
+from model.training.jobs import JobError, Request
+
+VARIANTS = {
+    "gpt2+rnn": "early and late recurrent memory: one state, carried from prompt to prompt",
+    "gpt2+edm": "external memory: a slot for each token worth keeping, read by attention",
+    "gpt2-m": "recurrent and external memory together; attention over Local ∪ Memory, which needs "
+    "no training, joins when it is used",
+}
+STEPS = (50, 20_000)
+SMALL = 400  # steps of a first training: some minutes on two cores, enough to see recall rise
+
+
+def show() -> None:
+    """The choices, the equal command, and the button."""
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        request, texts = _choices()
+    with right:
+        _start(request, texts)
+
+
+def _choices() -> tuple[Request, dict[str, bytes]]:
+    base, plain = visit.checkpoint(), run.options()
+    st.markdown(f"**Base**, frozen: {visit.model_name()}. Another one: in the sidebar.")
+    variant = st.segmented_control(
+        "Memory to train", list(VARIANTS), default="gpt2+edm", format_func=TITLES.get,
+        key="training_variant", required=True, persist_state="session",
+    )
+    st.caption(f"{VARIANTS[variant][0].upper()}{VARIANTS[variant][1:]}.")
+    texts = _texts()
+    row = st.columns([3, 3, 4])
+    steps = row[0].number_input(
+        "Steps", *STEPS, SMALL, 50, key="training_steps", persist_state="session",
+        help=f"{SMALL} of the EDM show recall rise from chance; the shipped memory took 1,600. One "
+             f"step learns from {plain.rows} episodes; every {plain.every} steps recall is measured "
+             "and a checkpoint written.",
+    )
+    seed = row[1].number_input("Seed", 0, 999_999, 0, key="training_seed", persist_state="session")
+    cell = row[2].segmented_control(
+        "Recurrent cell", ["gru", "lstm"], default="gru", format_func=str.upper,
+        key="training_cell", required=True, persist_state="session",
+        disabled=variant == "gpt2+edm",
+    )
+    lora = _lora()
+    st.caption(
+        "Slots and eviction policy are no matter of training: every token that passes the learned "
+        "gate is kept for the episode. Both are chosen where memory is used, on the Memory page."
+    )
+    model = memory_weights.base_name(base)
+    return Request(model, variant, int(steps), int(seed), cell, lora), texts
+
+
+def _texts() -> dict[str, bytes]:
+    """The visitor's own text, to talk about between facts; by default sentences are made up."""
+    files = st.file_uploader(
+        "Talk between facts: your own text (.txt, UTF-8); none: made-up sentences", type="txt",
+        accept_multiple_files=True, key="training_texts", max_upload_size=50,  # jobs: 50 MB in all
+    )
+    texts = {f"{i} {file.name}": file.getvalue() for i, file in enumerate(files or [], 1)}
+    if texts:
+        n = run.usable_sentences(texts)
+        st.caption(
+            f"{n:,} sentence{'s' if n != 1 else ''} of it can be used: plain English of 20 to 110 "
+            "characters without “I” and “my”."
+            + ("" if n else " With none, sentences are made up.")
+        )
+    return texts
+
+
+def _lora() -> int:
+    """The rank of LoRA, 0 for none; what cannot run here says why."""
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="training_lora_row")
+    wanted = row.toggle(
+        "LoRA on the base", key="training_lora", persist_state="session",
+        help="Low-rank changes of the base's attention, trained along; at work only in runs that "
+             "read memory. They may change more than what is recalled: watch the KL. Kept in the "
+             "memory's file and, as peft reads them, in the folder adapter beside it.",
+    )
+    rank = row.number_input("Rank", 1, 64, 8, key="training_rank", disabled=not wanted, width=150)
+    row.toggle("4-bit base (QLoRA)", key="training_4_bit", disabled=True)
+    st.caption(f"4-bit QLoRA cannot run here: {run.four_bit_problem()}.")
+    return int(rank) if wanted else 0
+
+
+def _start(request: Request, texts: dict[str, bytes]) -> None:
+    st.markdown(
+        f"It runs in the background on {_threads()}, with low priority, and goes on when you close "
+        "this page. Pause it, stop it and keep what it has learned, at any time."
+    )
+    st.markdown("The same on the command line:")
+    st.code(_command(request, bool(texts)), language="bash")
+    if not model_picker.is_on_this_machine():
+        st.info("Only a browser on the server's own machine can start a training.")
+        return
+    st.button(
+        "Start training", type="primary", key="training_start", on_click=_begin,
+        args=(request, texts),
+    )
+
+
+def _begin(request: Request, texts: dict[str, bytes]) -> None:
+    """Start it and look at its curves; where it cannot start, stay and say why."""
+    try:
+        st.session_state.training = jobs.start(request, texts).id
+        st.session_state.training_view = "curves"
+    except JobError as error:
+        st.session_state.training_problem = str(error)
+
+
+def _threads() -> str:
+    n = jobs.threads()
+    return f"{n} thread{'s' if n > 1 else ''}"
+
+
+def _command(request: Request, has_text: bool) -> str:
+    words = jobs.choices(request)
+    pairs = [f"{name} {value}" for name, value in zip(words[::2], words[1::2])]
+    pairs = ["python -m model train memory", "--out FOLDER", *pairs]
+    return " \\\n    ".join([*pairs, "--text FOLDER_OF_TEXT"] if has_text else pairs)

@@ -1,0 +1,79 @@
+"""What memory learns from: an episode drawn and coloured, and why training is made this way."""
+
+import html
+
+import streamlit as st
+
+from components.kit import palette
+from components.training import episode, run
+
+WHY = (
+    (
+        palette.VALUE, "Why the answer",
+        "Cross-entropy on the answer's tokens. Its gradient flows from the answer through the read "
+        "into the writes of every prompt before: what is stored is learned, not designed.",
+    ),
+    (
+        palette.RESIDUAL, "Why KL to the base",
+        "Everywhere else, and on ordinary text, the model with memory is held to what the frozen "
+        "GPT-2 says: KL(base ‖ with memory). Trained on answers alone, it would learn them and "
+        "forget how to talk.",
+    ),
+    (
+        palette.SURPRISAL, "Why questions nobody answered",
+        "{unknown:.0%} of the questions ask what was never told, some of them against somebody "
+        "else's memory. There GPT-2's own “I do not know” is right: memory learns to stay silent.",
+    ),
+    (
+        palette.MEMORY, "Why gates start closed",
+        "Each module enters through a matrix W_o that is exactly zero: at step 0 the model is "
+        "GPT-2, bit for bit. Only what lowers the loss opens it; the curve of ‖W_o‖ shows when.",
+    ),
+)
+
+
+def show() -> None:
+    """Controls, the episode, and the reasons."""
+    lessons, sources = list(run.LESSONS), run.SOURCES
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="training_lesson_row")
+    lesson = row.segmented_control(
+        "Lesson", lessons, default=lessons[1], key="training_lesson", required=True,
+        persist_state="session",
+    )
+    source = row.segmented_control(
+        "Values and phrasings", list(sources), default="values", format_func=sources.get,
+        key="training_source", required=True, persist_state="session",
+    )
+    number = st.session_state.setdefault("training_episode", 1)
+    row.button("Another episode", key="training_another", on_click=_next)
+    drawn = run.draw(lesson, source, number)
+    st.html(episode.legend(drawn.episode.held_out))
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("##### Told, prompt by prompt: GPT-2 reads, memory writes")
+        prompts = episode.spoken(drawn.episode, drawn.prompts)
+        st.html(episode.told(prompts))
+    with right:
+        st.markdown("##### Asked, each in a new prompt: memory is all there is")
+        first = len(drawn.prompts) + 1
+        st.html("".join(
+            episode.asked(ask, first + i, run.LEAD_WEIGHT)
+            for i, ask in enumerate(drawn.episode.asks)
+        ))
+    _why(run.LESSONS[lesson].plan.unknown)
+
+
+def _next() -> None:
+    st.session_state.training_episode += 1
+
+
+def _why(unknown: float) -> None:
+    cells = "".join(
+        f'<div style="border-top:5px solid {hue};padding:.5em 0;line-height:1.45">'
+        f"<b>{html.escape(title)}</b><br>{html.escape(text.format(unknown=unknown))}</div>"
+        for hue, title, text in WHY
+    )
+    st.html(
+        '<div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(240px,1fr));'
+        f'gap:1.4em;margin-top:.6em">{cells}</div>'
+    )

@@ -1,0 +1,199 @@
+"""Watching trainings: the list, the curves while they grow, the buttons, the card at the end.
+
+A training lives in its folder, not here: closing the page changes nothing.
+"""
+
+import streamlit as st
+
+from components.frame import model_picker
+from components.kit import palette
+from components.training import card, figures, run, words
+from components.training.words import SHIPPED
+from model.training import jobs
+from model.training.jobs import AT_WORK, Job, JobError, Look
+
+EVERY_S = 2  # between two looks at a training that is at work
+JUMP = (
+    "**Watch for the jump.** Recall stays with the frozen base, then rises within a few hundred "
+    "steps: a phase transition. Reading teaches nothing before something useful is written, and "
+    "writing nothing before it is read; once both work a little, each drives the other. A dotted "
+    "line marks a harder lesson: recall is measured on that lesson from there on, so it may drop."
+)
+KNOWN = (
+    "**What recurrent memory can learn.** Its state is one vector of fixed size: it learns to "
+    "carry words that it met in training, from lists of names, cities, animals …, not words it "
+    "never saw. The EDM stores each token for itself and does not mind. The lesson is the same all "
+    "through."
+)
+REFUSED = (
+    "**What memory must not do.** Here the question's answer was never told, while memory holds "
+    "other facts. The frozen base says “I do not know.”; memory has to leave that alone. An answer "
+    "in its place would be a false recall."
+)
+VALUES = {"never": "values never trained on", "known": "values of the lists",
+          "refused": "never told"}
+WORDS = {"never": JUMP, "known": KNOWN, "refused": REFUSED}
+SMALL = {
+    "loss": ("Loss", "of the answers, nats a token"),
+    "kl": ("KL to the base", "of all else, nats a token"),
+    "gates": ("Gates, ‖W_o‖", "0: closed, exactly GPT-2"),
+}
+
+
+def show() -> None:
+    """The chosen training; on a first visit the one at work, else the one that is shipped."""
+    st.session_state.pop("training_acted", None)
+    by_id, shipped = {job.id: job for job in run.trainings()}, run.shipped()
+    names = [*by_id, *([SHIPPED] if shipped else [])]
+    if not names:
+        st.info("No training yet: choose **Train your own** above.")
+        return
+    if st.session_state.get("training") not in names:
+        at_work = [name for name, job in by_id.items() if jobs.is_alive(job)]
+        st.session_state.training = (at_work or names[-1:])[0]
+    if len(names) == 1:
+        _follow(by_id, shipped)
+        return
+    side, main = st.columns([1, 3], gap="large")
+    with side:
+        _list(names, by_id, shipped)
+    with main:
+        _follow(by_id, shipped)
+
+
+def _list(names: list[str], by_id: dict[str, Job], shipped: Look | None) -> None:
+    """All trainings with their states; a fragment that runs again while one is at work."""
+    before = st.session_state.training
+
+    def draw() -> None:
+        looks = [_look(by_id[name]) if name in by_id else shipped for name in names]
+        chosen = st.radio(
+            "Trainings", names, key="training", persist_state="session",
+            format_func=lambda name: _title(by_id.get(name)),
+            captions=[words.caption(by_id.get(name), now) for name, now in zip(names, looks)],
+        )
+        if chosen != before:
+            st.rerun()
+
+    is_live = any(jobs.is_alive(job) for job in by_id.values())
+    st.fragment(draw, run_every=EVERY_S if is_live else None)()
+
+
+def say_problem() -> None:
+    """What a button could not do."""
+    problem = st.session_state.pop("training_problem", None)
+    if problem:
+        st.error(problem[:1].upper() + problem[1:] + ".")
+
+
+def _follow(by_id: dict[str, Job], shipped: Look | None) -> None:
+    chosen = st.session_state.training
+    job = by_id.get(chosen)
+    now = shipped if job is None else _look(job)
+    _show_live(job, now)
+    if now.card is not None:
+        card.show(job, now)
+    if job is not None and now.log and now.state in ("failed", "killed"):
+        with st.expander("What the trainer printed", key="training_log"):
+            st.code(now.log[-4000:], language=None)
+
+
+def _show_live(job: Job | None, now: Look) -> None:
+    """State, buttons and curves; a fragment that runs again while the trainer is at work."""
+    before = now.state
+
+    def draw() -> None:
+        fresh = now if job is None else _look(job)
+        if fresh.state != before or "training_acted" in st.session_state:
+            st.rerun()  # the rest of the page must say so too
+        _draw(job, fresh)
+
+    st.fragment(draw, run_every=EVERY_S if before in AT_WORK else None)()
+
+
+def _draw(job: Job | None, now: Look) -> None:
+    top, buttons = st.columns([3, 2], vertical_alignment="top")
+    name = _title(job) + (f" · on {words.base(job)}" if job else "")
+    top.html(words.status(name, now, words.measured_every(now)))
+    if job is not None:
+        with buttons:
+            _buttons(job, now)
+    st.html(words.facts(now))
+    steps = now.points[-1].steps if now.points else job.request.steps if job else 1
+    _recall(now, steps)
+    hues = {"loss": palette.MLP, "kl": palette.RESIDUAL}
+    for column, (field, title) in zip(st.columns(3), SMALL.items()):
+        with column:
+            st.html(words.heading(*title, now.points if field == "gates" else []))
+            figure = (
+                figures.gates(now.points, steps) if field == "gates"
+                else figures.single(now.points, steps, field, hues[field])
+            )
+            _chart(figure, f"training_{field}")
+
+
+def _recall(now: Look, steps: int) -> None:
+    """The big curve: values never trained on, values of the lists, or what was never told; and what
+    to look at."""
+    by_values = {
+        "never": now.points, "known": figures.with_known_values(now.points),
+        "refused": figures.with_refusals(now.points),
+    }
+    offered, which = [name for name in VALUES if by_values[name] or name == "never"], "never"
+    if len(offered) > 1:
+        only_recurrent = "known" in offered and "gpt2+edm" not in by_values["known"][-1].recall
+        which = st.segmented_control(
+            "Asked for", offered, format_func=VALUES.get, key="training_values",
+            default="known" if only_recurrent else "never", required=True,
+            label_visibility="collapsed", persist_state="session",
+        )
+    title = "“I do not know.”" if which == "refused" else "recall of new episodes"
+    _chart(figures.recall(by_values[which], steps, title=title), "training_recall")
+    st.markdown(WORDS[which])
+
+
+def _chart(figure, key: str) -> None:
+    st.plotly_chart(figure, key=key, config={"displayModeBar": False})
+
+
+def _buttons(job: Job, now: Look) -> None:
+    """What can be done with a training now; only from this machine."""
+    if not model_picker.is_on_this_machine():
+        st.caption("Only a browser on the server's own machine can pause or stop it.")
+        return
+    row = st.container(horizontal=True, horizontal_alignment="right", key="training_buttons")
+    if now.state in ("starting", "running"):
+        _button(row, "Pause", "training_pause", jobs.pause, job)
+    if now.state in ("paused", "failed", "killed"):
+        _button(row, "Go on", "training_go_on", jobs.go_on, job, "primary")
+    if now.state in ("starting", "running", "paused") or (
+        now.state in ("failed", "killed") and now.has_checkpoint
+    ):
+        _button(row, "Stop and keep", "training_stop", jobs.stop, job)
+    with row.popover("Delete", key="training_delete_menu"):
+        st.markdown("Its curves, checkpoint and memory file are removed.")
+        _button(st, "Delete this training", "training_delete", jobs.delete, job)
+
+
+def _button(place, label: str, key: str, act, job: Job, kind: str = "secondary") -> None:
+    place.button(label, key=key, type=kind, on_click=_try, args=(act, job))
+
+
+def _try(act, job: Job) -> None:
+    try:
+        act(job)
+    except JobError as error:
+        st.session_state.training_problem = str(error)
+    st.session_state.training_acted = True
+
+
+def _look(job: Job) -> Look:
+    """The job as it is on disk now: another visitor may have changed it."""
+    try:
+        return jobs.look(jobs.find(job.id))
+    except JobError:  # deleted meanwhile
+        st.rerun()
+
+
+def _title(job: Job | None) -> str:
+    return "Shipped with Mnemoscope" if job is None else words.title(job)

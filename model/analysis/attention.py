@@ -1,0 +1,228 @@
+"""Attention derived from a trace: maps, head facts, the steps of one query, one cell.
+
+Everything quadratic lives here and only while someone looks at it. Knows nothing of drawing.
+Rows are queries (they read), columns are keys (they are read).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model.run.trace import Trace, scaling
+
+BAND = 128  # queries surveyed at a time
+
+
+@torch.inference_mode()
+def weights(checkpoint, trace: Trace, layer: int, head: int) -> np.ndarray:
+    """One head's attention weights, (T,T) float32; rows sum to 1, the future is 0."""
+    _check_head(trace, layer, head)
+    q, k = trace.layer_q(layer)[head], trace.layer_k(layer)[head]
+    return _softmax(q, k, scaling(checkpoint, layer)).cpu().numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """All heads of a prompt at once.
+
+    pooled: (L,H,n,n) float32, the largest weight in each square of `cell` × `cell` tokens.
+    cell: tokens per square side; 1 = nothing is pooled.
+    facts: name -> (L,H) float32, see FACTS; NaN where a fact does not exist for this prompt.
+    """
+
+    pooled: np.ndarray
+    cell: int
+    facts: dict[str, np.ndarray]
+
+
+FACTS = {
+    "entropy": "mean entropy of the rows, in bits: 0 = reads one token, log2(n) = reads n alike",
+    "previous": "mean weight on the token just before",
+    "first": "mean weight on the first token",
+    "itself": "mean weight on the token itself",
+    "induction": "weight on the tokens that followed earlier copies of the present token, mean "
+    "over the tokens that occurred before",
+}
+
+
+@torch.inference_mode()
+def survey(checkpoint, trace: Trace, n_max: int = 96) -> Survey:
+    """Every head, pooled with max to at most n_max × n_max, and each head's facts; local keys only.
+
+    Works on bands of queries, so that a layer's full (H,T,T) never exists and keys in the future
+    of a band cost nothing.
+    """
+    cell = -(-len(trace) // n_max)
+    followers = _followers(trace.ids).to(trace.next_logits.device)
+    layers = [
+        _survey_layer(
+            trace.layer_q(i), trace.layer_k(i), scaling(checkpoint, i), followers, cell
+        )
+        for i in range(trace.n_layers)
+    ]
+    pooled = np.stack([grid.cpu().numpy() for grid, _ in layers])
+    sums = np.stack([sums.cpu().numpy() for _, sums in layers])  # (L,len(FACTS),H)
+    n = len(trace)
+    counts = [n, n - 1, n - 1, n, int(followers.any(-1).sum())]
+    facts = {
+        name: sums[:, i] / count if count else np.full_like(sums[:, i], np.nan)
+        for i, (name, count) in enumerate(zip(FACTS, counts))
+    }
+    return Survey(pooled, cell, facts)
+
+
+def _survey_layer(q, k, scale: float, followers, cell: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """q, k (H,T,D) -> pooled (H,n,n) and the sums behind FACTS, (len(FACTS),H)."""
+    n_heads, n_tokens = q.shape[:2]
+    side, band = -(-n_tokens // cell), cell * max(1, BAND // cell)
+    pooled = q.new_zeros((n_heads, side, side), dtype=torch.float32)
+    sums = q.new_zeros((len(FACTS), n_heads), dtype=torch.float32)
+    for start in range(0, n_tokens, band):
+        stop = min(start + band, n_tokens)
+        w = _softmax(q[:, start:stop], k[:, :stop], scale)
+        squares = torch.nn.functional.max_pool2d(w[None], cell, ceil_mode=True)[0]
+        first = start // cell
+        pooled[:, first : first + squares.shape[1], : squares.shape[2]] = squares
+        sums += _fact_sums(w, start, followers[start:stop, :stop])
+    return pooled, sums
+
+
+def _fact_sums(w, start: int, followers) -> torch.Tensor:
+    """w (H,t,S): weights of t queries from position `start` on -> sums over them, in FACTS' order."""
+    to_first = w[..., 0].sum(-1)
+    return torch.stack([
+        torch.special.entr(w).sum((1, 2)) / np.log(2),
+        w.diagonal(start - 1, 1, 2).sum(-1),
+        to_first if start else to_first - w[:, 0, 0],
+        w.diagonal(start, 1, 2).sum(-1),
+        w.flatten(1) @ followers.flatten().to(w.dtype),
+    ])
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """How one query token of one head reads; n = query + 1 keys can be seen.
+
+    q (D,); k, v (T,D); scores = q·k (T,); scaled = scores × scaling (T,); visible (T,) bool;
+    weights (T,), 0 where not visible; mixed = weights @ v (D,); projected (C,) is this head's part
+    of what attention adds to the residual stream; residual_error: largest difference between the
+    sum of all heads' parts plus bias and what attention really added at this token.
+    """
+
+    q: np.ndarray
+    k: np.ndarray
+    v: np.ndarray
+    scaling: float
+    scores: np.ndarray
+    scaled: np.ndarray
+    visible: np.ndarray
+    weights: np.ndarray
+    mixed: np.ndarray
+    projected: np.ndarray
+    residual_error: float
+
+
+@torch.inference_mode()
+def steps(checkpoint, trace: Trace, layer: int, head: int, query: int) -> Steps:
+    """The steps of one query: q·k, scaled, masked, softmax, mixed values, output projection.
+
+    In float32 whatever the model's numbers are, as in `weights`.
+    """
+    _check_head(trace, layer, head)
+    check_token(trace, query)
+    scale = scaling(checkpoint, layer)
+    q, k, v = (part(layer).float() for part in (trace.layer_q, trace.layer_k, trace.layer_v))
+    scores = torch.einsum("hd,hsd->hs", q[:, query], k)
+    visible = torch.arange(len(trace), device=q.device) <= query
+    row = (scores * scale).masked_fill(~visible, -torch.inf).softmax(-1)  # (H,T)
+    mixed = torch.einsum("hs,hsd->hd", row, v)
+    parts = _head_parts(checkpoint, layer, mixed)  # (H,C)
+    bias = checkpoint.model.transformer.h[layer].attn.c_proj.bias.float()
+    error = (parts.sum(0) + bias - trace.attention_added(layer)[query]).abs().max()
+    vectors = [q[head, query], k[head], v[head]]
+    derived = [scores[head], scores[head] * scale, visible, row[head], mixed[head], parts[head]]
+    vectors, derived = ([x.cpu().numpy() for x in part] for part in (vectors, derived))
+    return Steps(*vectors, scale, *derived, residual_error=float(error))
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """The arithmetic of one weight: weight = exp(scaled − largest) / denominator.
+
+    q, k, products = q × k (D,); score = their sum; scaled = score × scaling; largest: the largest
+    scaled score of the row; denominator: the sum of exp(scaled − largest) over the visible keys.
+    """
+
+    q: np.ndarray
+    k: np.ndarray
+    products: np.ndarray
+    score: float
+    scaling: float
+    scaled: float
+    largest: float
+    denominator: float
+    weight: float
+
+
+def cell(checkpoint, trace: Trace, layer: int, head: int, query: int, key: int) -> Cell:
+    """The arithmetic of one cell; raises ValueError for a key the query cannot see."""
+    check_token(trace, query)
+    check_token(trace, key)
+    if key > query:
+        raise ValueError(
+            f"query {query} cannot read key {key}: it lies in its future; choose a key up to {query}"
+        )
+    step = steps(checkpoint, trace, layer, head, query)
+    seen = step.scaled[: query + 1].astype(np.float64)
+    largest = seen.max()
+    denominator = np.exp(seen - largest).sum()
+    return Cell(
+        q=step.q,
+        k=step.k[key],
+        products=step.q * step.k[key],
+        score=float(step.scores[key]),
+        scaling=step.scaling,
+        scaled=float(step.scaled[key]),
+        largest=float(largest),
+        denominator=float(denominator),
+        weight=float(np.exp(seen[key] - largest) / denominator),
+    )
+
+
+def _softmax(q: torch.Tensor, k: torch.Tensor, scale: float) -> torch.Tensor:
+    """q (..., T, D), k (..., S, D), the last T of S tokens -> causal weights (..., T, S) float32."""
+    scores = (q.float() @ k.float().transpose(-2, -1)).mul_(scale)
+    n_before = k.shape[-2] - q.shape[-2]
+    future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu_(n_before + 1)
+    return scores.masked_fill_(future, -torch.inf).softmax(-1)
+
+
+def _head_parts(checkpoint, layer: int, mixed: torch.Tensor) -> torch.Tensor:
+    """mixed (H,D) -> what each head alone adds to the residual stream, (H,C), without bias."""
+    rows = checkpoint.model.transformer.h[layer].attn.c_proj.weight  # (C,C), row = input
+    return torch.einsum("hd,hdc->hc", mixed.float(), rows.float().view(*mixed.shape, -1))
+
+
+def _followers(ids: np.ndarray) -> torch.Tensor:
+    """(T,T) bool: key j+1 of query i where ids[j] == ids[i] and j + 1 < i."""
+    same = ids[:, None] == ids[None, :]
+    after = np.zeros_like(same)
+    after[:, 1:] = same[:, :-1]
+    return torch.from_numpy(np.tril(after, -1))
+
+
+def _check_head(trace: Trace, layer: int, head: int) -> None:
+    n_heads = trace.rows[0].q[0].shape[0]
+    if not (0 <= layer < trace.n_layers and 0 <= head < n_heads):
+        raise ValueError(
+            f"no head {head} in layer {layer}: this model has layers 0 to {trace.n_layers - 1} "
+            f"with heads 0 to {n_heads - 1}"
+        )
+
+
+def check_token(trace: Trace, position: int) -> None:
+    if not 0 <= position < len(trace):
+        raise ValueError(
+            f"no token at position {position}: this prompt has positions 0 to {len(trace) - 1}"
+        )

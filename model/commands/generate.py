@@ -1,0 +1,246 @@
+"""Continue a prompt token by token; then say milliseconds per token and bytes of the cache.
+
+One line a token: its number in the text, the token, its probability, the milliseconds of its step
+and the cache's entries and bytes after it. A seed gives the same text every time.
+"""
+
+import json
+import statistics
+from collections.abc import Iterator
+
+import torch
+
+from model.commands import options
+from model.loading import checkpoint
+from model.memory import cuts, sessions, talk
+from model.memory.reader import WithMemory
+from model.memory.state import load_state, save_state
+from model.memory.variants import VARIANTS, modules_of
+from model.run import cache_budget, generate, tokens
+from model.run.cache import KVCache
+from model.run.cache_policies import POLICIES
+from model.run.sampling import Settings
+
+MAX_SEED = 2**63 - 1
+
+
+def add_arguments(parser) -> None:
+    """The arguments of `python -m model generate`."""
+    options.add_model(parser)
+    parser.add_argument("--prompt", required=True, help="the text to continue; with a "
+                        "--session, of one longer than the window the front is told, the end asks")
+    parser.add_argument("--tokens", required=True, type=int, help="how many tokens to generate")
+    parser.add_argument("--temperature", type=float, default=1.0, help="0 = greedy (default: 1)")
+    parser.add_argument("--top-k", type=int, default=0, help="0 = all tokens (default)")
+    parser.add_argument("--top-p", type=float, default=1.0, help="1 = all tokens (default)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
+    parser.add_argument("--no-cache", action="store_true", help="read everything at every step")
+    parser.add_argument(
+        "--cache-policy", choices=POLICIES, help="what to drop when the cache is full"
+    )
+    parser.add_argument(
+        "--cache-budget", type=int, metavar="N", help="entries the cache may hold (default: window)"
+    )
+    parser.add_argument(
+        "--variant", choices=list(VARIANTS), default="gpt2",
+        help="gpt2: no memory (default); gpt2+am: attention over the prompt and a memory, untrained; "
+        "gpt2+rnn, gpt2+edm: trained memory; gpt2-m: all of them",
+    )
+    parser.add_argument(
+        "--session", metavar="NAME", help="the memory to read and to tell the prompt to"
+    )
+    parser.add_argument(
+        "--slots", type=int, metavar="N",
+        help="slots a memory may hold (default: 512 of attention, 128 of the EDM)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+
+def run_command(chosen) -> Iterator[str]:
+    """Generate; one line a token as it comes, or one JSON object at the end."""
+    if not 0 <= chosen.seed <= MAX_SEED:
+        raise ValueError(f"wanted a --seed from 0 to {MAX_SEED}, got {chosen.seed}")
+    loaded = checkpoint.load(chosen.model)
+    if chosen.variant == "gpt2" and chosen.session is None:
+        ids = tokens.encode(loaded.tokenizer, chosen.prompt)
+        report = yield from _generate(loaded, _reader(loaded, chosen), chosen, ids)
+    else:
+        _check_memory(chosen)
+        _check_trained(loaded, chosen.variant)
+        report = yield from _converse(loaded, chosen)
+    if chosen.json:
+        yield json.dumps(report, indent=1, ensure_ascii=False)
+    else:
+        yield from _summary(report)
+
+
+def _converse(loaded, chosen) -> Iterator[str]:
+    """One prompt of a session: generate through its memory, tell it the prompt, save it."""
+    with sessions.hold(chosen.session) as path:
+        state = load_state(path, loaded) if path.exists() else talk.blank(loaded)
+        settings = _settings(chosen)
+        asked, ids, n_front = _asked(loaded, state, settings, chosen)
+        reader = WithMemory(loaded, asked, settings)
+        report = yield from _generate(loaded, reader, chosen, ids, n_front)
+        if reader.recalled is not None:
+            state = talk.after_reading(loaded, state, reader.recalled, asked)
+        state = talk.tell(loaded, state, chosen.prompt, settings).state
+        save_state(state, path)
+    return report | {"session": {
+        "name": chosen.session, "prompts": len(state.prompts), "slots": len(state.bank),
+        "budget": settings.budget, "evicted": state.n_evicted, "bytes": state.nbytes,
+        "edm_slots": len(state.external) if state.external is not None else 0,
+        "edm_budget": settings.slots,
+    }}
+
+
+def _asked(loaded, state, settings, chosen):
+    """The state that is asked, the ids that ask it, and how many tokens of the prompt went into that
+    state because they do not fit beside it."""
+    ids, n_front = tokens.encode(loaded.tokenizer, chosen.prompt), 0
+    if not chosen.tokens:
+        return state, ids, 0
+    front = talk.behind_front(loaded, state, chosen.prompt, settings)
+    if front is not None:
+        state, n_front = front.state, cuts.n_front(loaded, ids)
+    room = talk.room(loaded, state, settings)
+    if len(ids) - n_front > room:
+        raise ValueError(
+            f"wanted at most {max(room, 0):,} tokens to go on with behind this memory, got "
+            f"{len(ids):,}; --tokens 0 tells the prompt all the same, in windows, or shorten it"
+        )
+    return state, ids[n_front:], n_front
+
+
+def _settings(chosen) -> talk.Settings:
+    sizes = {} if chosen.slots is None else {"budget": chosen.slots, "slots": chosen.slots}
+    return talk.Settings(modules=modules_of(chosen.variant), **sizes)
+
+
+def _check_trained(loaded, variant: str) -> None:
+    """Raises ValueError where the variant's trained modules do not exist for this model."""
+    trained = set(loaded.memory.parts) if loaded.memory is not None else set()
+    missing = modules_of(variant) - {"am"} - trained
+    if missing:
+        raise ValueError(
+            f"--variant {variant} wants trained memory ({', '.join(sorted(missing))}), {loaded.name} "
+            "has none; train it: python -m model train memory, or choose --variant gpt2+am, which "
+            "needs no training"
+        )
+
+
+def _check_memory(chosen) -> None:
+    if chosen.variant == "gpt2":
+        raise ValueError("--session wants a variant with a memory: --variant gpt2+am or gpt2-m")
+    if chosen.session is None:
+        raise ValueError(f"--variant {chosen.variant} wants a memory: --session NAME")
+    if chosen.no_cache or chosen.cache_policy or chosen.cache_budget is not None:
+        raise ValueError("a memory and a bounded or missing cache do not go together; choose one")
+    if chosen.slots is not None and chosen.slots < 0:
+        raise ValueError(f"wanted 0 or more slots, got {chosen.slots}")
+
+
+def _generate(
+    loaded, reader: generate.Reader, chosen, ids, n_front: int = 0
+) -> Iterator[str]:
+    """Go on behind ids (T,), in front of which n_front tokens more are in memory. A line a token
+    (none with --json); returns the report."""
+    steps = []
+    if n_front and not chosen.json:
+        yield (f"too long for the room beside this memory: the prompt's first {n_front:,} tokens are "
+               f"told, the last {len(ids):,} ask")
+    for step in generate.generate(
+        reader, ids, chosen.tokens,
+        settings=Settings(chosen.temperature, chosen.top_k, chosen.top_p),
+        generator=torch.Generator().manual_seed(chosen.seed),
+        end_token=loaded.model.config.eos_token_id,
+    ):
+        steps.append(step)
+        if not chosen.json:
+            yield _line(loaded, n_front + len(ids) + len(steps), step)
+    return _report(loaded, len(ids), n_front, steps)
+
+
+def _reader(loaded, chosen) -> generate.Reader:
+    """Who reads the text: with a whole cache, with none, or with one held to a budget."""
+    if chosen.no_cache and (chosen.cache_policy or chosen.cache_budget is not None):
+        raise ValueError("--no-cache leaves nothing to hold to a budget; leave one of them out")
+    if chosen.no_cache:
+        return generate.WithoutCache(loaded)
+    if chosen.cache_policy is None and chosen.cache_budget is not None:
+        raise ValueError(
+            f"--cache-budget wants a policy too: --cache-policy {', '.join(POLICIES)}"
+        )
+    if chosen.cache_policy is None:
+        return generate.WithCache(loaded, KVCache(loaded.model.config.n_layer))
+    window = loaded.model.config.n_positions
+    return cache_budget.WithBudget(
+        loaded, [POLICIES[chosen.cache_policy]],
+        window if chosen.cache_budget is None else chosen.cache_budget,
+        place=cache_budget.counted_on, seed=chosen.seed,
+    )
+
+
+def _line(loaded, number: int, step: generate.Step) -> str:
+    text, reading = tokens.display(loaded.tokenizer, [step.token])[0], step.reading
+    return (
+        f"{number:6}  {text:16} p {step.probability:<8.3g}  {1000 * reading.seconds:8.1f} ms  "
+        f"{reading.phase} of {reading.n_read:,}  {reading.n_entries:,} entries  "
+        f"{reading.cache_bytes:,} bytes"
+    )
+
+
+def _report(loaded, n_read: int, n_front: int, steps: list[generate.Step]) -> dict:
+    """Everything about one generation, as JSON."""
+    later = [1000 * s.reading.seconds for s in steps[1:]]
+    placement = loaded.placement
+    names = tokens.display(loaded.tokenizer, [s.token for s in steps])
+    return {
+        "model": loaded.name,
+        "device": str(placement.device),
+        "dtype": str(placement.dtype).removeprefix("torch."),
+        "prompt_tokens": n_front + n_read,
+        "told_first": n_front,
+        "text": loaded.tokenizer.decode([s.token for s in steps]),
+        "first_step_ms": 1000 * steps[0].reading.seconds if steps else None,
+        "ms_per_token": statistics.median(later) if later else None,
+        "cache_entries": steps[-1].reading.n_entries if steps else 0,
+        "cache_bytes": steps[-1].reading.cache_bytes if steps else 0,
+        "ended": steps[-1].end if steps else "",
+        "tokens": [_token(name, s) for name, s in zip(names, steps)],
+    }
+
+
+def _token(name: str, step: generate.Step) -> dict:
+    reading = step.reading
+    return {
+        "id": step.token, "token": name, "probability": step.probability,
+        "ms": 1000 * reading.seconds, "phase": reading.phase, "read": reading.n_read,
+        "entries": reading.n_entries, "cache_bytes": reading.cache_bytes,
+    }
+
+
+def _summary(report: dict) -> Iterator[str]:
+    n = len(report["tokens"])
+    if n:
+        yield f"text: {report['text']}"
+    if report["ended"]:
+        yield f"ended: {report['ended']}"
+    if report["first_step_ms"] is not None:
+        n_read = report["prompt_tokens"] - report["told_first"]
+        yield f"first token: {report['first_step_ms']:.1f} ms, {n_read:,} tokens read"
+    if report["ms_per_token"] is not None:
+        yield (
+            f"then: {report['ms_per_token']:.1f} ms per token, median of {n - 1:,}, "
+            f"{report['device']} {report['dtype']}"
+        )
+    if n:
+        yield f"cache: {report['cache_bytes']:,} bytes, {report['cache_entries']:,} entries"
+    if "session" in report:
+        told = report["session"]
+        yield (
+            f"session {told['name']}: {told['prompts']:,} prompt"
+            f"{'' if told['prompts'] == 1 else 's'} told, {told['slots']:,} of "
+            f"{told['budget']:,} slots, {told['evicted']:,} evicted, {told['bytes']:,} bytes"
+            + (f"; EDM {told['edm_slots']:,} of {told['edm_budget']:,}" if told["edm_slots"] else "")
+        )

@@ -1,0 +1,276 @@
+"""Recall probes: what does each variant of the memory recall, how surely, and what does it make up?
+
+--file: your own probes, a JSON object a line: {"tell": ["I live in New York."], "ask": "Where do I
+live? You live in", "answer": " New York", "distance": 500}; without an answer, or with null, only
+"I do not know." is no false recall. A line may carry a "label": shares are reported for each label
+too. --task and --curve: episodes made from seeds, kept in --out and gone on with from there.
+--scoreboard: every model by every measure, written to --out.
+--file with --eviction: how much of the file's facts gpt2+am still recalls 1,000 and 10,000 tokens of
+text later (a book, or a folder of books), for every pair of a salience score and a policy.
+"""
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from model.commands import options
+from model.commands.score import read_text
+from model.loading import checkpoint
+from model.memory.eviction import NAMES
+from model.memory.salience import SCORES
+from model.memory.talk import Settings
+from model.recall import eviction_runs, probe, probe_file, runs, scoreboard, verdict
+from model.recall.curves import CURVES
+from model.recall.standard_tasks import TASKS
+
+BOOKS = 2  # of a folder, that --eviction reads: every run of them stays in memory
+EVERY_S = 5.0  # a line of progress at most this often
+
+
+def add_arguments(parser) -> None:
+    """The arguments of `python -m model probe`."""
+    options.add_model(parser)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--file", type=Path, help="probes, a JSON object a line: tell, ask, "
+                      "answer, distance, distraction, seed, label")
+    what.add_argument("--task", choices=TASKS, help="a standard task")
+    what.add_argument("--curve", choices=CURVES, help="recall against one thing")
+    what.add_argument("--scoreboard", action="store_true", help="every model by every measure")
+    parser.add_argument(
+        "--eviction", action="store_true",
+        help="with --file: recall far beyond the slots, for every score and policy",
+    )
+    parser.add_argument(
+        "--variants", default="gpt2,rnn,edm,am,gpt2-m", metavar="LIST",
+        help="of gpt2, rnn, edm, am, gpt2-m, with commas (default: all)",
+    )
+    parser.add_argument(
+        "--n", type=int,
+        help="episodes of each point (default: 25; scoreboard: 125; lines for --eviction: 100)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the first episode (default: 0)")
+    parser.add_argument(
+        "--slots", type=int, help="slots of the memories (default: 512 AM, 128 EDM)"
+    )
+    parser.add_argument("--policy", choices=NAMES, help="who leaves (default: fifo)")
+    parser.add_argument("--salience", choices=SCORES, help="what AM's slots are ranked by")
+    parser.add_argument(
+        "--threshold", type=float, help="AM: sentences of less mean salience are not written"
+    )
+    parser.add_argument(
+        "--best", type=int, help="write only so many sentences or tokens of a prompt"
+    )
+    parser.add_argument("--text", type=Path, help="distraction and ordinary text from this "
+                        "file; for --eviction a folder of .txt files will do")
+    parser.add_argument("--out", type=Path, help="file of the episodes, or of the scoreboard")
+    parser.add_argument("--json", action="store_true", help="JSON instead of lines")
+
+
+def run_command(chosen) -> Iterator[str]:
+    """Lines to print, as they are known."""
+    names = list(dict.fromkeys(
+        probe.long_name(name) for name in chosen.variants.split(",") if name.strip()
+    ))
+    if not names:
+        raise ValueError("wanted at least one variant: --variants gpt2,am")
+    if chosen.n is not None and chosen.n < 1:
+        raise ValueError(f"wanted 1 or more episodes, got --n {chosen.n}")
+    settings = _settings(chosen)
+    if chosen.eviction and chosen.file is None:
+        raise ValueError("--eviction needs probes: --file FILE.jsonl")
+    loaded = checkpoint.load(chosen.model)
+    if chosen.eviction:
+        yield from _eviction(loaded, chosen, settings)
+    elif chosen.file is not None:
+        yield from _file(loaded, chosen, names, settings)
+    elif chosen.scoreboard:
+        yield from _scoreboard(loaded, chosen, names, settings)
+    else:
+        yield from _curve(loaded, chosen, names, settings)
+
+
+def _settings(chosen) -> Settings:
+    if chosen.slots is not None and chosen.slots < 1:
+        raise ValueError(f"wanted 1 or more slots, got {chosen.slots}")
+    given = {
+        "budget": chosen.slots, "slots": chosen.slots, "policy": chosen.policy,
+        "score": chosen.salience, "threshold": chosen.threshold, "best": chosen.best,
+    }
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
+    tallies, bad = probe_file.Tallies(names), 0
+    for number, given in probe_file.read_probes(chosen.file):
+        try:
+            if isinstance(given, ValueError):
+                raise given
+            found = probe_file.run_line(loaded, given, names, settings)
+        except ValueError as problem:  # named, and the others run
+            bad += 1
+            told = {"line": number, "error": " ".join(str(problem).split())}
+            yield json.dumps(told) if chosen.json else f"line {number}: {told['error']}"
+            continue
+        tallies.add(given.label, found)
+        if chosen.json:
+            told = {"line": number, "label": given.label or None, "variants": found}
+            yield json.dumps(told, ensure_ascii=False)
+            continue
+        for name, result in found.items():
+            yield f"{number:6}  {name:9} {_line(result)}"
+    yield from _in_all(loaded, chosen, tallies, bad)
+
+
+def _eviction(loaded, chosen, settings: Settings) -> Iterator[str]:
+    given = []
+    for number, one in itertools.islice(probe_file.read_probes(chosen.file), chosen.n or 100):
+        try:
+            if isinstance(one, ValueError):
+                raise one
+            probe.prepare(loaded, one)
+            given.append(one)
+        except ValueError as problem:  # named, and the others run
+            told = {"line": number, "error": " ".join(str(problem).split())}
+            yield json.dumps(told) if chosen.json else f"line {number}: {told['error']}"
+    which = eviction_runs.pairs(loaded, chosen.salience, chosen.policy)
+    start = time.perf_counter()
+    for rows in eviction_runs.measure(
+        loaded, given, _books(chosen.text), which, settings, eviction_runs.STOPS
+    ):
+        for row in rows:
+            found = {"score": row.pair.score, "policy": row.pair.policy, "tokens": row.stop}
+            found |= {share.name: _counted(share) for share in (row.kept, row.recalled)}
+            yield json.dumps(found) if chosen.json else (
+                f"{row.pair.policy:14} {row.pair.score:22} after {row.stop:6,} tokens  "
+                f"kept {_share(found['kept'])}  recalled {_share(found['recalled'])}"
+            )
+    if not chosen.json:
+        yield (f"{loaded.name}, gpt2+am, {settings.budget} slots, {eviction_runs.TOGETHER} facts "
+               f"in each memory, {time.perf_counter() - start:,.0f} s")
+
+
+def _books(path: Path | None) -> list[str]:
+    """Texts to tell: a file, the first BOOKS .txt files of a folder, or none: made up."""
+    if path is None:
+        return [""]
+    files = sorted(path.glob("*.txt"))[:BOOKS] if path.is_dir() else [path]
+    if not files:
+        raise ValueError(f"no .txt file in {path}; choose a folder with books, or a file")
+    return [read_text(file) for file in files]
+
+
+def _counted(share) -> dict:
+    low, high = share.interval
+    return {"hits": share.hits, "n": share.n, "share": share.value, "low": low, "high": high}
+
+
+def _line(found: dict) -> str:
+    said = f"“{found['continuation'].strip()}”"
+    if found["exact"] is None:
+        return f"{'FALSE' if found['false_recall'] else 'ok':6} {'':22} {said}"
+    how = "exact" if found["exact"] else "said" if found["said"] else "no"
+    ranks = ",".join(map(str, found["ranks"]))
+    return f"{how:6} p {verdict.p(found['probability']):9} rank {ranks:8} {said}"
+
+
+def _in_all(loaded, chosen, tallies: probe_file.Tallies, bad: int) -> Iterator[str]:
+    reports, labels = tallies.report(), tallies.labels()
+    first = next(iter(reports.values()))
+    if not first["n"] + first["n_without_answer"]:
+        what = f"all {bad} were bad" if bad else "it is empty"
+        raise ValueError(f"wanted lines with probes in {chosen.file}, {what}")
+    if chosen.json:
+        told = {"model": loaded.name, "fingerprint": loaded.fingerprint, "bad_lines": bad}
+        yield json.dumps(told | {"all": reports, "labels": labels}, ensure_ascii=False)
+        return
+    yield f"in all, {loaded.name}: {bad} bad lines"
+    yield from _in_lines(reports)
+    for label, group in labels.items():
+        yield f"label “{label}”"
+        yield from _in_lines(group)
+
+
+def _in_lines(reports: dict[str, dict]) -> Iterator[str]:
+    """A line a variant."""
+    for name, report in reports.items():
+        yield (
+            f"  {name:9} exact {_share(report['exact'])}  said {_share(report['said'])}  "
+            f"false recall {_share(report['false_recall'])}"
+        )
+
+
+def _share(found: dict | None) -> str:
+    if found is None:
+        return "–"
+    return (
+        f"{found['share']:.1%} ({found['low']:.1%} to {found['high']:.1%}, n {found['n']:,})"
+    )
+
+
+def _curve(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
+    curve = TASKS[chosen.task] if chosen.task else CURVES[chosen.curve]
+    text = read_text(chosen.text) if chosen.text else ""
+    lines, said = [], time.perf_counter()
+    if not chosen.json:
+        yield f"{curve.name}: {curve.what}"
+    for step in runs.measure(
+        loaded, curve, names, chosen.out, n=chosen.n or 25, seed=chosen.seed, settings=settings,
+        text=text,
+    ):
+        lines += step.lines
+        if not chosen.json and time.perf_counter() - said > EVERY_S:
+            said = time.perf_counter()
+            yield _progress(step)
+    by_variant = {
+        name: runs.shares(line for line in lines if line["variant"] == name)
+        for name in names
+    }
+    yield from _tables(loaded, chosen, curve, by_variant)
+
+
+def _progress(step: runs.Step) -> str:
+    left = step.seconds * (1 - step.share) / step.share if step.share else 0
+    return (
+        f"{step.share:6.1%}, episode {step.n_done:,} of {step.n_total:,}, "
+        f"about {left:,.0f} s left"
+    )
+
+
+def _tables(loaded, chosen, curve, by_variant: dict) -> Iterator[str]:
+    rows = [
+        {"variant": name, "point": point, "series": series, "hits": share.hits, "n": share.n,
+         "share": share.value, "low": share.interval[0], "high": share.interval[1]}
+        for name, shares in by_variant.items() for (point, series), share in shares.items()
+    ]
+    if chosen.json:
+        told = {"model": loaded.name, "fingerprint": loaded.fingerprint, "curve": curve.name}
+        yield json.dumps(told | {"seed": chosen.seed, "episodes": chosen.n or 25, "points": rows})
+        return
+    for row in rows:
+        yield f"{row['variant']:9} {row['point']:24} {row['series']:26} {_share(row)}"
+    if curve.honest:
+        yield curve.honest
+
+
+def _scoreboard(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
+    if chosen.out is None:
+        raise ValueError("--scoreboard wants a file to write to: --out FILE")
+    text = read_text(chosen.text) if chosen.text else ""
+    said = time.perf_counter()
+    for step in scoreboard.measure(
+        loaded, names, chosen.out, n=chosen.n or 125, seed=chosen.seed, settings=settings, text=text
+    ):
+        if time.perf_counter() - said > EVERY_S and not chosen.json:
+            said = time.perf_counter()
+            yield f"{step.what}: {step.share:.1%}"
+    board = scoreboard.load(chosen.out)
+    if chosen.json:
+        yield json.dumps(board, ensure_ascii=False)
+        return
+    for row in board["rows"]:
+        yield row["variant"]
+        for name, cell in row["cells"].items():
+            yield f"  {scoreboard.COLUMNS[name]:34} {scoreboard.in_words(cell)}"
+    yield f"written to {chosen.out}"

@@ -1,0 +1,177 @@
+"""The headline figures of a memory on probes of your own: recall, false recall, mix-ups, and more.
+
+--file: probes, a JSON object a line, as `probe --file` reads them; a line without a label gets its
+file's name. Each is asked in the next prompt, behind 8 prompts, in the middle and at the end of long
+talk, behind far text; never told; and behind a near miss. With --text also bits per byte of ordinary
+text, and what the recurrent memory keeps of a book's kind. Called again with the same --out the
+command goes on where it was; figures of another model or memory are refused there.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from model.commands import options
+from model.grafts.modules import load_modules
+from model.loading import checkpoint
+from model.memory.talk import Settings
+from model.recall import gist, headline, ordinary_text, probe, probe_file
+from model.recall.headline_cases import CASES
+from model.recall.probe import Probe
+from model.training import corpus
+
+EVERY_S = 5.0  # a line of progress at most this often
+FAR, TEXT, GIST = "far", "text", "gist"
+ALL = (*CASES, TEXT, GIST, FAR)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `python -m model recall headline`."""
+    options.add_model(parser)
+    parser.add_argument("--file", type=Path, nargs="+", required=True, metavar="FILE",
+                        help="probes, a JSON object a line")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON of all figures")
+    parser.add_argument("--memory", type=Path, metavar="FILE",
+                        help="trained memory (default: the one beside the model)")
+    parser.add_argument("--variants", default="gpt2,am,edm,gpt2-m", metavar="LIST",
+                        help="of gpt2, rnn, edm, am, gpt2-m, with commas (default: all but rnn)")
+    parser.add_argument("--n", type=int, default=500, metavar="N",
+                        help="probes of each case, passages and pairs (default: 500)")
+    parser.add_argument("--far", default="1000,10000", metavar="LIST",
+                        help="tokens of other text between, with commas (default: 1000,10000)")
+    parser.add_argument("--n-far", type=int, default=100, metavar="N",
+                        help="probes that are asked so far away (default: 100)")
+    parser.add_argument("--slots", type=int, default=128, metavar="N",
+                        help="slots of the memories that are asked so far away (default: 128)")
+    parser.add_argument("--policy", default="fifo", help="who leaves, far away (default: fifo)")
+    parser.add_argument("--score", default="everything",
+                        help="what fusion's slots are ranked by, far away (default: everything)")
+    parser.add_argument("--text", type=Path, metavar="DIR",
+                        help="folder of .txt books: other talk, ordinary text, the gist")
+    parser.add_argument("--only", metavar="LIST",
+                        help=f"of {', '.join(ALL)}, with semicolons (default: all)")
+
+
+def run_command(chosen: argparse.Namespace) -> Iterator[str]:
+    """Lines of progress and results. ValueError: wrong files, names or numbers."""
+    only, names, stops = _only(chosen.only), _variants(chosen.variants), _stops(chosen.far)
+    for name in ("n", "n_far", "slots"):
+        if getattr(chosen, name) < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, "
+                             f"got {getattr(chosen, name)}")
+    given, loaded = read(chosen.file), _loaded(chosen)
+    books = corpus.read_books(chosen.text) if chosen.text else None
+    text = books.left_out if books else ""
+    yield f"{len(given):,} probes, {loaded.name}"
+    cases = [name for name in CASES if name in only]
+    yield from _progress(headline.measure(
+        loaded, given, chosen.out, cases=cases, variants=names, n=chosen.n, text=text))
+    if books and TEXT in only:
+        yield "ordinary text"
+        headline.add(loaded, chosen.out, TEXT, lambda: ordinary_text.bits_per_byte(
+            loaded, given, text, [name for name in names if name != "gpt2"], n=chosen.n))
+    if books and GIST in only and {"early", "late"} & set(loaded.memory.parts if loaded.memory
+                                                          else ()):
+        yield "gist of a book"
+        headline.add(loaded, chosen.out, GIST, lambda: _gists(loaded, books, chosen.n))
+    if FAR in only:
+        far = Settings(budget=chosen.slots, slots=chosen.slots, policy=chosen.policy,
+                       score=chosen.score)
+        yield from _progress(headline.measure_far(
+            loaded, given, chosen.out, stops=stops, variants=names, n=chosen.n_far, settings=far,
+            text=text))
+    yield from lines(headline.load(chosen.out))
+    yield f"wrote {chosen.out}"
+
+
+def read(paths: list[Path]) -> list[Probe]:
+    """The probes of all files, in turn from each, so that the first n are of all. ValueError names a
+    line that is no probe."""
+    files = []
+    for path in paths:
+        files.append([])
+        for number, one in probe_file.read_probes(path):
+            if isinstance(one, ValueError):
+                raise ValueError(f"{path}, line {number}: {one}")
+            files[-1].append(replace(one, label=one.label or path.stem))
+    longest = max(map(len, files))
+    found = [probes[i] for i in range(longest) for probes in files if i < len(probes)]
+    if not found:
+        raise ValueError(f"no probes in {', '.join(map(str, paths))}; give a file with one a line")
+    return found
+
+
+def _gists(loaded, books: corpus.Books, n: int) -> dict:
+    """Of all books, and of the one that is left out of training."""
+    every = {**books.training, books.left_out_name: books.left_out}
+    return {"all books": gist.gist(loaded, every, n=n),
+            "a book left out of training": gist.gist(loaded, every, n=n, same=books.left_out_name)}
+
+
+def _loaded(chosen):
+    loaded = checkpoint.load(chosen.model)
+    if chosen.memory is None:
+        return loaded
+    found = load_modules(chosen.memory, loaded.model.config, loaded.fingerprint)
+    return replace(loaded, memory=found.to(loaded.model.device))
+
+
+def _only(said: str | None) -> list[str]:
+    names = [name.strip() for name in said.split(";") if name.strip()] if said else list(ALL)
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        raise ValueError(f"no case {', '.join(unknown)}: choose of {'; '.join(ALL)}")
+    return names
+
+
+def _variants(said: str) -> list[str]:
+    names = [probe.long_name(name) for name in said.split(",") if name.strip()]
+    if not names:
+        raise ValueError("wanted at least one variant: --variants gpt2,am")
+    return list(dict.fromkeys(names))
+
+
+def _stops(said: str) -> list[int]:
+    try:
+        found = sorted({int(part) for part in said.split(",")})
+    except ValueError:
+        found = []
+    if not found or found[0] < 1:
+        raise ValueError(f"--far wants numbers of tokens with commas, such as 1000,10000; got {said}")
+    return found
+
+
+def _progress(steps: Iterator[headline.Step]) -> Iterator[str]:
+    said = time.perf_counter()
+    for step in steps:
+        if step.share == 1:
+            yield f"{step.case}: done in {step.seconds:,.0f} s"
+        elif time.perf_counter() - said > EVERY_S:
+            said = time.perf_counter()
+            left = step.seconds * (1 - step.share) / step.share if step.share else 0
+            yield f"{step.case}: {step.share:.1%}, about {left:,.0f} s left"
+
+
+def lines(board: dict) -> Iterator[str]:
+    """A board as lines to read."""
+    for case in board["cases"].values():
+        yield case["title"]
+        yield from (f"  {name:9} {_share(one)}" for name, one in case["variants"].items())
+        for label, of in case["labels"].items():
+            told = ", ".join(f"{name} {one['share']:.1%}" for name, one in of.items())
+            yield f"    {label}, n = {next(iter(of.values()))['n']:,}: {told}"
+    for name, one in board.get(TEXT, {}).get("variants", {}).items():
+        yield (f"ordinary text, {name}: {one['bits_per_byte']:.4f} bits per byte, "
+               f"{one['percent']:+.2f} % ({one['low']:+.2f} to {one['high']:+.2f})")
+    for name, one in board.get(GIST, {}).items():
+        more = one["percent"]
+        yield (f"gist, {name}: {more['mean']:+.2f} % of the nats a token saved over another book's "
+               f"vector ({more['low']:+.2f} to {more['high']:+.2f}), {one['pairs']:,} pairs")
+
+
+def _share(one: dict) -> str:
+    if one["share"] is None:
+        return "no probe fits"
+    return f"{one['share']:.1%} ({one['low']:.1%} to {one['high']:.1%}), n = {one['n']:,}"

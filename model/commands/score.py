@@ -1,0 +1,103 @@
+"""How many bits per byte a model needs for a text file, read in windows that overlap.
+
+A window is as long as the model can read and starts `stride` tokens after the one before; every
+token but the first of the file is counted once. A shorter stride takes longer and gives each token
+more text to look back on; compare only figures of the same window and stride.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from model.analysis import surprisal
+from model.commands import options
+from model.loading import checkpoint
+from model.run import tokens
+
+EVERY_S = 5.0  # a line of progress at most this often
+
+
+def add_arguments(parser) -> None:
+    """The arguments of `python -m model score`."""
+    options.add_model(parser)
+    parser.add_argument("--file", required=True, type=Path, help="a text file in UTF-8")
+    parser.add_argument(
+        "--stride", type=int, help="tokens from one window to the next (default: half the window)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+
+def run_command(chosen) -> Iterator[str]:
+    """Score the file; lines of progress and the result, or one JSON object."""
+    text = read_text(chosen.file)
+    loaded = checkpoint.load(chosen.model)
+    ids = tokens.encode(loaded.tokenizer, text)
+    window = loaded.model.config.n_positions
+    stride = window // 2 if chosen.stride is None else chosen.stride
+    start = said = time.perf_counter()
+    for total in surprisal.score(loaded, ids, window, stride):
+        if not chosen.json and time.perf_counter() - said > EVERY_S:
+            said = time.perf_counter()
+            share = total.n_tokens / (len(ids) - 1)
+            yield f"{share:5.1%} read, {total.bits_per_byte:.4f} bits per byte so far"
+    seconds = time.perf_counter() - start
+    facts = _facts(chosen.file, loaded, ids, total, window, stride, seconds)
+    yield from [json.dumps(facts, indent=1)] if chosen.json else _lines(facts)
+
+
+def read_text(path: Path) -> str:
+    """The file's text, nothing changed. ValueError in one sentence when it cannot be read, is empty
+    or no text."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ValueError(
+            f"wanted a text file, could not read {path} ({error.strerror}); name a file that is "
+            "there and may be read"
+        ) from error
+    if not raw:
+        raise ValueError(f"wanted a text file, {path} is empty; name a file with some text in it")
+    place = raw.find(0)
+    if place >= 0:
+        raise ValueError(
+            f"wanted a text file, {path} is binary: it has a zero byte at {place:,}; "
+            "name a file with text in UTF-8"
+        )
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"wanted text in UTF-8, {path} has the byte 0x{raw[error.start]:02x} at "
+            f"{error.start:,}, which is not; save it as UTF-8, or name another file"
+        ) from error
+
+
+def _facts(path, loaded, ids, total, window, stride, seconds) -> dict:
+    return {
+        "file": str(path),
+        "model": loaded.name,
+        "device": f"{loaded.placement.device} {loaded.placement.dtype}".replace("torch.", ""),
+        "bits_per_byte": total.bits_per_byte,
+        "bits_per_token": total.bits_per_token,
+        "perplexity": total.perplexity,
+        "tokens": len(ids),
+        "tokens_counted": total.n_tokens,
+        "bytes": path.stat().st_size,
+        "bytes_counted": total.n_bytes,
+        "window": window,
+        "stride": stride,
+        "seconds": seconds,
+    }
+
+
+def _lines(facts: dict) -> Iterator[str]:
+    left_out = facts["bytes"] - facts["bytes_counted"]
+    yield f"{facts['file']}, {facts['model']} on {facts['device']}"
+    yield f"  {facts['bits_per_byte']:.4f} bits per byte"
+    yield f"  {facts['bits_per_token']:.4f} bits per token, perplexity {facts['perplexity']:.3f}"
+    yield f"  {facts['tokens_counted']:,} tokens, {facts['bytes_counted']:,} bytes counted"
+    yield f"  not counted: the first token ({left_out} bytes), which nothing precedes"
+    yield f"  windows of {facts['window']:,} tokens, stride {facts['stride']:,}"
+    rate = facts["tokens_counted"] / facts["seconds"]
+    yield f"  {facts['seconds']:.1f} s, {rate:,.0f} tokens/s"

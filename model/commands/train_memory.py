@@ -1,0 +1,114 @@
+"""`python -m model train memory`: arguments in, one-line reports out. Prints nothing itself."""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from model.commands import options as shared
+from model.grafts.adapter import CONFIG, save_adapter
+from model.grafts.modules import FILE, save_modules
+from model.grafts.recurrent import CELLS
+from model.loading.checkpoint import EMBEDDED
+from model.memory.variants import VARIANTS
+from model.training import memory, memory_card
+
+TRAINABLE = [name for name, parts in VARIANTS.items() if parts - {"am"}]
+CARD, CURVES, ADAPTER = "card.json", "curves.json", "adapter"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `train memory`."""
+    shared.add_model(parser)
+    parser.add_argument("--variant", choices=TRAINABLE, default="gpt2-m",
+                        help="what to train (default: gpt2-m, all of it)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR",
+                        help="folder for progress.jsonl, training.pt, memory.safetensors, card.json")
+    parser.add_argument("--text", type=Path, metavar="DIR",
+                        help="folder of at least two .txt files: ordinary text between the facts "
+                             "(default: made-up sentences only)")
+    parser.add_argument("--steps", type=int, default=1500, metavar="N",
+                        help="updates of the weights (default: 1500)")
+    parser.add_argument("--rows", type=int, default=16, metavar="N",
+                        help="episodes a step (default: 16)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N",
+                        help="first weights and order of the episodes (default: 0)")
+    parser.add_argument("--cell", choices=list(CELLS), default="gru",
+                        help="of the recurrent memory (default: gru)")
+    parser.add_argument("--lora", type=int, default=0, metavar="R",
+                        help="rank of LoRA adapters on the base's attention, kept in the memory's "
+                             "file and, as peft reads them, in adapter/ (default: 0, none)")
+    parser.add_argument("--episodes", type=int, default=512, metavar="N",
+                        help="held-out episodes of each share on the card (default: 512)")
+    parser.add_argument("--from", dest="weights", type=Path, metavar="FILE",
+                        help="go on from a memory file, also of another base of the same sizes "
+                             "(default: begin anew)")
+    parser.add_argument("--resume", action="store_true",
+                        help="go on from training.pt in --out; give the same other options again")
+
+
+def run_command(args: argparse.Namespace) -> Iterator[str]:
+    """Train, export, measure, write the card; yields lines. ValueError: wrong text or options."""
+    options = options_of(args)
+    training = memory.start(options, args.resume)
+    for measured in memory.loop(training):
+        yield line(measured)
+    yield from finish(training, args.episodes)
+
+
+def options_of(args: argparse.Namespace) -> memory.Options:
+    """Checked options. Raises ValueError where a number makes no sense."""
+    for name in ("steps", "rows", "episodes"):
+        if getattr(args, name) < 1:
+            raise ValueError(f"--{name} must be 1 or more, got {getattr(args, name)}")
+    if not 0 <= args.lora <= 256:
+        raise ValueError(f"--lora must be from 0 (none) to 256, got {args.lora}")
+    return memory.Options(
+        args.out, args.model, args.variant, args.text, args.steps, args.seed, args.rows,
+        cell=args.cell, lora=args.lora, weights=args.weights,
+        peak=memory.FROM_PEAK if args.weights else memory.Options.peak,
+    )
+
+
+def line(m: dict) -> str:
+    """One measurement as one line, every number with its unit."""
+    recall = ", ".join(f"{name} {share:.0%}" for name, share in m["recall"].items())
+    opened = ", ".join(f"{name} {share:.0%}" for name, share in m["recall_open"].items())
+    known = ", ".join(f"{name} {share:.0%}" for name, share in m["recall_known"].items())
+    refused = ", ".join(f"{name} {share:.0%}" for name, share in m["refused"].items())
+    return (f"step {m['step']:,} of {m['steps']:,}, {m['stage']}, {m['tokens_per_second']:,.0f} "
+            f"tokens/s, answers {m['loss']:.3f} nats/token, KL {m['kl']:.4f} nats, gate "
+            f"{m['gate']:.3f}, recall of unseen values: {recall}; of open facts: {opened}; of known ones: {known}; "
+            f"\"I do not know.\" where never told: {refused}; {m['seconds_left'] / 60:.0f} min left")
+
+
+def finish(training: memory.Training, n: int) -> Iterator[str]:
+    """Export the trained weights, measure what was exported, write the card."""
+    options = training.options
+    path = options.out / FILE
+    write_file(training, path, {})
+    yield f"wrote {path}; measuring it (some minutes)"
+    (options.out / ADAPTER / CONFIG).unlink(missing_ok=True)  # of an earlier training
+    if training.modules.lora is not None:
+        base = EMBEDDED if options.model == "embedded" else options.model
+        save_adapter(training.modules.lora, options.out / ADAPTER, str(base))
+        yield f"wrote {options.out / ADAPTER}: the LoRA adapters alone, as peft reads them"
+    card = memory_card.figures(training, path, n)
+    write_file(training, path, card)
+    _write(options.out / CARD, json.dumps(card, indent=1) + "\n")
+    lines = ",\n".join(json.dumps(row) for row in training.state.curves)
+    _write(options.out / CURVES, f"[\n{lines}\n]\n")
+    yield from memory_card.lines(card)
+
+
+def write_file(training: memory.Training, path: Path, card: dict) -> None:
+    """The modules of a training as a memory file."""
+    save_modules(training.modules, path, training.checkpoint.fingerprint,
+                 memory.written(training), card)
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.tmp")
+    draft.write_text(text)
+    os.replace(draft, path)

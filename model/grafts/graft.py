@@ -1,0 +1,90 @@
+"""What trained memory adds to one run: nothing is stored on the model, nothing of it is patched.
+
+Hooks on transformers' own GPT-2 look at the graft that is open in this thread and add what its
+memory says: over the embeddings (early), before a block in mid-stack (edm), before the LM head
+(late); LoRA, where there is any, beside the projections to q, k and v. No graft open, or none of
+these modules: the run is GPT-2's, bit for bit.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+
+from model.grafts.context import current
+from model.grafts.external import Contents
+from model.grafts.modules import Modules
+
+_current: ContextVar["Graft | None"] = ContextVar("mnemoscope_graft", default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Graft:
+    """What one run reads, B rows: a state (B,S·C) for early and late, slots for the EDM.
+
+    None: that module is switched off, or has nothing carried in. lora: whether the adapters are on.
+    """
+
+    modules: Modules
+    early: torch.Tensor | None = None
+    late: torch.Tensor | None = None
+    external: Contents | None = None
+    lora: bool = False
+
+    def without_external(self) -> "Graft | None":
+        """The same without the EDM, LoRA as it is; None where nothing else is at work."""
+        if self.early is None and self.late is None and not self.lora:
+            return None
+        return replace(self, external=None)
+
+    def open(self):
+        """While open, this thread's runs read this memory."""
+        return current(_current, self)
+
+
+def opened(graft: Graft | None):
+    """`graft.open()`, or no context at all for None."""
+    return nullcontext() if graft is None else graft.open()
+
+
+def attach(model, see_query: Callable[[torch.Tensor], None]) -> None:
+    """A hook before every block and one before the LM head, without effect while no graft is open.
+
+    see_query: is handed the stream (B,T,C) that the EDM reads with, before its reading is added.
+    """
+    for layer, block in enumerate(model.transformer.h):
+        block.register_forward_pre_hook(partial(_before_block, layer, see_query))
+        block.attn.c_attn.register_forward_hook(partial(_beside_projection, layer))
+    model.lm_head.register_forward_pre_hook(_before_head)
+
+
+def _before_block(layer, see_query, block, inputs):
+    graft = _current.get()
+    if graft is None:
+        return None
+    stream = inputs[0]
+    if layer == 0 and graft.early is not None:
+        stream = stream + graft.modules.early.read(stream, graft.early).to(stream)
+    if graft.external is not None and layer == graft.modules.external.layer:
+        see_query(stream)
+        stream = stream + graft.modules.external.read(stream, graft.external)[0].to(stream)
+    return (stream, *inputs[1:])
+
+
+def _before_head(head, inputs):
+    graft = _current.get()
+    if graft is None or graft.late is None:
+        return None
+    stream = inputs[0]
+    rows = stream if stream.ndim == 3 else stream[None]  # (B,T,C)
+    return (stream + graft.modules.late.read(rows, graft.late).to(stream).view_as(stream),)
+
+
+def _beside_projection(layer, projection, inputs, output):
+    graft = _current.get()
+    if graft is None or not graft.lora:
+        return None
+    return output + graft.modules.lora.added(layer, inputs[0]).to(output)

@@ -1,0 +1,26 @@
+"""LoRA: low-rank changes of the attention's q, k, v projections, only in runs that read memory.
+
+Hu et al. 2021 (arXiv:2106.09685): x·down·up beside the frozen matrix, `up` zero at the start, scale
+2 (alpha = 2·rank). The matrices are the memory's own and are added by a hook of the run: adapters
+put into the model itself (as the peft package does) would be there for every visitor; peft reads
+the same matrices from model.grafts.adapter's folder. Once trained it changes what the base says
+wherever it is on; without anything to read it is off.
+"""
+
+import torch
+from torch import nn
+
+SCALE = 2.0
+
+
+class Lora(nn.Module):
+    """down (L,C,R), up (L,R,3C) for the c_attn of each of L blocks."""
+
+    def __init__(self, layers: int, width: int, rank: int):
+        super().__init__()
+        self.down = nn.Parameter(torch.randn(layers, width, rank) * width**-0.5)
+        self.up = nn.Parameter(torch.zeros(layers, rank, 3 * width))
+
+    def added(self, layer: int, x: torch.Tensor) -> torch.Tensor:
+        """x (B,T,C), what c_attn of a block reads -> what is added to q, k and v (B,T,3C)."""
+        return SCALE * (x @ self.down[layer] @ self.up[layer])

@@ -1,0 +1,172 @@
+"""The trained memory of one checkpoint: early and late recurrent memory and the EDM, as one file.
+
+safetensors with JSON in its header: version, sizes, the fingerprint of the model it was trained
+on, and the card of its training. Knows nothing of runs and states.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from model.grafts.external import External
+from model.grafts.lora import Lora
+from model.grafts.recurrent import Recurrent
+
+VERSION = 1
+FILE = "memory.safetensors"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """width C; the EDM's heads and the block before which it sits; which recurrent cell; LoRA's rank
+    (0: none) and the base's number of layers."""
+
+    width: int
+    heads: int
+    layer: int
+    cell: str = "gru"
+    rank: int = 0
+    n_layers: int = 0
+
+
+def sizes_for(config, cell: str = "gru", rank: int = 0) -> Sizes:
+    """Sizes for a GPT-2 config: the middle of the stack, heads of 64 (one of C where C < 64)."""
+    heads = max(1, config.n_embd // 64)
+    return Sizes(config.n_embd, heads, config.n_layer // 2, cell, rank, config.n_layer)
+
+
+class Modules(nn.Module):
+    """early, late: Recurrent; external: External; lora: Lora or None. Weights only: what is stored is
+    an argument.
+
+    fingerprint: of these weights, "untrained" until they were saved; parts: which of early, late,
+    edm and lora were trained; card: what is known of the training.
+    """
+
+    def __init__(self, sizes: Sizes):
+        super().__init__()
+        self.sizes = sizes
+        self.early = Recurrent(sizes.width, sizes.cell)
+        self.late = Recurrent(sizes.width, sizes.cell)
+        self.external = External(sizes.width, sizes.heads, sizes.layer)
+        self.lora = Lora(sizes.n_layers, sizes.width, sizes.rank) if sizes.rank else None
+        self.fingerprint = "untrained"
+        self.parts: tuple[str, ...] = ()
+        self.card: dict = {}
+
+
+def untrained(config, cell: str = "gru", seed: int = 0, rank: int = 0) -> Modules:
+    """Fresh modules for a GPT-2 config: with them the model is exactly GPT-2."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Modules(sizes_for(config, cell, rank))
+
+
+def save_modules(modules: Modules, path: Path, base: str, parts, card: dict) -> None:
+    """Write the weights (float16) for the model of fingerprint `base`; the former file stays whole
+    until the new one is complete."""
+    told = {
+        "version": VERSION, "base": base, "sizes": asdict(modules.sizes), "parts": list(parts),
+        "card": card,
+    }
+    wanted = prefixes(parts)
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, tensor in modules.state_dict().items() if name.startswith(wanted)
+    }
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft.write_bytes(save(tensors, metadata={"mnemoscope_memory": json.dumps(told)}))
+    os.replace(draft, path)
+
+
+def load_modules(path: Path, config, base: str) -> Modules:
+    """Trained memory for the model with this config and fingerprint, in float32, on the CPU.
+
+    Raises ValueError, one sentence, for a file that is damaged, of another version, model or width,
+    or with numbers that are not finite.
+    """
+    told, tensors = _read(path)
+    if told["base"] != base:
+        raise ValueError(
+            f"{path.name} was trained for another model ({told['base']}), this one is {base}; load "
+            "that model, or train memory for this one: python -m model train memory"
+        )
+    sizes = Sizes(**told["sizes"])
+    if sizes.width != config.n_embd or sizes.layer >= config.n_layer:
+        raise ValueError(
+            f"{path.name} wants a model of width {sizes.width} with more than {sizes.layer} layers, "
+            f"this one has {config.n_embd} and {config.n_layer}"
+        )
+    modules = Modules(sizes)
+    _fill(modules, tensors, path)
+    modules.parts, modules.card = tuple(told["parts"]), told["card"]
+    modules.fingerprint = _fingerprint(path.read_bytes())
+    return modules.eval().requires_grad_(False)
+
+
+def _fingerprint(raw: bytes) -> str:
+    """Of the numbers in a safetensors file; its header, with the card, may be written again."""
+    n_header = int.from_bytes(raw[:8], "little")
+    return hashlib.sha256(raw[8 + n_header :]).hexdigest()[:16]
+
+
+def fill_from(modules: Modules, path: Path) -> None:
+    """Put the weights of a memory file, trained on whatever model, into fresh modules of its sizes.
+
+    Raises ValueError, one sentence, for a damaged file and one of other sizes."""
+    told, tensors = _read(path)
+    if Sizes(**told["sizes"]) != modules.sizes:
+        raise ValueError(
+            f"{path.name} holds memory of other sizes ({told['sizes']}) than this model's "
+            f"({asdict(modules.sizes)}); train it anew, without --from"
+        )
+    _fill(modules, tensors, path)
+
+
+def beside(folder: Path, config, base: str) -> Modules | None:
+    """The memory that lies beside a checkpoint's weights; None where there is none."""
+    path = folder / FILE
+    return load_modules(path, config, base) if path.is_file() else None
+
+
+def prefixes(parts) -> tuple[str, ...]:
+    """How the names of these parts' tensors begin."""
+    return tuple({"edm": "external."}.get(part, f"{part}.") for part in parts)
+
+
+def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = json.loads((file.metadata() or {})["mnemoscope_memory"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, KeyError, json.JSONDecodeError) as problem:
+        raise ValueError(
+            f"{path.name} is no trained memory, or only a part of one ({problem}); train it again, "
+            "or restore a copy"
+        ) from problem
+    if not isinstance(told, dict) or told.get("version") != VERSION:
+        found = told.get("version") if isinstance(told, dict) else None
+        raise ValueError(
+            f"{path.name} is trained memory of version {found}, this program reads {VERSION}; train "
+            "it again"
+        )
+    return told, tensors
+
+
+def _fill(modules: Modules, tensors: dict[str, torch.Tensor], path: Path) -> None:
+    own = modules.state_dict()
+    for name, tensor in tensors.items():
+        if name not in own or own[name].shape != tensor.shape:
+            raise ValueError(f"{path.name}: {name} of shape {tuple(tensor.shape)} fits no module")
+        if not torch.isfinite(tensor).all():
+            raise ValueError(
+                f"{path.name}: {name} holds numbers that are not finite; the file is damaged"
+            )
+    modules.load_state_dict({**own, **{n: t.float() for n, t in tensors.items()}})

@@ -1,0 +1,228 @@
+"""Where a model comes from: the embedded one, a local folder, or the hub -> a loaded Checkpoint.
+
+Knows nothing of prompts and traces, nor of who chose the model. `weights` checks and reads the
+files, `hub` fetches them, `placement` decides the device; this file puts them together.
+"""
+
+import gc
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from model.grafts import modules
+from model.grafts.modules import Modules
+from model.loading import hub, placement, weights
+from model.loading.errors import CheckpointError
+from model.loading.placement import Placement
+from model.run import tap
+
+__all__ = ["Checkpoint", "CheckpointError", "Placement", "find", "load", "settle", "source"]
+
+EMBEDDED = Path(__file__).parents[1] / "embedded"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A loaded model with the files it came from.
+
+    name: "embedded", a hub name or a folder, as chosen; folder: where its files lie.
+    model: transformers' own, eval, no gradients, tapped. fingerprint: changes when config.json,
+    weights or tokenizer change (device and number format are not in it). warnings: what is odd
+    about the files, a sentence each. memory: what was trained for it (memory.safetensors beside
+    its weights), None where nothing was.
+    """
+
+    name: str
+    folder: Path
+    model: GPT2LMHeadModel
+    tokenizer: PreTrainedTokenizerFast
+    placement: Placement
+    fingerprint: str
+    warnings: tuple[str, ...] = ()
+    memory: Modules | None = None
+
+
+def load(
+    name: str = "embedded",
+    device: str = "auto",
+    dtype: str = "auto",
+    on_progress: Callable[[hub.Progress], None] | None = None,
+) -> Checkpoint:
+    """A model by name, downloaded only where it is a hub name that is not yet on this machine.
+
+    device: auto, cuda, mps or cpu; dtype: auto, float32, bfloat16 or float16; on_progress is told
+    how a download goes. Raises CheckpointError, one sentence: what was wanted, found, and to do.
+    """
+    folder = find(name) or hub.download(name, on_progress)
+    if source(name) != "hub":
+        return _load(name, folder, device, dtype)
+    with hub.named(name, folder):
+        return _load(name, folder, device, dtype)
+
+
+def _load(name: str, folder: Path, device: str, dtype: str) -> Checkpoint:
+    config = weights.read_config(folder)
+    found = weights.stored(folder)
+    tensors = weights.match(config, found, folder)
+    tokenizer, odd_tokens = read_tokenizer(folder, config)
+    n_values = sum(math.prod(t.shape) for t in tensors.values())
+    place = placement.choose(device, dtype, n_values)
+    said_tied = config.tie_word_embeddings
+    model = weights.build(config, tensors, place.dtype)
+    odd = [*odd_tokens, *_oddities(model, weights.left_out(found, tensors), said_tied)]
+    model, place = placement.move(model, place)
+    tap.attach(model)
+    mark = weights.fingerprint(folder)
+    memory, odd_memory = _memory_beside(folder, model, mark)
+    warnings = (*odd, *odd_memory)
+    return Checkpoint(name, folder, model, tokenizer, place, mark, warnings, memory)
+
+
+def _memory_beside(folder: Path, model: GPT2LMHeadModel, mark: str):
+    """(trained memory or None, what is odd about it): a bad file is told, and the model runs."""
+    try:
+        found = modules.beside(folder, model.config, mark)
+    except ValueError as problem:
+        return None, (f"The trained memory beside this model is not used: {problem}.",)
+    return (None if found is None else found.to(model.device)), ()
+
+
+def source(name: str) -> str:
+    """A name -> "embedded", "folder" or "hub"; asks the disk, never the network.
+
+    The well-known names are the hub's even where a folder of that name exists (write ./gpt2 then).
+    """
+    if name == "embedded":
+        return "embedded"
+    if name in hub.SIZES:
+        return "hub"
+    path_like = name.startswith((".", "/", "~")) or "\\" in name or ":" in name
+    return "folder" if path_like or _is_folder(name) else "hub"
+
+
+def find(name: str) -> Path | None:
+    """Where this machine has the model's files; None for a hub name not (wholly) downloaded.
+
+    Raises CheckpointError for a folder that is not there and for what is no name at all.
+    """
+    kind = source(name)
+    if kind == "hub":
+        return hub.cached(name)
+    folder = EMBEDDED if kind == "embedded" else Path(name).expanduser()
+    if not _is_folder(folder):
+        raise CheckpointError(
+            f"wanted a folder with a model at {folder}, found none; check the path, or write a "
+            "hub name such as gpt2"
+        )
+    return folder
+
+
+def settle() -> None:
+    """Prepare a process that serves visitors, after a model has loaded.
+
+    Python's collector would walk every object of torch and transformers after each script run
+    (0.3-0.6 s with the interpreter locked): what lives now is set aside. Models that were dropped
+    since are collected first. One core is left to the server, unless OMP_NUM_THREADS says else.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, placement.n_cores() - 1))
+
+
+def _is_folder(path: str | Path) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):  # too long, or a NUL inside: no folder
+        return False
+
+
+def _oddities(model: GPT2LMHeadModel, left_out: list[str], said_tied: bool) -> list[str]:
+    odd = []
+    if left_out:
+        odd.append(f"{len(left_out)} tensors in the files are no part of GPT-2 and are not used, "
+                   f"the first: {left_out[0]}.")
+    if bad := weights.not_finite(model):
+        odd.append(f"{len(bad)} tensors hold NaN or infinity, so nothing this model says means "
+                   f"anything; the first: {bad[0]}.")
+    if said_tied and not model.config.tie_word_embeddings:
+        odd.append("config.json ties the unembedding to the token embedding, but the file holds "
+                   "two different matrices: both are used, as transformers does.")
+    return odd
+
+
+# -- tokenizer -----------------------------------------------------------------------------------
+
+
+def read_tokenizer(
+    folder: Path, config: GPT2Config
+) -> tuple[PreTrainedTokenizerFast, list[str]]:
+    """tokenizer.json, or vocab.json and merges.txt -> tokenizer, and what is odd about it.
+
+    Truncation and padding that the file asks for are switched off: a prompt is never cut silently.
+    Raises CheckpointError where the files are missing, unreadable or larger than the vocabulary.
+    """
+    raw, odd = _raw_tokenizer(folder, config.vocab_size)
+    raw.no_truncation()
+    raw.no_padding()
+    if (n_tokens := max(raw.get_vocab().values(), default=0) + 1) > config.vocab_size:
+        raise CheckpointError(
+            f"wanted at most {config.vocab_size} tokens as config.json says, found {n_tokens} in "
+            f"the tokenizer of {folder}; get the tokenizer and the weights of the same model"
+        )
+    end = raw.id_to_token(config.eos_token_id) if isinstance(config.eos_token_id, int) else None
+    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token=end, eos_token=end), odd
+
+
+def _raw_tokenizer(folder: Path, n_vocab: int) -> tuple[Tokenizer, list[str]]:
+    whole, parts = folder / "tokenizer.json", (folder / "vocab.json", folder / "merges.txt")
+    if whole.is_file():
+        return _from_json(whole, n_vocab)
+    if all(part.is_file() for part in parts):
+        return _from_parts(*parts), []
+    raise CheckpointError(
+        f"wanted tokenizer.json, or vocab.json and merges.txt, in {folder}, found neither; copy "
+        "the tokenizer's files there, for GPT-2 weights those of gpt2"
+    )
+
+
+def _from_json(path: Path, n_vocab: int) -> tuple[Tokenizer, list[str]]:
+    """Tokens added beyond the embedding's rows are left out: typing one would be an index error."""
+    wanted = weights.read_json(path)
+    try:
+        added = wanted.get("added_tokens") or []
+        wanted["added_tokens"] = [token for token in added if token["id"] < n_vocab]
+        gone = [token["content"] for token in added if token["id"] >= n_vocab]
+        tokenizer = Tokenizer.from_str(json.dumps(wanted))
+    except Exception as error:  # the library raises Exception itself, nothing narrower
+        raise CheckpointError(
+            f"wanted a tokenizer in {path}, found something else ({str(error)[:160]}); get this "
+            "file again"
+        ) from error
+    odd = [f"{len(gone)} added tokens have no row in the embedding and are left out, the first: "
+           f"{gone[0]!r}."] if gone else []
+    return tokenizer, odd
+
+
+def _from_parts(vocab: Path, merges: Path) -> Tokenizer:
+    try:
+        bpe = models.BPE.from_file(str(vocab), str(merges))
+    except Exception as error:  # the library raises Exception itself, nothing narrower
+        raise CheckpointError(
+            f"wanted a byte-level BPE in {vocab} and {merges.name}, found something else "
+            f"({str(error)[:160]}); get both files again"
+        ) from error
+    tokenizer = Tokenizer(bpe)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    if bpe.token_to_id("<|endoftext|>") is not None:
+        tokenizer.add_special_tokens(["<|endoftext|>"])
+    return tokenizer

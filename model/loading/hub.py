@@ -1,0 +1,365 @@
+"""GPT-2 checkpoints from the Hugging Face hub, by its own client, into its own cache.
+
+Knows nothing of tensors. A request leaves this machine only inside `download`; `cached` asks the
+disk. HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to every other program.
+Pickled weights are never fetched: safetensors and JSON only.
+"""
+
+import errno
+import json
+import re
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+
+from model.loading import weight_files, weights
+from model.loading.errors import CheckpointError
+
+SIZES = {
+    "gpt2": 548_105_171,
+    "gpt2-medium": 1_519_984_962,
+    "gpt2-large": 3_247_159_078,
+    "gpt2-xl": 6_431_829_964,
+}
+"""Bytes of model.safetensors of the well-known names, to say what a download costs before it."""
+
+_NAME = re.compile(r"[\w-][\w.-]{0,95}(/[\w-][\w.-]{0,95})?", re.ASCII)
+_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
+_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+_EXTRAS = ("generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A download: the file now under way, files and bytes done and in all (0: not yet known)."""
+
+    file: str
+    files_done: int
+    files_total: int
+    bytes_done: int
+    bytes_total: int
+
+
+class Cancelled(Exception):
+    """The download was stopped by the one who asked for it."""
+
+
+def cached(name: str) -> Path | None:
+    """The folder of a repository that was wholly downloaded before; None otherwise. No request.
+
+    Raises CheckpointError where `name` cannot be a repository's name.
+    """
+    _check_name(name)
+    names = [name, f"openai-community/{name}"] if name in SIZES else [name]
+    for candidate in names:
+        config = try_to_load_from_cache(candidate, "config.json")
+        if isinstance(config, str) and _is_whole(Path(config).parent):
+            return Path(config).parent
+    return None
+
+
+def download(name: str, on_progress: Callable[[Progress], None] | None = None) -> Path:
+    """Fetch what a GPT-2 needs of a repository -> its folder. config.json comes first and is read
+    before anything large is asked for. What `on_progress` raises stops the download.
+
+    Raises CheckpointError, one sentence, for whatever can go wrong on the way.
+    """
+    _check_name(name)
+    try:
+        return _download(name, on_progress or (lambda progress: None))
+    except (OSError, httpx2.HTTPError, EntryNotFoundError, ValueError, KeyError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(_explain(name, error)) from error
+
+
+def _download(name: str, on_progress) -> Path:
+    on_progress(Progress("", 0, 0, 0, 0))
+    info = HfApi().model_info(name, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+    sizes = {file: sizes[file] for file in needed(name, set(sizes))}
+    _check_disk(name, sum(sizes.values()))
+    count = _Count(sizes, on_progress)
+    # "main" leaves the reference in the cache by which `cached` finds this commit again
+    folder = Path(hf_hub_download(name, "config.json", tqdm_class=count.bar("config.json"))).parent
+    with named(name, folder):
+        weights.read_config(folder)
+    for file, n_bytes in list(sizes.items())[1:]:
+        path = hf_hub_download(name, file, revision=folder.name, tqdm_class=count.bar(file))
+        _check_size(name, Path(path), n_bytes)
+    count.finish()
+    with named(name, folder):
+        weight_files.weight_files(folder)
+    return folder
+
+
+@contextmanager
+def named(name: str, folder: Path):
+    """Problems with files of this cache folder name the repository instead of the long path."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(str(error).replace(str(folder), _where(name))) from error
+
+
+def needed(name: str, there: set[str]) -> list[str]:
+    """The files to fetch of those in a repository, config.json first, the weights last.
+
+    Raises CheckpointError where there is no config, no safetensors or no tokenizer among them.
+    """
+    if "config.json" not in there:
+        raise CheckpointError(
+            f"wanted config.json in {_where(name)}, found none; choose a repository with a model"
+        )
+    tokenizer = next((files for files in _TOKENIZERS if there.issuperset(files)), None)
+    if tokenizer is None:
+        raise CheckpointError(
+            f"wanted tokenizer.json, or vocab.json and merges.txt, in {_where(name)}, found "
+            "neither; choose a repository with a byte-level BPE tokenizer"
+        )
+    extras = [file for file in _EXTRAS if file in there]
+    return ["config.json", *extras, *tokenizer, *_weights_among(name, there)]
+
+
+def _weights_among(name: str, there: set[str]) -> list[str]:
+    if weight_files.SINGLE in there:
+        return [weight_files.SINGLE]
+    if weight_files.INDEX in there:
+        return [weight_files.INDEX, *sorted(filter(_SHARD.fullmatch, there))]
+    pickled = weight_files.PICKLED in there
+    raise CheckpointError(
+        f"wanted {weight_files.SINGLE} in {_where(name)}, found "
+        f"{'only pickled weights, which can carry code' if pickled else 'no weights'}; choose a "
+        "repository with safetensors" + (" or convert it to a folder of your own" * pickled)
+    )
+
+
+# -- progress ------------------------------------------------------------------------------------
+
+
+class _Count:
+    """Adds up what the client reports file by file. It owns the totals, not the transfer."""
+
+    def __init__(self, sizes: dict[str, int], on_progress: Callable[[Progress], None]):
+        self.sizes = sizes
+        self.on_progress = on_progress
+        self.done = dict.fromkeys(sizes, 0)
+
+    def bar(self, file: str) -> Callable:
+        """What the client takes for a progress bar class; files before this one are complete."""
+        for earlier in list(self.sizes)[: list(self.sizes).index(file)]:
+            self.done[earlier] = self.sizes[earlier]
+        self.report(file)
+
+        class Bar(_Bar):
+            count = self
+            name = file
+
+        return Bar
+
+    def report(self, file: str) -> None:
+        n_done, n_bytes = list(self.sizes).index(file), sum(self.sizes.values())
+        self.on_progress(
+            Progress(file, n_done, len(self.sizes), sum(self.done.values()), n_bytes)
+        )
+
+    def finish(self) -> None:
+        n_bytes, last = sum(self.sizes.values()), list(self.sizes)[-1]
+        self.on_progress(Progress(last, len(self.sizes), len(self.sizes), n_bytes, n_bytes))
+
+
+class _Bar:
+    """The part of tqdm's interface that huggingface_hub's downloads use."""
+
+    count: _Count
+    name: str
+
+    def __init__(self, total=None, initial=0, **_looks):
+        self.total, self.n = total, 0
+        self.update(initial)
+
+    def update(self, n_bytes):
+        self.n += n_bytes
+        self.count.done[self.name] = self.n
+        self.count.report(self.name)
+
+    def update_transfer(self, n_bytes):
+        """Bytes on the wire; `update` counts the same ones on disk."""
+
+    def set_postfix_str(self, *_, **__):
+        """Speeds are not shown."""
+
+    set_transfer_postfix_str = set_postfix_str
+
+    def refresh(self):
+        """Nothing is drawn here."""
+
+    close = refresh
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+
+class Download:
+    """A download in its own thread, so that pages stay alive and a closed tab does not stop it.
+
+    `progress` is what was last reported; once `finished` is true, either `folder` is set or
+    `problem` is: one sentence, "" where it was cancelled.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+        self.progress = Progress("", 0, 0, 0, 0)
+        self.folder: Path | None = None
+        self.problem: str | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"download {name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def finished(self) -> bool:
+        return self.folder is not None or self.problem is not None
+
+    def cancel(self) -> None:
+        """Stop at the next block of bytes."""
+        self._stop.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long; true when it has finished."""
+        self._thread.join(seconds)
+        return self.finished
+
+    def _run(self) -> None:
+        try:
+            self.folder = download(self.name, self._see)
+        except Cancelled:
+            self.problem = ""
+        except CheckpointError as error:
+            self.problem = str(error)
+        except Exception as error:  # a thread's last word: unknown, yet told to the visitor
+            self.problem = f"The download of {self.name} failed: {type(error).__name__}: {error}"
+            raise
+
+    def _see(self, progress: Progress) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+        self.progress = progress
+
+
+# -- what went wrong -----------------------------------------------------------------------------
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name) or ".." in name or "--" in name:
+        raise CheckpointError(
+            f"wanted embedded, a folder, or a hub name such as gpt2 or owner/name, got "
+            f"{name[:80]!r}; write one of these"
+        )
+
+
+def _is_whole(folder: Path) -> bool:
+    has_tokenizer = any(all((folder / f).is_file() for f in files) for files in _TOKENIZERS)
+    try:
+        return has_tokenizer and weight_files.PICKLED not in weight_files.weight_files(folder)
+    except CheckpointError:
+        return False
+
+
+def _check_size(name: str, path: Path, n_bytes: int) -> None:
+    """What is shorter or longer than the hub's list says is thrown away, so that a retry helps."""
+    found = path.stat().st_size
+    if n_bytes and found != n_bytes:  # a mirror's list may lack sizes
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"wanted {n_bytes:,} bytes of {path.name} from {_where(name)}, it broke off after "
+            f"{found:,}; what came was thrown away, try again"
+        )
+
+
+def _check_disk(name: str, n_bytes: int) -> None:
+    cache = Path(constants.HF_HUB_CACHE).expanduser().absolute()
+    there = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    if (free := shutil.disk_usage(there).free) < n_bytes:
+        raise CheckpointError(_no_space(name, f"{show_size(n_bytes)} wanted, {show_size(free)} free"))
+
+
+def _explain(name: str, error: Exception) -> str:
+    """An error of the client or of the system -> the visitor's sentence."""
+    where, causes = _where(name), list(_chain(error))
+    if any(getattr(cause, "errno", None) == errno.ENOSPC for cause in causes):
+        return _no_space(name, "it ran full on the way")
+    if any(isinstance(cause, OfflineModeIsEnabled) for cause in causes):
+        return (f"wanted {where}, which is not on this machine, but HF_HUB_OFFLINE forbids "
+                "downloads; unset it, or choose embedded or a local folder")
+    answers = [c.response.status_code for c in causes if isinstance(c, HfHubHTTPError)]
+    if isinstance(error, GatedRepoError) or 403 in answers:
+        return (f"wanted {where}, which is open only to those who accepted its terms; accept "
+                "them on that page, run `hf auth login` on this machine, then try again")
+    if isinstance(error, RepositoryNotFoundError) or 404 in answers or 401 in answers:
+        return (f"wanted {where}, found no such repository there (or a private one); check the "
+                "spelling, or run `hf auth login` on this machine if it is yours")
+    if answers:
+        return f"wanted {where}, the hub answered {answers[0]}; try again later"
+    cut = any(isinstance(cause, httpx2.RemoteProtocolError) for cause in causes)
+    if cut or "Consistency check failed" in str(error):
+        return (f"wanted a whole file from {where}, it broke off before its end; what came was "
+                "thrown away, try again")
+    if any(isinstance(c, (httpx2.TransportError, ConnectionError)) for c in causes):
+        return (f"wanted {where}, could not connect ({_last(causes)}); check the internet "
+                "connection, or choose embedded or a local folder")
+    if isinstance(error, (json.JSONDecodeError, LocalEntryNotFoundError, KeyError)):
+        return (f"wanted {where}, but what answers there does not speak the hub's language "
+                "(a login page of this network?); open that address in a browser")
+    return f"wanted {where}, the download failed ({_last(causes)}); try again"
+
+
+def _chain(error: BaseException | None):
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _last(causes: list[BaseException]) -> str:
+    lines = str(causes[-1]).strip().splitlines() or [type(causes[-1]).__name__]
+    return lines[0][:120]
+
+
+def _no_space(name: str, how: str) -> str:
+    return (f"wanted disk space for {name} in {constants.HF_HUB_CACHE}, found too little ({how}); "
+            "free some, or set HF_HOME to a larger disk")
+
+
+def _where(name: str) -> str:
+    return f"{constants.ENDPOINT}/{name}"
+
+
+def host() -> str:
+    """The host name downloads come from."""
+    return urlsplit(constants.ENDPOINT).netloc
+
+
+def show_size(n_bytes: int) -> str:
+    """Bytes as download dialogs show them: 12 kB, 548 MB, 6.43 GB."""
+    for unit, size, digits in (("GB", 1e9, 2), ("MB", 1e6, 0)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.{digits}f} {unit}"
+    return f"{n_bytes / 1e3:.0f} kB"

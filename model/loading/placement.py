@@ -1,0 +1,168 @@
+"""Where a model runs and in which number format, each with its reason. Loads nothing itself."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from model.loading.errors import CheckpointError
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+DTYPES = {
+    "auto": torch.float32,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+ROOM = 1.2  # memory wanted beside the weights' own: one prompt's activations, the allocator's slack
+
+
+@dataclass(frozen=True)
+class Placement:
+    """device and dtype of a loaded model, and a sentence why for each of the two."""
+
+    device: torch.device
+    dtype: torch.dtype
+    why_device: str
+    why_dtype: str
+
+    @property
+    def reason(self) -> str:
+        return f"{self.why_device} {self.why_dtype}"
+
+
+def available() -> list[str]:
+    """The devices this torch can use, fastest first; "cpu" is always the last."""
+    gpus = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    return [name for name, is_there in gpus.items() if is_there()] + ["cpu"]
+
+
+def choose(device: str, dtype: str, n_values: int) -> Placement:
+    """One of DEVICES, one of DTYPES, how many numbers the model holds -> Placement.
+
+    A GPU with too little free memory is passed over for the CPU, and the reason says so. Raises
+    CheckpointError for an unknown word, a device that is not there, and too little main memory.
+    """
+    _check_word("device", device, DEVICES)
+    _check_word("number format", dtype, DTYPES)
+    chosen = DTYPES[dtype]
+    why_dtype = (
+        "float32 numbers, because they hold every published weight exactly."
+        if dtype == "auto" else f"{dtype} numbers, because you chose them."
+    )
+    name, why_device = _device(device, n_values, chosen)
+    if name == "cpu":
+        _check_main_memory(n_values, chosen)
+    return Placement(torch.device(name), chosen, why_device, why_dtype)
+
+
+def move(model, placement: Placement):
+    """(model, where it is now): a GPU that runs out of memory hands the model back to the CPU."""
+    try:
+        return model.to(placement.device), placement
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        if "out of memory" not in str(error).lower():
+            raise
+    model.to("cpu")
+    if placement.device.type == "cuda":
+        torch.cuda.empty_cache()
+    why = (
+        f"CPU, because {_NAMES[placement.device.type]} ran out of memory while the model was "
+        "moved there; choose float16 or a smaller model to use it."
+    )
+    return model, replace(placement, device=torch.device("cpu"), why_device=why)
+
+
+_NAMES = {"cuda": "the GPU", "mps": "the Apple GPU"}
+
+
+def _check_word(what: str, word: str, words) -> None:
+    if word not in words:
+        raise CheckpointError(
+            f"wanted a {what} among {', '.join(words)}, got {word!r}; choose one of these"
+        )
+
+
+def _device(device: str, n_values: int, dtype: torch.dtype) -> tuple[str, str]:
+    here = available()
+    if device == "cpu":
+        return "cpu", "CPU, because you chose it."
+    if device != "auto" and device not in here:
+        raise CheckpointError(
+            f"wanted the device {device}, found only {', '.join(here)} in torch "
+            f"{torch.__version__}; choose auto or {here[0]}"
+        )
+    name = here[0] if device == "auto" else device
+    if name == "cpu":
+        return "cpu", f"CPU, because torch {torch.__version__} finds no GPU here."
+    needed, free = _bytes(n_values, dtype), _free_on_gpu(name)
+    if needed > free:
+        return "cpu", (
+            f"CPU, because the model needs {_gb(needed)} and {_NAMES[name]} has {_gb(free)} free."
+        )
+    chosen = "you chose it and it" if device != "auto" else "it"
+    return name, (
+        f"{_gpu(name)}, because {chosen} has room: {_gb(needed)} needed, {_gb(free)} free."
+    )
+
+
+def _bytes(n_values: int, dtype: torch.dtype) -> int:
+    return int(n_values * dtype.itemsize * ROOM)
+
+
+def _gpu(name: str) -> str:
+    return torch.cuda.get_device_name() if name == "cuda" else "Apple GPU"
+
+
+def _free_on_gpu(name: str) -> int:
+    """Bytes. CUDA: what the driver has free plus what torch's allocator holds unused."""
+    if name == "cuda":
+        unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return torch.cuda.mem_get_info()[0] + unused
+    return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+
+
+def _check_main_memory(n_values: int, dtype: torch.dtype) -> None:
+    free, needed = free_main_memory(), _bytes(n_values, dtype)
+    if free is not None and needed > free:
+        cure = "choose bfloat16 (half of it)" if dtype is torch.float32 else "close other programs"
+        raise CheckpointError(
+            f"wanted {_gb(needed)} of main memory for the model as "
+            f"{str(dtype).removeprefix('torch.')}, found {_gb(free)} free; {cure} or a smaller "
+            "model"
+        )
+
+
+def free_main_memory() -> int | None:
+    """Bytes that can still be had on Linux, a container's limit included; None elsewhere."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    left = kilobytes["MemAvailable"] * 1024
+    in_container = _free_in_container(Path("/sys/fs/cgroup"))
+    return left if in_container is None else min(left, in_container)
+
+
+def _free_in_container(folder: Path) -> int | None:
+    """Bytes to the limit of this control group (version 2); cached files count as free."""
+    try:
+        limit = (folder / "memory.max").read_text().strip()
+        used = int((folder / "memory.current").read_text())
+        stat = (folder / "memory.stat").read_text().split()
+    except OSError:
+        return None
+    cached = int(stat[stat.index("inactive_file") + 1])
+    return None if limit == "max" else max(0, int(limit) - used + cached)
+
+
+def n_cores() -> int:
+    """Cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _gb(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:.0f} MB"

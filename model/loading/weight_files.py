@@ -1,0 +1,137 @@
+"""Which files of a folder hold its weights, and what their headers say: checked before use.
+
+The only reader of indexes and safetensors headers; needs no torch and loads no tensor. Knows
+nothing of what a GPT-2 must hold (model.loading.weights) or of its parts (model.analysis.anatomy).
+"""
+
+import json
+from pathlib import Path
+
+from model.loading.errors import CheckpointError
+
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+PICKLED = "pytorch_model.bin"
+MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors format
+
+
+def read_json(path: Path) -> dict:
+    """A JSON object from a file, or a CheckpointError that names the file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(
+            f"wanted {path.name} in {path.parent}, found {_listing(path.parent)}; choose a folder "
+            "that holds config.json, model.safetensors and tokenizer.json"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"wanted JSON in {path}, found something else ({error}); get this file again"
+        ) from error
+    if not isinstance(found, dict):
+        raise CheckpointError(
+            f"wanted a JSON object in {path}, found a {type(found).__name__}; get this file again"
+        )
+    return found
+
+
+def weight_files(folder: Path) -> list[str]:
+    """The files that hold the weights: one safetensors, its shards, or a pickled file.
+
+    Raises CheckpointError where there are none, a shard is missing, or the index names a path.
+    """
+    if (folder / SINGLE).is_file():
+        return [SINGLE]
+    if (folder / INDEX).is_file():
+        return _shards(folder)
+    if (folder / PICKLED).is_file():
+        return [PICKLED]
+    raise CheckpointError(
+        f"wanted {SINGLE} (or its shards, or {PICKLED}) in {folder}, found {_listing(folder)}; "
+        "choose a folder with weights, or save them with save_pretrained"
+    )
+
+
+def _shards(folder: Path) -> list[str]:
+    placed = read_json(folder / INDEX).get("weight_map")
+    files = list(placed.values()) if isinstance(placed, dict) else []
+    if not files or not all(isinstance(n, str) and Path(n).name == n for n in files):
+        raise CheckpointError(
+            f"wanted tensor names and shard files of this folder in {folder / INDEX}, found "
+            "something else; get this file again"
+        )
+    names = sorted(set(files))
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointError(
+            f"wanted {len(names)} shards in {folder}, found all but {some(missing)}; get the rest"
+        )
+    return names
+
+
+def read_header(path: Path) -> tuple[int, dict[str, dict]]:
+    """A safetensors file -> bytes before the first tensor, {name: dtype, shape, data_offsets}.
+
+    Raises CheckpointError where the file is not safetensors or shorter or longer than it says.
+    """
+    try:
+        n_file = path.stat().st_size
+        with path.open("rb") as file:
+            n_json = int.from_bytes(file.read(8), "little")
+            header = None
+            if n_json <= min(MAX_HEADER_BYTES, n_file - 8):
+                header = json.loads(file.read(n_json))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, str(error)) from error
+    if header is None:
+        raise not_whole(path, f"a header of {n_json:,} bytes", n_file)
+    if not isinstance(header, dict):
+        raise _unreadable(path, f"its header is a {type(header).__name__}")
+    header.pop("__metadata__", None)
+    for name, entry in header.items():
+        if not _describes_a_tensor(entry):
+            raise _unreadable(path, f"{name[:80]!r} has no dtype, shape and data_offsets")
+    n_told = 8 + n_json + max((entry["data_offsets"][1] for entry in header.values()), default=0)
+    if n_told != n_file:
+        raise not_whole(path, f"{n_told:,} bytes", n_file)
+    return 8 + n_json, header
+
+
+def _describes_a_tensor(entry) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("dtype"), str)
+        and _is_whole_numbers(entry.get("shape"))
+        and _is_whole_numbers(entry.get("data_offsets"))
+        and len(entry["data_offsets"]) == 2
+    )
+
+
+def _is_whole_numbers(found) -> bool:
+    return isinstance(found, list) and all(type(n) is int and n >= 0 for n in found)
+
+
+def _unreadable(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"wanted whole weights in {path.parent}, but {path.name} is no readable safetensors file "
+        f"({why}); get this file again"
+    )
+
+
+def not_whole(path: Path, wanted: str, n_file: int) -> CheckpointError:
+    """The error of a file whose length is not what its header says."""
+    return CheckpointError(
+        f"wanted whole weights in {path.parent}, but {path.name} is damaged: its header announces "
+        f"{wanted}, the file has {n_file:,}; get this file again"
+    )
+
+
+def some(names: list[str]) -> str:
+    """The first three names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _listing(folder: Path) -> str:
+    if not folder.is_dir():
+        return "no such folder"
+    names = sorted(p.name for p in folder.iterdir())
+    return some(names) if names else "an empty folder"

@@ -1,0 +1,151 @@
+"""Files -> notes: text, Markdown, PDF, and what `Store.export` wrote. Keeps nothing itself.
+
+A file is read whole or refused whole, with one sentence. A PDF's pages stand behind one another
+with a form feed between them, so that a passage knows its page.
+"""
+
+import io
+import json
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import pypdf
+from markdown_it import MarkdownIt
+from pypdf.errors import DependencyError, FileNotDecryptedError
+
+from model.notes.note import Draft, NotesError, checked
+
+MOST_BYTES = 50_000_000
+MARKDOWN = (".md", ".markdown")
+_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every oddity on stderr
+
+
+@dataclass(frozen=True)
+class Read:
+    """done of total pages of a file were read (of a text file: 1 of 1)."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a file holds. odd: what could not be read of it, one sentence, "" for nothing."""
+
+    drafts: list[Draft]
+    odd: str = ""
+
+
+def read(name: str, content: bytes) -> Generator[Read, None, Imported]:
+    """A file's name and bytes -> its notes, telling page by page how far it is.
+
+    Raises NotesError for a file that is empty, too large, no text, or a PDF that is damaged,
+    locked or without text.
+    """
+    if len(content) > MOST_BYTES:
+        raise NotesError(
+            f"“{name}”: wanted at most {MOST_BYTES // 10**6} MB, got {len(content) / 1e6:.0f} MB; "
+            "split the file"
+        )
+    if content[:1024].lstrip().startswith(b"%PDF-"):
+        return (yield from _read_pdf(name, content))
+    text = _decoded(name, content)
+    yield Read(1, 1)
+    if (notes := _exported(name, text)) is not None:
+        return Imported(notes)
+    if not text.strip():
+        raise NotesError(f"“{name}”: wanted some text, found an empty file; choose another one")
+    if PurePath(name).suffix.lower() in MARKDOWN:
+        text = plain(text)
+    return Imported([checked(Draft(_title(name), _lines(text), name))])
+
+
+def plain(markdown: str) -> str:
+    """The words of Markdown without its marks, a line for each paragraph, heading, item and line of
+    code: what stands in the prompt is to be read, `**` is not."""
+    lines = []
+    for token in MarkdownIt("commonmark").enable("table").parse(markdown):
+        if token.type == "inline":
+            parts = ("\n" if part.type in ("softbreak", "hardbreak") else part.content
+                     for part in token.children)
+            lines.append("".join(parts))
+        elif token.type in ("fence", "code_block"):
+            lines.append(token.content.rstrip("\n"))
+    return "\n".join(lines)
+
+
+def _decoded(name: str, content: bytes) -> str:
+    mark = next((m for m in _BYTE_ORDER_MARKS if content.startswith(m)), b"")
+    try:
+        text = content.decode(_BYTE_ORDER_MARKS.get(mark, "utf-8"))
+    except UnicodeDecodeError as error:
+        raise NotesError(
+            f"“{name}”: wanted text, Markdown or PDF, found bytes that are no UTF-8 text (the "
+            f"first at byte {error.start:,}); save it as UTF-8 text, or choose another file"
+        ) from None
+    odd = sum(c < " " and c not in "\t\n\r\f" for c in text[:100_000])
+    if "\0" in text or odd > len(text[:100_000]) / 20:
+        raise NotesError(
+            f"“{name}”: wanted text, Markdown or PDF, found control characters that no text has; "
+            "choose another file"
+        )
+    return text
+
+
+def _exported(name: str, text: str) -> list[Draft] | None:
+    """The notes of a file that this program exported; None for any other file."""
+    if not text.lstrip().startswith("{") or '"mnemoscope_notes"' not in text[:99]:
+        return None
+    try:
+        told = json.loads(text)
+        notes = [(one["title"], one["text"], one["source"]) for one in told["notes"]]
+        if not all(isinstance(part, str) for note in notes for part in note):
+            raise TypeError("a title, text or source is no text")
+        return [checked(Draft(*note)) for note in notes]
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotesError(
+            f"“{name}”: looks like exported notes but cannot be read ({error}); export them again"
+        ) from None
+
+
+def _read_pdf(name: str, content: bytes) -> Generator[Read, None, Imported]:
+    pages: list[str] = []
+    try:
+        document = pypdf.PdfReader(io.BytesIO(content))
+        if document.is_encrypted and not document.decrypt(""):
+            raise FileNotDecryptedError("wanted no password")
+        total = len(document.pages)
+        for i in range(total):
+            pages.append(document.pages[i].extract_text())
+            yield Read(i + 1, total)
+    except (FileNotDecryptedError, DependencyError):
+        raise NotesError(
+            f"“{name}”: this PDF is locked with a password; save an unlocked copy and choose that"
+        ) from None
+    except Exception as error:  # pypdf lets pass whatever a damaged file makes it raise
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        raise NotesError(
+            f"“{name}”: this PDF is damaged, page {len(pages) + 1} cannot be read ({line}); save "
+            "it again in the program it came from"
+        ) from error
+    n_blank = sum(not page.strip() for page in pages)
+    if n_blank == len(pages):
+        raise NotesError(
+            f"“{name}”: this PDF holds no text on its {len(pages):,} "
+            f"page{'s' * (len(pages) != 1)}; if it is a scan, run it through text recognition (OCR) "
+            "first"
+        )
+    text = "\f".join(_lines(page).replace("\f", "\n") for page in pages)
+    odd = f"“{name}”: {n_blank:,} of {len(pages):,} pages hold no text." if n_blank else ""
+    return Imported([checked(Draft(_title(name), text, name))], odd)
+
+
+def _title(name: str) -> str:
+    return PurePath(name).stem or name
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

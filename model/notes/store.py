@@ -1,0 +1,239 @@
+"""The notes on disk: one SQLite file, written ahead (WAL), safe to kill and to share.
+
+A note is there when the call that adds it has returned, whatever happens afterwards; before that it
+is not there at all. Knows nothing of models: passages and vectors are `index`'s.
+SQLite comes with `apsw`: many Pythons are built without extensions, which sqlite-vec needs. Never
+open the same file with Python's own sqlite3 in this process: two SQLites undo each other's locks.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import sqlite_vec
+from filelock import FileLock, Timeout
+
+from model.notes.note import Draft, Note, NotesError, checked, first_words, path
+
+VERSION = 1
+BUSY_S = 4.0  # how long a writer waits for another one
+_COLUMNS = "id, title, text, source, created, changed, revision"
+_SCHEMA = f"""
+CREATE TABLE notes(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, source TEXT NOT NULL,
+  created REAL NOT NULL, changed REAL NOT NULL, revision INTEGER NOT NULL DEFAULT 1,
+  text TEXT NOT NULL);
+CREATE TABLE indexes(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, width INTEGER NOT NULL,
+  used REAL NOT NULL);
+PRAGMA application_id = {0x4D4E454D};
+PRAGMA user_version = {VERSION};
+"""
+
+
+class Store:
+    """An open notes file. `connection` is apsw's; only model/notes_*.py may touch it."""
+
+    def __init__(self, file: Path, busy_s: float = BUSY_S):
+        self.file = file
+        with saying(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self.connection = apsw.Connection(str(file))
+            self.connection.set_busy_timeout(int(busy_s * 1000))
+            try:
+                self._prepare(busy_s)
+            except BaseException:
+                self.connection.close(True)
+                raise
+
+    def add(self, drafts: Iterable[Draft]) -> list[int]:
+        """Keep these notes, all or none -> their ids."""
+        drafts, now = [checked(draft) for draft in drafts], time.time()
+        with self.writing() as connection:
+            return [_insert(connection, draft, now) for draft in drafts]
+
+    def edit(self, note: Note, title: str, text: str) -> None:
+        """Put new words into a note as it was read; its passages go, and are made anew later. A
+        title that was the beginning of the text, and was not changed, follows the new text.
+
+        Raises NotesError when it has changed since: what somebody else wrote is not overwritten.
+        """
+        follows = title == note.title == first_words(note.text)
+        draft = checked(Draft("" if follows else title, text, note.source))
+        with self.writing() as connection:
+            self._check_unchanged(note)
+            connection.execute(
+                "UPDATE notes SET title=?, text=?, changed=?, revision=revision+1 WHERE id=?",
+                (draft.title, draft.text, time.time(), note.id),
+            )
+            self._drop_passages([note.id])
+
+    def delete(self, ids: Iterable[int]) -> None:
+        """Remove notes and everything made from them; ids that are not there are no matter."""
+        ids = list(ids)
+        with self.writing() as connection:
+            connection.executemany("DELETE FROM notes WHERE id=?", [(i,) for i in ids])
+            self._drop_passages(ids)
+
+    def notes(self) -> list[Note]:
+        """All notes, the oldest first."""
+        return [Note(*row) for row in self.rows(f"SELECT {_COLUMNS} FROM notes ORDER BY id")]
+
+    def note(self, number: int) -> Note | None:
+        """One note, or None when it is not there (any more)."""
+        found = self.rows(f"SELECT {_COLUMNS} FROM notes WHERE id=?", (number,))
+        return Note(*found[0]) if found else None
+
+    def stamp(self) -> tuple:
+        """Another value whenever a note was added, changed or removed, by anyone."""
+        return self.rows(
+            "SELECT count(*), coalesce(max(id),0), coalesce(sum(revision),0), "
+            "coalesce(sum(changed),0) FROM notes"
+        )[0]
+
+    def export(self) -> str:
+        """All notes as JSON, which `importing` reads back."""
+        told = [vars(note) | {"id": None, "revision": None} for note in self.notes()]
+        told = [{k: v for k, v in one.items() if v is not None} for one in told]
+        whole = {"mnemoscope_notes": VERSION, "notes": told}
+        return json.dumps(whole, ensure_ascii=False, indent=1)
+
+    def rows(self, query: str, values: tuple = ()) -> list[tuple]:
+        """What a query finds."""
+        with saying(self.file):
+            return self.connection.execute(query, values).fetchall()
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes on disk, with what is written ahead."""
+        parts = (self.file, Path(f"{self.file}-wal"))
+        return sum(part.stat().st_size for part in parts if part.exists())
+
+    @contextmanager
+    def writing(self) -> Iterator[apsw.Connection]:
+        """A transaction of this writer alone: all of it is kept, or nothing."""
+        with saying(self.file):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:  # a full disk may have ended it already
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[apsw.Connection]:
+        """One moment of the file, whatever others write meanwhile."""
+        with saying(self.file):
+            self.connection.execute("BEGIN")
+            try:
+                yield self.connection
+            finally:
+                if self.connection.in_transaction:
+                    self.connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close(True)
+
+    def _prepare(self, busy_s: float) -> None:
+        connection = self.connection
+        connection.enable_load_extension(True)
+        connection.load_extension(sqlite_vec.loadable_path())
+        connection.enable_load_extension(False)
+        connection.execute("PRAGMA synchronous = FULL")
+        if self._is_ours():
+            return
+        with FileLock(f"{self.file}.lock", timeout=busy_s):  # two that open a new file at once
+            if not self._is_ours():
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT")
+
+    def _is_ours(self) -> bool:
+        """Whether the tables are there. Raises NotesError for a file of somebody else."""
+        with self.reading():  # at one moment: another program may be making the tables
+            pragma = self.connection.pragma
+            version, application = pragma("user_version"), pragma("application_id")
+            tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application == 0 and version == 0 and tables == 0:
+            return False
+        if application != 0x4D4E454D:
+            raise NotesError(
+                f"{self.file} is a database of another program; move it away, or set "
+                "MNEMOSCOPE_HOME to another folder"
+            )
+        if version != VERSION:
+            raise NotesError(
+                f"{self.file} holds notes of version {version}, this program reads version "
+                f"{VERSION}; use the program that wrote them"
+            )
+        return True
+
+    def _check_unchanged(self, note: Note) -> None:
+        query = "SELECT revision FROM notes WHERE id=?"
+        row = self.connection.execute(query, (note.id,)).fetchone()
+        if row is None:
+            raise NotesError(
+                "this note was removed meanwhile, in another window; your words are still in the "
+                "box: keep them as a new note"
+            )
+        if row[0] != note.revision:
+            raise NotesError(
+                "this note was changed meanwhile, in another window, and was not overwritten; keep "
+                "your words as a new note, or reload the other's"
+            )
+
+    def _drop_passages(self, ids: list[int]) -> None:
+        for (index,) in self.connection.execute("SELECT id FROM indexes").fetchall():
+            for number in ids:
+                drop_passages(self.connection, index, number)
+
+
+@contextmanager
+def opened(file: Path | None = None, busy_s: float = BUSY_S) -> Iterator[Store]:
+    """The notes file, open while the block runs. Raises NotesError where it cannot be used."""
+    store = Store(file or path(), busy_s)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def drop_passages(connection: apsw.Connection, index: int, note: int) -> None:
+    """Remove a note's passages, words and vectors from an index; inside a transaction."""
+    own = f"(SELECT id FROM passages_{index} WHERE note=?)"
+    connection.execute(f"DELETE FROM words_{index} WHERE rowid IN {own}", (note,))
+    connection.execute(f"DELETE FROM vectors_{index} WHERE passage IN {own}", (note,))
+    connection.execute(f"DELETE FROM passages_{index} WHERE note=?", (note,))
+
+
+@contextmanager
+def saying(file: Path):
+    """What SQLite and the system raise becomes a NotesError, one sentence; nothing was changed."""
+    try:
+        yield
+    except (apsw.BusyError, apsw.LockedError, Timeout):
+        problem = f"another program is writing to {file} and did not finish; nothing was changed, "
+        raise NotesError(problem + "try again in a moment") from None
+    except apsw.FullError:
+        problem = f"no space is left for {file}; nothing was changed and nothing is lost: "
+        raise NotesError(problem + "make room on that disk and try again") from None
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        problem = f"{file} is no notes file, or a damaged one ({error}); move it away to begin a "
+        raise NotesError(problem + "new one, or put a copy in its place") from None
+    except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError,
+            OSError) as error:
+        problem = f"{file} cannot be read or written ({error}); nothing was changed: look at the "
+        raise NotesError(problem + "disk's space and the file's rights, and try again") from None
+
+
+def _insert(connection: apsw.Connection, draft: Draft, now: float) -> int:
+    connection.execute(
+        "INSERT INTO notes(title, text, source, created, changed) VALUES(?,?,?,?,?)",
+        (draft.title, draft.text, draft.source, now, now),
+    )
+    return connection.last_insert_rowid()

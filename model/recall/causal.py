@@ -1,0 +1,217 @@
+"""What a memory's slots cause: a state with some of them changed, and the answer it then gives.
+
+First pure functions, a MemoryState in, a new one out, the old one untouched; then what they are
+good for: the effect of every slot, and the smallest set without which the answer is lost. Slots
+are named by `Place` (prompt, position): a token that several modules remember is one place, and
+goes, or changes, in all of them. Asked with the new state, retrieval decides anew: removing a slot
+is as if it had never been written.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from model.memory import cuts, fusion, held
+from model.memory.state import MemoryState
+from model.memory.talk import Settings
+from model.recall import probe
+from model.recall.probe import Outcome, Scored
+from model.recall.reads import Place, places_of, tables
+from model.run import tokens
+from model.run.trace import Trace, run
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """What happens to the scored tokens when `gone` are removed. drop: of their joint log
+    probability, in nats; lost: greedy decoding no longer says them."""
+
+    gone: tuple[Place, ...]
+    scored: Scored
+    drop: float
+
+    @property
+    def lost(self) -> bool:
+        return not self.scored.exact
+
+
+def places(state: MemoryState) -> list[Place]:
+    """Every remembered token, in the order told."""
+    return sorted({place for table in tables(state).values() for place in places_of(table)})
+
+
+def without(state: MemoryState, gone: Iterable[Place]) -> MemoryState:
+    """The state as if these tokens had not been stored. A summary cannot be taken apart: it goes
+    with any of its tokens."""
+    gone = set(gone)
+    return _selected(state, lambda held: gone.isdisjoint(held))
+
+
+def only(state: MemoryState, kept: Iterable[Place]) -> MemoryState:
+    """The state with these tokens alone, and with summaries of any of them; what a recurrent memory
+    carries stays."""
+    kept = set(kept)
+    return _selected(state, lambda held: not kept.isdisjoint(held))
+
+
+def without_prompt(state: MemoryState, prompt: int) -> MemoryState:
+    """The state without any slot of that prompt, counted from 1. What a recurrent memory carries
+    of it stays: it cannot be told apart."""
+    return _selected(state, lambda held: all(place[0] != prompt for place in held))
+
+
+def without_slots(state: MemoryState) -> MemoryState:
+    """No slot at all; what a recurrent memory carries stays."""
+    return _selected(state, lambda held: False)
+
+
+def without_carried(state: MemoryState) -> MemoryState:
+    """The state without what the recurrent memories carry; slots stay."""
+    return replace(state, carried=None)
+
+
+def swap_values(state: MemoryState, pairs: Iterable[tuple[Place, Place]]) -> MemoryState:
+    """The values of the two tokens of every pair change places, in all layers and heads of all
+    modules; keys, and with them what is found, stay. ValueError where a module holds one alone."""
+    for one, other in pairs:
+        for part, slots in tables(state).items():
+            found = [i for i, place in enumerate(places_of(slots)) if place in (one, other)]
+            if len(found) == 1 and one != other:
+                raise ValueError(
+                    f"wanted two stored tokens to swap, {part} holds only one of {_name(one)} and "
+                    f"{_name(other)}; choose two that are in memory"
+                )
+            if len(found) == 2:
+                order = np.arange(len(slots))
+                order[found] = found[::-1]
+                state = _reordered(state, part, order)
+        if {one, other} - set(places(state)):
+            raise ValueError(f"{_name(one)} or {_name(other)} is not in memory; choose stored ones")
+    return state
+
+
+def edit(
+    checkpoint, state: MemoryState, place: Place, text: str, settings: Settings
+) -> MemoryState:
+    """The value of one stored token becomes that of `text` at its place: the prompt is run again
+    with the other token there, and the value vectors of that one position are taken from it, in
+    all layers and heads. Its key, and all other slots, stay.
+
+    Raises ValueError where `text` is not one token or the token is not in memory, and for positions
+    `continue`, where a prompt cannot be read again without the memory it was told with.
+    """
+    ids = tokens.encode(checkpoint.tokenizer, text)
+    if len(ids) != 1:
+        shown = probe.pieces(checkpoint.tokenizer, ids)
+        raise ValueError(f"wanted one token, {text!r} is {len(ids)}: {shown}; choose another word")
+    if place not in places(state):
+        raise ValueError(f"{_name(place)} is not in memory; choose a token that is stored")
+    if settings.positions == "continue":
+        raise ValueError("a prompt told with positions `continue` cannot be read again alone")
+    if any(len(held) > 1 and place in held for t in tables(state).values() for held in t.places):
+        raise ValueError(f"{_name(place)} is in a summary; choose a token with a slot of its own")
+    again, row = _told_with(checkpoint, state, place, int(ids[0]))
+    for part, slots in tables(state).items():
+        for index in [i for i, own in enumerate(places_of(slots)) if own == place]:
+            state = _PUT[part](checkpoint, state, index, again, row)
+    return state
+
+
+def effect(checkpoint, one: Outcome, state: MemoryState, gone=()) -> Effect:
+    """The outcome's tokens scored with another state."""
+    scored = probe.score(
+        checkpoint, state, one.ids, one.scored.ids, one.settings, one.lead_ids
+    )
+    return Effect(tuple(gone), scored, one.scored.joint_log - scored.joint_log)
+
+
+def candidates(one: Outcome, n: int = 64) -> list[Place]:
+    """The n most read places, most read first; only retrieved slots were read at all."""
+    ranked = dict.fromkeys(read.place for read in one.read if read.kept)
+    return list(ranked)[:n]
+
+
+def each_alone(checkpoint, one: Outcome, which: Iterable[Place]) -> Iterator[Effect]:
+    """The effect of removing each of these places, one at a time."""
+    for place in which:
+        yield effect(checkpoint, one, without(one.state, [place]), [place])
+
+
+def smallest_set(checkpoint, one: Outcome, alone: list[Effect]) -> Effect | None:
+    """The few places whose removal together loses the answer; None where removing all of `alone`
+    does not, or where it is not said anyway.
+
+    Greedy, so perhaps not the smallest there is: the places of `alone` are removed in the order of
+    their single effects until greedy decoding no longer says the tokens; then each is put back and
+    stays back if the answer is lost without it all the same.
+    """
+    if not one.scored.exact:
+        return None
+    gone, last = [], None
+    for single in sorted(alone, key=lambda e: -e.drop):
+        gone += single.gone
+        last = effect(checkpoint, one, without(one.state, gone), gone)
+        if last.lost:
+            return _minimised(checkpoint, one, last)
+    return None
+
+
+def _minimised(checkpoint, one: Outcome, found: Effect) -> Effect:
+    for place in found.gone[:-1]:
+        fewer = [other for other in found.gone if other != place]
+        if not fewer:
+            break
+        tried = effect(checkpoint, one, without(one.state, fewer), fewer)
+        found = tried if tried.lost else found
+    return found
+
+
+def _selected(state: MemoryState, stays) -> MemoryState:
+    """The slots for which stays((prompt, position) of every token that one holds) is true."""
+    kept = {
+        part: np.flatnonzero([stays(held) for held in slots.places])
+        for part, slots in tables(state).items()
+    }
+    external = None if state.external is None else state.external.select(kept["edm"])
+    return replace(state, bank=fusion.select(state.bank, kept["am"]), external=external)
+
+
+def _reordered(state: MemoryState, part: str, order) -> MemoryState:
+    """The values of a part in another order; everything else stays where it is."""
+    index = torch.as_tensor(order, device=state.bank.values.device)
+    if part == "am":
+        values = state.bank.values.index_select(2, index)
+        return replace(state, bank=replace(state.bank, values=values))
+    return replace(state, external=replace(state.external, values=state.external.values[index]))
+
+
+def _put_in_bank(checkpoint, state: MemoryState, index: int, again: Trace, row: int):
+    values = state.bank.values.clone()
+    values[:, :, index] = again.v[:, :, row]
+    return replace(state, bank=replace(state.bank, values=values))
+
+
+@torch.inference_mode()
+def _put_in_slots(checkpoint, state: MemoryState, index: int, again: Trace, row: int):
+    values = state.external.values.clone()
+    values[index] = held.keys_and_values(checkpoint.memory, again)[1][row]
+    return replace(state, external=replace(state.external, values=values))
+
+
+_PUT = {"am": _put_in_bank, "edm": _put_in_slots}
+
+
+def _told_with(checkpoint, state: MemoryState, place: Place, token: int) -> tuple[Trace, int]:
+    """That window of the prompt, run as it was told with another token there, and its row."""
+    ids = tokens.encode(checkpoint.tokenizer, state.prompts[place.prompt - 1])
+    window = next(w for w in cuts.windows(checkpoint, ids) if place.position < w.stop)
+    part, row = np.r_[checkpoint.tokenizer.bos_token_id, ids[window]], 1 + place.position
+    row -= window.start
+    part[row] = token
+    return run(checkpoint, part), row
+
+
+def _name(place: Place) -> str:
+    return f"prompt {place.prompt}, token {place.position}"

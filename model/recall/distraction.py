@@ -1,0 +1,59 @@
+"""Prompts that stand between telling and asking: so many tokens of talk about other things.
+
+From a text (the visitor's, a book) or made from a seed (sentences that tell nothing that is ever
+asked). A stream: prompts are made one by one, whatever the distance. Knows nothing of memory.
+"""
+
+import itertools
+import random
+import re
+from collections.abc import Iterator
+
+from model.recall import episodes
+from model.run import tokens
+
+PROMPT_TOKENS = 64  # a distracting prompt ends with the sentence that reaches this many
+
+
+def prompts(checkpoint, n_tokens: int, text: str = "", seed: int = 0) -> Iterator[tuple[str, int]]:
+    """Prompts with their number of tokens, n_tokens in all (the last is cut to fit).
+
+    text: read from its start, and again when it is used up; "": sentences generated from the seed.
+    Where cut letters split into other tokens, the last prompt may be off by a few.
+    """
+    left = n_tokens
+    for prompt, ids in _endless(checkpoint.tokenizer, text, seed):
+        if left <= 0:
+            return
+        if len(ids) > left:
+            prompt = checkpoint.tokenizer.decode(ids[:left])
+            ids = tokens.encode(checkpoint.tokenizer, prompt)
+        if len(ids):
+            yield prompt, len(ids)
+        left -= max(1, len(ids))
+
+
+def _endless(tokenizer, text: str, seed: int):
+    sentences = _read(text) if text.strip() else _made(seed)
+    while True:
+        prompt, ids = "", []
+        while len(ids) < PROMPT_TOKENS:
+            prompt = f"{prompt} {next(sentences)}".strip()
+            ids = tokens.encode(tokenizer, prompt)
+        yield prompt, ids
+
+
+def _made(seed: int) -> Iterator[str]:
+    rng = random.Random(f"distraction {seed}")
+    while True:
+        sentence = episodes.filler(rng)
+        yield sentence[0].upper() + sentence[1:]
+
+
+def _read(text: str) -> Iterator[str]:
+    """The text's sentences, cut at 400 letters, again and again."""
+    pieces = (p.strip() for p in re.findall(r"[^.!?]{1,400}[.!?]*", text, flags=re.DOTALL))
+    found = [" ".join(p.split()) for p in pieces if p]
+    if not found:
+        raise ValueError("wanted a text to distract with, got no word in it; leave it empty instead")
+    return itertools.cycle(found)

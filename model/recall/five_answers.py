@@ -1,0 +1,188 @@
+"""One question answered from five memories: weights, prompt, KV cache, the network's own, notes.
+
+Every answer is greedy and ends with its sentence. Knows nothing of pages and of the notes' file.
+The prompt, the cache and the network's memory are given the same facts: the newest notes, as many
+as each can hold.
+"""
+
+from dataclasses import dataclass, replace
+from threading import Event
+
+import numpy as np
+import torch
+
+from model.memory import talk
+from model.memory.reader import WithMemory
+from model.memory.state import MemoryState
+from model.notes.note import NotesError
+from model.notes.prompt import Prompt, build
+from model.run import generate, predict, tokens
+from model.run.cache import KVCache
+from model.run.generate import WithCache
+from model.run.sampling import Settings as Sampling
+from model.run.tap import Overtaken
+
+MOST_TOKENS = 16  # of an answer
+GREEDY = Sampling(temperature=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A greedy answer of n tokens.
+
+    text: as written; texts: n display strings; ended: at a sentence's end, or cut at MOST_TOKENS;
+    top: the most probable first tokens (predict.TopTokens); logits (V,): what that first token was
+    chosen from. n_window: positions of the window that stand before the answer; first_position:
+    of the first token that was read.
+    """
+
+    text: str
+    texts: list[str]
+    ended: bool
+    top: predict.TopTokens
+    logits: torch.Tensor
+    n_window: int
+    first_position: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """The notes that the prompt and the cache hold. ids (T,), <|endoftext|> first; n_notes of
+    n_all, the newest; is_cut: only the end of the newest one fits."""
+
+    ids: np.ndarray
+    n_notes: int
+    n_all: int
+    is_cut: bool = False
+
+
+def answer(checkpoint, ids: np.ndarray, stop: Event | None = None) -> Answer:
+    """What follows ids (T,), read from the beginning."""
+    return _answer(checkpoint, _fresh(checkpoint), ids, len(ids), stop)
+
+
+def facts(checkpoint, notes: list[str], n_most: int) -> Facts:
+    """The newest of the notes (the newest last) whose tokens fit n_most, <|endoftext|> included."""
+    chosen, room = [], n_most - 1
+    for text in reversed(notes):
+        words = text.split()
+        plain = " ".join(words[-room:])  # a word is a token or more
+        ids = tokens.encode(checkpoint.tokenizer, f" {plain}")
+        n = max(len(ids), len(tokens.encode(checkpoint.tokenizer, plain)))
+        if n > room or len(words) > room:
+            break
+        chosen.insert(0, plain)
+        room -= n
+    start = np.array([checkpoint.tokenizer.bos_token_id])
+    if notes and not chosen:  # the newest alone is too long
+        return Facts(np.r_[start, ids[-room:]], 1, len(notes), True)
+    ids = tokens.encode(checkpoint.tokenizer, " ".join(chosen))
+    return Facts(np.r_[start, ids], len(chosen), len(notes))
+
+
+def question_behind(checkpoint, facts: Facts, question: str) -> np.ndarray:
+    """The question's ids (T,) as they continue the facts.
+
+    Raises NotesError where they do not fit the window with room for an answer.
+    """
+    text = question.lstrip()
+    ids = tokens.encode(checkpoint.tokenizer, f" {text}" if len(facts.ids) > 1 else text)
+    room = checkpoint.model.config.n_positions - len(facts.ids) - MOST_TOKENS
+    if len(ids) > room:
+        raise NotesError(
+            f"wanted a question of at most {max(room, 0):,} tokens behind the facts, got "
+            f"{len(ids):,}; shorten it"
+        )
+    return ids
+
+
+def keep(checkpoint, facts: Facts) -> KVCache:
+    """The facts read once: their keys and values of all layers."""
+    cache = KVCache(checkpoint.model.config.n_layer)
+    WithCache(checkpoint, cache).read(facts.ids)
+    return cache
+
+
+def continued(checkpoint, kept: KVCache, ids: np.ndarray, stop: Event | None = None) -> Answer:
+    """The question's ids (T,) read behind kept keys and values, which stay as they are."""
+    cache = KVCache(len(kept.layers))
+    for i, layer in enumerate(kept.layers):
+        cache.update(layer.keys, layer.values, i)
+    n = kept.n_entries + len(ids)
+    return _answer(checkpoint, WithCache(checkpoint, cache), ids, n, stop)
+
+
+def told(checkpoint, notes: list[str], settings: talk.Settings) -> tuple[MemoryState, int]:
+    """A memory that was told the newest notes (the newest last), one by one, and how many: as many
+    as its slots hold; what comes before them would have left again."""
+    room, chosen = settings.budget, []
+    for text in reversed(notes):
+        if room <= 0:
+            break
+        text = " ".join(text.split()[-room:])  # a word is a slot or more
+        chosen.insert(0, text)
+        room -= len(tokens.encode(checkpoint.tokenizer, text))
+    state = talk.blank(checkpoint)
+    for text in chosen:
+        state = talk.tell(checkpoint, state, text, settings).state
+    return state, len(chosen)
+
+
+def remembered(
+    checkpoint, state: MemoryState, question: str, settings: talk.Settings,
+    stop: Event | None = None,
+) -> Answer:
+    """The question asked of the network's own memory, nothing of the facts in its window."""
+    ids = tokens.encode(checkpoint.tokenizer, question.lstrip())
+    room = talk.room(checkpoint, state, settings) - MOST_TOKENS
+    if len(ids) > room:
+        raise NotesError(
+            f"wanted a question of at most {max(room, 0):,} tokens behind this memory, got "
+            f"{len(ids):,}; shorten it"
+        )
+    reader = WithMemory(checkpoint, state, settings)
+    found = _answer(checkpoint, reader, ids, len(ids) + 1, stop)
+    reading = reader.recalled.trace.reading
+    return replace(found, first_position=reading.start if reading else 0)
+
+
+def alone(checkpoint, question: str) -> Prompt:
+    """The question as a prompt of its own."""
+    return build(checkpoint, question, [], MOST_TOKENS)
+
+
+def is_untrained(checkpoint) -> bool:
+    """Whether all LayerNorms are as they are made, gain 1, bias 0: no training leaves them so."""
+    body = checkpoint.model.transformer
+    norms = [norm for block in body.h for norm in (block.ln_1, block.ln_2)] + [body.ln_f]
+    return all(bool((n.weight == 1).all()) and not n.bias.any() for n in norms)
+
+
+def _fresh(checkpoint) -> WithCache:
+    return WithCache(checkpoint, KVCache(checkpoint.model.config.n_layer))
+
+
+def _answer(checkpoint, reader, ids, n_window: int, stop: Event | None) -> Answer:
+    end = checkpoint.tokenizer.eos_token_id
+    drawn, first, ended = [], None, False
+    for step in generate.generate(
+        reader, ids, MOST_TOKENS, settings=GREEDY, generator=torch.Generator(), end_token=end
+    ):
+        if stop is not None and stop.is_set():
+            raise Overtaken
+        first = step.reading.logits if first is None else first
+        if step.token == end:
+            ended = True
+            break
+        drawn.append(step.token)
+        if ended := _is_sentence(checkpoint.tokenizer.decode(drawn)):
+            break
+    top = predict.top_tokens(checkpoint, first, 6)
+    texts = tokens.display(checkpoint.tokenizer, drawn)
+    text = checkpoint.tokenizer.decode(drawn)
+    return Answer(text, texts, ended, top, first, n_window)
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether something was said and its sentence is over."""
+    return bool(text.strip()) and (text.rstrip("\"'”’)")[-1:] in ".!?" or text.endswith("\n"))

@@ -1,0 +1,114 @@
+"""What a recurrent memory carries of a text's kind: the next prompt of the same book against a prompt
+behind another book's.
+
+Each pair: a prompt of a book is told; the next tokens of the same book are read without the vector,
+with it, and with the vector that a prompt of another book left. B pairs are read at once, all of the
+same length, so that nothing is padded. Knows nothing of slots and facts.
+"""
+
+import random
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from model.grafts.graft import Graft, opened
+from model.run import tokens
+
+TOLD, READ, ROWS = 192, 64, 16  # tokens told, tokens read, pairs at once
+LETTERS = 2_400  # of a text, in which so many tokens are looked for
+
+
+@torch.inference_mode()
+def gist(checkpoint, books: Mapping[str, str], *, n: int = 500, seed: int = 0, same: str = "") -> dict:
+    """n pairs -> nats a token, each with its 95 % interval: saved by the own book's vector and by
+    the other book's, against none; and by the own against the other's, in percent as well.
+
+    same: the name of the only book whose next prompts are read; "": any. Raises ValueError where
+    the model has no recurrent memory, or fewer than two books are long enough.
+    """
+    memory = checkpoint.memory
+    if memory is None or not {"early", "late"} & set(memory.parts):
+        raise ValueError("this model has no trained recurrent memory; train it: python -m model "
+                         "train memory")
+    books = {name: text for name, text in books.items() if len(text) > 2 * LETTERS}
+    if len(books) < 2 or (same and same not in books):
+        raise ValueError(f"the gist needs two books of more than {2 * LETTERS:,} letters, "
+                         f"{len(books)} are that long; give longer texts")
+    rng, nats = random.Random(f"gist {seed}"), []
+    for first in range(0, n, ROWS):
+        told, other, read = _pairs(checkpoint, rng, books, min(ROWS, n - first), same)
+        nats.append(_three_ways(checkpoint, told, other, read))
+    return _figures(np.concatenate(nats))
+
+
+def _pairs(checkpoint, rng: random.Random, books, n: int, same: str):
+    """Tokens (n,TOLD) of a book, (n,TOLD) of another, and the (n,READ) behind the first."""
+    own, other = [], []
+    for _ in range(n):
+        name = same or rng.choice(list(books))
+        another = rng.choice([one for one in books if one != name])
+        own.append(_somewhere(checkpoint, rng, books[name]))
+        other.append(_somewhere(checkpoint, rng, books[another]))
+    own, other = np.stack(own), np.stack(other)
+    return own[:, :TOLD], other[:, :TOLD], own[:, TOLD:]
+
+
+def _somewhere(checkpoint, rng: random.Random, text: str) -> np.ndarray:
+    """TOLD + READ tokens of a text, from the beginning of a sentence; drawn again where too few
+    tokens are left behind it."""
+    while True:
+        at = rng.randrange(len(text) - LETTERS)
+        part = text[at : at + LETTERS]
+        ids = tokens.encode(checkpoint.tokenizer, part[part.find(". ") + 1 :])
+        if len(ids) >= TOLD + READ:
+            return ids[: TOLD + READ]
+
+
+def _three_ways(checkpoint, told, other, read) -> np.ndarray:
+    """(n,3) mean nats a token of what is read: without a vector, the own book's, the other's."""
+    ways = (None, _carried(checkpoint, told), _carried(checkpoint, other))
+    return np.stack([_nats(checkpoint, read, carried) for carried in ways], axis=1)
+
+
+def _carried(checkpoint, ids: np.ndarray) -> Graft:
+    """The states (n,S·C) behind a prompt that the plain model reads from its start."""
+    memory, model = checkpoint.memory, checkpoint.model
+    out = model.transformer(_with_start(checkpoint, ids), output_hidden_states=True, use_cache=False)
+    streams = {"early": out.hidden_states[0], "late": out.last_hidden_state}  # (n,T,C)
+    n, T = streams["early"].shape[:2]
+    states = {}
+    for name in {"early", "late"} & set(memory.parts):
+        module = getattr(memory, name)
+        blank = torch.zeros(n, module.state_width, device=model.device)
+        states[name] = module.write(streams[name].float(), blank, torch.full((n,), T))
+    return Graft(memory, **states, lora="lora" in memory.parts)
+
+
+def _nats(checkpoint, ids: np.ndarray, graft: Graft | None) -> np.ndarray:
+    whole = _with_start(checkpoint, ids)
+    with opened(graft):
+        rows = checkpoint.model(whole, use_cache=False).logits[:, :-1].float().log_softmax(-1)
+    return -rows.gather(-1, whole[:, 1:, None])[..., 0].mean(1).cpu().numpy()
+
+
+def _with_start(checkpoint, ids: np.ndarray) -> torch.Tensor:
+    start = np.full((len(ids), 1), checkpoint.tokenizer.bos_token_id)
+    return torch.as_tensor(np.hstack([start, ids]), device=checkpoint.model.device)
+
+
+def _figures(nats: np.ndarray) -> dict:
+    without, own, other = nats.T
+    return {
+        "pairs": len(nats), "tokens_told": TOLD, "tokens_read": READ,
+        "nats_without": float(without.mean()),
+        "saved_by_own": _mean(without - own), "saved_by_other": _mean(without - other),
+        "own_over_other": _mean(other - own),
+        "percent": {name: 100 * value / float(without.mean())
+                    for name, value in _mean(other - own).items()},
+    }
+
+
+def _mean(x: np.ndarray) -> dict:
+    half = 1.96 * float(x.std(ddof=1)) / len(x) ** 0.5 if len(x) > 1 else 0.0
+    return {"mean": float(x.mean()), "low": float(x.mean()) - half, "high": float(x.mean()) + half}

@@ -1,0 +1,291 @@
+"""The headline figures of a memory, on probes from any source: recall, false recall, mix-ups.
+
+  for step in measure(checkpoint, probes, Path("headline.json"), variants=…, n=500): …
+  for step in measure_far(checkpoint, probes, Path("headline.json"), stops=(1_000, 10_000), n=100): …
+  board = load(Path("headline.json"))   {"cases": {name: {"title", "variants", "labels", …}}, …}
+
+Single results are lines of a file beside it (.episodes.jsonl): a measurement that was stopped goes
+on there. One file holds figures of one model and one trained memory only. Knows nothing of looks.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from model.memory import talk as recall
+from model.memory.talk import Settings
+from model.memory.variants import VARIANTS
+from model.recall import distraction, headline_cases, probe, probe_controls
+from model.recall.headline_cases import CASES, RECALLED, WRONG, Case, Talk
+from model.recall.plain_runs import PlainRuns
+from model.recall.probe import Probe
+from model.recall.runs import RULES
+from model.recall.share import wilson
+
+VERSION = 1
+NAMES = ("gpt2", "gpt2+am", "gpt2+edm", "gpt2-m")
+TOGETHER = 25  # memories that are told the same far talk at once, and are lost together by a stop
+FEW = Settings(budget=128, slots=128)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress: the case, the share of it that is done (0 to 1), and seconds so far."""
+
+    case: str
+    share: float
+    seconds: float
+
+
+def load(path: Path) -> dict | None:
+    """A stored board; None where there is none, ValueError where it is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        board = json.loads(path.read_text(encoding="utf-8"))
+        version = board["version"]
+    except (ValueError, KeyError, TypeError) as problem:
+        raise ValueError(f"{path} holds no headline figures ({problem!r}); move it away") from problem
+    if version != VERSION:
+        raise ValueError(f"{path} is of version {version}, this program writes {VERSION}; move it "
+                         "away")
+    return board
+
+
+def measure(
+    checkpoint, given: Iterable[Probe], path: Path, *, cases: Sequence[str] = tuple(CASES),
+    variants: Sequence[str] = NAMES, n: int = 500, settings: Settings = Settings(), text: str = "",
+) -> Iterator[Step]:
+    """The first n probes of every case, for each variant; the board is written after each case.
+
+    text: other talk is taken from it; "": made up. Raises ValueError where `path` holds figures of
+    another model or memory.
+    """
+    store = _Store(checkpoint, path, variants, settings, text)
+    given, talk, runs = list(given), Talk(checkpoint, text), PlainRuns()
+    for name in cases:
+        case, began = CASES[name], time.perf_counter()
+        probes = headline_cases.many_people(n) if name == "people" else given
+        made = (case.make(probes, i, talk) for i in range(len(probes)))
+        wanted = list(islice((one for one in made if one is not None), n))
+        for i, one in enumerate(wanted):
+            if not store.has(name, one):
+                state = _told(checkpoint, one, settings, variants, runs)
+                store.add(name, one, _asked(checkpoint, one, state, settings, variants, case))
+            yield Step(name, (i + 1) / len(wanted), time.perf_counter() - began)
+        store.sum_up(name, case, wanted)
+
+
+def measure_far(
+    checkpoint, given: Iterable[Probe], path: Path, *, stops: Sequence[int] = (1_000, 10_000),
+    variants: Sequence[str] = NAMES, n: int = 100, settings: Settings = FEW, text: str = "",
+) -> Iterator[Step]:
+    """The first n probes that have an answer, asked after so many tokens of the text. Several
+    memories are told the same text side by side: the plain model reads it once for all."""
+    store = _Store(checkpoint, path, variants, settings, text)
+    wanted = list(islice((replace(p, distance=0) for p in given if p.answer), n))
+    names, began = {stop: _far_name(stop, settings) for stop in sorted(stops)}, time.perf_counter()
+    for first in range(0, len(wanted), TOGETHER):
+        group = [p for p in wanted[first : first + TOGETHER]
+                 if not all(store.has(name, p) for name in names.values())]
+        for share in _group(checkpoint, group, first, names, variants, settings, text, store):
+            done = min(first + share * TOGETHER, len(wanted) - 1) / len(wanted)
+            yield Step("far", done, time.perf_counter() - began)
+    for stop, name in names.items():
+        store.sum_up(name, _far(stop, settings), wanted)
+    yield Step("far", 1.0, time.perf_counter() - began)
+
+
+def _far_name(stop: int, settings: Settings) -> str:
+    return f"{stop} tokens, {settings.slots} slots"
+
+
+def _far(stop: int, settings: Settings) -> Case:
+    title = f"{stop:,} tokens of other text between, {settings.slots:,} slots"
+    return Case(_far_name(stop, settings), title, RECALLED, headline_cases._next)
+
+
+def _group(checkpoint, group, first: int, names, variants, settings, text: str, store):
+    """Tell and ask a few memories side by side -> the share done. The text begins elsewhere for
+    each group."""
+    runs, waited, last = PlainRuns(4), 0, max(names)
+    states = [_told(checkpoint, one, settings, variants, runs) for one in group]
+    stream = iter([])
+    if group:
+        at = text.find(". ", first * 997 % max(1, len(text))) + 1
+        stream = distraction.prompts(checkpoint, last + 1_000, text[at:] + text[:at], first)
+    for stop, name in names.items():
+        while group and waited < stop:
+            prompt, size = next(stream)
+            waited += size
+            states = [_tell(checkpoint, state, prompt, settings, variants, runs)
+                      for state in states]
+            yield min(1.0, waited / last)
+        for one, state in zip(group, states):
+            if not store.has(name, one):
+                case = _far(stop, settings)
+                store.add(name, one, _asked(checkpoint, one, state, settings, variants, case))
+    yield 1.0
+
+
+def _told(checkpoint, one: Probe, settings: Settings, variants, runs):
+    state = recall.blank(checkpoint)
+    for text in one.tell:
+        state = _tell(checkpoint, state, text, settings, variants, runs)
+    return state
+
+
+def _tell(checkpoint, state, text: str, settings: Settings, variants, runs):
+    """One prompt, with the modules of all variants: each reads its own part of the state."""
+    together = frozenset().union(*(VARIANTS[name] for name in variants))
+    if not together:
+        return state
+    return recall.tell(checkpoint, state, text, replace(settings, modules=together), heard=runs).state
+
+
+def _asked(checkpoint, one: Probe, state, settings, variants, case: Case) -> dict[str, bool]:
+    """Variant -> whether what the case counts happened."""
+    plan = probe.prepare(checkpoint, one)
+    return {name: _is_hit(checkpoint, plan, state, probe.settings_for(name, settings), case)
+            for name in variants}
+
+
+def _is_hit(checkpoint, plan: probe.Plan, state, settings: Settings, case: Case) -> bool:
+    state = state if settings.modules else recall.blank(checkpoint)
+    ids, _ = probe.fitting(checkpoint, plan, state, settings, 0)
+    asked = recall.ask(checkpoint, state, ids, settings)
+    if case.counted == RECALLED and not probe.score_on(checkpoint, asked, plan.answer_ids).exact:
+        return False
+    said = probe_controls.said_on(checkpoint, state, asked, ids, settings)
+    if case.counted == RECALLED:  # no longer word: "71" is not 7
+        return bool(probe.says(said, plan.probe.answer))
+    if case.counted == WRONG:
+        return bool(probe.says(said, plan.probe.wrong))
+    return not probe_controls.refuses(said)
+
+
+class _Store:
+    """The results so far: a line for each probe of a case, and the board that sums them up."""
+
+    def __init__(self, checkpoint, path: Path, variants, settings: Settings, text: str):
+        self.path, self.lines_path = path, path.with_suffix(".episodes.jsonl")
+        self.variants, self.settings = tuple(variants), settings
+        self.board = _board(checkpoint, path)
+        used = {name: str(value) for name, value in asdict(settings).items() if name != "modules"}
+        of = [RULES, self.board["fingerprint"], self.board["memory"], used, text]
+        self.mark = _hash(of)
+        self.hits: dict[tuple[str, str], dict[str, bool]] = {}
+        for line in _lines(self.lines_path):
+            if line["mark"] == self.mark:
+                self.hits.setdefault((line["case"], line["probe"]), {}).update(line["hits"])
+
+    def has(self, case: str, one: Probe) -> bool:
+        """Whether all variants were asked this already."""
+        return set(self.variants) <= self.hits.get((case, _key(one)), {}).keys()
+
+    def add(self, case: str, one: Probe, hits: dict[str, bool]) -> None:
+        """Keep a result, on disk too."""
+        self.hits.setdefault((case, _key(one)), {}).update(hits)
+        line = {"mark": self.mark, "case": case, "probe": _key(one), "hits": hits}
+        _append(self.lines_path, line)
+
+    def sum_up(self, name: str, case: Case, probes: Sequence[Probe]) -> None:
+        """Write the board with this case: shares of all, and of each label. A variant that was
+        measured before and not now keeps its shares."""
+        found = {v: self._share(name, probes, v) for v in self.variants} if probes else {}
+        labels = {label: {v: self._share(name, some, v) for v in self.variants}
+                  for label, some in _by_label(probes).items()}
+        entry = {"title": case.title, "counted": case.counted, "budget": self.settings.budget,
+                 "slots": self.settings.slots, "policy": self.settings.policy, "made": _now()}
+        before = self.board["cases"].get(name, {})
+        entry["variants"] = before.get("variants", {}) | found
+        entry["labels"] = before.get("labels", {}) | labels
+        self.board["cases"][name] = entry
+        write(self.path, self.board)
+
+    def _share(self, case: str, probes: Sequence[Probe], variant: str) -> dict:
+        hits = [self.hits[case, _key(one)][variant] for one in probes]
+        return share(sum(hits), len(hits))
+
+
+def share(hits: int, n: int) -> dict:
+    """hits of n with the 95 % interval (Wilson), for JSON."""
+    low, high = wilson(hits, n)
+    return {"hits": hits, "n": n, "share": hits / n if n else None, "low": low, "high": high}
+
+
+def write(path: Path, board: dict) -> None:
+    """The board, whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft.write_text(json.dumps(board, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(draft, path)
+
+
+def add(checkpoint, path: Path, name: str, figures: Callable[[], dict]) -> dict:
+    """Figures of another kind ("text", "gist") on the same board, unless they are there already."""
+    board = _board(checkpoint, path)
+    if name not in board:
+        board[name] = figures()
+        write(path, board)
+    return board[name]
+
+
+def _board(checkpoint, path: Path) -> dict:
+    memory = checkpoint.memory
+    own = {"fingerprint": checkpoint.fingerprint,
+           "memory": memory.fingerprint if memory is not None else None}
+    kept = load(path)
+    if kept is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seed = memory.card.get("seed") if memory is not None else None
+        return {"version": VERSION, "model": checkpoint.name, **own, "seed": seed, "rules": RULES,
+                "cases": {}}
+    other = [name for name, value in (own | {"rules": RULES}).items() if kept[name] != value]
+    if other:
+        raise ValueError(f"{path} holds figures of another {' and '.join(other)} than the one that "
+                         "is loaded; choose another --out, or move that file away")
+    return kept
+
+
+def _by_label(probes: Sequence[Probe]) -> dict[str, list[Probe]]:
+    found: dict[str, list[Probe]] = {}
+    for one in probes:
+        if one.label:
+            found.setdefault(one.label, []).append(one)
+    return found
+
+
+def _key(one: Probe) -> str:
+    return _hash([one.tell, one.ask, one.answer, one.wrong])
+
+
+def _hash(what) -> str:
+    said = json.dumps(what, ensure_ascii=False).encode("utf-8", "replace")
+    return hashlib.sha256(said).hexdigest()[:12]
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+
+
+def _lines(path: Path) -> list[dict]:
+    """All whole lines; a last one torn by a crash is left out."""
+    if not path.is_file():
+        return []
+    raw = path.read_bytes()
+    return [json.loads(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]
+
+
+def _append(path: Path, line: dict) -> None:
+    """One line behind the last whole one."""
+    with open(path, "a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - (1 << 16)))
+        tail = file.read()
+        file.truncate(size - (len(tail) - tail.rfind(b"\n") - 1))
+        file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")

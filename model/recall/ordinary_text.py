@@ -1,0 +1,73 @@
+"""What a full memory does to ordinary text: bits per byte of each variant against the base.
+
+The memory is full of other things than the text is about. Knows nothing of recall.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import torch
+
+from model.memory import talk as recall
+from model.memory.talk import Settings
+from model.memory.variants import VARIANTS
+from model.recall import distraction, probe
+from model.recall.plain_runs import PlainRuns
+from model.recall.probe import Probe
+from model.run import tokens
+from model.run.trace import logits
+
+FULL = 1_500  # tokens told before the text is read
+FACTS = 8  # probes that are told as well
+
+
+@torch.inference_mode()
+def bits_per_byte(
+    checkpoint, given: Sequence[Probe], text: str, variants: Sequence[str], *, n: int = 200,
+    settings: Settings = Settings(),
+) -> dict:
+    """n passages of about 64 tokens of the text, each read as a prompt of its own behind the same
+    full memory -> bits per byte of the base and of each variant, and the change in percent with
+    its 95 % interval (normal, passages drawn as they stand)."""
+    state = full(checkpoint, given, settings)
+    passages = list(islice(distraction.prompts(checkpoint, 200 * n, text, 1), n))
+    nats, n_bytes = {name: [] for name in ("gpt2", *variants)}, 0
+    for passage, _ in passages:
+        ids, n_bytes = tokens.encode(checkpoint.tokenizer, passage), n_bytes + len(passage.encode())
+        for name, sums in nats.items():
+            sums.append(_nats(checkpoint, state, ids, probe.settings_for(name, settings)))
+    base = np.array(nats["gpt2"])
+    found = {name: _figures(np.array(sums), base, n_bytes) for name, sums in nats.items()}
+    return {"passages": len(passages), "bytes": n_bytes, "variants": found}
+
+
+def full(checkpoint, given: Sequence[Probe], settings: Settings):
+    """A memory of all modules that holds a few facts and much made-up talk."""
+    settings = replace(settings, modules=VARIANTS["gpt2-m"])
+    state, runs = recall.blank(checkpoint), PlainRuns(1)
+    told = [text for one in given[:FACTS] for text in one.tell]
+    talk = [prompt for prompt, _ in distraction.prompts(checkpoint, FULL, "", 0)]
+    for text in (*told, *talk):
+        state = recall.tell(checkpoint, state, text, settings, heard=runs).state
+    return state
+
+
+def _nats(checkpoint, state, ids, settings: Settings) -> float:
+    """−ln p of all tokens of a passage, summed, read with the variant's part of the memory."""
+    state = state if settings.modules else recall.blank(checkpoint)
+    trace = recall.ask(checkpoint, state, ids, settings).trace
+    rows = logits(checkpoint, trace)[:-1].float().log_softmax(-1)[-len(ids) :]
+    wanted = torch.as_tensor(np.array(trace.ids[-len(rows) :]), device=rows.device)[:, None]
+    return float(-rows.gather(1, wanted).sum())
+
+
+def _figures(nats: np.ndarray, base: np.ndarray, n_bytes: int) -> dict:
+    change = nats.sum() / base.sum() - 1
+    rest = nats - (1 + change) * base  # a ratio's error, to first order
+    half = 1.96 * rest.std(ddof=1) * len(rest) ** 0.5 / base.sum() if len(rest) > 1 else 0.0
+    low, high = 100 * (change - half), 100 * (change + half)
+    return {"bits_per_byte": float(nats.sum() / math.log(2) / n_bytes),
+            "percent": float(100 * change), "low": float(low), "high": float(high)}

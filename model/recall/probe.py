@@ -1,0 +1,397 @@
+"""One recall probe: tell, wait, ask; what was said, how surely, and what was read for it.
+
+For pages (every function takes what it needs and stores nothing on the model):
+
+  probe = Probe(tell=("My name is Ann.", "I live in New York."), ask="Where do I live? You live in",
+                answer=" New York", distance=500)
+  plan = prepare(checkpoint, probe)               tokens and notes, without a run; raises ValueError
+  settings = settings_for("gpt2-m", Settings())   of a variant, short ("am") or long ("gpt2+am")
+  for told in tell(checkpoint, plan, settings):   progress: told.n_tokens of plan.n_tokens
+      ...
+  one = outcome(checkpoint, plan, told.state, settings)
+    one.continuation, one.exact, one.said         what it says, greedily
+    one.scored                                    per answer token: probability, rank, nats; .joint
+    one.lead                                      words it says before the answer (" You live in");
+                                                  scored is behind them. outcome(…, lead=" You …")
+                                                  scores another variant behind the same words
+    one.base, one.delta                           the same with memory off; nats gained
+    one.read                                      a row a slot: where from, weight per answer token
+    one.notes                                     what was cut, or split unexpectedly
+  verdict.judge(checkpoint, one)                  the verdict in words, with its evidence
+  causal                                          knock out, keep only, swap, edit, smallest set
+  probe_controls.run_controls(checkpoint, one)    empty memory, another person's, never told …
+
+A text that is asked stands alone: nothing that was told is in its context.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from model.memory import talk, variants
+from model.memory.state import MemoryState
+from model.memory.talk import Settings
+from model.recall import distraction, whole_words
+from model.recall.reads import Read, read_by
+from model.run import tokens
+from model.run.trace import Trace, common_prefix, logits, run
+
+SHORT = {"rnn": "gpt2+rnn", "edm": "gpt2+edm", "am": "gpt2+am"}
+USUAL = Settings()
+ONLY_GPT2 = "this is exactly GPT-2"
+FARTHEST = 1_000_000  # tokens of distraction
+CONTINUED = 24  # tokens said at most; a sentence's end comes sooner
+
+
+@dataclass(frozen=True)
+class Probe:
+    """tell: prompts, at least one; distance: tokens of distraction behind them, taken from the
+    text `distraction` or, where that is empty, generated from `seed`; ask: a new prompt; answer:
+    what would be right, letter for letter behind `ask` (" New York"), None where nothing is.
+    label: the visitor's name for probes of this kind, "" for none; it changes no result. wrong: the
+    value of another fact that was told, which would be a mix-up if it were said."""
+
+    tell: tuple[str, ...]
+    ask: str
+    answer: str | None = None
+    distance: int = 0
+    distraction: str = ""
+    seed: int = 0
+    label: str = ""
+    wrong: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A probe that can be run. ask_ids (T,), answer_ids (A,), A = 0 without an answer.
+
+    n_tokens: tokens that will be told, distraction included. notes: sentences for the visitor.
+    """
+
+    probe: Probe
+    ask_ids: np.ndarray
+    answer_ids: np.ndarray
+    n_tokens: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """Progress of telling: the state so far, and how many tokens it has been told."""
+
+    state: MemoryState
+    n_tokens: int
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A tokens that were wanted, one behind the other, as the model foresaw them.
+
+    ids (A,), texts A visible strings; probability (A,), each given those before it; log (A,) its
+    logarithm in nats; rank (A,): 1 = the most probable of all.
+    """
+
+    ids: np.ndarray
+    texts: tuple[str, ...]
+    log: np.ndarray
+    rank: np.ndarray
+
+    @property
+    def probability(self) -> np.ndarray:
+        return np.exp(self.log)
+
+    @property
+    def joint_log(self) -> float:
+        """Of all of them together, in nats."""
+        return float(self.log.sum())
+
+    @property
+    def joint(self) -> float:
+        """Probability of all of them together: the product."""
+        return float(np.exp(self.joint_log))
+
+    @property
+    def exact(self) -> bool:
+        """Whether greedy decoding says exactly these tokens."""
+        return bool((self.rank == 1).all())
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one variant did with one probe.
+
+    settings, state: what it read with and from; asked: the ask's run; ids (T,): of the ask as it
+    was read, cut where it had to be.
+    continuation: what it says, greedily, up to a sentence's end. lead, lead_ids: words behind the
+    ask that scored and base stand behind; "" where the answer is scored at once. scored: the
+    answer's tokens or, without an answer, those it says; base: the same with memory off. read: a
+    row a slot.
+    """
+
+    plan: Plan
+    settings: Settings
+    state: MemoryState
+    asked: talk.Recalled
+    ids: np.ndarray
+    continuation: str
+    lead: str
+    lead_ids: np.ndarray
+    scored: Scored
+    base: Scored
+    read: tuple[Read, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def exact(self) -> bool | None:
+        """Whether the continuation begins with exactly the answer's tokens, and its last word ends
+        with them; None: no answer."""
+        return self.whole and not self.lead if len(self.plan.answer_ids) else None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the scored tokens are the most probable, and no longer word is said: "71" is not
+        7. (Behind words that it does not say of itself, what follows is not known.)"""
+        goes_on = self.said is False and self.lead in self.continuation
+        return self.scored.exact and not goes_on
+
+    @property
+    def said(self) -> bool | None:
+        """Whether the answer's words stand somewhere in the continuation; None: no answer."""
+        return says(self.continuation, self.plan.probe.answer)
+
+    @property
+    def delta(self) -> float:
+        """Log probability of the scored tokens, with memory less without, in nats."""
+        return self.scored.joint_log - self.base.joint_log
+
+
+def long_name(variant: str) -> str:
+    """"am" or "gpt2+am" -> "gpt2+am". Raises ValueError for a variant that does not exist."""
+    name = SHORT.get(variant.strip().lower(), variant.strip().lower())
+    if name not in variants.VARIANTS:
+        short = {long: s for s, long in SHORT.items()}
+        known = ", ".join(short.get(long, long) for long in variants.VARIANTS)
+        raise ValueError(f"no variant {variant!r}: expected one of {known}")
+    return name
+
+
+def settings_for(variant: str, settings: Settings = USUAL) -> Settings:
+    """The settings with this variant's modules switched on and no others."""
+    return replace(settings, modules=variants.modules_of(long_name(variant)))
+
+
+def missing(checkpoint, settings: Settings) -> frozenset[str]:
+    """Modules switched on that this checkpoint has no trained weights for: they add nothing."""
+    there = {"am", *(checkpoint.memory.parts if checkpoint.memory is not None else ())}
+    return settings.modules - there
+
+
+def untrained_notes(checkpoint, settings: Settings) -> tuple[str, ...]:
+    """What to say where modules are switched on that were never trained."""
+    absent = missing(checkpoint, settings)
+    if not absent:
+        return ()
+    what = f"no trained {' or '.join(sorted(absent))} memory exists for this model: "
+    left = settings.modules - absent
+    return (what + (f"only {' and '.join(sorted(left))} works" if left else ONLY_GPT2),)
+
+
+def prepare(checkpoint, probe: Probe) -> Plan:
+    """Check a probe and cut it into tokens. ValueError, one sentence: what is wrong with it."""
+    if not probe.tell or not all(text.strip() for text in probe.tell):
+        raise ValueError("wanted something to tell, got an empty prompt; write at least one fact")
+    if not probe.ask.strip():
+        raise ValueError("wanted a question, got an empty one; write what should be asked")
+    if probe.answer is not None and not probe.answer.strip():
+        raise ValueError("wanted an answer or none (null), got an empty one; write it, or leave it")
+    if not 0 <= probe.distance <= FARTHEST:
+        raise ValueError(f"wanted a distance of 0 to {FARTHEST:,} tokens, got {probe.distance:,}")
+    notes: list[str] = []
+    if probe.answer is not None and probe.ask != probe.ask.rstrip(" "):
+        probe = replace(probe, ask=probe.ask.rstrip(" "), answer=f" {probe.answer.lstrip(' ')}")
+        notes.append("the space behind the question was put before the answer, whose word begins "
+                     "with it")
+    ask_ids = tokens.encode(checkpoint.tokenizer, probe.ask)
+    answer_ids, of_answer = _split_answer(checkpoint.tokenizer, probe, ask_ids)
+    notes += of_answer
+    sizes = [len(tokens.encode(checkpoint.tokenizer, text)) for text in probe.tell]
+    notes += _windows(checkpoint, sizes)
+    return Plan(probe, ask_ids, answer_ids, sum(sizes) + probe.distance, tuple(notes))
+
+
+def tell(checkpoint, plan: Plan, settings: Settings, state: MemoryState | None = None):
+    """Tell the probe's prompts, then the distraction -> Iterator[Told], one a prompt.
+
+    state: what is told to; None: an empty memory. Nothing is told to a variant without memory.
+    """
+    state = talk.blank(checkpoint) if state is None else state
+    if not settings.modules:
+        yield Told(state, plan.n_tokens)
+        return
+    n = 0
+    for text, size in _prompts(checkpoint, plan.probe):
+        state = talk.tell(checkpoint, state, text, settings).state
+        n += size
+        yield Told(state, n)
+
+
+def told(checkpoint, plan: Plan, settings: Settings) -> MemoryState:
+    """The state after telling everything."""
+    for step in tell(checkpoint, plan, settings):
+        state = step.state
+    return state
+
+
+def outcome(
+    checkpoint, plan: Plan, state: MemoryState, settings: Settings, lead: str | None = None
+) -> Outcome:
+    """Ask, and look at the answer. lead: words to put between the two before scoring; None: those
+    that the model itself says before the answer, "" where it says it at once or not at all."""
+    given = tokens.encode(checkpoint.tokenizer, lead or "")
+    ids, notes = fitting(checkpoint, plan, state, settings, len(given))
+    asked = talk.ask(checkpoint, state, ids, settings)
+    said = follow(checkpoint, asked, room_behind(checkpoint, asked.trace))
+    wanted = plan.answer_ids if len(plan.answer_ids) else said
+    first = own_lead(said, wanted) if lead is None else given
+    trace = along(checkpoint, asked.trace, np.r_[first, wanted])
+    start = len(asked.trace) - 1 + len(first)
+    return Outcome(
+        plan, settings, state, asked, ids,
+        continuation=checkpoint.tokenizer.decode(said),
+        lead=checkpoint.tokenizer.decode(first),
+        lead_ids=first,
+        scored=scored_rows(checkpoint, trace, start, wanted),
+        base=score(checkpoint, talk.blank(checkpoint), ids, wanted, settings, first),
+        read=read_by(checkpoint, state, asked, trace, start),
+        notes=(*plan.notes, *notes, *untrained_notes(checkpoint, settings)),
+    )
+
+
+def score(
+    checkpoint, state: MemoryState, ask_ids, wanted, settings: Settings, lead=()
+) -> Scored:
+    """The tokens `wanted` (A,), A >= 1, behind the ask and the tokens `lead`, read with this state.
+    What is retrieved is decided by the ask alone: the answer does not help to find itself."""
+    return score_on(checkpoint, talk.ask(checkpoint, state, ask_ids, settings), wanted, lead)
+
+
+def score_on(checkpoint, asked: talk.Recalled, wanted, lead=()) -> Scored:
+    """The same behind an ask that has been run."""
+    lead = np.asarray(lead, dtype=np.int64)
+    trace = along(checkpoint, asked.trace, np.r_[lead, wanted])
+    return scored_rows(checkpoint, trace, len(asked.trace) - 1 + len(lead), wanted)
+
+
+def along(checkpoint, asked: Trace, wanted) -> Trace:
+    """The ask's run, gone on with all tokens of `wanted` but the last, reading the same memory."""
+    ids = np.r_[asked.ids, np.asarray(wanted, dtype=np.int64)[:-1]]
+    return _on(checkpoint, asked, ids)
+
+
+def _on(checkpoint, trace: Trace, ids) -> Trace:
+    """The run of ids, which begin as the trace's do, reading the same memory."""
+    return run(checkpoint, ids, prefix=trace, reading=trace.reading, graft=trace.graft)
+
+
+def follow(checkpoint, asked: talk.Recalled, n: int) -> np.ndarray:
+    """What is said, the most probable token each time, up to a sentence's end, at most n tokens:
+    ids (A,), A >= 1."""
+    trace, said = asked.trace, []
+    while True:
+        said.append(int(trace.next_logits.argmax()))
+        if len(said) >= min(CONTINUED, n) or _ended(checkpoint.tokenizer, said[-1]):
+            return np.array(said, dtype=np.int64)
+        trace = _on(checkpoint, trace, np.r_[trace.ids, said[-1]])
+
+
+def says(continuation: str, answer: str | None) -> bool | None:
+    """Whether the answer's words stand in the continuation as whole words; None: no answer."""
+    return None if answer is None else whole_words.says(continuation, answer)
+
+
+def own_lead(said, wanted) -> np.ndarray:
+    """The tokens said before the wanted ones; none where those are said at once, or nowhere."""
+    n = len(wanted)
+    starts = (i for i in range(len(said) - n + 1) if np.array_equal(said[i : i + n], wanted))
+    return said[: next(starts, 0)]
+
+
+@torch.inference_mode()
+def scored_rows(checkpoint, trace: Trace, first: int, wanted) -> Scored:
+    """Rows first, first + 1, … of the trace, each the prediction of one wanted token."""
+    wanted = np.asarray(wanted, dtype=np.int64)
+    rows = logits(checkpoint, trace, first).double()  # (A,V)
+    own = rows.gather(1, torch.as_tensor(wanted, device=rows.device)[:, None])  # (A,1)
+    log = (own[:, 0] - rows.logsumexp(-1)).cpu().numpy()
+    rank = 1 + (rows > own).sum(-1).cpu().numpy()
+    return Scored(wanted, tuple(tokens.display(checkpoint.tokenizer, wanted)), log, rank)
+
+
+def _prompts(checkpoint, probe: Probe) -> Iterator[tuple[str, int]]:
+    for text in probe.tell:
+        yield text, len(tokens.encode(checkpoint.tokenizer, text))
+    yield from distraction.prompts(checkpoint, probe.distance, probe.distraction, probe.seed)
+
+
+def _split_answer(tokenizer, probe: Probe, ask_ids) -> tuple[np.ndarray, list[str]]:
+    """The answer's own tokens, and what is unexpected about them."""
+    if probe.answer is None:
+        return np.zeros(0, dtype=np.int64), []
+    answer, notes = probe.answer, []
+    end = probe.ask[-1:]
+    if not answer[0].isspace() and (end.isalnum() or end in ".,:;?!"):
+        answer = " " + answer
+        notes.append(f"a space was put before the answer, {answer!r}: GPT-2's words begin with one")
+    ids = tokens.encode(tokenizer, answer)
+    together = tokens.encode(tokenizer, probe.ask + answer)
+    if not np.array_equal(together, np.r_[ask_ids, ids]):
+        n = common_prefix(together, ask_ids)
+        notes.append(
+            f"behind the question the tokenizer would split {pieces(tokenizer, together[n:])}; "
+            f"scored is the answer split alone, {pieces(tokenizer, ids)}"
+        )
+    return ids, notes
+
+
+def pieces(tokenizer, ids) -> str:
+    """Tokens as a visitor can read them: "·New|·Y|ork"."""
+    return "“" + "|".join(tokens.display(tokenizer, ids)) + "”"
+
+
+def _windows(checkpoint, sizes: list[int]) -> list[str]:
+    size = checkpoint.model.config.n_positions // 2 - 1
+    return [
+        f"prompt {number} has {n:,} tokens: it is told in windows of at most {size:,}, half the "
+        "model's own"
+        for number, n in enumerate(sizes, 1) if n > size
+    ]
+
+
+def fitting(checkpoint, plan: Plan, state, settings, n_lead: int):
+    """(the ask's ids, notes): cut at their start where ask and answer do not fit behind memory."""
+    wanted = max(len(plan.answer_ids), 1) + n_lead
+    room = talk.room(checkpoint, state, settings) - wanted + 1
+    if room < 1:
+        raise ValueError(
+            f"no room for a question and an answer of {wanted:,} tokens in the model's window of "
+            f"{checkpoint.model.config.n_positions:,} behind this memory; shorten the answer, or "
+            "read the memory with positions that do not go on"
+        )
+    cut = max(0, len(plan.ask_ids) - room)
+    if not cut:
+        return plan.ask_ids, ()
+    return plan.ask_ids[cut:], (
+        f"the question is longer than the window: its first {cut:,} tokens were cut",
+    )
+
+
+def room_behind(checkpoint, trace: Trace) -> int:
+    """Tokens that may follow a run, the last of which need not be read."""
+    start = 0 if trace.reading is None else trace.reading.start
+    return max(1, checkpoint.model.config.n_positions - start - len(trace) + 1)
+
+
+def _ended(tokenizer, token: int) -> bool:
+    return token == tokenizer.eos_token_id or any(c in tokenizer.decode([token]) for c in ".!?\n")

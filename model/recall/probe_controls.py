@@ -1,0 +1,212 @@
+"""The controls of a recall probe: would it have said so anyway, and does the memory decide?
+
+Prior: the plain model. Empty: the same question with an empty memory. Another person: the same
+prompts with another value. Never told: the sentences that hold the answer left out. In context:
+everything in one text, what attention alone can do. Knows nothing of looks.
+"""
+
+import random
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from model.memory import talk
+from model.memory.state import MemoryState
+from model.recall import distraction, episodes, probe, words
+from model.recall.probe import Outcome, Plan, Probe, Scored
+from model.run import tokens
+from model.run.trace import run
+
+LISTS = (words.CITY, words.FIRST, words.LAST, words.JOB, words.FOOD, words.DRINK, words.ANIMAL,
+         words.PET_NAME, words.COLOUR, words.LANGUAGE, words.HOBBY, words.INSTRUMENT)
+
+
+@dataclass(frozen=True, eq=False)
+class Other:
+    """The same question to another person's memory. value: what that person told in the answer's
+    place, "" where the answer was never told and other facts stand there; right: the answer's
+    tokens; own: the other value's tokens, None without one; continuation: what it says."""
+
+    probe: Probe
+    value: str
+    continuation: str
+    right: Scored
+    own: Scored | None
+
+
+@dataclass(frozen=True, eq=False)
+class Never:
+    """The same memory without the sentences that hold the answer, and the question without words
+    behind its question mark. left_out: whether there was such a sentence; where not, nothing is
+    shown by the answer. refused: it says that it does not know; base, base_refused: what it says
+    with memory off. A false recall is a question never told that it does not refuse."""
+
+    probe: Probe
+    left_out: bool
+    continuation: str
+    base: str
+    refused: bool
+    base_refused: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Controls:
+    """prior, empty, in_context: the outcome's tokens scored without memory, with an empty one, and
+    behind everything as one text (None where that exceeds the window)."""
+
+    prior: Scored
+    empty: Scored
+    in_context: Scored | None
+    other: Other
+    never: Never
+
+
+def run_controls(checkpoint, one: Outcome) -> Controls:
+    """All controls of an outcome. Tells twice what the probe told."""
+    return Controls(
+        prior(checkpoint, one), empty(checkpoint, one), in_context(checkpoint, one),
+        other_person(checkpoint, one), never_told(checkpoint, one),
+    )
+
+
+def prior(checkpoint, one: Outcome) -> Scored:
+    """How likely the tokens are anyway: the plain model, nothing of a memory near it."""
+    return _plain(checkpoint, one, one.ids)
+
+
+def empty(checkpoint, one: Outcome) -> Scored:
+    """The same variant with an empty memory; bit for bit the prior."""
+    blank = talk.blank(checkpoint)
+    return probe.score(
+        checkpoint, blank, one.ids, one.scored.ids, one.settings, one.lead_ids
+    )
+
+
+def in_context(checkpoint, one: Outcome) -> Scored | None:
+    """Everything told, distraction included, and the question as one text; None: too long."""
+    plan = one.plan
+    window = checkpoint.model.config.n_positions
+    if plan.n_tokens + len(one.ids) + len(one.scored.ids) + len(one.lead_ids) >= window:
+        return None
+    given = plan.probe
+    waited = distraction.prompts(checkpoint, given.distance, given.distraction, given.seed)
+    text = " ".join([*given.tell, *(prompt for prompt, _ in waited), given.ask])
+    ids = tokens.encode(checkpoint.tokenizer, text)
+    if len(ids) + len(one.scored.ids) + len(one.lead_ids) >= window:
+        return None
+    return _plain(checkpoint, one, ids)
+
+
+def other_person(checkpoint, one: Outcome) -> Other:
+    """The question to a memory of the same shape with another value in the answer's place."""
+    given = one.plan.probe
+    value, changed = another(given)
+    _, state = _told(checkpoint, changed, one)
+    wanted = tokens.encode(checkpoint.tokenizer, " " + value) if value else None
+    own = None if wanted is None else probe.score(
+        checkpoint, state, one.ids, wanted, one.settings, one.lead_ids
+    )
+    right = probe.score(
+        checkpoint, state, one.ids, one.scored.ids, one.settings, one.lead_ids
+    )
+    return Other(changed, value, say(checkpoint, state, one.ids, one.settings), right, own)
+
+
+def never_told(checkpoint, one: Outcome) -> Never:
+    """The question after everything but its answer was told."""
+    changed = untold(one.plan.probe)
+    left_out = changed.tell != one.plan.probe.tell
+    plan, state = _told(checkpoint, changed, one)
+    ids, _ = probe.fitting(checkpoint, plan, state, one.settings, 0)
+    said = say(checkpoint, state, ids, one.settings)
+    base = say(checkpoint, talk.blank(checkpoint), ids, one.settings)
+    return Never(changed, left_out, said, base, refuses(said), refuses(base))
+
+
+def say(checkpoint, state: MemoryState, ids, settings) -> str:
+    """What is said, greedily, up to a sentence's end."""
+    asked = talk.ask(checkpoint, state, ids, settings)
+    return said_on(checkpoint, state, asked, ids, settings)
+
+
+def said_on(checkpoint, state: MemoryState, asked: talk.Recalled, ids, settings) -> str:
+    """The same behind an ask that has been run."""
+    room = talk.room(checkpoint, state, settings) - len(ids) + 1
+    return checkpoint.tokenizer.decode(probe.follow(checkpoint, asked, max(1, room)))
+
+
+def refuses(said: str) -> bool:
+    """Whether it says that it does not know, in the words the embedded model has for it."""
+    return said.strip() == episodes.UNKNOWN
+
+
+def another(given: Probe) -> tuple[str, Probe]:
+    """Another value of the answer's kind, and the probe that tells it instead; without the answer
+    in what was told, "" and an episode of other facts."""
+    old = _value(given)
+    if not old:
+        rng = random.Random(f"another {given.seed}")
+        one = episodes.episode(rng, episodes.Plan(facts=(2, 2), others=(0, 1), fillers=(0, 1)))
+        return "", replace(given, tell=one.prompts)
+    value = _alike(old, " ".join(given.tell), random.Random(f"another {given.seed} {old}"))
+    tell = tuple(_word(old).sub(lambda _: value, text) for text in given.tell)
+    return value, replace(given, tell=tell)
+
+
+def untold(given: Probe) -> Probe:
+    """The probe without the sentences that hold the answer, and its bare question. A prompt that
+    held nothing else becomes one sentence about nothing."""
+    old, rng = _value(given), random.Random(f"untold {given.seed}")
+    tell = given.tell
+    if old:
+        word = _word(old)
+        left = (" ".join(s for s in _sentences(text) if not word.search(s)) for text in tell)
+        tell = tuple(text or episodes.filler(rng) for text in left)
+    end = given.ask.rfind("?") + 1
+    return replace(given, tell=tell, ask=given.ask[:end] or given.ask, answer=None)
+
+
+def _value(given: Probe) -> str:
+    """The answer's words as they were told, else ""; capital letters make no difference."""
+    value = (given.answer or "").strip().rstrip(".")
+    found = _word(value).search("\n".join(given.tell)) if value else None
+    return found.group() if found else ""
+
+
+def _word(text: str) -> re.Pattern:
+    """The text as whole words, whatever its capitals."""
+    return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", re.IGNORECASE)
+
+
+def _alike(old: str, told: str, rng: random.Random) -> str:
+    """Another value: of the same list, a number, or an ordinary word in the same case; none of its
+    words were told, and it does not hold the old one."""
+    if old.isdecimal():
+        sizes = [len(old)] * 5 + [len(old) + 2] * 5
+        pool = [str(rng.randrange(10**digits)) for digits in sizes]
+    else:
+        lists = [found for known, held in LISTS if old in (found := known + held)]
+        pool = [value for one in lists[:1] for value in one] or [
+            value.capitalize() if old[0].isupper() else value for value in words.PLAIN[0]
+        ]
+    free = [v for v in pool if not _word(v).search(told) and not _word(old).search(v)]
+    return rng.choice(free) if free else words.made_up(rng, True)
+
+
+def _sentences(text: str) -> list[str]:
+    return [s for s in re.split(r"(?<=[.!?])\s+", text) if s]
+
+
+def _told(checkpoint, changed: Probe, one: Outcome) -> tuple[Plan, MemoryState]:
+    plan = probe.prepare(checkpoint, changed)
+    return plan, probe.told(checkpoint, plan, one.settings)
+
+
+def _plain(checkpoint, one: Outcome, ids) -> Scored:
+    """The outcome's tokens behind ids (T,), without any memory."""
+    start = np.r_[checkpoint.tokenizer.bos_token_id, ids].astype(np.int64)
+    asked = run(checkpoint, start)
+    trace = probe.along(checkpoint, asked, np.r_[one.lead_ids, one.scored.ids])
+    first = len(start) - 1 + len(one.lead_ids)
+    return probe.scored_rows(checkpoint, trace, first, one.scored.ids)

@@ -1,0 +1,195 @@
+"""Probes from a file of JSON lines: each run for every variant, counted as it goes.
+
+A line: {"tell": ["…"], "ask": "…", "answer": " New York", "distance": 500}; answer null or left
+out: nothing is right but to say that it is not known. Also "distraction" (a text) and "seed". The
+file is read line by line, whatever its length; a line that cannot be run is named and passed over.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from model.memory.talk import Settings
+from model.memory.variants import VARIANTS
+from model.recall import probe, probe_controls
+from model.recall.probe import Probe
+from model.recall.share import wilson
+
+KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed", "label", "wrong"}
+
+
+@dataclass
+class Tally:
+    """What one variant did with all lines so far. n: lines with an answer; n_open: without.
+
+    exact, said, false: hits; log: the answers' joint log probabilities, summed, nats; reciprocal:
+    one over the worst rank of an answer's tokens, summed.
+    """
+
+    n: int = 0
+    n_open: int = 0
+    exact: int = 0
+    said: int = 0
+    false: int = 0
+    log: float = 0.0
+    reciprocal: float = 0.0
+    notes: set[str] = field(default_factory=set)
+
+    def add(self, found: dict) -> None:
+        """Count one line's result."""
+        if found["exact"] is None:
+            self.n_open += 1
+            self.false += found["false_recall"]
+            return
+        self.n += 1
+        self.exact += found["exact"]
+        self.said += found["said"]
+        self.log += found["log_probability"]
+        self.reciprocal += 1 / max(found["ranks"])
+
+    def report(self) -> dict:
+        """Shares with n and 95 % intervals; means over the lines with an answer, None without."""
+        return {
+            "n": self.n, "n_without_answer": self.n_open,
+            "exact": _share(self.exact, self.n), "said": _share(self.said, self.n),
+            "false_recall": _share(self.false, self.n_open),
+            "probability_geometric_mean": float(np.exp(self.log / self.n)) if self.n else None,
+            "reciprocal_rank": self.reciprocal / self.n if self.n else None,
+        }
+
+
+class Tallies:
+    """The tallies of a file: of all lines, and of the lines of each label, for every variant."""
+
+    def __init__(self, variants: Iterable[str]):
+        self._names = list(variants)
+        self.every = self._new()
+        self.labelled: dict[str, dict[str, Tally]] = {}
+
+    def add(self, label: str, found: dict[str, dict]) -> None:
+        """Count one line: variant -> its result. label "": the line has none."""
+        groups = [self.every]
+        if label:
+            groups.append(self.labelled.setdefault(label, self._new()))
+        for group in groups:
+            for name, result in found.items():
+                group[name].add(result)
+
+    def report(self) -> dict[str, dict]:
+        """Variant -> report of all lines."""
+        return _reports(self.every)
+
+    def labels(self) -> dict[str, dict[str, dict]]:
+        """Label -> variant -> report, in the order in which the file names them."""
+        return {label: _reports(group) for label, group in self.labelled.items()}
+
+    def _new(self) -> dict[str, Tally]:
+        return {name: Tally() for name in self._names}
+
+
+def _reports(group: dict[str, Tally]) -> dict[str, dict]:
+    return {name: tally.report() for name, tally in group.items()}
+
+
+def read_probes(path: Path) -> Iterator[tuple[int, Probe | ValueError]]:
+    """Number of each line, from 1, and its probe or what is wrong with it; empty lines left out."""
+    with open(path, "rb") as file:
+        for number, raw in enumerate(file, 1):
+            if raw.strip():
+                try:
+                    yield number, parsed(raw)
+                except ValueError as problem:
+                    yield number, problem
+
+
+def parsed(raw: bytes) -> Probe:
+    """One line -> its probe. ValueError, one sentence: what was wanted, what came."""
+    try:
+        given = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as problem:
+        what = f"wanted one JSON object in UTF-8, got something else: {problem}"
+        raise ValueError(what) from None
+    if not isinstance(given, dict):
+        raise ValueError(f"wanted a JSON object with tell and ask, got {type(given).__name__}")
+    _check_letters(given)
+    unknown = ", ".join(sorted(given.keys() - KEYS))
+    if unknown:
+        raise ValueError(f"wanted {', '.join(sorted(KEYS))}, got {unknown!r} as well")
+    tell = given.get("tell", [])
+    tell = [tell] if isinstance(tell, str) else tell
+    if not isinstance(tell, list) or not all(isinstance(text, str) for text in tell):
+        raise ValueError('wanted "tell" as a list of texts')
+    for name in ("answer", "label"):
+        if not isinstance(given.get(name), str | None):
+            raise ValueError(f'wanted "{name}" as a text or null')
+    for name, kind in (
+        ("ask", str), ("distraction", str), ("wrong", str), ("distance", int), ("seed", int),
+    ):
+        found = given.get(name, kind())
+        if not isinstance(found, kind) or isinstance(found, bool):
+            what = "a text" if kind is str else "a whole number"
+            raise ValueError(f'wanted "{name}" as {what}, got {found!r}')
+    return Probe(
+        tuple(tell), given.get("ask", ""), given.get("answer"), given.get("distance", 0),
+        given.get("distraction", ""), given.get("seed", 0), _label(given.get("label")),
+        given.get("wrong", ""),
+    )
+
+
+def _check_letters(given: dict) -> None:
+    """Half an emoji, which JSON can hold, cannot be written to a file or a screen."""
+    try:
+        json.dumps(given, ensure_ascii=False).encode()
+    except UnicodeEncodeError as problem:
+        half = ascii(problem.object[problem.start : problem.end])
+        raise ValueError(f"the line holds half of a letter, {half}; write the letter whole") from None
+
+
+def _label(given: str | None) -> str:
+    """A label on one line, without white space round it."""
+    return " ".join((given or "").split())
+
+
+def run_line(
+    checkpoint, given: Probe, variants, settings: Settings, on_told: Callable[[], None] | None = None
+) -> dict[str, dict]:
+    """Variant (long name) -> what it did with a probe: exact, said, continuation, probability
+    (joint), log_probability (nats), its difference to memory off, probabilities and ranks of the
+    answer's tokens; without an answer, false_recall.
+
+    Told once with the modules of all variants, asked by each with its own. on_told: called behind
+    every prompt; what it raises ends the line.
+    """
+    plan = probe.prepare(checkpoint, given)
+    together = frozenset().union(*(VARIANTS[name] for name in variants))
+    for step in probe.tell(checkpoint, plan, replace(settings, modules=together)):
+        state = step.state
+        if on_told is not None:
+            on_told()
+    own = {name: probe.settings_for(name, settings) for name in variants}
+    return {
+        name: _result(probe.outcome(checkpoint, plan, state, own[name], "")) for name in variants
+    }
+
+
+def _result(one: probe.Outcome) -> dict:
+    found = {"exact": one.exact, "said": one.said, "continuation": one.continuation}
+    if one.exact is None:
+        found["false_recall"] = not probe_controls.refuses(one.continuation)
+    else:
+        found |= {
+            "probability": one.scored.joint, "log_probability": one.scored.joint_log,
+            "delta_nats": one.delta, "probabilities": one.scored.probability.tolist(),
+            "ranks": one.scored.rank.tolist(), "tokens": list(one.scored.texts),
+        }
+    return found | {"notes": list(one.notes)}
+
+
+def _share(hits: int, n: int) -> dict | None:
+    if not n:
+        return None
+    low, high = wilson(hits, n)
+    return {"hits": hits, "n": n, "share": hits / n, "low": low, "high": high}

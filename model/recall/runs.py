@@ -1,0 +1,417 @@
+"""Many probes in a row: episodes from seeds, told, asked at every stop, kept as lines of JSON.
+
+For pages and the command line:
+
+  for step in measure(checkpoint, CURVES["distance"], "am", Path("distance.jsonl"), n=25): …
+      step.share of the whole is done (stop iterating = cancel; what is whole is in the file)
+  lines = read_lines(path)                  a record for each stop; torn lines are left out
+  shares(lines)                             {(point, series): Share}, with n, Wilson interval
+  summed(lines)                             a row for each variant, point and stop, to be kept
+  probe_of(checkpoint, curve, line, i)      the probe of one of its questions, to open it again
+
+Called again with the same file it goes on where it was. Every episode is made from its seed alone.
+Knows nothing of what is asked: curves and tasks are tables of points (recall.curves,
+standard_tasks).
+"""
+
+import hashlib
+import json
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from model.memory import fusion, talk
+from model.memory.state import MemoryState
+from model.memory.talk import Settings
+from model.memory.variants import VARIANTS
+from model.recall import distraction, probe, probe_controls
+from model.recall.plain_runs import PlainRuns
+from model.recall.probe import USUAL, Probe
+from model.recall.share import Share
+from model.run import tokens
+from model.run.trace import Trace, run
+
+RULES = 2  # of telling and asking: raised when model.memory.talk answers otherwise than before
+TELL_EVERY = 25  # prompts between two signs of life
+ASKED = 48  # tokens of the window that one text leaves for the question and its answer
+
+
+@dataclass(frozen=True)
+class Question:
+    """ask, answer: as in a probe; answer None: it was never told. first: the value that was told
+    before and replaced, None where there is none. labels: for bAbI's scoring, all that might be
+    answered. scored: a key of SCORERS."""
+
+    ask: str
+    answer: str | None
+    first: str | None = None
+    labels: tuple[str, ...] = ()
+    scored: str = "exact"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One episode: prompts told in order, then distraction; asked at each stop (tokens of it)."""
+
+    tell: tuple[str, ...]
+    questions: tuple[Question, ...]
+    stops: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One setting of a curve: its name, where it lies on the x axis, the memory's settings and how
+    an episode is made from a generator and the model's tokenizer. reads: every prompt of the
+    distraction reads the memory before it is told, as in a conversation, and the reads count. y:
+    where it lies on the other axis of a map (the needle's depth)."""
+
+    name: str
+    x: float
+    settings: Settings
+    make: Callable[[random.Random, object], Trial]
+    reads: bool = False
+    y: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """name; what it measures; the x axis; honest: what a model of this size can honestly show;
+    points: a function of the memory's settings."""
+
+    name: str
+    what: str
+    x_label: str
+    points: Callable[[Settings], list[Point]]
+    honest: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress: share (0 to 1) of everything; n_done of n_total episodes; seconds so far; lines: of
+    the episode that was finished just now, else none; is_new: whether it was measured just now."""
+
+    share: float
+    n_done: int
+    n_total: int
+    seconds: float
+    lines: tuple[dict, ...] = field(default=())
+    is_new: bool = True
+
+
+def measure(
+    checkpoint, curve: Curve, variant: str | Sequence[str], path: Path | None, *, n: int = 25,
+    seed: int = 0, settings: Settings = USUAL, text: str = "",
+) -> Iterator[Step]:
+    """n episodes of every point, seeds `seed` to seed + n - 1; the file `path` (None: no file) gets
+    a line for each, a list of a record for each stop and variant. text: where distraction is taken
+    from; "": made up.
+
+    Several variants share what is told (every module writes what the plain model made of a prompt,
+    so that it is the same for all that have it) and are asked one after the other.
+    """
+    names = [probe.long_name(v) for v in ([variant] if isinstance(variant, str) else variant)]
+    together = replace(settings, modules=frozenset().union(*(VARIANTS[name] for name in names)))
+    mark = made_with(checkpoint, together, text)
+    done = {} if path is None else _whole(read_lines(path) if path.exists() else [], mark)
+    points = [point for point in curve.points(together) if _can(checkpoint, point)]
+    todo = [(point, s) for s in range(seed, seed + n) for point in points]
+    start, others, runs = time.perf_counter(), {}, PlainRuns()
+    for i, (point, number) in enumerate(todo):
+        found = {name: done.get((curve.name, name, point.name, number)) for name in names}
+        missing = [name for name in names if found[name] is None]
+        groups = [[name] for name in missing] if point.reads else [missing]
+        for group in filter(None, groups):
+            trial = point.make(_rng(curve, number), checkpoint.tokenizer)
+            runner = _Runner(checkpoint, point, trial, number, group, text, others, runs)
+            for share in runner.run():
+                yield Step((i + share) / len(todo), i, len(todo), time.perf_counter() - start)
+            lines = [{"curve": curve.name, "made_with": mark} | line for line in runner.lines]
+            found |= {name: [line for line in lines if line["variant"] == name] for name in group}
+            _append(path, lines)
+        lines = tuple(line for name in names for line in found[name])
+        seconds = time.perf_counter() - start
+        yield Step((i + 1) / len(todo), i + 1, len(todo), seconds, lines, bool(missing))
+
+
+def made_with(checkpoint, settings: Settings, text: str) -> str:
+    """What an episode's results depend on besides its seed: the rules, model, trained memory,
+    settings (but not which modules are asked), text. An episode made with anything else is measured again."""
+    memory = checkpoint.memory.fingerprint if checkpoint.memory is not None else None
+    own = sorted((name, str(value)) for name, value in vars(settings).items() if name != "modules")
+    said = json.dumps([RULES, checkpoint.fingerprint, memory, own, text])
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def _can(checkpoint, point: Point) -> bool:
+    """Whether this model has what the point wants: the learned gate must have been trained."""
+    trained = checkpoint.memory is not None and "edm" in checkpoint.memory.parts
+    return trained or point.settings.score != "learned gate"
+
+
+class _Runner:
+    """One episode at one point, for variants that share what is told. others: by point and stop,
+    the memory of the episode before. runs: the plain model's, which points of one seed share."""
+
+    def __init__(
+        self, checkpoint, point, trial, seed: int, names: list[str], text: str, others, runs
+    ):
+        self.checkpoint, self.point, self.trial, self.seed = checkpoint, point, trial, seed
+        self.names, self.text, self.others, self.lines = names, text, others, []
+        self.runs = runs
+        modules = frozenset().union(*(VARIANTS[name] for name in names))
+        self.settings = replace(point.settings, modules=modules)
+        self.room = checkpoint.model.config.n_positions - ASKED
+        self.recent, self.n_told = np.zeros(0, dtype=np.int64), 0
+
+    def run(self) -> Iterator[float]:
+        """Shares of the episode that are done; at the end `lines` holds a line for each stop."""
+        last, state, waited = max(self.trial.stops), talk.blank(self.checkpoint), 0
+        total = len(self.trial.tell) + last / distraction.PROMPT_TOKENS + 1
+        for prompt in self.trial.tell:
+            state = self._tell(state, prompt)
+            if len(state.prompts) % TELL_EVERY == 0:
+                yield min(1.0, len(state.prompts) / total)
+        stream = distraction.prompts(self.checkpoint, last + 1000, self.text, self.seed)
+        for stop in sorted(self.trial.stops):
+            while waited < stop:
+                prompt, size = next(stream)
+                waited += size
+                state = self._tell(self._read(state, prompt), prompt)
+                if len(state.prompts) % TELL_EVERY == 0:
+                    yield min(1.0, len(state.prompts) / total)
+            self.lines += self._asked(state, stop, waited)
+
+    def _tell(self, state: MemoryState, prompt: str) -> MemoryState:
+        ids = tokens.encode(self.checkpoint.tokenizer, (" " if self.n_told else "") + prompt)
+        self.recent, self.n_told = np.r_[self.recent, ids][-self.room :], self.n_told + len(ids)
+        if not self.settings.modules:
+            return state
+        return talk.tell(self.checkpoint, state, prompt, self.settings, heard=self.runs).state
+
+    def _read(self, state: MemoryState, prompt: str) -> MemoryState:
+        if not self.point.reads:
+            return state
+        ids = tokens.encode(self.checkpoint.tokenizer, prompt)
+        return talk.after_reading(
+            self.checkpoint, state, talk.ask(self.checkpoint, state, ids, self.settings)
+        )
+
+    def _in_context(self) -> Trace:
+        """What was told last as one text, read once for all variants."""
+        key = ("in context", self.recent.tobytes())
+        if key not in self.runs:
+            start = self.checkpoint.tokenizer.bos_token_id
+            self.runs[key] = run(self.checkpoint, np.r_[start, self.recent])
+        return self.runs[key]
+
+    def _asked(self, state: MemoryState, stop: int, waited: int) -> list[dict]:
+        other, other_seed = self.others.get((self.point.name, stop), (None, None))
+        self.others[self.point.name, stop] = (state, self.seed)
+        told = self._in_context()
+        shared = [self._without(question, told) for question in self.trial.questions]
+        return [
+            {
+                "variant": name, "point": self.point.name, "seed": self.seed, "x": self.point.x,
+                "y": self.point.y, "stop": stop, "n_stops": len(self.trial.stops),
+                "distance": waited, "bytes": bytes_of(state, VARIANTS[name]),
+                "other_seed": other_seed,
+                "answers": [
+                    same | self._answer(question, state, other, name)
+                    for question, same in zip(self.trial.questions, shared)
+                ],
+            } for name in self.names
+        ]
+
+    def _without(self, question: Question, told: Trace) -> dict:
+        """What is the same for all variants: without memory, and with everything as one text."""
+        ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
+        found = {"ask": question.ask, "answer": question.answer}
+        blank = talk.blank(self.checkpoint)
+        if question.answer is None:
+            said = probe_controls.say(self.checkpoint, blank, ids, self.settings)
+            return found | {"false_off": not probe_controls.refuses(said)}
+        wanted = tokens.encode(self.checkpoint.tokenizer, question.answer)
+        off = probe.score(self.checkpoint, blank, ids, wanted, self.settings)
+        context = self._as_one_text(told, question.ask, wanted)
+        name = "context" if self.n_told <= self.room else "window"
+        return found | _scores({"_off": off, f"_{name}": context})
+
+    def _answer(self, question: Question, state, other, name: str) -> dict:
+        """What one variant says to one question."""
+        settings = replace(self.settings, modules=VARIANTS[name])
+        ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
+        asked = talk.ask(self.checkpoint, state, ids, settings)
+        if question.answer is None:
+            said = probe_controls.said_on(self.checkpoint, state, asked, ids, settings)
+            return {"said": said, "false": not probe_controls.refuses(said)}
+        wanted = tokens.encode(self.checkpoint.tokenizer, question.answer)
+        score = probe.score_on(self.checkpoint, asked, wanted)
+        found = _scores({"": score}) | {"rank": [int(rank) for rank in score.rank]}
+        if other is not None:
+            found |= _scores(
+                {"_other": probe.score(self.checkpoint, other, ids, wanted, settings)}
+            )
+        if question.first is not None:
+            first = tokens.encode(self.checkpoint.tokenizer, question.first)
+            found["first"] = probe.score_on(self.checkpoint, asked, first).exact
+        if question.scored != "exact":
+            said = probe_controls.said_on(self.checkpoint, state, asked, ids, settings)
+            found |= {"said": said, "right": SCORERS[question.scored](said, question)}
+        return found
+
+    def _as_one_text(self, told: Trace, ask: str, wanted) -> probe.Scored:
+        """Everything told in one text with the question, cut at its start to fit the window."""
+        ids = tokens.encode(self.checkpoint.tokenizer, ask if ask[0].isspace() else " " + ask)
+        start = np.r_[told.ids, ids]
+        start = start[-(self.checkpoint.model.config.n_positions - len(wanted) + 1) :]
+        trace = run(self.checkpoint, np.r_[start, wanted[:-1]], prefix=told)
+        return probe.scored_rows(self.checkpoint, trace, len(start) - 1, wanted)
+
+
+def _scores(by_name: dict[str, probe.Scored]) -> dict:
+    found = {}
+    for name, score in by_name.items():
+        found |= {f"exact{name}": score.exact, f"p{name}": score.joint}
+    return found
+
+
+def bytes_of(state: MemoryState, modules: frozenset[str]) -> int:
+    """Bytes that a variant with these modules keeps of a state."""
+    kept = replace(
+        state,
+        bank=state.bank if "am" in modules else fusion.select(state.bank, np.zeros(0, np.int64)),
+        external=state.external if "edm" in modules else None,
+        carried=state.carried if modules & {"early", "late"} else None,
+    )
+    return kept.nbytes
+
+
+def first_integer(said: str, question: Question) -> bool:
+    """The first whole number said is the right one (passkey, Landmark Attention's test)."""
+    found = re.search(r"\d+", said)
+    return found is not None and found.group() == question.answer.strip().rstrip(".")
+
+
+def contained(said: str, question: Question) -> bool:
+    """The value stands in what is said (RULER's needles)."""
+    return bool(probe.says(said, question.answer))
+
+
+def only_label(said: str, question: Question) -> bool:
+    """The right label is the only one in the first sentence, those that the question itself names
+    left out (BABILong)."""
+    first = re.split(r"[.\n]", said.lower())[0]
+    asked = question.ask.lower()
+    named = {label for label in question.labels
+             if probe.says(first, label) and not probe.says(asked, label)}
+    return named == {question.answer.strip().rstrip(".")}
+
+
+SCORERS = {"first integer": first_integer, "contained": contained, "only label": only_label}
+
+# What of an answer makes a series, and whether it counts as a hit.
+SERIES = {
+    "recalled": "exact", "memory off": "exact_off", "another's memory": "exact_other",
+    "in context": "exact_context", "last window": "exact_window", "first value": "first",
+    "as the field scores": "right",
+    "false recall": "false", "false recall, memory off": "false_off",
+}
+
+
+def shares(lines: Iterable[dict]) -> dict[tuple[str, str], Share]:
+    """(point, or "point @ stop" where there are several, series) -> hits of n questions, with the
+    95 % interval. Questions of one episode are counted as independent, which they are not quite."""
+    counts: dict[tuple[str, str], list[int]] = {}
+    for line in lines:
+        for answer in line["answers"]:
+            for series, name in SERIES.items():
+                if name in answer:
+                    hits = counts.setdefault((point_of(line), series), [0, 0])
+                    hits[0] += bool(answer[name])
+                    hits[1] += 1
+    return {key: Share(" · ".join(key), *hits) for key, hits in counts.items()}
+
+
+def summed(lines: Iterable[dict]) -> list[dict]:
+    """A row for each variant, point and stop: variant, point, x, y, stop, n_stops, the number of
+    episodes, and under "series" the hits and n of each series. Small enough to be shipped."""
+    rows: dict[tuple, dict] = {}
+    for line in lines:
+        place = {name: line[name] for name in ("variant", "point", "x", "y", "stop", "n_stops")}
+        new = place | {"episodes": 0, "series": {}}
+        row = rows.setdefault((line["variant"], line["point"], line["stop"]), new)
+        row["episodes"] += 1
+        for answer in line["answers"]:
+            for series, name in SERIES.items():
+                if name in answer:
+                    hits, n = row["series"].get(series, (0, 0))
+                    row["series"][series] = [hits + bool(answer[name]), n + 1]
+    return list(rows.values())
+
+
+def point_of(line: dict) -> str:
+    """What a line's point is called in `shares`."""
+    several = line["n_stops"] > 1
+    return f"{line['point']} @ {line['stop']:,}".lstrip(" @") if several else line["point"]
+
+
+def probe_of(checkpoint, curve: Curve, line: dict, question: int, text: str = "") -> Probe:
+    """The probe of one question of a line: made again from the seed, waiting as long. (Where the
+    distraction read the memory, `reads`, a probe does not.)"""
+    point = next(p for p in curve.points(Settings()) if p.name == line["point"])
+    trial = point.make(_rng(curve, line["seed"]), checkpoint.tokenizer)
+    asked = trial.questions[question]
+    return Probe(trial.tell, asked.ask, asked.answer, line["distance"], text, line["seed"])
+
+
+def settings_of(curve: Curve, line: dict, settings: Settings = USUAL) -> Settings:
+    """The memory's settings that a line was measured with, from the same base settings."""
+    wanted = probe.settings_for(line["variant"], settings)
+    return next(p.settings for p in curve.points(wanted) if p.name == line["point"])
+
+
+def read_lines(path: Path) -> list[dict]:
+    """The records of all lines that are whole: a last one torn by a crash is left out."""
+    raw = path.read_bytes()
+    records = []
+    for number, line in enumerate(raw[: raw.rfind(b"\n") + 1].splitlines(), 1):
+        try:
+            records += json.loads(line)
+        except (ValueError, TypeError) as problem:
+            raise ValueError(
+                f"{path.name}, line {number} is no episode ({problem}); take it out"
+            ) from problem
+    return records
+
+
+def _append(path: Path | None, lines: list[dict]) -> None:
+    """An episode in one write, behind the last whole line."""
+    if path is None:
+        return
+    with open(path, "a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1 if size else 0)
+        file.write(json.dumps(lines, ensure_ascii=False).encode() + b"\n")
+        file.flush()
+
+
+def _whole(lines: list[dict], made: str) -> dict[tuple, list[dict]]:
+    """(curve, variant, point, seed) -> its records, of those that were made with the same."""
+    found: dict[tuple, list[dict]] = {}
+    for line in lines:
+        if line.get("made_with") != made:
+            continue
+        mark = tuple(line[name] for name in ("curve", "variant", "point", "seed"))
+        found.setdefault(mark, []).append(line)
+    return found
+
+
+def _rng(curve: Curve, seed: int) -> random.Random:
+    return random.Random(f"{curve.name} {seed}")

@@ -1,0 +1,168 @@
+"""Measured curves and standard tasks that lie beside a model's weights, so that a page opens with them.
+
+  for step in measure(checkpoint, ["slots", "mqar"], Path("folder"), n=200): …
+  board = load(checkpoint.folder)               None where none is stored
+  why_other(board, checkpoint)                  "" where they are of this model and this memory
+
+One file holds the sums of all curves (`runs.summed`) with the fingerprints of the model and
+of its memory; figures of two models are never mixed in it. The single episodes lie beside it in
+`episodes/` while it is made: a measurement that was stopped goes on there. Knows nothing of looks.
+"""
+
+import json
+import os
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from model.memory.talk import Settings
+from model.memory.variants import VARIANTS
+from model.recall import probe, runs
+from model.recall.curves import CURVES
+from model.recall.runs import RULES, Curve, Point
+from model.recall.standard_tasks import TASKS
+
+FILE, EPISODES = "recall_curves.json", "episodes"
+VERSION = 1
+EVERY = {**CURVES, **TASKS}
+ORDER = sorted(EVERY, key=lambda name: name == "far")  # the longest comes last
+USUAL = Settings(budget=128, slots=128)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress: the curve, the share of it that is done (0 to 1), seconds spent on it, and "" or
+    why nothing had to be measured."""
+
+    curve: str
+    share: float
+    seconds: float
+    kept: str = ""
+
+
+def load(folder: Path) -> dict | None:
+    """The stored curves of a folder; None where there are none. ValueError: the file is damaged."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        board = json.loads(path.read_text(encoding="utf-8"))
+        found = board["version"], board["fingerprint"], board["memory"], board["curves"]
+    except (ValueError, KeyError, TypeError) as problem:
+        raise ValueError(f"{FILE} holds no curves ({problem!r}); measure them again") from problem
+    if found[0] != VERSION:
+        raise ValueError(f"{FILE} is of version {found[0]}, this program reads {VERSION}; "
+                         "measure the curves again")
+    return board
+
+
+def why_other(board: dict, checkpoint) -> str:
+    """Why stored curves are not those of this model with this memory, in a sentence; "" if they
+    are."""
+    if board["fingerprint"] != checkpoint.fingerprint:
+        return (f"the stored curves are of another model (“{board['model']}”, fingerprint "
+                f"{board['fingerprint']}); this one is {checkpoint.fingerprint}")
+    memory = _memory(checkpoint)
+    if board["memory"] != memory:
+        return (f"the stored curves were measured with other trained memory (fingerprint "
+                f"{board['memory'] or 'none'}); here it is {memory or 'none'}")
+    if board["rules"] != RULES:
+        return "the stored curves were measured by older rules of telling and asking"
+    return ""
+
+
+def measure(
+    checkpoint, names: Sequence[str], folder: Path, *, n: int = 200, settings: Settings = USUAL,
+) -> Iterator[Step]:
+    """Measure curves one after the other, at least n questions a point (n episodes, or fewer where
+    an episode asks several), and write the folder's file anew after each.
+
+    Raises ValueError where the folder holds figures of another model, memory or other settings.
+    """
+    (folder / EPISODES).mkdir(parents=True, exist_ok=True)
+    board = _board(checkpoint, folder, settings)
+    for name in names:
+        stored = board["curves"].get(name)
+        if stored and stored["n"] >= n:
+            yield Step(name, 1.0, 0.0, f"{stored['n']:,} questions a point are stored already")
+            continue
+        began, lines = time.perf_counter(), []
+        for share, found in _episodes(checkpoint, EVERY[name], folder, n, settings):
+            lines += found
+            yield Step(name, share, time.perf_counter() - began)
+        board["curves"][name] = {"n": n, "made": _now(), "rows": runs.summed(lines)}
+        _write(folder / FILE, board)
+
+
+def _episodes(checkpoint, curve: Curve, folder: Path, n: int, settings: Settings):
+    """(share done, lines) of a curve, those points together that need as many episodes."""
+    names = measurable(checkpoint)
+    path, groups = folder / EPISODES / f"{curve.name}.jsonl", _groups(checkpoint, curve, n, settings)
+    total, done = sum(episodes * len(points) for episodes, points in groups.items()), 0
+    for episodes, points in groups.items():
+        part = replace(curve, points=lambda own, kept=points: [
+            point for point in curve.points(own) if point.name in kept])
+        for step in runs.measure(checkpoint, part, names, path, n=episodes,
+                                        settings=settings):
+            yield (done + step.share * episodes * len(points)) / total, step.lines
+        done += episodes * len(points)
+
+
+def _groups(checkpoint, curve: Curve, n: int, settings: Settings) -> dict[int, list[str]]:
+    """Number of episodes -> the points that need as many for n questions about what was told."""
+    groups: dict[int, list[str]] = {}
+    for point in curve.points(settings):
+        episodes = -(-n // _n_asked(checkpoint, point))
+        groups.setdefault(episodes, []).append(point.name)
+    return groups
+
+
+def _n_asked(checkpoint, point: Point) -> int:
+    trial = point.make(random.Random(0), checkpoint.tokenizer)
+    return max(1, sum(question.answer is not None for question in trial.questions))
+
+
+def measurable(checkpoint) -> list[str]:
+    """The variants that something is trained for, and fusion, which needs no training."""
+    return [name for name, parts in VARIANTS.items()
+            if parts and parts != probe.missing(checkpoint, probe.settings_for(name))]
+
+
+def _board(checkpoint, folder: Path, settings: Settings) -> dict:
+    """What the folder holds, or an empty board of this model."""
+    used = {name: value for name, value in asdict(settings).items() if name != "modules"}
+    fresh = {
+        "version": VERSION, "model": checkpoint.name, "fingerprint": checkpoint.fingerprint,
+        "memory": _memory(checkpoint), "rules": RULES, "settings": used,
+        "window": checkpoint.model.config.n_positions,
+        "n_parameters": sum(p.numel() for p in checkpoint.model.parameters()),
+        "platform": f"{checkpoint.placement.device} {checkpoint.placement.dtype}".replace(
+            "torch.", ""),
+        "curves": {},
+    }
+    kept = load(folder)
+    if kept is None:
+        return fresh
+    why = why_other(kept, checkpoint)
+    if why:
+        raise ValueError(f"{folder / FILE}: {why}; choose another --out, or move that file away")
+    if kept["settings"] != used:
+        raise ValueError(f"{folder / FILE} was measured with other settings of the memory "
+                         f"({kept['settings']}); choose another --out, or the same settings")
+    return fresh | {"curves": kept["curves"]}
+
+
+def _memory(checkpoint) -> str | None:
+    return checkpoint.memory.fingerprint if checkpoint.memory is not None else None
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+
+
+def _write(path: Path, board: dict) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft.write_text(json.dumps(board, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(draft, path)

@@ -1,0 +1,262 @@
+"""A KV cache held to a budget: before a token is read, a policy drops what has no room.
+
+The price: what a policy costs on a text, in bits. GPT-2 adds a token's position to its embedding,
+so every key and value it leaves behind keeps its old position for ever; only a new token's position
+can be chosen (`counted_on`, `in_the_cache`). Re-encoding the window is the way that is exact.
+Axes: B rows (one a policy), L layers, H heads, S entries, T tokens, V vocabulary.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model.run import sampling, tokens, trace
+from model.run.cache import KVCache
+from model.run.cache_policies import Entries, Policy, stop
+from model.run.generate import Reading, now
+
+Place = Callable[[int, int, int], int]
+
+
+def counted_on(n_read: int, n_entries: int, n_positions: int) -> int:
+    """A new token's position: its place in the text; beyond the table, the table's last row."""
+    return min(n_read, n_positions - 1)
+
+
+def in_the_cache(n_read: int, n_entries: int, n_positions: int) -> int:
+    """A new token's position: how many entries the cache holds, so the same one again and again."""
+    return min(n_entries, n_positions - 1)
+
+
+class Watch:
+    """A tap that adds up the attention each cached entry receives in one pass, per layer."""
+
+    def __init__(self, scalings: list[float]):
+        self._scalings = scalings
+        self.received: list[torch.Tensor] = []  # per layer (B,H,S): summed over this pass's queries
+        self.latest: list[torch.Tensor] = []  # per layer (B,H,S): from the newest query
+
+    def see_attention(self, query, key, value):
+        """query (B,H,t,D), key (B,H,S,D), the last t of S entries: weights are summed, not kept."""
+        scale = self._scalings[len(self.received)]
+        scores = query.float() @ key.float().transpose(-2, -1) * scale  # (B,H,t,S)
+        t, S = scores.shape[-2:]
+        future = torch.ones(t, S, dtype=torch.bool, device=scores.device).triu(S - t + 1)
+        weights = scores.masked_fill(future, -torch.inf).softmax(-1)
+        self.received.append(weights.sum(-2).cpu())
+        self.latest.append(weights[..., -1, :].cpu())
+
+
+class WithBudget:
+    """Reads through a cache of at most `budget` entries a head; one row for each policy.
+
+    All rows read the same text. A prompt is prefilled up to the budget; its other tokens are read
+    one by one, with entries dropped before each. `entries` (B,L,H,S) is what the policies see. A
+    budget beyond the window counts as the window: there are no more positions.
+    """
+
+    def __init__(self, checkpoint, policies: list[Policy], budget: int, *, place: Place, seed: int):
+        if budget < 1:
+            raise ValueError(
+                f"wanted a cache budget of at least 1 entry, got {budget}: a token has to read "
+                "itself"
+            )
+        self.checkpoint, self.policies, self._place = checkpoint, policies, place
+        self.budget = min(budget, checkpoint.model.config.n_positions)
+        self.cache = KVCache(checkpoint.model.config.n_layer)
+        self.entries: Entries | None = None
+        self.n_read = 0
+        self._generator = torch.Generator().manual_seed(seed)
+        layers = range(checkpoint.model.config.n_layer)
+        self._scalings = [trace.scaling(checkpoint, i) for i in layers]
+
+    def read(self, ids: np.ndarray) -> Reading:
+        """Read tokens (n,); the logits (V,) are the first row's."""
+        start, phase = now(self.checkpoint.model.device), "decode" if self.n_read else "prefill"
+        n_first = 0
+        if not self.n_read:
+            n_first = min(len(ids), self.budget)
+            logits = self.prefill(ids[:n_first], 1)
+        for token in ids[n_first:]:
+            logits = self.decode(int(token))
+        sampling.check_finite(logits, "the logits with a bounded cache")
+        seconds = now(self.checkpoint.model.device) - start
+        return Reading(
+            phase, len(ids), self.cache.n_entries, self.cache.n_bytes, seconds, logits[0]
+        )
+
+    def full(self) -> str:
+        """Why no further token is let in, "" when one is."""
+        if stop in self.policies and self.cache.n_entries >= self.budget:
+            return f"the cache's budget of {self.budget:,} entries is full, and nothing is dropped"
+        return ""
+
+    def prefill(self, ids: np.ndarray, n_last: int) -> torch.Tensor:
+        """Read tokens (n,), n <= budget, into the empty cache -> logits of the last (n_last,V),
+        alike for all rows."""
+        logits = self._run(torch.tensor(ids)[None], torch.arange(len(ids)), n_last)[0]
+        self.cache.repeat(len(self.policies))
+        e, B = self.entries, len(self.policies)
+        parts = (x.expand(B, -1, -1, -1) for x in (e.place, e.received, e.latest))
+        self.entries = Entries(*(x.clone() for x in parts))
+        return logits
+
+    def decode(self, token: int) -> torch.Tensor:
+        """Drop what has no room, then read one token -> logits (B,V)."""
+        if self.cache.n_entries >= self.budget:
+            self._keep(self._kept(self.budget - 1))
+        window = self.checkpoint.model.config.n_positions
+        position = self._place(self.n_read, self.cache.n_entries, window)
+        batch = torch.full((len(self.policies), 1), token)
+        return self._run(batch, torch.tensor([position]), 1)[:, -1]
+
+    def held(self, n_tokens: int) -> np.ndarray:
+        """Share of all L × H heads that still hold each of the first n tokens, (B,n) float32."""
+        places = self.entries.place.flatten(1)
+        counts = [torch.bincount(row, minlength=n_tokens)[:n_tokens] for row in places]
+        n_layers, n_heads = self.entries.place.shape[1:3]
+        return (torch.stack(counts).float() / (n_layers * n_heads)).numpy()
+
+    @torch.inference_mode()
+    def _run(self, batch: torch.Tensor, positions: torch.Tensor, n_last: int) -> torch.Tensor:
+        model, watch = self.checkpoint.model, Watch(self._scalings)
+        out = model(
+            batch.to(model.device), position_ids=positions[None].to(model.device),
+            past_key_values=self.cache, use_cache=True, logits_to_keep=n_last, tap=watch,
+        )
+        self._note(watch, batch.shape[1])
+        return out.logits
+
+    def _note(self, watch: Watch, n_new: int) -> None:
+        received, latest = torch.stack(watch.received, 1), torch.stack(watch.latest, 1)
+        new = torch.arange(self.n_read, self.n_read + n_new).expand(*received.shape[:3], n_new)
+        place = new
+        if self.entries is not None:
+            place = torch.cat([self.entries.place, new], dim=-1)
+            received[..., : -n_new] += self.entries.received
+        self.entries = Entries(place, received, latest)
+        self.n_read += n_new
+
+    def _kept(self, room: int) -> torch.Tensor:
+        rows = [
+            policy(Entries(place, received, latest), room, self._generator)
+            for policy, place, received, latest in zip(
+                self.policies, self.entries.place, self.entries.received, self.entries.latest
+            )
+        ]
+        return torch.stack(rows)  # (B,L,H,room)
+
+    @torch.inference_mode()
+    def _keep(self, kept: torch.Tensor) -> None:
+        self.cache.keep(kept)
+        e = self.entries
+        self.entries = Entries(*(x.gather(-1, kept) for x in (e.place, e.received, e.latest)))
+
+
+# -- the price -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Price:
+    """What holding the cache to a budget costs on one text of T tokens.
+
+    surprisal: bits of each token but the first, (T-1,) float64. held: (T,T) float32; row = after
+    reading that token, column = token, value = share of the L × H heads that still hold it.
+    n_run: tokens run through the model in all. n_bytes: bytes of all tokens but the first.
+    """
+
+    surprisal: np.ndarray
+    held: np.ndarray
+    n_run: int
+    n_bytes: int
+
+    @property
+    def bits_per_byte(self) -> float:
+        """All bits ÷ all bytes, the first token left out of both: nothing precedes it."""
+        return float(self.surprisal.sum() / self.n_bytes)
+
+
+@torch.inference_mode()
+def full_context(checkpoint, ids) -> Price:
+    """ids (T,), 2 <= T <= window: nothing is dropped."""
+    run = trace.run(checkpoint, _checked(ids))
+    surprisal = _bits(trace.logits(checkpoint, run)[:-1], run.ids[1:])
+    T = len(run)
+    held = np.tri(T, dtype=np.float32)
+    return Price(surprisal, held, T, scored_bytes(checkpoint.tokenizer, ids))
+
+
+def with_policies(
+    checkpoint, ids, policies: dict[str, Policy], budget: int, *, place: Place, seed: int
+) -> Iterator[int | dict[str, Price]]:
+    """Read ids (T,), T >= 2, under several policies that drop, at once.
+
+    Yields the number of tokens read, again and again, and at the end policy -> Price.
+    """
+    ids, P = _checked(ids), len(policies)
+    reader = WithBudget(checkpoint, list(policies.values()), budget, place=place, seed=seed)
+    T, n_first = len(ids), min(len(ids), reader.budget)
+    bits, held = np.zeros((P, T - 1)), np.zeros((P, T, T), np.float32)
+    logits = reader.prefill(ids[:n_first], n_first)
+    bits[:, : n_first - 1] = _bits(logits[:-1], ids[1:n_first])
+    held[:, :n_first] = np.tri(n_first, T)
+    last = logits[-1:].expand(P, -1)
+    for t in range(n_first, T):
+        bits[:, t - 1] = _bits(last, np.full(P, ids[t]))
+        last = reader.decode(int(ids[t]))
+        held[:, t] = reader.held(T)
+        yield t
+    n_bytes = scored_bytes(checkpoint.tokenizer, ids)
+    yield {name: Price(bits[i], held[i], T, n_bytes) for i, name in enumerate(policies)}
+
+
+@torch.inference_mode()
+def re_encoded(checkpoint, ids, budget: int, most: int = 4096) -> Iterator[int | Price]:
+    """The sliding window done exactly: before each token the last `budget` tokens are read anew,
+    from position 0. Yields the number of tokens read, again and again, and at the end the Price.
+
+    Windows run in batches of at most `most` tokens.
+    """
+    ids, model = _checked(ids), checkpoint.model
+    T, budget = len(ids), min(budget, model.config.n_positions)
+    n_first = min(T, budget)
+    batch = torch.tensor(ids, device=model.device)
+    logits = model(batch[None, :n_first], use_cache=False).logits[0]
+    parts = [_bits(logits[: T - 1], ids[1 : n_first + 1])]
+    windows = batch.unfold(0, budget, 1)[1:-1] if T > budget else batch[:0]
+    for start in range(0, len(windows), max(1, most // budget)):
+        some = windows[start : start + max(1, most // budget)]
+        logits = model(some, use_cache=False, logits_to_keep=1).logits[:, -1]
+        n_before = 1 + sum(map(len, parts))
+        parts.append(_bits(logits, ids[n_before : n_before + len(some)]))
+        yield n_before + len(some)
+    held = np.tri(T, dtype=np.float32) - np.tri(T, k=-budget, dtype=np.float32)
+    n_run = n_first + windows.numel()
+    yield Price(np.concatenate(parts), held, n_run, scored_bytes(checkpoint.tokenizer, ids))
+
+
+def scored_bytes(tokenizer, ids) -> int:
+    """Bytes of all tokens but the first: the text that has a surprisal."""
+    return sum(len(tokens.token_bytes(tokenizer, i)) for i in ids[1:])
+
+
+def _checked(ids) -> np.ndarray:
+    ids = np.asarray(ids, dtype=np.int64)
+    if len(ids) < 2:
+        raise ValueError(
+            f"wanted at least 2 tokens to price a policy, got {len(ids)}: the first has nothing "
+            "before it; type more text"
+        )
+    return ids
+
+
+def _bits(logits: torch.Tensor, ids, block: int = 64) -> np.ndarray:
+    """logits (n,V) before tokens (n,) -> -log2 of their probability, (n,) float64."""
+    sampling.check_finite(logits, "the logits")
+    chosen = torch.tensor(np.asarray(ids), device=logits.device)[:, None]
+    pairs = zip(logits.split(block), chosen.split(block))
+    logs = [x.double().log_softmax(-1).gather(1, i)[:, 0] for x, i in pairs]
+    return (-torch.cat(logs) / math.log(2)).cpu().numpy() if logs else np.zeros(0)

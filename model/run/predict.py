@@ -1,0 +1,44 @@
+"""From logits to the next token. Knows nothing of how the logits came about."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model.run import tokens
+
+
+@dataclass(frozen=True, eq=False)
+class TopTokens:
+    """The k most probable tokens, most probable first.
+
+    ids (k,), texts k visible strings, probability (k,) over the whole vocabulary, logit (k,);
+    rest: the probability of all other tokens together.
+    """
+
+    ids: np.ndarray
+    texts: list[str]
+    probability: np.ndarray
+    logit: np.ndarray
+    rest: float
+
+
+@torch.inference_mode()
+def top_tokens(checkpoint, logits: torch.Tensor, k: int) -> TopTokens:
+    """logits (V,) -> the k most probable tokens after a softmax over all V of them.
+
+    Raises ValueError when a logit is not a number.
+    """
+    if not torch.isfinite(logits).all():
+        raise ValueError(
+            "wanted finite logits, got NaN or infinity from the model; its weights are damaged or "
+            "its dtype overflows: choose float32 or another checkpoint"
+        )
+    probability, ids = logits.double().softmax(-1).topk(min(k, len(logits)))
+    return TopTokens(
+        ids=ids.cpu().numpy(),
+        texts=tokens.display(checkpoint.tokenizer, ids.tolist()),
+        probability=probability.cpu().numpy(),
+        logit=logits[ids].float().cpu().numpy(),
+        rest=max(0.0, 1.0 - float(probability.sum())),
+    )

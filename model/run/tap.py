@@ -1,0 +1,95 @@
+"""The tap: what a run of transformers' own GPT-2 lets us see. Knows nothing of prompts.
+
+Two openings, both without any state on the model. An attention function registered with
+transformers receives this run's `tap=` as an argument and hands it q, k and v before it calls
+transformers' own fused attention. A hook on every LayerNorm hands its input, which is the residual
+stream, to the tap that is current in this thread.
+"""
+
+import threading
+from contextvars import ContextVar
+
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from model.grafts import graft as grafts
+from model.grafts.context import current
+from model.run import patch as patches
+
+ATTENTION = "mnemoscope"
+
+_current: ContextVar["Tap | None"] = ContextVar("mnemoscope_tap", default=None)
+
+
+class Overtaken(Exception):
+    """The run was stopped between two layers: nobody waits for its result any more."""
+
+
+class Tap:
+    """Collects the new rows of one run of one prompt (batch 1); t = number of rows run."""
+
+    def __init__(self, stop: threading.Event | None = None):
+        self.q: list[torch.Tensor] = []  # per layer (H,t,D)
+        self.k: list[torch.Tensor] = []
+        self.v: list[torch.Tensor] = []
+        self.stream: list[torch.Tensor] = []  # 2L+1 of (t,C)
+        self.query: list[torch.Tensor] = []  # (t,C), the stream an external memory was read with
+        self._stop = stop
+
+    def see_attention(self, query, key, value):
+        """query (1,H,t,D); key, value (1,H,S,D) with the cache in front: only the last t are new."""
+        if self._stop is not None and self._stop.is_set():
+            raise Overtaken
+        t = query.shape[2]
+        self.q.append(query[0].contiguous())
+        self.k.append(key[0, :, -t:].clone())
+        self.v.append(value[0, :, -t:].clone())
+
+    def open(self):
+        """While open, the residual stream of this thread's run flows into this tap."""
+        return current(_current, self)
+
+
+def tapped_attention(
+    module, query, key, value, attention_mask, tap=None, memory=None, patch=None, **kwargs
+):
+    """transformers' SDPA attention; q, k and v are handed to this call's tap first, and what the
+    heads wrote to this call's patch last.
+
+    With a `memory` (model.memory.fusion.Reading) attention goes over Memory ∪ Local in one softmax.
+    """
+    if tap is not None:
+        tap.see_attention(query, key, value)
+    if memory is not None:
+        key, value, attention_mask = memory.join(module.layer_idx, key, value, attention_mask, query)
+    mixed, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    return mixed if patch is None else patch.mix_heads(module.layer_idx, mixed), weights
+
+
+AttentionInterface.register(ATTENTION, tapped_attention)
+AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+
+
+def attach(model) -> None:
+    """Make a GPT2LMHeadModel tappable: our attention function, hooks that hold no state."""
+    model.set_attn_implementation(ATTENTION)
+    body = model.transformer
+    norms = [norm for block in body.h for norm in (block.ln_1, block.ln_2)] + [body.ln_f]
+    for norm in norms:
+        norm.register_forward_pre_hook(_see_stream)
+    patches.attach(model)
+    grafts.attach(model, _see_query)
+
+
+def _see_stream(norm, inputs):
+    tap = _current.get()
+    if tap is not None:
+        tap.stream.append(inputs[0][0])
+
+
+def _see_query(stream):
+    tap = _current.get()
+    if tap is not None:
+        tap.query.append(stream[0])

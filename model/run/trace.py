@@ -1,0 +1,266 @@
+"""One run of a prompt, kept so that everything else can be derived. Knows nothing of who asks.
+
+A trace keeps what grows linearly with the prompt: q, k, v and the residual stream of every layer.
+What grows quadratically (scores, masks, weights) is computed from it by `model.analysis.attention`.
+GPT-2 is causal, so the rows of an unchanged prefix never change: traces of one prompt as it is
+being typed share the rows they have in common.
+"""
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from transformers import DynamicCache
+
+from model.grafts.graft import Graft, opened
+from model.run.tap import Tap
+
+MAX_SEGMENTS = 64  # rows typed one by one are gathered into one block beyond this
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Consecutive rows (t of them) of a prompt, as they left the tap."""
+
+    q: tuple[torch.Tensor, ...]  # per layer (H,t,D)
+    k: tuple[torch.Tensor, ...]
+    v: tuple[torch.Tensor, ...]
+    stream: tuple[torch.Tensor, ...]  # 2L+1 of (t,C)
+    query: tuple[torch.Tensor, ...] = ()  # one (t,C) where an external memory was read
+
+    def __len__(self):
+        return self.stream[0].shape[0]
+
+    def first(self, n: int) -> "Rows":
+        """The first n rows, without copying."""
+        if n == len(self):
+            return self
+        heads = [tuple(x[:, :n] for x in part) for part in (self.q, self.k, self.v)]
+        return Rows(*heads, *(tuple(x[:n] for x in part) for part in (self.stream, self.query)))
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """q, k, v and the residual stream of one prompt of T tokens, T >= 1.
+
+    ids: (T,) int64, read-only.
+    rows: the blocks of rows that make up the prompt, in order; shared between traces.
+    next_logits: (V,), what follows the last token.
+    n_run: how many of the T rows this trace had to run; the others came from an earlier trace.
+    reading: what of a memory the run could read besides its own tokens; None = nothing.
+    graft: the trained memory that the run read; None = none.
+    """
+
+    ids: np.ndarray
+    rows: tuple[Rows, ...]
+    next_logits: torch.Tensor
+    n_run: int
+    reading: "Reading | None" = None
+    graft: Graft | None = None
+
+    def __len__(self):
+        return len(self.ids)
+
+    @property
+    def n_layers(self) -> int:
+        return len(self.rows[0].q)
+
+    def layer_q(self, layer: int) -> torch.Tensor:
+        """Queries of a layer, (H,T,D), before any scaling."""
+        return _join([r.q[layer] for r in self.rows], dim=1)
+
+    def layer_k(self, layer: int) -> torch.Tensor:
+        """Keys of a layer, (H,T,D)."""
+        return _join([r.k[layer] for r in self.rows], dim=1)
+
+    def layer_v(self, layer: int) -> torch.Tensor:
+        """Values of a layer, (H,T,D)."""
+        return _join([r.v[layer] for r in self.rows], dim=1)
+
+    def layer_stream(self, i: int) -> torch.Tensor:
+        """Residual stream (T,C): i = 2l before block l, 2l+1 between its attention and its MLP,
+        2L after the last block (before the final LayerNorm)."""
+        return _join([r.stream[i] for r in self.rows], dim=0)
+
+    @property
+    def q(self) -> torch.Tensor:
+        """All queries, (L,H,T,D); a copy."""
+        return torch.stack([self.layer_q(i) for i in range(self.n_layers)])
+
+    @property
+    def k(self) -> torch.Tensor:
+        """All keys, (L,H,T,D); a copy."""
+        return torch.stack([self.layer_k(i) for i in range(self.n_layers)])
+
+    @property
+    def v(self) -> torch.Tensor:
+        """All values, (L,H,T,D); a copy."""
+        return torch.stack([self.layer_v(i) for i in range(self.n_layers)])
+
+    @property
+    def stream(self) -> torch.Tensor:
+        """The residual stream at its 2L+1 stations, (2L+1,T,C); a copy."""
+        return torch.stack([self.layer_stream(i) for i in range(2 * self.n_layers + 1)])
+
+    @property
+    def residual(self) -> torch.Tensor:
+        """The residual stream before each block and after the last, (L+1,T,C); a copy."""
+        return self.stream[::2]
+
+    def external_query(self) -> torch.Tensor | None:
+        """The stream (T,C) with which the external memory was read, before anything of it was
+        added; None where none was read."""
+        parts = [part for rows in self.rows for part in rows.query]
+        return _join(parts, dim=0) if parts else None
+
+    def attention_added(self, layer: int) -> torch.Tensor:
+        """What the attention of a layer added to the residual stream, (T,C) float32."""
+        return self.layer_stream(2 * layer + 1).float() - self.layer_stream(2 * layer).float()
+
+    def mlp_added(self, layer: int) -> torch.Tensor:
+        """What the MLP of a layer added to the residual stream, (T,C) float32."""
+        after = self.layer_stream(2 * layer + 2)
+        if self.graft is not None and self.graft.modules.external.layer == layer + 1:
+            query = self.external_query()
+            after = after if query is None else query
+        return after.float() - self.layer_stream(2 * layer + 1).float()
+
+    @cached_property
+    def cache_bytes(self) -> int:
+        """Bytes of K and V of all layers: what a KV cache of this prompt holds."""
+        return sum(x.numel() * x.element_size() for r in self.rows for x in (*r.k, *r.v))
+
+
+@torch.inference_mode()
+def run(
+    checkpoint,
+    ids,
+    prefix: Trace | None = None,
+    stop: threading.Event | None = None,
+    reading: "Reading | None" = None,
+    graft: Graft | None = None,
+) -> Trace:
+    """ids (T,) -> Trace; rows that `prefix` shares with ids are taken from it, not run again.
+
+    With a `reading`, attention goes over its slots and the prompt, and the prompt's positions are
+    what it says; a prefix counts only when it was run with the same reading.
+    Raises ValueError for an empty prompt, for one beyond the model's window and for ids outside
+    the vocabulary; model.run.tap.Overtaken when `stop` is set while layers are running.
+    """
+    start = 0 if reading is None else reading.start
+    ids = _checked(checkpoint.model.config, ids, start)
+    same_memory = (
+        prefix is not None and prefix.reading is reading and prefix.graft is graft
+    )
+    n_old = common_prefix(ids, prefix.ids) if same_memory else 0
+    old = () if n_old == 0 else _first_rows(prefix.rows, n_old)
+    if n_old == len(ids):
+        last = old[-1].stream[-1][-1:]
+        with opened(graft):
+            return Trace(ids, old, final_logits(checkpoint.model, last)[0], 0, reading, graft)
+    with opened(graft):
+        new, logits = _run_rows(checkpoint.model, ids, old, stop, reading)
+    return Trace(ids, _gathered((*old, new)), logits, len(ids) - n_old, reading, graft)
+
+
+def final_logits(model, stream: torch.Tensor) -> torch.Tensor:
+    """Residual stream after the last block (..., C) -> logits (..., V)."""
+    return model.lm_head(model.transformer.ln_f(stream))
+
+
+@torch.inference_mode()
+def logits(checkpoint, trace: Trace, start: int = 0) -> torch.Tensor:
+    """Logits of the positions from `start` on, (T-start, V), with the memory the trace was run
+    with."""
+    with opened(trace.graft):
+        return final_logits(checkpoint.model, trace.layer_stream(-1)[start:])
+
+
+def scaling(checkpoint, layer: int) -> float:
+    """The factor on q·k: 1/√D in GPT-2, divided by the layer's number where the config says so."""
+    return checkpoint.model.transformer.h[layer].attn.scaling
+
+
+def common_prefix(a: np.ndarray, b: np.ndarray) -> int:
+    """How many leading ids a (T,) and b (S,) share."""
+    n = min(len(a), len(b))
+    differs = np.flatnonzero(a[:n] != b[:n])
+    return int(differs[0]) if len(differs) else n
+
+
+def _checked(config, ids, start: int) -> np.ndarray:
+    ids = np.array(ids, dtype=np.int64)
+    room = config.n_positions - start
+    if ids.ndim != 1 or not 1 <= len(ids) <= room:
+        raise ValueError(
+            f"wanted 1 to {room} token ids (the model's window), got shape {ids.shape}; "
+            + ("type something" if ids.size == 0 else "cut the prompt first")
+        )
+    if ids.min() < 0 or ids.max() >= config.vocab_size:
+        raise ValueError(
+            f"wanted token ids 0 to {config.vocab_size - 1}, got {ids.min()} to {ids.max()}; "
+            "is this the tokenizer of this model?"
+        )
+    ids.setflags(write=False)
+    return ids
+
+
+def _run_rows(model, ids, old: tuple[Rows, ...], stop, reading) -> tuple[Rows, torch.Tensor]:
+    """Run the ids behind the old rows -> their rows and the logits of the last one."""
+    tap, n_old, device = Tap(stop), sum(map(len, old)), model.device
+    memory = {}
+    if reading is not None:
+        positions = reading.positions(n_old, len(ids)).to(device)
+        memory = {"memory": reading, "position_ids": positions[None]}
+    with tap.open():
+        out = model(
+            torch.tensor(ids[n_old:], device=device)[None],
+            past_key_values=_cache_of(model.config, old) if old else None,
+            use_cache=bool(old),
+            logits_to_keep=1,
+            tap=tap,
+            **memory,
+        )
+    rows = Rows(*(tuple(part) for part in (tap.q, tap.k, tap.v, tap.stream, tap.query)))
+    return rows, out.logits[0, -1]
+
+
+def _cache_of(config, rows: tuple[Rows, ...]) -> DynamicCache:
+    """transformers' cache holding these rows; one block of rows is not copied."""
+    cache = DynamicCache(config=config)
+    for i, layer in enumerate(cache.layers):
+        k = _join([r.k[i] for r in rows], dim=1)[None]
+        v = _join([r.v[i] for r in rows], dim=1)[None]
+        layer.lazy_initialization(k, v)
+        layer.keys, layer.values = k, v
+    return cache
+
+
+def _first_rows(rows: tuple[Rows, ...], n: int) -> tuple[Rows, ...]:
+    kept = []
+    for block in rows:
+        if n == 0:
+            break
+        kept.append(block.first(min(n, len(block))))
+        n -= len(kept[-1])
+    return tuple(kept)
+
+
+def _gathered(rows: tuple[Rows, ...]) -> tuple[Rows, ...]:
+    if len(rows) <= MAX_SEGMENTS:
+        return rows
+    heads = [
+        tuple(torch.cat(same, dim=1) for same in zip(*(getattr(r, part) for r in rows)))
+        for part in ("q", "k", "v")
+    ]
+    flat = [
+        tuple(torch.cat(same) for same in zip(*(getattr(r, part) for r in rows)))
+        for part in ("stream", "query")
+    ]
+    return (Rows(*heads, *flat),)
+
+
+def _join(parts: list[torch.Tensor], dim: int) -> torch.Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=dim)

@@ -1,0 +1,1 @@
+"""Tests of `model.commands`. Nothing here opens a page."""

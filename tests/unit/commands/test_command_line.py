@@ -1,0 +1,93 @@
+"""python -m model …, as a shell sees it: files, JSON, one line for an error, exit codes."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from model.__main__ import _parser, main
+from model.loading import checkpoint
+
+
+def run(capsys, *arguments):
+    code = main([str(a) for a in arguments])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def test_trace_writes_every_array(tmp_path, capsys):
+    code, out, _ = run(capsys, "trace", "--prompt", "I live in", "--out", tmp_path / "x.npz")
+    assert code == 0 and "q" in out
+    loaded = checkpoint.load("embedded")
+    config, model = loaded.model.config, loaded.model
+    file = np.load(tmp_path / "x.npz")
+    n, width, layers, heads = len(file["ids"]), config.n_embd, config.n_layer, config.n_head
+    assert file["tokens"].shape == (n,)
+    assert "".join(file["tokens"]) == "I·live·in"
+    for part in "qkv":
+        assert file[part].shape == (layers, heads, n, width // heads)
+    assert file["residual"].shape == (layers + 1, n, width)
+    assert file["attention"].shape == (layers, heads, n, n)
+    np.testing.assert_allclose(file["attention"].sum(-1), 1, atol=1e-5)
+    with torch.inference_mode():
+        expected = model(torch.as_tensor(file["ids"])[None]).logits[0]
+    np.testing.assert_allclose(file["logits"], expected, atol=1e-4)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.npz"]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["trace", "--prompt", "", "--out", "x.npz"], "wanted 1 to"),
+        (["trace", "--prompt", "a", "--out", "/no/such/folder/x.npz"], "/no/such/folder"),
+        (["trace", "--model", "/no/such/model", "--prompt", "a", "--out", "x.npz"], "/no/such/model"),
+        (["anatomy", "--model", "/no/such/model"], "/no/such/model"),
+    ],
+)
+def test_an_error_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert code == 2 and not out
+    assert words in err and err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], ["trace"], ["anatomy"], ["generate"], ["session"], ["score"], ["train", "base"],
+     ["bench"]],
+)
+def test_help_is_complete(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--help"])
+    assert stop.value.code == 0
+    assert "usage: python -m model" in capsys.readouterr().out
+
+
+def test_every_option_is_explained():
+    unexplained, parsers = [], [_parser()]
+    while parsers:
+        parser = parsers.pop()
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+                named = {choice.dest for choice in action._choices_actions if choice.help}
+                unexplained += [f"{parser.prog} {name}" for name in set(action.choices) - named]
+            elif not action.help:
+                unexplained.append(f"{parser.prog} {action.dest}")
+    assert not unexplained
+
+
+def test_a_wrong_argument_exits_with_2(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["anatomy", "--preset", "gpt5"])
+    assert stop.value.code == 2
+
+
+def test_gpt3_is_counted_the_common_way(capsys):
+    code, out, _ = run(capsys, "anatomy", "--preset", "gpt3", "--json")
+    assert code == 0
+    text = json.dumps(json.loads(out))
+    assert "175181291520" in text and "27938" in text

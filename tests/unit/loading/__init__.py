@@ -1,0 +1,1 @@
+"""Tests of `model.loading`. Nothing here opens a page."""

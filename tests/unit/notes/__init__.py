@@ -1,0 +1,1 @@
+"""Tests of `model.notes`. Nothing here opens a page."""

@@ -1,0 +1,1 @@
+"""Tests of `model.run`. Nothing here opens a page."""

@@ -1,0 +1,54 @@
+"""The trainer itself as a background job, on a tiny model: killed, gone on, paused, kept."""
+
+import os
+import signal
+
+import pytest
+
+from model.grafts import modules
+from model.training import jobs
+from model.training.jobs import Request
+from tests.conftest import byte_tokenizer, random_gpt2
+from tests.waiting import until
+
+
+@pytest.fixture
+def base(tmp_path, monkeypatch):
+    """A folder with a tiny GPT-2; nothing is left at work."""
+    monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path / "home"))
+    model = random_gpt2(n_layer=2, n_positions=1024)
+    model.save_pretrained(tmp_path / "base")
+    byte_tokenizer().save_pretrained(tmp_path / "base")
+    yield tmp_path / "base"
+    for job in jobs.all_jobs():
+        jobs.delete(job)
+
+
+def test_killed_gone_on_paused_and_kept(base):
+    job = jobs.start(Request(str(base), "gpt2+edm", 5_000, episodes=8))
+    until(lambda: jobs.look(job).points or jobs.look(job).problem)
+    os.kill(job.pid, signal.SIGKILL)
+    killed = until(lambda: (now := jobs.look(job)).state == "killed" and now)
+    assert killed.has_checkpoint and killed.points and not killed.problem
+    last = killed.points[-1].step
+
+    job = jobs.go_on(job)
+    until(lambda: (now := jobs.look(job)).problem or now.points[-1].step > last)
+    now = jobs.look(job)
+    assert not now.problem and now.points[-1].step == last + 50  # not from the beginning
+    assert now.points[-1].recall_n and 0 <= now.points[-1].recall["gpt2"] <= 1
+
+    jobs.pause(job)
+    assert jobs.look(job).state == "paused"
+    jobs.stop(job)
+    kept = until(lambda: (now := jobs.look(job)).state == "stopped" and now)
+    assert kept.card["variant"] == "gpt2+edm" and kept.card["steps"] < 5_000
+    model = random_gpt2(n_layer=2, n_positions=1024)
+    memory = modules.load_modules(kept.memory, model.config, kept.card["base"])
+    assert memory.parts == ("edm",) and memory.fingerprint != "untrained"
+
+
+def test_a_request_the_trainer_refuses_is_its_own_sentence(base):
+    job = jobs.start(Request(str(base / "nowhere"), "gpt2+edm", 5))
+    failed = until(lambda: (now := jobs.look(job)).state == "failed" and now)
+    assert "nowhere" in failed.problem and "\n" not in failed.problem and not failed.has_checkpoint

@@ -1,0 +1,96 @@
+"""The grid of recall: which prompts count as between, whose memory is read, what is kept."""
+
+import json
+import random
+
+import pytest
+import torch
+
+from model.__main__ import main
+from model.grafts import modules
+from model.recall.share import wilson
+from model.training import memory, memory_grid, memory_readme, remembering, whole_grid
+from tests.unit.grafts.test_trained_modules import random_contents
+from tests.unit.training.test_memory_training import folder_of
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    out = tmp_path_factory.mktemp("grid")
+    folder = folder_of(out / "base", n_positions=512)
+    found = memory.start(memory.Options(out, model=str(folder)))
+    found.modules.eval().requires_grad_(False)
+    return found
+
+
+def test_the_prompts_between_come_after_the_episodes_own(training):
+    lesson = memory_grid.lesson("oneself", 2)
+    batch = training.data.batch(random.Random(0), [lesson] * 3, 1)
+    for between in memory_grid.BETWEEN:
+        kept = memory_grid._first(batch, batch.told, between)
+        counts = torch.bincount(batch.told.row[kept]).tolist()
+        assert counts == [len(one.prompts) + between for one in batch.episodes]
+
+
+def test_facts_are_as_many_and_about_whom_the_row_says(training):
+    for about, facts in (("oneself", 4), ("many people", 16)):
+        lesson = memory_grid.lesson(about, facts)
+        one = training.data.batch(random.Random(0), [lesson], 1).episodes[0]
+        subjects = [fact.subject for fact in one.facts]
+        assert len(one.facts) == facts and one.held_out == {"values"}
+        assert set(subjects) == {"me"} if about == "oneself" else len(set(subjects)) == 16
+
+
+def test_only_the_newest_slots_are_left():
+    stored = remembering.Remembered(None, None, random_contents(rows=2, slots=6))
+    left = memory_grid.newest(stored, 2).external.filled
+    assert left.tolist() == [[False] * 4 + [True] * 2] * 2
+
+
+def test_untrained_memory_answers_as_the_base_does(training):
+    cells = memory_grid.row(training, {0: training.modules}, "oneself", 1, 4)
+    base = {c.between: c.hits for c in cells if c.variant == "gpt2"}
+    for cell in cells:
+        if cell.seed == 0:
+            assert cell.hits == base[cell.between] and cell.n == 4
+    assert cells[-1].variant == "gpt2, all in one prompt"
+
+
+def test_the_whole_grid_asks_as_the_app_does(training):
+    """Three episodes for two seeds: dealt in turn; nothing is trained for gpt2+am."""
+    seeds = {4: training.modules, 7: training.modules}
+    cells = whole_grid.row(training, seeds, "oneself", 1, 3)
+    assert {(c.between, c.variant, c.seed, c.n) for c in cells} == {
+        (between, *rest) for between in memory_grid.BETWEEN
+        for rest in (("gpt2+am", -1, 3), ("gpt2-m", 4, 2), ("gpt2-m", 7, 1))}
+    assert training.model.config._attn_implementation == "mnemoscope_training"
+
+
+def test_seeds_are_counted_together_on_the_page():
+    cells = [{"about": "oneself", "facts": 1, "between": 8, "variant": "gpt2-m", "seed": seed,
+              "hits": hits, "n": 171, "share": hits / 171} for seed, hits in ((0, 171), (1, 100))]
+    said = memory_readme._whole({"whole": {"oneself, 1 facts": cells}})
+    low, high = wilson(271, 342)
+    assert f"| 1 told | {271 / 342:.1%} ({low:.1%} to {high:.1%}) | 342 |" in said
+
+
+def test_the_command_goes_on_where_it_stopped(training, tmp_path, capsys, monkeypatch):
+    file, out = tmp_path / "a.safetensors", tmp_path / "grid.json"
+    modules.save_modules(training.modules, file, training.checkpoint.fingerprint,
+                         ["early", "late", "edm"], {"seed": 3})
+    monkeypatch.setattr(memory_grid, "FACTS", (1,))
+    monkeypatch.setattr(memory_grid, "ABOUT", ("oneself",))
+    command = ["train", "grid", "--model", training.checkpoint.name, "--memory", str(file), "--out",
+               str(out), "--episodes", "2"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "oneself, 1 facts, 20 prompts between, gpt2+edm, seed 3" in said
+    told = json.loads(out.read_text())
+    told["cells"]["oneself, 1 facts"][0]["hits"] = 2  # a mark: what is there is not measured again
+    out.write_text(json.dumps(told))
+    assert main(command) == 0
+    assert json.loads(out.read_text()) == told
+    assert main([*command[:-1], "3"]) == 0  # another n: nothing of it counts any more
+    assert {cell["n"] for cell in json.loads(out.read_text())["cells"]["oneself, 1 facts"]} == {3}
+    assert main([*command, "--memory", str(file), str(file)]) == 2
+    assert "two of one seed" in capsys.readouterr().err
