@@ -17,11 +17,12 @@ from model.commands import options
 from model.grafts.modules import load_modules
 from model.loading import checkpoint
 from model.memory.talk import Settings
-from model.recall import gist, headline, ordinary_text, probe, probe_file
+from model.recall import gist, headline, open_probes, ordinary_text, probe, probe_file
 from model.recall.headline_cases import CASES
 from model.recall.probe import Probe
 from model.training import corpus
 
+MOST = 2  # made-up probes for one that is wanted: not every one fits every case
 EVERY_S = 5.0  # a line of progress at most this often
 FAR, TEXT, GIST = "far", "text", "gist"
 ALL = (*CASES, TEXT, GIST, FAR)
@@ -30,8 +31,9 @@ ALL = (*CASES, TEXT, GIST, FAR)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `python -m model recall headline`."""
     options.add_model(parser)
-    parser.add_argument("--file", type=Path, nargs="+", required=True, metavar="FILE",
-                        help="probes, a JSON object a line")
+    parser.add_argument("--file", type=Path, nargs="+", metavar="FILE",
+                        help="probes, a JSON object a line (default: open facts of held-out frames, "
+                             "made up)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON of all figures")
     parser.add_argument("--memory", type=Path, metavar="FILE",
                         help="trained memory (default: the one beside the model)")
@@ -45,9 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="probes that are asked so far away (default: 100)")
     parser.add_argument("--slots", type=int, default=128, metavar="N",
                         help="slots of the memories that are asked so far away (default: 128)")
-    parser.add_argument("--policy", default="fifo", help="who leaves, far away (default: fifo)")
-    parser.add_argument("--score", default="everything",
-                        help="what fusion's slots are ranked by, far away (default: everything)")
+    usual = Settings()
+    parser.add_argument("--policy", default=usual.policy,
+                        help=f"who leaves, far away (default: {usual.policy})")
+    parser.add_argument("--score", default=usual.score,
+                        help=f"what fusion's slots are ranked by, far away (default: {usual.score})")
     parser.add_argument("--text", type=Path, metavar="DIR",
                         help="folder of .txt books: other talk, ordinary text, the gist")
     parser.add_argument("--only", metavar="LIST",
@@ -61,7 +65,8 @@ def run_command(chosen: argparse.Namespace) -> Iterator[str]:
         if getattr(chosen, name) < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, "
                              f"got {getattr(chosen, name)}")
-    given, loaded = read(chosen.file), _loaded(chosen)
+    loaded = _loaded(chosen)
+    given = read(chosen.file) if chosen.file else open_probes.held_out(MOST * chosen.n)
     books = corpus.read_books(chosen.text) if chosen.text else None
     text = books.left_out if books else ""
     yield f"{len(given):,} probes, {loaded.name}"

@@ -15,6 +15,7 @@ import torch
 from transformers import DynamicCache
 
 from model.grafts.graft import Graft, opened
+from model.grafts.reading import Reading
 from model.run.tap import Tap
 
 MAX_SEGMENTS = 64  # rows typed one by one are gathered into one block beyond this
@@ -57,7 +58,7 @@ class Trace:
     rows: tuple[Rows, ...]
     next_logits: torch.Tensor
     n_run: int
-    reading: "Reading | None" = None
+    reading: Reading | None = None
     graft: Graft | None = None
 
     def __len__(self):
@@ -139,7 +140,7 @@ def run(
     ids,
     prefix: Trace | None = None,
     stop: threading.Event | None = None,
-    reading: "Reading | None" = None,
+    reading: Reading | None = None,
     graft: Graft | None = None,
 ) -> Trace:
     """ids (T,) -> Trace; rows that `prefix` shares with ids are taken from it, not run again.

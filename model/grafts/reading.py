@@ -1,0 +1,50 @@
+"""What one run reads of stored keys and values: they stand in front of its own in every layer.
+
+Knows nothing of where they come from.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What one run may read: M slots' keys and values (L,H,M,D), and where its positions begin.
+
+    kept (M,): which slots of the bank these are. strength: added to every memory score before the
+    softmax, in nats; 0 = GPT-2's own arithmetic, −inf = no memory. behind_first: the prompt's
+    first token stands in front of the memory, at position 0, and reads none of it.
+    """
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    kept: np.ndarray
+    start: int
+    strength: float = 0.0
+    behind_first: bool = False
+
+    def positions(self, first: int, last: int) -> torch.Tensor:
+        """Positions of the prompt's tokens `first` to `last` - 1, (last - first,)."""
+        places = torch.arange(first, last) + self.start
+        return places * (torch.arange(first, last) > 0) if self.behind_first else places
+
+    def join(self, layer: int, key, value, mask, query):
+        """This layer's local key and value (1,H,S,D) and mask -> the same with memory in front."""
+        n_memory, (n_query, n_local) = len(self.kept), (query.shape[2], key.shape[2])
+        keys = torch.cat([self.keys[layer][None].to(key), key], dim=2)
+        values = torch.cat([self.values[layer][None].to(value), value], dim=2)
+        if n_query == 1 and n_local > 1 and not self.strength:  # the newest token sees everything
+            return keys, values, None
+        if mask is None or self.behind_first:  # the gap in positions looks like two texts to it
+            mask = torch.ones(n_query, n_local, dtype=torch.bool, device=key.device)
+            mask = mask.tril(n_local - n_query)[None, None]
+        seen = mask.new_ones(*mask.shape[:-1], n_memory)
+        if self.behind_first and n_query == n_local:
+            seen[..., 0, :] = False
+        mask = torch.cat([seen, mask], dim=-1)
+        if self.strength:
+            mask = torch.zeros_like(mask, dtype=key.dtype).masked_fill_(~mask, -torch.inf)
+            mask[..., :n_memory] += self.strength
+        return keys, values, mask
