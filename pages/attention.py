@@ -27,7 +27,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="bar"):
         persist_state="session",
     )
     st.button(
-        "Follow the last token", key="follow", type="tertiary",
+        "Follow the last token", key="follow_last_token", type="tertiary",
         on_click=choice.follow_last, disabled=not choice.is_chosen(),
     )
 

@@ -22,10 +22,16 @@ TELLS_MEMORY = "Memory"  # the page where Enter hands on what is in the box
 WITHOUT_PROMPT = {"Recall", "Training"}  # pages with texts of their own: there the box rests
 
 
+def _to_start() -> None:
+    """Streamlit serves the first page at the root only; "/start" leads there, like any other name."""
+    st.switch_page("pages/start.py", query_params=st.query_params.to_dict())
+
+
 def pages() -> list:
     """All pages; a file's name is its address."""
     return [
-        st.Page("pages/start.py", title="Start", default=True),
+        st.Page("pages/start.py", title="Start", default=True, url_path="home"),
+        st.Page(_to_start, title="Start", url_path="start", visibility="hidden"),
         st.Page("pages/anatomy.py", title="Anatomy"),
         st.Page("pages/tokens.py", title="Tokens"),
         st.Page("pages/attention.py", title="Attention"),
