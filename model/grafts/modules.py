@@ -130,6 +130,11 @@ def fill_from(modules: Modules, path: Path) -> None:
     _fill(modules, tensors, path)
 
 
+def card_of(path: Path) -> dict:
+    """What is known of the training of a memory file; {} where nothing is."""
+    return _read(path)[0].get("card") or {}
+
+
 def beside(folder: Path, config, base: str) -> Modules | None:
     """The memory that lies beside a checkpoint's weights; None where there is none."""
     path = folder / FILE

@@ -45,12 +45,21 @@ def figures(training: memory.Training, path: Path, n: int) -> dict:
         "steps": state.step, "tokens": state.tokens, "seconds": round(state.seconds),
         "platform": f"{training.model.device.type}, {platform.machine()}, torch {torch.__version__}",
         "text": "books of a folder" if options.text else "made-up sentences only",
+        "went_on_from": _before(options.weights),
         "n_parameters": sum(p.numel() for name, p in shipped.named_parameters()
                             if name.startswith(modules.prefixes(memory.written(training)))),
         "file_bytes": path.stat().st_size, "cell": options.cell, "lora": options.lora,
         "recall": shares, "refused": _shares(measured, NEVER, n),
         "stability": stability(measured, n),
     }
+
+
+def _before(weights: Path | None) -> dict:
+    """Steps, tokens and seconds of the training that this one went on from; {} where it began anew."""
+    if weights is None:
+        return {}
+    card = modules.card_of(weights)
+    return {name: card.get(name) for name in ("steps", "tokens", "seconds", "base")}
 
 
 def _known() -> Lesson:
