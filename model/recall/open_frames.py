@@ -271,7 +271,7 @@ def _draw(rng: random.Random, p: Phrases) -> dict:
         "u": lambda: choose(("for", "with", "against", "instead of")),
         "T2": lambda: p.word(choose((g.THINGS, g.PLACES, g.PEOPLE))),
         "Z": lambda: choose(("French", "Latin", "their language", "Spanish", "my language", "old English")),
-        "i": lambda: choose(("reach", "find", "buy", "visit", "see", "meet", "call", "rent")),
+        "i": lambda: choose(("reach", "find", "buy", "visit", "see", "meet", "call", "hire")),
         "F": lambda: g.verb(choose(("stop", "break", "ring", "leak", "burn", "fall", "shake", "open", "fail"))),
         "o": lambda: choose(("a", "the", "like", "as good as")),
         "j": lambda: choose(("miles", "steps", "hours", "days", "minutes", "metres")),

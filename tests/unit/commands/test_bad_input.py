@@ -92,7 +92,7 @@ def test_the_command_runs_them_all_as_one_file(capsys, tmp_path):
 
 def test_a_fact_pushed_out_of_the_window_is_said_to_be_evicted(embedded):
     given = probe_file.parsed(json.dumps(CASES["beyond the window"]).encode())
-    plan, settings = probe.prepare(embedded, given), probe.settings_for("am", Settings(budget=128))
+    plan, settings = probe.prepare(embedded, given), probe.settings_for("am", Settings(budget=128, policy="fifo"))
     one = probe.outcome(embedded, plan, probe.told(embedded, plan, settings), settings)
     assert recall_chain.of_outcome(embedded, one).broken.name == "kept" and not one.said
 
