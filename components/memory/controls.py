@@ -157,7 +157,8 @@ def _short(module: str) -> str:
 
 def _settings() -> None:
     has_edm = "edm" in choice.available()
-    st.selectbox("Who leaves when a store is full", list(eviction.NAMES), key="mem_policy",
+    usual = sorted(eviction.NAMES, key=lambda name: name != choice.PLAIN.policy)  # it comes first
+    st.selectbox("Who leaves when a store is full", usual, key="mem_policy",
                  format_func=lambda name: {
                      "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
                      "summarise": "the oldest, folded into summaries",

@@ -29,7 +29,7 @@ DISTANCES = (0, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 
 SOURCES = {"made": "made-up talk", "own": "your own text", "file": "a text file"}
 SLOTS = (16, 32, 64, 128, 256, 512)
 MOST_TELL, MOST_ASK, MOST_TEXT = 50_000, 4_000, 100_000  # characters
-PLAIN_SLOTS = 128
+PLAIN, PLAIN_SLOTS = Settings(), 128
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def settings() -> Settings:
     """The memory's settings, of all modules alike."""
     chosen = {name: st.session_state.get(f"recall_{name}") for name in
               ("slots", "policy", "score", "best")}
-    plain = {"slots": PLAIN_SLOTS, "policy": "fifo", "score": "everything", "best": 0}
+    plain = {"slots": PLAIN_SLOTS, "policy": PLAIN.policy, "score": PLAIN.score, "best": 0}
     said = {name: plain[name] if value is None else value for name, value in chosen.items()}
     return Settings(
         budget=int(said["slots"]), slots=int(said["slots"]), policy=said["policy"],

@@ -90,15 +90,21 @@ def _menus() -> None:
         _settings()
 
 
+def _first(usual: str, names) -> list[str]:
+    """Names, the usual one first."""
+    return sorted(names, key=lambda name: name != usual)
+
+
 def _settings() -> None:
     st.select_slider("Slots at most", choice.SLOTS, choice.PLAIN_SLOTS, key="recall_slots", **KEEP)
     st.selectbox(
-        "Who leaves when it is full", list(eviction.NAMES), key="recall_policy",
+        "Who leaves when it is full", _first(choice.PLAIN.policy, eviction.NAMES), key="recall_policy",
         format_func=lambda name: {
             "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
             "summarise": "the oldest, folded into summaries",
         }.get(name, name), **KEEP)
-    st.selectbox("Salience of a sentence (AM)", list(salience.SCORES), key="recall_score",
+    st.selectbox("Salience of a sentence (AM)", _first(choice.PLAIN.score, salience.SCORES),
+                 key="recall_score",
                  help="The EDM always uses its learned gate", **KEEP)
     st.number_input("Written of a prompt, at most", 0, 64, 0, key="recall_best",
                     help="The most salient sentences (AM) and words (EDM); 0: all that reach the "

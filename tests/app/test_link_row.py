@@ -64,8 +64,9 @@ def test_recall_shows_that_all_links_hold(loaded):
 def test_recall_names_the_link_that_broke_with_its_numbers(loaded):
     """Distance pushes the fact out: evicted, by whom and when."""
     given = Probe((FACT,), "Where do I live? You live in", " New York", 500)
-    page = tree.html(opened(**asked(FACT, given.ask, given.answer, recall_distance=500)))
-    chain = chain_of(loaded, given)
+    page = tree.html(opened(**asked(FACT, given.ask, given.answer, recall_distance=500,
+                                    recall_policy="fifo")))
+    chain = chain_of(loaded, given, replace(SETTINGS, policy="fifo"))
     assert chain.broken.name == "kept" and chain.broken.sentence in page
     assert drawn(page) == list(zip(NAMES, ("True", "False", "None", "None", "None")))
     assert f"gone after prompt {chain.broken.number} was told" in page

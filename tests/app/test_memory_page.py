@@ -380,7 +380,7 @@ def test_another_models_memory_is_set_aside(app):
 def test_replay_shows_the_plain_model_on_what_was_retrieved(app, loaded):
     open_page(app, FACT)
     tell(app, FACT)
-    app.session_state["mem_positions"] = "replay"
+    app.session_state["mem_positions"], app.session_state["mem_unit"] = "replay", "prompt"
     ask(app, QUESTION, "weights")
     whole = sent(app, "map")
     start = loaded.tokenizer.bos_token_id
