@@ -112,12 +112,12 @@ def _reads(looked: Looked) -> dict[Place, tuple[np.ndarray, str]]:
     return found
 
 
-def _with_summaries(looked: Looked, reads: dict) -> dict[Place, tuple[np.ndarray, str]]:
-    """The same, and every token of a summary with the reads of the whole."""
+def _with_summaries(looked: Looked, reads: dict) -> dict[Place, tuple[np.ndarray | None, str]]:
+    """The same, and every token of a summary with the reads of the whole; None: it is not read."""
     found = dict(reads)
     for read in looked.one.read:
-        for place in read.held if read.kept else ():
-            weight, words = reads[read.place]
+        weight, words = reads.get(read.place, (None, ""))
+        for place in read.held:
             found[place] = weight, f"{words}Of a summary of {len(read.held):,} tokens. "
     return found
 
@@ -138,7 +138,8 @@ def _shown(one, reads) -> set[int]:
     """Prompts drawn word by word: the first ones told, and those read most."""
     most: dict[int, float] = {}
     for place, (mean, _) in reads.items():
-        most[place.prompt] = max(most.get(place.prompt, 0.0), float(mean.max(initial=0)))
+        if mean is not None:
+            most[place.prompt] = max(most.get(place.prompt, 0.0), float(mean.max(initial=0)))
     first = range(1, min(len(one.plan.probe.tell), MOST_ROWS - 2) + 1)
     by_read = sorted(most, key=lambda number: -most[number])
     return set([*first, *(n for n in by_read if n not in first)][:MOST_ROWS])
@@ -165,7 +166,8 @@ def _window(number: int, n: int, reads) -> tuple[int, int]:
     """The part of a long prompt that is drawn: round the word that is read most."""
     if n <= MOST_WORDS:
         return 0, n
-    own = {p.position: float(m.max(initial=0)) for p, (m, _) in reads.items() if p.prompt == number}
+    own = {place.position: float(mean.max(initial=0)) for place, (mean, _) in reads.items()
+           if place.prompt == number and mean is not None}
     middle = max(own, key=own.get) if own else 0
     start = int(np.clip(middle - MOST_WORDS // 2, 0, n - MOST_WORDS))
     return start, start + MOST_WORDS

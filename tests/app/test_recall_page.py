@@ -115,7 +115,8 @@ def test_reads_and_losses_are_the_models_own_each_at_its_word(truth):
     shown = words_of(opened())
     assert "".join(w["text"] for w in shown.values()).replace("·", " ") == JAMES.tell[0]
     for read in one.read:
-        assert shown[tuple(read.place)]["reads"] == pytest.approx(read.mean, abs=1e-6)
+        wanted = pytest.approx(read.mean, abs=1e-6) if read.kept else None
+        assert shown[tuple(read.place)]["reads"] == wanted
     for effect in judged.alone:
         expected = np.clip(1 - effect.scored.joint / one.scored.joint, 0, 1)
         assert shown[tuple(effect.gone[0])]["lost"] == pytest.approx(expected, abs=1e-6)
@@ -123,7 +124,7 @@ def test_reads_and_losses_are_the_models_own_each_at_its_word(truth):
 
 def test_words_in_a_summary_are_stored_and_say_so():
     tell = "My name is James Theory.\nI live in New York.\nIt rains.\nThe cat sleeps on the wall."
-    app = opened(**asked(tell, "Where do I live? You live in", " New York",
+    app = opened(**asked(tell, "What is my name? Your name is", " James Theory",
                          recall_policy="summarise", recall_slots=16))
     assert app.selectbox(key="recall_policy").value == "summarise"
     told = words_of(app)
@@ -161,9 +162,9 @@ def test_several_prompts_and_distraction_from_ones_own_text():
                          " Paris", recall_distance=50, recall_source="own",
                          recall_text="The sea is grey. The wind is cold."))
     numbers = [row["number"] for row in tree.sent(app, "recall_text")["rows"]]
-    assert numbers == [1, 2, 3]
-    third = "".join(w["text"] for (n, _), w in words_of(app).items() if n == 3)
-    assert third.startswith("The·sea") and third.count("·cold") > 1
+    assert numbers == [1, 2, 0]  # nothing of the distraction is read
+    fold = tree.sent(app, "recall_text")["rows"][2]["fold"]
+    assert "prompt 3" in fold and "words in memory, read less" in fold
 
 
 @pytest.mark.parametrize("state, words", [
@@ -509,7 +510,8 @@ def test_a_shipped_curve_is_there_at_once(shipped, monkeypatch, view, key, name)
     chart = tree.charts(app)[f"recall_shipped_curve_{name}"]
     one = next(trace for trace in chart["data"] if trace.get("name") == "+ AM")
     series = "recalled" if name == "facts" else "as the field scores"
-    wanted = [row["series"][series] for row in shipped["curves"][name]["rows"]]
+    wanted = [row["series"][series] for row in shipped["curves"][name]["rows"]
+              if row["variant"] == "gpt2+am"]
     assert [point[:2] for point in one["customdata"]] == wanted
     assert any(shipped["fingerprint"] in caption.value for caption in app.caption)
     assert "recall_measure" in {button.key for button in app.button}
