@@ -19,6 +19,7 @@ from model.memory.state import MemoryState
 from model.run import tokens
 from model.run.trace import Trace, logits, run
 
+LAST = 3  # tokens of a prompt that show whether memory moves anything
 _NOTHING = np.zeros(0, dtype=np.int64)
 CONTEXT = 200  # tokens told before that a score may read a prompt behind, see salience.Evidence
 
@@ -94,8 +95,8 @@ class Recalled:
     """What asking found. trace: the prompt's run with the retrieved slots; relevance: number of a
     block -> how well it fits: the largest weight that a token of it drew in the first pass, times 1 +
     what the words weigh that it shares with the prompt; kept (M,): slots read;
-    moved: the share of the next token's probability that what is stored moves; None where fusion is
-    read whatever it moves."""
+    moved: the share of the next token's probability that what is stored moves, the largest behind one
+    of the prompt's last three tokens; None where fusion is read whatever it moves."""
 
     trace: Trace
     relevance: dict[int, float]
@@ -120,7 +121,7 @@ def tell(
     """
     ids = tokens.encode(checkpoint.tokenizer, text)
     if not len(ids):
-        raise ValueError("wanted a prompt to remember, got an empty one; type something first")
+        raise ValueError("The prompt is empty. Type something to remember.")
     return _tell_ids(checkpoint, state, ids, text, settings, now, heard)
 
 
@@ -148,7 +149,7 @@ def behind_front(
     asking only: what the prompt leaves behind is what `tell` says of the whole.
 
     None where the whole prompt can ask, and where it goes on with what is stored (positions
-    `continue`): there nothing can be put away.
+    `continue`): the prompt cannot be split.
     """
     ids = tokens.encode(checkpoint.tokenizer, text)
     n, fits = cuts.n_front(checkpoint, ids), len(ids) <= room(checkpoint, state, settings)
@@ -204,7 +205,7 @@ def _if_it_moves(checkpoint, ids, found: Recalled, needed: float) -> Recalled:
     """What was found, or the run without fusion where what is stored moves too little."""
     graft = found.trace.graft
     others = None if graft is None else graft.without_external()
-    moved = _moved(found.trace, run(checkpoint, ids, graft=others))
+    moved = _moved(checkpoint, found.trace, run(checkpoint, ids, graft=others))
     if moved < needed:
         return Recalled(run(checkpoint, ids, graft=graft), found.relevance, _NOTHING, moved)
     return replace(found, moved=moved)
@@ -227,11 +228,17 @@ def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
     return slots.by_place(state.external.slots, read[1:], bank.slots)
 
 
-def _moved(one: Trace, other: Trace) -> float:
+def _moved(checkpoint, one: Trace, other: Trace) -> float:
     """Total variation distance of what two runs say comes next, 0 to 1: the probability that would
-    have to move from token to token to make one distribution the other."""
-    p, q = (trace.next_logits.float().softmax(-1) for trace in (one, other))
-    return float((p - q).abs().sum() / 2)
+    have to move from token to token to make one distribution the other.
+
+    The largest behind one of the last LAST tokens: in the middle of an answer ("You live") one word
+    follows from the other, whatever is remembered.
+    """
+    n = min(LAST, len(one), len(other))
+    p, q = (logits(checkpoint, trace, start=len(trace) - n).float().softmax(-1)
+            for trace in (one, other))
+    return float((p - q).abs().sum(-1).max() / 2)
 
 
 def _second_pass(checkpoint, bank: Bank, first: Trace, weight, settings: Settings) -> Recalled:

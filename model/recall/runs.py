@@ -37,7 +37,7 @@ from model.recall.share import Share
 from model.run import tokens
 from model.run.trace import Trace, run
 
-RULES = 2  # of telling and asking: raised when model.memory.talk answers otherwise than before
+RULES = 3  # of telling and asking: raised when model.memory.talk answers otherwise than before
 TELL_EVERY = 25  # prompts between two signs of life
 ASKED = 48  # tokens of the window that one text leaves for the question and its answer
 

@@ -163,11 +163,21 @@ def test_moved_is_the_probability_that_what_is_stored_moves(embedded, on):
     state = told(embedded, "gpt2-m", TOLD, *CHATTER)
     ids = tokens.encode(embedded.tokenizer, QUESTION)
     both = replace(settings("gpt2-m"), modules=frozenset(on))
-    p, q = (talk.ask(embedded, state, ids, replace(both, modules=both.modules - off)).trace
-            .next_logits.softmax(-1) for off in (set(), {"am", "edm"}))
+    runs = (talk.ask(embedded, state, ids, replace(both, modules=both.modules - off)).trace
+            for off in (set(), {"am", "edm"}))
+    p, q = (trace.logits(embedded, run)[-3:].softmax(-1) for run in runs)
     moved = talk.ask(embedded, state, ids, both).moved
-    assert moved == pytest.approx(float((p - q).clamp(min=0).sum()), abs=1e-5)
+    assert moved == pytest.approx(float((p - q).clamp(min=0).sum(-1).max()), abs=1e-5)
     assert both.needed < moved <= 1
+
+
+@pytest.mark.parametrize("variant", ["gpt2+am", "gpt2-m"])
+def test_every_beginning_of_the_answer_goes_on_to_the_fact(embedded, variant):
+    state = told(embedded, variant, TOLD)
+    for lead in ("", " You", " You live", " You live in"):
+        ids = tokens.encode(embedded.tokenizer, f"Where do I live?{lead}")
+        said = probe_controls.say(embedded, state, ids, settings(variant))
+        assert f"{lead}{said}" == " You live in New York.", lead
 
 
 @pytest.mark.parametrize("variant", ["gpt2+am", "gpt2-m"])
