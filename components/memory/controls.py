@@ -198,7 +198,7 @@ def _bank_settings(has_edm: bool) -> None:
         st.session_state.mem_score = plain.score  # another model, without a trained gate
     st.selectbox("Salience: what deserves a slot", scores, key="mem_score", **keep)
     st.number_input("Threshold of a sentence's mean salience", value=0.0, step=0.1, format="%.3g",
-                    key="mem_threshold", help="Surprisal is in bits; see Writes", **keep)
+                    key="mem_threshold", help="In the unit of the chosen salience. Writes shows each sentence's", **keep)
     st.selectbox("Positions of a prompt that reads", fusion.POSITIONS, key="mem_positions",
                  format_func=POSITIONS.get, **keep)
     st.selectbox("Retrieved for a prompt", list(UNITS), key="mem_unit", format_func=UNITS.get,
@@ -206,7 +206,7 @@ def _bank_settings(has_edm: bool) -> None:
                  "fit four fifths as well as the best",
                  **keep)
     st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
-    st.slider("AM: needed change of the prediction", 0.0, 1.0, plain.needed, 0.05, key="mem_needed",
+    st.slider("AM: least change of the prediction", 0.0, 1.0, plain.needed, 0.05, key="mem_needed",
               help="AM reads only where memory moves so much of the next token's probability (total "
               "variation). 0: AM always reads", **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,

@@ -181,7 +181,7 @@ def _show_map(now: Look, drawn: weights_map.Map) -> None:
 
 
 def _show_retrieved(now: Look) -> None:
-    """What every stored sentence drew of the prompt's attention in the first pass."""
+    """How well every stored sentence fits the prompt, and which are read."""
     recalled, table = now.asked.recalled, now.state.bank.slots
     drawn, moved = recalled.relevance, recalled.moved
     if moved is None and not drawn:

@@ -79,12 +79,14 @@ def peak_for_its_length(evidence: Evidence) -> np.ndarray:
 
 def apart(evidence: Evidence) -> np.ndarray:
     """Of each sentence, 1 − the cosine of its mean key to the mean of all others', those in memory
-    and in the prompt: another topic, another manner of speaking. 1 where there are no others.
+    and in the prompt: another topic, another manner of speaking. The first sentence of an empty
+    memory gets 1, so it stays longest.
 
     Unlike `novelty` it does not ask for the nearest slot, which any common word has. Facts of the
     generator's kinds, 512 slots, 10,000 tokens of books: 18 of 20 recalled (attention received 19,
     surprisal in context 9, novelty 1, surprisal 0); told in the middle of a page of a book, after
-    3,000 tokens: 10 of 10 (attention received 4). Embedded model of November 2026.
+    3,000 tokens: 10 of 10 (attention received 4). Measured with the embedded model before open
+    copying (1.711 bits per byte).
     """
     units, own = np.unique(evidence.sentence, return_inverse=True)
     member = (own == np.arange(len(units))[:, None]) & (units >= 0)[:, None]  # not <|endoftext|>
@@ -127,6 +129,9 @@ def learned_gate(evidence: Evidence) -> np.ndarray:
         )
     return evidence.gate
 
+
+# Scores that depend on what was told before.
+BEHIND = {"novelty", "apart", "apart and surprising", "surprisal in context", "peak for its length"}
 
 SCORES = {
     "everything": everything,

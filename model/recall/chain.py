@@ -18,6 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from model.memory import cuts, fusion, held, talk
+from model.memory.salience import BEHIND
 from model.memory.slots import READ_FLOOR, Slots
 from model.memory.state import MemoryState
 from model.memory.talk import Settings
@@ -230,7 +231,7 @@ class _Store:
         before, told, writing = talk.blank(self.checkpoint), self.told.state, self.told.writing
         *earlier, own = told.prompts[: self.told.fact.prompt]
         scores = (writing.score, writing.slot_score)
-        if "novelty" in scores or writing.positions == "continue":
+        if BEHIND & set(scores) or writing.positions == "continue":
             for text in earlier:
                 before = talk.tell(self.checkpoint, before, text, writing).state
         return talk.tell(self.checkpoint, before, own, writing)
@@ -276,7 +277,7 @@ class _Bank(_Store):
         return float(salience[own].mean()), bool(stored[list(self.told.target)].any())
 
     def retrieved(self) -> Link:
-        """Its rank among the sentences, and what it drew against the last one retrieved."""
+        """Its rank among the sentences, and how well it fits against the last one retrieved."""
         drawn, block = self.seen.asked.relevance, self.told.state.bank.slots.block
         mine = block[self.mine(self.told.state)]
         own = max(drawn.get(int(b), 0.0) for b in mine)
@@ -284,24 +285,24 @@ class _Bank(_Store):
         is_kept = bool(np.isin(mine, block[self.seen.asked.kept]).any())
         if self.is_vetoed:  # what would have been read
             best = max(drawn.values(), default=0.0)
-            is_kept = rank <= self.settings.n_retrieved and own > 0 and own >= best / 10
-        words = f"rank {rank:,} of {len(drawn):,} sentences, it drew {number(own)}{self._last()}"
+            is_kept = rank <= self.settings.n_retrieved and own > 0 and own >= best * self.settings.fits
+        words = f"rank {rank:,} of {len(drawn):,} sentences, its fit is {number(own)}{self._last()}"
         verb = "Retrieved from" if is_kept else "Not retrieved from"
         return Link("retrieved", is_kept, rank, "rank", f"{verb} {self.name}: {words}.")
 
     def _last(self) -> str:
-        """What the last sentence that was retrieved drew; why none was."""
+        """How well the last sentence that was retrieved fits; why none was."""
         block = self.told.state.bank.slots.block[self.seen.asked.kept]
         if len(block):
             last = min(self.seen.asked.relevance.get(int(b), 0.0) for b in block)
-            return f", the last one retrieved drew {number(last)}"
+            return f", the last one retrieved fits {number(last)}"
         if self.is_vetoed:
             return ""
-        return "; none was retrieved, as the best has left the bank or does not fit the window"
+        return "; none was retrieved: none fits the window"
 
     @property
     def is_vetoed(self) -> bool:
-        """Whether the EDM moves too little for fusion to read anything."""
+        """Whether memory moves the next token too little, so that fusion is left out."""
         moved = self.seen.asked.moved
         return moved is not None and moved < self.settings.needed and not len(self.seen.asked.kept)
 

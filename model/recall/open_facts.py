@@ -251,5 +251,8 @@ def _ask_untold(rng: random.Random, plan: OpenPlan, topics: list[_Topic], source
     if frame is None or frame in told:
         frame = open_frames.grammar_frame(rng, plan.held_out)
     found = asking(frame, frame.ways[0], "question", f"untold {rng.random()}")
+    asked_for = [question.lower() for one in told for question, _ in one.asks]
+    if any(found.question.lower().endswith(question) for question in asked_for):
+        return None  # the word that differs does not stand in the question: it was told
     lead = found.lead if rng.random() < plan.lead else ""
     return Ask(found.question, lead, UNKNOWN, None)

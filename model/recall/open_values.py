@@ -64,6 +64,6 @@ def _spliced(rng: random.Random, rare: Sequence[str]) -> str:
 
 
 def _code(rng: random.Random) -> str:
-    """"K7", "AX-204", "12-45", "half 9"."""
+    """"K7", "AX-204", "B 12"."""
     letters = "".join(rng.choice(LETTERS).upper() for _ in range(rng.randint(1, 3)))
     return letters + rng.choice(("", "-", " ")) + str(rng.randint(1, 999))

@@ -96,8 +96,8 @@ A GPT-2 trained by this project on three things: {len(training["texts"])} books 
 domain; episodes made up by `episodes.py`, in which people tell facts about themselves and are asked \
 for them; and *open copying* (`open_facts.py`): any sentence of a book or of a grammar, told with a new \
 word in it and asked for later. It is small enough to run on any computer while you type, and it \
-says again what it was told a few sentences ago, whatever that was. It knows next to nothing about the \
-world.
+can say again what it was told a few sentences ago: how often, the tables below say. It knows next to \
+nothing about the world.
 
 {_table(("", ""), _facts(card, shape, training))}
 
@@ -187,8 +187,8 @@ def _facts(card: dict, shape: dict, training: dict) -> list[tuple[str, str]]:
 
 def _from(weights: str) -> str:
     return f"""
-It went on from the weights in `{weights}` (`--from`); tokens, steps and minutes are of this training \
-alone.
+It went on (`--from`) from the weights that this folder held before ({weights}); tokens, steps and \
+minutes are of this training alone.
 """ if weights else ""
 
 

@@ -104,7 +104,7 @@ class Stage:
     enough: float = 2.0    # recall of unseen values at which the stage ends early; 2: never
     open: float = 0.0      # share of rows that are open facts
     open_plan: open_facts.OpenPlan = open_facts.OpenPlan()
-    apart: float = 0.0     # share of rows of episodes whose prompts are read apart
+    apart: float = 0.0     # share of episodes whose prompts are read apart
     halved: float = 0.0    # share of steps with twice as many rows, half as long, at any position
 
 
@@ -213,8 +213,8 @@ class Corpus:
 
     def _apart(self, row: _Row, one: episodes.Episode, size: int, window: int, rng) -> None:
         """An episode as memory stores it (fusion): every prompt alone behind its own <|endoftext|>,
-        from one position on; what is asked begins behind the longest of them. Left out where it does
-        not fit the row and the positions, or else the row is filled with book text."""
+        from one position on; what is asked begins behind the longest of them. Where it does
+        not fit the row or the window, book text takes its place."""
         told = [[END_ID, *part.ids] for part in self.tokenizer.encode_batch(list(one.prompts))]
         asked = [_asked(self.tokenizer, ask) for ask in one.asks]
         longest = max(map(len, told))

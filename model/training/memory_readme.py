@@ -64,8 +64,7 @@ held-out words and numbers. Share with its 95 % Wilson interval, seed {card['see
 {_measured_grid(grid)}
 ## What it leaves alone
 
-- What was never told, asked while memory holds other facts, is answered "I do not know." as the \
-base does: {_refused(card)}.
+- What was never told, asked while memory holds other facts, is answered "I do not know.": {_refused(card)}.
 - Empty memory is GPT-2 bit for bit, also after training; tests hold it.
 - Ordinary text while memory is full of other things: {card['stability']['relative_change']:+.2%} \
 nats a token over {card['stability']['tokens']:,} tokens, KL(base ‖ with memory) \
@@ -83,8 +82,8 @@ facts (`open_facts.py`), the others of the known kinds. Three questions in ten a
 
 ## What not to expect
 
-- The recurrent memory carries values it was taught (names, cities, trades of the lists), hardly \
-ever a word it never saw: all it has is one vector. That is where slots beat it.
+- The recurrent memory recalls hardly any value, not even of the lists it was taught: it is one \
+vector. Slots and fusion recall.
 - Sentences unlike the trained phrasings are written less surely and asked in vain more often.
 - It recalls words, not meaning: what it was told is repeated, not understood.
 """
@@ -100,8 +99,8 @@ def _went_on(card: dict) -> str:
     if not before.get("steps"):
         return ""
     return (f" It went on (`--from`) from memory of {before['steps']:,} steps, {before['tokens']:,} "
-            f"tokens, {before['seconds'] / 60:.0f} minutes, on the base "
-            f"{before['base']}.")
+            f"tokens, {before['seconds'] / 60:.0f} minutes, of another state of the base "
+            f"({before['base']}).")
 
 
 def _measured_grid(grid: dict) -> str:

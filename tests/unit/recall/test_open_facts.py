@@ -146,3 +146,14 @@ def test_held_out_words_are_one_in_eight():
     n = [sum(map(len, (listed[side] for listed in (
         grammar_words.THINGS, grammar_words.PEOPLE, grammar_words.ADJECTIVES)))) for side in (0, 1)]
     assert 0.08 < n[1] / sum(n) < 0.22 and words.is_held_out(grammar_words.THINGS[1][0])
+
+
+def test_what_was_told_is_never_asked_as_untold():
+    rng, plan, n = random.Random(11), OpenPlan(facts=(2, 4), rivals=0.6, books=0.0), 0
+    for _ in range(400):
+        topics = open_facts._topics(rng, plan, Source())
+        told = [question.lower() for topic in topics for question, _ in topic.frame.asks]
+        ask = open_facts._ask_untold(rng, plan, topics, Source())
+        n += ask is None  # a near frame whose question is the told one's
+        assert ask is None or not any(ask.question.lower().endswith(one) for one in told)
+    assert 0 < n < 100
