@@ -34,7 +34,8 @@ def show() -> None:
     st.html(table(board) + legend())
     now, memory = visit.checkpoint(), visit.checkpoint().memory
     if board["fingerprint"] != now.fingerprint:
-        st.caption("Measured on the embedded model, not on the one chosen in the sidebar.")
+        st.caption(f"Measured on another model (`{board['fingerprint']}`), not on the one that is "
+                   f"loaded (`{now.fingerprint}`).")
     elif board["memory"] != (memory and memory.fingerprint):
         st.caption("Measured with the trained memory that is shipped, not with the chosen one.")
     st.caption("Made, and made again, by")

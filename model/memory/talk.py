@@ -214,9 +214,17 @@ def _if_it_moves(checkpoint, ids, found: Recalled, needed: float) -> Recalled:
 def _shared(checkpoint, bank: Bank, asked: Trace) -> np.ndarray:
     """What the words that each slot's sentence shares with the prompt weigh, (M,)."""
     blocks, where = np.unique(bank.slots.block, return_index=True)
-    texts = [str(text).replace("·", " ") for text in bank.slots.around[where]]
+    texts = [_said(checkpoint, bank, block, str(bank.slots.around[first]))
+             for block, first in zip(blocks, where)]
     weights = shared_words.weights(texts, checkpoint.tokenizer.decode(asked.ids))
     return weights[np.searchsorted(blocks, bank.slots.block)]
+
+
+def _said(checkpoint, bank: Bank, block: int, around: str) -> str:
+    """A stored sentence as text: as it is shown, or, where single bytes are shown, its tokens."""
+    if "‹" not in around:
+        return around.replace("·", " ")
+    return checkpoint.tokenizer.decode(bank.slots.token[bank.slots.block == block])
 
 
 def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:

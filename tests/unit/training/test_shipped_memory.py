@@ -196,3 +196,14 @@ def test_fusion_reads_where_memory_moves_the_prediction(embedded, variant):
     always = talk.ask(embedded, state, ids, replace(both, needed=0.0))
     assert always.moved is None and len(always.kept)
 
+
+
+def test_words_of_other_scripts_are_compared_as_words(embedded):
+    state = told(embedded, "gpt2+am", "Ключ лежит под ковром.", "Собака спит во дворе.")
+    ids = tokens.encode(embedded.tokenizer, "Где лежит ключ?")
+    asked = trace.run(embedded, np.r_[embedded.tokenizer.bos_token_id, ids])
+    weights = talk._shared(embedded, state.bank, asked)
+    shared = {int(block): float(weights[state.bank.slots.block == block].max())
+              for block in np.unique(state.bank.slots.block)}
+    first, second = shared.values()
+    assert first == pytest.approx(2 * np.log(3)) and second == 0
