@@ -6,7 +6,7 @@ from components.frame import shell
 
 shell.guard()
 
-from components.anatomy import (  # noqa: E402
+from components.anatomy import (
     checkpoint_map,
     panels,
     run,
@@ -14,7 +14,7 @@ from components.anatomy import (  # noqa: E402
     size_figures,
     tensor_figures,
 )
-from components.kit.one_of import one_of  # noqa: E402
+from components.kit.one_of import one_of
 
 
 def show_map() -> None:

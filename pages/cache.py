@@ -6,8 +6,8 @@ from components.frame import shell
 
 shell.guard()
 
-from components.cache import beyond, calculator, growth, timing  # noqa: E402
-from components.frame import visit  # noqa: E402
+from components.cache import beyond, calculator, growth, timing
+from components.frame import visit
 
 VIEWS = {
     "growth": "Watch it grow",

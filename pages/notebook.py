@@ -4,6 +4,6 @@ from components.frame import shell
 
 shell.guard()
 
-from components.notes import views  # noqa: E402
+from components.notes import views
 
 views.show()

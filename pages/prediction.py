@@ -6,7 +6,7 @@ from components.frame import shell
 
 shell.guard()
 
-from components.prediction import run, views  # noqa: E402
+from components.prediction import run, views
 
 VIEWS = {
     "next": "What comes next",

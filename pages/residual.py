@@ -6,8 +6,8 @@ from components.frame import shell
 
 shell.guard()
 
-from components.frame import visit  # noqa: E402
-from components.residual import choice, views  # noqa: E402
+from components.frame import visit
+from components.residual import choice, views
 
 VIEWS = {
     "Stream": views.stream,

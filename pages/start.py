@@ -6,13 +6,13 @@ from components.frame import shell
 
 shell.guard()
 
-from components.frame import visit  # noqa: E402
-from components.kit import next_token  # noqa: E402
-from components.kit.units import show_bytes, show_count  # noqa: E402
-from components.memory import choice, conversation  # noqa: E402
-from components.start import five_memories as pictures  # noqa: E402
-from components.start import run, token_strip  # noqa: E402
-from components.start.card_row import card_row  # noqa: E402
+from components.frame import visit
+from components.kit import next_token
+from components.kit.units import show_bytes, show_count
+from components.memory import choice, conversation
+from components.start import five_memories as pictures
+from components.start import run, token_strip
+from components.start.card_row import card_row
 
 now = run.memories()
 told, n_slots = conversation.current().state, choice.settings().budget

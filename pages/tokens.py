@@ -6,10 +6,10 @@ from components.frame import shell
 
 shell.guard()
 
-from components.frame import visit  # noqa: E402
-from components.kit.one_of import one_of  # noqa: E402
-from components.kit.safe_text import for_markdown  # noqa: E402
-from components.tokens import figures, panels, run  # noqa: E402
+from components.frame import visit
+from components.kit.one_of import one_of
+from components.kit.safe_text import for_markdown
+from components.tokens import figures, panels, run
 
 VIEWS = {
     "merges": "Text to ids",

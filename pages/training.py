@@ -6,7 +6,7 @@ from components.frame import shell
 
 shell.guard()
 
-from components.training import form, lesson, views  # noqa: E402
+from components.training import form, lesson, views
 
 VIEWS = {"curves": "Watch a training", "new": "Train your own", "lesson": "What it learns from"}
 if st.session_state.get("training_view") not in VIEWS:

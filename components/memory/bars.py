@@ -75,7 +75,7 @@ def gate_strip(names: list[str], salience: np.ndarray, stored: np.ndarray, thres
     ends = [*shown, *([threshold] if np.isfinite(threshold) else [])]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     low -= 0.06 * (high - low or 1)
-    place = lambda x: 100 * float(np.clip((x - low) / (high - low or 1), 0, 1))  # noqa: E731
+    place = lambda x: 100 * float(np.clip((x - low) / (high - low or 1), 0, 1))
     line = place(threshold)
     cells = "".join(
         _gate(name, x, bool(keep), place(x), line)

@@ -166,7 +166,7 @@ def test_shared_rows_count_once_and_all_are_given_back(tiny):
     assert cache.n_bytes < 1.1 * alone
     for n in range(3):
         cache.put(("m", 10 + n), trace.run(tiny, [n]))
-    tensors = lambda t: sum(  # noqa: E731
+    tensors = lambda t: sum(
         x.untyped_storage().nbytes() for r in t.rows for x in (*r.q, *r.k, *r.v, *r.stream)
     )
     kept = [cache.get(("m", 10 + n)) for n in range(3)]
