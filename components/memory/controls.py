@@ -23,8 +23,8 @@ EXAMPLES = {
     "A contradiction": (
         ("My name is James Theory. I live in New York.", "I live in Paris now."),
         "Where do I live?",
-        "Both cities are in memory, and nothing in it says which one holds now. Which does this "
-        "small model take?",
+        ("Both cities are in memory, and nothing in it says which one holds now. Which does this "
+         "small model take?"),
     ),
 }
 POSITIONS = {
@@ -116,8 +116,8 @@ def show_laws(
         ("persistent", kept, now.is_saved,
          "Under Sessions: a file on this machine outlives prompt, tab and process"),
         ("salient", _salient(written, len(state.prompts)), chosen,
-         "The EDM takes tokens whose salience reaches its threshold, the bank sentences whose mean "
-         "salience reaches its own"),
+         ("The EDM takes tokens whose salience reaches its threshold, the bank sentences whose "
+          "mean salience reaches its own")),
         ("non-destructive", off, off_difference == 0,
          "Largest difference to transformers' own GPT-2 with memory switched off; measured now"),
         ("differentiable", ", ".join(_short(name) for name in trained) or "not at work",

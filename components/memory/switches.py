@@ -14,14 +14,14 @@ TITLES = {
     "gpt2-m": "GPT2-M",
 }
 MODULES = {
-    "early": ("Early RNN", "A recurrent state carried from prompt to prompt, added over the "
-              "embeddings"),
-    "late": ("Late RNN", "A recurrent state carried from prompt to prompt, added before the LM "
-             "head"),
-    "edm": ("EDM", "External differentiable memory: slots of key and value, read before the middle "
-            "block"),
-    "am": ("AM", "Attention over Local ∪ Memory: GPT-2's own past keys and values; nothing is "
-           "trained"),
+    "early": ("Early RNN", ("A recurrent state carried from prompt to prompt, added over the "
+              "embeddings")),
+    "late": ("Late RNN", ("A recurrent state carried from prompt to prompt, added before the LM "
+             "head")),
+    "edm": ("EDM", ("External differentiable memory: slots of key and value, read before the "
+            "middle block")),
+    "am": ("AM", ("Attention over Local ∪ Memory: GPT-2's own past keys and values; nothing is "
+           "trained")),
 }
 
 

@@ -14,13 +14,13 @@ KINDS = {
     ),
     "prompt": (
         "Prompt", palette.EMBEDDING,
-        "The facts pasted in front of every question: read again each time, and gone with the "
-        "prompt.",
+        ("The facts pasted in front of every question: read again each time, and gone with the "
+         "prompt."),
     ),
     "cache": (
         "KV cache kept", palette.KEY,
-        "The same facts read once, keys and values kept: the same answer for less work, no new "
-        "knowledge.",
+        ("The same facts read once, keys and values kept: the same answer for less work, no new "
+         "knowledge."),
     ),
     "memory": (
         "In the network", palette.ATTENTION,
@@ -28,8 +28,8 @@ KINDS = {
     ),
     "notes": (
         "Notes", palette.MEMORY,
-        "Text outside: found by a search, put into the prompt. The network itself remembers "
-        "nothing.",
+        ("Text outside: found by a search, put into the prompt. The network itself remembers "
+         "nothing."),
     ),
 }
 

@@ -10,24 +10,25 @@ from components.training import episode, run
 WHY = (
     (
         palette.VALUE, "Why the answer",
-        "Cross-entropy on the answer's tokens. Its gradient flows from the answer through the read "
-        "into the writes of every prompt before: what is stored is learned, not designed.",
+        ("Cross-entropy on the answer's tokens. Its gradient flows from the answer through the "
+         "read into the writes of every prompt before: what is stored is learned, not designed."),
     ),
     (
         palette.RESIDUAL, "Why KL to the base",
-        "Everywhere else, and on ordinary text, the model with memory is held to what the frozen "
-        "GPT-2 says: KL(base ‖ with memory). Trained on answers alone, it would learn them and "
-        "forget how to talk.",
+        ("Everywhere else, and on ordinary text, the model with memory is held to what the frozen "
+         "GPT-2 says: KL(base ‖ with memory). Trained on answers alone, it would learn them and "
+         "forget how to talk."),
     ),
     (
         palette.SURPRISAL, "Why questions nobody answered",
-        "{unknown:.0%} of the questions ask what was never told, some of them against somebody "
-        "else's memory. There GPT-2's own “I do not know” is right: memory learns to stay silent.",
+        ("{unknown:.0%} of the questions ask what was never told, some of them against somebody "
+         "else's memory. There GPT-2's own “I do not know” is right: memory learns to stay "
+         "silent."),
     ),
     (
         palette.MEMORY, "Why gates start closed",
-        "Each module enters through a matrix W_o that is exactly zero: at step 0 the model is "
-        "GPT-2, bit for bit. Only what lowers the loss opens it; the curve of ‖W_o‖ shows when.",
+        ("Each module enters through a matrix W_o that is exactly zero: at step 0 the model is "
+         "GPT-2, bit for bit. Only what lowers the loss opens it; the curve of ‖W_o‖ shows when."),
     ),
 )
 

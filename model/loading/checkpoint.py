@@ -207,8 +207,8 @@ def _from_json(path: Path, n_vocab: int) -> tuple[Tokenizer, list[str]]:
             f"wanted a tokenizer in {path}, found something else ({str(error)[:160]}); get this "
             "file again"
         ) from error
-    odd = [f"{len(gone)} added tokens have no row in the embedding and are left out, the first: "
-           f"{gone[0]!r}."] if gone else []
+    odd = [(f"{len(gone)} added tokens have no row in the embedding and are left out, the first: "
+           f"{gone[0]!r}.")] if gone else []
     return tokenizer, odd
 
 

@@ -31,10 +31,10 @@ def ten_lines(card: dict, boards: list[dict]) -> str:
     """What memory is and what this one can do, for somebody who has never heard of it."""
     lines = [
         "GPT-2 forgets everything when its prompt ends. Memory is what stays for the next prompt.",
-        "The model itself is frozen; the memory is trained on top of it "
-        f"({card['n_parameters']:,} numbers), and empty it changes nothing.",
-        "**Slots (EDM)** keep single words with a key to find them by. **Fusion (AM)** needs no "
-        "training: the model attends to sentences that it read before.",
+        ("The model itself is frozen; the memory is trained on top of it "
+         f"({card['n_parameters']:,} numbers), and empty it changes nothing."),
+        ("**Slots (EDM)** keep single words with a key to find them by. **Fusion (AM)** needs no "
+         "training: the model attends to sentences that it read before."),
         "The **recurrent memory** is one vector: it cannot hold words." + _gist_in_words(boards)
         + " **GPT2-M** uses all three.",
         *_in_words(boards),
@@ -46,13 +46,13 @@ def ten_lines(card: dict, boards: list[dict]) -> str:
 def _in_words(boards: list[dict]) -> list[str]:
     """A sentence for each figure that was measured of GPT2-M."""
     sentences = (
-        ("next", "Tell GPT2-M a sentence of a form it was never trained on and ask in the next "
-                 "prompt: it answers exactly in {0} of 100 cases{1}."),
+        ("next", ("Tell GPT2-M a sentence of a form it was never trained on and ask in the next "
+                 "prompt: it answers exactly in {0} of 100 cases{1}.")),
         ("eight", "With eight other prompts between, in {0} of 100."),
         (_farthest(boards), "{2}: in {0} of 100."),
         ("never", "Asked what it was never told, it makes something up in {0} of 100 cases."),
-        ("near miss", "Told of the dog and asked about the cat, it says the dog's name in {0} of "
-                      "100."),
+        ("near miss", ("Told of the dog and asked about the cat, it says the dog's name in {0} of "
+                      "100.")),
     )
     found = []
     for name, sentence in sentences:
@@ -148,8 +148,8 @@ def _text(boards: list[dict]) -> str:
     if not boards:
         return ""
     first = boards[0]
-    rows = [(VARIANTS[v], f"{one['bits_per_byte']:.4f}", f"{one['percent']:+.2f} % "
-             f"({one['low']:+.2f} to {one['high']:+.2f})") for v, one in first["variants"].items()]
+    rows = [(VARIANTS[v], f"{one['bits_per_byte']:.4f}", (f"{one['percent']:+.2f} % "
+             f"({one['low']:+.2f} to {one['high']:+.2f})")) for v, one in first["variants"].items()]
     return (f"Ordinary text ({first['passages']:,} passages, {first['bytes']:,} bytes) while memory "
             "is full of other things, bits per byte:\n\n"
             + table(("", "bits per byte", "against GPT-2"), rows))
@@ -158,8 +158,9 @@ def _text(boards: list[dict]) -> str:
 def _gist(boards: list[dict]) -> str:
     found = next((board["gist"] for board in boards if "gist" in board), {})
     rows = [(name, *(_nats(one[part]) for part in ("saved_by_own", "saved_by_other")),
-             f"{one['percent']['mean']:+.2f} % ({one['percent']['low']:+.2f} to "
-             f"{one['percent']['high']:+.2f})", f"{one['pairs']:,}") for name, one in found.items()]
+             (f"{one['percent']['mean']:+.2f} % ({one['percent']['low']:+.2f} to "
+              f"{one['percent']['high']:+.2f})"), f"{one['pairs']:,}")
+            for name, one in found.items()]
     if not rows:
         return ""
     return ("The gist that the recurrent memory carries: nats a token saved on the next prompt of a "

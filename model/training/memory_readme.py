@@ -106,14 +106,14 @@ def _went_on(card: dict) -> str:
 def _measured_grid(grid: dict) -> str:
     """The grid in its parts, those left out that were not measured."""
     parts = (
-        ("cells", _grid, "Facts told against prompts in between; n of each cell in the last column; of "
-         "several seeds the mean, lowest to highest:"),
-        ("whole", _whole, "Of fusion alone and of the whole GPT2-M (with fusion), asked as `python -m "
-         "model generate` asks (a bank of 512 slots; the Memory page begins with 128), one episode "
-         "at a time; episodes are dealt to the seeds in turn and counted together, with the 95 % "
-         "Wilson interval:"),
-        ("cells", _in_context, "The same prompts and the question as one text, without memory (what "
-         "memory can hope for):"),
+        ("cells", _grid, ("Facts told against prompts in between; n of each cell in the last "
+         "column; of several seeds the mean, lowest to highest:")),
+        ("whole", _whole, ("Of fusion alone and of the whole GPT2-M (with fusion), asked as "
+         "`python -m model generate` asks (a bank of 512 slots; the Memory page begins with 128), "
+         "one episode at a time; episodes are dealt to the seeds in turn and counted together, "
+         "with the 95 % Wilson interval:")),
+        ("cells", _in_context, ("The same prompts and the question as one text, without memory "
+         "(what memory can hope for):")),
     )
     return "".join(f"\n{what}\n\n{draw(grid)}\n" for part, draw, what in parts if grid.get(part))
 
