@@ -116,5 +116,5 @@ def _forecast(key, at, _checkpoint, _trace):
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _stages(key, at, settings, _scores):
     made = sampling.stages(_scores, settings, f"logits after token {at:,}")
-    made.probabilities, made.facts, made.kept  # computed once, kept with it
+    _ = made.probabilities, made.facts, made.kept  # computed once, kept with it
     return made

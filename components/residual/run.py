@@ -4,6 +4,7 @@ Logit lenses are kept in blocks of positions: while a prompt is typed, only its 
 """
 
 import threading
+from itertools import pairwise
 
 import numpy as np
 import streamlit as st
@@ -39,7 +40,7 @@ def lenses(start: int, stop: int) -> lens.Lens:
     trace = visit.trace()
     edges = [*range(start, stop, BLOCK), stop]
     parts = []
-    for first, last in zip(edges, edges[1:]):
+    for first, last in pairwise(edges):
         seen = trace.ids[: last + 1].tobytes()  # the token after the last one counts: it came
         parts.append(_lens(visit.key(trace)[:2], seen, first, last, visit.checkpoint(), trace))
     names = [name for name in lens.Lens.__dataclass_fields__ if name != "start"]

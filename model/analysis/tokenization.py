@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from tokenizers import Tokenizer
 
@@ -221,7 +222,7 @@ def _row(rules: Rules, piece: Piece, ends: dict[int, int], now: list[Merge]) -> 
     starts = {merge.start for merge in now}
     return Row(
         parts=spans,
-        ranks=[rules.ranks.get(pair) for pair in zip(texts, texts[1:])],
+        ranks=[rules.ranks.get(pair) for pair in pairwise(texts)],
         rank=now[0].rank if now else None,
         joined=[i for i, (a, _) in enumerate(spans) if a in starts],
     )

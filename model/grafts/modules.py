@@ -150,7 +150,8 @@ def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             told = json.loads((file.metadata() or {})["mnemoscope_memory"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            names = file.keys()  # the file itself cannot be iterated
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, KeyError, json.JSONDecodeError) as problem:
         raise ValueError(
             f"{path.name} is no trained memory, or only a part of one ({problem}); train it again, "

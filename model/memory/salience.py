@@ -153,7 +153,7 @@ def chosen(score: np.ndarray, unit: np.ndarray, threshold: float, best: int) -> 
     """score (T,), unit (T,): number of what is written whole (a sentence, or each token for itself)
     -> which tokens are written, (T,) bool: those of units whose mean score reaches the threshold,
     and of these only the `best` highest (0: all)."""
-    units, inverse, sizes = np.unique(unit, return_inverse=True, return_counts=True)
+    _, inverse, sizes = np.unique(unit, return_inverse=True, return_counts=True)
     mean = np.bincount(inverse, weights=score) / sizes
     passing = mean >= threshold
     if best:

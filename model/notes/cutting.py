@@ -6,6 +6,7 @@ passage's tokens are its words' tokens, one after the other, and sizes simply ad
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 _END = re.compile(r"""[.!?]+["'”’)\]]*(?=\s)""")  # of a sentence
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
@@ -57,7 +58,7 @@ def paragraphs(text: str) -> list[list[tuple[int, int]]]:
     found = []
     for start, stop in zip(edges[::2], edges[1::2]):
         ends = [start, *(m.end() for m in _END.finditer(text, start, stop)), stop]
-        spans = (_trimmed(text, a, b) for a, b in zip(ends, ends[1:]))
+        spans = (_trimmed(text, a, b) for a, b in pairwise(ends))
         sentences = [(a, b) for a, b in spans if a < b]
         if sentences:
             found.append(sentences)

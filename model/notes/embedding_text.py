@@ -120,7 +120,7 @@ def load_sentence_model(folder: Path) -> SentenceModel:
     if missing:
         raise NotesError(
             f"wanted all weights of {config.model_type} in {folder}, found none for "
-            f"{sorted(missing)[0]} and {len(missing) - 1} more; choose a whole model"
+            f"{min(missing)} and {len(missing) - 1} more; choose a whole model"
         )
     n_most = min(MOST_TOKENS, getattr(config, "max_position_embeddings", MOST_TOKENS))
     return SentenceModel(

@@ -87,14 +87,15 @@ hungry angry gentle rude honest fast slow early late cheap expensive rare common
 sharp blunt soft hard warm cold hot wet dry clean dirty sweet sour bitter fresh stale ripe rotten
 striped spotted plain pretty ugly ancient modern foreign royal holy magic rusty dusty narrow wide
 deep shallow steep tiny huge best worst oldest newest smallest largest favourite spare""")
-NUMBERS = ("two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty "
-           "fifty sixty ninety").split()
+NUMBERS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+           "twelve", "fifteen", "twenty", "thirty", "forty", "fifty", "sixty", "ninety"]
 COINS = words.split("crowns pounds pennies dollars coins francs marks shillings euros pesos rubles yen")
 UNITS = words.split("""
 rooms windows doors floors seats pages chapters children members wheels legs teeth steps books
 chairs tables beds tickets keys horses cows sheep students players songs bells stars candles
 bottles stamps trees islands bridges soldiers sailors guests eggs apples letters""")
-PREPOSITIONS = "under behind in near beside inside above below at by on outside opposite beyond".split()
+PREPOSITIONS = ["under", "behind", "in", "near", "beside", "inside", "above", "below", "at", "by",
+                "on", "outside", "opposite", "beyond"]
 TIMES = words.split("""
 yesterday|today|last_night|last_week|last_winter|last_summer|last_year|this_morning|this_evening|
 on_Monday|on_Tuesday|on_Wednesday|on_Thursday|on_Friday|on_Saturday|on_Sunday|at_noon|at_midnight|

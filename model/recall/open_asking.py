@@ -23,7 +23,7 @@ _LOWER = {"the", "a", "an", "my", "our", "his", "her", "their", "your", "this", 
           "they", "we", "since", "under", "behind", "near", "beside", "no", "every", "last", "some",
           "one", "what", "who", "and", "but", "then", "so", "by", "with", "inside", "above", "below",
           "outside", "opposite", "beyond", "before", "after", "whoever", "according", "instead",
-          "rather", "these", "those", "how", "why", "where", "if", "nothing", "all", "both"}
+          "rather", "these", "those", "how", "why", "where", "nothing", "all", "both"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def _turned_tail(after: str) -> str:
 
 def _fronted(before: str, after: str) -> tuple[str | None, str]:
     """"X planted [v] behind the house." -> "Behind the house X planted", "."."""
-    found = re.match(r"^( [\w' ]*?)?\s((?:%s) [\w' ]{3,40})([.!?])$" % "|".join(_PREPOSITIONS), after)
+    words = "|".join(_PREPOSITIONS)
+    found = re.match(rf"^( [\w' ]*?)?\s((?:{words}) [\w' ]{{3,40}})([.!?])$", after)
     if not found or not before.strip():
         return None, after
     return f"{upper(found[2])} {lower(before)}", (found[1] or "") + found[3]

@@ -161,7 +161,7 @@ class Engine:
             request.future.cancel()
         except torch.OutOfMemoryError as error:
             request.future.set_exception(_too_large(request, error))
-        except BaseException as error:  # whoever waits must hear of it, and the worker must live
+        except BaseException as error:  # noqa: BLE001 (whoever waits must hear; the worker lives)
             request.future.set_exception(error)
         else:
             with self._changed:

@@ -25,6 +25,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from filelock import FileLock
@@ -238,7 +239,7 @@ def _spawn(job: Job) -> Job:
     """Start the job's trainer and note down which process it is."""
     with _disk(job.folder):
         _write(job)  # before anything runs: a full disk shows here
-        log = open(job.folder / "log.txt", "wb")
+        log = open(job.folder / "log.txt", "wb")  # noqa: SIM115 (the next `with` closes it)
     with log:
         process = _started([*TRAINER, *arguments(job)], log)
     job = replace(job, pid=process.pid, birth=birth(process.pid) or "ended at once")
@@ -365,7 +366,7 @@ def _parts(name: str, content: bytes, n: int = 10) -> dict[str, bytes]:
     cuts = [round(i * len(spans) / n) for i in range(n + 1)]
     return {
         f"{Path(name).stem}-part-{i}.txt": "".join(spans[a:b]).encode()
-        for i, (a, b) in enumerate(zip(cuts, cuts[1:]), 1)
+        for i, (a, b) in enumerate(pairwise(cuts), 1)
     }
 
 

@@ -103,7 +103,7 @@ def stability(training: memory.Training, n: int) -> dict:
 
 def _on_ordinary_text(training: memory.Training, batch: Batch) -> dict[str, float]:
     rows = len(batch.episodes)
-    told, asked, remembered = remembering.read_batch(training, batch)
+    _, asked, remembered = remembering.read_batch(training, batch)
     ordinary = remembering.select(asked, slice(rows, None))
     T = ordinary.ids.shape[1]
     places = torch.arange(T, device=ordinary.ids.device).expand(len(ordinary.ids), -1)

@@ -14,7 +14,7 @@ def birth(pid: int) -> str | None:
         return _birth_linux(pid)
     told = subprocess.run(
         ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True,
-        env=os.environ | {"LC_ALL": "C"},
+        env=os.environ | {"LC_ALL": "C"}, check=False,
     ).stdout.split(None, 1)
     return None if len(told) < 2 or told[0].startswith("Z") else told[1].strip()
 
