@@ -83,7 +83,7 @@ def test_memory_follows_the_sentence_that_the_question_finds_first(app, loaded):
     settings = Settings(budget=128)
     state = talk.tell(loaded, talk.blank(loaded), FACT, settings).state
     found = talk.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), settings)
-    first, second = told_facts.sentences(loaded, FACT, 1)
+    first, _ = told_facts.sentences(loaded, FACT, 1)
     page = tree.html(app)
     assert "“<bdi>I live in New York.</bdi>”" in page
     assert drawn(page) == [(name, "True") for name in NAMES]

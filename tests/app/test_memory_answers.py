@@ -51,14 +51,14 @@ def runs(monkeypatch):
 
 
 def frame(app) -> str:
-    (found,) = re.findall(r'<div class="answers">.*', tree.html(app), re.S)
+    (found,) = re.findall(r'<div class="answers">.*', tree.html(app), re.DOTALL)
     return found[: found.index("</footer>")]
 
 
 def sides(app) -> list[tuple[str, str]]:
     """(probability, words) with memory and without."""
     sections = re.findall(r"<section.*?<b>(.*?)</b>.*?class=\"words\">(.*?)</div></section>",
-                          frame(app), re.S)
+                          frame(app), re.DOTALL)
     return [(share, re.sub(r"<i>.*?</i>|<[^>]+>", "", words).strip()) for share, words in sections]
 
 

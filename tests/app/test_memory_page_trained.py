@@ -291,7 +291,7 @@ def test_whom_a_prompt_would_evict_is_said_before_it_is_told(app):
     before = state_of(app).external.slots
     app.session_state["mem_slots"] = len(before)
     ask(app, "It rains in Rome.", "writes")
-    said = [m.value for m in app.markdown if m.value.startswith("Then")][0]
+    said = next(m.value for m in app.markdown if m.value.startswith("Then"))
     app.button(key="remember").click().run()
     after = state_of(app).external.slots
     left = sum(p == 1 for p in before.prompt) - sum(p == 1 for p in after.prompt)

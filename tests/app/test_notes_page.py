@@ -180,7 +180,7 @@ def test_a_blank_note_is_refused_in_one_sentence(app):
 def test_files_are_imported_and_bad_ones_named(app):
     open_page(app)
     app.file_uploader(key="notes_files 0").set_value([
-        ("good.md", "# Home\n\nI live in Oslo.".encode(), "text/markdown"),
+        ("good.md", b"# Home\n\nI live in Oslo.", "text/markdown"),
         ("bad.bin", b"\x9f\x00\xfe", "application/octet-stream"),
         ("scan.pdf", _blank_pdf(), "application/pdf"),
     ]).run()

@@ -57,7 +57,7 @@ def test_the_whole_vocabulary_at_the_position_of_the_link(app, truth):
 
 
 def test_settings_seed_and_draws_of_the_link(app, truth):
-    _, logits, names, _ = truth
+    _, logits, _, _ = truth
     link = {"temperature": 0.8, "top_k": 40, "top_p": 0.9, "seed": 11, "draws": 1000}
     given = sent(open_page(app, prompt=PROMPT, follow="last", **link), "curve")
     assert given["chosen"] == link

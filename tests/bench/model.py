@@ -70,8 +70,8 @@ def _identities(checkpoint, stock) -> Iterator[Result]:
 def _fresh(checkpoint, stock) -> Iterator[Result]:
     for n in (256, 1024):
         prompt = torch.as_tensor(ids(n))[None]
-        bare = lambda: stock(prompt, use_cache=True, logits_to_keep=1)  # noqa: E731
-        mine = lambda: trace.run(checkpoint, prompt[0].numpy())  # noqa: E731
+        bare = lambda prompt=prompt: stock(prompt, use_cache=True, logits_to_keep=1)
+        mine = lambda prompt=prompt: trace.run(checkpoint, prompt[0].numpy())
         a, b = _medians(bare, mine)
         yield Result(f"trace of {n} tokens ÷ bare pass", b / a, "×", _ms(b, a), 1.10)
 
@@ -83,12 +83,12 @@ def _one_more_token(checkpoint, stock) -> Iterator[Result]:
         past = trace._cache_of(stock.config, before.rows)
         last = torch.as_tensor(prompt[-1:])[None]
 
-        def bare():
+        def bare(last=last, past=past):
             stock(last, past_key_values=past, logits_to_keep=1)
             past.crop(-1)
 
-        mine = lambda: trace.run(checkpoint, prompt, prefix=before)  # noqa: E731
-        fresh = lambda: trace.run(checkpoint, prompt)  # noqa: E731
+        mine = lambda prompt=prompt, before=before: trace.run(checkpoint, prompt, prefix=before)
+        fresh = lambda prompt=prompt: trace.run(checkpoint, prompt)
         a, b, c = _medians(bare, mine, fresh)
         yield Result(f"one more token after {n} ÷ cached step", b / a, "×", _ms(b, a), 1.25)
         yield Result(f"fresh trace ÷ one more token after {n}", c / b, "×", _ms(c, b), aim, True)
@@ -106,7 +106,9 @@ def _peak_memory() -> Result:
     peaks = {}
     for kind in ("tapped", "eager"):
         code = f"from tests.bench.model import peak_extra; print(peak_extra({kind!r}))"
-        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+        )
         peaks[kind] = json.loads(done.stdout)
     ratio = peaks["tapped"] / peaks["eager"]
     detail = ", ".join(f"{kind} {n / 2**20:.0f} MiB" for kind, n in peaks.items())

@@ -44,8 +44,8 @@ def test_the_last_row_and_the_last_layer_are_in_sight(page, twelve, view, prompt
     expect(reading(page)).to_contain_text("with weight")
     for width, height in ((1920, 1080), (1400, 900)):
         page.set_viewport_size({"width": width, "height": height})
-        eventually(page, lambda: end(grid(page)) <= height)
-        eventually(page, lambda: end(head_map(page), LEGEND) <= height)
+        eventually(page, lambda height=height: end(grid(page)) <= height)
+        eventually(page, lambda height=height: end(head_map(page), LEGEND) <= height)
         n_lines = 1 + prompt.count("\n") // 6 * 5
         page.screenshot(path=shots / f"attention-12x12-{view[:3]}-{width}-{n_lines}-lines.png")
 

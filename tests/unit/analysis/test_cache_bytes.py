@@ -12,7 +12,7 @@ from model.run.cache import KVCache
 
 
 def test_gpt2_keeps_73728_bytes_a_token_in_float32():
-    title, shape = PRESETS["gpt2"]
+    _, shape = PRESETS["gpt2"]
     assert shape.bytes_per_token == 73_728 and shape.n_bytes == 73_728 * 1024
 
 

@@ -79,7 +79,7 @@ def test_arithmetic_finds_a_planted_analogy():
     table = np.stack([royal + male, male, female, royal + female, noise])
     units = embeddings.unit(table)
     found = embeddings.nearest(units, embeddings.plus_minus(units, 0, 1, 2), 5)
-    assert [i for i in found.ids if i not in (0, 1, 2)][0] == 3
+    assert next(i for i in found.ids if i not in (0, 1, 2)) == 3
 
 
 @settings(deadline=None)

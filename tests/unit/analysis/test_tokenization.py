@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_the_pieces_are_the_text(text):
 def test_every_row_follows_from_the_one_before(text):
     for piece in tokenization.pieces(RULES["toy"], text):
         rows = tokenization.rows(RULES["toy"], piece, most=len(piece.letters))
-        for now, then in zip(rows, rows[1:]):
+        for now, then in pairwise(rows):
             assert now.rank == min(rank for rank in now.ranks if rank is not None)
             assert [now.ranks[i] for i in now.joined] == [now.rank] * len(now.joined)
             starts = [a for i, (a, _) in enumerate(now.parts) if i - 1 not in now.joined]

@@ -140,7 +140,7 @@ def test_an_edm_value_points_where_its_output_matrix_and_the_head_send_it(asked)
 
 
 def test_without_an_edm_slot_it_is_the_memory_that_never_had_it(asked):
-    loaded, state, found = asked
+    loaded, state, _ = asked
     settings = dataclasses.replace(SETTINGS, modules=frozenset({"edm"}))
     recalled = talk.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), settings)
     rest = dataclasses.replace(state, external=state.external.select(np.arange(1, 25)))

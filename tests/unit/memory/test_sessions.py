@@ -62,7 +62,8 @@ def test_what_does_not_exist_is_said_with_what_does(tmp_path):
 def test_the_second_process_is_told():
     with sessions.hold("demo"):
         code = "from model.memory import sessions\nwith sessions.hold('demo'): pass"
-        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        command = [sys.executable, "-c", code]
+        other = subprocess.run(command, capture_output=True, text=True, check=False)
     assert other.returncode == 1 and "in use by another process" in other.stderr
     with sessions.hold("demo"):
         pass

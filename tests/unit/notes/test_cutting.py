@@ -1,5 +1,7 @@
 """Passages: every word kept, sizes held, borders where people put them."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,7 +60,7 @@ def test_every_word_is_kept_and_every_size_is_held(text, size):
     """A byte is a token here, so the sizes can be counted without the cutter."""
     found = cut(TOKENIZER, text, size)
     assert "".join(words_of(found)) == "".join(text.split())
-    assert all(p.stop <= q.start for p, q in zip(found, found[1:]))
+    assert all(p.stop <= q.start for p, q in pairwise(found))
     for p in found:
         assert p.text == " ".join(text[p.start : p.stop].split()) != ""
         assert p.n_tokens == len(tokens.encode(TOKENIZER, " " + p.text))

@@ -12,7 +12,8 @@ from model.notes.embedding_text import HiddenStates, load_sentence_model
 from model.notes.note import NotesError
 from model.run import tokens
 
-WORDS = "[PAD] [UNK] [CLS] [SEP] the cat is old i live in rome .".split()
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "cat", "is", "old", "i", "live", "in", "rome",
+         "."]
 
 
 @pytest.mark.parametrize("layer", [0, 1, 3])

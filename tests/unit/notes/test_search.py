@@ -1,6 +1,7 @@
 """The search: both scores against numbers made by hand, one index for each way of making it."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_cosine_is_the_cosine(store):
         assert c.cosine == pytest.approx(expected, abs=1e-6)
     ranked = sorted(search(store, "a violin"), key=lambda c: c.cosine_rank)
     assert [c.cosine_rank for c in ranked] == [1, 2, 3, 4, 5]
-    assert all(a.cosine >= b.cosine for a, b in zip(ranked, ranked[1:]))
+    assert all(a.cosine >= b.cosine for a, b in pairwise(ranked))
 
 
 def test_together_is_the_sum_over_both_ranks(store):

@@ -156,7 +156,7 @@ def test_one_training_at_a_time_and_a_paused_one_makes_room():
     second = jobs.start(ASKED)
     with pytest.raises(JobError, match="another one is under way"):
         jobs.go_on(first)
-    assert [job.id for job in jobs.all_jobs()][0] == second.id
+    assert jobs.all_jobs()[0].id == second.id
 
 
 def test_deleting_ends_the_trainer_and_leaves_nothing():
