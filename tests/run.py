@@ -1,8 +1,8 @@
 """Set up everything the tests need, and run all of them: python3 tests/run.py [pytest arguments]
 
 Makes a virtual environment in .venv, installs tests/requirements.txt into it, and Chromium where
-this machine has none and lets us install it. The rules of imports (pyproject.toml) are checked
-first. Needs Python 3.11 or newer and nothing else.
+this machine has none and lets us install it. Ruff's rules and those of imports (pyproject.toml) are
+checked first. Needs Python 3.11 or newer and nothing else.
 """
 
 import os
@@ -25,9 +25,9 @@ REPEAT = ["--reruns", "1", *(f"--only-rerun={words}" for words in WAITED)]
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code of the import rules where they are broken, else of pytest; 1 with one line when
-    the tests cannot run here."""
-    if sys.version_info < (3, 11):
+    """The exit code of ruff or of the import rules where they are broken, else of pytest; 1 with
+    one line when the tests cannot run here."""
+    if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this may have an older one)
         return fail(f"wanted Python 3.11 or newer, found {sys.version.split()[0]}")
     if not chromium():
         return fail("wanted Chromium for the browser tests; install it (Debian: apt-get install chromium)")
@@ -39,16 +39,17 @@ def main(arguments: list[str]) -> int:
     wanted = ROOT / "tests" / "requirements.txt"
     quick = ["-q", "--disable-pip-version-check", "--no-compile"]  # tests import few of the modules
     install = [PYTHON, "-m", "pip", "install", *quick, "-r", wanted]
-    if subprocess.run(install).returncode:
+    if subprocess.run(install, check=False).returncode:
         return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
-    rules = subprocess.run([PYTHON.with_name("lint-imports"), "--no-cache"], cwd=ROOT)
-    if rules.returncode:
-        return rules.returncode
+    for tool, *options in (("ruff", "check", "."), ("lint-imports", "--no-cache")):
+        checked = subprocess.run([PYTHON.with_name(tool), *options], cwd=ROOT, check=False)
+        if checked.returncode:
+            return checked.returncode
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
     # in order of names: browser files, few and long, come before the many short unit tests
     spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [PYTHON, "-m", "pytest", *spread, *REPEAT, *arguments]
-    return subprocess.run(command, cwd=ROOT, env=env).returncode
+    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
 
 
 def chromium() -> bool:
@@ -57,10 +58,10 @@ def chromium() -> bool:
         root = [] if os.geteuid() == 0 else ["sudo", "-n"]
         if not root or shutil.which("sudo"):
             quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
-            subprocess.run([*root, "apt-get", "update", "-qq"], **quiet)
+            subprocess.run([*root, "apt-get", "update", "-qq"], check=False, **quiet)
             for package in BROWSERS[:2]:  # the second where a distribution lacks the first
                 install = [*root, "apt-get", "install", "-y", "-qq", package]
-                if subprocess.run(install, **quiet).returncode == 0:
+                if subprocess.run(install, check=False, **quiet).returncode == 0:
                     break
     return found() is not None
 
