@@ -3,7 +3,8 @@
 import html
 
 from components.kit import palette
-from model.recall.chain import Chain, Link, number, percent
+from model.recall.chain import Chain
+from model.recall.link import Link, number, percent
 
 SHARES = ("of the attention", "of the probability moved", "probability")
 STYLE = """<style>

@@ -159,10 +159,7 @@ def _settings() -> None:
     has_edm = "edm" in choice.available()
     usual = sorted(eviction.NAMES, key=lambda name: name != choice.PLAIN.policy)  # it comes first
     st.selectbox("Who leaves when a store is full", usual, key="mem_policy",
-                 format_func=lambda name: {
-                     "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
-                     "summarise": "the oldest, folded into summaries",
-                 }.get(name, name), persist_state="session")
+                 format_func=eviction.title, persist_state="session")
     st.number_input("Of a prompt, write the best … at most", 0, 1024, 0, key="mem_best",
                     help="Sentences of the bank, tokens of the EDM. 0: all above the threshold",
                     persist_state="session")
@@ -208,7 +205,7 @@ def _bank_settings(has_edm: bool) -> None:
     st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
     st.slider("AM: least change of the prediction", 0.0, 1.0, plain.needed, 0.05, key="mem_needed",
               help="AM reads only where memory moves so much of the next token's probability (total "
-              "variation). 0: AM always reads", **keep)
+              "variation); a prompt that moves less counts as no read. 0: AM always reads", **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
               key="mem_strength", help="0: GPT-2's own arithmetic", **keep)
 

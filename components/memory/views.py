@@ -194,4 +194,5 @@ def _show_retrieved(now: Look) -> None:
     st.caption("How well each fits: the largest weight that one token of the prompt gave to one of the "
                "sentence (mean of all layers and heads, the EDM's added), times 1 + what the words "
                "weigh that both share."
-               + (" The best are read." if len(recalled.kept) else ""))
+               + (" The best are read." if len(recalled.kept) else
+                  " None was read, so no read of a slot is counted."))

@@ -99,10 +99,7 @@ def _settings() -> None:
     st.select_slider("Slots at most", choice.SLOTS, choice.PLAIN_SLOTS, key="recall_slots", **KEEP)
     st.selectbox(
         "Who leaves when it is full", _first(choice.PLAIN.policy, eviction.NAMES), key="recall_policy",
-        format_func=lambda name: {
-            "fifo": "the oldest (FIFO)", "merge": "nobody: merge the two most alike",
-            "summarise": "the oldest, folded into summaries",
-        }.get(name, name), **KEEP)
+        format_func=eviction.title, **KEEP)
     st.selectbox("Salience of a sentence (AM)", _first(choice.PLAIN.score, salience.SCORES),
                  key="recall_score",
                  help="The EDM always uses its learned gate", **KEEP)

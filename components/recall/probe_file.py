@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import streamlit as st
 
+from components.kit.next_token import percent
 from components.recall import choice, jobs, run, words
 from model.recall import probe_file
 
@@ -139,6 +140,6 @@ def _row(one: dict) -> dict:
             said = "✗ false recall" if found["false_recall"] else "✓ does not know"
         else:
             mark = "✓" if found["exact"] else "✗"
-            said = f"{mark} p {words.percent(found['probability'])}, rank {max(found['ranks']):,}"
+            said = f"{mark} p {percent(found['probability'])}, rank {max(found['ranks']):,}"
         row[choice.TITLES[name]] = f"{said}: “{found['continuation'].strip()}”"
     return row

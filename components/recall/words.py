@@ -7,6 +7,7 @@ import html
 from dataclasses import dataclass
 
 from components.kit import palette
+from components.kit.next_token import percent
 
 HEADS = {
     "recalled": "Recalled", "another slot": "Recalled", "many slots": "Recalled, by several words",
@@ -26,13 +27,6 @@ class Line:
     p: float | None
     hue: str
     more: str = ""
-
-
-def percent(p: float) -> str:
-    """A probability: never 0 for what is not 0, never 100 % for what is not 1."""
-    if 0 < p < 0.001:
-        return "< 0.1 %"
-    return "> 99.9 %" if 0.999 < p < 1 else f"{100 * p:.1f} %"
 
 
 def signed(nats: float) -> str:

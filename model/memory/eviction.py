@@ -18,14 +18,15 @@ def first_in_first_out(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
 
 def least_recently_read(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
     """What the latest prompt read least leaves; the older of two alike (a soft LRU). The newer half
-    stays: what was told just now could not be read yet."""
+    stays: what was told just now could not be read yet. A prompt that fusion was left out of read
+    nothing: then the oldest leaves."""
     return _of_older_half(blocks, _by_block(slots, blocks, slots.last_read, np.max))
 
 
 def least_attended(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
     """The smallest read weight ever gathered leaves: heavy hitters stay, beside the newer half (H2O,
     arXiv:2306.14048), a sentence at a time, and counting later prompts only, which H2O's simulation
-    does not."""
+    does not. Only prompts that read count: one that fusion was left out of adds nothing."""
     return _of_older_half(blocks, _by_block(slots, blocks, slots.total_read, np.max))
 
 
@@ -47,6 +48,15 @@ POLICIES = {
     "random": at_random,
 }
 NAMES = (*POLICIES, "merge", "summarise")  # the last two fold slots: see merging, summarising
+TITLES = {  # who leaves, in words, of those whose name does not say it
+    "fifo": "the oldest (first in, first out)", "merge": "nobody: merge the two most alike",
+    "summarise": "the oldest, folded into summaries",
+}
+
+
+def title(policy: str) -> str:
+    """Who leaves by this policy, in words."""
+    return TITLES.get(policy, policy)
 
 
 def keep(slots: Slots, budget: int, policy: str, rng: np.random.Generator) -> np.ndarray:

@@ -17,6 +17,7 @@ from model.memory import cuts, fusion, held, salience, shared_words, slots
 from model.memory.fusion import Bank
 from model.memory.state import MemoryState
 from model.run import tokens
+from model.run.distance import total_variation
 from model.run.trace import Trace, logits, run
 
 LAST = 3  # tokens of a prompt that show whether memory moves anything
@@ -237,16 +238,14 @@ def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
 
 
 def _moved(checkpoint, one: Trace, other: Trace) -> float:
-    """Total variation distance of what two runs say comes next, 0 to 1: the probability that would
-    have to move from token to token to make one distribution the other.
+    """Total variation distance of what two runs say comes next, 0 to 1.
 
     The largest behind one of the last LAST tokens: in the middle of an answer ("You live") one word
     follows from the other, whatever is remembered.
     """
     n = min(LAST, len(one), len(other))
-    p, q = (logits(checkpoint, trace, start=len(trace) - n).float().softmax(-1)
-            for trace in (one, other))
-    return float((p - q).abs().sum(-1).max() / 2)
+    rows = (logits(checkpoint, trace, start=len(trace) - n) for trace in (one, other))
+    return float(total_variation(*rows).max())
 
 
 def _second_pass(checkpoint, bank: Bank, first: Trace, weight, settings: Settings) -> Recalled:
@@ -291,7 +290,9 @@ def after_reading(
     checkpoint, state: MemoryState, recalled: Recalled, asked: MemoryState | None = None
 ) -> MemoryState:
     """The state with this prompt's reads counted: mean weight over layers and heads, the largest
-    over the prompt's tokens behind the first; of the EDM, mean over its heads.
+    over the prompt's tokens behind the first; of the EDM, mean over its heads. A prompt that asks
+    for nothing stored (`needed`) read nothing from the bank: its answer came without it, and what
+    the first pass looked at is no read.
 
     asked: the state that was read, where it was another (`behind_front`): what it holds beyond
     `state` is not counted.

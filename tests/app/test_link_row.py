@@ -12,7 +12,8 @@ from model.memory import talk
 from model.memory.talk import Settings
 from model.recall import chain as recall_chain
 from model.recall import probe, told_facts
-from model.recall.chain import NAMES, Chain, Link
+from model.recall.chain import Chain
+from model.recall.link import NAMES, Link
 from model.recall.probe import Probe
 from model.recall.told_facts import Fact
 from model.run import tokens

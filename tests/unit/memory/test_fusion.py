@@ -318,3 +318,17 @@ def test_merging_leaves_pinned_slots_as_they_are(tiny):
     assert len(merged) == n_pinned + 1 and merged.slots.pinned.sum() == n_pinned
     assert torch.equal(merged.keys[:, :, :n_pinned], bank.keys[:, :, :n_pinned])
     assert len(fusion.merge(bank, 2)) == 2
+
+
+def test_a_prompt_that_fusion_is_left_out_of_read_nothing(tiny):
+    """The same question counts where it is read, and neither its first pass nor an earlier read
+    stands as its own where it is not."""
+    state = told(tiny, FACT)
+    read = talk.ask(tiny, state, ids(tiny, QUESTION), READ)
+    state = talk.after_reading(tiny, state, read)
+    left_out = talk.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=1.0))
+    assert left_out.moved < 1.0 and left_out.relevance and not len(left_out.kept)
+    before, after = state.bank.slots, talk.after_reading(tiny, state, left_out).bank.slots
+    assert before.last_read.max() > 0 and not after.last_read.any()
+    assert np.array_equal(after.total_read, before.total_read)
+    assert np.array_equal(after.n_reads, before.n_reads)

@@ -9,13 +9,15 @@ import torch
 
 from model.grafts import modules
 from model.loading import checkpoint
-from model.memory import fusion, talk
+from model.memory import fusion, held, talk
 from model.memory.talk import Settings
 from model.recall import chain as recall_chain
+from model.recall import link as recall_link
 from model.recall import probe, told_facts
-from model.recall.chain import NAMES
+from model.recall.link import NAMES
 from model.recall.probe import Probe
 from model.run import tokens
+from model.run.trace import logits, run
 
 TOLD = ("I am Ann. I live in Rome.", "Bob likes tea. He is 7.", "It rains.")
 ASK = "Where do I live?"
@@ -136,8 +138,8 @@ def test_not_retrieved_from_the_bank(trained, variant):
     drawn = one.asked.relevance
     assert chain.broken.number == len(drawn)
     assert f"of {len(drawn)} sentences" in chain.broken.sentence
-    assert recall_chain.number(drawn[block]) in chain.broken.sentence
-    assert recall_chain.number(max(drawn.values())) in chain.broken.sentence  # the last retrieved
+    assert recall_link.number(drawn[block]) in chain.broken.sentence
+    assert recall_link.number(max(drawn.values())) in chain.broken.sentence  # the last retrieved
 
 
 def test_not_retrieved_from_the_edm(trained):
@@ -165,7 +167,21 @@ def test_retrieved_but_not_read_from_the_edm(tiny, variant):
     chain = recall_chain.of_outcome(mute, one)
     check_breaks(chain, "read")
     moved = one.asked.moved or 0
-    assert chain.broken.number == moved and recall_chain.percent(moved) in chain.broken.sentence
+    assert chain.broken.number == moved and recall_link.percent(moved) in chain.broken.sentence
+
+
+def test_the_edms_read_is_judged_by_its_own_numbers(trained):
+    """What fusion needs to be read is not asked of the EDM."""
+    one = outcome_of(trained, "gpt2+edm", replace(FREE, needed=1.0), tell=TOLD[:1])
+    read = recall_chain.of_outcome(trained, one).links[3]
+    trace = probe.along(trained, one.asked.trace, one.scored.ids)
+    row = len(one.asked.trace) - 1 + int(np.argmax(one.scored.rank > 1))
+    silent = run(trained, trace.ids)
+    p, q = (logits(trained, x, row)[0].double().softmax(-1) for x in (trace, silent))
+    assert read.passed and read.number == pytest.approx(float((p - q).abs().sum() / 2))
+    null = held.read_weights(trace)[:, row, 0].mean()
+    assert f"{recall_link.percent(float(null))} to the null slot" in read.sentence
+    assert recall_link.percent(read.number) in read.sentence
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -261,7 +277,7 @@ def test_the_end_of_text_token_in_a_prompt_is_a_token_of_it(trained):
 
 
 def test_numbers_are_never_in_e_notation():
-    assert [recall_chain.number(x) for x in (0, 1.0, -0.8379, 1e-9, -1e-9, 12345.6, np.inf)] == [
+    assert [recall_link.number(x) for x in (0, 1.0, -0.8379, 1e-9, -1e-9, 12345.6, np.inf)] == [
         "0", "1", "−0.838", "less than 0.001", "more than −0.001", "12,346", "∞"]
-    assert [recall_chain.percent(x) for x in (0, 1e-9, 0.2, 0.1584, 0.99999, 1)] == [
+    assert [recall_link.percent(x) for x in (0, 1e-9, 0.2, 0.1584, 0.99999, 1)] == [
         "0 %", "less than 0.1 %", "20 %", "15.8 %", "more than 99.9 %", "100 %"]

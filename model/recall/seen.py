@@ -1,0 +1,57 @@
+"""A question's run, gone on with the wanted tokens: and where it failed.
+
+Knows nothing of stores and links.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.memory import talk
+from model.memory.state import MemoryState
+from model.recall import probe
+from model.recall.probe import Scored
+from model.recall.told_facts import Fact
+from model.run import tokens
+from model.run.trace import Trace, run
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The question's run, gone on with the wanted tokens. scored, off: these, with memory and
+    without; row: the token that foresees the first one that failed."""
+
+    asked: talk.Recalled
+    trace: Trace
+    scored: Scored
+    off: Scored
+    row: int
+
+    @property
+    def failed(self) -> int:
+        """Index of the first wanted token that is not the most probable; 0 where all are."""
+        return int(np.argmax(self.scored.rank > 1))
+
+
+def see(checkpoint, asked: talk.Recalled, lead, wanted) -> Seen:
+    """The question's run, gone on with the tokens `lead` and `wanted` (A,), A >= 1."""
+    trace = probe.along(checkpoint, asked.trace, np.r_[lead, wanted])
+    first = len(asked.trace) - 1 + len(lead)
+    scored = probe.scored_rows(checkpoint, trace, first, wanted)
+    off = _off(checkpoint, trace)
+    off_scored = probe.scored_rows(checkpoint, off, first + len(off) - len(trace), wanted)
+    return Seen(asked, trace, scored, off_scored, first + int(np.argmax(scored.rank > 1)))
+
+
+def target(checkpoint, state: MemoryState, fact: Fact, seen: Seen) -> tuple[int, ...]:
+    """The position of the wanted token that failed, as it was told: of the same id, else of the
+    same place in the answer."""
+    ids = tokens.encode(checkpoint.tokenizer, state.prompts[fact.prompt - 1])
+    same = [i for i in fact.wanted if ids[i] == seen.scored.ids[seen.failed]]
+    return tuple(same[:1]) or (fact.wanted[min(seen.failed, len(fact.wanted) - 1)],)
+
+
+def _off(checkpoint, trace: Trace) -> Trace:
+    """The same tokens with memory off."""
+    bos = checkpoint.tokenizer.bos_token_id
+    return run(checkpoint, trace.ids if trace.ids[0] == bos else np.r_[bos, trace.ids])
