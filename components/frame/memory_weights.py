@@ -13,7 +13,8 @@ import streamlit as st
 
 from components.kit import titles
 from model.grafts import modules
-from model.loading.checkpoint import Checkpoint, source
+from model.loading.checkpoint import source
+from model.run.checkpoint import Checkpoint
 from model.training import jobs
 from model.training.jobs import JobError
 

@@ -27,7 +27,8 @@ import streamlit as st
 from components.frame import memory_weights
 from components.kit.units import show_count
 from model.loading import checkpoint, hub, placement
-from model.loading.checkpoint import Checkpoint, CheckpointError
+from model.loading.checkpoint import CheckpointError
+from model.run.checkpoint import Checkpoint
 
 EMBEDDED = "embedded"
 MAX_SHARED = 2  # loaded models beside the embedded one; GPT-2 XL alone is 6 GB

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from transformers import GPT2LMHeadModel
 
 from model.analysis.attention import check_token, weights
 from model.run import sampling, tokens
+from model.run.checkpoint import Checkpoint
 from model.run.patch import Patch
 from model.run.trace import Trace, final_logits
 
@@ -32,12 +34,12 @@ class Off:
     layers: frozenset[int] = frozenset()
     fill: str = "zero"
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.heads) + len(self.mlps) + len(self.layers)
 
 
 @torch.inference_mode()
-def logits(checkpoint, trace: Trace, off: Off, position: int) -> torch.Tensor:
+def logits(checkpoint: Checkpoint, trace: Trace, off: Off, position: int) -> torch.Tensor:
     """What the model says after `position` with these parts off, (V,).
 
     Runs the tokens up to `position` again; with nothing off, that is the untouched model bit for
@@ -48,7 +50,7 @@ def logits(checkpoint, trace: Trace, off: Off, position: int) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def make_patch(checkpoint, trace: Trace, off: Off) -> Patch:
+def make_patch(checkpoint: Checkpoint, trace: Trace, off: Off) -> Patch:
     """The patch of a run in which these parts are off; their means come from the trace."""
     _check(trace, off)
     on_device = {"device": trace.next_logits.device}
@@ -84,7 +86,9 @@ class Change:
 
 
 @torch.inference_mode()
-def compare(checkpoint, before: torch.Tensor, after: torch.Tensor, k: int = 12) -> Change:
+def compare(
+    checkpoint: Checkpoint, before: torch.Tensor, after: torch.Tensor, k: int = 12
+) -> Change:
     """Two logit vectors (V,) -> their distributions side by side; raises ValueError for logits
     that are not finite."""
     for name, x in (("original", before), ("ablated", after)):
@@ -109,7 +113,7 @@ def kl(log_p: torch.Tensor, log_q: torch.Tensor) -> float:
 
 @torch.inference_mode()
 def each_alone(
-    checkpoint, trace: Trace, position: int, fill: str
+    checkpoint: Checkpoint, trace: Trace, position: int, fill: str
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Every part switched off alone, a layer at a time -> (layer, KL in nats (H+2,)): its heads,
     its MLP, the whole layer. Raises ValueError for logits that are not finite."""
@@ -125,7 +129,7 @@ def each_alone(
         yield layer, np.array([kl(base, row) for row in after.double().log_softmax(-1)])
 
 
-def _one_each(checkpoint, trace: Trace, layer: int, fill: str) -> Patch:
+def _one_each(checkpoint: Checkpoint, trace: Trace, layer: int, fill: str) -> Patch:
     """A patch for a batch of H+2 runs: run h without head h, then without MLP, without layer."""
     values = _head_fill(checkpoint, trace, layer, Off(fill=fill))
     n = len(values) + 2
@@ -138,14 +142,16 @@ def _one_each(checkpoint, trace: Trace, layer: int, fill: str) -> Patch:
     )
 
 
-def _run(model, trace: Trace, patch: Patch, position: int, n_runs: int) -> torch.Tensor:
+def _run(
+    model: GPT2LMHeadModel, trace: Trace, patch: Patch, position: int, n_runs: int
+) -> torch.Tensor:
     """-> (n_runs,V): the logits after `position` of so many runs in one batch."""
     ids = torch.tensor(trace.ids[: position + 1], device=model.device).expand(n_runs, -1)
     with patch.open():
         return model(ids, use_cache=False, logits_to_keep=1, patch=patch).logits[:, -1]
 
 
-def _head_fill(checkpoint, trace: Trace, layer: int, off: Off) -> torch.Tensor:
+def _head_fill(checkpoint: Checkpoint, trace: Trace, layer: int, off: Off) -> torch.Tensor:
     """What each head of a layer writes when it is off, before the output projection, (H,D)."""
     v = trace.layer_v(layer)  # (H,T,D)
     if off.fill == "zero":

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from transformers import GPT2LMHeadModel
+
 from model.loading.errors import CheckpointError
 from model.loading.weight_files import PICKLED, not_whole, read_header, read_json, weight_files
 
@@ -158,7 +160,7 @@ def layer_of(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def dissect(folder: Path, model=None) -> Anatomy:
+def dissect(folder: Path, model: GPT2LMHeadModel = None) -> Anatomy:
     """A checkpoint folder -> Anatomy. `model`, where loaded, says whether the unembedding is tied,
     and stands in for the headers where all weights are pickled.
 
@@ -193,7 +195,9 @@ def _read_weight_file(path: Path, tied: bool) -> tuple[WeightFile, list[StoredTe
     return WeightFile(path.name, n_file, header_bytes, n_tensors), tensors
 
 
-def _from_memory(folder: Path, model, tied: bool) -> tuple[WeightFile, list[StoredTensor]]:
+def _from_memory(
+    folder: Path, model: GPT2LMHeadModel, tied: bool
+) -> tuple[WeightFile, list[StoredTensor]]:
     pickled = folder / PICKLED
     if model is None:
         raise AnatomyError(

@@ -5,6 +5,8 @@ Pure arithmetic on seven numbers; knows no checkpoint and loads nothing.
 
 from dataclasses import dataclass, fields
 
+from transformers import GPT2Config
+
 
 class SizeError(ValueError):
     """A size no GPT can have."""
@@ -26,7 +28,7 @@ class Shape:
     n_vocab: int
     n_positions: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if value < 1:
@@ -67,7 +69,7 @@ TITLES = {
 }
 
 
-def of_config(config) -> Shape:
+def of_config(config: GPT2Config) -> Shape:
     """transformers' GPT2Config -> Shape."""
     C, H = config.n_embd, config.n_head
     F = config.n_inner if config.n_inner is not None else 4 * C

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, scaling
 
 BAND = 128  # queries surveyed at a time
 
 
 @torch.inference_mode()
-def weights(checkpoint, trace: Trace, layer: int, head: int) -> np.ndarray:
+def weights(checkpoint: Checkpoint, trace: Trace, layer: int, head: int) -> np.ndarray:
     """One head's attention weights, (T,T) float32; rows sum to 1, the future is 0."""
     _check_head(trace, layer, head)
     q, k = trace.layer_q(layer)[head], trace.layer_k(layer)[head]
@@ -47,7 +48,7 @@ FACTS = {
 
 
 @torch.inference_mode()
-def survey(checkpoint, trace: Trace, n_max: int = 96) -> Survey:
+def survey(checkpoint: Checkpoint, trace: Trace, n_max: int = 96) -> Survey:
     """Every head, pooled with max to at most n_max × n_max, and each head's facts; local keys only.
 
     Works on bands of queries, so that a layer's full (H,T,T) never exists and keys in the future
@@ -124,7 +125,7 @@ class Steps:
 
 
 @torch.inference_mode()
-def steps(checkpoint, trace: Trace, layer: int, head: int, query: int) -> Steps:
+def steps(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: int) -> Steps:
     """The steps of one query: q·k, scaled, masked, softmax, mixed values, output projection.
 
     In float32 whatever the model's numbers are, as in `weights`.
@@ -165,7 +166,7 @@ class Cell:
     weight: float
 
 
-def cell(checkpoint, trace: Trace, layer: int, head: int, query: int, key: int) -> Cell:
+def cell(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: int, key: int) -> Cell:
     """The arithmetic of one cell; raises ValueError for a key the query cannot see."""
     check_token(trace, query)
     check_token(trace, key)
@@ -198,7 +199,7 @@ def _softmax(q: torch.Tensor, k: torch.Tensor, scale: float) -> torch.Tensor:
     return scores.masked_fill_(future, -torch.inf).softmax(-1)
 
 
-def _head_parts(checkpoint, layer: int, mixed: torch.Tensor) -> torch.Tensor:
+def _head_parts(checkpoint: Checkpoint, layer: int, mixed: torch.Tensor) -> torch.Tensor:
     """mixed (H,D) -> what each head alone adds to the residual stream, (H,C), without bias."""
     rows = checkpoint.model.transformer.h[layer].attn.c_proj.weight  # (C,C), row = input
     return torch.einsum("hd,hdc->hc", mixed.float(), rows.float().view(*mixed.shape, -1))

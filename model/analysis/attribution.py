@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from transformers import GPT2Config
 
 from model.analysis.attention import check_token
 from model.analysis.residual import exit_at, stream_at
 from model.run import sampling
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, final_logits, scaling
 
 
@@ -45,7 +47,7 @@ class Attribution:
 
 @torch.inference_mode()
 def attribute(
-    checkpoint, trace: Trace, position: int, token: int, against: int | None = None
+    checkpoint: Checkpoint, trace: Trace, position: int, token: int, against: int | None = None
 ) -> Attribution:
     """The logit of `token` after `position`; with `against`, how much it exceeds that token's.
 
@@ -85,7 +87,7 @@ def attribute(
 
 
 @torch.inference_mode()
-def head_writes(checkpoint, trace: Trace, layer: int, position: int) -> torch.Tensor:
+def head_writes(checkpoint: Checkpoint, trace: Trace, layer: int, position: int) -> torch.Tensor:
     """What each head of a layer writes into the stream of one token, (H,C) float64, without the
     output bias; computed from q, k and v."""
     check_token(trace, position)
@@ -98,7 +100,7 @@ def head_writes(checkpoint, trace: Trace, layer: int, position: int) -> torch.Te
     return torch.einsum("hd,hdc->hc", mixed, rows.view(*mixed.shape, -1))
 
 
-def check_id(config, token: int) -> None:
+def check_id(config: GPT2Config, token: int) -> None:
     """Raises ValueError for an id outside the vocabulary."""
     if not 0 <= token < config.vocab_size:
         raise ValueError(

@@ -5,6 +5,8 @@ bytes = 2 (K and V) × layers × KV heads × head width × bytes of a number × 
 
 from dataclasses import dataclass, fields
 
+from transformers import GPT2Config
+
 DTYPES = {"float32": 32, "bfloat16": 16, "float16": 16, "8 bit": 8, "4 bit": 4}
 """Bits of a number; scales and zero points of the 8 and 4 bit forms are not counted."""
 
@@ -23,7 +25,7 @@ class CacheShape:
     batch: int = 1
     dtype: str = "bfloat16"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self)[:6]:
             value = getattr(self, field.name)
             if value < 1:
@@ -80,7 +82,7 @@ PRESETS = {
 model's published config.json; GPT-3: Brown et al. 2020 (arXiv:2005.14165), table 2.1."""
 
 
-def of_model(config, n_tokens: int, dtype: str) -> CacheShape:
+def of_model(config: GPT2Config, n_tokens: int, dtype: str) -> CacheShape:
     """A loaded GPT-2's config -> its cache with n tokens, one conversation."""
     H = config.n_head
     return CacheShape(config.n_layer, H, H, config.n_embd // H, n_tokens, dtype=dtype)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.run.checkpoint import Checkpoint
+
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
@@ -51,17 +53,17 @@ class PositionEffect:
     to_here: np.ndarray
 
 
-def token_table(checkpoint) -> np.ndarray:
+def token_table(checkpoint: Checkpoint) -> np.ndarray:
     """wte (V,C) float32, read-only; the model's own memory where it is float32 on the CPU."""
     return _read_only(checkpoint.model.transformer.wte.weight)
 
 
-def position_table(checkpoint) -> np.ndarray:
+def position_table(checkpoint: Checkpoint) -> np.ndarray:
     """wpe (P,C) float32, read-only."""
     return _read_only(checkpoint.model.transformer.wpe.weight)
 
 
-def inputs(checkpoint, ids: np.ndarray) -> Inputs:
+def inputs(checkpoint: Checkpoint, ids: np.ndarray) -> Inputs:
     """ids (T,) at positions 0 to T-1 -> their vectors, added as the model adds them."""
     token = token_table(checkpoint)[ids]
     position = position_table(checkpoint)[: len(ids)]
@@ -138,7 +140,7 @@ def project(vectors: np.ndarray) -> Projection:
     return Projection(points, explained)
 
 
-def position_effect(checkpoint, token_id: int, here: int) -> PositionEffect:
+def position_effect(checkpoint: Checkpoint, token_id: int, here: int) -> PositionEffect:
     """What each position does to one token's input; here: a position of the table."""
     token = token_table(checkpoint)[token_id].astype(np.float64)
     positions = position_table(checkpoint).astype(np.float64)

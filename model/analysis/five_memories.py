@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from transformers import GPT2LMHeadModel
 
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
 
 
@@ -35,7 +37,7 @@ class FiveMemories:
 
 
 @torch.inference_mode()
-def count(checkpoint, trace: Trace | None) -> FiveMemories:
+def count(checkpoint: Checkpoint, trace: Trace | None) -> FiveMemories:
     """Count the memories of a checkpoint and of a prompt's trace (None: the empty prompt)."""
     config, table = checkpoint.model.config, checkpoint.model.transformer.wpe.weight
     parameters = list(checkpoint.model.parameters())  # tied tensors come once
@@ -58,7 +60,7 @@ def count(checkpoint, trace: Trace | None) -> FiveMemories:
     )
 
 
-def _parts(model) -> dict[str, int]:
+def _parts(model: GPT2LMHeadModel) -> dict[str, int]:
     rooms = {"wte": "token embedding", "wpe": "position embedding", "attn": "attention"}
     rooms |= {"mlp": "MLP", "ln_1": "layer norm", "ln_2": "layer norm", "ln_f": "layer norm"}
     parts = dict.fromkeys(rooms.values(), 0) | {"unembedding": 0}

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from transformers import GPT2LMHeadModel
 
 from model.analysis.attention import check_token
 from model.analysis.residual import check_finite
 from model.run import predict, sampling
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, final_logits
 
 ROWS = 128  # stream vectors unembedded at a time (fewer: the product slows; more: memory)
@@ -39,7 +41,7 @@ class Lens:
 
 
 @torch.inference_mode()
-def lens(checkpoint, trace: Trace, start: int = 0, stop: int | None = None) -> Lens:
+def lens(checkpoint: Checkpoint, trace: Trace, start: int = 0, stop: int | None = None) -> Lens:
     """Read the positions start to stop of a trace; raises ValueError where the stream or
     a logit is not finite."""
     stop = len(trace) if stop is None else stop
@@ -64,7 +66,7 @@ def lens(checkpoint, trace: Trace, start: int = 0, stop: int | None = None) -> L
     )
 
 
-def _read(model, stream, final, came) -> tuple[torch.Tensor, ...]:
+def _read(model: GPT2LMHeadModel, stream, final, came) -> tuple[torch.Tensor, ...]:
     """stream (n,C) -> top ids, their probability, then probability and rank of final and came, (n,)
     each. Without `final`, the top ids are."""
     parts, spare = [], None
@@ -101,7 +103,9 @@ def _rank(logits: torch.Tensor, wanted: torch.Tensor, spare: torch.Tensor) -> to
 
 
 @torch.inference_mode()
-def top_tokens(checkpoint, trace: Trace, layer: int, position: int, k: int) -> predict.TopTokens:
+def top_tokens(
+    checkpoint: Checkpoint, trace: Trace, layer: int, position: int, k: int
+) -> predict.TopTokens:
     """The k most probable tokens of one cell: layer 0 to L, L = the model's own answer."""
     check_token(trace, position)
     stream = trace.layer_stream(2 * layer)[position]

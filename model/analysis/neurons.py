@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from model.analysis.attention import check_token
 from model.analysis.residual import check_finite, exit_at
 from model.run import sampling, tokens
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
 
 FORMULAS = {
@@ -43,7 +45,7 @@ class Activations:
 
 
 @torch.inference_mode()
-def activations(checkpoint, trace: Trace, layer: int, position: int) -> Activations:
+def activations(checkpoint: Checkpoint, trace: Trace, layer: int, position: int) -> Activations:
     """Run ln_2, W_in and the activation function of a layer on one token of a trace."""
     mlp, pre, post = _run(checkpoint, trace, layer, position)
     written = post.float().abs() * mlp.c_proj.weight.float().norm(dim=-1)
@@ -77,7 +79,7 @@ class Neuron:
 
 @torch.inference_mode()
 def describe(
-    checkpoint, trace: Trace, layer: int, position: int, indices, k: int = 5
+    checkpoint: Checkpoint, trace: Trace, layer: int, position: int, indices, k: int = 5
 ) -> list[Neuron]:
     """The neurons of a layer by index, each with the k tokens it raises and lowers most.
 
@@ -104,7 +106,7 @@ def describe(
 
 
 @torch.inference_mode()
-def logit_effects(checkpoint, trace: Trace, position: int, writes) -> torch.Tensor:
+def logit_effects(checkpoint: Checkpoint, trace: Trace, position: int, writes) -> torch.Tensor:
     """writes (n,C) float64, parts of the stream of one token -> what each adds to every logit
     directly, (n,V) float32, relative to the mean over the vocabulary."""
     model = checkpoint.model
@@ -114,7 +116,7 @@ def logit_effects(checkpoint, trace: Trace, position: int, writes) -> torch.Tens
     return effects - effects.mean(-1, keepdim=True)
 
 
-def _run(checkpoint, trace: Trace, layer: int, position: int):
+def _run(checkpoint: Checkpoint, trace: Trace, layer: int, position: int):
     """-> the MLP module, pre (F,), post (F,) in the model's number format."""
     check_token(trace, position)
     block = checkpoint.model.transformer.h[layer]
@@ -124,7 +126,7 @@ def _run(checkpoint, trace: Trace, layer: int, position: int):
     return block.mlp, pre, block.mlp.act(pre)
 
 
-def _extremes(tokenizer, effect: torch.Tensor, k: int):
+def _extremes(tokenizer: PreTrainedTokenizerFast, effect: torch.Tensor, k: int):
     k = min(k, len(effect))
     sides = (effect.topk(k), effect.topk(k, largest=False))
     return [

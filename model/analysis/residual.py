@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from transformers import GPT2LMHeadModel
 
 from model.analysis.attention import check_token
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
 
 
@@ -97,7 +99,7 @@ class NormSteps:
 
 
 @torch.inference_mode()
-def norm_steps(checkpoint, trace: Trace, station: int, position: int) -> NormSteps:
+def norm_steps(checkpoint: Checkpoint, trace: Trace, station: int, position: int) -> NormSteps:
     """The LayerNorm that reads the stream at a station: ln_1, ln_2 of a layer, or ln_f at 2L."""
     module = norm_at(checkpoint.model, station)
     row = trace.layer_stream(station)[position]
@@ -117,7 +119,7 @@ def norm_steps(checkpoint, trace: Trace, station: int, position: int) -> NormSte
     )
 
 
-def norm_at(model, station: int) -> torch.nn.LayerNorm:
+def norm_at(model: GPT2LMHeadModel, station: int) -> torch.nn.LayerNorm:
     """The LayerNorm that reads a station."""
     blocks = model.transformer.h
     if station == 2 * len(blocks):
@@ -144,7 +146,7 @@ class Exit:
         return (v - v.mean(-1, keepdim=True)) * self.gain
 
 
-def exit_at(model, last: torch.Tensor) -> Exit:
+def exit_at(model: GPT2LMHeadModel, last: torch.Tensor) -> Exit:
     """last (C,) float64: the stream after the last block at one token."""
     norm = model.transformer.ln_f
     sigma = (last.var(correction=0) + norm.eps).sqrt()

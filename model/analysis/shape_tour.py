@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch.overrides import TorchFunctionMode
+from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Block
 
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
 
 
@@ -134,7 +136,7 @@ OPERATIONS = (
 
 
 @torch.inference_mode()
-def tour(checkpoint, trace: Trace, layer: int) -> Tour:
+def tour(checkpoint: Checkpoint, trace: Trace, layer: int) -> Tour:
     """Run the embedding, block `layer` and the head on a trace's prompt, and watch every step.
 
     Raises ValueError for a layer the model has not; RuntimeError where this version of
@@ -169,7 +171,7 @@ def evaluate(symbols: tuple[str, ...], dims: dict[str, int]) -> tuple[int, ...]:
     return tuple(_evaluate(symbol, dims) for symbol in symbols)
 
 
-def twin(model, layer: int) -> GPT2Block:
+def twin(model: GPT2LMHeadModel, layer: int) -> GPT2Block:
     """A block that shares its weights with the model's, with unfused attention and no hooks."""
     config = copy.deepcopy(model.config)
     config._attn_implementation = "eager"
@@ -183,7 +185,7 @@ def twin(model, layer: int) -> GPT2Block:
 class _Watch(TorchFunctionMode):
     """Sees each torch function of this thread while open; keeps facts, never tensors."""
 
-    def __init__(self, operations: tuple[Operation, ...]):
+    def __init__(self, operations: tuple[Operation, ...]) -> None:
         super().__init__()
         self._operations = list(operations)
         self._events = operations[0].event.split()
@@ -232,7 +234,7 @@ def _causal_mask(stream: torch.Tensor) -> torch.Tensor:
     return torch.full((1, 1, T, T), lowest, dtype=stream.dtype, device=stream.device).triu(1)
 
 
-def _dims(config, ids: torch.Tensor) -> dict[str, int]:
+def _dims(config: GPT2Config, ids: torch.Tensor) -> dict[str, int]:
     D, H = config.n_embd, config.n_head
     F = config.n_inner if config.n_inner is not None else 4 * D
     (B, T), V = ids.shape, config.vocab_size

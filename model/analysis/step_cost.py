@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from transformers import GPT2Config
 
 from model.run.cache import KVCache
+from model.run.checkpoint import Checkpoint
 from model.run.generate import WithCache, now, recompute
+from model.run.tokens import Ids
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Work:
         return self.projections + self.attention + self.mlp + self.lm_head
 
 
-def work(config, n_new: int, n_before: int) -> Work:
+def work(config: GPT2Config, n_new: int, n_before: int) -> Work:
     """A pass over n new tokens after n_before cached ones, logits for the last token only.
 
     projections L·n·4C² (q, k, v, output), attention L·2C·pairs (q·k and weights·v), MLP L·n·2CF,
@@ -41,12 +44,12 @@ def work(config, n_new: int, n_before: int) -> Work:
     return Work(L * n_new * 4 * C * C, L * 2 * C * pairs, L * n_new * 2 * C * F, C * V)
 
 
-def with_cache(config, t: int) -> Work:
+def with_cache(config: GPT2Config, t: int) -> Work:
     """The step that reads token number t (from 1) when the t-1 before it are cached."""
     return work(config, 1, t - 1)
 
 
-def without_cache(config, t: int) -> Work:
+def without_cache(config: GPT2Config, t: int) -> Work:
     """The same step when nothing was kept: all t tokens again."""
     return work(config, t, 0)
 
@@ -65,7 +68,7 @@ class Timing:
     error: float
 
 
-def measure(checkpoint, ids, ts: list[int], repeats: int) -> Iterator[Timing]:
+def measure(checkpoint: Checkpoint, ids: Ids, ts: list[int], repeats: int) -> Iterator[Timing]:
     """Run both ways for each length t of ids (T,), 2 <= t <= T, in turns; the first run of each
     is not counted."""
     for t in ts:

@@ -9,8 +9,11 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from model.run import sampling, tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import Trace, common_prefix, final_logits
 
 N_GUESSES = 5
@@ -74,7 +77,7 @@ class Reading:
 
 
 @torch.inference_mode()
-def read(checkpoint, trace: Trace, earlier: Reading | None = None) -> Reading:
+def read(checkpoint: Checkpoint, trace: Trace, earlier: Reading | None = None) -> Reading:
     """Trace of T tokens -> how each was foreseen; rows that `earlier` (of the same model) has in
     common with it are not computed again.
 
@@ -93,7 +96,7 @@ def read(checkpoint, trace: Trace, earlier: Reading | None = None) -> Reading:
     return Reading(trace.ids, sizes, bits, rank, ids, probability, entropy)
 
 
-def _sizes(tokenizer, ids) -> np.ndarray:
+def _sizes(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> np.ndarray:
     """Bytes of each token, (T,); every id is looked up once."""
     known = {i: len(tokens.token_bytes(tokenizer, i)) for i in set(ids.tolist())}
     return np.array([known[i] for i in ids.tolist()])
@@ -142,7 +145,9 @@ def _judged(weighed, targets):
 
 
 @torch.inference_mode()
-def in_windows(checkpoint, ids: np.ndarray, window: int, stride: int) -> Iterator[tuple]:
+def in_windows(
+    checkpoint: Checkpoint, ids: np.ndarray, window: int, stride: int
+) -> Iterator[tuple]:
     """ids (T,) of a text of any length -> (first, bits (n,), rank (n,)), window by window.
 
     A window reads `window` tokens and predicts the token after each; it starts `stride` tokens
@@ -163,7 +168,7 @@ def in_windows(checkpoint, ids: np.ndarray, window: int, stride: int) -> Iterato
             return
 
 
-def score(checkpoint, ids: np.ndarray, window: int, stride: int) -> Iterator[Total]:
+def score(checkpoint: Checkpoint, ids: np.ndarray, window: int, stride: int) -> Iterator[Total]:
     """The total so far after each window of `in_windows`; the last one is the text's."""
     n_tokens, n_bytes, bits = 0, 0, 0.0
     for first, new_bits, _ in in_windows(checkpoint, ids, window, stride):
@@ -174,7 +179,7 @@ def score(checkpoint, ids: np.ndarray, window: int, stride: int) -> Iterator[Tot
         yield Total(n_tokens, n_bytes, bits)
 
 
-def _judge(model, hidden, ids, first):
+def _judge(model: GPT2LMHeadModel, hidden, ids: Ids, first):
     """hidden (n,C) after the last LayerNorm, predicting ids[first:first+n]."""
     parts = []
     for row in range(0, len(hidden), ROWS_AT_ONCE):

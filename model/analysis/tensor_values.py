@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from safetensors import safe_open
+from transformers import GPT2LMHeadModel
 
 from model.analysis.anatomy import Anatomy, StoredTensor
 
@@ -79,14 +80,16 @@ class HeadWeights:
     chosen: tuple[Grid, ...]
 
 
-def view(anatomy: Anatomy, tensor: StoredTensor, model=None) -> View:
+def view(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel = None) -> View:
     """Read a tensor once and describe it; its picture has at most 128 × 256 cells."""
     values = read(anatomy, tensor, model)
     known = facts(values)
     return View(tensor, known, histogram(values, known), pooled(as_matrix(values), 128, 256))
 
 
-def head_weights(anatomy: Anatomy, layer: int, head: int, n_head: int, model=None) -> HeadWeights:
+def head_weights(
+    anatomy: Anatomy, layer: int, head: int, n_head: int, model: GPT2LMHeadModel = None
+) -> HeadWeights:
     """Split c_attn.weight of a layer and picture every head's query, key and value matrix."""
     tensor = next(
         t for t in anatomy.of_part("query, key, value") if t.layer == layer and len(t.shape) == 2
@@ -98,7 +101,7 @@ def head_weights(anatomy: Anatomy, layer: int, head: int, n_head: int, model=Non
     return HeadWeights(layer, head, head_norms(heads), thumbnails, chosen)
 
 
-def read(anatomy: Anatomy, tensor: StoredTensor, model=None) -> torch.Tensor:
+def read(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel = None) -> torch.Tensor:
     """The tensor as stored, from its safetensors file; from `model` where it was pickled."""
     if anatomy.source == "safetensors header":
         with safe_open(anatomy.folder / tensor.file, framework="pt") as file:

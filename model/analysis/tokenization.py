@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
 from model.run import tokens
 
@@ -94,7 +95,7 @@ class Row:
     joined: list[int]
 
 
-def rules(tokenizer) -> Rules:
+def rules(tokenizer: PreTrainedTokenizerFast) -> Rules:
     """The merges, pieces and added tokens inside a fast tokenizer.
 
     Raises TokenizationError where it is no plain byte-level BPE.

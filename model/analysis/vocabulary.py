@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from transformers import PreTrainedTokenizerFast
 
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +45,7 @@ class Vocabulary:
         return self._by_bytes.get(raw)
 
 
-def read(checkpoint) -> Vocabulary:
+def read(checkpoint: Checkpoint) -> Vocabulary:
     """All V tokens of a checkpoint, V as many as its embedding has rows."""
     tokenizer, n = checkpoint.tokenizer, checkpoint.model.config.vocab_size
     special = frozenset(tokenizer.all_special_ids)
@@ -68,7 +70,7 @@ def search(vocabulary: Vocabulary, query: str) -> np.ndarray:
     return np.array(found, dtype=np.int64)
 
 
-def find(vocabulary: Vocabulary, wanted: str, tokenizer) -> int:
+def find(vocabulary: Vocabulary, wanted: str, tokenizer: PreTrainedTokenizerFast) -> int:
     """One token by its text or by "#id" -> its id; "·" may stand for a space.
 
     Raises ValueError for an id out of range and for a text that is not exactly one token.

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from transformers import GPT2Config
 
 from model.analysis import attention, embeddings, position_table, positions, surprisal
 from model.run import sampling
+from model.run.checkpoint import Checkpoint
 from model.run.tap import Tap
 from model.run.trace import Trace, final_logits, scaling
 
@@ -31,7 +33,10 @@ class Pass:
 
 @torch.inference_mode()
 def run(
-    checkpoint, ids: np.ndarray, places: np.ndarray | None = None, table: np.ndarray | None = None
+    checkpoint: Checkpoint,
+    ids: np.ndarray,
+    places: np.ndarray | None = None,
+    table: np.ndarray | None = None,
 ) -> Pass:
     """ids (T,) at places (T,), by default 0 to T-1; table (T,C): what is added in place of wpe,
     zeros for no positions; None: the model's own wpe.
@@ -59,7 +64,7 @@ def run(
     return Pass(tap.q, tap.k, tap.stream, out.logits[0, -1])
 
 
-def check_places(places: np.ndarray, config) -> np.ndarray:
+def check_places(places: np.ndarray, config: GPT2Config) -> np.ndarray:
     """places (T,), T >= 1; raises ValueError, one sentence, where the table has no such row."""
     if len(places) == 0:
         raise ValueError("wanted at least one token, got an empty prompt; type something")
@@ -73,19 +78,19 @@ def check_places(places: np.ndarray, config) -> np.ndarray:
     return places
 
 
-def without_positions(checkpoint, ids: np.ndarray) -> Pass:
+def without_positions(checkpoint: Checkpoint, ids: np.ndarray) -> Pass:
     """The run of ids (T,) with words only."""
     return run(checkpoint, ids, table=np.zeros((1, checkpoint.model.config.n_embd)))
 
 
-def with_sinusoids(checkpoint, ids: np.ndarray) -> Pass:
+def with_sinusoids(checkpoint: Checkpoint, ids: np.ndarray) -> Pass:
     """The run of ids (T,) with the sinusoidal table, as long as wpe's first T rows on average."""
     learned = embeddings.position_table(checkpoint)[: len(ids)]
     return run(checkpoint, ids, table=position_table.sinusoidal_like(learned))
 
 
 def maps(
-    checkpoint, trace: Trace, bare: Pass, waves: Pass, layer: int, head: int
+    checkpoint: Checkpoint, trace: Trace, bare: Pass, waves: Pass, layer: int, head: int
 ) -> dict[str, np.ndarray]:
     """One head's attention (T,T) under each of SCHEMES.
 
@@ -143,7 +148,7 @@ class Last:
     logits: torch.Tensor
 
 
-def last_of(checkpoint, ids: np.ndarray, order: Order) -> Last:
+def last_of(checkpoint: Checkpoint, ids: np.ndarray, order: Order) -> Last:
     """Run the prompt ids (T,) in that order."""
     table = None if order.placed else np.zeros((1, checkpoint.model.config.n_embd))
     found = run(checkpoint, ids[order.words], order.places, table)
@@ -186,7 +191,7 @@ def compare(before: Last, after: Last, n_top: int = 5) -> Change:
 
 
 @torch.inference_mode()
-def bits_when_shifted(checkpoint, ids: np.ndarray, shift: int) -> float:
+def bits_when_shifted(checkpoint: Checkpoint, ids: np.ndarray, shift: int) -> float:
     """Mean bits a token of ids (T,), T >= 2, all positions shifted; the first does not count."""
     if len(ids) < 2:
         raise ValueError("wanted 2 tokens or more (the first is only read), got 1; type more")

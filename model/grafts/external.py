@@ -35,7 +35,7 @@ class External(nn.Module):
     layer: the block before which the stream is both read from and written to.
     """
 
-    def __init__(self, width: int, heads: int, layer: int):
+    def __init__(self, width: int, heads: int, layer: int) -> None:
         super().__init__()
         self.heads, self.layer = heads, layer
         self.norm_read, self.norm_write, self.norm_value = (

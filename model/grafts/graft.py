@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+from transformers import GPT2LMHeadModel
 
 from model.grafts.context import current
 from model.grafts.external import Contents
@@ -50,7 +51,7 @@ def opened(graft: Graft | None):
     return nullcontext() if graft is None else graft.open()
 
 
-def attach(model, see_query: Callable[[torch.Tensor], None]) -> None:
+def attach(model: GPT2LMHeadModel, see_query: Callable[[torch.Tensor], None]) -> None:
     """A hook before every block and one before the LM head, without effect while no graft is open.
 
     see_query: is handed the stream (B,T,C) that the EDM reads with, before its reading is added.

@@ -16,7 +16,7 @@ SCALE = 2.0
 class Lora(nn.Module):
     """down (L,C,R), up (L,R,3C) for the c_attn of each of L blocks."""
 
-    def __init__(self, layers: int, width: int, rank: int):
+    def __init__(self, layers: int, width: int, rank: int) -> None:
         super().__init__()
         self.down = nn.Parameter(torch.randn(layers, width, rank) * width**-0.5)
         self.up = nn.Parameter(torch.zeros(layers, rank, 3 * width))

@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
+from transformers import GPT2Config
 
 from model.grafts.external import External
 from model.grafts.lora import Lora
@@ -36,7 +37,7 @@ class Sizes:
     n_layers: int = 0
 
 
-def sizes_for(config, cell: str = "gru", rank: int = 0) -> Sizes:
+def sizes_for(config: GPT2Config, cell: str = "gru", rank: int = 0) -> Sizes:
     """Sizes for a GPT-2 config: the middle of the stack, heads of 64 (one of C where C < 64)."""
     heads = max(1, config.n_embd // 64)
     return Sizes(config.n_embd, heads, config.n_layer // 2, cell, rank, config.n_layer)
@@ -50,7 +51,7 @@ class Modules(nn.Module):
     edm and lora were trained; card: what is known of the training.
     """
 
-    def __init__(self, sizes: Sizes):
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
         self.early = Recurrent(sizes.width, sizes.cell)
@@ -62,7 +63,7 @@ class Modules(nn.Module):
         self.card: dict = {}
 
 
-def untrained(config, cell: str = "gru", seed: int = 0, rank: int = 0) -> Modules:
+def untrained(config: GPT2Config, cell: str = "gru", seed: int = 0, rank: int = 0) -> Modules:
     """Fresh modules for a GPT-2 config: with them the model is exactly GPT-2."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -86,7 +87,7 @@ def save_modules(modules: Modules, path: Path, base: str, parts, card: dict) -> 
     os.replace(draft, path)
 
 
-def load_modules(path: Path, config, base: str) -> Modules:
+def load_modules(path: Path, config: GPT2Config, base: str) -> Modules:
     """Trained memory for the model with this config and fingerprint, in float32, on the CPU.
 
     Raises ValueError, one sentence, for a file that is damaged, of another version, model or width,
@@ -135,7 +136,7 @@ def card_of(path: Path) -> dict:
     return _read(path)[0].get("card") or {}
 
 
-def beside(folder: Path, config, base: str) -> Modules | None:
+def beside(folder: Path, config: GPT2Config, base: str) -> Modules | None:
     """The memory that lies beside a checkpoint's weights; None where there is none."""
     path = folder / FILE
     return load_modules(path, config, base) if path.is_file() else None

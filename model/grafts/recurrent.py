@@ -16,7 +16,7 @@ CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 class Recurrent(nn.Module):
     """One recurrent memory. A state is (B,S·C): h for a GRU (S = 1), h and c for an LSTM (S = 2)."""
 
-    def __init__(self, width: int, cell: str = "gru"):
+    def __init__(self, width: int, cell: str = "gru") -> None:
         super().__init__()
         if cell not in CELLS:
             raise ValueError(f"no recurrent cell {cell!r}: expected one of {', '.join(CELLS)}")

@@ -9,7 +9,6 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,36 +16,14 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from model.grafts import modules
-from model.grafts.modules import Modules
 from model.loading import hub, placement, weights
 from model.loading.errors import CheckpointError
-from model.loading.placement import Placement
 from model.run import tap
+from model.run.checkpoint import Checkpoint
 
-__all__ = ["Checkpoint", "CheckpointError", "Placement", "find", "load", "settle", "source"]
+__all__ = ["CheckpointError", "find", "load", "settle", "source"]
 
 EMBEDDED = Path(__file__).parents[1] / "embedded"
-
-
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """A loaded model with the files it came from.
-
-    name: "embedded", a hub name or a folder, as chosen; folder: where its files lie.
-    model: transformers' own, eval, no gradients, tapped. fingerprint: changes when config.json,
-    weights or tokenizer change (device and number format are not in it). warnings: what is odd
-    about the files, a sentence each. memory: what was trained for it (memory.safetensors beside
-    its weights), None where nothing was.
-    """
-
-    name: str
-    folder: Path
-    model: GPT2LMHeadModel
-    tokenizer: PreTrainedTokenizerFast
-    placement: Placement
-    fingerprint: str
-    warnings: tuple[str, ...] = ()
-    memory: Modules | None = None
 
 
 def load(

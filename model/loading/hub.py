@@ -155,7 +155,7 @@ def _weights_among(name: str, there: set[str]) -> list[str]:
 class _Count:
     """Adds up what the client reports file by file. It owns the totals, not the transfer."""
 
-    def __init__(self, sizes: dict[str, int], on_progress: Callable[[Progress], None]):
+    def __init__(self, sizes: dict[str, int], on_progress: Callable[[Progress], None]) -> None:
         self.sizes = sizes
         self.on_progress = on_progress
         self.done = dict.fromkeys(sizes, 0)
@@ -189,7 +189,7 @@ class _Bar:
     count: _Count
     name: str
 
-    def __init__(self, total=None, initial=0, **_looks):
+    def __init__(self, total=None, initial=0, **_looks) -> None:
         self.total, self.n = total, 0
         self.update(initial)
 
@@ -225,7 +225,7 @@ class Download:
     `problem` is: one sentence, "" where it was cancelled.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         self.name = name
         self.progress = Progress("", 0, 0, 0, 0)
         self.folder: Path | None = None

@@ -1,12 +1,14 @@
 """Where a model runs and in which number format, each with its reason. Loads nothing itself."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from transformers import GPT2LMHeadModel
 
 from model.loading.errors import CheckpointError
+from model.run.checkpoint import Placement
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 DTYPES = {
@@ -16,20 +18,6 @@ DTYPES = {
     "float16": torch.float16,
 }
 ROOM = 1.2  # memory wanted beside the weights' own: one prompt's activations, the allocator's slack
-
-
-@dataclass(frozen=True)
-class Placement:
-    """device and dtype of a loaded model, and a sentence why for each of the two."""
-
-    device: torch.device
-    dtype: torch.dtype
-    why_device: str
-    why_dtype: str
-
-    @property
-    def reason(self) -> str:
-        return f"{self.why_device} {self.why_dtype}"
 
 
 def available() -> list[str]:
@@ -57,7 +45,7 @@ def choose(device: str, dtype: str, n_values: int) -> Placement:
     return Placement(torch.device(name), chosen, why_device, why_dtype)
 
 
-def move(model, placement: Placement):
+def move(model: GPT2LMHeadModel, placement: Placement):
     """(model, where it is now): a GPU that runs out of memory hands the model back to the CPU."""
     try:
         return model.to(placement.device), placement

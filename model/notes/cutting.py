@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from transformers import PreTrainedTokenizerFast
+
 _END = re.compile(r"""[.!?]+["'”’)\]]*(?=\s)""")  # of a sentence
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 _BATCH = 512
@@ -24,7 +26,7 @@ class Passage:
     n_tokens: int
 
 
-def cut(tokenizer, text: str, size: int) -> list[Passage]:
+def cut(tokenizer: PreTrainedTokenizerFast, text: str, size: int) -> list[Passage]:
     """text -> passages of at most `size` tokens of a transformers tokenizer, in order; together
     they hold every word.
 
@@ -65,7 +67,7 @@ def paragraphs(text: str) -> list[list[tuple[int, int]]]:
     return found
 
 
-def _sized(tokenizer, text, spans, size) -> list[tuple[int, int, int]]:
+def _sized(tokenizer: PreTrainedTokenizerFast, text, spans, size) -> list[tuple[int, int, int]]:
     """Spans -> (start, stop, n tokens) of spans that are at most `size` tokens long."""
     sized = []
     for (start, stop), n in zip(spans, _counts(tokenizer, text, spans)):
@@ -76,7 +78,9 @@ def _sized(tokenizer, text, spans, size) -> list[tuple[int, int, int]]:
     return sized
 
 
-def _pieces(tokenizer, text, start, stop, size) -> list[tuple[int, int, int]]:
+def _pieces(
+    tokenizer: PreTrainedTokenizerFast, text, start, stop, size
+) -> list[tuple[int, int, int]]:
     """A long sentence, cut between words."""
     words = [(start + m.start(), start + m.end()) for m in re.finditer(r"\S+", text[start:stop])]
     pieces: list[tuple[int, int, int]] = []
@@ -90,7 +94,9 @@ def _pieces(tokenizer, text, start, stop, size) -> list[tuple[int, int, int]]:
     return pieces
 
 
-def _halves(tokenizer, text, start, stop, size) -> list[tuple[int, int, int]]:
+def _halves(
+    tokenizer: PreTrainedTokenizerFast, text, start, stop, size
+) -> list[tuple[int, int, int]]:
     """A long word, halved until every part fits; a single character is never cut."""
     (n,) = _counts(tokenizer, text, [(start, stop)])
     if n <= size or stop - start == 1:
@@ -102,7 +108,7 @@ def _halves(tokenizer, text, start, stop, size) -> list[tuple[int, int, int]]:
     ]
 
 
-def _counts(tokenizer, text, spans) -> list[int]:
+def _counts(tokenizer: PreTrainedTokenizerFast, text, spans) -> list[int]:
     """Tokens of " " + each span, spaces inside made single."""
     counts: list[int] = []
     for i in range(0, len(spans), _BATCH):

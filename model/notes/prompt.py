@@ -11,6 +11,7 @@ import numpy as np
 
 from model.notes.note import NotesError
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class Prompt:
         return sum(part.stop - part.start for part in self.parts if part.of is not None)
 
 
-def build(checkpoint, question: str, passages: list[str], n_answer: int) -> Prompt:
+def build(checkpoint: Checkpoint, question: str, passages: list[str], n_answer: int) -> Prompt:
     """The prompt of a question with passages, the best first, as many as fit before the question
     with room for an answer of n_answer tokens. A passage that does not fit is left out whole.
 
@@ -78,7 +79,9 @@ def order(used: list[int]) -> list[int]:
     return used[::-1]
 
 
-def _question(checkpoint, question: str, follows: bool, room: int) -> tuple[np.ndarray, int]:
+def _question(
+    checkpoint: Checkpoint, question: str, follows: bool, room: int
+) -> tuple[np.ndarray, int]:
     """Its last tokens that fit, and how many did not."""
     text = question.lstrip()
     if not text:
@@ -87,7 +90,7 @@ def _question(checkpoint, question: str, follows: bool, room: int) -> tuple[np.n
     return ids[-room:], max(0, len(ids) - room)
 
 
-def _encode(checkpoint, text: str, follows: bool) -> np.ndarray:
+def _encode(checkpoint: Checkpoint, text: str, follows: bool) -> np.ndarray:
     """Ids of a text that stands behind another one, or at the beginning."""
     return tokens.encode(checkpoint.tokenizer, f" {text}" if follows else text)
 

@@ -37,7 +37,7 @@ PRAGMA user_version = {VERSION};
 class Store:
     """An open notes file. `connection` is apsw's; only model/notes_*.py may touch it."""
 
-    def __init__(self, file: Path, busy_s: float = BUSY_S):
+    def __init__(self, file: Path, busy_s: float = BUSY_S) -> None:
         self.file = file
         with saying(file):
             file.parent.mkdir(parents=True, exist_ok=True)

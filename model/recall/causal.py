@@ -20,6 +20,7 @@ from model.recall import probe
 from model.recall.probe import Outcome, Scored
 from model.recall.reads import Place, places_of, tables
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
 
 
@@ -93,7 +94,7 @@ def swap_values(state: MemoryState, pairs: Iterable[tuple[Place, Place]]) -> Mem
 
 
 def edit(
-    checkpoint, state: MemoryState, place: Place, text: str, settings: Settings
+    checkpoint: Checkpoint, state: MemoryState, place: Place, text: str, settings: Settings
 ) -> MemoryState:
     """The value of one stored token becomes that of `text` at its place: the prompt is run again
     with the other token there, and the value vectors of that one position are taken from it, in
@@ -119,7 +120,7 @@ def edit(
     return state
 
 
-def effect(checkpoint, one: Outcome, state: MemoryState, gone=()) -> Effect:
+def effect(checkpoint: Checkpoint, one: Outcome, state: MemoryState, gone=()) -> Effect:
     """The outcome's tokens scored with another state."""
     scored = probe.score(
         checkpoint, state, one.ids, one.scored.ids, one.settings, one.lead_ids
@@ -133,13 +134,13 @@ def candidates(one: Outcome, n: int = 64) -> list[Place]:
     return list(ranked)[:n]
 
 
-def each_alone(checkpoint, one: Outcome, which: Iterable[Place]) -> Iterator[Effect]:
+def each_alone(checkpoint: Checkpoint, one: Outcome, which: Iterable[Place]) -> Iterator[Effect]:
     """The effect of removing each of these places, one at a time."""
     for place in which:
         yield effect(checkpoint, one, without(one.state, [place]), [place])
 
 
-def smallest_set(checkpoint, one: Outcome, alone: list[Effect]) -> Effect | None:
+def smallest_set(checkpoint: Checkpoint, one: Outcome, alone: list[Effect]) -> Effect | None:
     """The few places whose removal together loses the answer; None where removing all of `alone`
     does not, or where it is not said anyway.
 
@@ -158,7 +159,7 @@ def smallest_set(checkpoint, one: Outcome, alone: list[Effect]) -> Effect | None
     return None
 
 
-def _minimised(checkpoint, one: Outcome, found: Effect) -> Effect:
+def _minimised(checkpoint: Checkpoint, one: Outcome, found: Effect) -> Effect:
     for place in found.gone[:-1]:
         fewer = [other for other in found.gone if other != place]
         if not fewer:
@@ -187,14 +188,14 @@ def _reordered(state: MemoryState, part: str, order) -> MemoryState:
     return replace(state, external=replace(state.external, values=state.external.values[index]))
 
 
-def _put_in_bank(checkpoint, state: MemoryState, index: int, again: Trace, row: int):
+def _put_in_bank(checkpoint: Checkpoint, state: MemoryState, index: int, again: Trace, row: int):
     values = state.bank.values.clone()
     values[:, :, index] = again.v[:, :, row]
     return replace(state, bank=replace(state.bank, values=values))
 
 
 @torch.inference_mode()
-def _put_in_slots(checkpoint, state: MemoryState, index: int, again: Trace, row: int):
+def _put_in_slots(checkpoint: Checkpoint, state: MemoryState, index: int, again: Trace, row: int):
     values = state.external.values.clone()
     values[index] = held.keys_and_values(checkpoint.memory, again)[1][row]
     return replace(state, external=replace(state.external, values=values))
@@ -203,7 +204,9 @@ def _put_in_slots(checkpoint, state: MemoryState, index: int, again: Trace, row:
 _PUT = {"am": _put_in_bank, "edm": _put_in_slots}
 
 
-def _told_with(checkpoint, state: MemoryState, place: Place, token: int) -> tuple[Trace, int]:
+def _told_with(
+    checkpoint: Checkpoint, state: MemoryState, place: Place, token: int
+) -> tuple[Trace, int]:
     """That window of the prompt, run as it was told with another token there, and its row."""
     ids = tokens.encode(checkpoint.tokenizer, state.prompts[place.prompt - 1])
     window = next(w for w in cuts.windows(checkpoint, ids) if place.position < w.stop)

@@ -27,6 +27,7 @@ from model.recall.stores import InBank, InEdm, Store, ToldFact
 from model.recall.told_facts import Fact, holding
 from model.recall.whole_words import says
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 from model.run.trace import logits
 
 MOST_FACTS = 4  # told sentences that hold the same answer; the newest are followed
@@ -51,7 +52,7 @@ class Chain:
         return next((i for i, link in enumerate(self.links) if not link.passed), len(self.links))
 
 
-def of_outcome(checkpoint, one: Outcome) -> Chain | None:
+def of_outcome(checkpoint: Checkpoint, one: Outcome) -> Chain | None:
     """The chain of the told fact that holds a probe's answer, as far as it came; of several that
     hold it the one that came furthest. None: no answer, no memory with slots, or no such fact."""
     answer = one.plan.probe.answer
@@ -69,8 +70,13 @@ def of_outcome(checkpoint, one: Outcome) -> Chain | None:
 
 
 def of_question(
-    checkpoint, state: MemoryState, asked: talk.Recalled, settings: Settings, fact: Fact,
-    writing: Settings, states: Iterable[MemoryState] = (),
+    checkpoint: Checkpoint,
+    state: MemoryState,
+    asked: talk.Recalled,
+    settings: Settings,
+    fact: Fact,
+    writing: Settings,
+    states: Iterable[MemoryState] = (),
 ) -> Chain | None:
     """The chain of a told fact that should have answered a question. What it should have said is
     not known: any words of the fact that the question does not hold. None: no memory with slots.
@@ -93,14 +99,16 @@ def of_question(
     return _chain(checkpoint, told, seen, settings, said)
 
 
-def _stores(checkpoint, settings: Settings) -> list[type[Store]]:
+def _stores(checkpoint: Checkpoint, settings: Settings) -> list[type[Store]]:
     """The stores with slots that these settings read."""
     parts = checkpoint.memory.parts if checkpoint.memory is not None else ()
     return [InBank] * ("am" in settings.modules) + [InEdm] * (
         "edm" in settings.modules and "edm" in parts)
 
 
-def _chain(checkpoint, told: ToldFact, seen: Seen, settings: Settings, said: Link) -> Chain:
+def _chain(
+    checkpoint: Checkpoint, told: ToldFact, seen: Seen, settings: Settings, said: Link
+) -> Chain:
     stores = (kind(checkpoint, told, seen, settings) for kind in _stores(checkpoint, settings))
     return Chain(told.fact, (*(_either(links) for links in zip(*map(_followed, stores))), said))
 
@@ -138,7 +146,7 @@ def _said(scored: Scored, is_said: bool, is_likely: bool, spoken: str) -> Link:
     return Link("said", bool(is_said), p, "probability", words)
 
 
-def _states(checkpoint, one: Outcome) -> Iterator[MemoryState]:
+def _states(checkpoint: Checkpoint, one: Outcome) -> Iterator[MemoryState]:
     """The memory behind every prompt, told again, as far as MOST_TOLD tokens."""
     for told in probe.tell(checkpoint, one.plan, one.settings):
         yield told.state
@@ -146,7 +154,7 @@ def _states(checkpoint, one: Outcome) -> Iterator[MemoryState]:
             return
 
 
-def _likeliest(checkpoint, state: MemoryState, asked, fact: Fact, spoken):
+def _likeliest(checkpoint: Checkpoint, state: MemoryState, asked, fact: Fact, spoken):
     """(tokens said before it, positions of the fact's words) of those of its words, new to the
     question, whose beginning is likeliest behind the question or behind what is said."""
     trace = probe.along(checkpoint, asked.trace, spoken)
@@ -158,7 +166,7 @@ def _likeliest(checkpoint, state: MemoryState, asked, fact: Fact, spoken):
     return spoken[:at], runs[which]
 
 
-def _new_words(checkpoint, prompt: str, fact: Fact, asked) -> list[tuple[int, ...]]:
+def _new_words(checkpoint: Checkpoint, prompt: str, fact: Fact, asked) -> list[tuple[int, ...]]:
     """Positions of the fact's words that the question does not hold, neighbours together; of all
     its words where it holds them all, of all its tokens where it has no words."""
     texts = tokens.display(checkpoint.tokenizer, tokens.encode(checkpoint.tokenizer, prompt))

@@ -10,6 +10,8 @@ import random
 from dataclasses import replace
 from functools import partial
 
+from transformers import PreTrainedTokenizerFast
+
 from model.memory.eviction import NAMES
 from model.memory.salience import SCORES
 from model.memory.talk import Settings
@@ -37,7 +39,13 @@ def told(n: int, *, held_out=False, ask_held_out=False, stops=(0,), asked=4, nev
 
 
 def _trial(
-    rng: random.Random, tokenizer, plan: Plan, held_out: bool, stops, n_asked: int, n_never: int
+    rng: random.Random,
+    tokenizer: PreTrainedTokenizerFast,
+    plan: Plan,
+    held_out: bool,
+    stops,
+    n_asked: int,
+    n_never: int,
 ) -> Trial:
     one = episodes.episode(rng, plan)
     asked = rng.sample(one.facts, min(n_asked, len(one.facts)))
@@ -66,7 +74,7 @@ def contradicted(gap: int):
     return partial(_contradiction, gap=gap)
 
 
-def _contradiction(rng: random.Random, tokenizer, gap: int) -> Trial:
+def _contradiction(rng: random.Random, tokenizer: PreTrainedTokenizerFast, gap: int) -> Trial:
     kind = rng.choice(list(KINDS.values()))
     first = episodes.value_of(rng, kind, "unseen")
     latest = first

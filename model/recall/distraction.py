@@ -9,13 +9,18 @@ import random
 import re
 from collections.abc import Iterator
 
+from transformers import PreTrainedTokenizerFast
+
 from model.recall import episodes
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 
 PROMPT_TOKENS = 64  # a distracting prompt ends with the sentence that reaches this many
 
 
-def prompts(checkpoint, n_tokens: int, text: str = "", seed: int = 0) -> Iterator[tuple[str, int]]:
+def prompts(
+    checkpoint: Checkpoint, n_tokens: int, text: str = "", seed: int = 0
+) -> Iterator[tuple[str, int]]:
     """Prompts with their number of tokens, n_tokens in all (the last is cut to fit).
 
     text: read from its start, and again when it is used up; "": sentences generated from the seed.
@@ -33,7 +38,7 @@ def prompts(checkpoint, n_tokens: int, text: str = "", seed: int = 0) -> Iterato
         left -= max(1, len(ids))
 
 
-def _endless(tokenizer, text: str, seed: int):
+def _endless(tokenizer: PreTrainedTokenizerFast, text: str, seed: int):
     sentences = _read(text) if text.strip() else _made(seed)
     while True:
         prompt, ids = "", []

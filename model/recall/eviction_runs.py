@@ -22,6 +22,7 @@ from model.recall import distraction, probe
 from model.recall.probe import Plan, Probe
 from model.recall.share import Share
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 
 STOPS = (0, 1_000, 10_000)  # tokens behind the last fact; 0: the facts can be recalled at all
 WARM = 600  # tokens told before: 512 slots are full
@@ -48,7 +49,9 @@ class Row:
     recalled: Share
 
 
-def pairs(checkpoint, score: str | None = None, policy: str | None = None) -> list[Pair]:
+def pairs(
+    checkpoint: Checkpoint, score: str | None = None, policy: str | None = None
+) -> list[Pair]:
     """All pairs, or those with this score or policy. A policy that does not look at scores is
     measured with one. Policies that take long come only when they are named: those that go by
     reads, where every prompt of the book must be asked first, and merging."""
@@ -65,7 +68,7 @@ def pairs(checkpoint, score: str | None = None, policy: str | None = None) -> li
 
 
 def measure(
-    checkpoint, probes: Sequence[Probe], books: Sequence[str], which: Sequence[Pair],
+    checkpoint: Checkpoint, probes: Sequence[Probe], books: Sequence[str], which: Sequence[Pair],
     settings: Settings, stops: Sequence[int],
 ) -> Iterator[list[Row]]:
     """The rows of each pair, one for every stop, as they are known. books: texts, taken in turns.
@@ -108,7 +111,7 @@ def _groups(plans: list[Plan]) -> list[list[Plan]]:
 class _Book:
     """A text as prompts with their numbers of tokens, cut once, as far as somebody reads."""
 
-    def __init__(self, checkpoint, text: str):
+    def __init__(self, checkpoint: Checkpoint, text: str) -> None:
         self._cut, self._done = distraction.prompts(checkpoint, probe.FARTHEST, text), []
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
@@ -121,7 +124,9 @@ class _Book:
 class _Stream:
     """One memory that is told a book, with facts in it."""
 
-    def __init__(self, checkpoint, settings: Settings, book: _Book, heard: dict):
+    def __init__(
+        self, checkpoint: Checkpoint, settings: Settings, book: _Book, heard: dict
+    ) -> None:
         self.checkpoint, self.settings, self.heard = checkpoint, settings, heard
         self.book, self.state = iter(book), talk.blank(checkpoint)
 
@@ -165,7 +170,7 @@ class _Stream:
         return _is_kept(self.checkpoint, self.state, numbers), scored.exact
 
 
-def _is_kept(checkpoint, state: MemoryState, numbers: range) -> bool:
+def _is_kept(checkpoint: Checkpoint, state: MemoryState, numbers: range) -> bool:
     """Whether every token of these prompts has a slot of its own."""
     table = state.bank.slots
     n_held = int((np.isin(table.prompt, numbers) & (table.n_tokens == 1)).sum())

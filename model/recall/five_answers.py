@@ -18,9 +18,11 @@ from model.notes.note import NotesError
 from model.notes.prompt import Prompt, build
 from model.run import generate, predict, tokens
 from model.run.cache import KVCache
+from model.run.checkpoint import Checkpoint
 from model.run.generate import WithCache
 from model.run.sampling import Settings as Sampling
 from model.run.tap import Overtaken
+from model.run.tokens import Ids
 
 MOST_TOKENS = 16  # of an answer
 GREEDY = Sampling(temperature=0)
@@ -56,12 +58,12 @@ class Facts:
     is_cut: bool = False
 
 
-def answer(checkpoint, ids: np.ndarray, stop: Event | None = None) -> Answer:
+def answer(checkpoint: Checkpoint, ids: np.ndarray, stop: Event | None = None) -> Answer:
     """What follows ids (T,), read from the beginning."""
     return _answer(checkpoint, _fresh(checkpoint), ids, len(ids), stop)
 
 
-def facts(checkpoint, notes: list[str], n_most: int) -> Facts:
+def facts(checkpoint: Checkpoint, notes: list[str], n_most: int) -> Facts:
     """The newest of the notes (the newest last) whose tokens fit n_most, <|endoftext|> included."""
     chosen, room = [], n_most - 1
     for text in reversed(notes):
@@ -80,7 +82,7 @@ def facts(checkpoint, notes: list[str], n_most: int) -> Facts:
     return Facts(np.r_[start, ids], len(chosen), len(notes))
 
 
-def question_behind(checkpoint, facts: Facts, question: str) -> np.ndarray:
+def question_behind(checkpoint: Checkpoint, facts: Facts, question: str) -> np.ndarray:
     """The question's ids (T,) as they continue the facts.
 
     Raises NotesError where they do not fit the window with room for an answer.
@@ -96,14 +98,16 @@ def question_behind(checkpoint, facts: Facts, question: str) -> np.ndarray:
     return ids
 
 
-def keep(checkpoint, facts: Facts) -> KVCache:
+def keep(checkpoint: Checkpoint, facts: Facts) -> KVCache:
     """The facts read once: their keys and values of all layers."""
     cache = KVCache(checkpoint.model.config.n_layer)
     WithCache(checkpoint, cache).read(facts.ids)
     return cache
 
 
-def continued(checkpoint, kept: KVCache, ids: np.ndarray, stop: Event | None = None) -> Answer:
+def continued(
+    checkpoint: Checkpoint, kept: KVCache, ids: np.ndarray, stop: Event | None = None
+) -> Answer:
     """The question's ids (T,) read behind kept keys and values, which stay as they are."""
     cache = KVCache(len(kept.layers))
     for i, layer in enumerate(kept.layers):
@@ -112,7 +116,9 @@ def continued(checkpoint, kept: KVCache, ids: np.ndarray, stop: Event | None = N
     return _answer(checkpoint, WithCache(checkpoint, cache), ids, n, stop)
 
 
-def told(checkpoint, notes: list[str], settings: talk.Settings) -> tuple[MemoryState, int]:
+def told(
+    checkpoint: Checkpoint, notes: list[str], settings: talk.Settings
+) -> tuple[MemoryState, int]:
     """A memory that was told the newest notes (the newest last), one by one, and how many: as many
     as its slots hold; what comes before them would have left again."""
     room, chosen = settings.budget, []
@@ -129,7 +135,7 @@ def told(checkpoint, notes: list[str], settings: talk.Settings) -> tuple[MemoryS
 
 
 def remembered(
-    checkpoint, state: MemoryState, question: str, settings: talk.Settings,
+    checkpoint: Checkpoint, state: MemoryState, question: str, settings: talk.Settings,
     stop: Event | None = None,
 ) -> Answer:
     """The question asked of the network's own memory, nothing of the facts in its window."""
@@ -146,23 +152,23 @@ def remembered(
     return replace(found, first_position=reading.start if reading else 0)
 
 
-def alone(checkpoint, question: str) -> Prompt:
+def alone(checkpoint: Checkpoint, question: str) -> Prompt:
     """The question as a prompt of its own."""
     return build(checkpoint, question, [], MOST_TOKENS)
 
 
-def is_untrained(checkpoint) -> bool:
+def is_untrained(checkpoint: Checkpoint) -> bool:
     """Whether all LayerNorms are as they are made, gain 1, bias 0: no training leaves them so."""
     body = checkpoint.model.transformer
     norms = [norm for block in body.h for norm in (block.ln_1, block.ln_2)] + [body.ln_f]
     return all(bool((n.weight == 1).all()) and not n.bias.any() for n in norms)
 
 
-def _fresh(checkpoint) -> WithCache:
+def _fresh(checkpoint: Checkpoint) -> WithCache:
     return WithCache(checkpoint, KVCache(checkpoint.model.config.n_layer))
 
 
-def _answer(checkpoint, reader, ids, n_window: int, stop: Event | None) -> Answer:
+def _answer(checkpoint: Checkpoint, reader, ids: Ids, n_window: int, stop: Event | None) -> Answer:
     end = checkpoint.tokenizer.eos_token_id
     drawn, first, ended = [], None, False
     for step in generate.generate(

@@ -14,13 +14,16 @@ import torch
 
 from model.grafts.graft import Graft, opened
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 
 TOLD, READ, ROWS = 192, 64, 16  # tokens told, tokens read, pairs at once
 LETTERS = 2_400  # of a text, in which so many tokens are looked for
 
 
 @torch.inference_mode()
-def gist(checkpoint, books: Mapping[str, str], *, n: int = 500, seed: int = 0, same: str = "") -> dict:
+def gist(
+    checkpoint: Checkpoint, books: Mapping[str, str], *, n: int = 500, seed: int = 0, same: str = ""
+) -> dict:
     """n pairs -> nats a token, each with its 95 % interval: saved by the own book's vector and by
     the other book's, against none; and by the own against the other's, in percent as well.
 
@@ -42,7 +45,7 @@ def gist(checkpoint, books: Mapping[str, str], *, n: int = 500, seed: int = 0, s
     return _figures(np.concatenate(nats))
 
 
-def _pairs(checkpoint, rng: random.Random, books, n: int, same: str):
+def _pairs(checkpoint: Checkpoint, rng: random.Random, books, n: int, same: str):
     """Tokens (n,TOLD) of a book, (n,TOLD) of another, and the (n,READ) behind the first."""
     own, other = [], []
     for _ in range(n):
@@ -54,7 +57,7 @@ def _pairs(checkpoint, rng: random.Random, books, n: int, same: str):
     return own[:, :TOLD], other[:, :TOLD], own[:, TOLD:]
 
 
-def _somewhere(checkpoint, rng: random.Random, text: str) -> np.ndarray:
+def _somewhere(checkpoint: Checkpoint, rng: random.Random, text: str) -> np.ndarray:
     """TOLD + READ tokens of a text, from the beginning of a sentence; drawn again where too few
     tokens are left behind it."""
     while True:
@@ -65,13 +68,13 @@ def _somewhere(checkpoint, rng: random.Random, text: str) -> np.ndarray:
             return ids[: TOLD + READ]
 
 
-def _three_ways(checkpoint, told, other, read) -> np.ndarray:
+def _three_ways(checkpoint: Checkpoint, told, other, read) -> np.ndarray:
     """(n,3) mean nats a token of what is read: without a vector, the own book's, the other's."""
     ways = (None, _carried(checkpoint, told), _carried(checkpoint, other))
     return np.stack([_nats(checkpoint, read, carried) for carried in ways], axis=1)
 
 
-def _carried(checkpoint, ids: np.ndarray) -> Graft:
+def _carried(checkpoint: Checkpoint, ids: np.ndarray) -> Graft:
     """The states (n,S·C) behind a prompt that the plain model reads from its start."""
     memory, model = checkpoint.memory, checkpoint.model
     out = model.transformer(_with_start(checkpoint, ids), output_hidden_states=True, use_cache=False)
@@ -85,14 +88,14 @@ def _carried(checkpoint, ids: np.ndarray) -> Graft:
     return Graft(memory, **states, lora="lora" in memory.parts)
 
 
-def _nats(checkpoint, ids: np.ndarray, graft: Graft | None) -> np.ndarray:
+def _nats(checkpoint: Checkpoint, ids: np.ndarray, graft: Graft | None) -> np.ndarray:
     whole = _with_start(checkpoint, ids)
     with opened(graft):
         rows = checkpoint.model(whole, use_cache=False).logits[:, :-1].float().log_softmax(-1)
     return -rows.gather(-1, whole[:, 1:, None])[..., 0].mean(1).cpu().numpy()
 
 
-def _with_start(checkpoint, ids: np.ndarray) -> torch.Tensor:
+def _with_start(checkpoint: Checkpoint, ids: np.ndarray) -> torch.Tensor:
     start = np.full((len(ids), 1), checkpoint.tokenizer.bos_token_id)
     return torch.as_tensor(np.hstack([start, ids]), device=checkpoint.model.device)
 

@@ -26,6 +26,7 @@ from model.recall.plain_runs import PlainRuns
 from model.recall.probe import Probe
 from model.recall.runs import RULES
 from model.recall.share import wilson
+from model.run.checkpoint import Checkpoint
 
 VERSION = 1
 NAMES = ("gpt2", "gpt2+am", "gpt2+edm", "gpt2-m")
@@ -58,8 +59,15 @@ def load(path: Path) -> dict | None:
 
 
 def measure(
-    checkpoint, given: Iterable[Probe], path: Path, *, cases: Sequence[str] = tuple(CASES),
-    variants: Sequence[str] = NAMES, n: int = 500, settings: Settings = Settings(), text: str = "",
+    checkpoint: Checkpoint,
+    given: Iterable[Probe],
+    path: Path,
+    *,
+    cases: Sequence[str] = tuple(CASES),
+    variants: Sequence[str] = NAMES,
+    n: int = 500,
+    settings: Settings = Settings(),
+    text: str = "",
 ) -> Iterator[Step]:
     """The first n probes of every case, for each variant; the board is written after each case.
 
@@ -82,8 +90,15 @@ def measure(
 
 
 def measure_far(
-    checkpoint, given: Iterable[Probe], path: Path, *, stops: Sequence[int] = (1_000, 10_000),
-    variants: Sequence[str] = NAMES, n: int = 100, settings: Settings = FEW, text: str = "",
+    checkpoint: Checkpoint,
+    given: Iterable[Probe],
+    path: Path,
+    *,
+    stops: Sequence[int] = (1_000, 10_000),
+    variants: Sequence[str] = NAMES,
+    n: int = 100,
+    settings: Settings = FEW,
+    text: str = "",
 ) -> Iterator[Step]:
     """The first n probes that have an answer, asked after so many tokens of the text. Several
     memories are told the same text side by side: the plain model reads it once for all."""
@@ -110,7 +125,7 @@ def _far(stop: int, settings: Settings) -> Case:
     return Case(_far_name(stop, settings), title, RECALLED, headline_cases._next)
 
 
-def _group(checkpoint, group, first: int, names, variants, settings, text: str, store):
+def _group(checkpoint: Checkpoint, group, first: int, names, variants, settings, text: str, store):
     """Tell and ask a few memories side by side -> the share done. The text begins elsewhere for
     each group."""
     runs, waited, last = PlainRuns(4), 0, max(names)
@@ -133,14 +148,14 @@ def _group(checkpoint, group, first: int, names, variants, settings, text: str, 
     yield 1.0
 
 
-def _told(checkpoint, one: Probe, settings: Settings, variants, runs):
+def _told(checkpoint: Checkpoint, one: Probe, settings: Settings, variants, runs):
     state = recall.blank(checkpoint)
     for text in one.tell:
         state = _tell(checkpoint, state, text, settings, variants, runs)
     return state
 
 
-def _tell(checkpoint, state, text: str, settings: Settings, variants, runs):
+def _tell(checkpoint: Checkpoint, state, text: str, settings: Settings, variants, runs):
     """One prompt, with the modules of all variants: each reads its own part of the state."""
     together = frozenset().union(*(VARIANTS[name] for name in variants))
     if not together:
@@ -148,14 +163,18 @@ def _tell(checkpoint, state, text: str, settings: Settings, variants, runs):
     return recall.tell(checkpoint, state, text, replace(settings, modules=together), heard=runs).state
 
 
-def _asked(checkpoint, one: Probe, state, settings, variants, case: Case) -> dict[str, bool]:
+def _asked(
+    checkpoint: Checkpoint, one: Probe, state, settings, variants, case: Case
+) -> dict[str, bool]:
     """Variant -> whether what the case counts happened."""
     plan = probe.prepare(checkpoint, one)
     return {name: _is_hit(checkpoint, plan, state, probe.settings_for(name, settings), case)
             for name in variants}
 
 
-def _is_hit(checkpoint, plan: probe.Plan, state, settings: Settings, case: Case) -> bool:
+def _is_hit(
+    checkpoint: Checkpoint, plan: probe.Plan, state, settings: Settings, case: Case
+) -> bool:
     state = state if settings.modules else recall.blank(checkpoint)
     ids, _ = probe.fitting(checkpoint, plan, state, settings, 0)
     asked = recall.ask(checkpoint, state, ids, settings)
@@ -172,7 +191,9 @@ def _is_hit(checkpoint, plan: probe.Plan, state, settings: Settings, case: Case)
 class _Store:
     """The results so far: a line for each probe of a case, and the board that sums them up."""
 
-    def __init__(self, checkpoint, path: Path, variants, settings: Settings, text: str):
+    def __init__(
+        self, checkpoint: Checkpoint, path: Path, variants, settings: Settings, text: str
+    ) -> None:
         self.path, self.lines_path = path, path.with_suffix(".episodes.jsonl")
         self.variants, self.settings = tuple(variants), settings
         self.board = _board(checkpoint, path)
@@ -226,7 +247,7 @@ def write(path: Path, board: dict) -> None:
     os.replace(draft, path)
 
 
-def add(checkpoint, path: Path, name: str, figures: Callable[[], dict]) -> dict:
+def add(checkpoint: Checkpoint, path: Path, name: str, figures: Callable[[], dict]) -> dict:
     """Figures of another kind ("text", "gist") on the same board, unless they are there already."""
     board = _board(checkpoint, path)
     if name not in board:
@@ -235,7 +256,7 @@ def add(checkpoint, path: Path, name: str, figures: Callable[[], dict]) -> dict:
     return board[name]
 
 
-def _board(checkpoint, path: Path) -> dict:
+def _board(checkpoint: Checkpoint, path: Path) -> dict:
     memory = checkpoint.memory
     own = {"fingerprint": checkpoint.fingerprint,
            "memory": memory.fingerprint if memory is not None else None}

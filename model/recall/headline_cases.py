@@ -12,6 +12,7 @@ from itertools import islice
 
 from model.recall import distraction, episodes
 from model.recall.probe import Probe
+from model.run.checkpoint import Checkpoint
 
 RECALLED, FALSE, WRONG = "recalled", "false recall", "another's value"
 AROUND = 300  # tokens of other talk around a fact, or before a question
@@ -32,7 +33,7 @@ class Case:
 class Talk:
     """Other talk from a text, or made up where that is empty; drawn for the number of a probe."""
 
-    def __init__(self, checkpoint, text: str):
+    def __init__(self, checkpoint: Checkpoint, text: str) -> None:
         self.checkpoint, self.text = checkpoint, text
 
     def prompts(self, number: int, n_tokens: int) -> list[str]:

@@ -163,7 +163,9 @@ def _put(way: str, value: str) -> str:
     return before + (upper(value) if not before and value[0].isascii() else value) + after
 
 
-def _told_again(rng, plan: OpenPlan, topics: list[_Topic], sentences: list[str], source: Source) -> None:
+def _told_again(
+    rng: random.Random, plan: OpenPlan, topics: list[_Topic], sentences: list[str], source: Source
+) -> None:
     """Now and then a fact is told twice, or replaced: the later one holds."""
     for i, topic in enumerate(topics):
         at, draw = sentences.index(topic.fact.sentence), rng.random()
@@ -186,7 +188,9 @@ def _idle(rng: random.Random, plan: OpenPlan, source: Source) -> list[str]:
     return idle
 
 
-def _asks(rng: random.Random, plan: OpenPlan, topics: list[_Topic], source: Source) -> tuple[Ask, ...]:
+def _asks(
+    rng: random.Random, plan: OpenPlan, topics: list[_Topic], source: Source
+) -> tuple[Ask, ...]:
     asks, left = [], list(topics)
     rng.shuffle(left)
     left.sort(key=lambda topic: not topic.rivals and rng.random() < 0.5)
@@ -242,7 +246,9 @@ def _an(lead: str, value: str) -> str:
     return lead + "n" if re.search(r"\b[aA]$", lead) and value[0] in "aeioAEIO" else lead
 
 
-def _ask_untold(rng: random.Random, plan: OpenPlan, topics: list[_Topic], source: Source) -> Ask | None:
+def _ask_untold(
+    rng: random.Random, plan: OpenPlan, topics: list[_Topic], source: Source
+) -> Ask | None:
     """A question that nothing told answers: about something near, or about anything."""
     frame, told = None, {topic.frame for topic in topics}
     asked = [topic.frame for topic in topics if topic.frame.asks]

@@ -18,6 +18,8 @@ from model.recall import distraction, probe
 from model.recall.plain_runs import PlainRuns
 from model.recall.probe import Probe
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import logits
 
 FULL = 1_500  # tokens told before the text is read
@@ -26,7 +28,12 @@ FACTS = 8  # probes that are told as well
 
 @torch.inference_mode()
 def bits_per_byte(
-    checkpoint, given: Sequence[Probe], text: str, variants: Sequence[str], *, n: int = 200,
+    checkpoint: Checkpoint,
+    given: Sequence[Probe],
+    text: str,
+    variants: Sequence[str],
+    *,
+    n: int = 200,
     settings: Settings = Settings(),
 ) -> dict:
     """n passages of about 64 tokens of the text, each read as a prompt of its own behind the same
@@ -44,7 +51,7 @@ def bits_per_byte(
     return {"passages": len(passages), "bytes": n_bytes, "variants": found}
 
 
-def full(checkpoint, given: Sequence[Probe], settings: Settings):
+def full(checkpoint: Checkpoint, given: Sequence[Probe], settings: Settings):
     """A memory of all modules that holds a few facts and much made-up talk."""
     settings = replace(settings, modules=VARIANTS["gpt2-m"])
     state, runs = recall.blank(checkpoint), PlainRuns(1)
@@ -55,7 +62,7 @@ def full(checkpoint, given: Sequence[Probe], settings: Settings):
     return state
 
 
-def _nats(checkpoint, state, ids, settings: Settings) -> float:
+def _nats(checkpoint: Checkpoint, state, ids: Ids, settings: Settings) -> float:
     """−ln p of all tokens of a passage, summed, read with the variant's part of the memory."""
     state = state if settings.modules else recall.blank(checkpoint)
     trace = recall.ask(checkpoint, state, ids, settings).trace

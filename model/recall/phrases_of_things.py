@@ -31,7 +31,7 @@ class Phrase:
 class Phrases:
     """Draws words and phrases from the trained or the held-out side of the lists."""
 
-    def __init__(self, rng: random.Random, held_out: bool = False):
+    def __init__(self, rng: random.Random, held_out: bool = False) -> None:
         self.rng, self.held_out = rng, held_out
 
     def word(self, listed: tuple[tuple[str, ...], tuple[str, ...]]) -> str:

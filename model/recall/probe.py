@@ -29,6 +29,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from model.memory import talk, variants
 from model.memory.state import MemoryState
@@ -36,6 +37,8 @@ from model.memory.talk import Settings
 from model.recall import distraction, whole_words
 from model.recall.reads import Read, read_by
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import Trace, common_prefix, logits, run
 
 SHORT = {"rnn": "gpt2+rnn", "edm": "gpt2+edm", "am": "gpt2+am"}
@@ -182,13 +185,13 @@ def settings_for(variant: str, settings: Settings = USUAL) -> Settings:
     return replace(settings, modules=variants.modules_of(long_name(variant)))
 
 
-def missing(checkpoint, settings: Settings) -> frozenset[str]:
+def missing(checkpoint: Checkpoint, settings: Settings) -> frozenset[str]:
     """Modules switched on that this checkpoint has no trained weights for: they add nothing."""
     there = {"am", *(checkpoint.memory.parts if checkpoint.memory is not None else ())}
     return settings.modules - there
 
 
-def untrained_notes(checkpoint, settings: Settings) -> tuple[str, ...]:
+def untrained_notes(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]:
     """What to say where modules are switched on that were never trained."""
     absent = missing(checkpoint, settings)
     if not absent:
@@ -198,7 +201,7 @@ def untrained_notes(checkpoint, settings: Settings) -> tuple[str, ...]:
     return (what + (f"only {' and '.join(sorted(left))} works" if left else ONLY_GPT2),)
 
 
-def prepare(checkpoint, probe: Probe) -> Plan:
+def prepare(checkpoint: Checkpoint, probe: Probe) -> Plan:
     """Check a probe and cut it into tokens. ValueError, one sentence: what is wrong with it."""
     if not probe.tell or not all(text.strip() for text in probe.tell):
         raise ValueError("wanted something to tell, got an empty prompt; write at least one fact")
@@ -221,7 +224,7 @@ def prepare(checkpoint, probe: Probe) -> Plan:
     return Plan(probe, ask_ids, answer_ids, sum(sizes) + probe.distance, tuple(notes))
 
 
-def tell(checkpoint, plan: Plan, settings: Settings, state: MemoryState | None = None):
+def tell(checkpoint: Checkpoint, plan: Plan, settings: Settings, state: MemoryState | None = None):
     """Tell the probe's prompts, then the distraction -> Iterator[Told], one a prompt.
 
     state: what is told to; None: an empty memory. Nothing is told to a variant without memory.
@@ -237,7 +240,7 @@ def tell(checkpoint, plan: Plan, settings: Settings, state: MemoryState | None =
         yield Told(state, n)
 
 
-def told(checkpoint, plan: Plan, settings: Settings) -> MemoryState:
+def told(checkpoint: Checkpoint, plan: Plan, settings: Settings) -> MemoryState:
     """The state after telling everything."""
     for step in tell(checkpoint, plan, settings):
         state = step.state
@@ -245,7 +248,11 @@ def told(checkpoint, plan: Plan, settings: Settings) -> MemoryState:
 
 
 def outcome(
-    checkpoint, plan: Plan, state: MemoryState, settings: Settings, lead: str | None = None
+    checkpoint: Checkpoint,
+    plan: Plan,
+    state: MemoryState,
+    settings: Settings,
+    lead: str | None = None,
 ) -> Outcome:
     """Ask, and look at the answer. lead: words to put between the two before scoring; None: those
     that the model itself says before the answer, "" where it says it at once or not at all."""
@@ -270,32 +277,32 @@ def outcome(
 
 
 def score(
-    checkpoint, state: MemoryState, ask_ids, wanted, settings: Settings, lead=()
+    checkpoint: Checkpoint, state: MemoryState, ask_ids, wanted, settings: Settings, lead=()
 ) -> Scored:
     """The tokens `wanted` (A,), A >= 1, behind the ask and the tokens `lead`, read with this state.
     What is retrieved is decided by the ask alone: the answer does not help to find itself."""
     return score_on(checkpoint, talk.ask(checkpoint, state, ask_ids, settings), wanted, lead)
 
 
-def score_on(checkpoint, asked: talk.Recalled, wanted, lead=()) -> Scored:
+def score_on(checkpoint: Checkpoint, asked: talk.Recalled, wanted, lead=()) -> Scored:
     """The same behind an ask that has been run."""
     lead = np.asarray(lead, dtype=np.int64)
     trace = along(checkpoint, asked.trace, np.r_[lead, wanted])
     return scored_rows(checkpoint, trace, len(asked.trace) - 1 + len(lead), wanted)
 
 
-def along(checkpoint, asked: Trace, wanted) -> Trace:
+def along(checkpoint: Checkpoint, asked: Trace, wanted) -> Trace:
     """The ask's run, gone on with all tokens of `wanted` but the last, reading the same memory."""
     ids = np.r_[asked.ids, np.asarray(wanted, dtype=np.int64)[:-1]]
     return _on(checkpoint, asked, ids)
 
 
-def _on(checkpoint, trace: Trace, ids) -> Trace:
+def _on(checkpoint: Checkpoint, trace: Trace, ids: Ids) -> Trace:
     """The run of ids, which begin as the trace's do, reading the same memory."""
     return run(checkpoint, ids, prefix=trace, reading=trace.reading, graft=trace.graft)
 
 
-def follow(checkpoint, asked: talk.Recalled, n: int) -> np.ndarray:
+def follow(checkpoint: Checkpoint, asked: talk.Recalled, n: int) -> np.ndarray:
     """What is said, the most probable token each time, up to a sentence's end, at most n tokens:
     ids (A,), A >= 1."""
     trace, said = asked.trace, []
@@ -319,7 +326,7 @@ def own_lead(said, wanted) -> np.ndarray:
 
 
 @torch.inference_mode()
-def scored_rows(checkpoint, trace: Trace, first: int, wanted) -> Scored:
+def scored_rows(checkpoint: Checkpoint, trace: Trace, first: int, wanted) -> Scored:
     """Rows first, first + 1, … of the trace, each the prediction of one wanted token."""
     wanted = np.asarray(wanted, dtype=np.int64)
     rows = logits(checkpoint, trace, first).double()  # (A,V)
@@ -329,13 +336,15 @@ def scored_rows(checkpoint, trace: Trace, first: int, wanted) -> Scored:
     return Scored(wanted, tuple(tokens.display(checkpoint.tokenizer, wanted)), log, rank)
 
 
-def _prompts(checkpoint, probe: Probe) -> Iterator[tuple[str, int]]:
+def _prompts(checkpoint: Checkpoint, probe: Probe) -> Iterator[tuple[str, int]]:
     for text in probe.tell:
         yield text, len(tokens.encode(checkpoint.tokenizer, text))
     yield from distraction.prompts(checkpoint, probe.distance, probe.distraction, probe.seed)
 
 
-def _split_answer(tokenizer, probe: Probe, ask_ids) -> tuple[np.ndarray, list[str]]:
+def _split_answer(
+    tokenizer: PreTrainedTokenizerFast, probe: Probe, ask_ids
+) -> tuple[np.ndarray, list[str]]:
     """The answer's own tokens, and what is unexpected about them."""
     if probe.answer is None:
         return np.zeros(0, dtype=np.int64), []
@@ -355,12 +364,12 @@ def _split_answer(tokenizer, probe: Probe, ask_ids) -> tuple[np.ndarray, list[st
     return ids, notes
 
 
-def pieces(tokenizer, ids) -> str:
+def pieces(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> str:
     """Tokens as a visitor can read them: "·New|·Y|ork"."""
     return "“" + "|".join(tokens.display(tokenizer, ids)) + "”"
 
 
-def _windows(checkpoint, sizes: list[int]) -> list[str]:
+def _windows(checkpoint: Checkpoint, sizes: list[int]) -> list[str]:
     size = checkpoint.model.config.n_positions // 2 - 1
     return [
         f"prompt {number} has {n:,} tokens: it is told in windows of at most {size:,}, half the "
@@ -369,7 +378,7 @@ def _windows(checkpoint, sizes: list[int]) -> list[str]:
     ]
 
 
-def fitting(checkpoint, plan: Plan, state, settings, n_lead: int):
+def fitting(checkpoint: Checkpoint, plan: Plan, state, settings, n_lead: int):
     """(the ask's ids, notes): cut at their start where ask and answer do not fit behind memory."""
     wanted = max(len(plan.answer_ids), 1) + n_lead
     room = talk.room(checkpoint, state, settings) - wanted + 1
@@ -387,11 +396,11 @@ def fitting(checkpoint, plan: Plan, state, settings, n_lead: int):
     )
 
 
-def room_behind(checkpoint, trace: Trace) -> int:
+def room_behind(checkpoint: Checkpoint, trace: Trace) -> int:
     """Tokens that may follow a run, the last of which need not be read."""
     start = 0 if trace.reading is None else trace.reading.start
     return max(1, checkpoint.model.config.n_positions - start - len(trace) + 1)
 
 
-def _ended(tokenizer, token: int) -> bool:
+def _ended(tokenizer: PreTrainedTokenizerFast, token: int) -> bool:
     return token == tokenizer.eos_token_id or any(c in tokenizer.decode([token]) for c in ".!?\n")

@@ -16,6 +16,8 @@ from model.memory.state import MemoryState
 from model.recall import distraction, episodes, probe, words
 from model.recall.probe import Outcome, Plan, Probe, Scored
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import run
 
 LISTS = (words.CITY, words.FIRST, words.LAST, words.JOB, words.FOOD, words.DRINK, words.ANIMAL,
@@ -62,7 +64,7 @@ class Controls:
     never: Never
 
 
-def run_controls(checkpoint, one: Outcome) -> Controls:
+def run_controls(checkpoint: Checkpoint, one: Outcome) -> Controls:
     """All controls of an outcome. Tells twice what the probe told."""
     return Controls(
         prior(checkpoint, one), empty(checkpoint, one), in_context(checkpoint, one),
@@ -70,12 +72,12 @@ def run_controls(checkpoint, one: Outcome) -> Controls:
     )
 
 
-def prior(checkpoint, one: Outcome) -> Scored:
+def prior(checkpoint: Checkpoint, one: Outcome) -> Scored:
     """How likely the tokens are anyway: the plain model, nothing of a memory near it."""
     return _plain(checkpoint, one, one.ids)
 
 
-def empty(checkpoint, one: Outcome) -> Scored:
+def empty(checkpoint: Checkpoint, one: Outcome) -> Scored:
     """The same variant with an empty memory; bit for bit the prior."""
     blank = talk.blank(checkpoint)
     return probe.score(
@@ -83,7 +85,7 @@ def empty(checkpoint, one: Outcome) -> Scored:
     )
 
 
-def in_context(checkpoint, one: Outcome) -> Scored | None:
+def in_context(checkpoint: Checkpoint, one: Outcome) -> Scored | None:
     """Everything told, distraction included, and the question as one text; None: too long."""
     plan = one.plan
     window = checkpoint.model.config.n_positions
@@ -98,7 +100,7 @@ def in_context(checkpoint, one: Outcome) -> Scored | None:
     return _plain(checkpoint, one, ids)
 
 
-def other_person(checkpoint, one: Outcome) -> Other:
+def other_person(checkpoint: Checkpoint, one: Outcome) -> Other:
     """The question to a memory of the same shape with another value in the answer's place."""
     given = one.plan.probe
     value, changed = another(given)
@@ -113,7 +115,7 @@ def other_person(checkpoint, one: Outcome) -> Other:
     return Other(changed, value, say(checkpoint, state, one.ids, one.settings), right, own)
 
 
-def never_told(checkpoint, one: Outcome) -> Never:
+def never_told(checkpoint: Checkpoint, one: Outcome) -> Never:
     """The question after everything but its answer was told."""
     changed = untold(one.plan.probe)
     left_out = changed.tell != one.plan.probe.tell
@@ -124,13 +126,15 @@ def never_told(checkpoint, one: Outcome) -> Never:
     return Never(changed, left_out, said, base, refuses(said), refuses(base))
 
 
-def say(checkpoint, state: MemoryState, ids, settings) -> str:
+def say(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings) -> str:
     """What is said, greedily, up to a sentence's end."""
     asked = talk.ask(checkpoint, state, ids, settings)
     return said_on(checkpoint, state, asked, ids, settings)
 
 
-def said_on(checkpoint, state: MemoryState, asked: talk.Recalled, ids, settings) -> str:
+def said_on(
+    checkpoint: Checkpoint, state: MemoryState, asked: talk.Recalled, ids: Ids, settings
+) -> str:
     """The same behind an ask that has been run."""
     room = talk.room(checkpoint, state, settings) - len(ids) + 1
     return checkpoint.tokenizer.decode(probe.follow(checkpoint, asked, max(1, room)))
@@ -198,12 +202,12 @@ def _sentences(text: str) -> list[str]:
     return [s for s in re.split(r"(?<=[.!?])\s+", text) if s]
 
 
-def _told(checkpoint, changed: Probe, one: Outcome) -> tuple[Plan, MemoryState]:
+def _told(checkpoint: Checkpoint, changed: Probe, one: Outcome) -> tuple[Plan, MemoryState]:
     plan = probe.prepare(checkpoint, changed)
     return plan, probe.told(checkpoint, plan, one.settings)
 
 
-def _plain(checkpoint, one: Outcome, ids) -> Scored:
+def _plain(checkpoint: Checkpoint, one: Outcome, ids: Ids) -> Scored:
     """The outcome's tokens behind ids (T,), without any memory."""
     start = np.r_[checkpoint.tokenizer.bos_token_id, ids].astype(np.int64)
     asked = run(checkpoint, start)

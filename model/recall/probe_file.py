@@ -17,6 +17,7 @@ from model.memory.variants import VARIANTS
 from model.recall import probe, probe_controls
 from model.recall.probe import Probe
 from model.recall.share import wilson
+from model.run.checkpoint import Checkpoint
 
 KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed", "label", "wrong"}
 
@@ -64,7 +65,7 @@ class Tally:
 class Tallies:
     """The tallies of a file: of all lines, and of the lines of each label, for every variant."""
 
-    def __init__(self, variants: Iterable[str]):
+    def __init__(self, variants: Iterable[str]) -> None:
         self._names = list(variants)
         self.every = self._new()
         self.labelled: dict[str, dict[str, Tally]] = {}
@@ -154,7 +155,11 @@ def _label(given: str | None) -> str:
 
 
 def run_line(
-    checkpoint, given: Probe, variants, settings: Settings, on_told: Callable[[], None] | None = None
+    checkpoint: Checkpoint,
+    given: Probe,
+    variants,
+    settings: Settings,
+    on_told: Callable[[], None] | None = None,
 ) -> dict[str, dict]:
     """Variant (long name) -> what it did with a probe: exact, said, continuation, probability
     (joint), log_probability (nats), its difference to memory off, probabilities and ranks of the

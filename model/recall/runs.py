@@ -35,6 +35,7 @@ from model.recall.plain_runs import PlainRuns
 from model.recall.probe import USUAL, Probe
 from model.recall.share import Share
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
 
 RULES = 3  # of telling and asking: raised when model.memory.talk answers otherwise than before
@@ -105,8 +106,15 @@ class Step:
 
 
 def measure(
-    checkpoint, curve: Curve, variant: str | Sequence[str], path: Path | None, *, n: int = 25,
-    seed: int = 0, settings: Settings = USUAL, text: str = "",
+    checkpoint: Checkpoint,
+    curve: Curve,
+    variant: str | Sequence[str],
+    path: Path | None,
+    *,
+    n: int = 25,
+    seed: int = 0,
+    settings: Settings = USUAL,
+    text: str = "",
 ) -> Iterator[Step]:
     """n episodes of every point, seeds `seed` to seed + n - 1; the file `path` (None: no file) gets
     a line for each, a list of a record for each stop and variant. text: where distraction is taken
@@ -139,7 +147,7 @@ def measure(
         yield Step((i + 1) / len(todo), i + 1, len(todo), seconds, lines, bool(missing))
 
 
-def made_with(checkpoint, settings: Settings, text: str) -> str:
+def made_with(checkpoint: Checkpoint, settings: Settings, text: str) -> str:
     """What an episode's results depend on besides its seed: the rules, model, trained memory,
     settings (but not which modules are asked), text. An episode made with anything else is measured again."""
     memory = checkpoint.memory.fingerprint if checkpoint.memory is not None else None
@@ -148,7 +156,7 @@ def made_with(checkpoint, settings: Settings, text: str) -> str:
     return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def _can(checkpoint, point: Point) -> bool:
+def _can(checkpoint: Checkpoint, point: Point) -> bool:
     """Whether this model has what the point wants: the learned gate must have been trained."""
     trained = checkpoint.memory is not None and "edm" in checkpoint.memory.parts
     return trained or point.settings.score != "learned gate"
@@ -159,8 +167,16 @@ class _Runner:
     the memory of the episode before. runs: the plain model's, which points of one seed share."""
 
     def __init__(
-        self, checkpoint, point, trial, seed: int, names: list[str], text: str, others, runs
-    ):
+        self,
+        checkpoint: Checkpoint,
+        point,
+        trial,
+        seed: int,
+        names: list[str],
+        text: str,
+        others,
+        runs,
+    ) -> None:
         self.checkpoint, self.point, self.trial, self.seed = checkpoint, point, trial, seed
         self.names, self.text, self.others, self.lines = names, text, others, []
         self.runs = runs
@@ -361,7 +377,9 @@ def point_of(line: dict) -> str:
     return f"{line['point']} @ {line['stop']:,}".lstrip(" @") if several else line["point"]
 
 
-def probe_of(checkpoint, curve: Curve, line: dict, question: int, text: str = "") -> Probe:
+def probe_of(
+    checkpoint: Checkpoint, curve: Curve, line: dict, question: int, text: str = ""
+) -> Probe:
     """The probe of one question of a line: made again from the seed, waiting as long. (Where the
     distraction read the memory, `reads`, a probe does not.)"""
     point = next(p for p in curve.points(Settings()) if p.name == line["point"])

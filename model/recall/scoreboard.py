@@ -28,6 +28,8 @@ from model.recall import curves, distraction, probe, runs
 from model.recall.probe import USUAL
 from model.recall.runs import Curve, Point, bytes_of
 from model.run import generate, sampling, tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import logits
 
 PLACE = Path(__file__).parents[1] / "embedded" / "scoreboard.json"
@@ -70,7 +72,7 @@ def load(path: Path = PLACE) -> dict | None:
 
 
 def measure(
-    checkpoint, variants, path: Path, *, n: int = 125, seed: int = 0,
+    checkpoint: Checkpoint, variants, path: Path, *, n: int = 125, seed: int = 0,
     settings: Settings = USUAL, text: str = "", stops: tuple[int, ...] = STOPS,
 ) -> Iterator[Step]:
     """Measure everything and write the board to `path`. n: episodes, four questions each. text:
@@ -123,7 +125,9 @@ _SHOWN = {
 }
 
 
-def _cells(checkpoint, name: str, records, settings: Settings, text: str, stops) -> dict:
+def _cells(
+    checkpoint: Checkpoint, name: str, records, settings: Settings, text: str, stops
+) -> dict:
     window = checkpoint.model.config.n_positions
     found = runs.shares(records)
     has_memory = bool(VARIANTS[name])
@@ -181,7 +185,7 @@ def _limit(found: dict, stops, has_memory: bool) -> dict:
     return _cell(reached, n, "tokens", how)
 
 
-def _after_facts(checkpoint, settings: Settings):
+def _after_facts(checkpoint: Checkpoint, settings: Settings):
     """A full memory of all modules: one person's four facts and other talk."""
     trial = curves.told(4)(random.Random("scoreboard state"), checkpoint.tokenizer)
     given = probe.Probe(trial.tell, "?", None, FULL)
@@ -191,7 +195,7 @@ def _after_facts(checkpoint, settings: Settings):
 
 
 @torch.inference_mode()
-def _perplexity(checkpoint, name: str, state, settings: Settings, text: str) -> dict:
+def _perplexity(checkpoint: Checkpoint, name: str, state, settings: Settings, text: str) -> dict:
     """Change of perplexity, in percent, on passages that are read with a full memory."""
     if not VARIANTS[name]:
         return _cell(0.0, 0, "percent", "no memory, nothing changes")
@@ -207,7 +211,7 @@ def _perplexity(checkpoint, name: str, state, settings: Settings, text: str) -> 
     return _cell(float(percent[0]), len(changes), "percent", what, tuple(map(float, percent[1:])))
 
 
-def _nats(checkpoint, state, ids, settings: Settings) -> float:
+def _nats(checkpoint: Checkpoint, state, ids: Ids, settings: Settings) -> float:
     trace = talk.ask(checkpoint, state, ids, settings).trace
     behind = len(trace) - len(ids)  # <|endoftext|>, where it was put in front
     rows = logits(checkpoint, trace)[:-1].float().log_softmax(-1)
@@ -215,7 +219,7 @@ def _nats(checkpoint, state, ids, settings: Settings) -> float:
     return float(-rows.gather(1, wanted)[max(0, behind - 1) :].mean())
 
 
-def _milliseconds(checkpoint, name: str, state, settings: Settings) -> dict:
+def _milliseconds(checkpoint: Checkpoint, name: str, state, settings: Settings) -> dict:
     """Of generating one token with a full memory: median and quartiles."""
     own = probe.settings_for(name, settings)
     reader = WithMemory(checkpoint, state, own)
@@ -230,7 +234,7 @@ def _milliseconds(checkpoint, name: str, state, settings: Settings) -> dict:
     return _cell(middle, len(later), "ms", how, (low, high))
 
 
-def _cache_bytes(checkpoint) -> int:
+def _cache_bytes(checkpoint: Checkpoint) -> int:
     config = checkpoint.model.config
     return 2 * config.n_layer * config.n_positions * config.n_embd * checkpoint.model.dtype.itemsize
 
@@ -240,7 +244,9 @@ def _cell(value, n: int, unit: str, how: str, interval=(None, None)) -> dict:
     return {"value": value, "low": low, "high": high, "n": n, "unit": unit, "how": how}
 
 
-def _write(path: Path, checkpoint, rows, n: int, seed: int, settings: Settings, text: str) -> None:
+def _write(
+    path: Path, checkpoint: Checkpoint, rows, n: int, seed: int, settings: Settings, text: str
+) -> None:
     memory = checkpoint.memory
     board = {
         "version": VERSION, "model": checkpoint.name, "fingerprint": checkpoint.fingerprint,

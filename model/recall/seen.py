@@ -13,6 +13,7 @@ from model.recall import probe
 from model.recall.probe import Scored
 from model.recall.told_facts import Fact
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
 
 
@@ -33,7 +34,7 @@ class Seen:
         return int(np.argmax(self.scored.rank > 1))
 
 
-def see(checkpoint, asked: talk.Recalled, lead, wanted) -> Seen:
+def see(checkpoint: Checkpoint, asked: talk.Recalled, lead, wanted) -> Seen:
     """The question's run, gone on with the tokens `lead` and `wanted` (A,), A >= 1."""
     trace = probe.along(checkpoint, asked.trace, np.r_[lead, wanted])
     first = len(asked.trace) - 1 + len(lead)
@@ -43,7 +44,7 @@ def see(checkpoint, asked: talk.Recalled, lead, wanted) -> Seen:
     return Seen(asked, trace, scored, off_scored, first + int(np.argmax(scored.rank > 1)))
 
 
-def target(checkpoint, state: MemoryState, fact: Fact, seen: Seen) -> tuple[int, ...]:
+def target(checkpoint: Checkpoint, state: MemoryState, fact: Fact, seen: Seen) -> tuple[int, ...]:
     """The position of the wanted token that failed, as it was told: of the same id, else of the
     same place in the answer."""
     ids = tokens.encode(checkpoint.tokenizer, state.prompts[fact.prompt - 1])
@@ -51,7 +52,7 @@ def target(checkpoint, state: MemoryState, fact: Fact, seen: Seen) -> tuple[int,
     return tuple(same[:1]) or (fact.wanted[min(seen.failed, len(fact.wanted) - 1)],)
 
 
-def _off(checkpoint, trace: Trace) -> Trace:
+def _off(checkpoint: Checkpoint, trace: Trace) -> Trace:
     """The same tokens with memory off."""
     bos = checkpoint.tokenizer.bos_token_id
     return run(checkpoint, trace.ids if trace.ids[0] == bos else np.r_[bos, trace.ids])

@@ -23,6 +23,7 @@ from model.recall import probe, runs
 from model.recall.curves import CURVES
 from model.recall.runs import RULES, Curve, Point
 from model.recall.standard_tasks import TASKS
+from model.run.checkpoint import Checkpoint
 
 FILE, EPISODES = "recall_curves.json", "episodes"
 VERSION = 1
@@ -58,7 +59,7 @@ def load(folder: Path) -> dict | None:
     return board
 
 
-def why_other(board: dict, checkpoint) -> str:
+def why_other(board: dict, checkpoint: Checkpoint) -> str:
     """Why stored curves are not those of this model with this memory, in a sentence; "" if they
     are."""
     if board["fingerprint"] != checkpoint.fingerprint:
@@ -74,7 +75,12 @@ def why_other(board: dict, checkpoint) -> str:
 
 
 def measure(
-    checkpoint, names: Sequence[str], folder: Path, *, n: int = 200, settings: Settings = USUAL,
+    checkpoint: Checkpoint,
+    names: Sequence[str],
+    folder: Path,
+    *,
+    n: int = 200,
+    settings: Settings = USUAL,
 ) -> Iterator[Step]:
     """Measure curves one after the other, at least n questions a point (n episodes, or fewer where
     an episode asks several), and write the folder's file anew after each.
@@ -96,7 +102,7 @@ def measure(
         _write(folder / FILE, board)
 
 
-def _episodes(checkpoint, curve: Curve, folder: Path, n: int, settings: Settings):
+def _episodes(checkpoint: Checkpoint, curve: Curve, folder: Path, n: int, settings: Settings):
     """(share done, lines) of a curve, those points together that need as many episodes."""
     names = measurable(checkpoint)
     path, groups = folder / EPISODES / f"{curve.name}.jsonl", _groups(checkpoint, curve, n, settings)
@@ -110,7 +116,9 @@ def _episodes(checkpoint, curve: Curve, folder: Path, n: int, settings: Settings
         done += episodes * len(points)
 
 
-def _groups(checkpoint, curve: Curve, n: int, settings: Settings) -> dict[int, list[str]]:
+def _groups(
+    checkpoint: Checkpoint, curve: Curve, n: int, settings: Settings
+) -> dict[int, list[str]]:
     """Number of episodes -> the points that need as many for n questions about what was told."""
     groups: dict[int, list[str]] = {}
     for point in curve.points(settings):
@@ -119,18 +127,18 @@ def _groups(checkpoint, curve: Curve, n: int, settings: Settings) -> dict[int, l
     return groups
 
 
-def _n_asked(checkpoint, point: Point) -> int:
+def _n_asked(checkpoint: Checkpoint, point: Point) -> int:
     trial = point.make(random.Random(0), checkpoint.tokenizer)
     return max(1, sum(question.answer is not None for question in trial.questions))
 
 
-def measurable(checkpoint) -> list[str]:
+def measurable(checkpoint: Checkpoint) -> list[str]:
     """The variants that something is trained for, and fusion, which needs no training."""
     return [name for name, parts in VARIANTS.items()
             if parts and parts != probe.missing(checkpoint, probe.settings_for(name))]
 
 
-def _board(checkpoint, folder: Path, settings: Settings) -> dict:
+def _board(checkpoint: Checkpoint, folder: Path, settings: Settings) -> dict:
     """What the folder holds, or an empty board of this model."""
     used = {name: value for name, value in asdict(settings).items() if name != "modules"}
     fresh = {
@@ -154,7 +162,7 @@ def _board(checkpoint, folder: Path, settings: Settings) -> dict:
     return fresh | {"curves": kept["curves"]}
 
 
-def _memory(checkpoint) -> str | None:
+def _memory(checkpoint: Checkpoint) -> str | None:
     return checkpoint.memory.fingerprint if checkpoint.memory is not None else None
 
 

@@ -9,6 +9,8 @@ in one piece is the ceiling ("in context"). Measured by `runs`.
 import random
 from functools import cache, partial
 
+from transformers import PreTrainedTokenizerFast
+
 from model.memory.talk import Settings
 from model.recall import episodes, words
 from model.recall.runs import Curve, Point, Question, Trial
@@ -27,7 +29,7 @@ ROOMS = ("kitchen", "garden", "bedroom", "office", "cellar", "stable", "library"
 MOVES = ("went to the {r}", "walked into the {r}", "moved to the {r}", "is now in the {r}")
 
 
-def _passkey(rng: random.Random, tokenizer, length: int) -> Trial:
+def _passkey(rng: random.Random, tokenizer: PreTrainedTokenizerFast, length: int) -> Trial:
     """A number somewhere in text that repeats itself."""
     key = str(rng.randrange(10 ** (DIGITS - 1), 10**DIGITS))
     text = _filled(tokenizer, lambda: rng.choice(GARBAGE), length)
@@ -37,7 +39,9 @@ def _passkey(rng: random.Random, tokenizer, length: int) -> Trial:
     return Trial(tell, (asked,))
 
 
-def _needle(rng: random.Random, tokenizer, length: int, depth: float) -> Trial:
+def _needle(
+    rng: random.Random, tokenizer: PreTrainedTokenizerFast, length: int, depth: float
+) -> Trial:
     """One sentence with a city and its number at a given depth of varied talk."""
     city, key = rng.choice(words.CITY[0]), str(rng.randrange(10 ** (DIGITS - 1), 10**DIGITS))
     text = _filled(tokenizer, lambda: episodes.filler(rng), length)
@@ -47,7 +51,7 @@ def _needle(rng: random.Random, tokenizer, length: int, depth: float) -> Trial:
     return Trial(tell, (asked,))
 
 
-def _mqar(rng: random.Random, tokenizer, n: int) -> Trial:
+def _mqar(rng: random.Random, tokenizer: PreTrainedTokenizerFast, n: int) -> Trial:
     """n pairs of words of one token each, then a key alone: the next token must be its value."""
     chosen = rng.sample(_single_words(tokenizer), 2 * n)
     pairs = list(zip(chosen[:n], chosen[n:]))
@@ -56,7 +60,7 @@ def _mqar(rng: random.Random, tokenizer, n: int) -> Trial:
     return Trial((told,), tuple(Question(key, value) for key, value in asked))
 
 
-def _babi(rng: random.Random, tokenizer, n: int) -> Trial:
+def _babi(rng: random.Random, tokenizer: PreTrainedTokenizerFast, n: int) -> Trial:
     """n people walk to rooms, perhaps more than once; where is one of them now?"""
     people = rng.sample(words.FIRST[0], max(1, (n + 1) // 2))
     where, tell = {}, []
@@ -70,7 +74,7 @@ def _babi(rng: random.Random, tokenizer, n: int) -> Trial:
     return Trial(tuple(tell), (asked,))
 
 
-def _filled(tokenizer, sentence, length: int) -> list[str]:
+def _filled(tokenizer: PreTrainedTokenizerFast, sentence, length: int) -> list[str]:
     """Sentences of at least `length` tokens in all."""
     found, n = [], 0
     while n < length:
@@ -90,7 +94,7 @@ def _with(sentences: list[str], needle: str, depth: float) -> tuple[str, ...]:
 
 
 @cache
-def _single_words(tokenizer) -> list[str]:
+def _single_words(tokenizer: PreTrainedTokenizerFast) -> list[str]:
     """Words of at least three small letters that are one token behind a space; ValueError where
     the tokenizer has too few."""
     texts = tokens.display(tokenizer, range(len(tokenizer)))

@@ -12,6 +12,8 @@ import numpy as np
 from model.memory import cuts
 from model.recall.whole_words import says
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Fact:
     wanted: tuple[int, ...] = ()
 
 
-def sentences(checkpoint, text: str, prompt: int) -> list[Fact]:
+def sentences(checkpoint: Checkpoint, text: str, prompt: int) -> list[Fact]:
     """The sentences of a prompt, cut as memory cuts them."""
     ids, found = tokens.encode(checkpoint.tokenizer, text), []
     for window in cuts.windows(checkpoint, ids):
@@ -38,7 +40,7 @@ def sentences(checkpoint, text: str, prompt: int) -> list[Fact]:
     return found
 
 
-def holding(checkpoint, prompts: Iterable[str], answer: str) -> list[Fact]:
+def holding(checkpoint: Checkpoint, prompts: Iterable[str], answer: str) -> list[Fact]:
     """The told sentences that say the answer, oldest first, each with the answer's tokens."""
     found = []
     for number, text in enumerate(prompts, 1):
@@ -51,11 +53,11 @@ def holding(checkpoint, prompts: Iterable[str], answer: str) -> list[Fact]:
     return found
 
 
-def _fact(checkpoint, ids, prompt: int, start: int, stop: int) -> Fact:
+def _fact(checkpoint: Checkpoint, ids: Ids, prompt: int, start: int, stop: int) -> Fact:
     return Fact(prompt, start, stop, checkpoint.tokenizer.decode(ids[start:stop]).strip())
 
 
-def _wanted(checkpoint, ids, fact: Fact, answer: str) -> tuple[int, ...]:
+def _wanted(checkpoint: Checkpoint, ids: Ids, fact: Fact, answer: str) -> tuple[int, ...]:
     """The shortest run of tokens that says the answer: its first end, then its last start."""
     def said(start: int, stop: int) -> bool:
         return says(checkpoint.tokenizer.decode(ids[start:stop]), answer)

@@ -11,6 +11,7 @@ from model.recall import causal
 from model.recall.causal import Effect
 from model.recall.probe import ONLY_GPT2, Outcome
 from model.recall.reads import Place, Read
+from model.run.checkpoint import Checkpoint
 
 HALF = 0.5  # a slot matters when without it the answer's probability is at most this share
 KINDS = (
@@ -47,7 +48,7 @@ class Verdict:
     without_carried: Effect | None = None
 
 
-def judge(checkpoint, one: Outcome, n: int = 32) -> Verdict:
+def judge(checkpoint: Checkpoint, one: Outcome, n: int = 32) -> Verdict:
     """The verdict, from removing each of the n most read tokens, one at a time."""
     alone = tuple(causal.each_alone(checkpoint, one, causal.candidates(one, n)))
     most = one.read[0] if one.read and one.read[0].kept else None
@@ -62,7 +63,7 @@ def judge(checkpoint, one: Outcome, n: int = 32) -> Verdict:
     )
 
 
-def _without_carried(checkpoint, one: Outcome) -> Effect | None:
+def _without_carried(checkpoint: Checkpoint, one: Outcome) -> Effect | None:
     graft = one.asked.trace.graft
     if graft is None or (graft.early is None and graft.late is None):
         return None

@@ -55,7 +55,7 @@ class LayerCache(DynamicLayer):
 class KVCache(Cache):
     """One LayerCache a layer; every layer holds the same number of entries."""
 
-    def __init__(self, n_layers: int):
+    def __init__(self, n_layers: int) -> None:
         super().__init__(layers=[LayerCache() for _ in range(n_layers)])
 
     @property

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from model.run import sampling, tokens, trace
 from model.run.cache import KVCache
 from model.run.cache_policies import Entries, Policy, stop
+from model.run.checkpoint import Checkpoint
 from model.run.generate import Reading, now
+from model.run.tokens import Ids
 
 Place = Callable[[int, int, int], int]
 
@@ -34,7 +37,7 @@ def in_the_cache(n_read: int, n_entries: int, n_positions: int) -> int:
 class Watch:
     """A tap that adds up the attention each cached entry receives in one pass, per layer."""
 
-    def __init__(self, scalings: list[float]):
+    def __init__(self, scalings: list[float]) -> None:
         self._scalings = scalings
         self.received: list[torch.Tensor] = []  # per layer (B,H,S): summed over this pass's queries
         self.latest: list[torch.Tensor] = []  # per layer (B,H,S): from the newest query
@@ -58,7 +61,15 @@ class WithBudget:
     budget beyond the window counts as the window: there are no more positions.
     """
 
-    def __init__(self, checkpoint, policies: list[Policy], budget: int, *, place: Place, seed: int):
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        policies: list[Policy],
+        budget: int,
+        *,
+        place: Place,
+        seed: int,
+    ) -> None:
         if budget < 1:
             raise ValueError(
                 f"wanted a cache budget of at least 1 entry, got {budget}: a token has to read "
@@ -180,7 +191,7 @@ class Price:
 
 
 @torch.inference_mode()
-def full_context(checkpoint, ids) -> Price:
+def full_context(checkpoint: Checkpoint, ids: Ids) -> Price:
     """ids (T,), 2 <= T <= window: nothing is dropped."""
     run = trace.run(checkpoint, _checked(ids))
     surprisal = _bits(trace.logits(checkpoint, run)[:-1], run.ids[1:])
@@ -190,7 +201,13 @@ def full_context(checkpoint, ids) -> Price:
 
 
 def with_policies(
-    checkpoint, ids, policies: dict[str, Policy], budget: int, *, place: Place, seed: int
+    checkpoint: Checkpoint,
+    ids: Ids,
+    policies: dict[str, Policy],
+    budget: int,
+    *,
+    place: Place,
+    seed: int,
 ) -> Iterator[int | dict[str, Price]]:
     """Read ids (T,), T >= 2, under several policies that drop, at once.
 
@@ -214,7 +231,9 @@ def with_policies(
 
 
 @torch.inference_mode()
-def re_encoded(checkpoint, ids, budget: int, most: int = 4096) -> Iterator[int | Price]:
+def re_encoded(
+    checkpoint: Checkpoint, ids: Ids, budget: int, most: int = 4096
+) -> Iterator[int | Price]:
     """The sliding window done exactly: before each token the last `budget` tokens are read anew,
     from position 0. Yields the number of tokens read, again and again, and at the end the Price.
 
@@ -238,12 +257,12 @@ def re_encoded(checkpoint, ids, budget: int, most: int = 4096) -> Iterator[int |
     yield Price(np.concatenate(parts), held, n_run, scored_bytes(checkpoint.tokenizer, ids))
 
 
-def scored_bytes(tokenizer, ids) -> int:
+def scored_bytes(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> int:
     """Bytes of all tokens but the first: the text that has a surprisal."""
     return sum(len(tokens.token_bytes(tokenizer, i)) for i in ids[1:])
 
 
-def _checked(ids) -> np.ndarray:
+def _checked(ids: Ids) -> np.ndarray:
     ids = np.asarray(ids, dtype=np.int64)
     if len(ids) < 2:
         raise ValueError(
@@ -253,7 +272,7 @@ def _checked(ids) -> np.ndarray:
     return ids
 
 
-def _bits(logits: torch.Tensor, ids, block: int = 64) -> np.ndarray:
+def _bits(logits: torch.Tensor, ids: Ids, block: int = 64) -> np.ndarray:
     """logits (n,V) before tokens (n,) -> -log2 of their probability, (n,) float64."""
     sampling.check_finite(logits, "the logits")
     chosen = torch.tensor(np.asarray(ids), device=logits.device)[:, None]

@@ -15,7 +15,9 @@ import torch
 
 from model.run import sampling
 from model.run.cache import KVCache
+from model.run.checkpoint import Checkpoint
 from model.run.tap import Tap
+from model.run.tokens import Ids
 from model.run.trace import Rows
 
 END_OF_TEXT = "the model drew its end-of-text token"
@@ -67,7 +69,7 @@ class Step:
 class WithCache:
     """Reads through a KV cache that the caller owns: only new tokens are run."""
 
-    def __init__(self, checkpoint, cache: KVCache):
+    def __init__(self, checkpoint: Checkpoint, cache: KVCache) -> None:
         self.checkpoint, self.cache = checkpoint, cache
 
     @torch.inference_mode()
@@ -97,7 +99,7 @@ class WithCache:
 class WithoutCache:
     """Reads everything again at every step, as if nothing had been kept."""
 
-    def __init__(self, checkpoint):
+    def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint, self.ids = checkpoint, np.zeros(0, np.int64)
 
     def read(self, ids: np.ndarray) -> Reading:
@@ -115,7 +117,7 @@ class WithoutCache:
 
 def generate(
     reader: Reader,
-    ids,
+    ids: Ids,
     n_tokens: int,
     *,
     settings: sampling.Settings,
@@ -155,7 +157,7 @@ def draw(reader: Reader, reading: Reading, settings, generator, end_token=None) 
 
 
 @torch.inference_mode()
-def recompute(checkpoint, ids, n_last: int = 1) -> torch.Tensor:
+def recompute(checkpoint: Checkpoint, ids: Ids, n_last: int = 1) -> torch.Tensor:
     """Logits of the last n tokens of ids (T,), (n,V), in one pass that neither reads nor keeps a
     cache."""
     model = checkpoint.model

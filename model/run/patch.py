@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import torch
+from transformers import GPT2LMHeadModel
 
 from model.grafts.context import current
 
@@ -44,7 +45,7 @@ class Patch:
         return torch.where(which, values, mixed)
 
 
-def attach(model) -> None:
+def attach(model: GPT2LMHeadModel) -> None:
     """Two hooks a block, without effect while no patch is open."""
     for layer, block in enumerate(model.transformer.h):
         block.mlp.register_forward_hook(partial(_patch_mlp, layer))

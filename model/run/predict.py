@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class TopTokens:
 
 
 @torch.inference_mode()
-def top_tokens(checkpoint, logits: torch.Tensor, k: int) -> TopTokens:
+def top_tokens(checkpoint: Checkpoint, logits: torch.Tensor, k: int) -> TopTokens:
     """logits (V,) -> the k most probable tokens after a softmax over all V of them.
 
     Raises ValueError when a logit is not a number.

@@ -20,7 +20,7 @@ class Settings:
     top_k: int = 0
     top_p: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         t, k, p = self.temperature, self.top_k, self.top_p
         if not (_is_number(t) and (t == 0 or 0.001 <= t <= 1000)):
             raise ValueError(

@@ -10,7 +10,7 @@ import threading
 from contextvars import ContextVar
 
 import torch
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, GPT2LMHeadModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
@@ -30,7 +30,7 @@ class Overtaken(Exception):
 class Tap:
     """Collects the new rows of one run of one prompt (batch 1); t = number of rows run."""
 
-    def __init__(self, stop: threading.Event | None = None):
+    def __init__(self, stop: threading.Event | None = None) -> None:
         self.q: list[torch.Tensor] = []  # per layer (H,t,D)
         self.k: list[torch.Tensor] = []
         self.v: list[torch.Tensor] = []
@@ -72,7 +72,7 @@ AttentionInterface.register(ATTENTION, tapped_attention)
 AttentionMaskInterface.register(ATTENTION, sdpa_mask)
 
 
-def attach(model) -> None:
+def attach(model: GPT2LMHeadModel) -> None:
     """Make a GPT2LMHeadModel tappable: our attention function, hooks that hold no state."""
     model.set_attn_implementation(ATTENTION)
     body = model.transformer

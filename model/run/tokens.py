@@ -5,12 +5,16 @@ nothing visible. Every display string made here is safe, visible and never empty
 """
 
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+from transformers import PreTrainedTokenizerFast
+
+Ids = Sequence[int] | np.ndarray  # token ids (T,): an int64 array, or a plain list
 
 
-def encode(tokenizer, text: str) -> np.ndarray:
+def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> np.ndarray:
     """text -> ids (T,) int64, without special tokens added; T = 0 for the empty text.
 
     A lone surrogate cannot be written as UTF-8: it becomes "?". `<|endoftext|>` typed by the
@@ -21,7 +25,7 @@ def encode(tokenizer, text: str) -> np.ndarray:
     return np.asarray(ids, dtype=np.int64)
 
 
-def token_bytes(tokenizer, token_id: int) -> bytes:
+def token_bytes(tokenizer: PreTrainedTokenizerFast, token_id: int) -> bytes:
     """The bytes a token stands for; a special token stands for its own name."""
     piece = tokenizer.convert_ids_to_tokens(int(token_id))
     if piece is None:
@@ -46,7 +50,7 @@ def letters_of_bytes(raw: bytes) -> str:
     return "".join(letter[byte] for byte in raw)
 
 
-def display(tokenizer, ids) -> list[str]:
+def display(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> list[str]:
     """ids (T,) -> T visible strings: spaces as "·", line ends as "↵", broken characters as bytes.
 
     An id behind the vocabulary (models pad their tables) is shown as ‹no token 50300›.

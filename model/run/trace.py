@@ -12,11 +12,13 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from transformers import DynamicCache
+from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel
 
 from model.grafts.graft import Graft, opened
 from model.grafts.reading import Reading
+from model.run.checkpoint import Checkpoint
 from model.run.tap import Tap
+from model.run.tokens import Ids
 
 MAX_SEGMENTS = 64  # rows typed one by one are gathered into one block beyond this
 
@@ -31,7 +33,7 @@ class Rows:
     stream: tuple[torch.Tensor, ...]  # 2L+1 of (t,C)
     query: tuple[torch.Tensor, ...] = ()  # one (t,C) where an external memory was read
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.stream[0].shape[0]
 
     def first(self, n: int) -> "Rows":
@@ -61,7 +63,7 @@ class Trace:
     reading: Reading | None = None
     graft: Graft | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.ids)
 
     @property
@@ -136,8 +138,8 @@ class Trace:
 
 @torch.inference_mode()
 def run(
-    checkpoint,
-    ids,
+    checkpoint: Checkpoint,
+    ids: Ids,
     prefix: Trace | None = None,
     stop: threading.Event | None = None,
     reading: Reading | None = None,
@@ -166,20 +168,20 @@ def run(
     return Trace(ids, _gathered((*old, new)), logits, len(ids) - n_old, reading, graft)
 
 
-def final_logits(model, stream: torch.Tensor) -> torch.Tensor:
+def final_logits(model: GPT2LMHeadModel, stream: torch.Tensor) -> torch.Tensor:
     """Residual stream after the last block (..., C) -> logits (..., V)."""
     return model.lm_head(model.transformer.ln_f(stream))
 
 
 @torch.inference_mode()
-def logits(checkpoint, trace: Trace, start: int = 0) -> torch.Tensor:
+def logits(checkpoint: Checkpoint, trace: Trace, start: int = 0) -> torch.Tensor:
     """Logits of the positions from `start` on, (T-start, V), with the memory the trace was run
     with."""
     with opened(trace.graft):
         return final_logits(checkpoint.model, trace.layer_stream(-1)[start:])
 
 
-def scaling(checkpoint, layer: int) -> float:
+def scaling(checkpoint: Checkpoint, layer: int) -> float:
     """The factor on q·k: 1/√D in GPT-2, divided by the layer's number where the config says so."""
     return checkpoint.model.transformer.h[layer].attn.scaling
 
@@ -191,7 +193,7 @@ def common_prefix(a: np.ndarray, b: np.ndarray) -> int:
     return int(differs[0]) if len(differs) else n
 
 
-def _checked(config, ids, start: int) -> np.ndarray:
+def _checked(config: GPT2Config, ids: Ids, start: int) -> np.ndarray:
     ids = np.array(ids, dtype=np.int64)
     room = config.n_positions - start
     if ids.ndim != 1 or not 1 <= len(ids) <= room:
@@ -208,7 +210,9 @@ def _checked(config, ids, start: int) -> np.ndarray:
     return ids
 
 
-def _run_rows(model, ids, old: tuple[Rows, ...], stop, reading) -> tuple[Rows, torch.Tensor]:
+def _run_rows(
+    model: GPT2LMHeadModel, ids: Ids, old: tuple[Rows, ...], stop, reading
+) -> tuple[Rows, torch.Tensor]:
     """Run the ids behind the old rows -> their rows and the logits of the last one."""
     tap, n_old, device = Tap(stop), sum(map(len, old)), model.device
     memory = {}
@@ -228,7 +232,7 @@ def _run_rows(model, ids, old: tuple[Rows, ...], stop, reading) -> tuple[Rows, t
     return rows, out.logits[0, -1]
 
 
-def _cache_of(config, rows: tuple[Rows, ...]) -> DynamicCache:
+def _cache_of(config: GPT2Config, rows: tuple[Rows, ...]) -> DynamicCache:
     """transformers' cache holding these rows; one block of rows is not copied."""
     cache = DynamicCache(config=config)
     for i, layer in enumerate(cache.layers):

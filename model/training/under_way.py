@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 
 from model.grafts.modules import Modules
-from model.loading.checkpoint import Checkpoint
 from model.memory.variants import modules_of
 from model.recall.episodes import Plan
 from model.recall.open_facts import OpenPlan
+from model.run.checkpoint import Checkpoint
 from model.training.memory_data import Data, Lesson
 
 NEVER = 0.3  # of the questions ask what was never told
