@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import torch
 from transformers import GPT2LMHeadModel
 
@@ -113,7 +114,7 @@ def _free_on_gpu(name: str) -> int:
 
 def _check_main_memory(n_values: int, dtype: torch.dtype) -> None:
     free, needed = free_main_memory(), _bytes(n_values, dtype)
-    if free is not None and needed > free:
+    if needed > free:
         cure = "choose bfloat16 (half of it)" if dtype is torch.float32 else "close other programs"
         raise CheckpointError(
             f"wanted {_gb(needed)} of main memory for the model as "
@@ -122,14 +123,9 @@ def _check_main_memory(n_values: int, dtype: torch.dtype) -> None:
         )
 
 
-def free_main_memory() -> int | None:
-    """Bytes that can still be had on Linux, a container's limit included; None elsewhere."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    left = kilobytes["MemAvailable"] * 1024
+def free_main_memory() -> int:
+    """Bytes that can still be had; on Linux a container's limit is included."""
+    left = psutil.virtual_memory().available
     in_container = _free_in_container(Path("/sys/fs/cgroup"))
     return left if in_container is None else min(left, in_container)
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from model.run import home as data_folder
+
 SUFFIX = ".memory"
 
 
 def home() -> Path:
     """The folder of all sessions; made when it is not there."""
-    chosen = os.environ.get("MNEMOSCOPE_HOME")
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    folder = (Path(chosen) if chosen else Path(data) / "mnemoscope") / "sessions"
+    folder = data_folder.home() / "sessions"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -4,9 +4,10 @@ Notes are memory outside the network: text that people write and read. The netwo
 nothing from them; what of them it shall know must be put into its prompt.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from model.run.home import home
 
 EXAMPLE = "example"  # the source of notes that came with one click and leave with one
 
@@ -39,9 +40,7 @@ class Note:
 
 def path() -> Path:
     """The file of all notes: in MNEMOSCOPE_HOME, by default in the user's data folder."""
-    chosen = os.environ.get("MNEMOSCOPE_HOME")
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return (Path(chosen) if chosen else Path(data) / "mnemoscope") / "notes.sqlite3"
+    return home() / "notes.sqlite3"
 
 
 def checked(draft: Draft, most_chars: int = 20_000_000) -> Draft:

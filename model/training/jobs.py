@@ -30,6 +30,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from model.loading.placement import n_cores
+from model.run import home as data_folder
 from model.training import progress
 from model.training.process import birth
 from model.training.progress import Point
@@ -96,9 +98,7 @@ class Look:
 
 def home() -> Path:
     """The folder of all jobs: in MNEMOSCOPE_HOME, by default the user's data folder."""
-    chosen = os.environ.get("MNEMOSCOPE_HOME")
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return (Path(chosen) if chosen else Path(data) / "mnemoscope") / "trainings"
+    return data_folder.home() / "trainings"
 
 
 def all_jobs() -> list[Job]:
@@ -280,9 +280,7 @@ def choices(asked: Request) -> list[str]:
 
 def threads() -> int:
     """Threads of a trainer: one core is left to those who look at pages."""
-    cores = os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    return max(1, min(cores, allowed) - 1)
+    return max(1, n_cores() - 1)
 
 
 def _environment() -> dict[str, str]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
+import psutil
 from playwright.sync_api import sync_playwright
 
 from tests.bench.result import Result
@@ -137,6 +138,4 @@ def _long_prompt(browser, address: str) -> Iterator[Result]:
 
 
 def _resident(pid: int) -> int:
-    with open(f"/proc/{pid}/status") as file:
-        line = next(line for line in file if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
+    return psutil.Process(pid).memory_info().rss

@@ -36,7 +36,7 @@ def test_a_gpu_with_room_is_taken(cuda):
 
 
 def test_a_gpu_without_room_is_passed_over_unless_half_the_bytes_fit(cuda, monkeypatch):
-    monkeypatch.setattr(placement, "free_main_memory", lambda: None)
+    monkeypatch.setattr(placement, "free_main_memory", lambda: 10**12)
     for device in ("auto", "cuda"):
         place = placement.choose(device, "auto", 500_000_000)
         assert place.device.type == "cpu" and "2.4 GB" in place.reason
