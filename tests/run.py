@@ -1,8 +1,8 @@
 """Set up everything the tests need, and run all of them: python3 tests/run.py [pytest arguments]
 
 Makes a virtual environment in .venv, installs tests/requirements.txt into it, and Chromium where
-this machine has none and lets us install it. Ruff's rules and those of imports (pyproject.toml) are
-checked first. Needs Python 3.11 or newer and nothing else.
+this machine has none and lets us install it. Ruff's rules, those of imports (pyproject.toml) and
+oxlint's for JavaScript (.oxlintrc.json) are checked first. Needs Python 3.11 or newer and nothing else.
 """
 
 import os
@@ -25,8 +25,8 @@ REPEAT = ["--reruns", "1", *(f"--only-rerun={words}" for words in WAITED)]
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code of ruff or of the import rules where they are broken, else of pytest; 1 with
-    one line when the tests cannot run here."""
+    """The exit code of the first linter that finds something, else of pytest; 1 with one line when
+    the tests cannot run here."""
     if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this may have an older one)
         return fail(f"wanted Python 3.11 or newer, found {sys.version.split()[0]}")
     if not chromium():
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     install = [PYTHON, "-m", "pip", "install", *quick, "-r", wanted]
     if subprocess.run(install, check=False).returncode:
         return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
-    for tool, *options in (("ruff", "check", "."), ("lint-imports", "--no-cache")):
+    for tool, *options in (("ruff", "check", "."), ("lint-imports", "--no-cache"), ("oxlint", "components")):
         checked = subprocess.run([PYTHON.with_name(tool), *options], cwd=ROOT, check=False)
         if checked.returncode:
             return checked.returncode

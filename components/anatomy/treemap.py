@@ -6,16 +6,16 @@ The first group is a column of its own, the others stand beside it in order. (Pl
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import streamlit as st
 
-_HERE = Path(__file__).parent
+from components.kit import assets
+
 _mount = st.components.v2.component(
     "mnemoscope_treemap",
     html='<div class="map" role="group"></div>',
-    css=(_HERE / "treemap.css").read_text(encoding="utf-8"),
-    js=(_HERE / "treemap.js").read_text(encoding="utf-8"),
+    css=assets.text("anatomy/treemap.css"),
+    js=assets.script("anatomy/treemap.js"),
 )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from components.kit import offline_page
+from components.kit import assets, offline_page
 
 LAYER_TOKENS = 32  # head and neuron view: all heads of a layer up to this many tokens
 HEAD_TOKENS = {"head": 128, "neuron": 64}  # one head up to this many tokens
@@ -236,13 +236,13 @@ def _document(kind, params, tokens, layer, heads, theme) -> str:
     scripts = [
         offline_page.asset("XStatic-D3", "xstatic/pkg/d3/data/d3.js"),
         offline_page.asset("XStatic-jQuery", "xstatic/pkg/jquery/data/jquery.slim.min.js"),
-        offline_page.own("attention/bertviz_before.js"),
+        assets.text("attention/bertviz_before.js"),
         f"window.bertviz_params = {offline_page.script_json(params)};",
         drawing_script(kind),
-        offline_page.own("attention/bertviz_after.js"),
+        assets.text("attention/bertviz_after.js"),
     ]
     body = _body(kind, len(tokens), layer, heads, theme)
-    css = offline_page.own("attention/bertviz_views.css")
+    css = assets.text("attention/bertviz_views.css")
     return offline_page.page(f"Mnemoscope: {_NAMES[kind]}", body, css, scripts)
 
 

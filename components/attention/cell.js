@@ -1,3 +1,8 @@
+import {
+  css, exact, fit_canvas, forget, read_theme, remember, shorten, unpack,
+} from "../kit/canvas.js";
+import { apply_inks, element, largest, make_strip, number } from "../kit/strips.js";
+
 const cells = new WeakMap();
 const HEIGHT = 110; // of the bars, pixels
 

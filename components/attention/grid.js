@@ -1,3 +1,7 @@
+import {
+  choose, css, fit_canvas, forget, paint_map, read_theme, remember, room_below, settle, unpack,
+} from "../kit/canvas.js";
+
 const grids = new WeakMap();
 const TOP = 44; // room for the head numbers
 const SIDE = { least: 4, most: 104 }; // of a tile

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets, canvas
 
 _mount = st.components.v2.component(
     "mnemoscope_attention_grid",
     html='<div class="picture"><canvas tabindex="0" role="application"></canvas>'
     '<div class="tip" hidden></div></div>',
-    css=canvas.style("kit/tiles.css"),
-    js=canvas.script("attention/grid.js"),
+    css=assets.text("kit/tiles.css"),
+    js=assets.script("attention/grid.js"),
 )
 
 

@@ -1,3 +1,8 @@
+import {
+  choose, exact, forget, ink, read_theme, remember, settle, shorten, unpack,
+} from "../kit/canvas.js";
+import { download_png, draw_map } from "./head_map_drawing.js";
+
 const maps = new WeakMap();
 
 export default function ({ parentElement, data, setTriggerValue }) {
@@ -18,7 +23,7 @@ function open_map(parentElement) {
   const picture = parentElement.querySelector(".picture");
   const [canvas, reading] = ["canvas", ".reading"].map((name) => picture.querySelector(name));
   const map = { picture, canvas, reading };
-  map.draw = () => map.data && draw_map(map);
+  map.draw = () => { if (map.data) { draw_map(map); read_out(map); } };
   map.buttons = [
     ["−", "Zoom out", () => zoom(map, 1.6)],
     ["+", "Zoom in", () => zoom(map, 1 / 1.6)],

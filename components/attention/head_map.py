@@ -10,15 +10,15 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets, canvas
 
 EXACT_TOKENS = 512  # up to here every weight travels as float32, above as 256 levels of √weight
 _mount = st.components.v2.component(
     "mnemoscope_attention_map",
     html='<div class="picture"><div class="tools"></div>'
     '<canvas tabindex="0" role="application"></canvas><p class="reading"></p></div>',
-    css=canvas.style("kit/map.css"),
-    js=canvas.script("attention/head_map_drawing.js", "attention/head_map.js"),
+    css=assets.text("kit/map.css"),
+    js=assets.script("attention/head_map.js"),
 )
 
 

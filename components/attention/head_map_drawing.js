@@ -1,4 +1,7 @@
 // How one head's map looks: cells, labels, colour scale; on the screen and as a picture file.
+import {
+  css, fit_canvas, ink, paint_map, paint_scale, room_below, shorten,
+} from "../kit/canvas.js";
 
 const LEAST_HEIGHT = 320; // of the cells; a window with less room must be scrolled
 
@@ -13,7 +16,7 @@ function measure(map, width) {
   return { width, small, left, top, above: top, side, height: top + side + legend, cell };
 }
 
-function draw_map(map) {
+export function draw_map(map) {
   const size = (map.size = measure(map, map.picture.clientWidth));
   if (map.picture.clientWidth === 0) return;
   const context = fit_canvas(map.canvas, size.width, size.height);
@@ -27,7 +30,6 @@ function draw_map(map) {
   map.canvas.setAttribute("aria-label",
     `Attention map of ${map.data.title}, ${map.n} tokens. Rows: query (reads). `
     + "Columns: key (is read). Arrow keys choose a cell.");
-  read_out(map);
 }
 
 // The cells alone, kept until the data, the theme, the size or the zoom change.
@@ -210,7 +212,7 @@ function scale_words(map, size) {
 
 const MARGIN = 18; // round the picture in the file
 
-function download_png(map) {
+export function download_png(map) {
   const figure = draw_figure(map);
   const file = document.createElement("canvas");
   const [width, height] = [figure.width / 2 + 2 * MARGIN, figure.height / 2 + 2 * MARGIN];

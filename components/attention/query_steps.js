@@ -1,3 +1,8 @@
+import {
+  choose, exact, forget, read_theme, remember, settle, shorten, unpack,
+} from "../kit/canvas.js";
+import { apply_inks, element, largest, make_strip, number, rows_of } from "../kit/strips.js";
+
 const tables = new WeakMap();
 
 export default function ({ parentElement, data, setTriggerValue }) {

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets, canvas
 
 MOST_KEYS = 14  # rows drawn: the keys with the largest weights and the chosen one
 MOST_FUTURE = 2  # masked rows drawn
@@ -16,14 +16,14 @@ MOST_FUTURE = 2  # masked rows drawn
 _steps = st.components.v2.component(
     "mnemoscope_attention_steps",
     html='<div class="picture"></div>',
-    css=canvas.style("attention/query_steps.css"),
-    js=canvas.script("kit/strips.js", "attention/query_steps.js"),
+    css=assets.text("attention/query_steps.css"),
+    js=assets.script("attention/query_steps.js"),
 )
 _cell = st.components.v2.component(
     "mnemoscope_attention_cell",
     html='<div class="picture"></div>',
-    css=canvas.style("attention/query_steps.css"),
-    js=canvas.script("kit/strips.js", "attention/cell.js"),
+    css=assets.text("attention/query_steps.css"),
+    js=assets.script("attention/cell.js"),
 )
 
 

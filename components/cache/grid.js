@@ -1,4 +1,7 @@
 // The KV cache as a picture: a column for each token, in each layer a cell of K above one of V.
+import {
+  choose, css, fit_canvas, forget, mix, read_theme, remember, settle, shorten, unpack,
+} from "../kit/canvas.js";
 
 const grids = new WeakMap();
 const LEFT = 62, TOP = 6, GAP = 5, MOST_PITCH = 34;
@@ -34,7 +37,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
 // -- places ---------------------------------------------------------------------------------------
 
 function measure_grid(grid) {
-  const { n_layers, n_columns, tokens } = grid.data;
+  const { n_layers, n_columns } = grid.data;
   const width = grid.picture.clientWidth;
   const pitch = Math.min(MOST_PITCH, (width - LEFT - 4) / n_columns);
   const row = Math.max(7, Math.min(40, 330 / n_layers));

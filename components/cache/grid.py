@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets, canvas
 
 ROOM = 16  # columns drawn beyond what is cached: where the cache grows into
 _mount = st.components.v2.component(
     "mnemoscope_cache_grid",
     html='<div class="picture"><canvas tabindex="0" role="application"></canvas>'
     '<div class="tip" hidden></div></div>',
-    css=canvas.style("kit/tiles.css"),
-    js=canvas.script("cache/grid.js"),
+    css=assets.text("kit/tiles.css"),
+    js=assets.script("cache/grid.js"),
 )
 
 

@@ -1,4 +1,7 @@
 // What each policy keeps: a small triangle each, row = after reading a token, column = a token.
+import {
+  css, fit_canvas, forget, mix, paint_map, pixel, read_theme, remember, rgb, unpack,
+} from "../kit/canvas.js";
 
 const panels = new WeakMap();
 const HEAD = 50, FOOT = 22, GAP = 22, LEAST = 210;

@@ -3,14 +3,14 @@
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets, canvas
 
 MOST = 512  # tokens drawn to a side
 _mount = st.components.v2.component(
     "mnemoscope_cache_held",
     html='<div class="picture"><canvas></canvas><div class="tip" hidden></div></div>',
-    css=canvas.style("kit/tiles.css"),
-    js=canvas.script("cache/held.js"),
+    css=assets.text("kit/tiles.css"),
+    js=assets.script("cache/held.js"),
 )
 
 

@@ -4,18 +4,18 @@ Streamlit's own text area waits for Ctrl+Enter or blur. Knows nothing of models 
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import streamlit as st
 
-_HERE = Path(__file__).parent
+from components.kit import assets
+
 _mount = st.components.v2.component(
     "mnemoscope_live_prompt",
     html='<div class="box"><label for="text">Prompt</label>'
     '<textarea id="text" rows="1" spellcheck="false" autocomplete="off" aria-describedby="note">'
     '</textarea><p id="note" role="status"></p></div>',
-    css=(_HERE / "live_prompt.css").read_text(encoding="utf-8"),
-    js=(_HERE / "live_prompt.js").read_text(encoding="utf-8"),
+    css=assets.text("frame/live_prompt.css"),
+    js=assets.script("frame/live_prompt.js"),
 )
 
 

@@ -1,7 +1,7 @@
-// Shared by the attention pictures; canvas.py puts it in front of each component's own script.
+// What every picture begins with: its message, colours, canvas, size and choice.
 
 // canvas.pack's twin: Uint8Array -> header with its arrays (Uint8Array or Float32Array) as fields.
-function unpack(bytes) {
+export function unpack(bytes) {
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
@@ -14,19 +14,19 @@ function unpack(bytes) {
 
 // -- colours --------------------------------------------------------------------------------------
 
-function rgb(color) {
+export function rgb(color) {
   const context = document.createElement("canvas").getContext("2d");
   context.fillStyle = color;
   context.fillRect(0, 0, 1, 1);
-  return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+  return Array.from(context.getImageData(0, 0, 1, 1).data.slice(0, 3));
 }
 
-const mix = (a, b, share) => a.map((x, i) => Math.round(x + (b[i] - x) * share));
-const pixel = ([r, g, b], alpha) => (alpha << 24) | (b << 16) | (g << 8) | r;
-const css = (color, alpha = 1) => `rgba(${color.join(",")},${alpha})`;
+export const mix = (a, b, share) => a.map((x, i) => Math.round(x + (b[i] - x) * share));
+export const pixel = ([r, g, b], alpha) => (alpha << 24) | (b << 16) | (g << 8) | r;
+export const css = (color, alpha = 1) => `rgba(${color.join(",")},${alpha})`;
 
 // What the theme says now; `attention` has 256 steps of [r, g, b] for √weight.
-function read_theme(element, colors) {
+export function read_theme(element, colors) {
   const style = getComputedStyle(element);
   const of = (name) => rgb(style.getPropertyValue(name));
   const theme = { font: style.getPropertyValue("--st-font") };
@@ -47,12 +47,12 @@ function read_theme(element, colors) {
 }
 
 // A hue on the page's ground strong enough to be read as text.
-const ink = (theme, name) => css(mix(theme[name], theme.text, 0.3));
+export const ink = (theme, name) => css(mix(theme[name], theme.text, 0.3));
 
 // -- drawing --------------------------------------------------------------------------------------
 
 // Sizes a canvas in CSS pixels and hands back its context, scaled so that 1 unit = 1 CSS pixel.
-function fit_canvas(canvas, width, height, ratio = window.devicePixelRatio || 1) {
+export function fit_canvas(canvas, width, height, ratio = window.devicePixelRatio || 1) {
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
@@ -66,7 +66,7 @@ function fit_canvas(canvas, width, height, ratio = window.devicePixelRatio || 1)
 // Paints a square part of a causal map. levels: the lower triangle, row by row, from `start` on.
 // part: {row, column, span} in tokens; place: {x, y, side} in CSS pixels. Where one dot stands for
 // several weights it takes the largest; dots in the future are hatched or left empty.
-function paint_map(context, levels, start, part, place, theme, hatch) {
+export function paint_map(context, levels, start, part, place, theme, hatch) {
   const side = Math.round(place.side * context.ratio);
   const image = context.createImageData(side, side);
   const pixels = new Uint32Array(image.data.buffer);
@@ -94,7 +94,7 @@ function paint_map(context, levels, start, part, place, theme, hatch) {
 }
 
 // The colour scale of the weights: a bar whose colours grow with √weight, ticks in weights.
-function paint_scale(context, theme, x, y, width) {
+export function paint_scale(context, theme, x, y, width) {
   for (let i = 0; i < width; i++) {
     context.fillStyle = css(theme.ramp[Math.floor((i / width) * 256)]);
     context.fillRect(x + i, y, 1.5, 12);
@@ -110,18 +110,18 @@ function paint_scale(context, theme, x, y, width) {
   }
 }
 
-const shorten = (text, most) => {
+export const shorten = (text, most) => {
   const letters = [...text];
   return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
 };
 
 // Seven significant digits where a number has them, never "0" for something that is not zero.
-const exact = (x) => (x === 0 ? "0" : Math.abs(x) < 1e-4 ? x.toExponential(4) : x.toPrecision(6));
+export const exact = (x) => (x === 0 ? "0" : Math.abs(x) < 1e-4 ? x.toExponential(4) : x.toPrecision(6));
 
 // -- components -----------------------------------------------------------------------------------
 
 // One state per mounted component; the default export runs again at every update.
-function remember(states, parentElement, open) {
+export function remember(states, parentElement, open) {
   let state = states.get(parentElement);
   if (!state) {
     states.set(parentElement, (state = open(parentElement)));
@@ -134,7 +134,7 @@ function remember(states, parentElement, open) {
 }
 
 // Called at updates too, not only when the component goes.
-function forget(states, parentElement) {
+export function forget(states, parentElement) {
   const state = states.get(parentElement);
   if (!state || parentElement.querySelector(".picture").isConnected) return;
   clearTimeout(state.timer);
@@ -149,7 +149,7 @@ function forget(states, parentElement) {
 // a page is put together in its own time; then only when that moves by LINES or more, for a prompt
 // box that grows by a line while one types must not resize the picture.
 const LINES = 60;
-function room_below(state, least) {
+export function room_below(state, least) {
   const [top, now] = [top_of(state), `${innerWidth} x ${innerHeight}`];
   const is_new = state.window !== now;
   if (is_new || Math.abs(top - state.top) >= LINES) {
@@ -199,7 +199,7 @@ function scrolled(element) {
 
 // A choice made here holds until the server has heard of it: an older run must not undo it.
 const PATIENCE_MS = 4000;
-function settle(state, chosen) {
+export function settle(state, chosen) {
   const late = performance.now() - (state.chosen_at ?? -PATIENCE_MS) > PATIENCE_MS;
   if (late || JSON.stringify(chosen) === JSON.stringify(state.chosen)) {
     state.chosen = chosen;
@@ -208,7 +208,7 @@ function settle(state, chosen) {
 }
 
 // Shows a choice at once and sends it when the keys rest.
-function choose(state, chosen, rest_ms = 0) {
+export function choose(state, chosen, rest_ms = 0) {
   state.chosen = chosen;
   state.chosen_at = performance.now();
   state.draw();
@@ -217,7 +217,7 @@ function choose(state, chosen, rest_ms = 0) {
 }
 
 // A scrolling box fades at every edge behind which there is more; data-more names these edges.
-function fade_edges(box) {
+export function fade_edges(box) {
   const update = () => {
     const { scrollLeft: x, scrollTop: y } = box;
     const hidden = {

@@ -1,16 +1,14 @@
-"""Numbers on their way to a canvas in the browser, and the script that every canvas begins with.
+"""Numbers on their way to a canvas in the browser.
 
 Knows nothing of what the numbers mean.
 """
 
 import json
-from pathlib import Path
 
 import numpy as np
 
 from components.kit import palette
 
-_COMPONENTS = Path(__file__).parents[1]
 MAX_BYTES = 1_500_000  # that the maps of all heads may take together
 COLORS = {
     "attention": palette.ATTENTION,
@@ -19,18 +17,6 @@ COLORS = {
     "value": palette.VALUE,
     "residual": palette.RESIDUAL,
 }
-
-
-def script(*names: str) -> str:
-    """The shared functions of canvas.js followed by a component's own scripts; names are paths
-    below components/."""
-    every = ("kit/canvas.js", *names)
-    return "\n".join((_COMPONENTS / name).read_text(encoding="utf-8") for name in every)
-
-
-def style(name: str) -> str:
-    """A style sheet, by its path below components/."""
-    return (_COMPONENTS / name).read_text(encoding="utf-8")
 
 
 def pack(header: dict, **arrays: np.ndarray) -> bytes:

@@ -1,5 +1,9 @@
 // A grid of coloured cells, rows × columns, with words in them where there is room. Wide grids
 // scroll: the canvas is as wide as the window and draws the columns that are in it.
+import {
+  choose, css, exact, fit_canvas, forget, ink, mix, read_theme, remember, settle, shorten, unpack,
+} from "./canvas.js";
+
 const grids = new WeakMap();
 const GAP = 14; // pixels between two groups of columns
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, canvas, palette
 
 HUES = {
     "mlp": palette.MLP,
@@ -24,8 +24,8 @@ _mount = st.components.v2.component(
     "mnemoscope_residual_grid",
     html='<div class="picture"><div class="scroll"><div class="wide">'
     '<canvas tabindex="0" role="application"></canvas></div></div><p class="reading"></p></div>',
-    css=canvas.style("kit/cell_grid.css"),
-    js=canvas.script("kit/cell_grid.js"),
+    css=assets.text("kit/cell_grid.css"),
+    js=assets.script("kit/cell_grid.js"),
 )
 
 

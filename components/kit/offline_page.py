@@ -13,8 +13,6 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-_COMPONENTS = Path(__file__).parents[1]
-
 
 class AssetError(ValueError):
     """A file of an installed package is missing, or not the one this project was tested with."""
@@ -53,12 +51,6 @@ def asset(package: str, path: str) -> str:
             f"the file {path} of the Python package {package} was wanted, and it is not installed "
             f"({problem}); run: pip install -r requirements.txt"
         ) from problem
-
-
-@cache
-def own(name: str) -> str:
-    """The text of a file of ours, by its path below components/."""
-    return (_COMPONENTS / name).read_text(encoding="utf-8")
 
 
 def _whole(script: str) -> str:

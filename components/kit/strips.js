@@ -1,7 +1,8 @@
 // Vectors as strips: one cell for each number, a hue for positive, grey for negative.
+import { css, ink, mix } from "./canvas.js";
 
 // values: Float32Array; top: the size drawn in full colour. -> a <div class="strip"> to point at.
-function make_strip(values, top, theme, name, say) {
+export function make_strip(values, top, theme, name, say) {
   const strip = document.createElement("div");
   const canvas = document.createElement("canvas");
   strip.className = "strip";
@@ -25,21 +26,21 @@ function make_strip(values, top, theme, name, say) {
   return strip;
 }
 
-const largest = (values) => values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-const rows_of = (values, width) => Array.from(
+export const largest = (values) => values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+export const rows_of = (values, width) => Array.from(
   { length: values.length / width }, (_, i) => values.subarray(i * width, (i + 1) * width));
 
 // element("div", "class", "text" or [children])
-function element(tag, name = "", content = []) {
+export function element(tag, name = "", content = []) {
   const made = document.createElement(tag);
   if (name) made.className = name;
   made.append(...(Array.isArray(content) ? content : [content]));
   return made;
 }
 
-const number = (x) => (x === -Infinity ? "−∞" : x.toFixed(3).replace("-", "−"));
+export const number = (x) => (x === -Infinity ? "−∞" : x.toFixed(3).replace("-", "−"));
 
-function apply_inks(box, theme) {
+export function apply_inks(box, theme) {
   for (const name of ["query", "key", "value", "attention", "residual"]) {
     box.style.setProperty(`--${name}`, ink(theme, name));
     box.style.setProperty(`--${name}-fill`, css(theme[name]));

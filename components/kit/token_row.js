@@ -1,3 +1,5 @@
+import { fade_edges } from "./canvas.js";
+
 const rows = new WeakMap(); // parentElement -> how many tokens it showed last
 
 export default function ({ parentElement, data }) {

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets
 
 _mount = st.components.v2.component(
     "mnemoscope_token_row",
     html='<div class="row"></div>',
-    css=canvas.style("kit/token_row.css"),
-    js=canvas.script("kit/token_row.js"),
+    css=assets.text("kit/token_row.css"),
+    js=assets.script("kit/token_row.js"),
 )
 
 

@@ -6,12 +6,11 @@ The frame keeps its height whatever is typed. Every text is escaped.
 import html
 import re
 import time
-from pathlib import Path
 
 import streamlit as st
 
 from components.frame import visit
-from components.kit import palette
+from components.kit import assets, palette
 from components.kit.next_token import percent
 from components.memory import said as memory_said
 from components.memory import say
@@ -19,7 +18,7 @@ from components.memory.look import Look
 from components.memory.said import Both
 from model.memory.answer import END_OF_TEXT, LIMIT, SENTENCE, WINDOW, Answer
 
-STYLE = (Path(__file__).parents[1] / "memory/answers.css").read_text(encoding="utf-8")
+STYLE = assets.text("memory/answers.css")
 LEGEND = "%: the product of its tokens' probabilities. Bar: the token's own; point at it."
 HUES = (palette.MEMORY, palette.LABEL)  # with memory and without, as everywhere on the page
 TITLES = ("With memory", "Without: GPT-2 alone")

@@ -1,3 +1,5 @@
+import { exact, forget, remember, settle, unpack } from "../kit/canvas.js";
+
 const pictures = new WeakMap();
 
 export default function ({ parentElement, data, setTriggerValue }) {

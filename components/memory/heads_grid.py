@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, canvas, palette
 
 _mount = st.components.v2.component(
     "mnemoscope_memory_heads",
     html='<div class="picture"><div class="heads"></div><p class="reading"></p></div>',
-    css=canvas.style("memory/heads_grid.css"),
-    js=canvas.script("memory/heads_grid.js"),
+    css=assets.text("memory/heads_grid.css"),
+    js=assets.script("memory/heads_grid.js"),
 )
 
 

@@ -1,4 +1,5 @@
 // Words are DOM text (the browser knows every script); lines are one SVG behind them.
+import { choose, exact, fade_edges, forget, remember, settle, unpack } from "../kit/canvas.js";
 
 const pictures = new WeakMap();
 const MOST_LINES = 44; // of all words together

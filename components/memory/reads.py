@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, canvas, palette
 
 _mount = st.components.v2.component(
     "mnemoscope_memory_reads",
     html='<div class="picture"><svg class="lines"></svg><div class="told"></div>'
     '<div class="gap"></div><div class="typed"></div><p class="reading" role="status"></p></div>',
-    css=canvas.style("memory/reads.css"),
-    js=canvas.script("memory/reads.js"),
+    css=assets.text("memory/reads.css"),
+    js=assets.script("memory/reads.js"),
 )
 
 

@@ -1,3 +1,5 @@
+import { choose, exact, fade_edges, forget, remember, settle, unpack } from "../kit/canvas.js";
+
 const pictures = new WeakMap();
 const MANY = 160; // slots, from here on smaller boxes
 

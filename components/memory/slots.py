@@ -8,13 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, canvas, palette
 
 _mount = st.components.v2.component(
     "mnemoscope_memory_slots",
     html='<div class="picture"><div class="slots"></div><p class="reading"></p></div>',
-    css=canvas.style("memory/slots.css"),
-    js=canvas.script("memory/slots.js"),
+    css=assets.text("memory/slots.css"),
+    js=assets.script("memory/slots.js"),
 )
 
 

@@ -1,3 +1,6 @@
+import { exact, forget, read_theme, remember, unpack } from "../kit/canvas.js";
+import { apply_inks, element, largest, make_strip } from "../kit/strips.js";
+
 const pictures = new WeakMap();
 
 export default function ({ parentElement, data }) {

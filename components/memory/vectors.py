@@ -3,13 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets, canvas
 
 _mount = st.components.v2.component(
     "mnemoscope_memory_vectors",
     html='<div class="picture"></div>',
-    css=canvas.style("memory/vectors.css"),
-    js=canvas.script("kit/strips.js", "memory/vectors.js"),
+    css=assets.text("memory/vectors.css"),
+    js=assets.script("memory/vectors.js"),
 )
 
 

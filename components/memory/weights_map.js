@@ -1,3 +1,8 @@
+import {
+  choose, css, exact, fit_canvas, forget, ink, mix, paint_scale, read_theme, remember, settle,
+  shorten, unpack,
+} from "../kit/canvas.js";
+
 const maps = new WeakMap();
 const [LABELS, BARS, GAP] = [92, 96, 14]; // pixels: column names, bars, between memory and prompt
 const NAME = 12; // pixels, the smallest column name

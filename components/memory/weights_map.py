@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, canvas, palette
 
 _mount = st.components.v2.component(
     "mnemoscope_memory_map",
     html='<div class="picture"><p class="sums"></p>'
     '<canvas tabindex="0" role="application"></canvas><p class="reading"></p></div>',
-    css=canvas.style("memory/weights_map.css"),
-    js=canvas.script("memory/weights_map.js"),
+    css=assets.text("memory/weights_map.css"),
+    js=assets.script("memory/weights_map.js"),
 )
 
 

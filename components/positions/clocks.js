@@ -1,5 +1,8 @@
 // Clocks: pair i of q and of k turned by position × frequency i. Two dials: how far the key lies
 // before the query, and how far both are moved together, which turns every hand and no score.
+import {
+  css, fit_canvas, forget, ink, mix, read_theme, remember, shorten, unpack,
+} from "../kit/canvas.js";
 
 const all_clocks = new WeakMap();
 const CURVE = { height: 230, left: 62, right: 14, top: 16, bottom: 46 };

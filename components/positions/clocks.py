@@ -7,14 +7,14 @@ again, and a browser test compares the two. Knows nothing of which model the vec
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets, canvas
 
 _mount = st.components.v2.component(
     "mnemoscope_positions_clocks",
     html='<div class="picture"><div class="dials"></div><div class="score"></div>'
     '<canvas class="clocks" role="img"></canvas><canvas class="curve" role="img"></canvas></div>',
-    css=canvas.style("positions/clocks.css"),
-    js=canvas.script("positions/clocks.js"),
+    css=assets.text("positions/clocks.css"),
+    js=assets.script("positions/clocks.js"),
 )
 
 

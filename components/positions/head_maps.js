@@ -1,4 +1,7 @@
 // Several maps of one head, each a tile: name and tag above, a note below; one cell in all of them.
+import {
+  choose, css, fit_canvas, forget, ink, paint_map, read_theme, remember, settle, shorten, unpack,
+} from "../kit/canvas.js";
 
 const all_maps = new WeakMap();
 const [ABOVE, BELOW, GAP] = [50, 34, 16];

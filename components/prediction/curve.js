@@ -1,3 +1,8 @@
+import { choose, exact, forget, read_theme, remember, rgb, settle, unpack } from "../kit/canvas.js";
+import { spread, throw_darts, work_out } from "./math.js";
+import { make, make_dials, make_draw_dials } from "./dials.js";
+import { N_LINEAR, PLOT, draw_curve, draw_line_of_chance, full_scale } from "./drawing.js";
+
 const instruments = new WeakMap();
 const N_BARS = 11;
 const STAGES = ["Logits", "÷ temperature", "top-k", "top-p", "Renormalised"];

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, canvas, palette
 
 _mount = st.components.v2.component(
     "mnemoscope_prediction_curve",
@@ -17,10 +17,8 @@ _mount = st.components.v2.component(
     '<div class="pair"><div class="left"><div class="axes"></div><div class="frame">'
     '<canvas class="curve"></canvas><div class="tip" hidden></div></div></div>'
     '<div class="bars"></div></div><div class="draws"></div></div>',
-    css=canvas.style("prediction/curve.css"),
-    js=canvas.script(
-        "prediction/math.js", "prediction/dials.js", "prediction/drawing.js", "prediction/curve.js"
-    ),
+    css=assets.text("prediction/curve.css"),
+    js=assets.script("prediction/curve.js"),
 )
 
 

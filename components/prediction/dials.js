@@ -9,7 +9,7 @@ const PRESETS = [
 const DRAWS = [1, 10, 100, 1000, 10000];
 const TOP_K_STEPS = 400; // the slider of top-k is logarithmic: 1 on the left, all on the right
 
-function make(tag, name = "", content = []) {
+export function make(tag, name = "", content = []) {
   const made = document.createElement(tag);
   if (name) made.className = name;
   made.append(...(Array.isArray(content) ? content : [content]));
@@ -17,7 +17,7 @@ function make(tag, name = "", content = []) {
 }
 
 // change(part of the choice, rest in ms) is called for every move.
-function make_dials(box, n_vocabulary, change) {
+export function make_dials(box, n_vocabulary, change) {
   const limit = Math.log(n_vocabulary);
   const to_k = (x) => (x >= TOP_K_STEPS ? 0 : Math.round(Math.exp((x / TOP_K_STEPS) * limit)));
   const from_k = (k) => (k === 0 ? TOP_K_STEPS : Math.round((Math.log(k) / limit) * TOP_K_STEPS));
@@ -73,7 +73,7 @@ function make_dial(name, slider, number, hint) {
   return parts;
 }
 
-function make_draw_dials(change) {
+export function make_draw_dials(change) {
   const seed = Object.assign(document.createElement("input"), {
     type: "number", min: 0, max: 2147483647, step: 1,
   });

@@ -1,9 +1,10 @@
 // The sorted curve on its axes. view: {plain, now, chosen, hues, theme, names, came, axes}.
+import { css, fit_canvas, mix, shorten } from "../kit/canvas.js";
 
-const PLOT = { left: 74, right: 14, top: 54, bottom: 46, height: 372 };
-const N_LINEAR = 40;
+export const PLOT = { left: 74, right: 14, top: 54, bottom: 46, height: 372 };
+export const N_LINEAR = 40;
 
-function draw_curve(canvas, view, width) {
+export function draw_curve(canvas, view, width) {
   const context = fit_canvas(canvas, width, PLOT.height);
   const axes = view.axes === "log" ? log_axes(view, width) : linear_axes(view, width);
   draw_grid(context, view.theme, axes);
@@ -59,7 +60,7 @@ function linear_axes(view, width) {
 
 const share_of = (p) => `${+(100 * p).toPrecision(3)} %`;
 const SCALES = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
-const full_scale = (p) => SCALES.find((scale) => p <= scale) ?? 1;
+export const full_scale = (p) => SCALES.find((scale) => p <= scale) ?? 1;
 
 function draw_grid(context, theme, axes) {
   const bottom = PLOT.height - PLOT.bottom;
@@ -221,7 +222,7 @@ function draw_came(context, view, axes) {
 }
 
 // [0, 1) cut into the tokens' segments, a mark for each draw. The first draw is the long one.
-function draw_line_of_chance(canvas, view, width) {
+export function draw_line_of_chance(canvas, view, width) {
   const { now, darts, points, theme, hues, names } = view;
   const [top, height] = [26, 30];
   const context = fit_canvas(canvas, width, 78);

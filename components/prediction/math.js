@@ -2,7 +2,7 @@
 // of a slider. When the slider rests, the server's own figures take over; a test holds both together.
 
 // logits: Float32Array, highest first; plain: spread(logits, 1) -> what each stage leaves.
-function work_out(logits, { temperature, top_k, top_p }, plain) {
+export function work_out(logits, { temperature, top_k, top_p }, plain) {
   const tempered = temperature === 0 ? one_hot(logits.length) : spread(logits, temperature);
   const n_tempered = temperature === 0 ? 1 : logits.length;
   const n_k = Math.min(n_tempered, count_top_k(logits, temperature, top_k));
@@ -29,7 +29,7 @@ function tempering(logits, temperature) {
 }
 
 // p: softmax of logits / temperature; bits: -log2 p, without a logarithm for each.
-function spread(logits, temperature) {
+export function spread(logits, temperature) {
   const [p, bits] = [new Float64Array(logits.length), new Float64Array(logits.length)];
   const score = tempering(logits, temperature);
   const highest = score(0);
@@ -83,7 +83,7 @@ function entropy({ p, bits }, n, mass) {
 }
 
 // points in [0, 1) -> how often each of the first n tokens was hit, and the first one's rank.
-function throw_darts(points, points_low, tempered, n, kept) {
+export function throw_darts(points, points_low, tempered, n, kept) {
   const ends = new Float64Array(n);
   for (let i = 0, held = 0; i < n; i++) ends[i] = held += tempered[i] / kept;
   const counts = new Uint32Array(n);

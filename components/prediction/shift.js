@@ -1,3 +1,5 @@
+import { choose, fade_edges, forget, remember, settle, unpack } from "../kit/canvas.js";
+
 const pictures = new WeakMap();
 const WIDTH = 138; // of a column
 

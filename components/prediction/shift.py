@@ -8,15 +8,15 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, canvas, palette
 
 N_SHOWN = 3
 _mount = st.components.v2.component(
     "mnemoscope_prediction_shift",
     html='<div class="picture"><div class="names"></div>'
     '<div class="window" tabindex="0"><div class="columns"></div></div></div>',
-    css=canvas.style("prediction/shift.css"),
-    js=canvas.script("prediction/shift.js"),
+    css=assets.text("prediction/shift.css"),
+    js=assets.script("prediction/shift.js"),
 )
 
 

@@ -1,3 +1,5 @@
+import { choose, exact, fade_edges, forget, remember, settle, unpack } from "../kit/canvas.js";
+
 const strips = new WeakMap();
 const LONG = 48; // tokens, from here on four lines instead of two
 

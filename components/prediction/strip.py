@@ -8,15 +8,15 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, canvas, palette
 
 FULL_BITS = 12.0  # this surprising or more: full colour
 _mount = st.components.v2.component(
     "mnemoscope_prediction_strip",
     html='<div class="picture"><div class="tokens" tabindex="0" role="listbox"></div>'
     '<p class="legend"></p></div>',
-    css=canvas.style("prediction/strip.css"),
-    js=canvas.script("prediction/strip.js"),
+    css=assets.text("prediction/strip.css"),
+    js=assets.script("prediction/strip.js"),
 )
 
 

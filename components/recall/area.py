@@ -5,14 +5,14 @@ Like the prompt box, without its address and its Enter. Knows nothing of what is
 
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets
 
 _mount = st.components.v2.component(
     "mnemoscope_recall_area",
     html='<div class="box"><label for="text"></label>'
     '<textarea id="text" spellcheck="false" autocomplete="off"></textarea></div>',
-    css=canvas.style("recall/area.css"),
-    js=canvas.script("recall/area.js"),
+    css=assets.text("recall/area.css"),
+    js=assets.script("recall/area.js"),
 )
 
 

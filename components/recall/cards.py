@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, palette
 
 _mount = st.components.v2.component(
     "mnemoscope_recall_variants",
     html='<div class="cards" role="radiogroup" aria-label="Variants"></div>',
-    css=canvas.style("recall/cards.css"),
-    js=canvas.script("recall/cards.js"),
+    css=assets.text("recall/cards.css"),
+    js=assets.script("recall/cards.js"),
 )
 
 

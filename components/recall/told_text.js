@@ -1,5 +1,6 @@
 // Words are DOM text. Ground: how strongly a word is read; line below: what the answer loses
 // without it.
+import { exact } from "../kit/canvas.js";
 
 const pictures = new WeakMap();
 

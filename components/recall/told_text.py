@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, palette
 
 _mount = st.components.v2.component(
     "mnemoscope_recall_text",
     html='<div class="picture"><div class="told"></div><div class="asked"></div>'
     '<p class="reading" role="status"></p></div>',
-    css=canvas.style("recall/told_text.css"),
-    js=canvas.script("recall/told_text.js"),
+    css=assets.text("recall/told_text.css"),
+    js=assets.script("recall/told_text.js"),
 )
 
 

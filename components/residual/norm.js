@@ -1,4 +1,7 @@
 // One LayerNorm on one vector: four pictures of it, and the arithmetic of the place pointed at.
+import { css, exact, fit_canvas, forget, read_theme, remember, unpack } from "../kit/canvas.js";
+import { element } from "../kit/strips.js";
+
 const norms = new WeakMap();
 
 export default function ({ parentElement, data }) {

@@ -3,15 +3,15 @@
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets, canvas
 from components.kit.cell_grid import HUES
 from components.kit.fact_strip import fact_strip
 
 _mount = st.components.v2.component(
     "mnemoscope_residual_norm",
     html='<div class="picture"></div>',
-    css=canvas.style("residual/norm.css"),
-    js=canvas.script("kit/strips.js", "residual/norm.js"),
+    css=assets.text("residual/norm.css"),
+    js=assets.script("residual/norm.js"),
 )
 
 

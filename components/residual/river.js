@@ -1,5 +1,9 @@
 // One token's residual stream from left to right: its thickness is its length; arrows are what
 // attention and MLPs add, their length on the same scale, their angle the true one to the stream.
+import {
+  css, fit_canvas, forget, ink, mix, read_theme, remember, shorten, unpack,
+} from "../kit/canvas.js";
+
 const rivers = new WeakMap();
 
 export default function ({ parentElement, data }) {
@@ -36,7 +40,7 @@ function draw_river(river) {
   draw_body(context, theme, data, x, pitch, thick);
   for (let i = 0; i < n - 1; i++) draw_write(context, river, i, x(i) + pitch / 2, thick, scale, pitch);
   draw_lengths(context, river, x, thick, pitch);
-  draw_legend(context, theme, width, scale);
+  draw_legend(context, theme, width);
   river.canvas.setAttribute("role", "img");
   river.canvas.setAttribute("aria-label", data.title);
 }
@@ -169,7 +173,7 @@ function fit_word(context, text, room) {
   return shorten(text, 1);
 }
 
-function draw_legend(context, theme, width, scale) {
+function draw_legend(context, theme, width) {
   const y = HEIGHT - 18;
   context.textAlign = "left";
   context.textBaseline = "middle";

@@ -6,14 +6,14 @@ Arrays in, a picture out. Knows nothing of the model.
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas
+from components.kit import assets, canvas
 from components.kit.cell_grid import HUES
 
 _mount = st.components.v2.component(
     "mnemoscope_residual_river",
     html='<div class="picture"><canvas></canvas></div>',
-    css=canvas.style("residual/river.css"),
-    js=canvas.script("residual/river.js"),
+    css=assets.text("residual/river.css"),
+    js=assets.script("residual/river.js"),
 )
 
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, palette
 
 _mount = st.components.v2.component(
     "mnemoscope_tokens_bars",
     html='<div class="frame"><div class="bars"></div></div>',
-    css=canvas.style("tokens/bars.css"),
-    js=canvas.style("tokens/bars.js"),
+    css=assets.text("tokens/bars.css"),
+    js=assets.text("tokens/bars.js"),
 )
 
 

@@ -1,4 +1,5 @@
 // Pieces of a text as chips. One choice, by click or arrow keys.
+import { fade_edges } from "../kit/canvas.js";
 
 const lists = new WeakMap();
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, palette
 
 KINDS = {  # how a pre-token was cut -> its colour and its words
     "letters": (palette.EMBEDDING, "letters"),
@@ -22,8 +22,8 @@ MOST_TOKENS = 64  # boxes in one chip; a chip says how many more there are
 _mount = st.components.v2.component(
     "mnemoscope_tokens_chips",
     html='<div class="chips" role="listbox" tabindex="0"></div>',
-    css=canvas.style("tokens/chips.css"),
-    js=canvas.script("tokens/chips.js"),
+    css=assets.text("tokens/chips.css"),
+    js=assets.script("tokens/chips.js"),
 )
 
 

@@ -1,4 +1,7 @@
 // A matrix of signed numbers: the hue for positive, grey for negative, the page's ground for zero.
+import {
+  css, exact, fit_canvas, forget, mix, pixel, read_theme, remember, shorten, unpack,
+} from "../kit/canvas.js";
 
 const signed_maps = new WeakMap();
 

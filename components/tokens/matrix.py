@@ -8,15 +8,15 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, canvas, palette
 
 EXACT_VALUES = 1_100_000  # up to here values travel as float32, above as 255 levels
 _mount = st.components.v2.component(
     "mnemoscope_tokens_map",
     html='<div class="picture"><canvas tabindex="0" role="img"></canvas>'
     '<p class="reading" role="status"></p></div>',
-    css=canvas.style("kit/map.css"),
-    js=canvas.script("tokens/matrix.js"),
+    css=assets.text("kit/map.css"),
+    js=assets.script("tokens/matrix.js"),
 )
 
 

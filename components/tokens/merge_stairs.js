@@ -1,4 +1,5 @@
 // A word merged step by step. Row 0 are its bytes; row r is the word after r merges.
+import { fade_edges } from "../kit/canvas.js";
 
 const stairs = new WeakMap();
 const SIDE = 180; // pixels of the words at the side

@@ -7,7 +7,7 @@ import unicodedata
 
 import streamlit as st
 
-from components.kit import canvas, palette
+from components.kit import assets, palette
 from model.analysis.tokenization import Piece, Row
 from model.run import tokens
 
@@ -15,8 +15,8 @@ _mount = st.components.v2.component(
     "mnemoscope_tokens_staircase",
     html='<div class="picture" tabindex="0"><div class="controls"></div>'
     '<p class="say" role="status"></p><div class="scroll"><div class="stairs"></div></div></div>',
-    css=canvas.style("tokens/merge_stairs.css"),
-    js=canvas.script("tokens/merge_stairs.js"),
+    css=assets.text("tokens/merge_stairs.css"),
+    js=assets.script("tokens/merge_stairs.js"),
 )
 
 

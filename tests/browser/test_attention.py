@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from components.kit import canvas
+from components.kit import assets
 from tests.browser.attention_page import (
     PROMPT,
     at_rest,
@@ -167,7 +167,8 @@ def test_a_drag_that_the_browser_takes_away_does_not_stick(open_page):
 def test_a_choice_at_rest_is_dropped_when_its_picture_goes(page):
     """kit/canvas.js by itself: a key's choice waits 150 ms, and its component is gone before."""
     sent = page.evaluate(
-        canvas.script() + """
+        assets.library("kit/canvas.js") + """
+        const { choose, forget, remember } = kit_canvas;
         (async () => {
             const [states, box, sent] = [new WeakMap(), document.createElement("div"), []];
             box.innerHTML = '<p class="picture"></p>';

@@ -1,19 +1,18 @@
 """The Prediction page in Chromium: live dials, exact figures, clicks, links, no other machine."""
 
 import re
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 import torch
 from playwright.sync_api import expect
 
+from components.kit import assets
 from model.loading import checkpoint
 from model.run import sampling, tokens, trace
 from tests.browser.conftest import settled, windows
 
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
-MATH = Path(__file__).parents[2] / "components" / "prediction/math.js"
 
 
 def open_page(page, server, **link):
@@ -88,7 +87,8 @@ def test_the_browsers_arithmetic_is_the_models(page, kind):
       }"""
     wanted = [vars(s) for s in SETTINGS]
     given = [scores.tolist(), wanted, high.tolist(), (points - high.double()).tolist()]
-    script = MATH.read_text("utf-8")
+    script = assets.library("prediction/math.js")
+    script += "const { spread, throw_darts, work_out } = prediction_math;"
     found = page.evaluate(f"(given) => {{ {script}; return ({ask})(given); }}", given)
     for settings, theirs in zip(SETTINGS, found, strict=True):
         ours = sampling.stages(scores, settings)

@@ -15,7 +15,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from components.attention import bertviz_views
-from components.kit import offline_page
+from components.kit import assets, offline_page
 
 TOKENS = ["·The", "·cat", "·sat"]
 HOSTILE = [
@@ -254,7 +254,7 @@ def test_all_shapes_are_checked():
 
 def test_grounds_are_those_of_the_app():
     config = tomllib.loads(Path(".streamlit/config.toml").read_text())["theme"]
-    css = offline_page.own("attention/bertviz_views.css")
+    css = assets.text("attention/bertviz_views.css")
     for theme in ("light", "dark"):
         assert f"--paper: {config[theme]['backgroundColor']};" in css
         assert f".{theme} {{ --ink: {config[theme]['textColor']};" in css

@@ -1,0 +1,55 @@
+"""Scripts and styles of ours on their way to the browser: a component's module and all that it imports.
+
+Streamlit hands a component's script to the browser as text, where `import` finds no files. So each
+imported module becomes a function that runs once and hands back what the module exports.
+"""
+
+import posixpath
+import re
+from pathlib import Path
+
+_COMPONENTS = Path(__file__).parents[1]
+_IMPORT = re.compile(r'^import (\{[^}]*\}) from "(\.[^"]+)";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:const|function) (\w+))", re.MULTILINE)
+
+
+def text(name: str) -> str:
+    """A file of ours, by its path below components/."""
+    return (_COMPONENTS / name).read_text(encoding="utf-8")
+
+
+def script(name: str) -> str:
+    """A module, by its path below components/, behind every module that it imports."""
+    modules: dict[str, str] = {}
+    own = _linked(name, modules)
+    return "\n".join([*modules.values(), own])
+
+
+def library(name: str) -> str:
+    """What a module exports, as a constant of its name: kit/canvas.js -> kit_canvas."""
+    modules: dict[str, str] = {}
+    _add(name, modules)
+    return "\n".join(modules.values())
+
+
+def _linked(name: str, modules: dict[str, str]) -> str:
+    """A module's text that takes what it imports from `modules`, where this puts it first."""
+
+    def link(found: re.Match) -> str:
+        names, path = found.groups()
+        imported = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+        if imported not in modules:
+            _add(imported, modules)
+        return f"const {names.replace(' as ', ': ')} = {_constant(imported)};"
+
+    return _IMPORT.sub(link, text(name))
+
+
+def _add(name: str, modules: dict[str, str]) -> None:
+    own = _linked(name, modules)
+    body, names = _EXPORT.sub("", own), ", ".join(_EXPORT.findall(own))
+    modules[name] = f"const {_constant(name)} = (() => {{\n{body}\nreturn {{ {names} }};\n}})();"
+
+
+def _constant(name: str) -> str:
+    return re.sub(r"\W", "_", name.removesuffix(".js"))
