@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from components.frame import visit
-from model.memory.talk import Settings
+from model.memory.settings import FusionSettings, Settings, from_saved
 from model.memory.variants import MODULES, VARIANTS, name_of
 
 VIEWS = {
@@ -20,17 +20,17 @@ VIEWS = {
 }
 STORES = {"edm": "EDM slots", "bank": "attention bank"}
 BUDGET = 128  # slots of the bank, unless the visitor says otherwise
-PLAIN = Settings(budget=BUDGET)
+PLAIN = Settings(fusion=FusionSettings(slots=BUDGET))
 TRAINED = "learned gate"  # the salience that exists with a trained EDM only
 
 
 def settings() -> Settings:
     """The chosen settings for reading; the plain ones where nothing was chosen."""
-    own = {name: plain for name, plain in vars(PLAIN).items() if name != "modules"}
+    own = {name: plain for name, plain in PLAIN.saved().items() if name != "modules"}
     found = {name: type(plain)(_chosen(f"mem_{name}", plain)) for name, plain in own.items()}
     if found["score"] == TRAINED and "edm" not in available():
-        found["score"] = PLAIN.score
-    return Settings(**found, modules=modules())
+        found["score"] = PLAIN.fusion.score
+    return from_saved(found | {"modules": modules()})
 
 
 def for_writing() -> Settings:

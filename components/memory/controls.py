@@ -133,8 +133,8 @@ def _stores(state) -> dict[str, tuple[int, int, int]]:
     if "edm" in choice.available():
         n, evicted = (0, 0) if state.external is None else (
             len(state.external), state.external.n_evicted)
-        found["edm"] = (n, settings.slots, evicted)
-    return found | {"bank": (len(state.bank), settings.budget, state.n_evicted)}
+        found["edm"] = (n, settings.edm.slots, evicted)
+    return found | {"bank": (len(state.bank), settings.fusion.slots, state.n_evicted)}
 
 
 def _bounded(state) -> str:
@@ -172,8 +172,8 @@ def _settings() -> None:
 
 def _edm_settings() -> None:
     plain, keep = choice.PLAIN, {"persist_state": "session"}
-    _budget("EDM: slots at most", "mem_slots", plain.slots)
-    st.selectbox("EDM: what deserves a slot", _scores(plain.slot_score, True), key="mem_slot_score",
+    _budget("EDM: slots at most", "mem_slots", plain.edm.slots)
+    st.selectbox("EDM: what deserves a slot", _scores(plain.edm.score, True), key="mem_slot_score",
                  **keep)
     st.number_input("EDM: threshold of a token's salience", value=0.0, step=0.1, format="%.3g",
                     key="mem_slot_threshold", help="The learned gate's is a logit", **keep)
@@ -189,10 +189,10 @@ def _budget(label: str, key: str, plain: int) -> None:
 
 def _bank_settings(has_edm: bool) -> None:
     plain, keep = choice.PLAIN, {"persist_state": "session"}
-    _budget("Slots at most", "mem_budget", plain.budget)
-    scores = _scores(plain.score, has_edm)
-    if st.session_state.get("mem_score", plain.score) not in scores:
-        st.session_state.mem_score = plain.score  # another model, without a trained gate
+    _budget("Slots at most", "mem_budget", plain.fusion.slots)
+    scores = _scores(plain.fusion.score, has_edm)
+    if st.session_state.get("mem_score", plain.fusion.score) not in scores:
+        st.session_state.mem_score = plain.fusion.score  # another model, without a trained gate
     st.selectbox("Salience: what deserves a slot", scores, key="mem_score", **keep)
     st.number_input("Threshold of a sentence's mean salience", value=0.0, step=0.1, format="%.3g",
                     key="mem_threshold", help="In the unit of the chosen salience. Writes shows each sentence's", **keep)
@@ -202,8 +202,8 @@ def _bank_settings(has_edm: bool) -> None:
                  help="A first pass over the whole bank finds them, together with the EDM. Each must "
                  "fit four fifths as well as the best",
                  **keep)
-    st.number_input("How many, at most", 1, 64, plain.n_retrieved, key="mem_n_retrieved", **keep)
-    st.slider("AM: least change of the prediction", 0.0, 1.0, plain.needed, 0.05, key="mem_needed",
+    st.number_input("How many, at most", 1, 64, plain.fusion.n_retrieved, key="mem_n_retrieved", **keep)
+    st.slider("AM: least change of the prediction", 0.0, 1.0, plain.fusion.needed, 0.05, key="mem_needed",
               help="AM reads only where memory moves so much of the next token's probability (total "
               "variation); a prompt that moves less counts as no read. 0: AM always reads", **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,

@@ -131,14 +131,14 @@ def fit() -> None:
     """Hold both stores to smaller budgets at once; can be undone."""
     now, settings = current(), choice.settings()
     bank, external = now.state.bank, now.state.external
-    fits = external is None or len(external) <= settings.slots
-    if len(bank) <= settings.budget and fits:
+    fits = external is None or len(external) <= settings.edm.slots
+    if len(bank) <= settings.fusion.slots and fits:
         return
     rng = np.random.default_rng(bank.n_prompts)
-    left = fusion.evict(bank, settings.budget, settings.policy, rng)
+    left = fusion.evict(bank, settings.fusion.slots, settings.policy, rng)
     n_evicted = now.state.n_evicted + len(bank) - len(left)
     if not fits:
-        external = held.evict(external, settings.slots, settings.policy, rng)
+        external = held.evict(external, settings.edm.slots, settings.policy, rng)
     _change(replace(now.state, bank=left, n_evicted=n_evicted, external=external))
     choice.forget_places()
 
@@ -204,8 +204,8 @@ def _make_room(state: MemoryState) -> None:
     """Budgets that hold what came back: else the next prompt would throw away what was kept."""
     chosen = choice.settings()
     n_external = 0 if state.external is None else len(state.external)
-    st.session_state.mem_budget = min(MOST_SLOTS, max(chosen.budget, len(state.bank)))
-    st.session_state.mem_slots = min(MOST_SLOTS, max(chosen.slots, n_external))
+    st.session_state.mem_budget = min(MOST_SLOTS, max(chosen.fusion.slots, len(state.bank)))
+    st.session_state.mem_slots = min(MOST_SLOTS, max(chosen.edm.slots, n_external))
 
 
 def _stamps() -> dict[str, tuple[int, int]]:
@@ -301,7 +301,7 @@ def _by_place(table, weights, read, n_prompts: int) -> dict:
 
 
 def what_was_written(written) -> dict[str, tuple[int, int]]:
-    """Of a prompt (recall.Written): "bank": (sentences written, sentences), and where there is an
+    """Of a prompt (telling.Written): "bank": (sentences written, sentences), and where there is an
     EDM "edm": (tokens written, tokens)."""
     starts = [i for i, n in enumerate(written.sentence) if n >= 0 and (
         i == 0 or n != written.sentence[i - 1])]

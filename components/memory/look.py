@@ -40,7 +40,7 @@ class Look:
 
     @property
     def front(self):
-        """Of a prompt that is too long, what telling all but its end did (recall.Written)."""
+        """Of a prompt that is too long, what telling all but its end did (telling.Written)."""
         return None if self.asked is None else self.asked.front
 
     @property
@@ -53,7 +53,7 @@ class Look:
     @property
     def budget(self) -> int:
         """How many slots the store may have."""
-        return self.settings.slots if self.store == "edm" else self.settings.budget
+        return self.settings.edm.slots if self.store == "edm" else self.settings.fusion.slots
 
     @property
     def weight_now(self) -> np.ndarray:

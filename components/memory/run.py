@@ -13,9 +13,10 @@ import numpy as np
 import streamlit as st
 
 from components.frame import visit
-from model.memory import added, cuts, effect, fusion, held, talk
+from model.memory import added, asking, cuts, effect, fusion, held, telling
+from model.memory import state as states
+from model.memory.settings import Settings
 from model.memory.state import MemoryState
-from model.memory.talk import Settings
 from model.recall import causal
 from model.recall.reads import Place
 from model.run import generate, tokens
@@ -43,7 +44,7 @@ class Asked:
     names: list[str]
     n_start: int
     settings: Settings
-    recalled: talk.Recalled
+    recalled: asking.Recalled
     plain: Trace
     mean: np.ndarray
     share: np.ndarray
@@ -52,7 +53,7 @@ class Asked:
     compared: effect.Compared
     off_difference: float
     key: str
-    front: talk.Written | None
+    front: telling.Written | None
     n_front: int
 
     @property
@@ -99,7 +100,7 @@ class Ways:
 
 def blank() -> MemoryState:
     """A memory of the chosen model that holds nothing."""
-    return talk.blank(visit.checkpoint())
+    return states.blank(visit.checkpoint())
 
 
 def encode(text: str) -> np.ndarray:
@@ -120,17 +121,17 @@ def ask(
     if not len(ids):
         return None
     chosen, front, n_front = visit.checkpoint(), None, 0
-    if len(ids) > talk.room(chosen, state, settings):
+    if len(ids) > asking.room(chosen, state, settings):
         n = cuts.n_front(chosen, ids)
         front = _front((*_model(), key), writing, ids[:n].tobytes(), chosen, state, text)
     if front is not None:
         told = hashlib.sha256(ids[:n].tobytes() + repr(writing).encode()).hexdigest()
         key, state, ids, n_front = f"{key}:{told}", front.state, ids[n:], n
-    room = talk.room(chosen, state, settings)
+    room = asking.room(chosen, state, settings)
     if len(ids) > room:
         raise ValueError(
             f"wanted at most {max(room, 0):,} tokens behind this memory (positions "
-            f"“{settings.positions}”, a window of {chosen.model.config.n_positions:,}), got "
+            f"“{settings.fusion.positions}”, a window of {chosen.model.config.n_positions:,}), got "
             f"{len(encode(text)):,}; shorten the prompt, choose other positions or forget the memory. "
             "Remembering it still works."
         )
@@ -145,7 +146,7 @@ def next_step(steps: Iterator):
 
 
 def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Asked | None):
-    """What telling the prompt would do (recall.Written); its reads are counted first."""
+    """What telling the prompt would do (telling.Written); its reads are counted first."""
     _check_fits(state, text, settings)
     chosen = visit.checkpoint()
     was_read = asked is not None and bool(len(asked.kept) or asked.n_external)
@@ -264,8 +265,8 @@ def show(text: str) -> list[str]:
 
 def _check_fits(state: MemoryState, text: str, settings: Settings) -> None:
     """Continuing positions end with the window; windows of other prompts are cut to fit."""
-    n, room = len(encode(text)), talk.room(visit.checkpoint(), state, settings)
-    if settings.positions == "continue" and n > room:
+    n, room = len(encode(text)), asking.room(visit.checkpoint(), state, settings)
+    if settings.fusion.positions == "continue" and n > room:
         raise ValueError(
             f"wanted at most {max(room, 0):,} more tokens, got {n:,}: with positions “continue” "
             "the whole conversation shares one window; choose “parallel”, or forget the memory"
@@ -292,8 +293,8 @@ def _encode(fingerprint, text, _tokenizer):
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids, _front, _n_front) -> Asked:
     with _lock():
-        recalled = talk.ask(_checkpoint, _state, _ids, settings)
-        plain = talk.ask(_checkpoint, talk.blank(_checkpoint), _ids, settings).trace
+        recalled = asking.ask(_checkpoint, _state, _ids, settings)
+        plain = asking.ask(_checkpoint, states.blank(_checkpoint), _ids, settings).trace
         stock = generate.recompute(_checkpoint, plain.ids)[-1]
         mean, share = _spread(_checkpoint, recalled)
         external = held.read_weights(recalled.trace)
@@ -329,18 +330,18 @@ def _spread(checkpoint, recalled) -> tuple[np.ndarray, np.ndarray]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _tell(key, settings, text, read_by, _checkpoint, _state, _asked) -> talk.Written:
+def _tell(key, settings, text, read_by, _checkpoint, _state, _asked) -> telling.Written:
     with _lock():
         if read_by is not None:
             behind = None if _asked.front is None else _asked.front.state
-            _state = talk.after_reading(_checkpoint, _state, _asked.recalled, behind)
-        return talk.tell(_checkpoint, _state, text, settings)
+            _state = asking.after_reading(_checkpoint, _state, _asked.recalled, behind)
+        return telling.tell(_checkpoint, _state, text, settings)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _front(key, settings, ids_bytes, _checkpoint, _state, _text) -> talk.Written | None:
+def _front(key, settings, ids_bytes, _checkpoint, _state, _text) -> telling.Written | None:
     with _lock():
-        return talk.behind_front(_checkpoint, _state, _text, settings)
+        return telling.behind_front(_checkpoint, _state, _text, settings)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -363,7 +364,7 @@ def _without_external(key, settings, ids_bytes, gone_bytes, _checkpoint, _state,
 def _forgotten(key, settings, ids_bytes, gone, _checkpoint, _state, _asked, _ids):
     left = causal.without(_state, (Place(*place) for place in gone))
     with _lock():
-        again = talk.ask(_checkpoint, left, _ids, settings).trace
+        again = asking.ask(_checkpoint, left, _ids, settings).trace
     before = _asked.recalled.trace.next_logits
     return effect.compare(_checkpoint, again.next_logits, before, 6)
 

@@ -39,14 +39,14 @@ def _found(now) -> str:
     n = len(np.unique(now.state.bank.slots.block[now.asked.kept]))
     reads = f"AM reads {n:,} {'sentence' if n == 1 else 'sentences'}"
     moved = now.asked.recalled.moved
-    return f"{reads}." if moved is None else f"{reads}: memory {_changes(moved, now.settings.needed)}."
+    return f"{reads}." if moved is None else f"{reads}: memory {_changes(moved, now.settings.fusion.needed)}."
 
 
 def _not_found(now) -> str:
     moved = now.asked.recalled.moved
     if moved is None:
         return "AM is not read: no stored sentence fits the window beside this prompt."
-    return f"AM is not read: memory {_changes(moved, now.settings.needed)}."
+    return f"AM is not read: memory {_changes(moved, now.settings.fusion.needed)}."
 
 
 def _changes(share: float, needed: float) -> str:

@@ -112,7 +112,7 @@ def _show_vectors(now: Look, slot: int) -> None:
     stored, at = now.state.bank, slot
     if column is not None:
         stored, at = now.asked.recalled.trace.reading, column
-    if now.settings.positions == "replay":
+    if now.settings.fusion.positions == "replay":
         st.caption("As stored: it is not retrieved." if column is None else
                    "As run again for this prompt (replay), not as stored.")
     vectors.show(*run.vectors(stored, at, *head), key="memory_vectors")

@@ -47,7 +47,7 @@ def _lamp(law: str, words: str, lit: bool, more: str) -> str:
 
 def sentence_rows(names: list[str], written, threshold: float, best: int) -> str:
     """A prompt's sentences: every token tinted by its salience, the mean as a bar with the
-    threshold as a line, and whether it is written (names, and recall.Written, of T tokens; best: of
+    threshold as a line, and whether it is written (names, and telling.Written, of T tokens; best: of
     those that reach the threshold only so many are, 0: all)."""
     groups = _sentences(written.sentence)
     top = max([float(written.salience.max()), threshold if np.isfinite(threshold) else 0, 1e-9])

@@ -37,16 +37,16 @@ def _show_tokens(now: Look, written) -> None:
     own = _behind_start(gated.ids)
     names = visit.show_tokens(gated.ids[own])
     score, stored = gated.salience[own], gated.stored[own]
-    st.html(bars.gate_strip(names, score, stored, settings.slot_threshold))
+    st.html(bars.gate_strip(names, score, stored, settings.edm.threshold))
     st.caption(
-        f"Bar: salience (“{settings.slot_score}”) of each token; line: the threshold, "
-        f"{settings.slot_threshold:.3g}. Framed: would be stored, each in a slot of its own."
-        + (" The gate is a logit: above 0 it would rather write." if settings.slot_score
+        f"Bar: salience (“{settings.edm.score}”) of each token; line: the threshold, "
+        f"{settings.edm.threshold:.3g}. Framed: would be stored, each in a slot of its own."
+        + (" The gate is a logit: above 0 it would rather write." if settings.edm.score
            == choice.TRAINED else "")
     )
     before = now.now.state.external
     table = None if before is None else before.slots
-    _show_evicted(table, written.state.external.slots, settings.slots, gated.n_evicted)
+    _show_evicted(table, written.state.external.slots, settings.edm.slots, gated.n_evicted)
 
 
 def _behind_start(ids) -> np.ndarray:
@@ -59,12 +59,12 @@ def _show_sentences(now: Look, written) -> None:
     settings = choice.for_writing()
     st.markdown(f"##### The attention bank would store {n_written} of {n_sentences} sentences")
     names = visit.show_tokens(written.ids)
-    st.html(words.sentence_rows(names, written, settings.threshold, settings.best))
+    st.html(words.sentence_rows(names, written, settings.fusion.threshold, settings.best))
     st.caption(
-        f"Colour: salience (“{settings.score}”) of each token. Bar: the sentence's mean; "
-        f"line: the threshold, {settings.threshold:.3g}. Sentences are written whole."
+        f"Colour: salience (“{settings.fusion.score}”) of each token. Bar: the sentence's mean; "
+        f"line: the threshold, {settings.fusion.threshold:.3g}. Sentences are written whole."
     )
-    _show_evicted(now.now.state.bank.slots, written.state.bank.slots, settings.budget,
+    _show_evicted(now.now.state.bank.slots, written.state.bank.slots, settings.fusion.slots,
                   written.n_evicted)
 
 

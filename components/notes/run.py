@@ -14,7 +14,8 @@ import streamlit as st
 from components.frame import model_picker, visit
 from components.notes import choice
 from components.notes.worker import Worker
-from model.memory import effect, talk
+from model.memory import effect
+from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.notes import embedding_text, importing, index, search
 from model.notes.note import EXAMPLE, Draft, Note, NotesError
@@ -278,10 +279,10 @@ def _in_network(question: str, texts: list[str], now: Overview) -> Memory:
     return Memory("memory", found, found.n_window, state.nbytes, kept, note)
 
 
-def memory_settings() -> talk.Settings:
+def memory_settings() -> Settings:
     """How the network's memory is written and read for this page: its own default budget, first
     in first out, the chosen variant's modules."""
-    return talk.Settings(modules=VARIANTS[choice.variant(variants())])
+    return Settings(modules=VARIANTS[choice.variant(variants())])
 
 
 def _notes_memory(asked: Asked, now: Overview) -> Memory:

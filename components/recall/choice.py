@@ -9,7 +9,7 @@ import streamlit as st
 
 from components.kit.own_sentence import Sentence
 from model.memory import variants
-from model.memory.talk import Settings
+from model.memory.settings import Settings
 from model.recall.probe import Probe
 
 VIEWS = {
@@ -124,12 +124,10 @@ def settings() -> Settings:
     """The memory's settings, of all modules alike."""
     chosen = {name: st.session_state.get(f"recall_{name}") for name in
               ("slots", "policy", "score", "best")}
-    plain = {"slots": PLAIN_SLOTS, "policy": PLAIN.policy, "score": PLAIN.score, "best": 0}
+    plain = {"slots": PLAIN_SLOTS, "policy": PLAIN.policy, "score": PLAIN.fusion.score, "best": 0}
     said = {name: plain[name] if value is None else value for name, value in chosen.items()}
-    return Settings(
-        budget=int(said["slots"]), slots=int(said["slots"]), policy=said["policy"],
-        score=said["score"], best=int(said["best"]),
-    )
+    chosen = Settings(policy=said["policy"], best=int(said["best"]))
+    return chosen.with_slots(int(said["slots"])).with_fusion(score=said["score"])
 
 
 def variant() -> str:

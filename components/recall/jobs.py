@@ -11,13 +11,13 @@ import logging
 import os
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
 
 from components.frame import visit
-from model.memory.talk import Settings
+from model.memory.settings import Settings
 from model.recall import probe, probe_file, runs
 from model.recall.curves import CURVES
 from model.recall.standard_tasks import TASKS
@@ -64,7 +64,7 @@ class Measuring:
 
 def path_of(curve: str, settings: Settings, text: str) -> Path:
     """The file of a measurement: another one for another model, memory, settings or text."""
-    told = json.dumps([visit.mark(), asdict(settings) | {"modules": ""}, text], default=str)
+    told = json.dumps([visit.mark(), settings.saved() | {"modules": ""}, text], default=str)
     mark = hashlib.sha1(told.encode("utf-8", "replace")).hexdigest()[:12]
     return jobs.home().parent / "recall" / f"{curve}-{mark}.jsonl"
 
@@ -163,7 +163,7 @@ def _lock() -> threading.Lock:
 
 def results_of(content: bytes, variants: tuple[str, ...], settings: Settings) -> Path:
     """The file of a file's results: another one for another model, memory, settings, variants."""
-    told = json.dumps([FORMAT, visit.mark(), asdict(settings) | {"modules": ""}, sorted(variants)])
+    told = json.dumps([FORMAT, visit.mark(), settings.saved() | {"modules": ""}, sorted(variants)])
     mark = hashlib.sha1(told.encode() + content).hexdigest()[:12]
     return jobs.home().parent / "recall" / f"probes-{mark}.jsonl"
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from components.frame import links, visit
-from model.memory import talk, variants
-from model.memory.state import MemoryState
-from model.memory.talk import Settings
+from model.memory import variants
+from model.memory.settings import Settings
+from model.memory.state import MemoryState, blank
 from model.recall import causal, probe, probe_controls, verdict
 from model.recall.causal import Effect
 from model.recall.chain import Chain
@@ -140,7 +140,7 @@ def _seen_by(state: MemoryState, settings: Settings, checkpoint) -> MemoryState:
     on = settings.modules
     return replace(
         state,
-        bank=state.bank if "am" in on else talk.blank(checkpoint).bank,
+        bank=state.bank if "am" in on else blank(checkpoint).bank,
         external=state.external if "edm" in on else None,
         carried=state.carried if on & {"early", "late"} else None,
     )

@@ -12,9 +12,10 @@ import torch
 
 from model.commands import options
 from model.loading import checkpoint
-from model.memory import cuts, sessions, talk
+from model.memory import asking, cuts, sessions, telling
 from model.memory.reader import WithMemory
-from model.memory.state import load_state, save_state
+from model.memory.settings import Settings as MemorySettings
+from model.memory.state import blank, load_state, save_state
 from model.memory.variants import VARIANTS, modules_of
 from model.run import cache_budget, generate, tokens
 from model.run.cache import KVCache
@@ -77,20 +78,20 @@ def run_command(chosen) -> Iterator[str]:
 def _converse(loaded, chosen) -> Iterator[str]:
     """One prompt of a session: generate through its memory, tell it the prompt, save it."""
     with sessions.hold(chosen.session) as path:
-        state = load_state(path, loaded) if path.exists() else talk.blank(loaded)
+        state = load_state(path, loaded) if path.exists() else blank(loaded)
         settings = _settings(chosen)
         asked, ids, n_front = _asked(loaded, state, settings, chosen)
         reader = WithMemory(loaded, asked, settings)
         report = yield from _generate(loaded, reader, chosen, ids, n_front)
         if reader.recalled is not None:
-            state = talk.after_reading(loaded, state, reader.recalled, asked)
-        state = talk.tell(loaded, state, chosen.prompt, settings).state
+            state = asking.after_reading(loaded, state, reader.recalled, asked)
+        state = telling.tell(loaded, state, chosen.prompt, settings).state
         save_state(state, path)
     return report | {"session": {
         "name": chosen.session, "prompts": len(state.prompts), "slots": len(state.bank),
-        "budget": settings.budget, "evicted": state.n_evicted, "bytes": state.nbytes,
+        "budget": settings.fusion.slots, "evicted": state.n_evicted, "bytes": state.nbytes,
         "edm_slots": len(state.external) if state.external is not None else 0,
-        "edm_budget": settings.slots,
+        "edm_budget": settings.edm.slots,
     }}
 
 
@@ -100,10 +101,10 @@ def _asked(loaded, state, settings, chosen):
     ids, n_front = tokens.encode(loaded.tokenizer, chosen.prompt), 0
     if not chosen.tokens:
         return state, ids, 0
-    front = talk.behind_front(loaded, state, chosen.prompt, settings)
+    front = telling.behind_front(loaded, state, chosen.prompt, settings)
     if front is not None:
         state, n_front = front.state, cuts.n_front(loaded, ids)
-    room = talk.room(loaded, state, settings)
+    room = asking.room(loaded, state, settings)
     if len(ids) - n_front > room:
         raise ValueError(
             f"wanted at most {max(room, 0):,} tokens to go on with behind this memory, got "
@@ -112,9 +113,9 @@ def _asked(loaded, state, settings, chosen):
     return state, ids[n_front:], n_front
 
 
-def _settings(chosen) -> talk.Settings:
-    sizes = {} if chosen.slots is None else {"budget": chosen.slots, "slots": chosen.slots}
-    return talk.Settings(modules=modules_of(chosen.variant), **sizes)
+def _settings(chosen) -> MemorySettings:
+    usual = MemorySettings(modules=modules_of(chosen.variant))
+    return usual if chosen.slots is None else usual.with_slots(chosen.slots)
 
 
 def _check_trained(loaded, variant: str) -> None:

@@ -20,7 +20,7 @@ from model.commands.score import read_text
 from model.loading import checkpoint
 from model.memory.eviction import NAMES
 from model.memory.salience import SCORES
-from model.memory.talk import Settings
+from model.memory.settings import Settings, from_saved
 from model.recall import eviction_runs, probe, probe_file, runs, scoreboard, verdict
 from model.recall.curves import CURVES
 from model.recall.standard_tasks import TASKS
@@ -98,7 +98,7 @@ def _settings(chosen) -> Settings:
         "budget": chosen.slots, "slots": chosen.slots, "policy": chosen.policy,
         "score": chosen.salience, "threshold": chosen.threshold, "best": chosen.best,
     }
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    return from_saved({name: value for name, value in given.items() if value is not None})
 
 
 def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
@@ -147,7 +147,7 @@ def _eviction(loaded, chosen, settings: Settings) -> Iterator[str]:
                 f"kept {_share(found['kept'])}  recalled {_share(found['recalled'])}"
             )
     if not chosen.json:
-        yield (f"{loaded.name}, gpt2+am, {settings.budget} slots, {eviction_runs.TOGETHER} facts "
+        yield (f"{loaded.name}, gpt2+am, {settings.fusion.slots} slots, {eviction_runs.TOGETHER} facts "
                f"in each memory, {time.perf_counter() - start:,.0f} s")
 
 

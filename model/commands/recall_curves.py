@@ -8,7 +8,6 @@ memory are refused there.
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from model.commands import options
@@ -40,7 +39,7 @@ def run_command(chosen: argparse.Namespace) -> Iterator[str]:
         if getattr(chosen, name) < 1:
             raise ValueError(f"--{name} must be 1 or more, got {getattr(chosen, name)}")
     loaded = checkpoint.load(chosen.model)
-    settings = replace(shipped_curves.USUAL, budget=chosen.slots, slots=chosen.slots)
+    settings = shipped_curves.USUAL.with_slots(chosen.slots)
     said = time.perf_counter()
     for step in shipped_curves.measure(loaded, names, chosen.out, n=chosen.n, settings=settings):
         if step.share == 1 or time.perf_counter() - said > EVERY_S:

@@ -16,7 +16,7 @@ from pathlib import Path
 from model.commands import options
 from model.grafts.modules import load_modules
 from model.loading import checkpoint
-from model.memory.talk import Settings
+from model.memory.settings import Settings
 from model.recall import gist, headline, open_probes, ordinary_text, probe, probe_file
 from model.recall.headline_cases import CASES
 from model.recall.probe import Probe
@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     usual = Settings()
     parser.add_argument("--policy", default=usual.policy,
                         help=f"who leaves, far away (default: {usual.policy})")
-    parser.add_argument("--score", default=usual.score,
-                        help=f"what fusion's slots are ranked by, far away (default: {usual.score})")
+    parser.add_argument("--score", default=usual.fusion.score,
+                        help=f"what fusion's slots are ranked by, far away (default: {usual.fusion.score})")
     parser.add_argument("--text", type=Path, metavar="DIR",
                         help="folder of .txt books: other talk, ordinary text, the gist")
     parser.add_argument("--only", metavar="LIST",
@@ -82,8 +82,7 @@ def run_command(chosen: argparse.Namespace) -> Iterator[str]:
         yield "gist of a book"
         headline.add(loaded, chosen.out, GIST, lambda: _gists(loaded, books, chosen.n))
     if FAR in only:
-        far = Settings(budget=chosen.slots, slots=chosen.slots, policy=chosen.policy,
-                       score=chosen.score)
+        far = Settings(policy=chosen.policy).with_slots(chosen.slots).with_fusion(score=chosen.score)
         yield from _progress(headline.measure_far(
             loaded, given, chosen.out, stops=stops, variants=names, n=chosen.n_far, settings=far,
             text=text))

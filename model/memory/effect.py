@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from model.memory import talk
+from model.memory import asking
 from model.memory.fusion import Bank
+from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.memory.variants import MODULES
 from model.run import tokens
@@ -40,20 +41,20 @@ def compare(checkpoint, after: torch.Tensor, before: torch.Tensor, k: int = 8) -
 
 
 def without(
-    checkpoint, bank: Bank, recalled: talk.Recalled, gone, settings: talk.Settings
+    checkpoint, bank: Bank, recalled: asking.Recalled, gone, settings: Settings
 ) -> Trace:
     """The same prompt without the slots `gone` (indices of the bank); the others that were
     retrieved stay. None left: the base model from position 0."""
-    read = talk.reading(checkpoint, bank, np.setdiff1d(recalled.kept, gone), settings)
+    read = asking.reading(checkpoint, bank, np.setdiff1d(recalled.kept, gone), settings)
     return run(checkpoint, recalled.trace.ids, reading=read, graft=recalled.trace.graft)
 
 
 def without_external(
-    checkpoint, state: MemoryState, recalled: talk.Recalled, gone, settings: talk.Settings
+    checkpoint, state: MemoryState, recalled: asking.Recalled, gone, settings: Settings
 ) -> Trace:
     """The same prompt without the EDM's slots `gone` (indices); all else is read as before."""
     left = np.setdiff1d(np.arange(len(state.external)), gone)
-    graft = talk.graft_of(
+    graft = asking.graft_of(
         checkpoint, replace(state, external=state.external.select(left)), settings
     )
     return run(checkpoint, recalled.trace.ids, reading=recalled.trace.reading, graft=graft)
@@ -98,7 +99,7 @@ def _promoted(checkpoint, written: torch.Tensor, k: int) -> tuple[list[str], np.
 
 
 def each_alone(
-    checkpoint, state: MemoryState, ids, settings: talk.Settings
+    checkpoint, state: MemoryState, ids, settings: Settings
 ) -> dict[str, torch.Tensor]:
     """The next token's logits (V,) of a prompt ids (T,): with "none" of the modules, with each that
     is on alone, by name, and with "all" that are on, where these are several."""
@@ -107,7 +108,7 @@ def each_alone(
     if len(on) > 1:
         sets["all"] = frozenset(on)
     return {
-        name: talk.ask(checkpoint, state, ids, replace(settings, modules=modules))
+        name: asking.ask(checkpoint, state, ids, replace(settings, modules=modules))
         .trace.next_logits
         for name, modules in sets.items()
     }

@@ -1,6 +1,6 @@
 """Generation that goes through memory: a reader for `model.run.generate`.
 
-The prompt is asked of the memory in two passes (`recall`), its rows become a KV cache, and every
+The prompt is asked of the memory in two passes (`asking`), its rows become a KV cache, and every
 later token attends over that cache and the slots that were retrieved. Draws nothing.
 """
 
@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from model.grafts.graft import opened
-from model.memory import talk
+from model.memory import asking
+from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.run.cache import KVCache
 from model.run.generate import Reading, check_rows, now, window_full
@@ -17,13 +18,13 @@ from model.run.generate import Reading, check_rows, now, window_full
 class WithMemory:
     """Reads a prompt with a memory. After the first read, `recalled` says what was found.
 
-    The state is only read; whoever owns it counts the reads (`recall.after_reading`).
+    The state is only read; whoever owns it counts the reads (`asking.after_reading`).
     """
 
-    def __init__(self, checkpoint, state: MemoryState, settings: talk.Settings):
+    def __init__(self, checkpoint, state: MemoryState, settings: Settings):
         self.checkpoint, self.state, self.settings = checkpoint, state, settings
         self.cache = KVCache(checkpoint.model.config.n_layer)
-        self.recalled: talk.Recalled | None = None
+        self.recalled: asking.Recalled | None = None
 
     @torch.inference_mode()
     def read(self, ids: np.ndarray) -> Reading:
@@ -44,7 +45,7 @@ class WithMemory:
         return window_full(self._next_position(), self.checkpoint.model.config.n_positions)
 
     def _ask(self, ids):
-        self.recalled = talk.ask(self.checkpoint, self.state, ids, self.settings)
+        self.recalled = asking.ask(self.checkpoint, self.state, ids, self.settings)
         trace = self.recalled.trace
         for layer in range(trace.n_layers):
             self.cache.update(trace.layer_k(layer)[None], trace.layer_v(layer)[None], layer)

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from model.memory import slots
-from model.memory.fusion import Bank
+from model.memory.fusion import Bank, empty_bank
 from model.memory.held import Carried, Held
 
 VERSION = 2
@@ -44,6 +44,11 @@ class MemoryState:
     def nbytes(self) -> int:
         """Bytes of everything stored for reading: keys, values and recurrent states."""
         return sum(x.numel() * x.element_size() for x in _tensors(self).values())
+
+
+def blank(checkpoint) -> MemoryState:
+    """A memory that holds nothing: with it, the model is exactly GPT-2."""
+    return MemoryState(empty_bank(checkpoint), (), checkpoint.fingerprint)
 
 
 def _tensors(state: MemoryState) -> dict[str, torch.Tensor]:

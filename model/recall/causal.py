@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from model.memory import cuts, fusion, held
+from model.memory.settings import Settings
 from model.memory.state import MemoryState
-from model.memory.talk import Settings
 from model.recall import probe
 from model.recall.probe import Outcome, Scored
 from model.recall.reads import Place, places_of, tables
@@ -109,7 +109,7 @@ def edit(
         raise ValueError(f"wanted one token, {text!r} is {len(ids)}: {shown}; choose another word")
     if place not in places(state):
         raise ValueError(f"{_name(place)} is not in memory; choose a token that is stored")
-    if settings.positions == "continue":
+    if settings.fusion.positions == "continue":
         raise ValueError("a prompt told with positions `continue` cannot be read again alone")
     if any(len(held) > 1 and place in held for t in tables(state).values() for held in t.places):
         raise ValueError(f"{_name(place)} is in a summary; choose a token with a slot of its own")

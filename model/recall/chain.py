@@ -16,9 +16,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from model.memory import talk
+from model.memory import asking
+from model.memory.settings import Settings
 from model.memory.state import MemoryState
-from model.memory.talk import Settings
 from model.recall import probe
 from model.recall.link import NAMES, Link, percent
 from model.recall.probe import Outcome, Scored
@@ -72,7 +72,7 @@ def of_outcome(checkpoint: Checkpoint, one: Outcome) -> Chain | None:
 def of_question(
     checkpoint: Checkpoint,
     state: MemoryState,
-    asked: talk.Recalled,
+    asked: asking.Recalled,
     settings: Settings,
     fact: Fact,
     writing: Settings,

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from model.memory.eviction import NAMES
 from model.memory.salience import SCORES
-from model.memory.talk import Settings
+from model.memory.settings import Settings
 from model.recall import episodes
 from model.recall.episodes import ME, Fact, Plan
 from model.recall.phrases import KINDS, Kind
@@ -101,21 +101,21 @@ def _facts(settings: Settings) -> list[Point]:
 
 def _slots(settings: Settings) -> list[Point]:
     return [
-        Point(f"{n} slots", n, replace(settings, budget=n, slots=n), told(4, stops=(300,)))
+        Point(f"{n} slots", n, settings.with_slots(n), told(4, stops=(300,)))
         for n in SLOTS
     ]
 
 
 def _policies(settings: Settings) -> list[Point]:
     """Every policy; salience decides only for `least salient`, there every score is tried."""
-    small = replace(settings, budget=TESTED, slots=TESTED)
+    small = settings.with_slots(TESTED)
     scores = [score for score in SCORES if score != "everything"]
     kinds = [(policy, "everything") for policy in NAMES if policy != "least salient"]
     kinds += [("least salient", score) for score in scores]
     return [
         Point(
             policy if score == "everything" else f"{policy}: {score}", i,
-            replace(small, policy=policy, score=score), told(4, stops=(500,)),
+            replace(small, policy=policy).with_fusion(score=score), told(4, stops=(500,)),
             reads=policy in ("least recently read", "least attended"),
         )
         for i, (policy, score) in enumerate(kinds)

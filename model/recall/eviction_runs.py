@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from model.memory import talk
+from model.memory import asking, telling
 from model.memory.salience import SCORES
-from model.memory.state import MemoryState
-from model.memory.talk import Settings
+from model.memory.settings import Settings
+from model.memory.state import MemoryState, blank
 from model.recall import distraction, probe
 from model.recall.probe import Plan, Probe
 from model.recall.share import Share
@@ -78,7 +78,7 @@ def measure(
     groups = _groups([probe.prepare(checkpoint, one) for one in probes])
     told, heard = [_Book(checkpoint, text) for text in books], {}
     for pair in which:
-        chosen = replace(settings, score=pair.score, policy=pair.policy)
+        chosen = replace(settings, policy=pair.policy).with_fusion(score=pair.score)
         hits = {stop: [] for stop in stops}
         for number, plans in enumerate(groups):
             one = _Stream(checkpoint, chosen, told[number % len(told)], heard)
@@ -128,7 +128,7 @@ class _Stream:
         self, checkpoint: Checkpoint, settings: Settings, book: _Book, heard: dict
     ) -> None:
         self.checkpoint, self.settings, self.heard = checkpoint, settings, heard
-        self.book, self.state = iter(book), talk.blank(checkpoint)
+        self.book, self.state = iter(book), blank(checkpoint)
 
     def run(self, plans: list[Plan], stops: Sequence[int]) -> Iterator[tuple[int, list]]:
         """(stop, (kept, recalled) of every fact) at each stop."""
@@ -158,9 +158,9 @@ class _Stream:
     def _tell(self, text: str) -> None:
         if self.settings.policy in READING:
             ids = tokens.encode(self.checkpoint.tokenizer, text)
-            asked = talk.ask(self.checkpoint, self.state, ids, self.settings)
-            self.state = talk.after_reading(self.checkpoint, self.state, asked)
-        told = talk.tell(self.checkpoint, self.state, text, self.settings, heard=self.heard)
+            asked = asking.ask(self.checkpoint, self.state, ids, self.settings)
+            self.state = asking.after_reading(self.checkpoint, self.state, asked)
+        told = telling.tell(self.checkpoint, self.state, text, self.settings, heard=self.heard)
         self.state = told.state
 
     def _asked(self, plan: Plan, numbers: range) -> tuple[bool, bool]:

@@ -11,9 +11,10 @@ from threading import Event
 import numpy as np
 import torch
 
-from model.memory import talk
+from model.memory import asking, telling
 from model.memory.reader import WithMemory
-from model.memory.state import MemoryState
+from model.memory.settings import Settings
+from model.memory.state import MemoryState, blank
 from model.notes.note import NotesError
 from model.notes.prompt import Prompt, build
 from model.run import generate, predict, tokens
@@ -117,30 +118,30 @@ def continued(
 
 
 def told(
-    checkpoint: Checkpoint, notes: list[str], settings: talk.Settings
+    checkpoint: Checkpoint, notes: list[str], settings: Settings
 ) -> tuple[MemoryState, int]:
     """A memory that was told the newest notes (the newest last), one by one, and how many: as many
     as its slots hold; what comes before them would have left again."""
-    room, chosen = settings.budget, []
+    room, chosen = settings.fusion.slots, []
     for text in reversed(notes):
         if room <= 0:
             break
         text = " ".join(text.split()[-room:])  # a word is a slot or more
         chosen.insert(0, text)
         room -= len(tokens.encode(checkpoint.tokenizer, text))
-    state = talk.blank(checkpoint)
+    state = blank(checkpoint)
     for text in chosen:
-        state = talk.tell(checkpoint, state, text, settings).state
+        state = telling.tell(checkpoint, state, text, settings).state
     return state, len(chosen)
 
 
 def remembered(
-    checkpoint: Checkpoint, state: MemoryState, question: str, settings: talk.Settings,
+    checkpoint: Checkpoint, state: MemoryState, question: str, settings: Settings,
     stop: Event | None = None,
 ) -> Answer:
     """The question asked of the network's own memory, nothing of the facts in its window."""
     ids = tokens.encode(checkpoint.tokenizer, question.lstrip())
-    room = talk.room(checkpoint, state, settings) - MOST_TOKENS
+    room = asking.room(checkpoint, state, settings) - MOST_TOKENS
     if len(ids) > room:
         raise NotesError(
             f"wanted a question of at most {max(room, 0):,} tokens behind this memory, got "

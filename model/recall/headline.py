@@ -13,12 +13,13 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from model.memory import talk as recall
-from model.memory.talk import Settings
+from model.memory import asking, telling
+from model.memory.settings import Settings
+from model.memory.state import blank
 from model.memory.variants import VARIANTS
 from model.recall import distraction, headline_cases, probe, probe_controls
 from model.recall.headline_cases import CASES, RECALLED, WRONG, Case, Talk
@@ -31,7 +32,7 @@ from model.run.checkpoint import Checkpoint
 VERSION = 1
 NAMES = ("gpt2", "gpt2+am", "gpt2+edm", "gpt2-m")
 TOGETHER = 25  # memories that are told the same far talk at once, and are lost together by a stop
-FEW = Settings(budget=128, slots=128)
+FEW = Settings().with_slots(128)
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,11 @@ def measure_far(
 
 
 def _far_name(stop: int, settings: Settings) -> str:
-    return f"{stop} tokens, {settings.slots} slots"
+    return f"{stop} tokens, {settings.edm.slots} slots"
 
 
 def _far(stop: int, settings: Settings) -> Case:
-    title = f"{stop:,} tokens of other text between, {settings.slots:,} slots"
+    title = f"{stop:,} tokens of other text between, {settings.edm.slots:,} slots"
     return Case(_far_name(stop, settings), title, RECALLED, headline_cases._next)
 
 
@@ -149,7 +150,7 @@ def _group(checkpoint: Checkpoint, group, first: int, names, variants, settings,
 
 
 def _told(checkpoint: Checkpoint, one: Probe, settings: Settings, variants, runs):
-    state = recall.blank(checkpoint)
+    state = blank(checkpoint)
     for text in one.tell:
         state = _tell(checkpoint, state, text, settings, variants, runs)
     return state
@@ -160,7 +161,7 @@ def _tell(checkpoint: Checkpoint, state, text: str, settings: Settings, variants
     together = frozenset().union(*(VARIANTS[name] for name in variants))
     if not together:
         return state
-    return recall.tell(checkpoint, state, text, replace(settings, modules=together), heard=runs).state
+    return telling.tell(checkpoint, state, text, replace(settings, modules=together), heard=runs).state
 
 
 def _asked(
@@ -175,9 +176,9 @@ def _asked(
 def _is_hit(
     checkpoint: Checkpoint, plan: probe.Plan, state, settings: Settings, case: Case
 ) -> bool:
-    state = state if settings.modules else recall.blank(checkpoint)
+    state = state if settings.modules else blank(checkpoint)
     ids, _ = probe.fitting(checkpoint, plan, state, settings, 0)
-    asked = recall.ask(checkpoint, state, ids, settings)
+    asked = asking.ask(checkpoint, state, ids, settings)
     if case.counted == RECALLED and not probe.score_on(checkpoint, asked, plan.answer_ids).exact:
         return False
     said = probe_controls.said_on(checkpoint, state, asked, ids, settings)
@@ -197,7 +198,7 @@ class _Store:
         self.path, self.lines_path = path, path.with_suffix(".episodes.jsonl")
         self.variants, self.settings = tuple(variants), settings
         self.board = _board(checkpoint, path)
-        used = {name: str(value) for name, value in asdict(settings).items() if name != "modules"}
+        used = {name: str(value) for name, value in settings.saved().items() if name != "modules"}
         of = [RULES, self.board["fingerprint"], self.board["memory"], used, text]
         self.mark = _hash(of)
         self.hits: dict[tuple[str, str], dict[str, bool]] = {}
@@ -221,8 +222,8 @@ class _Store:
         found = {v: self._share(name, probes, v) for v in self.variants} if probes else {}
         labels = {label: {v: self._share(name, some, v) for v in self.variants}
                   for label, some in _by_label(probes).items()}
-        entry = {"title": case.title, "counted": case.counted, "budget": self.settings.budget,
-                 "slots": self.settings.slots, "policy": self.settings.policy, "made": _now()}
+        entry = {"title": case.title, "counted": case.counted, "budget": self.settings.fusion.slots,
+                 "slots": self.settings.edm.slots, "policy": self.settings.policy, "made": _now()}
         before = self.board["cases"].get(name, {})
         entry["variants"] = before.get("variants", {}) | found
         entry["labels"] = before.get("labels", {}) | labels

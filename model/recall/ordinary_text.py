@@ -11,8 +11,9 @@ from itertools import islice
 import numpy as np
 import torch
 
-from model.memory import talk as recall
-from model.memory.talk import Settings
+from model.memory import asking, telling
+from model.memory.settings import Settings
+from model.memory.state import blank
 from model.memory.variants import VARIANTS
 from model.recall import distraction, probe
 from model.recall.plain_runs import PlainRuns
@@ -54,18 +55,18 @@ def bits_per_byte(
 def full(checkpoint: Checkpoint, given: Sequence[Probe], settings: Settings):
     """A memory of all modules that holds a few facts and much made-up talk."""
     settings = replace(settings, modules=VARIANTS["gpt2-m"])
-    state, runs = recall.blank(checkpoint), PlainRuns(1)
+    state, runs = blank(checkpoint), PlainRuns(1)
     told = [text for one in given[:FACTS] for text in one.tell]
     talk = [prompt for prompt, _ in distraction.prompts(checkpoint, FULL, "", 0)]
     for text in (*told, *talk):
-        state = recall.tell(checkpoint, state, text, settings, heard=runs).state
+        state = telling.tell(checkpoint, state, text, settings, heard=runs).state
     return state
 
 
 def _nats(checkpoint: Checkpoint, state, ids: Ids, settings: Settings) -> float:
     """−ln p of all tokens of a passage, summed, read with the variant's part of the memory."""
-    state = state if settings.modules else recall.blank(checkpoint)
-    trace = recall.ask(checkpoint, state, ids, settings).trace
+    state = state if settings.modules else blank(checkpoint)
+    trace = asking.ask(checkpoint, state, ids, settings).trace
     rows = logits(checkpoint, trace)[:-1].float().log_softmax(-1)[-len(ids) :]
     wanted = torch.as_tensor(np.array(trace.ids[-len(rows) :]), device=rows.device)[:, None]
     return float(-rows.gather(1, wanted).sum())

@@ -10,7 +10,7 @@ KEPT = 48  # runs; a run of 64 tokens of the embedded model takes about 3 MB
 
 
 class PlainRuns(OrderedDict):
-    """What `recall.tell` may keep in `heard`, for one checkpoint: the `most` entries used last."""
+    """What `telling.tell` may keep in `heard`, for one checkpoint: the `most` entries used last."""
 
     def __init__(self, most: int = KEPT) -> None:
         super().__init__()

@@ -31,9 +31,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from model.memory import talk, variants
-from model.memory.state import MemoryState
-from model.memory.talk import Settings
+from model.memory import asking, telling, variants
+from model.memory.settings import Settings
+from model.memory.state import MemoryState, blank
 from model.recall import distraction, whole_words
 from model.recall.reads import Read, read_by
 from model.run import tokens
@@ -136,7 +136,7 @@ class Outcome:
     plan: Plan
     settings: Settings
     state: MemoryState
-    asked: talk.Recalled
+    asked: asking.Recalled
     ids: np.ndarray
     continuation: str
     lead: str
@@ -229,13 +229,13 @@ def tell(checkpoint: Checkpoint, plan: Plan, settings: Settings, state: MemorySt
 
     state: what is told to; None: an empty memory. Nothing is told to a variant without memory.
     """
-    state = talk.blank(checkpoint) if state is None else state
+    state = blank(checkpoint) if state is None else state
     if not settings.modules:
         yield Told(state, plan.n_tokens)
         return
     n = 0
     for text, size in _prompts(checkpoint, plan.probe):
-        state = talk.tell(checkpoint, state, text, settings).state
+        state = telling.tell(checkpoint, state, text, settings).state
         n += size
         yield Told(state, n)
 
@@ -258,7 +258,7 @@ def outcome(
     that the model itself says before the answer, "" where it says it at once or not at all."""
     given = tokens.encode(checkpoint.tokenizer, lead or "")
     ids, notes = fitting(checkpoint, plan, state, settings, len(given))
-    asked = talk.ask(checkpoint, state, ids, settings)
+    asked = asking.ask(checkpoint, state, ids, settings)
     said = follow(checkpoint, asked, room_behind(checkpoint, asked.trace))
     wanted = plan.answer_ids if len(plan.answer_ids) else said
     first = own_lead(said, wanted) if lead is None else given
@@ -270,7 +270,7 @@ def outcome(
         lead=checkpoint.tokenizer.decode(first),
         lead_ids=first,
         scored=scored_rows(checkpoint, trace, start, wanted),
-        base=score(checkpoint, talk.blank(checkpoint), ids, wanted, settings, first),
+        base=score(checkpoint, blank(checkpoint), ids, wanted, settings, first),
         read=read_by(checkpoint, state, asked, trace, start),
         notes=(*plan.notes, *notes, *untrained_notes(checkpoint, settings)),
     )
@@ -281,10 +281,10 @@ def score(
 ) -> Scored:
     """The tokens `wanted` (A,), A >= 1, behind the ask and the tokens `lead`, read with this state.
     What is retrieved is decided by the ask alone: the answer does not help to find itself."""
-    return score_on(checkpoint, talk.ask(checkpoint, state, ask_ids, settings), wanted, lead)
+    return score_on(checkpoint, asking.ask(checkpoint, state, ask_ids, settings), wanted, lead)
 
 
-def score_on(checkpoint: Checkpoint, asked: talk.Recalled, wanted, lead=()) -> Scored:
+def score_on(checkpoint: Checkpoint, asked: asking.Recalled, wanted, lead=()) -> Scored:
     """The same behind an ask that has been run."""
     lead = np.asarray(lead, dtype=np.int64)
     trace = along(checkpoint, asked.trace, np.r_[lead, wanted])
@@ -302,7 +302,7 @@ def _on(checkpoint: Checkpoint, trace: Trace, ids: Ids) -> Trace:
     return run(checkpoint, ids, prefix=trace, reading=trace.reading, graft=trace.graft)
 
 
-def follow(checkpoint: Checkpoint, asked: talk.Recalled, n: int) -> np.ndarray:
+def follow(checkpoint: Checkpoint, asked: asking.Recalled, n: int) -> np.ndarray:
     """What is said, the most probable token each time, up to a sentence's end, at most n tokens:
     ids (A,), A >= 1."""
     trace, said = asked.trace, []
@@ -381,7 +381,7 @@ def _windows(checkpoint: Checkpoint, sizes: list[int]) -> list[str]:
 def fitting(checkpoint: Checkpoint, plan: Plan, state, settings, n_lead: int):
     """(the ask's ids, notes): cut at their start where ask and answer do not fit behind memory."""
     wanted = max(len(plan.answer_ids), 1) + n_lead
-    room = talk.room(checkpoint, state, settings) - wanted + 1
+    room = asking.room(checkpoint, state, settings) - wanted + 1
     if room < 1:
         raise ValueError(
             f"no room for a question and an answer of {wanted:,} tokens in the model's window of "

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from model.memory import talk
-from model.memory.state import MemoryState
+from model.memory import asking
+from model.memory.state import MemoryState, blank
 from model.recall import distraction, episodes, probe, words
 from model.recall.probe import Outcome, Plan, Probe, Scored
 from model.run import tokens
@@ -79,9 +79,9 @@ def prior(checkpoint: Checkpoint, one: Outcome) -> Scored:
 
 def empty(checkpoint: Checkpoint, one: Outcome) -> Scored:
     """The same variant with an empty memory; bit for bit the prior."""
-    blank = talk.blank(checkpoint)
+    nothing = blank(checkpoint)
     return probe.score(
-        checkpoint, blank, one.ids, one.scored.ids, one.settings, one.lead_ids
+        checkpoint, nothing, one.ids, one.scored.ids, one.settings, one.lead_ids
     )
 
 
@@ -122,21 +122,21 @@ def never_told(checkpoint: Checkpoint, one: Outcome) -> Never:
     plan, state = _told(checkpoint, changed, one)
     ids, _ = probe.fitting(checkpoint, plan, state, one.settings, 0)
     said = say(checkpoint, state, ids, one.settings)
-    base = say(checkpoint, talk.blank(checkpoint), ids, one.settings)
+    base = say(checkpoint, blank(checkpoint), ids, one.settings)
     return Never(changed, left_out, said, base, refuses(said), refuses(base))
 
 
 def say(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings) -> str:
     """What is said, greedily, up to a sentence's end."""
-    asked = talk.ask(checkpoint, state, ids, settings)
+    asked = asking.ask(checkpoint, state, ids, settings)
     return said_on(checkpoint, state, asked, ids, settings)
 
 
 def said_on(
-    checkpoint: Checkpoint, state: MemoryState, asked: talk.Recalled, ids: Ids, settings
+    checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, ids: Ids, settings
 ) -> str:
     """The same behind an ask that has been run."""
-    room = talk.room(checkpoint, state, settings) - len(ids) + 1
+    room = asking.room(checkpoint, state, settings) - len(ids) + 1
     return checkpoint.tokenizer.decode(probe.follow(checkpoint, asked, max(1, room)))
 
 

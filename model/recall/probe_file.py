@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.memory.talk import Settings
+from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.recall import probe, probe_controls
 from model.recall.probe import Probe

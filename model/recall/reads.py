@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.memory import fusion, held, talk
+from model.memory import asking, fusion, held
 from model.memory.slots import Slots
 from model.memory.state import MemoryState
 from model.run.checkpoint import Checkpoint
@@ -65,7 +65,7 @@ def places_of(slots: Slots) -> list[Place]:
 
 
 def read_by(
-    checkpoint: Checkpoint, state: MemoryState, asked: talk.Recalled, trace: Trace, first: int
+    checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, trace: Trace, first: int
 ) -> tuple[Read, ...]:
     """Rows first, first + 1, … of the trace (each predicts a token of the answer) -> every slot,
     most read first."""

@@ -26,9 +26,9 @@ from pathlib import Path
 
 import numpy as np
 
-from model.memory import fusion, talk
-from model.memory.state import MemoryState
-from model.memory.talk import Settings
+from model.memory import asking, fusion, telling
+from model.memory.settings import Settings
+from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
 from model.recall import distraction, probe, probe_controls
 from model.recall.plain_runs import PlainRuns
@@ -38,7 +38,7 @@ from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
 
-RULES = 3  # of telling and asking: raised when model.memory.talk answers otherwise than before
+RULES = 3  # of telling and asking: raised when model.memory answers otherwise than before
 TELL_EVERY = 25  # prompts between two signs of life
 ASKED = 48  # tokens of the window that one text leaves for the question and its answer
 
@@ -151,7 +151,7 @@ def made_with(checkpoint: Checkpoint, settings: Settings, text: str) -> str:
     """What an episode's results depend on besides its seed: the rules, model, trained memory,
     settings (but not which modules are asked), text. An episode made with anything else is measured again."""
     memory = checkpoint.memory.fingerprint if checkpoint.memory is not None else None
-    own = sorted((name, str(value)) for name, value in vars(settings).items() if name != "modules")
+    own = sorted((name, str(value)) for name, value in settings.saved().items() if name != "modules")
     said = json.dumps([RULES, checkpoint.fingerprint, memory, own, text])
     return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]
 
@@ -159,7 +159,7 @@ def made_with(checkpoint: Checkpoint, settings: Settings, text: str) -> str:
 def _can(checkpoint: Checkpoint, point: Point) -> bool:
     """Whether this model has what the point wants: the learned gate must have been trained."""
     trained = checkpoint.memory is not None and "edm" in checkpoint.memory.parts
-    return trained or point.settings.score != "learned gate"
+    return trained or point.settings.fusion.score != "learned gate"
 
 
 class _Runner:
@@ -187,7 +187,7 @@ class _Runner:
 
     def run(self) -> Iterator[float]:
         """Shares of the episode that are done; at the end `lines` holds a line for each stop."""
-        last, state, waited = max(self.trial.stops), talk.blank(self.checkpoint), 0
+        last, state, waited = max(self.trial.stops), blank(self.checkpoint), 0
         total = len(self.trial.tell) + last / distraction.PROMPT_TOKENS + 1
         for prompt in self.trial.tell:
             state = self._tell(state, prompt)
@@ -208,14 +208,14 @@ class _Runner:
         self.recent, self.n_told = np.r_[self.recent, ids][-self.room :], self.n_told + len(ids)
         if not self.settings.modules:
             return state
-        return talk.tell(self.checkpoint, state, prompt, self.settings, heard=self.runs).state
+        return telling.tell(self.checkpoint, state, prompt, self.settings, heard=self.runs).state
 
     def _read(self, state: MemoryState, prompt: str) -> MemoryState:
         if not self.point.reads:
             return state
         ids = tokens.encode(self.checkpoint.tokenizer, prompt)
-        return talk.after_reading(
-            self.checkpoint, state, talk.ask(self.checkpoint, state, ids, self.settings)
+        return asking.after_reading(
+            self.checkpoint, state, asking.ask(self.checkpoint, state, ids, self.settings)
         )
 
     def _in_context(self) -> Trace:
@@ -248,12 +248,12 @@ class _Runner:
         """What is the same for all variants: without memory, and with everything as one text."""
         ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
         found = {"ask": question.ask, "answer": question.answer}
-        blank = talk.blank(self.checkpoint)
+        nothing = blank(self.checkpoint)
         if question.answer is None:
-            said = probe_controls.say(self.checkpoint, blank, ids, self.settings)
+            said = probe_controls.say(self.checkpoint, nothing, ids, self.settings)
             return found | {"false_off": not probe_controls.refuses(said)}
         wanted = tokens.encode(self.checkpoint.tokenizer, question.answer)
-        off = probe.score(self.checkpoint, blank, ids, wanted, self.settings)
+        off = probe.score(self.checkpoint, nothing, ids, wanted, self.settings)
         context = self._as_one_text(told, question.ask, wanted)
         name = "context" if self.n_told <= self.room else "window"
         return found | _scores({"_off": off, f"_{name}": context})
@@ -262,7 +262,7 @@ class _Runner:
         """What one variant says to one question."""
         settings = replace(self.settings, modules=VARIANTS[name])
         ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
-        asked = talk.ask(self.checkpoint, state, ids, settings)
+        asked = asking.ask(self.checkpoint, state, ids, settings)
         if question.answer is None:
             said = probe_controls.said_on(self.checkpoint, state, asked, ids, settings)
             return {"said": said, "false": not probe_controls.refuses(said)}

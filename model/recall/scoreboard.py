@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from model.memory import talk
+from model.memory import asking
 from model.memory.reader import WithMemory
-from model.memory.talk import Settings
+from model.memory.settings import Settings
+from model.memory.state import blank
 from model.memory.variants import VARIANTS
 from model.recall import curves, distraction, probe, runs
 from model.recall.probe import USUAL
@@ -199,11 +200,11 @@ def _perplexity(checkpoint: Checkpoint, name: str, state, settings: Settings, te
     """Change of perplexity, in percent, on passages that are read with a full memory."""
     if not VARIANTS[name]:
         return _cell(0.0, 0, "percent", "no memory, nothing changes")
-    own, blank = probe.settings_for(name, settings), talk.blank(checkpoint)
-    room, changes = talk.room(checkpoint, state, own), []
+    own, nothing = probe.settings_for(name, settings), blank(checkpoint)
+    room, changes = asking.room(checkpoint, state, own), []
     for passage, _ in distraction.prompts(checkpoint, ORDINARY, text, seed=1):
         ids = tokens.encode(checkpoint.tokenizer, passage)[:room]
-        changes.append(_nats(checkpoint, state, ids, own) - _nats(checkpoint, blank, ids, own))
+        changes.append(_nats(checkpoint, state, ids, own) - _nats(checkpoint, nothing, ids, own))
     changes = np.array(changes)  # nats a token
     mean, half = changes.mean(), 1.96 * changes.std(ddof=1) / len(changes) ** 0.5
     percent = [100 * np.expm1(x) for x in (mean, mean - half, mean + half)]
@@ -212,7 +213,7 @@ def _perplexity(checkpoint: Checkpoint, name: str, state, settings: Settings, te
 
 
 def _nats(checkpoint: Checkpoint, state, ids: Ids, settings: Settings) -> float:
-    trace = talk.ask(checkpoint, state, ids, settings).trace
+    trace = asking.ask(checkpoint, state, ids, settings).trace
     behind = len(trace) - len(ids)  # <|endoftext|>, where it was put in front
     rows = logits(checkpoint, trace)[:-1].float().log_softmax(-1)
     wanted = torch.as_tensor(np.array(trace.ids[1:]), device=rows.device)[:, None]
@@ -253,7 +254,7 @@ def _write(
         "memory": memory.fingerprint if memory is not None else None,
         "trained": list(memory.parts) if memory is not None else [],
         "made": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
-        "episodes": n, "seed": seed, "slots": {"am": settings.budget, "edm": settings.slots},
+        "episodes": n, "seed": seed, "slots": {"am": settings.fusion.slots, "edm": settings.edm.slots},
         "policy": settings.policy, "window": checkpoint.model.config.n_positions,
         "text": "named" if text else "made up", "rows": rows,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.memory import talk
+from model.memory import asking
 from model.memory.state import MemoryState
 from model.recall import probe
 from model.recall.probe import Scored
@@ -22,7 +22,7 @@ class Seen:
     """The question's run, gone on with the wanted tokens. scored, off: these, with memory and
     without; row: the token that foresees the first one that failed."""
 
-    asked: talk.Recalled
+    asked: asking.Recalled
     trace: Trace
     scored: Scored
     off: Scored
@@ -34,7 +34,7 @@ class Seen:
         return int(np.argmax(self.scored.rank > 1))
 
 
-def see(checkpoint: Checkpoint, asked: talk.Recalled, lead, wanted) -> Seen:
+def see(checkpoint: Checkpoint, asked: asking.Recalled, lead, wanted) -> Seen:
     """The question's run, gone on with the tokens `lead` and `wanted` (A,), A >= 1."""
     trace = probe.along(checkpoint, asked.trace, np.r_[lead, wanted])
     first = len(asked.trace) - 1 + len(lead)

@@ -14,10 +14,10 @@ import os
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from model.memory.talk import Settings
+from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.recall import probe, runs
 from model.recall.curves import CURVES
@@ -29,7 +29,7 @@ FILE, EPISODES = "recall_curves.json", "episodes"
 VERSION = 1
 EVERY = {**CURVES, **TASKS}
 ORDER = sorted(EVERY, key=lambda name: name == "far")  # the longest comes last
-USUAL = Settings(budget=128, slots=128)
+USUAL = Settings().with_slots(128)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def measurable(checkpoint: Checkpoint) -> list[str]:
 
 def _board(checkpoint: Checkpoint, folder: Path, settings: Settings) -> dict:
     """What the folder holds, or an empty board of this model."""
-    used = {name: value for name, value in asdict(settings).items() if name != "modules"}
+    used = {name: value for name, value in settings.saved().items() if name != "modules"}
     fresh = {
         "version": VERSION, "model": checkpoint.name, "fingerprint": checkpoint.fingerprint,
         "memory": _memory(checkpoint), "rules": RULES, "settings": used,

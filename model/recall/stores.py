@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from model.memory import cuts, eviction, fusion, held, talk
+from model.memory import cuts, eviction, fusion, held, telling
 from model.memory.salience import BEHIND
+from model.memory.settings import Settings
 from model.memory.slots import READ_FLOOR, Slots
-from model.memory.state import MemoryState
-from model.memory.talk import Settings
+from model.memory.state import MemoryState, blank
 from model.recall.link import Link, number, percent
 from model.recall.seen import Seen
 from model.recall.told_facts import Fact
@@ -93,15 +93,15 @@ class Store:
         return bool(len(self.mine(self.told.state)))
 
     @cached_property
-    def again(self) -> talk.Written:
+    def again(self) -> telling.Written:
         """The fact's prompt told again, behind those before it where they make a difference."""
-        before, told, writing = talk.blank(self.checkpoint), self.told.state, self.told.writing
+        before, told, writing = blank(self.checkpoint), self.told.state, self.told.writing
         *earlier, own = told.prompts[: self.told.fact.prompt]
-        scores = (writing.score, writing.slot_score)
-        if BEHIND & set(scores) or writing.positions == "continue":
+        scores = (writing.fusion.score, writing.edm.score)
+        if BEHIND & set(scores) or writing.fusion.positions == "continue":
             for text in earlier:
-                before = talk.tell(self.checkpoint, before, text, writing).state
-        return talk.tell(self.checkpoint, before, own, writing)
+                before = telling.tell(self.checkpoint, before, text, writing).state
+        return telling.tell(self.checkpoint, before, own, writing)
 
     def of_prompt(self, n: int) -> np.ndarray:
         """(n,) bool: which rows of a telling are the prompt's own tokens, not an <|endoftext|> that
@@ -125,10 +125,11 @@ class InBank(Store):
         return state.bank.slots
 
     def budget(self) -> int:
-        return self.told.writing.budget
+        return self.told.writing.fusion.slots
 
     def rule(self) -> tuple[str, float]:
-        return f"a mean salience ({self.told.writing.score}) of", self.told.writing.threshold
+        own = self.told.writing.fusion
+        return f"a mean salience ({own.score}) of", own.threshold
 
     def stored_salience(self) -> float:
         """Mean over the sentence's slots."""
@@ -152,7 +153,8 @@ class InBank(Store):
         is_kept = bool(np.isin(mine, block[self.seen.asked.kept]).any())
         if self.is_vetoed:  # what would have been read
             best = max(drawn.values(), default=0.0)
-            is_kept = rank <= self.settings.n_retrieved and own > 0 and own >= best * self.settings.fits
+            rules = self.settings.fusion
+            is_kept = rank <= rules.n_retrieved and own > 0 and own >= best * rules.fits
         words = f"rank {rank:,} of {len(drawn):,} sentences, its fit is {number(own)}{self._last()}"
         verb = "Retrieved from" if is_kept else "Not retrieved from"
         return Link("retrieved", is_kept, rank, "rank", f"{verb} {self.name}: {words}.")
@@ -171,12 +173,12 @@ class InBank(Store):
     def is_vetoed(self) -> bool:
         """Whether memory moves the next token too little, so that fusion is left out."""
         moved = self.seen.asked.moved
-        return moved is not None and moved < self.settings.needed and not len(self.seen.asked.kept)
+        return moved is not None and moved < self.settings.fusion.needed and not len(self.seen.asked.kept)
 
     def read(self) -> Link:
         """Its share of the attention; where fusion is left out, what memory moves."""
         if self.is_vetoed:
-            moved, needed = self.seen.asked.moved, self.settings.needed
+            moved, needed = self.seen.asked.moved, self.settings.fusion.needed
             words = (f"Not read from {self.name}: memory moves {percent(moved)} of the next token's "
                      f"probability, {percent(needed)} is needed.")
             return Link("read", False, moved, "of the probability moved", words)
@@ -199,14 +201,15 @@ class InEdm(Store):
 
     def table(self, state: MemoryState) -> Slots:
         external = state.external
-        return external.slots if external is not None else talk.blank(
+        return external.slots if external is not None else blank(
             self.checkpoint).bank.slots
 
     def budget(self) -> int:
-        return self.told.writing.slots
+        return self.told.writing.edm.slots
 
     def rule(self) -> tuple[str, float]:
-        return f"a salience ({self.told.writing.slot_score}) of", self.told.writing.slot_threshold
+        own = self.told.writing.edm
+        return f"a salience ({own.score}) of", own.threshold
 
     def stored_salience(self) -> float:
         """The largest of a wanted token's slots."""

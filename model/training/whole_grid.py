@@ -1,5 +1,5 @@
 """The grid of recall for variants with fusion (AM): one episode at a time, told and asked as the
-app does it (model.memory.talk). Knows nothing of training.
+app does it (model.memory). Knows nothing of training.
 """
 
 import random
@@ -9,7 +9,9 @@ import numpy as np
 
 from model.grafts.modules import Modules
 from model.loading import checkpoint as checkpoints
-from model.memory import talk
+from model.memory import asking, telling
+from model.memory.settings import Settings
+from model.memory.state import blank
 from model.memory.variants import modules_of
 from model.run import tap
 from model.run.trace import logits, run
@@ -47,12 +49,12 @@ def _one(
     """One episode: its prompts are told, then one after the other those about nothing. Facts told;
     (prompts between, variant) -> 1 where it was answered."""
     one = training.data.batch(rng, [lesson], 1).episodes[0]
-    state, settings = talk.blank(loaded), talk.Settings(modules=modules_of("gpt2-m"))
+    state, settings = blank(loaded), Settings(modules=modules_of("gpt2-m"))
     right = {}
     for text in one.prompts:
-        state = talk.tell(loaded, state, text, settings).state
+        state = telling.tell(loaded, state, text, settings).state
     for number in range(1, max(memory_grid.BETWEEN) + 1):
-        state = talk.tell(loaded, state, training.data.chatter(rng), settings).state
+        state = telling.tell(loaded, state, training.data.chatter(rng), settings).state
         if number in memory_grid.BETWEEN:
             for variant in VARIANTS:
                 right[number, variant] = _is_right(
@@ -66,8 +68,8 @@ def _is_right(loaded, training: Training, state, ask, variant: str) -> int:
     retrieved is settled by the question alone, before any token of the answer."""
     ids, _, answer, _ = training.data.asked(ask)
     first = answer.index(True)
-    settings = talk.Settings(modules=modules_of(variant))
-    asked = talk.ask(loaded, state, np.array(ids[1:first]), settings).trace
+    settings = Settings(modules=modules_of(variant))
+    asked = asking.ask(loaded, state, np.array(ids[1:first]), settings).trace
     whole = np.r_[asked.ids, ids[first:-1]]
     trace = run(loaded, whole, prefix=asked, reading=asked.reading, graft=asked.graft)
     best = logits(loaded, trace, start=first - 1).argmax(-1).cpu().numpy()

@@ -8,8 +8,9 @@ from streamlit.testing.v1 import AppTest
 
 from components.frame import link_row
 from model.loading import checkpoint
-from model.memory import talk
-from model.memory.talk import Settings
+from model.memory import asking, telling
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import blank
 from model.recall import chain as recall_chain
 from model.recall import probe, told_facts
 from model.recall.chain import Chain
@@ -21,7 +22,7 @@ from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, QUESTION, ask, open_page, tell
 from tests.app.test_recall_page import asked, opened
 
-SETTINGS = Settings(budget=128, slots=128)
+SETTINGS = Settings().with_slots(128)
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +82,9 @@ def test_recall_without_an_answer_or_slots_draws_no_links():
 
 def test_memory_follows_the_sentence_that_the_question_finds_first(app, loaded):
     ask(tell(open_page(app), FACT), QUESTION)
-    settings = Settings(budget=128)
-    state = talk.tell(loaded, talk.blank(loaded), FACT, settings).state
-    found = talk.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), settings)
+    settings = Settings(fusion=FusionSettings(slots=128))
+    state = telling.tell(loaded, blank(loaded), FACT, settings).state
+    found = asking.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), settings)
     first, _ = told_facts.sentences(loaded, FACT, 1)
     page = tree.html(app)
     assert "“<bdi>I live in New York.</bdi>”" in page

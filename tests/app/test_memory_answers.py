@@ -11,7 +11,8 @@ from components.kit import own_sentence
 from components.kit.next_token import percent
 from components.memory import say
 from model.loading import checkpoint
-from model.memory import answer, talk
+from model.memory import answer, asking, telling
+from model.memory.state import blank
 from model.run import tokens, trace
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, HOSTILE, SETTINGS, ask, open_page, tell
@@ -73,9 +74,9 @@ def said(loaded, run) -> tuple[str, str]:
 
 def test_both_answers_are_the_models_own(app, loaded):
     ask(tell(open_page(app), FACT), QUESTION)
-    state = talk.tell(loaded, talk.blank(loaded), FACT, SETTINGS).state
+    state = telling.tell(loaded, blank(loaded), FACT, SETTINGS).state
     ids = tokens.encode(loaded.tokenizer, QUESTION)
-    after = talk.ask(loaded, state, ids, SETTINGS).trace
+    after = asking.ask(loaded, state, ids, SETTINGS).trace
     before = trace.run(loaded, np.r_[loaded.tokenizer.bos_token_id, ids])
     assert sides(app) == [said(loaded, after), said(loaded, before)]
     assert verdict(app) == "Memory changes the answer." and "product" in frame(app)

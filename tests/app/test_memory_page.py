@@ -10,14 +10,16 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from model.loading import checkpoint
-from model.memory import fusion, sessions, talk
+from model.memory import asking, fusion, sessions, telling
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import blank
 from model.run import tokens, trace
 from tests.app import remembering, tree
 from tests.waiting import PATIENCE_S
 
 FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
 HOSTILE = "<script>alert(1)</script> **b** `a` $x^2$ [a](b) \u202e abc </script> \x00 🧠 שלום."
-SETTINGS = talk.Settings(budget=128)
+SETTINGS = Settings(fusion=FusionSettings(slots=128))
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +74,8 @@ def state_of(app):
 
 @pytest.fixture(scope="module")
 def truth(loaded):
-    state = talk.tell(loaded, talk.blank(loaded), FACT, SETTINGS).state
-    asked = talk.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), SETTINGS)
+    state = telling.tell(loaded, blank(loaded), FACT, SETTINGS).state
+    asked = asking.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), SETTINGS)
     return state, asked
 
 

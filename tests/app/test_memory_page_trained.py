@@ -11,7 +11,9 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from model.loading import checkpoint
-from model.memory import added, cuts, effect, held, talk
+from model.memory import added, asking, cuts, effect, held, telling
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import blank
 from model.memory.variants import MODULES
 from model.recall import causal
 from model.recall.reads import Place
@@ -20,7 +22,7 @@ from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, HOSTILE, QUESTION, ask, open_page, sent, state_of, tell
 from tests.waiting import PATIENCE_S
 
-SETTINGS = talk.Settings(budget=128, modules=frozenset(MODULES))
+SETTINGS = Settings(fusion=FusionSettings(slots=128), modules=frozenset(MODULES))
 VIEWS = ("reads", "weights", "slots", "writes", "gates")
 
 
@@ -42,8 +44,8 @@ def app(folder, monkeypatch):
 
 @pytest.fixture(scope="module")
 def truth(loaded):
-    state = talk.tell(loaded, talk.blank(loaded), FACT, SETTINGS).state
-    asked = talk.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), SETTINGS)
+    state = telling.tell(loaded, blank(loaded), FACT, SETTINGS).state
+    asked = asking.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), SETTINGS)
     return state, asked
 
 
@@ -76,7 +78,7 @@ def test_gpt2_m_is_the_default_and_every_switch_is_its_own(app, truth, loaded):
         assert app.session_state["variant"] == "gpt2+" + "+".join(m for m in MODULES if m != name)
         left = dataclasses.replace(SETTINGS, modules=SETTINGS.modules - {name})
         ids = tokens.encode(loaded.tokenizer, QUESTION)
-        expected = talk.ask(loaded, truth[0], ids, left).trace.next_logits.double().softmax(-1)
+        expected = asking.ask(loaded, truth[0], ids, left).trace.next_logits.double().softmax(-1)
         assert sent(app, "reads")["guesses"][0][1] == pytest.approx(float(expected.max()), abs=1e-5)
         app.toggle(key=f"module_{name}").set_value(True).run()
         assert app.session_state["variant"] is None
@@ -160,7 +162,7 @@ def test_each_module_alone_is_shown_beside_all_and_none(app, truth, loaded):
     state, asked = truth
     ask(tell(open_page(app), FACT), QUESTION)
     each = effect.each_alone(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), SETTINGS)
-    plain = talk.ask(loaded, talk.blank(loaded), asked.trace.ids[1:], SETTINGS).trace
+    plain = asking.ask(loaded, blank(loaded), asked.trace.ids[1:], SETTINGS).trace
     shown = effect.compare(loaded, asked.trace.next_logits, plain.next_logits, 7)
     drawn = tree.html(app)
     for title, name in (("no memory<", "none"), ("EDM alone", "edm"), ("all together", "all"),
@@ -213,7 +215,7 @@ def test_knocked_out_of_both_stores_is_as_if_never_stored(app, truth, loaded):
     left = causal.without(state, (Place(int(table.prompt[i]), int(table.position[i])) for i in gone))
     assert len(left.bank) < len(state.bank) and len(left.external) < len(state.external)
     ids = tokens.encode(loaded.tokenizer, QUESTION)
-    again = talk.ask(loaded, left, ids, SETTINGS).trace.next_logits
+    again = asking.ask(loaded, left, ids, SETTINGS).trace.next_logits
     compared = effect.compare(loaded, again, asked.trace.next_logits, 6)
     from components.kit import next_token
 
@@ -272,7 +274,7 @@ def test_fewer_slots_evict_at_once_and_the_law_says_so(app):
 
 def test_a_write_to_the_edm_is_previewed_and_then_happens_exactly(app, loaded):
     ask(open_page(app), FACT, "writes")
-    written = talk.tell(loaded, talk.blank(loaded), FACT, SETTINGS)
+    written = telling.tell(loaded, blank(loaded), FACT, SETTINGS)
     n = int(written.gated.stored.sum())
     assert f"The EDM would store {n} of 15 tokens" in headings(app)
     drawn = tree.html(app)
@@ -308,7 +310,7 @@ def test_what_each_module_adds_against_the_stream_is_the_runs_own(app, truth, lo
     ask(tell(app, FACT), QUESTION, "gates")
     grids = {key: message for _, key, message in tree.components(app) if key.startswith("memory_")}
     ids = tokens.encode(loaded.tokenizer, QUESTION)
-    run = talk.ask(loaded, truth[0], ids, dataclasses.replace(SETTINGS, needed=1e-4)).trace
+    run = asking.ask(loaded, truth[0], ids, SETTINGS.with_fusion(needed=1e-4)).trace
     ways = added.openness(loaded, run)
     shown = grids["memory_openness"]["values"].reshape(4, -1)
     np.testing.assert_allclose(shown, np.stack(list(ways.values()))[:, 1:], atol=1e-5)
@@ -443,9 +445,9 @@ LONG = FACT + " The king went home." * 140 + " " + QUESTION
 
 def asked_behind_front(loaded, state, text, settings):
     """(the state behind the front, what asking it with the end finds)."""
-    front, ids = talk.behind_front(loaded, state, text, settings).state, tokens.encode(
+    front, ids = telling.behind_front(loaded, state, text, settings).state, tokens.encode(
         loaded.tokenizer, text)
-    return front, talk.ask(loaded, front, ids[cuts.n_front(loaded, ids) :], settings)
+    return front, asking.ask(loaded, front, ids[cuts.n_front(loaded, ids) :], settings)
 
 
 def best(asked) -> float:
@@ -458,7 +460,7 @@ def test_the_end_of_a_long_prompt_reads_its_own_front_in_both_stores(app, loaded
     app.session_state["mem_needed"], app.session_state["mem_slots"] = 1e-4, 1024
     tell(app, "It rains.")
     before = state_of(app)
-    settings = dataclasses.replace(SETTINGS, needed=1e-4, slots=1024)
+    settings = SETTINGS.with_fusion(needed=1e-4).with_edm(slots=1024)
     front, expected = asked_behind_front(loaded, before, LONG, settings)
     for view in VIEWS:
         ask(app, LONG, view)
@@ -470,8 +472,8 @@ def test_the_end_of_a_long_prompt_reads_its_own_front_in_both_stores(app, loaded
     assert not [b for b in app.button if b.key == "memory_pin"]
     tell(app, LONG)
     after = state_of(app)
-    read = talk.after_reading(loaded, before, expected, front)
-    whole = talk.tell(loaded, read, LONG, settings).state
+    read = asking.after_reading(loaded, before, expected, front)
+    whole = telling.tell(loaded, read, LONG, settings).state
     assert after.prompts == ("It rains.", LONG)
     torch.testing.assert_close(after.external.keys, whole.external.keys, atol=1e-4, rtol=0)
     torch.testing.assert_close(after.bank.keys, whole.bank.keys, atol=1e-4, rtol=0)
@@ -496,7 +498,7 @@ def test_neither_switches_nor_views_decide_what_a_long_prompt_leaves(app, loaded
     if first:
         ask(app, LONG, first)
     tell(app, LONG)
-    whole = talk.tell(loaded, talk.blank(loaded), LONG, SETTINGS).state
+    whole = telling.tell(loaded, blank(loaded), LONG, SETTINGS).state
     torch.testing.assert_close(state_of(app).bank.keys, whole.bank.keys, atol=1e-4, rtol=0)
 
 

@@ -14,7 +14,7 @@ from components.kit import own_sentence
 from components.recall import board as recall_board
 from components.recall import choice, jobs, probe_file, share_scale
 from model.loading import checkpoint
-from model.memory.talk import Settings
+from model.memory.settings import Settings
 from model.recall import (
     causal,
     curves,
@@ -33,7 +33,7 @@ from tests.waiting import PATIENCE_S
 
 JAMES = Probe(("My name is James Theory. I live in New York.",), "Where do I live? You live in",
               " New York")
-SETTINGS = Settings(budget=128, slots=128)
+SETTINGS = Settings().with_slots(128)
 HOSTILE = "<script>alert(1)</script> **b** `a` $x^2$ [a](b) \u202e </div> \x00 🧠 שלום."
 
 

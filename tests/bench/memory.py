@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from model.loading import checkpoint as checkpoints
-from model.memory import talk
+from model.memory import asking, telling
 from model.memory.reader import WithMemory
-from model.memory.state import save_state
-from model.memory.talk import Settings
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import blank, save_state
 from model.memory.variants import VARIANTS
 from model.run import generate, tokens
 from model.run.cache import KVCache
@@ -32,11 +32,11 @@ def measure() -> Iterator[Result]:
     """All measurements of memory, as they come."""
     checkpoint = checkpoints.load("embedded")
     whole = Settings(modules=VARIANTS["gpt2-m"])
-    state = talk.blank(checkpoint)
+    state = blank(checkpoint)
     while len(state.bank) < 0.95 * whole.budget:
-        state = talk.tell(checkpoint, state, prompt(len(state.prompts)), whole).state
+        state = telling.tell(checkpoint, state, prompt(len(state.prompts)), whole).state
     yield _generation(checkpoint, state, Settings(), "gpt2+am, 4 sentences read")
-    yield _generation(checkpoint, state, Settings(unit="all"), "gpt2+am, all slots read")
+    yield _generation(checkpoint, state, Settings(fusion=FusionSettings(unit="all")), "gpt2+am, all slots read")
     yield _generation(checkpoint, state, Settings(modules=VARIANTS["gpt2+edm"]), "gpt2+edm")
     yield _generation(checkpoint, state, whole, "gpt2-m")
     yield from _thousand_prompts(checkpoint, whole)
@@ -79,7 +79,7 @@ def _decode_s(reader, ids) -> float:
 
 def _thousand_prompts(checkpoint, settings) -> Iterator[Result]:
     """Every prompt is asked, counted and told, as on the page; sizes and times, early and late."""
-    state, kept = talk.blank(checkpoint), []
+    state, kept = blank(checkpoint), []
     for number in range(1, N_PROMPTS + 1):
         state = _converse(checkpoint, state, prompt(number), settings)
         if number in (N_EARLY, N_PROMPTS):
@@ -102,9 +102,9 @@ def _thousand_prompts(checkpoint, settings) -> Iterator[Result]:
 
 
 def _converse(checkpoint, state, text: str, settings):
-    found = talk.ask(checkpoint, state, tokens.encode(checkpoint.tokenizer, text), settings)
-    state = talk.after_reading(checkpoint, state, found)
-    return talk.tell(checkpoint, state, text, settings).state
+    found = asking.ask(checkpoint, state, tokens.encode(checkpoint.tokenizer, text), settings)
+    state = asking.after_reading(checkpoint, state, found)
+    return telling.tell(checkpoint, state, text, settings).state
 
 
 def _file_bytes(state) -> int:

@@ -8,8 +8,8 @@ import pytest
 from model.__main__ import main
 from model.loading import checkpoint
 from model.memory import sessions
+from model.memory.settings import FusionSettings, Settings
 from model.memory.state import load_state
-from model.memory.talk import Settings
 from model.recall import chain as recall_chain
 from model.recall import probe, probe_file, verdict
 from model.recall.probe import Probe
@@ -92,7 +92,7 @@ def test_the_command_runs_them_all_as_one_file(capsys, tmp_path):
 
 def test_a_fact_pushed_out_of_the_window_is_said_to_be_evicted(embedded):
     given = probe_file.parsed(json.dumps(CASES["beyond the window"]).encode())
-    plan, settings = probe.prepare(embedded, given), probe.settings_for("am", Settings(budget=128, policy="fifo"))
+    plan, settings = probe.prepare(embedded, given), probe.settings_for("am", Settings(fusion=FusionSettings(slots=128), policy="fifo"))
     one = probe.outcome(embedded, plan, probe.told(embedded, plan, settings), settings)
     assert recall_chain.of_outcome(embedded, one).broken.name == "kept" and not one.said
 

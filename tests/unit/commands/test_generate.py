@@ -7,8 +7,9 @@ import torch
 
 from model.__main__ import main
 from model.loading import checkpoint
-from model.memory import sessions, talk
-from model.memory.state import load_state
+from model.memory import sessions, telling
+from model.memory.settings import Settings
+from model.memory.state import blank, load_state
 from model.memory.variants import modules_of
 from model.run.cache_policies import POLICIES
 from tests.conftest import byte_tokenizer, random_gpt2
@@ -129,8 +130,8 @@ def test_what_a_long_prompt_leaves_behind_is_what_telling_it_does(
     loaded = checkpoint.load("embedded")
     with sessions.hold("s") as path:
         found = load_state(path, loaded)
-    settings = talk.Settings(modules=modules_of("gpt2-m"))
-    whole = talk.tell(loaded, talk.blank(loaded), long, settings).state
+    settings = Settings(modules=modules_of("gpt2-m"))
+    whole = telling.tell(loaded, blank(loaded), long, settings).state
     torch.testing.assert_close(found.bank.keys, whole.bank.keys)
     torch.testing.assert_close(found.external.keys, whole.external.keys)
     assert found.prompts == (long,) and not found.bank.slots.total_read.any()

@@ -8,7 +8,7 @@ import pytest
 from components.kit import next_token
 from components.memory import told_rows
 from components.memory import words as memory_words
-from model.memory import slots, talk
+from model.memory import slots, telling
 
 
 def table(places, text=None):
@@ -83,7 +83,7 @@ def test_texts_are_escaped():
 
 
 def test_sentences_are_grouped_and_the_start_of_text_is_no_sentence():
-    written = talk.Written(
+    written = telling.Written(
         None, np.arange(5), np.array([9.0, 1, 3, 0, 0]), np.array([-1, 0, 0, 1, 1]),
         np.array([False, True, True, False, False]), 0,
     )
@@ -99,7 +99,7 @@ def bars(drawn) -> tuple[list[float], list[float]]:
 
 
 def test_negative_means_and_a_negative_threshold_have_places_on_one_scale():
-    written = talk.Written(
+    written = telling.Written(
         None, np.arange(3), np.array([-6.0, -1, 2]), np.arange(3), np.array([False, True, True]), 0
     )
     (low, middle, high), (line, *_) = bars(memory_words.sentence_rows(list("abc"), written, -3, 0))
@@ -111,7 +111,7 @@ def test_negative_means_and_a_negative_threshold_have_places_on_one_scale():
 
 
 def test_what_was_not_among_the_best_is_told_from_what_is_below_the_threshold():
-    written = talk.Written(
+    written = telling.Written(
         None, np.arange(3), np.array([3.0, 2, 0]), np.arange(3), np.array([True, False, False]), 0
     )
     drawn = memory_words.sentence_rows(list("abc"), written, 1.0, 1)

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from model.grafts import modules
-from model.memory import added, effect, fusion, held, talk
+from model.memory import added, asking, effect, fusion, held, telling
+from model.memory.settings import EdmSettings, FusionSettings, Settings
+from model.memory.state import blank
 from model.run import tokens, trace
 
 TOLD, QUESTION = "I am Ann. I live in Rome.", "Where do I live?"
 EVERY = frozenset({"early", "late", "edm", "am"})
-SETTINGS = talk.Settings(  # untaught slots hardly change the prediction, and AM is read all the same
-    unit="all", modules=EVERY, slot_threshold=-1e9, needed=1e-9
-)
+SETTINGS = Settings(fusion=FusionSettings(unit="all", needed=1e-9), edm=EdmSettings(threshold=-1e9), modules=EVERY)
 IDS = np.arange(40, 52)
 
 
@@ -34,9 +34,9 @@ def remembering(tiny, layer=None, cell="gru"):
 def asked(tiny, request):
     """A checkpoint with the EDM before block 0, 1 or 2, a memory, and a question asked of it."""
     loaded = remembering(tiny, request.param)
-    state = talk.tell(loaded, talk.blank(loaded), TOLD, SETTINGS).state
+    state = telling.tell(loaded, blank(loaded), TOLD, SETTINGS).state
     ids = tokens.encode(loaded.tokenizer, QUESTION)
-    return loaded, state, talk.ask(loaded, state, ids, SETTINGS).trace
+    return loaded, state, asking.ask(loaded, state, ids, SETTINGS).trace
 
 
 def test_before_and_added_are_the_stream_behind_every_module(asked):
@@ -87,8 +87,8 @@ def test_openness_is_of_each_way_in(asked):
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_a_path_ends_where_telling_the_prompt_ends(tiny, cell):
     loaded = remembering(tiny, cell=cell)
-    before = talk.tell(loaded, talk.blank(loaded), TOLD, SETTINGS).state
-    after = talk.tell(loaded, before, QUESTION, SETTINGS).state
+    before = telling.tell(loaded, blank(loaded), TOLD, SETTINGS).state
+    after = telling.tell(loaded, before, QUESTION, SETTINGS).state
     found = added.paths(loaded, before.carried, tokens.encode(loaded.tokenizer, QUESTION))
     assert list(found) == ["early", "late"]
     change = added.changes(loaded.memory, before.carried, after.carried)
@@ -104,7 +104,7 @@ def test_a_path_ends_where_telling_the_prompt_ends(tiny, cell):
 
 def test_the_first_state_has_nothing_to_be_compared_with(tiny):
     loaded = remembering(tiny)
-    after = talk.tell(loaded, talk.blank(loaded), TOLD, SETTINGS).state
+    after = telling.tell(loaded, blank(loaded), TOLD, SETTINGS).state
     change = added.changes(loaded.memory, None, after.carried)
     assert np.isnan(change["late"][1]) and change["late"][0] > 0
     path = added.paths(loaded, None, tokens.encode(loaded.tokenizer, TOLD))["late"]
@@ -121,7 +121,7 @@ def test_each_module_alone_is_a_run_with_it_alone(asked):
     assert torch.equal(each["all"], found.next_logits)
     for name in EVERY:
         alone = dataclasses.replace(SETTINGS, modules=frozenset({name}))
-        assert torch.equal(each[name], talk.ask(loaded, state, ids, alone).trace.next_logits)
+        assert torch.equal(each[name], asking.ask(loaded, state, ids, alone).trace.next_logits)
         assert (each[name] - each["none"]).abs().max() > 1e-3
     one = effect.each_alone(loaded, state, ids, alone)
     assert len(one) == 2
@@ -142,9 +142,9 @@ def test_an_edm_value_points_where_its_output_matrix_and_the_head_send_it(asked)
 def test_without_an_edm_slot_it_is_the_memory_that_never_had_it(asked):
     loaded, state, _ = asked
     settings = dataclasses.replace(SETTINGS, modules=frozenset({"edm"}))
-    recalled = talk.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), settings)
+    recalled = asking.ask(loaded, state, tokens.encode(loaded.tokenizer, QUESTION), settings)
     rest = dataclasses.replace(state, external=state.external.select(np.arange(1, 25)))
-    there = talk.ask(loaded, rest, tokens.encode(loaded.tokenizer, QUESTION), settings)
+    there = asking.ask(loaded, rest, tokens.encode(loaded.tokenizer, QUESTION), settings)
     gone = np.setdiff1d(np.arange(len(state.external)), np.arange(1, 25))
     again = effect.without_external(loaded, state, recalled, gone, settings)
     torch.testing.assert_close(again.next_logits, there.trace.next_logits)

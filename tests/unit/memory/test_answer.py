@@ -8,9 +8,10 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from model.loading import checkpoint
-from model.memory import answer, fusion, talk
+from model.memory import answer, asking, fusion, telling
 from model.memory.answer import END_OF_TEXT, LIMIT, NOTHING, SENTENCE, WINDOW, Answer
-from model.memory.talk import Settings
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import blank
 from model.run import tokens, trace
 from tests.conftest import byte_tokenizer
 
@@ -25,16 +26,16 @@ def embedded():
 @pytest.fixture(scope="module")
 def settings(embedded):
     parts = embedded.memory.parts if embedded.memory is not None else ()
-    return Settings(budget=128, modules=frozenset({"am", *parts}))
+    return Settings(fusion=FusionSettings(slots=128), modules=frozenset({"am", *parts}))
 
 
 @pytest.fixture(scope="module")
 def told(embedded, settings):
-    return talk.tell(embedded, talk.blank(embedded), TOLD, settings).state
+    return telling.tell(embedded, blank(embedded), TOLD, settings).state
 
 
 def asked(model, state, text, settings):
-    return talk.ask(model, state, tokens.encode(model.tokenizer, text), settings).trace
+    return asking.ask(model, state, tokens.encode(model.tokenizer, text), settings).trace
 
 
 def whole(model, run, **more):
@@ -54,7 +55,7 @@ def foreseen(model, run, said):
 @pytest.mark.parametrize("positions", ["parallel", "replay", "restart"])
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_with_memory_it_is_the_argmax_of_a_fresh_run(embedded, told, settings, question, positions):
-    own = replace(settings, positions=positions, needed=0.0)
+    own = settings.with_fusion(positions=positions, needed=0.0)
     run = asked(embedded, told, question, own)
     assert run.reading is not None
     said = whole(embedded, run)
@@ -67,7 +68,7 @@ def test_with_memory_it_is_the_argmax_of_a_fresh_run(embedded, told, settings, q
 
 @pytest.mark.parametrize("question", (*QUESTIONS, "Once upon a time", "I like"))
 def test_without_memory_it_is_what_transformers_generates(embedded, settings, question):
-    run = asked(embedded, talk.blank(embedded), question, settings)
+    run = asked(embedded, blank(embedded), question, settings)
     said = whole(embedded, run)
     ids = torch.tensor(np.array(run.ids))[None]
     own = GPT2LMHeadModel.from_pretrained(embedded.folder, dtype=embedded.model.dtype).eval()
@@ -147,7 +148,7 @@ def test_the_window_ends_an_answer(tiny):
     full = trace.run(tiny, np.zeros(62, np.int64))
     said = whole(tiny, full)
     assert said.end in (WINDOW, SENTENCE, END_OF_TEXT) and len(said) <= 3
-    reading = fusion.reading(talk.tell(tiny, talk.blank(tiny), "abc", Settings()).state.bank)
+    reading = fusion.reading(telling.tell(tiny, blank(tiny), "abc", Settings()).state.bank)
     behind = trace.run(tiny, np.zeros(64 - reading.start, np.int64), reading=reading)
     assert len(whole(tiny, behind)) <= 1
 

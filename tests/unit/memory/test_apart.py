@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.memory import eviction, fusion, slots, talk
+from model.memory import asking, eviction, fusion, slots, telling
 from model.memory.reader import WithMemory
-from model.memory.talk import Settings
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import MemoryState, blank
 from model.run import generate, tokens, trace
 from model.run.sampling import Settings as Greedy
 
@@ -17,11 +18,11 @@ QUESTION = "Where do I live?"
 
 
 def tell(checkpoint, state, text, settings=Settings()):
-    return talk.tell(checkpoint, state, text, settings, now=lambda: 0.0).state
+    return telling.tell(checkpoint, state, text, settings, now=lambda: 0.0).state
 
 
 def told(checkpoint, *texts, settings=Settings()):
-    state = talk.blank(checkpoint)
+    state = blank(checkpoint)
     for text in texts:
         state = tell(checkpoint, state, text, settings)
     return state
@@ -29,7 +30,7 @@ def told(checkpoint, *texts, settings=Settings()):
 
 def ask(checkpoint, state):
     ids = tokens.encode(checkpoint.tokenizer, QUESTION)
-    return talk.ask(checkpoint, state, ids, Settings(needed=0.0, n_retrieved=2)).trace.next_logits
+    return asking.ask(checkpoint, state, ids, Settings(fusion=FusionSettings(needed=0.0, n_retrieved=2))).trace.next_logits
 
 
 def same(one, other) -> bool:
@@ -41,7 +42,7 @@ def same(one, other) -> bool:
 
 
 def test_two_visitors_in_turns_remember_what_each_would_alone(tiny):
-    ann, bob = talk.blank(tiny), talk.blank(tiny)
+    ann, bob = blank(tiny), blank(tiny)
     for hers, his in zip(ANN, BOB, strict=True):
         ann, bob = tell(tiny, ann, hers), tell(tiny, bob, his)
         ask(tiny, ann), ask(tiny, bob)
@@ -50,7 +51,7 @@ def test_two_visitors_in_turns_remember_what_each_would_alone(tiny):
 
 
 def test_visitors_at_the_same_moment_do_not_hear_each_other(tiny):
-    states = [told(tiny, *ANN), told(tiny, *BOB), talk.blank(tiny)]
+    states = [told(tiny, *ANN), told(tiny, *BOB), blank(tiny)]
     alone = [ask(tiny, state) for state in states]
     with ThreadPoolExecutor(3) as visitors:
         turns = [i % 3 for i in range(24)]
@@ -62,7 +63,7 @@ def test_visitors_at_the_same_moment_do_not_hear_each_other(tiny):
 def test_two_conversations_generated_step_by_step_in_turns_do_not_mix(tiny):
     def steps(texts):
         return generate.generate(
-            WithMemory(tiny, told(tiny, *texts), Settings(needed=0.0)),
+            WithMemory(tiny, told(tiny, *texts), Settings(fusion=FusionSettings(needed=0.0))),
             tokens.encode(tiny.tokenizer, QUESTION), 8,
             settings=Greedy(temperature=0), generator=torch.Generator(),
         )
@@ -84,10 +85,10 @@ def test_the_order_of_the_slots_is_nothing_to_the_answer(tiny, unit):
     state = told(tiny, *ANN, *BOB)
     order = np.random.default_rng(1).permutation(len(state.bank))
     shuffled = fusion.select(state.bank, order)
-    ids, settings = tokens.encode(tiny.tokenizer, QUESTION), Settings(unit=unit, n_retrieved=2)
-    here = talk.ask(tiny, state, ids, settings)
-    there = talk.ask(
-        tiny, talk.MemoryState(shuffled, state.prompts, state.fingerprint), ids, settings
+    ids, settings = tokens.encode(tiny.tokenizer, QUESTION), Settings(fusion=FusionSettings(unit=unit, n_retrieved=2))
+    here = asking.ask(tiny, state, ids, settings)
+    there = asking.ask(
+        tiny, MemoryState(shuffled, state.prompts, state.fingerprint), ids, settings
     )
     assert sorted(order[there.kept]) == here.kept.tolist()
     torch.testing.assert_close(
@@ -104,7 +105,7 @@ def keys_of(checkpoint, text) -> torch.Tensor:
 @pytest.mark.parametrize("policy", eviction.POLICIES)
 def test_after_eviction_every_key_is_still_of_the_word_its_slot_names(tiny, policy):
     texts = (*ANN, *BOB)
-    bank = told(tiny, *texts, settings=Settings(budget=40, policy=policy)).bank
+    bank = told(tiny, *texts, settings=Settings(fusion=FusionSettings(slots=40), policy=policy)).bank
     assert 0 < len(bank) <= 40
     for i in range(len(bank)):
         text = texts[bank.slots.prompt[i] - 1]

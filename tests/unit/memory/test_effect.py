@@ -7,18 +7,19 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from model.memory import effect, fusion, state, talk
-from model.memory.talk import Settings
+from model.memory import asking, effect, fusion, state, telling
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import blank
 from model.run import tokens, trace
 
 TOLD, QUESTION = "I am Ann. I live in Rome.", "Where do I live?"
-ALL = Settings(unit="all")
+ALL = Settings(fusion=FusionSettings(unit="all"))
 
 
 @pytest.fixture
 def asked(tiny):
-    told = talk.tell(tiny, talk.blank(tiny), TOLD, ALL).state
-    return told, talk.ask(tiny, told, tokens.encode(tiny.tokenizer, QUESTION), ALL)
+    told = telling.tell(tiny, blank(tiny), TOLD, ALL).state
+    return told, asking.ask(tiny, told, tokens.encode(tiny.tokenizer, QUESTION), ALL)
 
 
 def test_without_no_slot_nothing_changes(tiny, asked):
@@ -76,12 +77,12 @@ def _by_id(tiny, bank, head, vocabulary):
 
 @pytest.mark.parametrize("positions", fusion.POSITIONS)
 def test_room_is_exactly_what_fits(tiny, positions):
-    settings = Settings(positions=positions, unit="all")
-    told = talk.tell(tiny, talk.blank(tiny), TOLD, settings).state
-    room = talk.room(tiny, told, settings)
-    talk.ask(tiny, told, np.zeros(room, np.int64), settings)
+    settings = Settings(fusion=FusionSettings(positions=positions, unit="all"))
+    told = telling.tell(tiny, blank(tiny), TOLD, settings).state
+    room = asking.room(tiny, told, settings)
+    asking.ask(tiny, told, np.zeros(room, np.int64), settings)
     with pytest.raises(ValueError, match="wanted 1 to"):
-        talk.ask(tiny, told, np.zeros(room + 1, np.int64), settings)
+        asking.ask(tiny, told, np.zeros(room + 1, np.int64), settings)
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from model.memory import cuts, fusion, talk
-from model.memory.talk import Settings
+from model.memory import asking, cuts, fusion, telling
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import blank
 from model.run import tokens, trace
 
 FACT, QUESTION = "My name is Ann. I live in Rome.", "Where do I live?"
-READ = Settings(needed=0.0)  # untrained weights move hardly anything
-CONTINUE = Settings(positions="continue", unit="all")
+READ = Settings(fusion=FusionSettings(needed=0.0))  # untrained weights move hardly anything
+CONTINUE = Settings(fusion=FusionSettings(positions="continue", unit="all"))
 
 
 def told(checkpoint, *texts, settings=Settings()):
-    state = talk.blank(checkpoint)
+    state = blank(checkpoint)
     for text in texts:
-        state = talk.tell(checkpoint, state, text, settings).state
+        state = telling.tell(checkpoint, state, text, settings).state
     return state
 
 
@@ -31,7 +32,7 @@ def with_start(checkpoint, text):
 
 
 def test_an_empty_memory_is_exactly_gpt2(tiny):
-    asked = talk.ask(tiny, talk.blank(tiny), ids(tiny, QUESTION), Settings())
+    asked = asking.ask(tiny, blank(tiny), ids(tiny, QUESTION), Settings())
     plain = trace.run(tiny, with_start(tiny, QUESTION))
     assert torch.equal(asked.trace.next_logits, plain.next_logits)
 
@@ -48,17 +49,17 @@ def test_continue_equals_the_full_context(tiny):
     texts = ["I live in Rome.", " I am Ann.", " It rains.", " Where?"]
     state = told(tiny, *texts[:3], settings=CONTINUE)
     assert len(state.bank) == 1 + sum(map(len, texts[:3]))
-    asked = talk.ask(tiny, state, ids(tiny, texts[3]), CONTINUE)
+    asked = asking.ask(tiny, state, ids(tiny, texts[3]), CONTINUE)
     full = trace.run(tiny, with_start(tiny, "".join(texts)))
     torch.testing.assert_close(asked.trace.next_logits, full.next_logits, atol=1e-5, rtol=0)
-    other = talk.ask(tiny, state, ids(tiny, texts[3]), Settings(unit="all", positions="restart"))
+    other = asking.ask(tiny, state, ids(tiny, texts[3]), Settings(fusion=FusionSettings(unit="all", positions="restart")))
     assert (other.trace.next_logits - full.next_logits).abs().max() > 0.01
 
 
 def test_memory_changes_the_answer(tiny):
     question = ids(tiny, QUESTION)
-    plain = talk.ask(tiny, talk.blank(tiny), question, Settings()).trace.next_logits
-    assert (talk.ask(tiny, told(tiny, FACT), question, READ).trace.next_logits - plain).abs().max() > 0.01
+    plain = asking.ask(tiny, blank(tiny), question, Settings()).trace.next_logits
+    assert (asking.ask(tiny, told(tiny, FACT), question, READ).trace.next_logits - plain).abs().max() > 0.01
 
 
 def test_permuting_slots_changes_nothing(tiny):
@@ -80,7 +81,7 @@ def test_removing_a_block_equals_never_having_written_it(tiny):
 
 def test_rows_over_memory_and_local_sum_to_one_and_give_what_attention_added(tiny):
     state = told(tiny, FACT)
-    run = talk.ask(tiny, state, ids(tiny, QUESTION), Settings(unit="all")).trace
+    run = asking.ask(tiny, state, ids(tiny, QUESTION), Settings(fusion=FusionSettings(unit="all"))).trace
     for layer, block in enumerate(tiny.model.transformer.h):
         w = fusion.union_weights(tiny, run, layer)
         torch.testing.assert_close(w.sum(-1), torch.ones_like(w[..., 0]))
@@ -101,8 +102,8 @@ def test_typing_on_with_the_same_reading_reuses_the_prefix(tiny):
 
 
 def test_the_budget_holds_and_the_newest_sentence_stays(tiny):
-    settings = Settings(budget=20)
-    written = talk.tell(tiny, told(tiny, FACT, settings=settings), "It rains.", settings)
+    settings = Settings(fusion=FusionSettings(slots=20))
+    written = telling.tell(tiny, told(tiny, FACT, settings=settings), "It rains.", settings)
     assert len(written.state.bank) <= 20 and written.n_evicted > 0
     assert set("".join(written.state.bank.slots.text)) >= set("rains")
     assert written.state.n_evicted == len(FACT) + len("It rains.") - len(written.state.bank)
@@ -117,14 +118,14 @@ def test_position_zero_is_not_stored_and_every_slot_knows_its_origin(tiny):
 
 
 def test_a_threshold_that_lets_nothing_through_writes_nothing(tiny):
-    written = talk.tell(tiny, talk.blank(tiny), FACT, Settings(score="surprisal", threshold=1e9))
+    written = telling.tell(tiny, blank(tiny), FACT, Settings(fusion=FusionSettings(score="surprisal", threshold=1e9)))
     assert len(written.state.bank) == 0 and not written.stored.any()
     assert written.state.prompts == (FACT,)
 
 
 def test_a_prompt_longer_than_the_window_is_written_whole(tiny):
     text = "abcdefgh. " * 12  # 120 tokens, the window holds 64
-    written = talk.tell(tiny, talk.blank(tiny), text, Settings())
+    written = telling.tell(tiny, blank(tiny), text, Settings())
     assert "".join(written.state.bank.slots.text) == text.replace(" ", "·")
     assert written.state.bank.slots.position.tolist() == list(range(120))
 
@@ -132,7 +133,7 @@ def test_a_prompt_longer_than_the_window_is_written_whole(tiny):
 def test_a_long_prompt_is_cut_between_sentences(tiny):
     """Windows of at most 31 tokens, here characters: no sentence is stored in two halves."""
     text = ("abcdefgh. " * 12).strip()
-    written = talk.tell(tiny, talk.blank(tiny), text, Settings(budget=1024))
+    written = telling.tell(tiny, blank(tiny), text, Settings(fusion=FusionSettings(slots=1024)))
     table = written.state.bank.slots
     assert len(set(table.block)) == 12 and set(table.around) == {"abcdefgh.", "·abcdefgh."}
     parts = cuts.windows(tiny, ids(tiny, text))
@@ -152,36 +153,36 @@ def test_the_end_of_a_prompt_that_is_too_long_asks_with_its_front_in_memory(tiny
     whole = ids(tiny, LONG)
     n = cuts.n_front(tiny, whole)
     assert LONG[n:] == " It rains. " + QUESTION
-    front = talk.behind_front(tiny, talk.blank(tiny), LONG, Settings())
+    front = telling.behind_front(tiny, blank(tiny), LONG, Settings())
     table = front.state.bank.slots
     assert "".join(table.text) == LONG[:n].replace(" ", "·") and (table.prompt == 1).all()
     assert front.state.prompts == (LONG[:n],)
-    asked = talk.ask(tiny, front.state, whole[n:], READ)
+    asked = asking.ask(tiny, front.state, whole[n:], READ)
     assert len(asked.kept) and len(asked.trace) == 1 + len(whole) - n
 
 
 def test_reads_behind_a_front_count_for_what_was_there_before(tiny):
     before = told(tiny, "I am Ann.")
-    settings = Settings(needed=0.0, fits=0.0, n_retrieved=64)
-    front = talk.behind_front(tiny, before, LONG, settings).state
+    settings = Settings(fusion=FusionSettings(needed=0.0, fits=0.0, n_retrieved=64))
+    front = telling.behind_front(tiny, before, LONG, settings).state
     end = ids(tiny, LONG)[cuts.n_front(tiny, ids(tiny, LONG)) :]
-    asked = talk.ask(tiny, front, end, settings)
-    there = talk.after_reading(tiny, front, asked).bank.slots
-    here = talk.after_reading(tiny, before, asked, front).bank.slots
+    asked = asking.ask(tiny, front, end, settings)
+    there = asking.after_reading(tiny, front, asked).bank.slots
+    here = asking.after_reading(tiny, before, asked, front).bank.slots
     n = len("I am Ann.")
     assert len(here) == n and here.total_read.max() > 0
     np.testing.assert_array_equal(here.total_read, there.total_read[:n])
 
 
 def test_what_left_on_trial_keeps_its_last_read(tiny):
-    settings, before = Settings(budget=40, policy="fifo"), told(tiny, "I am Ann.")
+    settings, before = Settings(fusion=FusionSettings(slots=40), policy="fifo"), told(tiny, "I am Ann.")
     read = before.bank.slots.read(np.full(len(before.bank), 0.5))
     before = replace(before, bank=replace(before.bank, slots=read))
-    front = talk.behind_front(tiny, before, LONG, settings).state
+    front = telling.behind_front(tiny, before, LONG, settings).state
     assert not (front.bank.slots.prompt == 1).any()
     end = ids(tiny, LONG)[cuts.n_front(tiny, ids(tiny, LONG)) :]
-    asked = talk.ask(tiny, front, end, settings)
-    after = talk.after_reading(tiny, before, asked, front).bank.slots
+    asked = asking.ask(tiny, front, end, settings)
+    after = asking.after_reading(tiny, before, asked, front).bank.slots
     assert (after.last_read == 0.5).all() and (after.total_read == 0.5).all()
 
 
@@ -194,30 +195,30 @@ def test_where_the_end_of_a_prompt_begins(tiny, text, n):
 
 
 def test_a_prompt_that_fits_has_no_front_nor_one_that_continues(tiny):
-    assert talk.behind_front(tiny, talk.blank(tiny), QUESTION, Settings()) is None
-    assert talk.behind_front(tiny, talk.blank(tiny), LONG, CONTINUE) is None
+    assert telling.behind_front(tiny, blank(tiny), QUESTION, Settings()) is None
+    assert telling.behind_front(tiny, blank(tiny), LONG, CONTINUE) is None
 
 
 @pytest.mark.parametrize("score", ["everything", "surprisal", "novelty", "attention received"])
 def test_the_best_of_a_prompt_are_so_many_sentences(tiny, score):
-    settings = Settings(score=score, threshold=-9.0, best=2)
+    settings = Settings(fusion=FusionSettings(score=score, threshold=-9.0), best=2)
     state = told(tiny, "I am. It is. We go.", settings=settings)
     assert len(set(state.bank.slots.block)) == 2
 
 
 @pytest.mark.parametrize("policy", ["least recently read", "least attended"])
 def test_a_full_memory_still_takes_in_what_is_told(tiny, policy):
-    settings, state = Settings(budget=24, policy=policy), told(tiny, "I am Ann. It rains.")
+    settings, state = Settings(fusion=FusionSettings(slots=24), policy=policy), told(tiny, "I am Ann. It rains.")
     for text in ("I live in Rome.", "We eat now.", "He left us."):
-        asked = talk.ask(tiny, state, ids(tiny, QUESTION), settings)
-        state = talk.after_reading(tiny, state, asked)
-        state = talk.tell(tiny, state, text, settings).state
+        asked = asking.ask(tiny, state, ids(tiny, QUESTION), settings)
+        state = asking.after_reading(tiny, state, asked)
+        state = telling.tell(tiny, state, text, settings).state
         assert state.bank.slots.prompt.max() == state.bank.n_prompts
 
 
 def test_two_passes_keep_whole_sentences(tiny):
     state = told(tiny, "I am Ann. It rains. I live in Rome. We eat. He left.")
-    asked = talk.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=0.0, fits=0.0, n_retrieved=2))
+    asked = asking.ask(tiny, state, ids(tiny, QUESTION), Settings(fusion=FusionSettings(needed=0.0, fits=0.0, n_retrieved=2)))
     kept = state.bank.slots.block[asked.kept]
     assert len(set(kept)) == 2
     for block in set(kept):
@@ -228,7 +229,7 @@ def test_two_passes_keep_whole_sentences(tiny):
 
 def test_what_fits_less_well_is_not_read_beside_the_best(tiny):
     state = told(tiny, "I am Ann. It rains. I live in Rome. We eat. He left.")
-    loose, strict = (talk.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=0.0, fits=fits))
+    loose, strict = (asking.ask(tiny, state, ids(tiny, QUESTION), Settings(fusion=FusionSettings(needed=0.0, fits=fits)))
                      for fits in (0.0, 1.0))
     best = max(loose.relevance, key=loose.relevance.get)
     assert set(state.bank.slots.block[strict.kept]) == {best}
@@ -245,8 +246,8 @@ def test_merging_keeps_the_budget_and_the_older_origin(tiny):
 
 def test_reads_are_counted_for_the_slots_that_were_read(tiny):
     state = told(tiny, FACT)
-    asked = talk.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=0.0, fits=0.0, n_retrieved=1))
-    after = talk.after_reading(tiny, state, asked)
+    asked = asking.ask(tiny, state, ids(tiny, QUESTION), Settings(fusion=FusionSettings(needed=0.0, fits=0.0, n_retrieved=1)))
+    after = asking.after_reading(tiny, state, asked)
     unread = np.setdiff1d(np.arange(len(FACT)), asked.kept)
     assert after.bank.slots.total_read[asked.kept].max() > 0
     assert not after.bank.slots.total_read[unread].any()
@@ -256,15 +257,15 @@ def test_reads_are_counted_for_the_slots_that_were_read(tiny):
 @pytest.mark.parametrize(
     "settings, words",
     [
-        (Settings(positions="rope"), "expected one of parallel"),
+        (Settings(fusion=FusionSettings(positions="rope")), "expected one of parallel"),
         (Settings(policy="lifo"), "expected one of fifo"),
-        (Settings(score="mood"), "expected one of everything"),
+        (Settings(fusion=FusionSettings(score="mood")), "expected one of everything"),
     ],
 )
 def test_settings_that_do_not_exist_are_said(tiny, settings, words):
     with pytest.raises(ValueError, match=words):
-        state = talk.tell(tiny, talk.blank(tiny), FACT, replace(settings)).state
-        talk.ask(tiny, state, ids(tiny, QUESTION), settings)
+        state = telling.tell(tiny, blank(tiny), FACT, replace(settings)).state
+        asking.ask(tiny, state, ids(tiny, QUESTION), settings)
 
 
 def test_sentences_end_where_they_end():
@@ -273,9 +274,9 @@ def test_sentences_end_where_they_end():
 
 
 def test_replay_is_the_plain_model_on_what_was_retrieved_and_the_prompt(tiny):
-    settings = Settings(needed=0.0, positions="replay", unit="prompt", n_retrieved=1)
+    settings = Settings(fusion=FusionSettings(needed=0.0, positions="replay", unit="prompt", n_retrieved=1))
     state = told(tiny, "I am Ann. It rains.", settings=settings)
-    asked = talk.ask(tiny, state, ids(tiny, QUESTION), settings)
+    asked = asking.ask(tiny, state, ids(tiny, QUESTION), settings)
     assert asked.kept.tolist() == list(range(len(state.bank)))
     whole = trace.run(tiny, with_start(tiny, "I am Ann. It rains." + QUESTION))
     n = len(state.bank)
@@ -290,9 +291,9 @@ def test_replay_is_the_plain_model_on_what_was_retrieved_and_the_prompt(tiny):
 
 
 def test_replay_of_some_sentences_is_the_plain_model_on_those(tiny):
-    settings = Settings(needed=0.0, fits=0.0, positions="replay", n_retrieved=2)
+    settings = Settings(fusion=FusionSettings(needed=0.0, fits=0.0, positions="replay", n_retrieved=2))
     state = told(tiny, "I am Ann. It rains. I live in Rome.", "We eat.", settings=settings)
-    asked = talk.ask(tiny, state, ids(tiny, QUESTION), settings)
+    asked = asking.ask(tiny, state, ids(tiny, QUESTION), settings)
     table = state.bank.slots
     assert len(set(table.block[asked.kept])) == 2 and len(asked.kept) < len(table)
     text = np.r_[256, table.token[asked.kept], ids(tiny, QUESTION)]
@@ -301,10 +302,10 @@ def test_replay_of_some_sentences_is_the_plain_model_on_those(tiny):
 
 
 def test_replay_takes_only_what_fits_the_window_best_sentences_first(tiny):
-    settings = Settings(needed=0.0, positions="replay", unit="all")
+    settings = Settings(fusion=FusionSettings(needed=0.0, positions="replay", unit="all"))
     state = told(tiny, "I am Ann. It rains.", "We eat. He left.", "I live in Rome.")
-    assert len(state.bank) + 1 + len(QUESTION) > 64 > talk.room(tiny, state, settings)
-    asked = talk.ask(tiny, state, ids(tiny, QUESTION), settings)
+    assert len(state.bank) + 1 + len(QUESTION) > 64 > asking.room(tiny, state, settings)
+    asked = asking.ask(tiny, state, ids(tiny, QUESTION), settings)
     assert 0 < len(asked.kept) <= 64 - 1 - len(QUESTION)
     best = max(asked.relevance, key=asked.relevance.get)
     assert best in state.bank.slots.block[asked.kept]
@@ -324,11 +325,11 @@ def test_a_prompt_that_fusion_is_left_out_of_read_nothing(tiny):
     """The same question counts where it is read, and neither its first pass nor an earlier read
     stands as its own where it is not."""
     state = told(tiny, FACT)
-    read = talk.ask(tiny, state, ids(tiny, QUESTION), READ)
-    state = talk.after_reading(tiny, state, read)
-    left_out = talk.ask(tiny, state, ids(tiny, QUESTION), Settings(needed=1.0))
+    read = asking.ask(tiny, state, ids(tiny, QUESTION), READ)
+    state = asking.after_reading(tiny, state, read)
+    left_out = asking.ask(tiny, state, ids(tiny, QUESTION), Settings(fusion=FusionSettings(needed=1.0)))
     assert left_out.moved < 1.0 and left_out.relevance and not len(left_out.kept)
-    before, after = state.bank.slots, talk.after_reading(tiny, state, left_out).bank.slots
+    before, after = state.bank.slots, asking.after_reading(tiny, state, left_out).bank.slots
     assert before.last_read.max() > 0 and not after.last_read.any()
     assert np.array_equal(after.total_read, before.total_read)
     assert np.array_equal(after.n_reads, before.n_reads)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.memory import eviction, held, sessions, slots, talk
+from model.memory import asking, eviction, held, sessions, slots, telling
 from model.memory.reader import WithMemory
-from model.memory.state import load_state, save_state
+from model.memory.settings import from_saved
+from model.memory.state import blank, load_state, save_state
 from model.memory.variants import VARIANTS, modules_of, name_of
 from model.run import generate, tokens, trace
 from model.run.sampling import Settings as Draw
@@ -27,19 +28,19 @@ def able(tiny):
 
 
 def settings(variant, **others):
-    return talk.Settings(modules=modules_of(variant), **others)
+    return from_saved({"modules": modules_of(variant), **others})
 
 
 def told(able, variant, *texts, **others):
-    state = talk.blank(able)
+    state = blank(able)
     for text in texts:
-        state = talk.tell(able, state, text, settings(variant, **others), now=lambda: 1.0).state
+        state = telling.tell(able, state, text, settings(variant, **others), now=lambda: 1.0).state
     return state
 
 
 def ask(able, state, variant, text=QUESTION):
     ids = tokens.encode(able.tokenizer, text)
-    return talk.ask(able, state, ids, settings(variant, needed=0.0))
+    return asking.ask(able, state, ids, settings(variant, needed=0.0))
 
 
 def plain(able, text=QUESTION):
@@ -60,7 +61,7 @@ def test_names_and_modules_of_variants():
 
 @pytest.mark.parametrize("variant", list(VARIANTS))
 def test_a_blank_memory_is_gpt2_bit_for_bit(able, variant):
-    assert torch.equal(ask(able, talk.blank(able), variant).trace.next_logits, plain(able))
+    assert torch.equal(ask(able, blank(able), variant).trace.next_logits, plain(able))
 
 
 @pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "gpt2"])
@@ -78,7 +79,7 @@ def test_switched_off_a_full_memory_is_gpt2_bit_for_bit(able):
 
 
 def test_without_trained_memory_only_attention_remembers(tiny):
-    state = talk.tell(tiny, talk.blank(tiny), FIRST, settings("gpt2-m")).state
+    state = telling.tell(tiny, blank(tiny), FIRST, settings("gpt2-m")).state
     assert state.external is None and state.carried is None and len(state.bank)
 
 
@@ -110,7 +111,7 @@ def test_a_gate_that_lets_nothing_through_writes_nothing(able):
 
 
 def test_the_best_tokens_only(able):
-    report = talk.tell(able, talk.blank(able), FIRST, settings("gpt2+edm", best=3)).gated
+    report = telling.tell(able, blank(able), FIRST, settings("gpt2+edm", best=3)).gated
     assert report.stored.sum() == 3
     least = report.salience[report.stored].min()
     assert (report.salience[1:][~report.stored[1:]] <= least).all()
@@ -165,7 +166,7 @@ def test_read_weights_are_those_of_the_run(able):
 def test_reads_are_counted(able):
     state = told(able, "gpt2+edm", FIRST)
     recalled = ask(able, state, "gpt2+edm")
-    after = talk.after_reading(able, state, recalled)
+    after = asking.after_reading(able, state, recalled)
     read = held.read_weights(recalled.trace)[:, 1:, 1:].mean(0).max(0)
     np.testing.assert_allclose(after.external.slots.last_read, read, rtol=1e-6)
     assert (after.external.slots.total_read > 0).all()
@@ -190,14 +191,14 @@ def test_two_visitors_do_not_meet(able):
 def test_generation_goes_through_memory_with_a_cache(able, variant):
     """Token by token with the cache equals asking the whole text again."""
     state, ids = told(able, variant, FIRST, SECOND), tokens.encode(able.tokenizer, QUESTION)
-    reader = WithMemory(able, state, replace(settings(variant), unit="all"))
+    reader = WithMemory(able, state, settings(variant).with_fusion(unit="all"))
     steps = list(generate.generate(
         reader, ids, 5, settings=Draw(0.0), generator=torch.Generator(), end_token=None
     ))
     said = [step.token for step in steps]
-    everything = replace(settings(variant), unit="all")
+    everything = settings(variant).with_fusion(unit="all")
     for i, step in enumerate(steps[1:], 1):
-        whole = talk.ask(able, state, np.r_[ids, said[:i]], everything).trace.next_logits
+        whole = asking.ask(able, state, np.r_[ids, said[:i]], everything).trace.next_logits
         torch.testing.assert_close(step.reading.logits, whole, atol=1e-3, rtol=1e-3)
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.memory import talk
+from model.memory import telling
 from model.memory.reader import WithMemory
-from model.memory.talk import Settings
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import blank
 from model.run import generate, tokens, trace
 from model.run.cache import KVCache
 from model.run.sampling import Settings as Greedy
@@ -15,7 +16,7 @@ QUESTION = "Where do I live?"
 
 
 def told(checkpoint, text="My name is Ann. I live in Rome."):
-    return talk.tell(checkpoint, talk.blank(checkpoint), text, Settings()).state
+    return telling.tell(checkpoint, blank(checkpoint), text, Settings()).state
 
 
 def generated(reader, checkpoint, n=6):
@@ -27,7 +28,7 @@ def generated(reader, checkpoint, n=6):
 
 @pytest.mark.parametrize("positions", ["parallel", "restart", "replay"])
 def test_cached_through_memory_equals_uncached_through_memory(tiny, positions):
-    reader = WithMemory(tiny, told(tiny), Settings(needed=0.0, positions=positions))
+    reader = WithMemory(tiny, told(tiny), Settings(fusion=FusionSettings(needed=0.0, positions=positions)))
     steps = generated(reader, tiny)
     text = np.r_[256, tokens.encode(tiny.tokenizer, QUESTION)]
     for step in steps:
@@ -37,7 +38,7 @@ def test_cached_through_memory_equals_uncached_through_memory(tiny, positions):
 
 
 def test_an_empty_memory_generates_what_gpt2_generates(tiny):
-    steps = generated(WithMemory(tiny, talk.blank(tiny), Settings()), tiny)
+    steps = generated(WithMemory(tiny, blank(tiny), Settings()), tiny)
     ids = np.r_[256, tokens.encode(tiny.tokenizer, QUESTION)]
     plain = list(generate.generate(
         generate.WithCache(tiny, KVCache(3)), ids, 6,
@@ -47,22 +48,22 @@ def test_an_empty_memory_generates_what_gpt2_generates(tiny):
 
 
 def test_memory_is_read_at_every_step(tiny):
-    reader = WithMemory(tiny, told(tiny), Settings(needed=0.0))
+    reader = WithMemory(tiny, told(tiny), Settings(fusion=FusionSettings(needed=0.0)))
     with_memory = generated(reader, tiny)[-1].reading.logits
     text = np.r_[256, tokens.encode(tiny.tokenizer, QUESTION), [s.token for s in generated(
-        WithMemory(tiny, told(tiny), Settings(needed=0.0)), tiny)[:-1]]]
+        WithMemory(tiny, told(tiny), Settings(fusion=FusionSettings(needed=0.0))), tiny)[:-1]]]
     assert (trace.run(tiny, text).next_logits - with_memory).abs().max() > 0.01
 
 
 def test_the_window_ends_sooner_behind_stored_prompts(tiny):
     state = told(tiny, "x" * 30)
-    reader = WithMemory(tiny, state, Settings(needed=0.0))
+    reader = WithMemory(tiny, state, Settings(fusion=FusionSettings(needed=0.0)))
     steps = generated(reader, tiny, 60)
     assert "window" in steps[-1].end
     assert reader.cache.n_entries + reader.recalled.trace.reading.start == 64
 
 
 def test_a_prompt_that_does_not_fit_behind_the_memory_is_said(tiny):
-    reader = WithMemory(tiny, told(tiny, "x" * 30), Settings(needed=0.0))
+    reader = WithMemory(tiny, told(tiny, "x" * 30), Settings(fusion=FusionSettings(needed=0.0)))
     with pytest.raises(ValueError, match="wanted 1 to 33 token ids"):
         reader.read(np.zeros(40, dtype=np.int64))

@@ -11,9 +11,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from model.memory import slots, talk
-from model.memory.state import describe, load_state, save_state
-from model.memory.talk import Settings
+from model.memory import asking, slots, telling
+from model.memory.settings import Settings
+from model.memory.state import blank, describe, load_state, save_state
 from model.run import tap
 from tests import writers
 from tests.conftest import byte_tokenizer, random_gpt2
@@ -21,7 +21,7 @@ from tests.conftest import byte_tokenizer, random_gpt2
 
 @pytest.fixture
 def state(tiny):
-    return talk.tell(tiny, talk.blank(tiny), "I am Ann. I live in Rome.", Settings()).state
+    return telling.tell(tiny, blank(tiny), "I am Ann. I live in Rome.", Settings()).state
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_saved_is_loaded(tiny, state, path):
     assert slots.to_columns(back.bank.slots) == slots.to_columns(state.bank.slots)
     assert (back.prompts, back.n_evicted) == (state.prompts, state.n_evicted)
     ids = np.arange(5)
-    a, b = (talk.ask(tiny, s, ids, Settings()).trace.next_logits for s in (state, back))
+    a, b = (asking.ask(tiny, s, ids, Settings()).trace.next_logits for s in (state, back))
     assert torch.equal(a, b)
 
 
@@ -107,7 +107,7 @@ def test_a_read_only_folder_says_so_and_keeps_the_old_file(tiny, state, path, mo
     before = path.read_bytes()
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        save_state(talk.tell(tiny, state, "More.", Settings()).state, path)
+        save_state(telling.tell(tiny, state, "More.", Settings()).state, path)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 

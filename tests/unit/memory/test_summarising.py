@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from components.memory import told_rows, words
-from model.memory import eviction, fusion, held, slots, summarising, talk
-from model.memory.state import describe, load_state, save_state
+from model.memory import asking, eviction, fusion, held, slots, summarising, telling
+from model.memory.settings import from_saved
+from model.memory.state import blank, describe, load_state, save_state
 from model.memory.variants import modules_of
 from model.recall import causal
 from model.recall.reads import Place
@@ -31,13 +32,13 @@ def able(tiny):
 
 def settings(**others):
     chosen = {"budget": 24, "slots": 16, "policy": "summarise", "modules": modules_of("gpt2-m")}
-    return talk.Settings(**chosen | others)
+    return from_saved(chosen | others)
 
 
 def told(able, *texts, state=None, **others):
-    state = talk.blank(able) if state is None else state
+    state = blank(able) if state is None else state
     for text in texts:
-        state = talk.tell(able, state, text, settings(**others), now=lambda: 1.0).state
+        state = telling.tell(able, state, text, settings(**others), now=lambda: 1.0).state
     return state
 
 
@@ -196,9 +197,9 @@ def test_both_stores_are_bounded_and_can_be_asked(able, budget):
     assert state.n_evicted == n_told - len(state.bank)
     assert state.external.n_evicted == n_told - len(state.external)
     ids = tokens.encode(able.tokenizer, "Where do I live?")
-    asked = talk.ask(able, state, ids, settings())
+    asked = asking.ask(able, state, ids, settings())
     assert asked.trace.next_logits.isfinite().all()
-    assert len(talk.after_reading(able, state, asked).bank) == len(state.bank)
+    assert len(asking.after_reading(able, state, asked).bank) == len(state.bank)
 
 
 def test_the_bank_holds_the_weighted_mean_of_its_keys(able):

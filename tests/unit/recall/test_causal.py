@@ -9,8 +9,9 @@ import torch
 
 from model.grafts import modules
 from model.loading import checkpoint
-from model.memory import talk
-from model.memory.talk import Settings
+from model.memory import asking, telling
+from model.memory.settings import EdmSettings, FusionSettings, Settings
+from model.memory.state import blank
 from model.recall import causal, probe, verdict
 from model.recall.probe import Probe
 from model.recall.reads import Place, places_of, tables
@@ -22,7 +23,7 @@ ASK = "Where do I live?"
 
 @pytest.fixture(scope="module")
 def asked(tiny):
-    settings = probe.settings_for("am", Settings(unit="all"))
+    settings = probe.settings_for("am", Settings(fusion=FusionSettings(unit="all")))
     plan = probe.prepare(tiny, Probe(TOLD, ASK, " Rome"))
     return probe.outcome(tiny, plan, probe.told(tiny, plan, settings), settings)
 
@@ -56,7 +57,7 @@ def test_without_any_slot_it_is_gpt2_bit_for_bit(tiny, asked):
         causal.without_slots(asked.state), causal.only(asked.state, []),
         causal.without_prompt(causal.without_prompt(asked.state, 1), 2),
     ):
-        found = talk.ask(tiny, state, asked.ids, asked.settings)
+        found = asking.ask(tiny, state, asked.ids, asked.settings)
         assert torch.equal(found.trace.next_logits, plain.next_logits)
         assert np.array_equal(logs(tiny, asked, state), asked.base.log)
 
@@ -83,7 +84,7 @@ def test_all_but_one_and_one_are_the_two_halves(asked):
 
 def test_without_a_prompt_is_a_memory_it_was_never_told_to(tiny, asked):
     """In `parallel` each prompt is read alone: what the other left is bit for bit the same."""
-    second = talk.tell(tiny, talk.blank(tiny), TOLD[1], asked.settings).state
+    second = telling.tell(tiny, blank(tiny), TOLD[1], asked.settings).state
     left = causal.without_prompt(asked.state, 1)
     assert torch.equal(left.bank.keys, second.bank.keys)
     assert torch.equal(left.bank.values, second.bank.values)
@@ -118,7 +119,7 @@ def test_an_edit_changes_one_slots_value_and_no_key(tiny, asked):
 
 def test_an_edit_in_a_later_window_reads_that_window(tiny):
     settings, text = probe.settings_for("am"), "abcdefghij" * 7
-    state = talk.tell(tiny, talk.blank(tiny), text, settings).state
+    state = telling.tell(tiny, blank(tiny), text, settings).state
     for position in (0, 30, 31, 69):
         same = causal.edit(tiny, state, Place(1, position), text[position], settings)
         assert torch.equal(same.bank.values, state.bank.values)
@@ -132,7 +133,7 @@ def test_what_cannot_be_done_is_one_sentence(tiny, asked):
     with pytest.raises(ValueError, match="in memory"):
         causal.swap_values(asked.state, [(Place(1, 0), Place(9, 0))])
     with pytest.raises(ValueError, match="continue"):
-        causal.edit(tiny, asked.state, Place(1, 0), "R", Settings(positions="continue"))
+        causal.edit(tiny, asked.state, Place(1, 0), "R", Settings(fusion=FusionSettings(positions="continue")))
 
 
 def test_each_alone_and_the_whole_set_agree_with_single_knock_outs(tiny, asked):
@@ -208,7 +209,7 @@ def trained(tiny):
 
 @pytest.fixture(scope="module")
 def whole(trained):
-    settings = probe.settings_for("gpt2-m", Settings(unit="all", slot_threshold=-9.0))
+    settings = probe.settings_for("gpt2-m", Settings(fusion=FusionSettings(unit="all"), edm=EdmSettings(threshold=-9.0)))
     plan = probe.prepare(trained, Probe(TOLD, ASK, " Rome"))
     return probe.outcome(trained, plan, probe.told(trained, plan, settings), settings)
 
@@ -261,7 +262,7 @@ def test_variants_read_their_own_modules_only(trained):
     plan = probe.prepare(trained, Probe(TOLD, ASK, " Rome"))
     found = {}
     for variant in ("gpt2", "rnn", "edm", "am", "gpt2-m"):
-        settings = probe.settings_for(variant, Settings(unit="all", slot_threshold=-9.0))
+        settings = probe.settings_for(variant, Settings(fusion=FusionSettings(unit="all"), edm=EdmSettings(threshold=-9.0)))
         one = probe.outcome(trained, plan, probe.told(trained, plan, settings), settings)
         found[variant] = one.scored.joint_log
         assert {read.part for read in one.read} == (

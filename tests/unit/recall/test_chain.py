@@ -9,8 +9,9 @@ import torch
 
 from model.grafts import modules
 from model.loading import checkpoint
-from model.memory import fusion, held, talk
-from model.memory.talk import Settings
+from model.memory import asking, fusion, held, telling
+from model.memory.settings import EdmSettings, FusionSettings, Settings
+from model.memory.state import blank
 from model.recall import chain as recall_chain
 from model.recall import link as recall_link
 from model.recall import probe, told_facts
@@ -22,7 +23,8 @@ from model.run.trace import logits, run
 TOLD = ("I am Ann. I live in Rome.", "Bob likes tea. He is 7.", "It rains.")
 ASK = "Where do I live?"
 VARIANTS = ("gpt2+am", "gpt2+edm", "gpt2-m")
-FREE = Settings(slot_threshold=-99.0, needed=0.0)  # all is written, and fusion finds for itself
+# All is written, and fusion finds for itself.
+FREE = Settings(fusion=FusionSettings(needed=0.0), edm=EdmSettings(threshold=-99.0))
 
 
 @pytest.fixture(scope="module")
@@ -68,19 +70,19 @@ def check_breaks(chain, name):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_not_written(trained, variant):
-    high = replace(FREE, score="surprisal", threshold=1e3, slot_threshold=1e3)
+    high = FREE.with_fusion(score="surprisal", threshold=1e3).with_edm(threshold=1e3)
     chain = recall_chain.of_outcome(trained, outcome_of(trained, variant, high))
     check_breaks(chain, "written")
     assert "the threshold is 1,000" in chain.broken.sentence
 
 
 def test_the_salience_is_the_one_that_telling_the_prompt_gave(trained):
-    high = replace(FREE, score="surprisal", threshold=1e3, slot_threshold=1e3)
+    high = FREE.with_fusion(score="surprisal", threshold=1e3).with_edm(threshold=1e3)
     found = {}
     for variant in ("gpt2+am", "gpt2+edm"):
         one = outcome_of(trained, variant, high)
         chain = recall_chain.of_outcome(trained, one)
-        written = talk.tell(trained, talk.blank(trained), TOLD[0], one.settings)
+        written = telling.tell(trained, blank(trained), TOLD[0], one.settings)
         found[variant] = (chain.links[0].number, written)
     number, written = found["gpt2+am"]
     sentence = slice(1 + chain.fact.start, 1 + chain.fact.stop)  # behind <|endoftext|>
@@ -91,7 +93,7 @@ def test_the_salience_is_the_one_that_telling_the_prompt_gave(trained):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_not_among_the_best_of_its_prompt(trained, variant):
-    few = replace(FREE, score="surprisal", slot_score="surprisal", best=1)
+    few = replace(FREE, best=1).with_fusion(score="surprisal").with_edm(score="surprisal")
     for answer in (" Ann", " Rome"):
         chain = recall_chain.of_outcome(trained, outcome_of(trained, variant, few, answer=answer))
         if not chain.links[0].passed:
@@ -104,7 +106,7 @@ def test_not_among_the_best_of_its_prompt(trained, variant):
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("policy", ["fifo", "merge"])
 def test_written_but_evicted(trained, variant, policy):
-    small = replace(FREE, budget=8, slots=8, policy=policy)
+    small = replace(FREE, policy=policy).with_slots(8)
     one = outcome_of(trained, variant, small)
     chain = recall_chain.of_outcome(trained, one)
     if policy == "fifo":
@@ -116,7 +118,7 @@ def test_written_but_evicted(trained, variant, policy):
 
 
 def test_when_it_left_is_the_first_prompt_without_it(trained):
-    one = outcome_of(trained, "gpt2+am", replace(FREE, budget=45, policy="fifo"), distance=40)
+    one = outcome_of(trained, "gpt2+am", replace(FREE, policy="fifo").with_fusion(slots=45), distance=40)
     states = [step.state for step in probe.tell(trained, one.plan, one.settings)]
     gone = next(len(s.prompts) for s in states if not (s.bank.slots.prompt == 1).any())
     chain = recall_chain.of_outcome(trained, one)
@@ -128,11 +130,11 @@ def test_when_it_left_is_the_first_prompt_without_it(trained):
 def test_not_retrieved_from_the_bank(trained, variant):
     """Asked for the sentence that ranks last; the EDM's slots are closed."""
     closed = with_memory(trained, null=60.0)
-    one = outcome_of(closed, variant, replace(FREE, n_retrieved=1))
+    one = outcome_of(closed, variant, FREE.with_fusion(n_retrieved=1))
     block = min(one.asked.relevance, key=one.asked.relevance.get)
     around = str(one.state.bank.slots.around[one.state.bank.slots.block == block][0])
     answer = around.replace("·", " ").strip().rstrip(".").split()[-1]
-    one = outcome_of(closed, variant, replace(FREE, n_retrieved=1), answer=f" {answer}")
+    one = outcome_of(closed, variant, FREE.with_fusion(n_retrieved=1), answer=f" {answer}")
     chain = recall_chain.of_outcome(closed, one)
     check_breaks(chain, "retrieved")
     drawn = one.asked.relevance
@@ -151,7 +153,7 @@ def test_not_retrieved_from_the_edm(trained):
 
 def test_retrieved_but_not_read_from_the_bank(trained):
     """40 nats less for every memory score: found all the same, and hardly attended to."""
-    faint = replace(FREE, strength=-40.0)
+    faint = FREE.with_fusion(strength=-40.0)
     one = outcome_of(trained, "gpt2+am", faint, tell=("I live in Rome.",))
     chain = recall_chain.of_outcome(trained, one)
     check_breaks(chain, "read")
@@ -162,7 +164,7 @@ def test_retrieved_but_not_read_from_the_bank(trained):
 def test_retrieved_but_not_read_from_the_edm(tiny, variant):
     """The EDM finds it and adds nothing; fusion moves less than is needed."""
     mute = with_memory(tiny, output=0.0)
-    one = outcome_of(mute, variant, replace(FREE, needed=0.2), tell=TOLD[:1])
+    one = outcome_of(mute, variant, FREE.with_fusion(needed=0.2), tell=TOLD[:1])
     assert variant == "gpt2+edm" or (one.asked.moved < 0.2 and not len(one.asked.kept))
     chain = recall_chain.of_outcome(mute, one)
     check_breaks(chain, "read")
@@ -172,7 +174,7 @@ def test_retrieved_but_not_read_from_the_edm(tiny, variant):
 
 def test_the_edms_read_is_judged_by_its_own_numbers(trained):
     """What fusion needs to be read is not asked of the EDM."""
-    one = outcome_of(trained, "gpt2+edm", replace(FREE, needed=1.0), tell=TOLD[:1])
+    one = outcome_of(trained, "gpt2+edm", FREE.with_fusion(needed=1.0), tell=TOLD[:1])
     read = recall_chain.of_outcome(trained, one).links[3]
     trace = probe.along(trained, one.asked.trace, one.scored.ids)
     row = len(one.asked.trace) - 1 + int(np.argmax(one.scored.rank > 1))
@@ -211,7 +213,7 @@ def test_said_all_links_hold(embedded):
     chain = recall_chain.of_outcome(embedded, one)
     assert passed(chain) == [True] * 5 and chain.broken is None and chain.n_passed == 5
     assert chain.fact.text == "I live in New York."
-    asked = talk.ask(embedded, one.state, one.ids, one.settings)
+    asked = asking.ask(embedded, one.state, one.ids, one.settings)
     fact = replace(chain.fact, wanted=())
     same = recall_chain.of_question(
         embedded, one.state, asked, one.settings, fact, one.settings, [one.state])
@@ -219,7 +221,7 @@ def test_said_all_links_hold(embedded):
 
 
 def test_of_several_that_hold_it_the_one_that_came_furthest(trained):
-    twice, alone = (*TOLD, "I live in Rome."), replace(FREE, n_retrieved=1)
+    twice, alone = (*TOLD, "I live in Rome."), FREE.with_fusion(n_retrieved=1)
     one = outcome_of(trained, "gpt2+am", alone, tell=twice)
     chain = recall_chain.of_outcome(trained, one)
     own = [recall_chain.of_question(
@@ -242,11 +244,11 @@ def test_where_nothing_can_be_followed_there_is_no_chain(trained):
 ])
 def test_a_question_about_any_told_sentence(trained, variant, positions, unit):
     """Every sentence, every rule of reading: a whole chain, and nothing is raised."""
-    settings = probe.settings_for(variant, replace(FREE, positions=positions, unit=unit))
+    settings = probe.settings_for(variant, FREE.with_fusion(positions=positions, unit=unit))
     tell = ("I am Ann. Hi.", "Ok.")
     plan = probe.prepare(trained, Probe(tell, "Who?"))
     state = probe.told(trained, plan, settings)
-    asked = talk.ask(trained, state, tokens.encode(trained.tokenizer, "Who?"), settings)
+    asked = asking.ask(trained, state, tokens.encode(trained.tokenizer, "Who?"), settings)
     facts = [f for n, text in enumerate(tell, 1) for f in told_facts.sentences(trained, text, n)]
     assert [fact.text for fact in facts] == ["I am Ann.", "Hi.", "Ok."]
     for fact in facts:
@@ -270,7 +272,7 @@ def test_the_answers_tokens_are_found_where_they_were_told(embedded):
 
 def test_the_end_of_text_token_in_a_prompt_is_a_token_of_it(trained):
     tell = ("<|endoftext|>I am Ann. I live in Rome.",)
-    high = replace(FREE, slot_threshold=1e3, threshold=1e3)
+    high = FREE.with_fusion(threshold=1e3).with_edm(threshold=1e3)
     for variant in VARIANTS:
         chain = recall_chain.of_outcome(trained, outcome_of(trained, variant, high, tell=tell))
         check_breaks(chain, "written")

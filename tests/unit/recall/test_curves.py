@@ -6,7 +6,7 @@ import random
 import pytest
 
 from model.loading import checkpoint
-from model.memory.talk import Settings
+from model.memory.settings import FusionSettings, Settings
 from model.recall import probe, runs
 from model.recall.curves import CURVES, contradicted, told
 from model.recall.runs import Curve, Point, Question, Trial, measure, read_lines, shares
@@ -28,7 +28,7 @@ def untold(rng, tokenizer):
 
 
 SHORT = Curve("short", "", "", lambda s: [Point("", 0, s, short)])
-SMALL = Settings(budget=40)
+SMALL = Settings(fusion=FusionSettings(slots=40))
 
 
 def lines_of(loaded, curve, path=None, variant="am", **given):
@@ -184,6 +184,6 @@ def test_episodes_of_another_memory_or_other_settings_are_measured_again(tiny, t
     first = [step for step in measure(tiny, SHORT, "am", path, n=1)]
     assert first[-1].is_new
     assert not [step for step in measure(tiny, SHORT, "am", path, n=1)][-1].is_new
-    other = [step for step in measure(tiny, SHORT, "am", path, n=1, settings=Settings(budget=7))]
+    other = [step for step in measure(tiny, SHORT, "am", path, n=1, settings=Settings(fusion=FusionSettings(slots=7)))]
     assert other[-1].is_new and {line["made_with"] for line in other[-1].lines} != {
         line["made_with"] for line in first[-1].lines}

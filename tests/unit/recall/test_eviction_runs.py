@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from model.__main__ import main
-from model.memory import salience, slots, talk
+from model.memory import heard, salience, slots, telling
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import blank
 from model.recall import eviction_runs, probe
 from model.recall.eviction_runs import Pair
 from model.recall.probe import Probe
@@ -16,14 +18,14 @@ from tests.conftest import byte_tokenizer, random_gpt2
 BOOK = "The sun was low. A cat sat on the wall, and nobody came. It rained! Who knows why? " * 9
 PROBES = [Probe((f"My {what} is {value}.",), f"My {what} is", f" {value}")
           for what, value in (("cat", "Bo"), ("dog", "Ed"), ("cat", "Al"))]
-SMALL = talk.Settings(budget=64)
+SMALL = Settings(fusion=FusionSettings(slots=64))
 
 
 def tell(tiny, *texts, heard=None, score="surprisal in context"):
-    state = talk.blank(tiny)
+    state = blank(tiny)
     for text in texts:
-        chosen = talk.Settings(score=score)
-        state = talk.tell(tiny, state, text, chosen, now=lambda: 0.0, heard=heard).state
+        chosen = Settings(fusion=FusionSettings(score=score))
+        state = telling.tell(tiny, state, text, chosen, now=lambda: 0.0, heard=heard).state
     return state
 
 
@@ -45,7 +47,7 @@ def test_surprisal_in_context_is_that_of_one_text(tiny):
     state = tell(tiny, one, two)
     ids = tokens.encode(tiny.tokenizer, one + two)
     whole = trace.run(tiny, np.r_[tiny.tokenizer.bos_token_id, ids])
-    bits = talk._surprisal(tiny, whole).numpy()[1:] / np.log(2)
+    bits = heard.surprisal(tiny, whole).numpy()[1:] / np.log(2)
     np.testing.assert_allclose(state.bank.slots.salience, bits, atol=1e-4)
 
 
@@ -60,7 +62,7 @@ def test_no_two_facts_that_are_asked_alike_share_a_memory(tiny):
 def test_fifo_forgets_and_a_large_memory_does_not(tiny, monkeypatch):
     monkeypatch.setattr(eviction_runs, "WARM", 60)
     for budget, kept in ((64, 0), (10_000, 3)):
-        settings = talk.Settings(budget=budget)
+        settings = Settings(fusion=FusionSettings(slots=budget))
         (rows,) = eviction_runs.measure(
             tiny, PROBES, [BOOK], [Pair("everything", "fifo")], settings, (0, 100))
         assert [row.stop for row in rows] == [0, 100] and {row.kept.n for row in rows} == {3}

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from model.loading import checkpoint
-from model.memory import talk
+from model.memory import asking
+from model.memory.settings import FusionSettings, Settings
 from model.notes import index, search
 from model.notes.embedding_text import HiddenStates
 from model.notes.note import NotesError
@@ -72,19 +73,19 @@ def test_facts_are_the_newest_that_fit(embedded):
 def test_a_question_too_long_for_the_facts_is_one_sentence(embedded, facts):
     with pytest.raises(NotesError, match="shorten it"):
         five_answers.question_behind(embedded, facts, "word " * 500)
-    state, _ = five_answers.told(embedded, NOTES, talk.Settings())
+    state, _ = five_answers.told(embedded, NOTES, Settings())
     with pytest.raises(NotesError, match="shorten it"):
-        five_answers.remembered(embedded, state, "word " * 512, talk.Settings())
+        five_answers.remembered(embedded, state, "word " * 512, Settings())
 
 
 def test_the_networks_memory_is_told_what_its_slots_hold(embedded):
-    settings = talk.Settings(budget=20)
+    settings = Settings(fusion=FusionSettings(slots=20))
     state, n = five_answers.told(embedded, ["Old. " * 50, *NOTES], settings)
     assert n == 3 and state.prompts[-1] == NOTES[-1] and len(state.bank) <= 20
     _, n = five_answers.told(embedded, ["word " * 100_000], settings)
     assert n == 1
     found = five_answers.remembered(embedded, state, QUESTION, settings)
-    asked = talk.ask(embedded, state, tokens.encode(embedded.tokenizer, QUESTION), settings)
+    asked = asking.ask(embedded, state, tokens.encode(embedded.tokenizer, QUESTION), settings)
     torch.testing.assert_close(found.logits, asked.trace.next_logits)
     assert found.n_window == len(asked.trace) and found.first_position == asked.trace.reading.start
 
@@ -109,7 +110,7 @@ def five(embedded, example, tmp_path):
         list(index.update(store, made))
         vector = made.embedder.embed([example.question])[0]
         found = search.search(store, made, example.question, vector, 8)
-    texts, settings = list(example.texts), talk.Settings()
+    texts, settings = list(example.texts), Settings()
     pasted = five_answers.facts(embedded, texts, 384)
     question = five_answers.question_behind(embedded, pasted, example.question)
     state, _ = five_answers.told(embedded, texts, settings)

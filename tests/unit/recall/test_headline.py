@@ -10,7 +10,7 @@ import pytest
 from model.__main__ import main
 from model.loading import checkpoint
 from model.memory import held
-from model.memory.talk import Settings
+from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.recall import gist, headline, ordinary_text, probe_file
 from model.recall.headline_cases import CASES, Talk, many_people, near_miss_of

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from model.loading import checkpoint
-from model.memory import fusion, talk
+from model.memory import fusion, telling
 from model.memory.reader import WithMemory
-from model.memory.talk import Settings
+from model.memory.settings import FusionSettings, Settings
+from model.memory.state import blank
 from model.recall import probe, probe_controls, verdict
 from model.recall.probe import Probe
 from model.run import generate, sampling, tokens
@@ -22,7 +23,7 @@ ASK = "Where do I live?"
 @pytest.fixture(scope="module")
 def asked(tiny):
     plan = probe.prepare(tiny, Probe(TOLD, ASK, " Rome"))
-    settings = probe.settings_for("am", Settings(unit="all"))
+    settings = probe.settings_for("am", Settings(fusion=FusionSettings(unit="all")))
     return probe.outcome(tiny, plan, probe.told(tiny, plan, settings), settings)
 
 
@@ -101,9 +102,9 @@ def test_told_is_told_prompt_by_prompt(tiny):
     plan = probe.prepare(tiny, Probe((*TOLD, "Rain."), ASK, None, 70))
     steps = list(probe.tell(tiny, plan, probe.settings_for("am")))
     assert steps[-1].n_tokens == plan.n_tokens
-    state = talk.blank(tiny)
+    state = blank(tiny)
     for text in steps[-1].state.prompts:
-        state = talk.tell(tiny, state, text, Settings()).state
+        state = telling.tell(tiny, state, text, Settings()).state
     assert torch.equal(state.bank.keys, steps[-1].state.bank.keys)
     assert state.prompts[:2] == (*TOLD, "Rain.")
 
@@ -155,7 +156,7 @@ def test_another_variant_is_scored_behind_the_same_words(tiny, asked):
     one = probe.outcome(tiny, asked.plan, asked.state, asked.settings, " in")
     alone = probe.prepare(tiny, Probe(TOLD, ASK + " in", " Rome"))
     base = probe.score(
-        tiny, talk.blank(tiny), alone.ask_ids, alone.answer_ids, asked.settings)
+        tiny, blank(tiny), alone.ask_ids, alone.answer_ids, asked.settings)
     assert one.lead == " in" and one.exact in (False, None)
     np.testing.assert_allclose(one.base.log, base.log, atol=1e-5)
 

@@ -7,7 +7,8 @@ import pytest
 
 from model.__main__ import main
 from model.loading import checkpoint
-from model.memory import talk
+from model.memory import telling
+from model.memory.state import blank
 from model.recall import runs as recall_runs
 from model.recall import shipped_curves
 from model.recall.curves import CURVES
@@ -88,13 +89,13 @@ def test_sums_are_the_shares(embedded):
 
 def test_a_kept_run_writes_what_a_new_run_writes(embedded):
     settings, runs = settings_for("am"), PlainRuns(1)
-    states = [talk.blank(embedded), talk.blank(embedded)]
+    states = [blank(embedded), blank(embedded)]
     for text in ("I live in Rome.", "My name is Ann."):
-        states = [talk.tell(embedded, state, text, settings, now=lambda: 0.0, heard=runs).state
+        states = [telling.tell(embedded, state, text, settings, now=lambda: 0.0, heard=runs).state
                   for state in states]
-    alone = talk.blank(embedded)
+    alone = blank(embedded)
     for text in ("I live in Rome.", "My name is Ann."):
-        alone = talk.tell(embedded, alone, text, settings, now=lambda: 0.0).state
+        alone = telling.tell(embedded, alone, text, settings, now=lambda: 0.0).state
     for state in states:
         assert np.array_equal(state.bank.keys, alone.bank.keys)
         assert list(state.bank.slots.text) == list(alone.bank.slots.text)

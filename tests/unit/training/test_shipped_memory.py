@@ -12,7 +12,9 @@ from model.__main__ import main
 from model.grafts import modules
 from model.loading import checkpoint
 from model.loading.checkpoint import EMBEDDED
-from model.memory import talk
+from model.memory import asking, telling
+from model.memory.settings import from_saved
+from model.memory.state import blank
 from model.memory.variants import modules_of
 from model.recall import episodes, probe_controls
 from model.run import tokens, trace
@@ -32,13 +34,13 @@ def embedded():
 
 
 def settings(variant, **others):
-    return talk.Settings(modules=modules_of(variant), **others)
+    return from_saved({"modules": modules_of(variant), **others})
 
 
 def told(embedded, variant, *texts):
-    state = talk.blank(embedded)
+    state = blank(embedded)
     for text in texts:
-        state = talk.tell(embedded, state, text, settings(variant)).state
+        state = telling.tell(embedded, state, text, settings(variant)).state
     return state
 
 
@@ -46,7 +48,7 @@ def next_texts(embedded, state, variant, text=QUESTION, n=3):
     """The n most probable tokens, greedily."""
     said, ids = [], list(tokens.encode(embedded.tokenizer, text))
     for _ in range(n):
-        asked = talk.ask(embedded, state, np.array(ids), settings(variant))
+        asked = asking.ask(embedded, state, np.array(ids), settings(variant))
         ids.append(int(asked.trace.next_logits.argmax()))
         said.append(ids[-1])
     return embedded.tokenizer.decode(said)
@@ -72,7 +74,7 @@ def test_its_page_says_what_its_card_says():
 def test_the_founding_demo(embedded, variant):
     state = told(embedded, variant, TOLD)
     assert next_texts(embedded, state, variant) == " New York"
-    assert next_texts(embedded, talk.blank(embedded), variant) != " New York"
+    assert next_texts(embedded, blank(embedded), variant) != " New York"
     assert next_texts(embedded, state, "gpt2") != " New York"
 
 
@@ -113,7 +115,7 @@ def recalled(embedded, variant, about, facts, n):
         state = told(embedded, variant, *one.prompts, *CHATTER)
         ids, _, answer, _ = data.asked(one.asks[-1])
         first = answer.index(True)
-        asked = talk.ask(embedded, state, np.array(ids[1:first]), settings(variant)).trace
+        asked = asking.ask(embedded, state, np.array(ids[1:first]), settings(variant)).trace
         whole = trace.run(embedded, np.r_[asked.ids, ids[first:-1]], prefix=asked,
                           reading=asked.reading, graft=asked.graft)
         best = trace.logits(embedded, whole, start=first - 1).argmax(-1).tolist()
@@ -150,8 +152,8 @@ def test_ordinary_text_hardly_changes_with_memory_full_of_other_things(embedded)
             "could make nothing of it. The more he thought, the more perplexed he was.")
     ids = tokens.encode(embedded.tokenizer, text)
     nats = []
-    for one in (state, talk.blank(embedded)):
-        found = talk.ask(embedded, one, ids, settings("gpt2+edm")).trace
+    for one in (state, blank(embedded)):
+        found = asking.ask(embedded, one, ids, settings("gpt2+edm")).trace
         log_p = trace.logits(embedded, found)[:-1].log_softmax(-1)
         nats.append(-log_p.gather(1, torch.tensor(found.ids[1:].copy())[:, None]).mean().item())
     assert abs(nats[0] / nats[1] - 1) < 0.03  # one passage; the card says it of thousands of tokens
@@ -163,10 +165,10 @@ def test_moved_is_the_probability_that_what_is_stored_moves(embedded, on):
     state = told(embedded, "gpt2-m", TOLD, *CHATTER)
     ids = tokens.encode(embedded.tokenizer, QUESTION)
     both = replace(settings("gpt2-m"), modules=frozenset(on))
-    runs = (talk.ask(embedded, state, ids, replace(both, modules=both.modules - off)).trace
+    runs = (asking.ask(embedded, state, ids, replace(both, modules=both.modules - off)).trace
             for off in (set(), {"am", "edm"}))
     p, q = (trace.logits(embedded, run)[-3:].softmax(-1) for run in runs)
-    moved = talk.ask(embedded, state, ids, both).moved
+    moved = asking.ask(embedded, state, ids, both).moved
     assert moved == pytest.approx(float((p - q).clamp(min=0).sum(-1).max()), abs=1e-5)
     assert both.needed < moved <= 1
 
@@ -185,15 +187,15 @@ def test_fusion_reads_where_memory_moves_the_prediction(embedded, variant):
     state = told(embedded, "gpt2-m", TOLD, *CHATTER)
     both = settings(variant)
     ids = tokens.encode(embedded.tokenizer, QUESTION)
-    asked = talk.ask(embedded, state, ids, both)
+    asked = asking.ask(embedded, state, ids, both)
     assert asked.moved >= both.needed
     assert "·I·live·in·New·York." in state.bank.slots.around[asked.kept]
     ids = tokens.encode(embedded.tokenizer, "It was a dark night, and the wind blew over the hill")
-    idle = talk.ask(embedded, state, ids, both)
+    idle = asking.ask(embedded, state, ids, both)
     assert idle.moved < both.needed and not len(idle.kept) and idle.trace.reading is None
-    plain = talk.ask(embedded, state, ids, replace(both, modules=both.modules - {"am"})).trace
+    plain = asking.ask(embedded, state, ids, replace(both, modules=both.modules - {"am"})).trace
     assert torch.equal(idle.trace.next_logits, plain.next_logits)
-    always = talk.ask(embedded, state, ids, replace(both, needed=0.0))
+    always = asking.ask(embedded, state, ids, both.with_fusion(needed=0.0))
     assert always.moved is None and len(always.kept)
 
 
@@ -202,7 +204,7 @@ def test_words_of_other_scripts_are_compared_as_words(embedded):
     state = told(embedded, "gpt2+am", "Ключ лежит под ковром.", "Собака спит во дворе.")
     ids = tokens.encode(embedded.tokenizer, "Где лежит ключ?")
     asked = trace.run(embedded, np.r_[embedded.tokenizer.bos_token_id, ids])
-    weights = talk._shared(embedded, state.bank, asked)
+    weights = asking._shared(embedded, state.bank, asked)
     shared = {int(block): float(weights[state.bank.slots.block == block].max())
               for block in np.unique(state.bank.slots.block)}
     first, second = shared.values()

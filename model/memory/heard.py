@@ -1,0 +1,103 @@
+"""What the plain model makes of a prompt that is told, and what was told before it.
+
+Whatever memory holds, this run knows nothing of it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from model.memory import fusion, held
+from model.run import tokens
+from model.run.trace import Trace, logits, run
+
+CONTEXT = 200  # tokens told before that a score may read a prompt behind, see salience.Evidence
+
+
+class PlainRun:
+    """What the plain model makes of <|endoftext|> and some tokens: of nothing that is stored."""
+
+    def __init__(self, checkpoint, ids: np.ndarray):
+        self._checkpoint = checkpoint
+        self.trace = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, ids])
+        self.nats, self.gate = surprisal(checkpoint, self.trace), None
+        if checkpoint.memory is not None and "edm" in checkpoint.memory.parts:
+            self.gate = held.gate(checkpoint.memory, self.trace, self.nats)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Its tokens as shown, (T,)."""
+        return tokens.display(self._checkpoint.tokenizer, self.trace.ids)
+
+    @cached_property
+    def received(self) -> np.ndarray:
+        """See salience.Evidence, (T,)."""
+        return received(self._checkpoint, self.trace)
+
+
+@dataclass(frozen=True, eq=False)
+class ToldBefore:
+    """What was told before a window: prompts, the front (n,) of its own; heard: see `tell`."""
+
+    checkpoint: object
+    prompts: tuple[str, ...]
+    front: np.ndarray
+    heard: dict | None
+
+    def plain(self, ids: np.ndarray) -> PlainRun:
+        """The plain model's run of these tokens, alone."""
+        if self.heard is None:
+            return PlainRun(self.checkpoint, ids)
+        key = np.asarray(ids).tobytes()
+        if key not in self.heard:
+            self.heard[key] = PlainRun(self.checkpoint, ids)
+        return self.heard[key]
+
+    def bits_behind(self, ids: np.ndarray) -> np.ndarray:
+        """Surprisal, in bits, (T,) of these tokens behind the CONTEXT tokens told last."""
+        window = self.checkpoint.model.config.n_positions
+        last = self.last(min(CONTEXT, window - 1 - len(ids)))
+        key = (last.tobytes(), np.asarray(ids).tobytes())
+        if self.heard is not None and key in self.heard:
+            return self.heard[key]
+        whole = run(self.checkpoint, np.r_[self.checkpoint.tokenizer.bos_token_id, last, ids])
+        bits = surprisal(self.checkpoint, whole).cpu().numpy()[len(whole) - len(ids) :] / np.log(2)
+        if self.heard is not None:
+            self.heard[key] = bits
+        return bits
+
+    def last(self, n: int) -> np.ndarray:
+        """The n tokens told last, or all, (n,)."""
+        found = self.front
+        for text in reversed(self.prompts):
+            if len(found) >= n:
+                break
+            found = np.r_[tokens.encode(self.checkpoint.tokenizer, text), found]
+        return np.asarray(found[max(0, len(found) - n) :], dtype=np.int64)
+
+
+def surprisal(checkpoint, trace: Trace) -> torch.Tensor:
+    """−ln p of every token (T,), 0 for the first, which nothing predicted."""
+    ids = torch.as_tensor(np.array(trace.ids[1:]), device=trace.next_logits.device)
+    nats = -logits(checkpoint, trace)[:-1].float().log_softmax(-1).gather(1, ids[:, None])[:, 0]
+    return torch.nn.functional.pad(nats, (1, 0))
+
+
+def received(checkpoint, trace: Trace) -> np.ndarray:
+    """See salience.Evidence, (T,): mean over layers."""
+    layers = range(trace.n_layers)
+    return np.mean([_received_in(checkpoint, trace, layer) for layer in layers], axis=0)
+
+
+def _received_in(checkpoint, trace: Trace, layer: int) -> np.ndarray:
+    """(T,): weight each token got from later ones, over how many could see it, mean over heads."""
+    n = len(trace)
+    local = fusion.union_weights(checkpoint, trace, layer)[..., -n:].mean(0).tril(-1)
+    return (local.sum(0) / torch.arange(n - 1, -1, -1, device=local.device).clamp(min=1)).cpu().numpy()
+
+
+def start_length(checkpoint, ids) -> int:
+    """1 where the first token is <|endoftext|>, else 0."""
+    return int(len(ids) > 0 and ids[0] == checkpoint.tokenizer.bos_token_id)

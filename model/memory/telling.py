@@ -1,0 +1,113 @@
+"""Telling a memory: a prompt in, a new state out.
+
+What is written is what the plain model made of the prompt. Knows nothing of sessions and files.
+Nothing here is stored on the model: the state is an argument and comes back changed.
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from model.memory import cuts, fusion, held
+from model.memory.asking import room
+from model.memory.heard import ToldBefore
+from model.memory.settings import Settings
+from model.memory.state import MemoryState
+from model.memory.window import Window
+from model.run import tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Gated:
+    """What the EDM would write of a prompt: ids (T,) behind <|endoftext|>; salience, gate (T,): the
+    score that decides and the learned gate's logit; stored (T,) bool; n_evicted: slots that left."""
+
+    ids: np.ndarray
+    salience: np.ndarray
+    gate: np.ndarray
+    stored: np.ndarray
+    n_evicted: int
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """What telling one prompt would do: the state after it, and why.
+
+    ids (T,): the prompt's tokens, behind <|endoftext|> where it was read alone; salience (T,);
+    sentence (T,): number of each token's sentence, −1 for <|endoftext|>; stored (T,) bool, by
+    fusion; n_evicted: its slots that left. gated: the same of the EDM, None where it is off.
+    """
+
+    state: MemoryState
+    ids: np.ndarray
+    salience: np.ndarray
+    sentence: np.ndarray
+    stored: np.ndarray
+    n_evicted: int
+    gated: Gated | None = None
+
+
+def tell(
+    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time,
+    heard: dict | None = None,
+) -> Written:
+    """One prompt into memory, in `cuts.windows` where it is longer than half the model's own.
+
+    heard: where the plain model's runs are kept for whoever tells one model the same texts many
+    times; a dict of the caller's, for one checkpoint. None: nothing is kept.
+    Raises ValueError for an empty prompt and for settings that do not exist.
+    """
+    ids = tokens.encode(checkpoint.tokenizer, text)
+    if not len(ids):
+        raise ValueError("The prompt is empty. Type something to remember.")
+    return _tell_ids(checkpoint, state, ids, text, settings, now, heard)
+
+
+def _tell_ids(
+    checkpoint, state: MemoryState, ids, text: str, settings: Settings, now, heard=None
+) -> Written:
+    number = state.bank.n_prompts + 1
+    after = replace(state, bank=replace(state.bank, n_prompts=number), prompts=(*state.prompts, text))
+    seen, gated = [], []
+    for part in cuts.windows(checkpoint, ids):
+        before = ToldBefore(checkpoint, state.prompts, ids[: part.start], heard)
+        window = Window(checkpoint, after.bank, ids[part], before, settings, now())
+        bank, told = window.into_bank(after.bank)
+        seen.append(told)
+        after, gates = window.into_modules(replace(after, bank=bank))
+        gated.append(gates)
+    return _within_budget(after, settings, seen, gated, np.random.default_rng(number))
+
+
+def behind_front(
+    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time
+) -> Written | None:
+    """For a prompt that is too long to ask with behind this memory: what telling its first
+    `cuts.n_front` tokens does, so that the rest can ask the state behind it. That state is for
+    asking only: what the prompt leaves behind is what `tell` says of the whole.
+
+    None where the whole prompt can ask, and where it goes on with what is stored (positions
+    `continue`): the prompt cannot be split.
+    """
+    ids = tokens.encode(checkpoint.tokenizer, text)
+    n, fits = cuts.n_front(checkpoint, ids), len(ids) <= room(checkpoint, state, settings)
+    if fits or not n or settings.fusion.positions == "continue":
+        return None
+    said = checkpoint.tokenizer.decode(ids[:n])
+    return _tell_ids(checkpoint, state, ids[:n], said, settings, now)
+
+
+def _within_budget(full: MemoryState, settings: Settings, seen, gated, rng) -> Written:
+    """Evict what is too much, and say of every token what became of it."""
+    bank = fusion.evict(full.bank, settings.fusion.slots, settings.policy, rng)
+    n_evicted, report = len(full.bank) - len(bank), None
+    external = full.external
+    if external is not None and gated[0] is not None:
+        external = held.evict(external, settings.edm.slots, settings.policy, rng)
+        columns = (np.concatenate(column) for column in zip(*gated))
+        report = Gated(*columns, external.n_evicted - full.external.n_evicted)
+    after = replace(
+        full, bank=bank, external=external, n_evicted=full.n_evicted + n_evicted
+    )
+    return Written(after, *(np.concatenate(column) for column in zip(*seen)), n_evicted, report)
