@@ -57,7 +57,7 @@ def test_figures_of_two_models_are_never_mixed(embedded, folder):
     trained = checkpoint.load("embedded", device="cpu")
     with pytest.raises(ValueError, match="other trained memory"):
         list(shipped_curves.measure(trained, ["facts"], folder, n=1))
-    settings = replace(shipped_curves.USUAL, budget=7)
+    settings = shipped_curves.USUAL.with_fusion(slots=7)
     with pytest.raises(ValueError, match="other settings"):
         list(shipped_curves.measure(embedded, ["facts"], folder, n=1, settings=settings))
 
