@@ -11,7 +11,7 @@ from functools import cache, partial
 
 from transformers import PreTrainedTokenizerFast
 
-from model.memory.talk import Settings
+from model.memory.settings import Settings
 from model.recall import episodes, words
 from model.recall.runs import Curve, Point, Question, Trial
 from model.run import tokens
