@@ -7,14 +7,16 @@ these modules: the run is GPT-2's, bit for bit.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+from torch import nn
 from transformers import GPT2LMHeadModel
 
+from model.grafts.blocks import blocks
 from model.grafts.context import current
 from model.grafts.external import Contents
 from model.grafts.modules import Modules
@@ -41,12 +43,12 @@ class Graft:
             return None
         return replace(self, external=None)
 
-    def open(self):
+    def open(self) -> AbstractContextManager["Graft"]:
         """While open, this thread's runs read this memory."""
         return current(_current, self)
 
 
-def opened(graft: Graft | None):
+def opened(graft: Graft | None) -> AbstractContextManager[Graft | None]:
     """`graft.open()`, or no context at all for None."""
     return nullcontext() if graft is None else graft.open()
 
@@ -56,13 +58,18 @@ def attach(model: GPT2LMHeadModel, see_query: Callable[[torch.Tensor], None]) ->
 
     see_query: is handed the stream (B,T,C) that the EDM reads with, before its reading is added.
     """
-    for layer, block in enumerate(model.transformer.h):
+    for layer, block in enumerate(blocks(model)):
         block.register_forward_pre_hook(partial(_before_block, layer, see_query))
         block.attn.c_attn.register_forward_hook(partial(_beside_projection, layer))
     model.lm_head.register_forward_pre_hook(_before_head)
 
 
-def _before_block(layer, see_query, block, inputs):
+def _before_block(
+    layer: int,
+    see_query: Callable[[torch.Tensor], None],
+    block: nn.Module,
+    inputs: tuple[torch.Tensor, ...],
+) -> tuple[torch.Tensor, ...] | None:
     graft = _current.get()
     if graft is None:
         return None
@@ -75,7 +82,9 @@ def _before_block(layer, see_query, block, inputs):
     return (stream, *inputs[1:])
 
 
-def _before_head(head, inputs):
+def _before_head(
+    head: nn.Module, inputs: tuple[torch.Tensor, ...]
+) -> tuple[torch.Tensor] | None:
     graft = _current.get()
     if graft is None or graft.late is None:
         return None
@@ -84,8 +93,10 @@ def _before_head(head, inputs):
     return (stream + graft.modules.late.read(rows, graft.late).to(stream).view_as(stream),)
 
 
-def _beside_projection(layer, projection, inputs, output):
+def _beside_projection(
+    layer: int, projection: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
+) -> torch.Tensor | None:
     graft = _current.get()
-    if graft is None or not graft.lora:
+    if graft is None or not graft.lora or graft.modules.lora is None:
         return None
     return output + graft.modules.lora.added(layer, inputs[0]).to(output)

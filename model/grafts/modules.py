@@ -7,8 +7,10 @@ on, and the card of its training. Knows nothing of runs and states.
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -70,7 +72,7 @@ def untrained(config: GPT2Config, cell: str = "gru", seed: int = 0, rank: int = 
         return Modules(sizes_for(config, cell, rank))
 
 
-def save_modules(modules: Modules, path: Path, base: str, parts, card: dict) -> None:
+def save_modules(modules: Modules, path: Path, base: str, parts: Iterable[str], card: dict[str, Any]) -> None:
     """Write the weights (float16) for the model of fingerprint `base`; the former file stays whole
     until the new one is complete."""
     told = {
@@ -142,7 +144,7 @@ def beside(folder: Path, config: GPT2Config, base: str) -> Modules | None:
     return load_modules(path, config, base) if path.is_file() else None
 
 
-def prefixes(parts) -> tuple[str, ...]:
+def prefixes(parts: Iterable[str]) -> tuple[str, ...]:
     """How the names of these parts' tensors begin."""
     return tuple({"edm": "external."}.get(part, f"{part}.") for part in parts)
 

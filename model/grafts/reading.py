@@ -30,7 +30,14 @@ class Reading:
         places = torch.arange(first, last) + self.start
         return places * (torch.arange(first, last) > 0) if self.behind_first else places
 
-    def join(self, layer: int, key, value, mask, query):
+    def join(
+        self,
+        layer: int,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        mask: torch.Tensor | None,
+        query: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """This layer's local key and value (1,H,S,D) and mask -> the same with memory in front."""
         n_memory, (n_query, n_local) = len(self.kept), (query.shape[2], key.shape[2])
         keys = torch.cat([self.keys[layer][None].to(key), key], dim=2)

@@ -16,7 +16,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from model.grafts import modules
-from model.loading import hub, placement, weights
+from model.grafts.modules import Modules
+from model.loading import hub, placement, weight_files, weights
 from model.loading.errors import CheckpointError
 from model.run import tap
 from model.run.checkpoint import Checkpoint
@@ -62,7 +63,9 @@ def _load(name: str, folder: Path, device: str, dtype: str) -> Checkpoint:
     return Checkpoint(name, folder, model, tokenizer, place, mark, warnings, memory)
 
 
-def _memory_beside(folder: Path, model: GPT2LMHeadModel, mark: str):
+def _memory_beside(
+    folder: Path, model: GPT2LMHeadModel, mark: str
+) -> tuple[Modules | None, tuple[str, ...]]:
     """(trained memory or None, what is odd about it): a bad file is told, and the model runs."""
     try:
         found = modules.beside(folder, model.config, mark)
@@ -173,7 +176,7 @@ def _raw_tokenizer(folder: Path, n_vocab: int) -> tuple[Tokenizer, list[str]]:
 
 def _from_json(path: Path, n_vocab: int) -> tuple[Tokenizer, list[str]]:
     """Tokens added beyond the embedding's rows are left out: typing one would be an index error."""
-    wanted = weights.read_json(path)
+    wanted = weight_files.read_json(path)
     try:
         added = wanted.get("added_tokens") or []
         wanted["added_tokens"] = [token for token in added if token["id"] < n_vocab]

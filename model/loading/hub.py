@@ -10,10 +10,11 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx2
@@ -88,7 +89,7 @@ def download(name: str, on_progress: Callable[[Progress], None] | None = None) -
         raise CheckpointError(_explain(name, error)) from error
 
 
-def _download(name: str, on_progress) -> Path:
+def _download(name: str, on_progress: Callable[[Progress], None]) -> Path:
     on_progress(Progress("", 0, 0, 0, 0))
     info = HfApi().model_info(name, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
@@ -109,7 +110,7 @@ def _download(name: str, on_progress) -> Path:
 
 
 @contextmanager
-def named(name: str, folder: Path):
+def named(name: str, folder: Path) -> Iterator[None]:
     """Problems with files of this cache folder name the repository instead of the long path."""
     try:
         yield
@@ -160,7 +161,7 @@ class _Count:
         self.on_progress = on_progress
         self.done = dict.fromkeys(sizes, 0)
 
-    def bar(self, file: str) -> Callable:
+    def bar(self, file: str) -> type["_Bar"]:
         """What the client takes for a progress bar class; files before this one are complete."""
         for earlier in list(self.sizes)[: list(self.sizes).index(file)]:
             self.done[earlier] = self.sizes[earlier]
@@ -189,33 +190,33 @@ class _Bar:
     count: _Count
     name: str
 
-    def __init__(self, total=None, initial=0, **_looks) -> None:
+    def __init__(self, total: int | None = None, initial: int = 0, **_looks: Any) -> None:
         self.total, self.n = total, 0
         self.update(initial)
 
-    def update(self, n_bytes):
+    def update(self, n_bytes: int) -> None:
         self.n += n_bytes
         self.count.done[self.name] = self.n
         self.count.report(self.name)
 
-    def update_transfer(self, n_bytes):
+    def update_transfer(self, n_bytes: int) -> None:
         """Bytes on the wire; `update` counts the same ones on disk."""
 
-    def set_postfix_str(self, *_, **__):
+    def set_postfix_str(self, *_: Any, **__: Any) -> None:
         """Speeds are not shown."""
 
     set_transfer_postfix_str = set_postfix_str
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Nothing is drawn here."""
 
     close = refresh
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
-        return None
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
 
 
 class Download:
@@ -332,7 +333,7 @@ def _explain(name: str, error: Exception) -> str:
     return f"wanted {where}, the download failed ({_last(causes)}); try again"
 
 
-def _chain(error: BaseException | None):
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

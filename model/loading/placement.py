@@ -1,11 +1,13 @@
 """Where a model runs and in which number format, each with its reason. Loads nothing itself."""
 
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import torch
+from torch import nn
 from transformers import GPT2LMHeadModel
 
 from model.loading.errors import CheckpointError
@@ -23,7 +25,7 @@ ROOM = 1.2  # memory wanted beside the weights' own: one prompt's activations, t
 
 def available() -> list[str]:
     """The devices this torch can use, fastest first; "cpu" is always the last."""
-    gpus = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    gpus: dict[str, Callable[[], bool]] = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     return [name for name, is_there in gpus.items() if is_there()] + ["cpu"]
 
 
@@ -46,14 +48,15 @@ def choose(device: str, dtype: str, n_values: int) -> Placement:
     return Placement(torch.device(name), chosen, why_device, why_dtype)
 
 
-def move(model: GPT2LMHeadModel, placement: Placement):
+def move(model: GPT2LMHeadModel, placement: Placement) -> tuple[GPT2LMHeadModel, Placement]:
     """(model, where it is now): a GPU that runs out of memory hands the model back to the CPU."""
     try:
-        return model.to(placement.device), placement
+        _put(model, placement.device)
+        return model, placement
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if "out of memory" not in str(error).lower():
             raise
-    model.to("cpu")
+    _put(model, torch.device("cpu"))
     if placement.device.type == "cuda":
         torch.cuda.empty_cache()
     why = (
@@ -63,10 +66,15 @@ def move(model: GPT2LMHeadModel, placement: Placement):
     return model, replace(placement, device=torch.device("cpu"), why_device=why)
 
 
+def _put(model: nn.Module, device: torch.device) -> None:
+    """As torch's own `to`: transformers' has no types."""
+    model.to(device)
+
+
 _NAMES = {"cuda": "the GPU", "mps": "the Apple GPU"}
 
 
-def _check_word(what: str, word: str, words) -> None:
+def _check_word(what: str, word: str, words: Iterable[str]) -> None:
     if word not in words:
         raise CheckpointError(
             f"wanted a {what} among {', '.join(words)}, got {word!r}; choose one of these"

@@ -96,7 +96,7 @@ def read_header(path: Path) -> tuple[int, dict[str, dict]]:
     return 8 + n_json, header
 
 
-def _describes_a_tensor(entry) -> bool:
+def _describes_a_tensor(entry: object) -> bool:
     return (
         isinstance(entry, dict)
         and isinstance(entry.get("dtype"), str)
@@ -106,7 +106,7 @@ def _describes_a_tensor(entry) -> bool:
     )
 
 
-def _is_whole_numbers(found) -> bool:
+def _is_whole_numbers(found: object) -> bool:
     return isinstance(found, list) and all(type(n) is int and n >= 0 for n in found)
 
 

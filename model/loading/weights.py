@@ -112,7 +112,7 @@ def stored(folder: Path) -> dict[str, Stored]:
     files = weight_files(folder)
     if files == [PICKLED]:
         return _unpickled(folder / PICKLED)
-    found = {}
+    found: dict[str, Stored] = {}
     for name in files:
         found |= _headed(folder / name)
     return found
@@ -154,7 +154,7 @@ def _unpickled(path: Path) -> dict[str, Stored]:
     return {name: _in_memory(path, x) for name, x in found.items()}
 
 
-def _is_weight(name, value) -> bool:
+def _is_weight(name: object, value: object) -> bool:
     return isinstance(name, str) and isinstance(value, torch.Tensor)
 
 

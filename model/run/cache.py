@@ -4,7 +4,9 @@ A plain object: whoever generates owns it and passes it in. It knows nothing of 
 transformers' own cache copies all of itself at every step; this one writes into a reserve.
 """
 
-import torch
+from typing import Any, cast
+
+from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 FIRST_RESERVE = 64  # entries; doubled whenever it is full
@@ -13,14 +15,22 @@ FIRST_RESERVE = 64  # entries; doubled whenever it is full
 class LayerCache(DynamicLayer):
     """K and V of one layer, (B,H,t,D): views of a reserve that is at most twice as long."""
 
-    def lazy_initialization(self, key_states, value_states) -> None:
+    keys: Tensor  # set with the first entries
+    values: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Called by transformers before the first entries come."""
         super().lazy_initialization(key_states, value_states)
         self._k = key_states.new_empty(*key_states.shape[:2], 0, key_states.shape[3])
         self._v = value_states.new_empty(*value_states.shape[:2], 0, value_states.shape[3])
         self.hold(self._k, self._v)
 
-    def update(self, key_states, value_states, *args, **kwargs):
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
         """Append n entries (B,H,n,D); returns all of them. The signature is transformers'."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
@@ -33,12 +43,12 @@ class LayerCache(DynamicLayer):
         self.keys, self.values = self._k[:, :, :new], self._v[:, :, :new]
         return self.keys, self.values
 
-    def hold(self, keys, values) -> None:
+    def hold(self, keys: Tensor, values: Tensor) -> None:
         """Hold these entries and no others."""
         self._k, self._v = keys, values
         self.keys, self.values = keys, values
 
-    def keep(self, kept: torch.Tensor) -> None:
+    def keep(self, kept: Tensor) -> None:
         """kept (B,H,n): which entries of each head stay; the others are overwritten and gone."""
         n = kept.shape[2]
         index = kept[..., None].expand(-1, -1, -1, self.keys.shape[3])
@@ -59,6 +69,10 @@ class KVCache(Cache):
         super().__init__(layers=[LayerCache() for _ in range(n_layers)])
 
     @property
+    def _layers(self) -> list[LayerCache]:
+        return cast(list[LayerCache], self.layers)
+
+    @property
     def n_entries(self) -> int:
         """Entries of each head: t."""
         return self.get_seq_length()
@@ -66,33 +80,36 @@ class KVCache(Cache):
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(B,H,t,D) of the K and of the V of every layer; zeros before the first token."""
-        first = self.layers[0]
-        return tuple(first.keys.shape) if first.is_initialized else (0, 0, 0, 0)
+        first = self._layers[0]
+        if not first.is_initialized:
+            return 0, 0, 0, 0
+        B, H, t, D = first.keys.shape
+        return B, H, t, D
 
     @property
     def n_bytes(self) -> int:
         """Bytes of all entries, counted from the live tensors."""
-        live = [layer for layer in self.layers if layer.is_initialized]
+        live = [layer for layer in self._layers if layer.is_initialized]
         return sum(layer.keys.nbytes + layer.values.nbytes for layer in live)
 
     @property
     def reserved_bytes(self) -> int:
         """Bytes set aside, of which n_bytes are in use."""
-        return sum(layer.reserved_bytes for layer in self.layers)
+        return sum(layer.reserved_bytes for layer in self._layers)
 
-    def keep(self, kept: torch.Tensor) -> None:
+    def keep(self, kept: Tensor) -> None:
         """kept (B,L,H,n): drop all other entries of each head."""
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self._layers):
             layer.keep(kept[:, i].to(layer.keys.device))
 
     def repeat(self, n_rows: int) -> None:
         """One conversation becomes n_rows equal ones (B = n_rows)."""
-        for layer in self.layers:
+        for layer in self._layers:
             pair = (layer.keys, layer.values)
             layer.hold(*(x.repeat_interleave(n_rows, dim=0) for x in pair))
 
 
-def _longer(held: torch.Tensor, wanted: int) -> torch.Tensor:
+def _longer(held: Tensor, wanted: int) -> Tensor:
     """A reserve for at least `wanted` entries that begins with those held."""
     n = FIRST_RESERVE
     while n < wanted:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import GPT2Config, PreTrainedTokenizerFast
 
 from model.run import sampling, tokens, trace
 from model.run.cache import KVCache
@@ -42,7 +42,9 @@ class Watch:
         self.received: list[torch.Tensor] = []  # per layer (B,H,S): summed over this pass's queries
         self.latest: list[torch.Tensor] = []  # per layer (B,H,S): from the newest query
 
-    def see_attention(self, query, key, value):
+    def see_attention(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+    ) -> None:
         """query (B,H,t,D), key (B,H,S,D), the last t of S entries: weights are summed, not kept."""
         scale = self._scalings[len(self.received)]
         scores = query.float() @ key.float().transpose(-2, -1) * scale  # (B,H,t,S)
@@ -78,7 +80,7 @@ class WithBudget:
         self.checkpoint, self.policies, self._place = checkpoint, policies, place
         self.budget = min(budget, checkpoint.model.config.n_positions)
         self.cache = KVCache(checkpoint.model.config.n_layer)
-        self.entries: Entries | None = None
+        self.entries = _no_entries(checkpoint.model.config)
         self.n_read = 0
         self._generator = torch.Generator().manual_seed(seed)
         layers = range(checkpoint.model.config.n_layer)
@@ -139,15 +141,14 @@ class WithBudget:
             past_key_values=self.cache, use_cache=True, logits_to_keep=n_last, tap=watch,
         )
         self._note(watch, batch.shape[1])
-        return out.logits
+        logits: torch.Tensor = out.logits
+        return logits
 
     def _note(self, watch: Watch, n_new: int) -> None:
         received, latest = torch.stack(watch.received, 1), torch.stack(watch.latest, 1)
         new = torch.arange(self.n_read, self.n_read + n_new).expand(*received.shape[:3], n_new)
-        place = new
-        if self.entries is not None:
-            place = torch.cat([self.entries.place, new], dim=-1)
-            received[..., : -n_new] += self.entries.received
+        place = torch.cat([self.entries.place, new], dim=-1)
+        received[..., : -n_new] += self.entries.received
         self.entries = Entries(place, received, latest)
         self.n_read += n_new
 
@@ -165,6 +166,12 @@ class WithBudget:
         self.cache.keep(kept)
         e = self.entries
         self.entries = Entries(*(x.gather(-1, kept) for x in (e.place, e.received, e.latest)))
+
+
+def _no_entries(config: GPT2Config) -> Entries:
+    """(1,L,H,0): of one row, as a prompt is read before its cache is repeated."""
+    empty = torch.zeros(1, config.n_layer, config.n_head, 0)
+    return Entries(empty.long(), empty, empty)
 
 
 # -- the price -----------------------------------------------------------------------------------

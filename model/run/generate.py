@@ -143,12 +143,24 @@ def generate(
         unread = np.array([step.token])
 
 
-def take_step(reader: Reader, unread, settings, generator, end_token: int | None = None) -> Step:
+def take_step(
+    reader: Reader,
+    unread: np.ndarray,
+    settings: sampling.Settings,
+    generator: torch.Generator,
+    end_token: int | None = None,
+) -> Step:
     """Read the unread tokens (n,), draw what follows."""
     return draw(reader, reader.read(unread), settings, generator, end_token)
 
 
-def draw(reader: Reader, reading: Reading, settings, generator, end_token=None) -> Step:
+def draw(
+    reader: Reader,
+    reading: Reading,
+    settings: sampling.Settings,
+    generator: torch.Generator,
+    end_token: int | None = None,
+) -> Step:
     """Draw the token that follows a reading."""
     probabilities = sampling.stages(reading.logits, settings).probabilities
     token = sampling.draw(probabilities, generator)
@@ -163,7 +175,8 @@ def recompute(checkpoint: Checkpoint, ids: Ids, n_last: int = 1) -> torch.Tensor
     model = checkpoint.model
     _check_room(len(ids), model.config.n_positions)
     batch = torch.tensor(np.asarray(ids), device=model.device)[None]
-    return model(batch, use_cache=False, logits_to_keep=n_last).logits[0]
+    logits: torch.Tensor = model(batch, use_cache=False, logits_to_keep=n_last).logits
+    return logits[0]
 
 
 def check_rows(logits: torch.Tensor, rows: Rows) -> None:

@@ -6,13 +6,16 @@ B batch, T tokens, H heads, D head width, C model width.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
+from torch import nn
 from transformers import GPT2LMHeadModel
 
+from model.grafts.blocks import blocks
 from model.grafts.context import current
 
 _current: ContextVar["Patch | None"] = ContextVar("mnemoscope_patch", default=None)
@@ -33,7 +36,7 @@ class Patch:
     mlps: Mapping[int, Replaced] = field(default_factory=dict)
     blocks: Mapping[int, Replaced] = field(default_factory=dict)
 
-    def open(self):
+    def open(self) -> AbstractContextManager["Patch"]:
         """While open, this thread's runs write what the patch says."""
         return current(_current, self)
 
@@ -47,12 +50,14 @@ class Patch:
 
 def attach(model: GPT2LMHeadModel) -> None:
     """Two hooks a block, without effect while no patch is open."""
-    for layer, block in enumerate(model.transformer.h):
+    for layer, block in enumerate(blocks(model)):
         block.mlp.register_forward_hook(partial(_patch_mlp, layer))
         block.register_forward_hook(partial(_patch_block, layer))
 
 
-def _patch_mlp(layer, mlp, inputs, output):
+def _patch_mlp(
+    layer: int, mlp: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
+) -> torch.Tensor | None:
     patch = _current.get()
     if patch is None or layer not in patch.mlps:
         return None
@@ -60,7 +65,9 @@ def _patch_mlp(layer, mlp, inputs, output):
     return torch.where(which, values, output)
 
 
-def _patch_block(layer, block, inputs, output):
+def _patch_block(
+    layer: int, block: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
+) -> torch.Tensor | None:
     patch = _current.get()
     if patch is None or layer not in patch.blocks:
         return None

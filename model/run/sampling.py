@@ -166,7 +166,7 @@ def at(probabilities: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 _TINY = torch.finfo(torch.float64).tiny
 
 
-def _temper(logits, temperature):
+def _temper(logits: torch.Tensor, temperature: float) -> torch.Tensor:
     if temperature:
         return logits / temperature
     greedy = torch.full_like(logits, -math.inf)
@@ -174,14 +174,14 @@ def _temper(logits, temperature):
     return greedy
 
 
-def _keep_top_k(scores, k):
+def _keep_top_k(scores: torch.Tensor, k: int) -> torch.Tensor:
     """Ties with the k-th score stay."""
     if k == 0 or k >= len(scores):
         return scores
     return scores.masked_fill(scores < scores.topk(k).values[-1], -math.inf)
 
 
-def _keep_top_p(scores, p):
+def _keep_top_p(scores: torch.Tensor, p: float) -> torch.Tensor:
     """The smallest set whose probabilities sum to p or more (Holtzman et al. 2019,
     arXiv:1904.09751); removed from the low end, as transformers does, in float32."""
     if p == 1:
@@ -194,7 +194,7 @@ def _keep_top_p(scores, p):
     return scores.masked_fill(torch.zeros_like(out).scatter(1, order, out)[0], -math.inf)
 
 
-def _facts(name, before, after) -> Stage:
+def _facts(name: str, before: torch.Tensor, after: torch.Tensor) -> Stage:
     p, alive = softmax(after), after > -math.inf
     n_before = int((before > -math.inf).sum())
     removes = name.startswith("top")  # temperature moves probability, it cuts none
@@ -205,5 +205,5 @@ def _facts(name, before, after) -> Stage:
     return Stage(name, n_alive, n_cut, cut, max(entropy, 0.0), float(p.max()))
 
 
-def _is_number(x) -> bool:
+def _is_number(x: object) -> bool:
     return isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x)

@@ -7,15 +7,21 @@ stream, to the tap that is current in this thread.
 """
 
 import threading
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from typing import Any, Protocol
 
 import torch
+from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface, GPT2LMHeadModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+from transformers.models.gpt2.modeling_gpt2 import GPT2Attention
 
 from model.grafts import graft as grafts
+from model.grafts.blocks import blocks
 from model.grafts.context import current
+from model.grafts.reading import Reading
 from model.run import patch as patches
 
 ATTENTION = "mnemoscope"
@@ -25,6 +31,15 @@ _current: ContextVar["Tap | None"] = ContextVar("mnemoscope_tap", default=None)
 
 class Overtaken(Exception):
     """The run was stopped between two layers: nobody waits for its result any more."""
+
+
+class AttentionTap(Protocol):
+    """What a run hands to the attention function as `tap=`."""
+
+    def see_attention(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+    ) -> None:
+        """A layer's q (B,H,t,D), and its k and v (B,H,S,D), of which the last t are new."""
 
 
 class Tap:
@@ -38,7 +53,9 @@ class Tap:
         self.query: list[torch.Tensor] = []  # (t,C), the stream an external memory was read with
         self._stop = stop
 
-    def see_attention(self, query, key, value):
+    def see_attention(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+    ) -> None:
         """query (1,H,t,D); key, value (1,H,S,D) with the cache in front: only the last t are new."""
         if self._stop is not None and self._stop.is_set():
             raise Overtaken
@@ -47,18 +64,26 @@ class Tap:
         self.k.append(key[0, :, -t:].clone())
         self.v.append(value[0, :, -t:].clone())
 
-    def open(self):
+    def open(self) -> AbstractContextManager["Tap"]:
         """While open, the residual stream of this thread's run flows into this tap."""
         return current(_current, self)
 
 
 def tapped_attention(
-    module, query, key, value, attention_mask, tap=None, memory=None, patch=None, **kwargs
-):
+    module: GPT2Attention,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    tap: AttentionTap | None = None,
+    memory: Reading | None = None,
+    patch: patches.Patch | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """transformers' SDPA attention; q, k and v are handed to this call's tap first, and what the
     heads wrote to this call's patch last.
 
-    With a `memory` (model.memory.fusion.Reading) attention goes over Memory ∪ Local in one softmax.
+    With a `memory` attention goes over Memory ∪ Local in one softmax.
     """
     if tap is not None:
         tap.see_attention(query, key, value)
@@ -76,20 +101,20 @@ def attach(model: GPT2LMHeadModel) -> None:
     """Make a GPT2LMHeadModel tappable: our attention function, hooks that hold no state."""
     model.set_attn_implementation(ATTENTION)
     body = model.transformer
-    norms = [norm for block in body.h for norm in (block.ln_1, block.ln_2)] + [body.ln_f]
+    norms = [norm for block in blocks(model) for norm in (block.ln_1, block.ln_2)] + [body.ln_f]
     for norm in norms:
         norm.register_forward_pre_hook(_see_stream)
     patches.attach(model)
     grafts.attach(model, _see_query)
 
 
-def _see_stream(norm, inputs):
+def _see_stream(norm: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
     tap = _current.get()
     if tap is not None:
         tap.stream.append(inputs[0][0])
 
 
-def _see_query(stream):
+def _see_query(stream: torch.Tensor) -> None:
     tap = _current.get()
     if tap is not None:
         tap.query.append(stream[0])

@@ -7,6 +7,7 @@ nothing visible. Every display string made here is safe, visible and never empty
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from typing import cast
 
 import numpy as np
 from transformers import PreTrainedTokenizerFast
@@ -27,7 +28,7 @@ def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> np.ndarray:
 
 def token_bytes(tokenizer: PreTrainedTokenizerFast, token_id: int) -> bytes:
     """The bytes a token stands for; a special token stands for its own name."""
-    piece = tokenizer.convert_ids_to_tokens(int(token_id))
+    piece = cast(str | None, tokenizer.convert_ids_to_tokens(int(token_id)))
     if piece is None:
         raise ValueError(
             f"no token {token_id}: this vocabulary has ids 0 to {len(tokenizer) - 1}"

@@ -9,11 +9,14 @@ being typed share the rows they have in common.
 import threading
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 import torch
 from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel
+from transformers.cache_utils import DynamicLayer
 
+from model.grafts.blocks import blocks
 from model.grafts.graft import Graft, opened
 from model.grafts.reading import Reading
 from model.run.checkpoint import Checkpoint
@@ -154,11 +157,11 @@ def run(
     """
     start = 0 if reading is None else reading.start
     ids = _checked(checkpoint.model.config, ids, start)
-    same_memory = (
-        prefix is not None and prefix.reading is reading and prefix.graft is graft
-    )
-    n_old = common_prefix(ids, prefix.ids) if same_memory else 0
-    old = () if n_old == 0 else _first_rows(prefix.rows, n_old)
+    n_old = 0
+    old: tuple[Rows, ...] = ()
+    if prefix is not None and prefix.reading is reading and prefix.graft is graft:
+        n_old = common_prefix(ids, prefix.ids)
+        old = _first_rows(prefix.rows, n_old)
     if n_old == len(ids):
         last = old[-1].stream[-1][-1:]
         with opened(graft):
@@ -170,7 +173,8 @@ def run(
 
 def final_logits(model: GPT2LMHeadModel, stream: torch.Tensor) -> torch.Tensor:
     """Residual stream after the last block (..., C) -> logits (..., V)."""
-    return model.lm_head(model.transformer.ln_f(stream))
+    found: torch.Tensor = model.lm_head(model.transformer.ln_f(stream))
+    return found
 
 
 @torch.inference_mode()
@@ -183,7 +187,7 @@ def logits(checkpoint: Checkpoint, trace: Trace, start: int = 0) -> torch.Tensor
 
 def scaling(checkpoint: Checkpoint, layer: int) -> float:
     """The factor on q·k: 1/√D in GPT-2, divided by the layer's number where the config says so."""
-    return checkpoint.model.transformer.h[layer].attn.scaling
+    return blocks(checkpoint.model)[layer].attn.scaling
 
 
 def common_prefix(a: np.ndarray, b: np.ndarray) -> int:
@@ -211,11 +215,15 @@ def _checked(config: GPT2Config, ids: Ids, start: int) -> np.ndarray:
 
 
 def _run_rows(
-    model: GPT2LMHeadModel, ids: Ids, old: tuple[Rows, ...], stop, reading
+    model: GPT2LMHeadModel,
+    ids: Ids,
+    old: tuple[Rows, ...],
+    stop: threading.Event | None,
+    reading: Reading | None,
 ) -> tuple[Rows, torch.Tensor]:
     """Run the ids behind the old rows -> their rows and the logits of the last one."""
     tap, n_old, device = Tap(stop), sum(map(len, old)), model.device
-    memory = {}
+    memory: dict[str, Any] = {}
     if reading is not None:
         positions = reading.positions(n_old, len(ids)).to(device)
         memory = {"memory": reading, "position_ids": positions[None]}
@@ -235,7 +243,7 @@ def _run_rows(
 def _cache_of(config: GPT2Config, rows: tuple[Rows, ...]) -> DynamicCache:
     """transformers' cache holding these rows; one block of rows is not copied."""
     cache = DynamicCache(config=config)
-    for i, layer in enumerate(cache.layers):
+    for i, layer in enumerate(cast(list[DynamicLayer], cache.layers)):
         k = _join([r.k[i] for r in rows], dim=1)[None]
         v = _join([r.v[i] for r in rows], dim=1)[None]
         layer.lazy_initialization(k, v)
