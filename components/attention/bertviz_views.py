@@ -224,15 +224,15 @@ def drawing_script(kind: str) -> str:
     for part in ("require.config({", "requirejs(['jquery', 'd3'],", data):
         if script.count(part) != 1:
             raise ViewError(
-                f"{kind}_view.js of bertviz was wanted with {part!r} in it once, and it stands "
-                f"there {script.count(part)} times; run: pip install -r requirements.txt"
+                f"Another version of bertviz: its {kind}_view.js holds {part!r} "
+                f"{script.count(part)} times instead of once. Run: pip install -r requirements.txt"
             )
     return script.replace(_MARKED, _FILLED)
 
 
 def _document(kind, params, tokens, layer, heads, theme) -> str:
     if theme not in ("light", "dark"):
-        raise ViewError(f'the theme is "light" or "dark", not {theme!r}')
+        raise ViewError(f'The theme is "light" or "dark", not {theme!r}.')
     scripts = [
         offline_page.asset("XStatic-D3", "xstatic/pkg/d3/data/d3.js"),
         offline_page.asset("XStatic-jQuery", "xstatic/pkg/jquery/data/jquery.slim.min.js"),
@@ -270,8 +270,8 @@ def _checked(name: str, array, shape: tuple) -> np.ndarray:
     array = np.asarray(array, dtype=np.float64)
     if array.shape != shape or array.size == 0:
         raise ViewError(
-            f"{name} with shape {shape}, none of it 0, was wanted, and {array.shape} came; "
-            "heads and tokens must be as many as the arrays have"
+            f"Wrong shape of {name}: {array.shape} instead of {shape}, none of it 0. Give as many "
+            f"heads and tokens as the arrays have ({name} with shape {shape})."
         )
     if not np.isfinite(array).all():
         raise ViewError(f"{name} holds NaN or infinity, which cannot be drawn; check the model")

@@ -51,7 +51,7 @@ def choose(loaded: Checkpoint) -> None:
         if _choice(loaded) != SHIPPED:
             _with(loaded, _choice(loaded))
     except ValueError as problem:
-        st.warning(f"Not used: {problem}.")
+        st.warning(f"Not used. {problem}")
 
 
 def use(job_id: str) -> None:
@@ -125,5 +125,5 @@ def _with(loaded: Checkpoint, choice: str) -> Checkpoint:
 def _file_of(job_id: str) -> Path:
     path = jobs.find(job_id).folder / modules.FILE
     if not path.is_file():
-        raise JobError(f"wanted the memory file of training {job_id}, found none; train it again")
+        raise JobError(f"Training {job_id} has no memory file. Train it again.")
     return path

@@ -197,8 +197,8 @@ def is_on_this_machine() -> bool:
 def _check_visitor() -> None:
     if not is_on_this_machine():
         raise CheckpointError(
-            "wanted to open a folder of the server, which only a browser on that machine may; "
-            "choose a hub name, or have the server started with --model FOLDER"
+            "A folder of the server opens only in a browser on that machine. Choose a hub name, or "
+            "have the server started with --model FOLDER."
         )
 
 
@@ -302,7 +302,7 @@ def _load_other(choice: Choice) -> Checkpoint:
 def _put_on_shelf(shelf: "_Shelf", choice: Choice) -> Checkpoint:
     if _needs_download(choice[0]):  # deleted since: a download is asked for, never implied
         raise CheckpointError(
-            f"wanted {choice[0]}, found that it is no longer on this machine; download it again"
+            f"{choice[0]} is no longer on this machine. Download it again."
         )
     _make_room(shelf)
     shelf.loaded[choice] = _settled(*choice)
@@ -321,9 +321,9 @@ def _make_room(shelf: "_Shelf") -> None:
     idle = [choice for choice in shelf.loaded if choice not in in_use]
     if not idle:
         raise CheckpointError(
-            f"wanted room for one more model, but other visitors of this server use {MAX_SHARED} "
-            f"beside the embedded one; choose embedded, or try again {IN_USE_S // 60} minutes "
-            "after one of them has stopped"
+            f"No room for one more model: other visitors of this server use {MAX_SHARED} beside "
+            f"the embedded one. Choose embedded, or try again {IN_USE_S // 60} minutes after one "
+            "of them has stopped."
         )
     del shelf.loaded[idle[0]]
 

@@ -48,14 +48,15 @@ def asset(package: str, path: str) -> str:
         return file.read_text(encoding="utf-8")
     except (metadata.PackageNotFoundError, OSError) as problem:
         raise AssetError(
-            f"the file {path} of the Python package {package} was wanted, and it is not installed "
-            f"({problem}); run: pip install -r requirements.txt"
+            f"The file {path} of the Python package {package} is not installed ({problem}). Run: "
+            "pip install -r requirements.txt"
         ) from problem
 
 
 def _whole(script: str) -> str:
     if "</script" in script.lower():
-        raise AssetError("a script holds '</script', which would end it early; escape it first")
+        raise AssetError("A script holds '</script', which would end it early. Please escape it "
+                         "first.")
     return script
 
 

@@ -167,13 +167,13 @@ def save(name: str) -> None:
         with sessions.hold(name) as path:
             if path.exists() and now.session != name:
                 raise ValueError(
-                    f"there is a session {name!r} already; load it to go on with it, or choose "
-                    "another name"
+                    f"There is a session {name!r} already. Load it to go on with it, or choose "
+                    "another name."
                 )
             if path.exists() and _stamp(path) != _stamps().get(name):
                 raise ValueError(
-                    f"the session {name!r} was changed by another process since; save under another "
-                    "name, or load it again"
+                    f"Not saved: another process changed the session {name!r} meanwhile. Save "
+                    "under another name, or load it again."
                 )
             save_state(now.state, path)
             _stamps()[name] = _stamp(path)
@@ -190,7 +190,7 @@ def load(name: str) -> None:
         """Hold the session's lock while its file is read."""
         with sessions.hold(name) as path:
             if not path.exists():
-                raise ValueError(f"there is no session {name!r} any more; choose another")
+                raise ValueError(f"There is no session {name!r} any more. Choose another.")
             state = load_state(path, visit.checkpoint())
             _stamps()[name] = _stamp(path)
             _make_room(state)

@@ -11,8 +11,8 @@ from model.memory import slots
 from model.memory.slots import READ_FLOOR
 
 TOO_LONG = (
-    "wanted a prompt of at most {:,} tokens to follow each key; shorten it, or remember it (Enter): "
-    "all of it is told, in windows"
+    "Prompt too long to follow each key: at most {:,} tokens fit. Shorten it, or remember it "
+    "(Enter): all of it is told, in windows."
 )
 
 

@@ -268,8 +268,8 @@ def _check_fits(state: MemoryState, text: str, settings: Settings) -> None:
     n, room = len(encode(text)), asking.room(visit.checkpoint(), state, settings)
     if settings.fusion.positions == "continue" and n > room:
         raise ValueError(
-            f"wanted at most {max(room, 0):,} more tokens, got {n:,}: with positions “continue” "
-            "the whole conversation shares one window; choose “parallel”, or forget the memory"
+            f"Prompt too long: {n:,} tokens, {max(room, 0):,} fit. With positions “continue” the "
+            "whole conversation shares one window. Choose “parallel”, or forget the memory."
         )
 
 

@@ -179,8 +179,8 @@ def sentence_model() -> embedding_text.SentenceModel | None:
         return None
     if not model_picker.is_on_this_machine():
         raise NotesError(
-            "wanted to open a folder of the server, which only a browser on that machine may; "
-            "leave the box empty to use the loaded model"
+            "A folder of the server opens only in a browser on that machine. Leave the box empty "
+            "to use the loaded model."
         )
     return _sentence_model(folder)
 

@@ -112,29 +112,33 @@ def _begin(job: Measuring, work, given: tuple) -> None:
         before = current()
         if before is not None and before.is_alive:
             raise ValueError(
-                f"wanted to measure “{job.curve}”, but “{before.curve}” is under way on this server; "
-                "wait for it, or cancel it"
+                f"Cannot measure “{job.curve}” now: “{before.curve}” is under way on this server. "
+                "Wait for it, or cancel it."
             )
         try:
             job.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
-            raise ValueError(f"{job.path.parent} cannot be written: {problem.strerror}") from problem
+            raise ValueError(f"The folder {job.path.parent} cannot be made: "
+                             f"{problem.strerror or problem}. Set MNEMOSCOPE_HOME to another "
+                             "folder."
+                             ) from problem
         job.thread = threading.Thread(target=_guarded, args=(job, work, given), daemon=True)
         _latest()["job"] = job
         job.thread.start()
 
 
 def _guarded(job: Measuring, work, given: tuple) -> None:
-    """What ends the work is kept for the page to say."""
+    """Do the work; an error is kept in `job.problem` for the page to show."""
     try:
         work(job, *given)
     except OSError as problem:
-        job.problem = f"{job.path} cannot be written: {problem.strerror or problem}"
+        job.problem = (f"The measurement broke off: {problem.strerror or problem} "
+                       f"({problem.filename or job.path}). What is whole is kept.")
     except ValueError as problem:
         job.problem = str(problem)
-    except Exception as problem:  # a thread that dies without a word would leave the page waiting
+    except Exception as problem:  # if the thread died silently, the page would wait for ever
         logging.getLogger(__name__).exception("a measurement broke off")
-        job.problem = f"the measurement broke off: {problem!r}; what is whole is kept"
+        job.problem = f"The measurement broke off: {problem!r}. What is whole is kept."
 
 
 def _measure(job: Measuring, checkpoint, settings: Settings, text: str, seed: int) -> None:

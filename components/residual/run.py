@@ -69,8 +69,8 @@ def token_id(text: str) -> int:
         return int(ids[0])
     parts = " ".join(visit.show_tokens(ids))
     raise ValueError(
-        f"wanted one token, got {len(ids)} in “{text}”{': ' if parts else ''}{parts}; choose one "
-        "of them (· is a space, and most words begin with one)"
+        f"Not one token: “{text}” is {len(ids)} tokens{': ' if parts else ''}{parts}. Choose one "
+        "of them (· is a space, and most words begin with one)."
     )
 
 

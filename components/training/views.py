@@ -83,7 +83,7 @@ def say_problem() -> None:
     """What a button could not do."""
     problem = st.session_state.pop("training_problem", None)
     if problem:
-        st.error(problem[:1].upper() + problem[1:] + ".")
+        st.error(problem)
 
 
 def _follow(by_id: dict[str, Job], shipped: Look | None) -> None:

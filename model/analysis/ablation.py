@@ -40,10 +40,10 @@ class Off:
 
 @torch.inference_mode()
 def logits(checkpoint: Checkpoint, trace: Trace, off: Off, position: int) -> torch.Tensor:
-    """What the model says after `position` with these parts off, (V,).
+    """The logits after `position` with these parts off, (V,).
 
-    Runs the tokens up to `position` again; with nothing off, that is the untouched model bit for
-    bit. Raises ValueError for parts that the model does not have.
+    Runs the tokens up to `position` again; with nothing off, the result is the untouched model's,
+    bit for bit. Raises ValueError for parts that the model does not have.
     """
     check_token(trace, position)
     return _run(checkpoint.model, trace, make_patch(checkpoint, trace, off), position, 1)[0]
@@ -94,8 +94,8 @@ def compare(
     for name, x in (("original", before), ("ablated", after)):
         if not torch.isfinite(x).all():
             raise ValueError(
-                f"wanted finite logits, got NaN or infinity from the {name} run; the model's "
-                "weights are damaged or its number format overflows: choose float32"
+                f"The logits are not finite: the {name} run gave NaN or infinity. The model's "
+                "weights are damaged or its number format overflows: choose float32."
             )
     p, q = (x.double().log_softmax(-1) for x in (before, after))
     ids = _worth_showing(p.exp(), q.exp(), k)
@@ -145,7 +145,7 @@ def _one_each(checkpoint: Checkpoint, trace: Trace, layer: int, fill: str) -> Pa
 def _run(
     model: GPT2LMHeadModel, trace: Trace, patch: Patch, position: int, n_runs: int
 ) -> torch.Tensor:
-    """-> (n_runs,V): the logits after `position` of so many runs in one batch."""
+    """-> (n_runs,V): the logits after `position` of n_runs runs in one batch."""
     ids = torch.tensor(trace.ids[: position + 1], device=model.device).expand(n_runs, -1)
     with patch.open():
         return model(ids, use_cache=False, logits_to_keep=1, patch=patch).logits[:, -1]
@@ -182,8 +182,8 @@ def _check(trace: Trace, off: Off) -> None:
     heads = {head for _, head in off.heads}
     if layers - set(range(n_layers)) or heads - set(range(n_heads)):
         raise ValueError(
-            f"wanted parts of layers 0 to {n_layers - 1} with heads 0 to {n_heads - 1}, got layers "
-            f"{sorted(layers)} and heads {sorted(heads)}; this model has no others"
+            f"Parts out of range: layers {sorted(layers)} and heads {sorted(heads)}. Choose layers "
+            f"0 to {n_layers - 1} and heads 0 to {n_heads - 1}; this model has no others."
         )
     if off.fill not in FILLS:
-        raise ValueError(f"wanted parts that are off to write one of {FILLS}, got {off.fill!r}")
+        raise ValueError(f"Unknown fill {off.fill!r}. A part that is off writes one of {FILLS}.")

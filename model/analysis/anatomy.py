@@ -126,10 +126,10 @@ class Anatomy:
         return [t for t in self.tensors if t.part == part]
 
     def tensor(self, name: str) -> StoredTensor:
-        """The tensor of that name; AnatomyError where there is none."""
+        """The tensor of that name; AnatomyError if there is none."""
         found = [t for t in self.tensors if t.name == name]
         if not found:
-            raise AnatomyError(f"no tensor {name} in {self.folder}; choose one of the table")
+            raise AnatomyError(f"No tensor {name} in {self.folder}. Choose one of the table.")
         return found[0]
 
 
@@ -161,14 +161,14 @@ def layer_of(name: str) -> int | None:
 
 
 def dissect(folder: Path, model: GPT2LMHeadModel = None) -> Anatomy:
-    """A checkpoint folder -> Anatomy. `model`, where loaded, says whether the unembedding is tied,
-    and stands in for the headers where all weights are pickled.
+    """A checkpoint folder -> Anatomy. A loaded `model` tells whether the unembedding is tied; if
+    all weights are pickled, it replaces the headers.
 
-    Raises CheckpointError where weights are missing, truncated or not safetensors.
+    Raises CheckpointError if weights are missing, truncated or not safetensors.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise AnatomyError(f"wanted a checkpoint folder, found none at {folder}; check the path")
+        raise AnatomyError(f"No checkpoint folder: found none at {folder}. Check the path.")
     config = read_json(folder / "config.json") if model is None else model.config.to_dict()
     tied = bool(config.get("tie_word_embeddings", True))
     names = weight_files(folder)
@@ -201,8 +201,8 @@ def _from_memory(
     pickled = folder / PICKLED
     if model is None:
         raise AnatomyError(
-            f"wanted a header to read in {folder}, found only {PICKLED}, which has none; load the "
-            "model first, or choose a folder that holds model.safetensors"
+            f"No header to read in {folder}: it holds only {PICKLED}, which has none. Load the "
+            "model first, or choose a folder that holds model.safetensors."
         )
     names = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
     tensors = [
@@ -215,7 +215,8 @@ def _from_memory(
 
 def _stored(name: str, file: str, dtype: str, shape: Iterable[int], tied: bool) -> StoredTensor:
     if dtype not in WIDTHS:
-        raise AnatomyError(f"{file}: {name} is {dtype}, wanted one of {', '.join(WIDTHS)}")
+        raise AnatomyError(f"Unknown number format in {file}: {name} is {dtype}. Use one of "
+                           f"{', '.join(WIDTHS)}.")
     shape, part = tuple(shape), part_of(name)
     n_bytes = math.prod(shape) * WIDTHS[dtype]
     role = "parameter"

@@ -9,7 +9,7 @@ from transformers import GPT2Config
 
 
 class SizeError(ValueError):
-    """A size no GPT can have."""
+    """A size that no GPT can have."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Shape:
         for field in fields(self):
             value = getattr(self, field.name)
             if value < 1:
-                raise SizeError(f"{field.name} must be at least 1, got {value}; choose a larger one")
+                raise SizeError(f"{field.name} must be at least 1, got {value}. Choose a larger "
+                                "one.")
 
 
 @dataclass(frozen=True)

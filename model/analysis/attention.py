@@ -1,6 +1,6 @@
 """Attention derived from a trace: maps, head facts, the steps of one query, one cell.
 
-Everything quadratic lives here and only while someone looks at it. Knows nothing of drawing.
+Everything quadratic is computed here, and only while someone looks at it. Knows nothing of drawing.
 Rows are queries (they read), columns are keys (they are read).
 """
 
@@ -38,11 +38,11 @@ class Survey:
 
 
 FACTS = {
-    "entropy": "mean entropy of the rows, in bits: 0 = reads one token, log2(n) = reads n alike",
+    "entropy": "mean entropy of the rows, in bits: 0 = reads one token, log2(n) = reads n equally",
     "previous": "mean weight on the token just before",
     "first": "mean weight on the first token",
     "itself": "mean weight on the token itself",
-    "induction": "weight on the tokens that followed earlier copies of the present token, mean "
+    "induction": "weight on the tokens that followed earlier copies of the current token, mean "
     "over the tokens that occurred before",
 }
 
@@ -51,8 +51,8 @@ FACTS = {
 def survey(checkpoint: Checkpoint, trace: Trace, n_max: int = 96) -> Survey:
     """Every head, pooled with max to at most n_max × n_max, and each head's facts; local keys only.
 
-    Works on bands of queries, so that a layer's full (H,T,T) never exists and keys in the future
-    of a band cost nothing.
+    Works on bands of queries: a layer's full (H,T,T) never exists, and keys after a band cost
+    nothing.
     """
     cell = -(-len(trace) // n_max)
     followers = _followers(trace.ids).to(trace.next_logits.device)
@@ -128,7 +128,7 @@ class Steps:
 def steps(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: int) -> Steps:
     """The steps of one query: q·k, scaled, masked, softmax, mixed values, output projection.
 
-    In float32 whatever the model's numbers are, as in `weights`.
+    Always in float32, as in `weights`.
     """
     _check_head(trace, layer, head)
     check_token(trace, query)
@@ -172,7 +172,8 @@ def cell(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: int
     check_token(trace, key)
     if key > query:
         raise ValueError(
-            f"query {query} cannot read key {key}: it lies in its future; choose a key up to {query}"
+            f"Query {query} cannot read key {key}: it lies in its future. Choose a key up to "
+            f"{query}."
         )
     step = steps(checkpoint, trace, layer, head, query)
     seen = step.scaled[: query + 1].astype(np.float64)
@@ -217,13 +218,14 @@ def _check_head(trace: Trace, layer: int, head: int) -> None:
     n_heads = trace.rows[0].q[0].shape[0]
     if not (0 <= layer < trace.n_layers and 0 <= head < n_heads):
         raise ValueError(
-            f"no head {head} in layer {layer}: this model has layers 0 to {trace.n_layers - 1} "
-            f"with heads 0 to {n_heads - 1}"
+            f"There is no head {head} in layer {layer}. Choose layers 0 to {trace.n_layers - 1} "
+            f"and heads 0 to {n_heads - 1}."
         )
 
 
 def check_token(trace: Trace, position: int) -> None:
     if not 0 <= position < len(trace):
         raise ValueError(
-            f"no token at position {position}: this prompt has positions 0 to {len(trace) - 1}"
+            f"There is no token at position {position}. Choose one of this prompt: positions 0 to "
+            f"{len(trace) - 1}."
         )

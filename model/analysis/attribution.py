@@ -2,8 +2,9 @@
 
 The last stream vector is a sum (embeddings, every head, every bias, every MLP); with the final
 LayerNorm's σ frozen at its value, ln_f and the unembedding are linear, so the logit is a sum too
-(Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"). Direct: what a part does
-to later layers counts for those. L layers, H heads, C model width, V vocabulary. All in float64.
+(Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"). "Direct": a part's effect
+through later layers is counted for those layers. L layers, H heads, C model width, V vocabulary.
+All in float64.
 """
 
 from dataclasses import dataclass
@@ -49,9 +50,9 @@ class Attribution:
 def attribute(
     checkpoint: Checkpoint, trace: Trace, position: int, token: int, against: int | None = None
 ) -> Attribution:
-    """The logit of `token` after `position`; with `against`, how much it exceeds that token's.
+    """The logit of `token` after `position`; with `against`, minus the logit of that token.
 
-    Raises ValueError for a token or a position that is not there and for logits that are not
+    Raises ValueError for a token or position that does not exist and for logits that are not
     finite.
     """
     model = checkpoint.model
@@ -104,5 +105,6 @@ def check_id(config: GPT2Config, token: int) -> None:
     """Raises ValueError for an id outside the vocabulary."""
     if not 0 <= token < config.vocab_size:
         raise ValueError(
-            f"no token {token}: this model's vocabulary has ids 0 to {config.vocab_size - 1}"
+            f"There is no token {token}. Choose one of this vocabulary: ids 0 to "
+            f"{config.vocab_size - 1}."
         )

@@ -30,15 +30,16 @@ class CacheShape:
             value = getattr(self, field.name)
             if value < 1:
                 raise ValueError(
-                    f"{field.name} must be at least 1, got {value}; choose a larger one"
+                    f"{field.name} must be at least 1, got {value}. Choose a larger one."
                 )
         if self.n_head % self.n_kv_head:
             raise ValueError(
-                f"wanted KV heads that share {self.n_head} query heads evenly, got "
-                f"{self.n_kv_head}; choose a divisor of {self.n_head}"
+                f"{self.n_kv_head} KV heads cannot share {self.n_head} query heads evenly. Choose "
+                f"a divisor of {self.n_head}."
             )
         if self.dtype not in DTYPES:
-            raise ValueError(f"wanted one of {', '.join(DTYPES)}, got {self.dtype!r}")
+            raise ValueError(f"Unknown number format {self.dtype!r}. Choose one of "
+                             f"{', '.join(DTYPES)}.")
 
     @property
     def values_per_token(self) -> int:

@@ -1,8 +1,8 @@
 """Token and position vectors and what can be measured on them. Knows nothing of text.
 
 V vocabulary, C model width, P positions of the table, T tokens of the prompt. Every function
-takes and returns numpy arrays; vectors are float32 as the model has them, geometry that must be
-exact (PCA) is done in float64.
+takes and returns numpy arrays. Vectors are float32; geometry that must be exact (PCA) runs in
+float64.
 """
 
 from dataclasses import dataclass
@@ -78,8 +78,8 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     norms = norm(vectors)[..., None]
     if not np.isfinite(norms).all():
         raise ValueError(
-            "wanted finite vectors, got NaN or infinity in the embedding; the weights are damaged: "
-            "choose another checkpoint"
+            "The embedding holds NaN or infinity: the weights are damaged. Choose another "
+            "checkpoint."
         )
     return vectors / np.where(norms == 0, 1, norms)
 
@@ -96,15 +96,15 @@ def cosines(vectors: np.ndarray) -> np.ndarray:
 
 
 def nearest(units: np.ndarray, vector: np.ndarray, k: int) -> Neighbours:
-    """units (V,C) of length 1, vector (C,) -> the k nearest of all V by cosine, none skipped.
+    """units (V,C) of length 1, vector (C,) -> the k nearest of all V by cosine, exactly.
 
-    Of equally near ones the lower id is first. Raises ValueError for a vector without direction.
+    Of two equally near, the lower id is first. Raises ValueError for a vector without direction.
     """
     length = norm(vector)
     if not np.isfinite(length) or length == 0:
         raise ValueError(
-            f"wanted a vector with a direction, got one of length {length}; choose other tokens "
-            "(a − a + … leaves nothing)"
+            f"The vector has no direction: its length is {length}. Choose other tokens (a − a + … "
+            "leaves nothing)."
         )
     cosine = units @ (vector / length).astype(units.dtype)
     k = min(k, len(cosine))
@@ -125,8 +125,8 @@ def plus_minus(units: np.ndarray, a: int, b: int, c: int) -> np.ndarray:
 def project(vectors: np.ndarray) -> Projection:
     """(n,C) -> the first two principal components, in float64.
 
-    The sign of an axis is free: here its largest component (the first of equals) is positive, so
-    the same vectors give the same picture. An axis along which nothing differs keeps 0.
+    The sign of an axis is arbitrary: we make its largest component (the first of equals) positive,
+    so the same vectors give the same picture. An axis along which nothing differs is 0.
     """
     centred = np.asarray(vectors, np.float64) - np.mean(vectors, axis=0, dtype=np.float64)
     _, sizes, axes = np.linalg.svd(centred, full_matrices=False)

@@ -1,7 +1,7 @@
 """The logit lens: every layer's residual stream read as if it were the last (nostalgebraist 2020).
 
-The stream before each block goes through the model's own ln_f and lm_head. Only ln_f and lm_head of
-the last layer were trained for each other; early rows are a reading, not a belief. The logits
+The stream before each block goes through the model's own ln_f and lm_head. These were trained for
+the last layer only, so an early row is an approximation, not what the model believes. The logits
 (L+1,T,V) never exist at once. L layers, T tokens, V vocabulary.
 """
 
@@ -22,8 +22,8 @@ ROWS = 128  # stream vectors unembedded at a time (fewer: the product slows; mor
 
 @dataclass(frozen=True, eq=False)
 class Lens:
-    """What each layer would say at the positions start to stop (n of them); row l: the stream
-    before block l, the last row: after the last block, which is the model's own answer.
+    """What each layer would predict at the n positions start to stop. Row l: the stream before
+    block l; the last row: after the last block, the model's own answer.
 
     ids (L+1,n) int64: the most probable token; probability (L+1,n) float32: its probability.
     final_probability, final_rank (L+1,n): of the last row's token; rank 1 = the most probable.
@@ -42,8 +42,8 @@ class Lens:
 
 @torch.inference_mode()
 def lens(checkpoint: Checkpoint, trace: Trace, start: int = 0, stop: int | None = None) -> Lens:
-    """Read the positions start to stop of a trace; raises ValueError where the stream or
-    a logit is not finite."""
+    """Read the positions start to stop of a trace; raises ValueError if the stream or a logit is
+    not finite."""
     stop = len(trace) if stop is None else stop
     model, n_layers = checkpoint.model, trace.n_layers
     came = torch.zeros(stop - start, dtype=torch.int64)

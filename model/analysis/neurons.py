@@ -1,4 +1,4 @@
-"""The MLP of a layer at one token: its neurons, what they write and which tokens that speaks for.
+"""The MLP of a layer at one token: its neurons, what they write and which tokens that promotes.
 
 GPT-2's MLP: pre = ln_2(x) W_in + b_in, post = GELU(pre), written = post W_out + b_out. A neuron is
 one column of W_in and one row of W_out. F neurons, C model width, V vocabulary.
@@ -83,13 +83,14 @@ def describe(
 ) -> list[Neuron]:
     """The neurons of a layer by index, each with the k tokens it raises and lowers most.
 
-    Raises ValueError for a neuron that is not there.
+    Raises ValueError for a neuron that does not exist.
     """
     mlp, pre, post = _run(checkpoint, trace, layer, position)
     indices = np.atleast_1d(np.asarray(indices, dtype=np.int64))
     if len(indices) and not 0 <= indices.min() <= indices.max() < len(pre):
         raise ValueError(
-            f"wanted neurons 0 to {len(pre) - 1} of layer {layer}, got {indices.tolist()}"
+            f"Neurons out of range: {indices.tolist()}. Layer {layer} has neurons 0 to "
+            f"{len(pre) - 1}; choose among these."
         )
     at = torch.as_tensor(indices, device=pre.device)
     writes = post[at].double()[:, None] * mlp.c_proj.weight[at].double()  # (n,C)

@@ -1,4 +1,4 @@
-"""What a table of position vectors looks like: likeness, main directions, lengths. P positions.
+"""Facts about a table of position vectors: likeness, main directions, lengths. P positions.
 
 Knows nothing of where the table comes from: learned or a formula.
 """
@@ -30,7 +30,7 @@ class Table:
 
 
 def measure(table: np.ndarray) -> Table:
-    """table (P,C), P >= 1 -> what is to be seen of it; principal components in float64."""
+    """table (P,C), P >= 1 -> its likeness map and curves; principal components in float64."""
     cosine = embeddings.cosines(table.astype(np.float64))
     cell = -(-len(table) // MOST_SQUARES)
     components, explained = principal(table, N_COMPONENTS)
@@ -39,8 +39,8 @@ def measure(table: np.ndarray) -> Table:
 
 
 def sinusoidal_like(table: np.ndarray) -> np.ndarray:
-    """The sinusoidal table (P,C) of the same size, scaled so that its rows are as long on average
-    as those of `table`: the same weights can then read it."""
+    """The sinusoidal table (P,C) of the same size, scaled so that its rows have the mean length of
+    `table`'s rows: then the same weights can read it."""
     formula = positions.sinusoidal(*table.shape)
     return formula * (embeddings.norm(table).mean() / embeddings.norm(formula).mean())
 
@@ -48,7 +48,7 @@ def sinusoidal_like(table: np.ndarray) -> np.ndarray:
 def principal(table: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """table (P,C) -> its first k principal components (P,k) and their shares (k,).
 
-    The sign is free; here each curve's largest value is positive.
+    The sign is arbitrary; we make each curve's largest value positive.
     """
     centred = table.astype(np.float64) - table.mean(0, dtype=np.float64)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)

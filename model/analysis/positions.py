@@ -17,8 +17,8 @@ def frequencies(width: int) -> np.ndarray:
     """
     if width % 2:
         raise ValueError(
-            f"wanted an even number of dimensions, got {width}; positions turn pairs of "
-            "dimensions: choose a model whose heads have an even width"
+            f"RoPE turns pairs of dimensions and needs an even number of dimensions, got {width}. "
+            "Choose a model whose heads have an even width."
         )
     return BASE ** (-np.arange(0, width, 2) / width)
 
@@ -52,8 +52,8 @@ def rope_by_distance(q: np.ndarray, k: np.ndarray, n: int) -> np.ndarray:
 def alibi_slopes(n_heads: int) -> np.ndarray:
     """ALiBi's slope of each head (H,): 2^(-8h/H), h from 1 (Press et al. 2021, section 3).
 
-    Where H is no power of two n: those of n heads below it, then every second one of 2n heads, as
-    in the authors' code.
+    If H is no power of two: the slopes for the next lower power n, then every second slope for 2n
+    heads, as in the authors' code.
     """
     n = 1 << (n_heads.bit_length() - 1)
     slopes = 2.0 ** (-8.0 * np.arange(1, n + 1) / n)

@@ -33,7 +33,7 @@ class Stream:
 
 @torch.inference_mode()
 def measure(trace: Trace) -> Stream:
-    """Norms and cosines of a trace; raises ValueError where the stream is not finite."""
+    """Norms and cosines of a trace; raises ValueError if the stream is not finite."""
     before = trace.layer_stream(0).double()  # (T,C)
     norm, added, cosine = [before.norm(dim=-1)], [], []
     for i in range(1, 2 * trace.n_layers + 1):
@@ -50,7 +50,7 @@ def measure(trace: Trace) -> Stream:
 def stream_at(trace: Trace, position: int) -> torch.Tensor:
     """The stream of one token at every station, (2L+1,C) float64.
 
-    Raises ValueError for a position outside the prompt and where the stream is not finite.
+    Raises ValueError for a position outside the prompt and for a stream that is not finite.
     """
     check_token(trace, position)
     rows = torch.stack([trace.layer_stream(i)[position] for i in range(2 * trace.n_layers + 1)])
@@ -64,9 +64,8 @@ def check_finite(stream: torch.Tensor, station: int) -> None:
     if torch.isfinite(stream).all():
         return
     raise ValueError(
-        f"wanted a finite residual stream, got NaN or infinity {station_name(station)}; the "
-        "model's weights are damaged or its number format overflows: choose float32 or another "
-        "checkpoint"
+        f"The residual stream holds NaN or infinity {station_name(station)}. The model's weights "
+        "are damaged or its number format overflows: choose float32 or another checkpoint."
     )
 
 
@@ -130,8 +129,8 @@ def norm_at(model: GPT2LMHeadModel, station: int) -> torch.nn.LayerNorm:
 
 @dataclass(frozen=True, eq=False)
 class Exit:
-    """What turns a direction of the stream into logits at one token, float64: gain (C,) is ln_f's
-    γ / σ, with σ frozen at this token's value.
+    """Turns a direction of the stream into logits at one token, float64: gain (C,) is ln_f's γ / σ,
+    with σ frozen at this token's value.
 
     A part v of the stream adds unembedding @ (gain × (v − mean v)) to the logits; all parts of the
     stream and β together give the logits.
@@ -142,7 +141,7 @@ class Exit:
     sigma: float
 
     def project(self, v: torch.Tensor) -> torch.Tensor:
-        """v (..., C) -> (..., C): what the unembedding sees of it."""
+        """v (..., C) -> (..., C): the part of v that the unembedding reads."""
         return (v - v.mean(-1, keepdim=True)) * self.gain
 
 

@@ -24,9 +24,9 @@ class Operation:
     """One operation of the tour and the tensor it makes.
 
     key: its name in code and tests; stage: "embed", "attention", "mlp" or "head"; symbols: the
-    shape by letters; event: the torch functions that pass by since the operation before, the last
-    of which makes the tensor ("" = the same call again); taken: which of its results, or "input":
-    what goes into it.
+    shape by letters; event: the torch functions called since the operation before; the last one
+    makes the tensor ("" = the same call again); taken: which of its results, or "input": the
+    tensor that goes into it.
     """
 
     key: str
@@ -93,17 +93,17 @@ OPERATIONS = (
     Operation("v_split", "attention", "value", "columns 2D … 3D−1", X, "",
               "the last third", 2),
     Operation("k", "attention", "k by head", "split D into H × d_h", HEADS, "transpose",
-              "what each token is found by, per head"),
+              "what queries are compared with, per head"),
     Operation("v", "attention", "v by head", "split D into H × d_h", HEADS, "transpose",
-              "what each token hands over, per head"),
+              "what is read from each token, per head"),
     Operation("q", "attention", "q by head", "split D into H × d_h", HEADS, "transpose",
               "what each token looks for, per head"),
     Operation("k_turned", "attention", "k turned", "kᵀ", ("B", "H", "d_h", "T"), "transpose",
               "rows and columns swapped, ready for the product"),
     Operation("scores", "attention", "scores", "q kᵀ", SCORES, "matmul",
-              "every query with every key"),
+              "the product of every query with every key"),
     Operation("scaled", "attention", "scaled scores", "÷ √d_h", SCORES, "mul",
-              "kept small, whatever d_h is"),
+              "scores keep the same size for any d_h"),
     Operation("masked", "attention", "masked scores", "+ mask", SCORES, "add",
               "the future gets the lowest number: no token reads a later one"),
     Operation("weights", "attention", "attention weights", "softmax over keys", SCORES,
@@ -119,11 +119,11 @@ OPERATIONS = (
     Operation("ln_2", "mlp", "ln_2", "x̂ = (x − μ) / σ · γ + β", X, "layer_norm",
               "normalised again"),
     Operation("c_fc", "mlp", "c_fc", "x̂ W + b", ("B", "T", "F"), "addmm view",
-              "up: F neurons for each token"),
+              "widened to F neurons for each token"),
     Operation("act", "mlp", "activation", "GELU", ("B", "T", "F"), "view",
-              "neurons that fire, each token on its own", "input"),
+              "each neuron's activation, token by token", "input"),
     Operation("mlp_proj", "mlp", "mlp.c_proj", "· W + b", X, "addmm view",
-              "down again: what the MLP adds"),
+              "back to D numbers: what the MLP adds"),
     Operation("after", "mlp", "residual stream", "x ← x + MLP", X, "add",
               "what the next block reads"),
     Operation("ln_f", "head", "ln_f", "x̂ = (x − μ) / σ · γ + β", X, "layer_norm",
@@ -139,12 +139,12 @@ OPERATIONS = (
 def tour(checkpoint: Checkpoint, trace: Trace, layer: int) -> Tour:
     """Run the embedding, block `layer` and the head on a trace's prompt, and watch every step.
 
-    Raises ValueError for a layer the model has not; RuntimeError where this version of
-    transformers runs other operations than the tour names.
+    Raises ValueError for a layer the model does not have, and RuntimeError if this version of
+    transformers runs other operations than the tour expects.
     """
     model = checkpoint.model
     if not 0 <= layer < trace.n_layers:
-        raise ValueError(f"wanted a layer 0 to {trace.n_layers - 1}, got {layer}; choose one")
+        raise ValueError(f"There is no layer {layer}. Choose a layer 0 to {trace.n_layers - 1}.")
     ids = torch.tensor(trace.ids, device=model.device)[None]  # (1,T)
     block = twin(model, layer)
     before, last = trace.layer_stream(2 * layer)[None], trace.layer_stream(-1)[None]
@@ -183,7 +183,7 @@ def twin(model: GPT2LMHeadModel, layer: int) -> GPT2Block:
 
 
 class _Watch(TorchFunctionMode):
-    """Sees each torch function of this thread while open; keeps facts, never tensors."""
+    """Records each torch function of this thread while open; keeps facts, never tensors."""
 
     def __init__(self, operations: tuple[Operation, ...]) -> None:
         super().__init__()
@@ -201,11 +201,11 @@ class _Watch(TorchFunctionMode):
         return results
 
     def observed(self) -> tuple[Observed, ...]:
-        """What the pass ran, in order. RuntimeError where it left out an operation it should run."""
+        """What the pass ran, in order. RuntimeError if an operation of the tour did not run."""
         if self._operations:
             raise RuntimeError(
-                f"the forward pass ran no {self._events[0]} for {self._operations[0].title}: this "
-                "version of transformers is not the one in requirements.txt; install that one"
+                f"The forward pass ran no {self._events[0]} for {self._operations[0].title}: this "
+                "version of transformers is not the one in requirements.txt. Install that one."
             )
         return tuple(self._seen)
 

@@ -69,8 +69,8 @@ class Timing:
 
 
 def measure(checkpoint: Checkpoint, ids: Ids, ts: list[int], repeats: int) -> Iterator[Timing]:
-    """Run both ways for each length t of ids (T,), 2 <= t <= T, in turns; the first run of each
-    is not counted."""
+    """Run both ways in turns, for each length t of ids (T,), 2 <= t <= T; the first run of each is
+    a warm-up and does not count."""
     for t in ts:
         cache = KVCache(checkpoint.model.config.n_layer)
         reader = WithCache(checkpoint, cache)
@@ -94,8 +94,8 @@ def lengths(most: int, n: int = 8) -> list[int]:
 
 
 def rate(amounts, times_ms) -> float:
-    """Multiply–adds per millisecond that fit best: least squares through the origin, in the
-    relative error, so that short steps count as much as long ones."""
+    """The best fit of multiply–adds per millisecond: least squares of the relative error, through
+    the origin, so that short steps count as much as long ones."""
     ratio = np.asarray(times_ms, dtype=float) / np.asarray(amounts, dtype=float)
     return float(ratio.sum() / (ratio**2).sum())
 

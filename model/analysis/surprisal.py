@@ -1,4 +1,4 @@
-"""How well a model foresees a text: bits and rank of every token, bits per byte of the whole.
+"""How well a model predicts a text: bits and rank of every token, bits per byte of the whole.
 
 Knows nothing of how a next token is chosen. Base 2 throughout: 1 bit = ln 2 nats.
 """
@@ -46,7 +46,7 @@ class Total:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A prompt of T tokens as the model foresaw it; row t is the prediction made *after* token t.
+    """How the model predicted a prompt of T tokens; row t is the prediction made *after* token t.
 
     ids (T,); n_bytes (T,) of each token.
     bits (T,) surprisal of each token, rank (T,) of it, 1 = the most probable (1 + the number of
@@ -78,8 +78,8 @@ class Reading:
 
 @torch.inference_mode()
 def read(checkpoint: Checkpoint, trace: Trace, earlier: Reading | None = None) -> Reading:
-    """Trace of T tokens -> how each was foreseen; rows that `earlier` (of the same model) has in
-    common with it are not computed again.
+    """Trace of T tokens -> how each was predicted. Rows that it shares with `earlier` (of the same
+    model) are not computed again.
 
     Raises ValueError when a logit is NaN or infinite, naming its rows.
     """
@@ -150,10 +150,10 @@ def in_windows(
 ) -> Iterator[tuple]:
     """ids (T,) of a text of any length -> (first, bits (n,), rank (n,)), window by window.
 
-    A window reads `window` tokens and predicts the token after each; it starts `stride` tokens
-    after the one before, and only tokens that no earlier window predicted are counted. So every
-    token but the first is counted once, and beyond the first window each with at least
-    window - stride + 1 tokens before it. `first` is the index of the window's first counted token.
+    A window reads `window` tokens and predicts the token after each. The next window starts
+    `stride` tokens later and counts only tokens that no earlier window predicted. So every token
+    but the first counts once; beyond the first window, each has at least window - stride + 1 tokens
+    before it. `first` is the index of the window's first counted token.
     Raises ValueError for fewer than 2 tokens, or a window or stride that does not fit.
     """
     _check_windows(checkpoint.model.config.n_positions, len(ids), window, stride)
@@ -194,20 +194,21 @@ def _check_windows(n_positions, n_tokens, window, stride):
     if n_tokens < 2:
         noun = "token" if n_tokens == 1 else "tokens"
         raise ValueError(
-            f"wanted a text of at least 2 tokens, got {n_tokens} {noun}; the first token is only "
-            "read, never predicted, so there is nothing to score"
+            f"Text too short: {n_tokens} {noun}, at least 2 tokens are needed. The first token is "
+            "only read, never predicted, so there is nothing to score. Give a longer text."
         )
     if not 1 <= window <= n_positions:
-        raise ValueError(f"wanted a window of 1 to {n_positions:,} tokens, got {window:,}")
+        raise ValueError(f"Window out of range: {window:,} tokens. Choose a window of 1 to "
+                         f"{n_positions:,} tokens.")
     if not 1 <= stride <= window:
         raise ValueError(
-            f"wanted a stride of 1 to {window:,} (the window), got {stride:,}; a longer one would "
-            "leave tokens out"
+            f"Stride out of range: {stride:,}. Choose a stride of 1 to {window:,} (the window); a "
+            "longer one would leave tokens out."
         )
 
 
 def _read_rows(logits, targets, start):
-    """The rows of `Reading` from start on, a few at a time: they stay in the processor's cache."""
+    """The rows of `Reading` from start on, a few at a time, so that they fit the processor's cache."""
     parts = []
     for at in range(0, len(logits), ROWS_IN_CACHE):
         few = slice(at, at + ROWS_IN_CACHE)

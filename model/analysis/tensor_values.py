@@ -1,7 +1,7 @@
-"""The numbers in one tensor of a checkpoint: read from its file when somebody looks at it.
+"""The numbers in one tensor of a checkpoint, read from its file when somebody looks at it.
 
-Facts are exact, over all values; a picture of a large tensor is pooled and says which value of
-which cell it shows. Knows nothing of what the tensor is for.
+Facts are exact, over all values. A picture of a large tensor is pooled: each cell shows one value
+of its block and says where it stands. Knows nothing of what the tensor is for.
 """
 
 import math
@@ -57,7 +57,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What there is to see of one tensor at once: facts and histogram of all values, a picture."""
+    """One tensor at a glance: facts and histogram of all values, and a picture."""
 
     tensor: StoredTensor
     facts: Facts
@@ -102,7 +102,7 @@ def head_weights(
 
 
 def read(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel = None) -> torch.Tensor:
-    """The tensor as stored, from its safetensors file; from `model` where it was pickled."""
+    """The tensor as stored, from its safetensors file; from `model` if it was pickled."""
     if anatomy.source == "safetensors header":
         with safe_open(anatomy.folder / tensor.file, framework="pt") as file:
             return file.get_tensor(tensor.name)

@@ -30,12 +30,12 @@ CONTRACTIONS = frozenset(GPT2_PATTERN["contraction"].split("|"))
 
 
 class TokenizationError(ValueError):
-    """The tokenizer works in another way than the steps shown here."""
+    """The tokenizer does not work in the steps shown here."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """What a byte-level BPE tokenizer goes by.
+    """The tables of a byte-level BPE tokenizer.
 
     ranks: (left, right) -> rank, lower goes first; ids: piece -> id; added: token -> id, taken
     whole before anything else; is_gpt2: pre-tokens are cut by GPT-2's own regular expression.
@@ -98,7 +98,7 @@ class Row:
 def rules(tokenizer: PreTrainedTokenizerFast) -> Rules:
     """The merges, pieces and added tokens inside a fast tokenizer.
 
-    Raises TokenizationError where it is no plain byte-level BPE.
+    Raises TokenizationError if it is no plain byte-level BPE.
     """
     backend = tokenizer.backend_tokenizer
     said = json.loads(backend.to_str())
@@ -109,9 +109,9 @@ def rules(tokenizer: PreTrainedTokenizerFast) -> Rules:
     plain = model["type"] == "BPE" and not any(model.get(name) for name in options)
     if not (plain and alphabet <= set(model["vocab"]) and "ByteLevel" in splitters):
         raise TokenizationError(
-            "wanted a byte-level BPE tokenizer as GPT-2's, whose steps can be shown; found "
-            f"{model['type']} on {', '.join(splitters) or 'whole text'}: only its ids are shown, "
-            "choose a model with GPT-2's kind of tokenizer to see the steps"
+            "The steps of this tokenizer cannot be shown, only its ids: it is no byte-level BPE as "
+            f"GPT-2's; found {model['type']} on {', '.join(splitters) or 'whole text'}. Choose a "
+            "model with GPT-2's kind of tokenizer to see the steps."
         )
     merges = (pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"])
     return Rules(
@@ -138,7 +138,7 @@ def pieces(rules: Rules, text: str) -> list[Piece]:
 def merges(rules: Rules, piece: Piece) -> list[Merge]:
     """Every merge of a pre-token in the order they happen: lowest rank first, then leftmost.
 
-    O(n log n) in the number of bytes, so that a pasted wall of text is no trap.
+    O(n log n) in the number of bytes, so that a long pasted text does not block the page.
     """
     word, n = piece.letters, len(piece.letters)
     if piece.kind == "special" or n < 2:
@@ -196,8 +196,8 @@ def parts(piece: Piece, done: list[Merge]) -> list[tuple[int, int]]:
 def rows(rules: Rules, piece: Piece, most: int = 64) -> list[Row]:
     """The word before the first merge, then after each; successive merges of one rank share a row.
 
-    Of a longer word only parts that begin in its first `most` bytes are in the rows; the merges
-    are those of the whole word.
+    The rows of a longer word hold only parts that begin in its first `most` bytes; the merges are
+    those of the whole word.
     """
     done = [merge for merge in merges(rules, piece) if merge.start < most]
     ends = dict(parts(piece, [])[:most])
@@ -238,7 +238,7 @@ def _splitters(said: dict | None) -> list[str]:
 
 
 def _split_added(rules: Rules, text: str) -> list[str]:
-    """Cut out the added tokens: leftmost first, of two that begin at one place the longer."""
+    """Cut out the added tokens: leftmost first; of two that begin at one place, the longer."""
     if not rules.added:
         return [text]
     longest_first = sorted(rules.added, key=len, reverse=True)

@@ -1,7 +1,7 @@
 """Every token of a model by text and by id. Knows nothing of vectors.
 
-The order of ids is the order in which the tokenizer's training made them: the bytes first, then
-each merge, the most frequent pair of its corpus at that time first.
+Ids are in the order in which the tokenizer's training made the tokens: first the bytes, then each
+merge; a merge joins the pair that was most frequent in the corpus at that time.
 """
 
 import re
@@ -84,8 +84,8 @@ def find(vocabulary: Vocabulary, wanted: str, tokenizer: PreTrainedTokenizerFast
     ids = tokens.encode(tokenizer, wanted)
     pieces = " + ".join(vocabulary.texts[i] for i in ids[:8]) + (" + …" if len(ids) > 8 else "")
     raise ValueError(
-        f"wanted one token, got “{_short(wanted)}”, which is {len(ids)} tokens in this vocabulary"
-        + (f" ({pieces})" if len(ids) else "") + "; take one of them, another word, or an id as #42"
+        f"Not one token: “{_short(wanted)}”, which is {len(ids)} tokens in this vocabulary"
+        + (f" ({pieces})" if len(ids) else "") + ". Take one of them, another word, or an id as #42."
     )
 
 
@@ -93,8 +93,8 @@ def _checked(vocabulary: Vocabulary, wanted: str) -> int:
     last = len(vocabulary.raw) - 1
     if len(wanted) > 12 or int(wanted[1:]) > last:
         raise ValueError(
-            f"wanted an id of this vocabulary, 0 to {last:,}, got {_short(wanted[1:])}; "
-            "write a smaller one"
+            f"There is no id {_short(wanted[1:])}: this vocabulary has 0 to {last:,}. Write a "
+            "smaller one."
         )
     return int(wanted[1:])
 

@@ -1,8 +1,8 @@
 """Runs of a model with other positions than it was trained with, through transformers' own code.
 
-GPT2Model adds wpe to whatever embeddings it is given; so `wte[ids] + other − wpe[positions]` goes
-in, and `wte[ids] + other` is what the first block gets (up to rounding). Nothing on the shared
-model changes. Axes: L layers, H heads, T tokens, D head width, C model width, V vocabulary.
+GPT2Model adds wpe to its input embeddings. So we pass `wte[ids] + other − wpe[positions]`, and the
+first block gets `wte[ids] + other` (up to rounding). Nothing on the shared model changes.
+Axes: L layers, H heads, T tokens, D head width, C model width, V vocabulary.
 """
 
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ def run(
     places: np.ndarray | None = None,
     table: np.ndarray | None = None,
 ) -> Pass:
-    """ids (T,) at places (T,), by default 0 to T-1; table (T,C): what is added in place of wpe,
-    zeros for no positions; None: the model's own wpe.
+    """ids (T,) at places (T,), by default 0 to T-1; table (T,C): added instead of wpe (zeros: no
+    positions); None: the model's own wpe.
 
     Raises ValueError for an empty prompt and for a place that the table does not have.
     """
@@ -56,7 +56,7 @@ def run(
         out = model(
             **inputs,
             position_ids=at,
-            attention_mask=torch.ones_like(at),  # else transformers takes a jump for a new text
+            attention_mask=torch.ones_like(at),  # else transformers takes a gap for a new text
             use_cache=False,
             logits_to_keep=1,
             tap=tap,
@@ -65,21 +65,22 @@ def run(
 
 
 def check_places(places: np.ndarray, config: GPT2Config) -> np.ndarray:
-    """places (T,), T >= 1; raises ValueError, one sentence, where the table has no such row."""
+    """places (T,), T >= 1; raises ValueError if the position table has no such row."""
     if len(places) == 0:
-        raise ValueError("wanted at least one token, got an empty prompt; type something")
+        raise ValueError("There is no token: the box holds an empty prompt. Type something.")
     if places.min() < 0 or places.max() >= config.n_positions:
         n = config.n_positions
         most = n - 1 - int(places.max() - places.min())
         raise ValueError(
-            f"wanted positions 0 to {n - 1:,}, got {places.min():,} to {places.max():,}: the table "
-            f"has no such row; shift these {len(places):,} tokens by at most {most:,}"
+            f"Positions out of range: the table has rows 0 to {n - 1:,}, and these tokens got "
+            f"{places.min():,} to {places.max():,}. Please shift these {len(places):,} tokens by "
+            f"at most {most:,}."
         )
     return places
 
 
 def without_positions(checkpoint: Checkpoint, ids: np.ndarray) -> Pass:
-    """The run of ids (T,) with words only."""
+    """The run of ids (T,) without positions."""
     return run(checkpoint, ids, table=np.zeros((1, checkpoint.model.config.n_embd)))
 
 
@@ -94,8 +95,8 @@ def maps(
 ) -> dict[str, np.ndarray]:
     """One head's attention (T,T) under each of SCHEMES.
 
-    learned: the trace, as it is. none: `bare`, a run of the same ids without positions. rope and
-    alibi: the very q and k of `bare`, turned, or their scores biased, in this head alone.
+    learned: the trace, as it is. none: `bare`, a run of the same ids without positions. rope: q and
+    k of `bare`, turned in this head alone; alibi: their scores, biased in this head alone.
     sinusoidal: `waves`, a run of its own, because it changes the input.
     """
     scale = scaling(checkpoint, layer)
@@ -132,7 +133,7 @@ def shuffled(n_tokens: int, seed: int) -> np.ndarray:
     """A permutation (T,) of all but the last token, never the old order; needs 3 tokens or more."""
     if n_tokens < 3:
         raise ValueError(
-            f"wanted 3 tokens or more to shuffle (the last one stays), got {n_tokens}; type more"
+            f"Too few tokens to shuffle: {n_tokens}. Type 3 tokens or more (the last one stays)."
         )
     mixed = np.random.default_rng(seed).permutation(n_tokens - 1)
     if (mixed == np.arange(n_tokens - 1)).all():
@@ -194,7 +195,7 @@ def compare(before: Last, after: Last, n_top: int = 5) -> Change:
 def bits_when_shifted(checkpoint: Checkpoint, ids: np.ndarray, shift: int) -> float:
     """Mean bits a token of ids (T,), T >= 2, all positions shifted; the first does not count."""
     if len(ids) < 2:
-        raise ValueError("wanted 2 tokens or more (the first is only read), got 1; type more")
+        raise ValueError("Too few tokens: 1. Type 2 tokens or more (the first is only read).")
     stream = run(checkpoint, ids, np.arange(len(ids)) + shift).stream[-1]
     parts = []
     for start in range(0, len(ids) - 1, ROWS_AT_ONCE):

@@ -1,6 +1,6 @@
 """Measure this program against the stock model, on a GPT-2-small shape with random weights.
 
-Times are medians; what counts are the ratios, taken in one run. The measurements themselves live
+Times are medians; compare the ratios, which are taken in one run. The measurements themselves are
 in tests/bench; those in a browser need Chromium and the test tools (see README.md).
 """
 

@@ -1,4 +1,4 @@
-"""Continue a prompt token by token; then say milliseconds per token and bytes of the cache.
+"""Continue a prompt token by token; then report milliseconds per token and bytes of the cache.
 
 One line a token: its number in the text, the token, its probability, the milliseconds of its step
 and the cache's entries and bytes after it. A seed gives the same text every time.
@@ -60,7 +60,7 @@ def add_arguments(parser) -> None:
 def run_command(chosen) -> Iterator[str]:
     """Generate; one line a token as it comes, or one JSON object at the end."""
     if not 0 <= chosen.seed <= MAX_SEED:
-        raise ValueError(f"wanted a --seed from 0 to {MAX_SEED}, got {chosen.seed}")
+        raise ValueError(f"--seed out of range: {chosen.seed}. Choose one from 0 to {MAX_SEED}.")
     loaded = checkpoint.load(chosen.model)
     if chosen.variant == "gpt2" and chosen.session is None:
         ids = tokens.encode(loaded.tokenizer, chosen.prompt)
@@ -96,7 +96,7 @@ def _converse(loaded, chosen) -> Iterator[str]:
 
 
 def _asked(loaded, state, settings, chosen):
-    """The state that is asked, the ids that ask it, and how many tokens of the prompt went into that
+    """The state to ask, the ids that ask it, and how many tokens of the prompt were told to that
     state because they do not fit beside it."""
     ids, n_front = tokens.encode(loaded.tokenizer, chosen.prompt), 0
     if not chosen.tokens:
@@ -107,8 +107,8 @@ def _asked(loaded, state, settings, chosen):
     room = asking.room(loaded, state, settings)
     if len(ids) - n_front > room:
         raise ValueError(
-            f"wanted at most {max(room, 0):,} tokens to go on with behind this memory, got "
-            f"{len(ids):,}; --tokens 0 tells the prompt all the same, in windows, or shorten it"
+            f"Prompt too long: {len(ids):,} tokens, {max(room, 0):,} fit after this memory. "
+            "Shorten it, or choose --tokens 0: that tells the whole prompt, in windows."
         )
     return state, ids[n_front:], n_front
 
@@ -119,26 +119,27 @@ def _settings(chosen) -> MemorySettings:
 
 
 def _check_trained(loaded, variant: str) -> None:
-    """Raises ValueError where the variant's trained modules do not exist for this model."""
+    """Raises ValueError if this model lacks the variant's trained modules."""
     trained = set(loaded.memory.parts) if loaded.memory is not None else set()
     missing = modules_of(variant) - {"am"} - trained
     if missing:
         raise ValueError(
-            f"--variant {variant} wants trained memory ({', '.join(sorted(missing))}), {loaded.name} "
-            "has none; train it: python -m model train memory, or choose --variant gpt2+am, which "
-            "needs no training"
+            f"--variant {variant} needs trained memory ({', '.join(sorted(missing))}), and "
+            f"{loaded.name} has none. Train it: python -m model train memory; or choose --variant "
+            "gpt2+am, which needs no training."
         )
 
 
 def _check_memory(chosen) -> None:
     if chosen.variant == "gpt2":
-        raise ValueError("--session wants a variant with a memory: --variant gpt2+am or gpt2-m")
+        raise ValueError("--session needs a variant with a memory. Add --variant gpt2+am or gpt2-m")
     if chosen.session is None:
-        raise ValueError(f"--variant {chosen.variant} wants a memory: --session NAME")
+        raise ValueError(f"--variant {chosen.variant} needs a memory. Add --session NAME")
     if chosen.no_cache or chosen.cache_policy or chosen.cache_budget is not None:
-        raise ValueError("a memory and a bounded or missing cache do not go together; choose one")
+        raise ValueError("A memory does not work with a bounded or missing cache. Choose one of "
+                         "them.")
     if chosen.slots is not None and chosen.slots < 0:
-        raise ValueError(f"wanted 0 or more slots, got {chosen.slots}")
+        raise ValueError(f"--slots must be 0 or more, got {chosen.slots}.")
 
 
 def _generate(
@@ -148,8 +149,8 @@ def _generate(
     (none with --json); returns the report."""
     steps = []
     if n_front and not chosen.json:
-        yield (f"too long for the room beside this memory: the prompt's first {n_front:,} tokens are "
-               f"told, the last {len(ids):,} ask")
+        yield (f"prompt too long for the room beside this memory: its first {n_front:,} tokens are "
+               f"told to the memory, its last {len(ids):,} ask")
     for step in generate.generate(
         reader, ids, chosen.tokens,
         settings=Settings(chosen.temperature, chosen.top_k, chosen.top_p),
@@ -165,12 +166,12 @@ def _generate(
 def _reader(loaded, chosen) -> generate.Reader:
     """Who reads the text: with a whole cache, with none, or with one held to a budget."""
     if chosen.no_cache and (chosen.cache_policy or chosen.cache_budget is not None):
-        raise ValueError("--no-cache leaves nothing to hold to a budget; leave one of them out")
+        raise ValueError("--no-cache leaves no cache to hold to a budget. Leave one of them out.")
     if chosen.no_cache:
         return generate.WithoutCache(loaded)
     if chosen.cache_policy is None and chosen.cache_budget is not None:
         raise ValueError(
-            f"--cache-budget wants a policy too: --cache-policy {', '.join(POLICIES)}"
+            f"--cache-budget needs a policy too. Add --cache-policy {', '.join(POLICIES)}"
         )
     if chosen.cache_policy is None:
         return generate.WithCache(loaded, KVCache(loaded.model.config.n_layer))

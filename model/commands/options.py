@@ -1,4 +1,4 @@
-"""Command-line options that several commands share, said once."""
+"""Command-line options that several commands share."""
 
 import os
 

@@ -1,9 +1,10 @@
 """Recall probes: what does each variant of the memory recall, how surely, and what does it make up?
 
 --file: your own probes, a JSON object a line: {"tell": ["I live in New York."], "ask": "Where do I
-live? You live in", "answer": " New York", "distance": 500}; without an answer, or with null, only
-"I do not know." is no false recall. A line may carry a "label": shares are reported for each label
-too. --task and --curve: episodes made from seeds, kept in --out and gone on with from there.
+live? You live in", "answer": " New York", "distance": 500}; if a line has no answer, or null, any
+reply but "I do not know." is a false recall. A line may carry a "label": shares are reported for
+each label too. --task and --curve: episodes made from seeds; they are kept in --out, and a stopped
+command continues there.
 --scoreboard: every model by every measure, written to --out.
 --file with --eviction: how much of the file's facts gpt2+am still recalls 1,000 and 10,000 tokens of
 text later (a book, or a folder of books), for every pair of a salience score and a policy.
@@ -25,7 +26,7 @@ from model.recall import eviction_runs, probe, probe_file, runs, scoreboard, ver
 from model.recall.curves import CURVES
 from model.recall.standard_tasks import TASKS
 
-BOOKS = 2  # of a folder, that --eviction reads: every run of them stays in memory
+BOOKS = 2  # books of a folder that --eviction reads: every run of them stays in memory
 EVERY_S = 5.0  # a line of progress at most this often
 
 
@@ -74,12 +75,12 @@ def run_command(chosen) -> Iterator[str]:
         probe.long_name(name) for name in chosen.variants.split(",") if name.strip()
     ))
     if not names:
-        raise ValueError("wanted at least one variant: --variants gpt2,am")
+        raise ValueError("No variant chosen. Name at least one: --variants gpt2,am")
     if chosen.n is not None and chosen.n < 1:
-        raise ValueError(f"wanted 1 or more episodes, got --n {chosen.n}")
+        raise ValueError(f"Too few episodes: --n {chosen.n}. Ask for 1 or more.")
     settings = _settings(chosen)
     if chosen.eviction and chosen.file is None:
-        raise ValueError("--eviction needs probes: --file FILE.jsonl")
+        raise ValueError("--eviction needs probes. Add --file FILE.jsonl")
     loaded = checkpoint.load(chosen.model)
     if chosen.eviction:
         yield from _eviction(loaded, chosen, settings)
@@ -93,7 +94,7 @@ def run_command(chosen) -> Iterator[str]:
 
 def _settings(chosen) -> Settings:
     if chosen.slots is not None and chosen.slots < 1:
-        raise ValueError(f"wanted 1 or more slots, got {chosen.slots}")
+        raise ValueError(f"Too few slots: --slots {chosen.slots}. Ask for 1 or more.")
     given = {
         "budget": chosen.slots, "slots": chosen.slots, "policy": chosen.policy,
         "score": chosen.salience, "threshold": chosen.threshold, "best": chosen.best,
@@ -157,7 +158,7 @@ def _books(path: Path | None) -> list[str]:
         return [""]
     files = sorted(path.glob("*.txt"))[:BOOKS] if path.is_dir() else [path]
     if not files:
-        raise ValueError(f"no .txt file in {path}; choose a folder with books, or a file")
+        raise ValueError(f"No .txt file in {path}. Choose a folder with books, or a file.")
     return [read_text(file) for file in files]
 
 
@@ -180,7 +181,7 @@ def _in_all(loaded, chosen, tallies: probe_file.Tallies, bad: int) -> Iterator[s
     first = next(iter(reports.values()))
     if not first["n"] + first["n_without_answer"]:
         what = f"all {bad} were bad" if bad else "it is empty"
-        raise ValueError(f"wanted lines with probes in {chosen.file}, {what}")
+        raise ValueError(f"No probe in {chosen.file}: {what}. Give at least one good line.")
     if chosen.json:
         told = {"model": loaded.name, "fingerprint": loaded.fingerprint, "bad_lines": bad}
         yield json.dumps(told | {"all": reports, "labels": labels}, ensure_ascii=False)
@@ -256,7 +257,7 @@ def _tables(loaded, chosen, curve, by_variant: dict) -> Iterator[str]:
 
 def _scoreboard(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
     if chosen.out is None:
-        raise ValueError("--scoreboard wants a file to write to: --out FILE")
+        raise ValueError("--scoreboard needs a file to write to. Add --out FILE")
     text = read_text(chosen.text) if chosen.text else ""
     said = time.perf_counter()
     for step in scoreboard.measure(

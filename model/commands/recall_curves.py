@@ -1,8 +1,8 @@
 """Measure the curves and standard tasks that the Recall page opens with.
 
-One file, recall.curves.json, is written to --out and goes beside the model's weights. Called again
-with the same --out the command goes on where it was; figures of another model or of other trained
-memory are refused there.
+One file, recall.curves.json, is written to --out; put it beside the model's weights. With the same
+--out a stopped command continues; figures of another model or of other trained memory are refused
+there.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def run_command(chosen: argparse.Namespace) -> Iterator[str]:
     names = _names(chosen.only)
     for name in ("n", "slots"):
         if getattr(chosen, name) < 1:
-            raise ValueError(f"--{name} must be 1 or more, got {getattr(chosen, name)}")
+            raise ValueError(f"--{name} must be 1 or more, got {getattr(chosen, name)}.")
     loaded = checkpoint.load(chosen.model)
     settings = shipped_curves.USUAL.with_slots(chosen.slots)
     said = time.perf_counter()
@@ -52,7 +52,7 @@ def _names(only: str | None) -> list[str]:
     names = [name.strip() for name in only.split(",") if name.strip()] if only else ORDER
     unknown = [name for name in names if name not in EVERY]
     if unknown or not names:
-        raise ValueError(f"no curve {', '.join(unknown) or only}: choose of {', '.join(EVERY)}")
+        raise ValueError(f"No curve {', '.join(unknown) or only}. Choose of {', '.join(EVERY)}.")
     return names
 
 

@@ -1,10 +1,10 @@
 """The headline figures of a memory on probes of your own: recall, false recall, mix-ups, and more.
 
 --file: probes, a JSON object a line, as `probe --file` reads them; a line without a label gets its
-file's name. Each is asked in the next prompt, behind 8 prompts, in the middle and at the end of long
-talk, behind far text; never told; and behind a near miss. With --text also bits per byte of ordinary
-text, and what the recurrent memory keeps of a book's kind. Called again with the same --out the
-command goes on where it was; figures of another model or memory are refused there.
+file's name. Each probe is asked in these cases: in the next prompt; after 8 prompts; with its fact
+in the middle and at the end of long talk; after far text; never told; and after a near miss. --text
+adds bits per byte of ordinary text, and what the recurrent memory keeps of a book's kind. With the
+same --out a stopped command continues; figures of another model or memory are refused there.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from model.recall.headline_cases import CASES
 from model.recall.probe import Probe
 from model.training import corpus
 
-MOST = 2  # made-up probes for one that is wanted: not every one fits every case
+MOST = 2  # made-up probes per needed probe: not every one fits every case
 EVERY_S = 5.0  # a line of progress at most this often
 FAR, TEXT, GIST = "far", "text", "gist"
 ALL = (*CASES, TEXT, GIST, FAR)
@@ -64,7 +64,7 @@ def run_command(chosen: argparse.Namespace) -> Iterator[str]:
     for name in ("n", "n_far", "slots"):
         if getattr(chosen, name) < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, "
-                             f"got {getattr(chosen, name)}")
+                             f"got {getattr(chosen, name)}.")
     loaded = _loaded(chosen)
     given = read(chosen.file) if chosen.file else open_probes.held_out(MOST * chosen.n)
     books = corpus.read_books(chosen.text) if chosen.text else None
@@ -103,7 +103,8 @@ def read(paths: list[Path]) -> list[Probe]:
     longest = max(map(len, files))
     found = [probes[i] for i in range(longest) for probes in files if i < len(probes)]
     if not found:
-        raise ValueError(f"no probes in {', '.join(map(str, paths))}; give a file with one a line")
+        raise ValueError(f"No probes in {', '.join(map(str, paths))}. Give a file with one probe a "
+                         "line.")
     return found
 
 
@@ -126,14 +127,14 @@ def _only(said: str | None) -> list[str]:
     names = [name.strip() for name in said.split(";") if name.strip()] if said else list(ALL)
     unknown = [name for name in names if name not in ALL]
     if unknown:
-        raise ValueError(f"no case {', '.join(unknown)}: choose of {'; '.join(ALL)}")
+        raise ValueError(f"No case {', '.join(unknown)}. Choose of {'; '.join(ALL)}.")
     return names
 
 
 def _variants(said: str) -> list[str]:
     names = [probe.long_name(name) for name in said.split(",") if name.strip()]
     if not names:
-        raise ValueError("wanted at least one variant: --variants gpt2,am")
+        raise ValueError("No variant chosen. Name at least one: --variants gpt2,am")
     return list(dict.fromkeys(names))
 
 
@@ -143,7 +144,8 @@ def _stops(said: str) -> list[int]:
     except ValueError:
         found = []
     if not found or found[0] < 1:
-        raise ValueError(f"--far wants numbers of tokens with commas, such as 1000,10000; got {said}")
+        raise ValueError(f"--far {said} is no list of token counts. Write numbers with commas, "
+                         "such as 1000,10000.")
     return found
 
 

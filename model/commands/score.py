@@ -47,29 +47,28 @@ def run_command(chosen) -> Iterator[str]:
 
 
 def read_text(path: Path) -> str:
-    """The file's text, nothing changed. ValueError in one sentence when it cannot be read, is empty
-    or no text."""
+    """The file's text, unchanged. ValueError if the file cannot be read, is empty or is not text."""
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise ValueError(
-            f"wanted a text file, could not read {path} ({error.strerror}); name a file that is "
-            "there and may be read"
+            f"Could not read {path} ({error.strerror}). Name a text file that exists and may be "
+            "read."
         ) from error
     if not raw:
-        raise ValueError(f"wanted a text file, {path} is empty; name a file with some text in it")
+        raise ValueError(f"Empty file: {path}. Name a file with some text in it.")
     place = raw.find(0)
     if place >= 0:
         raise ValueError(
-            f"wanted a text file, {path} is binary: it has a zero byte at {place:,}; "
-            "name a file with text in UTF-8"
+            f"Not a text file: {path} is binary, with a zero byte at {place:,}. "
+            "Name a file with text in UTF-8."
         )
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"wanted text in UTF-8, {path} has the byte 0x{raw[error.start]:02x} at "
-            f"{error.start:,}, which is not; save it as UTF-8, or name another file"
+            f"Not UTF-8 text: {path} has the byte 0x{raw[error.start]:02x} at {error.start:,}. "
+            "Save it as UTF-8, or name another file."
         ) from error
 
 

@@ -1,6 +1,6 @@
-"""Look at saved memory sessions, forget one, carry one to another machine and back.
+"""List saved memory sessions, show or reset one, copy one to another machine and back.
 
-They lie in MNEMOSCOPE_HOME, by default in your user data folder.
+They are files in MNEMOSCOPE_HOME, by default in your user data folder.
 """
 
 import json
@@ -66,7 +66,7 @@ def _show(chosen) -> Iterator[str]:
     path = sessions.path_of(chosen.name)
     if not path.exists():
         known = ", ".join(sessions.names()) or "none yet"
-        raise ValueError(f"there is no session {chosen.name!r}; those that exist: {known}")
+        raise ValueError(f"There is no session {chosen.name!r}. Choose one of these: {known}.")
     told = describe(path)
     if chosen.json:
         yield json.dumps(told, indent=1, ensure_ascii=False)

@@ -26,7 +26,8 @@ def add_arguments(parser) -> None:
 def run_command(chosen) -> Iterator[str]:
     """Trace, write, and say what was written, line by line."""
     if not chosen.out.parent.is_dir():
-        raise ValueError(f"no folder {chosen.out.parent} to write {chosen.out.name} into; make it first")
+        raise ValueError(f"No folder {chosen.out.parent} to write {chosen.out.name} into. Make it "
+                         "first.")
     loaded = checkpoint.load(chosen.model)
     ids = tokens.encode(loaded.tokenizer, chosen.prompt)
     run = trace.run(loaded, ids)

@@ -51,11 +51,11 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
 
 
 def options_of(args: argparse.Namespace) -> base.Options:
-    """Checked options. Raises ValueError where a number makes no sense."""
+    """Checked options. Raises ValueError for a number that makes no sense."""
     for name in ("minutes", "tokens"):
         value = getattr(args, name)
         if value is not None and not value > 0:
-            raise ValueError(f"--{name} must be more than 0, got {value}")
+            raise ValueError(f"--{name} must be more than 0, got {value}.")
     minutes = 90.0 if args.minutes is None and args.tokens is None else args.minutes
     return base.Options(args.text, args.out, minutes=minutes, tokens=args.tokens, seed=args.seed,
                         peak=base.FROM_PEAK if args.weights else base.Options.peak,

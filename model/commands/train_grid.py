@@ -1,8 +1,7 @@
 """`python -m model train grid`: how much trained memory recalls, facts × prompts in between.
 
-Arguments in, one-line reports out. Prints nothing itself. Rows that are done are kept in --out, so
-that a stopped measurement goes on where it was; at the end everything is a page, MEMORY.md beside
-it.
+Arguments in, one-line reports out. Prints nothing itself. Finished rows are kept in --out, so that
+a stopped measurement continues there; at the end all rows are written to MEMORY.md beside it.
 """
 
 import argparse
@@ -38,14 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run_command(args: argparse.Namespace) -> Iterator[str]:
     """Measure row after row; yields lines. ValueError: wrong files or numbers."""
     if args.episodes < 1 or args.whole < 0:
-        raise ValueError(f"wanted 1 or more --episodes and 0 or more --whole, got {args.episodes} "
-                         f"and {args.whole}")
+        raise ValueError(f"Give 1 or more --episodes and 0 or more --whole; got {args.episodes} "
+                         f"and {args.whole}.")
     training = memory.start(memory.Options(args.out.parent, args.model, text=args.text), fresh=False)
     base, config = training.checkpoint.fingerprint, training.model.config
     found = [load_modules(path, config, base).to(training.model.device) for path in args.memory]
     seeds = {modules.card.get("seed", i): modules for i, modules in enumerate(found)}
     if len(seeds) < len(found):
-        raise ValueError("wanted a memory of another seed in every file, got two of one seed")
+        raise ValueError("Two memory files have the same seed. Give one file for each seed.")
     kept = json.loads(args.out.read_text()) if args.out.is_file() else {}
     _forget_others(kept, {
         "cells": [RULES, args.episodes, [modules.fingerprint for modules in found]],
@@ -67,7 +66,7 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
 
 
 def _forget_others(kept: dict, made_with: dict[str, list]) -> None:
-    """Leave out rows that were measured of other memory, with another n or by other rules."""
+    """Leave out rows that were measured on other memory, with another n or by other rules."""
     before = kept.get("made_with", {})
     for part, mark in made_with.items():
         if before.get(part) != mark and (part != "whole" or mark[1]):

@@ -58,12 +58,12 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
 
 
 def options_of(args: argparse.Namespace) -> memory.Options:
-    """Checked options. Raises ValueError where a number makes no sense."""
+    """Checked options. Raises ValueError for a number that makes no sense."""
     for name in ("steps", "rows", "episodes"):
         if getattr(args, name) < 1:
-            raise ValueError(f"--{name} must be 1 or more, got {getattr(args, name)}")
+            raise ValueError(f"--{name} must be 1 or more, got {getattr(args, name)}.")
     if not 0 <= args.lora <= 256:
-        raise ValueError(f"--lora must be from 0 (none) to 256, got {args.lora}")
+        raise ValueError(f"--lora must be from 0 (none) to 256, got {args.lora}.")
     return memory.Options(
         args.out, args.model, args.variant, args.text, args.steps, args.seed, args.rows,
         cell=args.cell, lora=args.lora, weights=args.weights,

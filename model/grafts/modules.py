@@ -98,14 +98,16 @@ def load_modules(path: Path, config: GPT2Config, base: str) -> Modules:
     told, tensors = _read(path)
     if told["base"] != base:
         raise ValueError(
-            f"{path.name} was trained for another model ({told['base']}), this one is {base}; load "
-            "that model, or train memory for this one: python -m model train memory"
+            f"Wrong memory: {path.name} was trained for another model ({told['base']}), this one "
+            f"is {base}. Load that model, or train memory for this one: python -m model train "
+            "memory"
         )
     sizes = Sizes(**told["sizes"])
     if sizes.width != config.n_embd or sizes.layer >= config.n_layer:
         raise ValueError(
-            f"{path.name} wants a model of width {sizes.width} with more than {sizes.layer} layers, "
-            f"this one has {config.n_embd} and {config.n_layer}"
+            f"Wrong memory: {path.name} needs a model of width {sizes.width} with more than "
+            f"{sizes.layer} layers, this one has width {config.n_embd} and {config.n_layer} "
+            "layers. Choose another memory file."
         )
     modules = Modules(sizes)
     _fill(modules, tensors, path)
@@ -127,8 +129,8 @@ def fill_from(modules: Modules, path: Path) -> None:
     told, tensors = _read(path)
     if Sizes(**told["sizes"]) != modules.sizes:
         raise ValueError(
-            f"{path.name} holds memory of other sizes ({told['sizes']}) than this model's "
-            f"({asdict(modules.sizes)}); train it anew, without --from"
+            f"Wrong memory: {path.name} holds memory of other sizes ({told['sizes']}) than this "
+            f"model's ({asdict(modules.sizes)}). Train it anew, without --from."
         )
     _fill(modules, tensors, path)
 
@@ -157,14 +159,14 @@ def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, KeyError, json.JSONDecodeError) as problem:
         raise ValueError(
-            f"{path.name} is no trained memory, or only a part of one ({problem}); train it again, "
-            "or restore a copy"
+            f"Damaged memory: {path.name} is no trained memory, or only a part of one ({problem}). "
+            "Train it again, or restore a copy."
         ) from problem
     if not isinstance(told, dict) or told.get("version") != VERSION:
         found = told.get("version") if isinstance(told, dict) else None
         raise ValueError(
-            f"{path.name} is trained memory of version {found}, this program reads {VERSION}; train "
-            "it again"
+            f"Wrong version: {path.name} is trained memory of version {found}, this program reads "
+            f"{VERSION}. Train it again."
         )
     return told, tensors
 
@@ -173,9 +175,12 @@ def _fill(modules: Modules, tensors: dict[str, torch.Tensor], path: Path) -> Non
     own = modules.state_dict()
     for name, tensor in tensors.items():
         if name not in own or own[name].shape != tensor.shape:
-            raise ValueError(f"{path.name}: {name} of shape {tuple(tensor.shape)} fits no module")
+            raise ValueError(f"Damaged memory: in {path.name}, {name} of shape "
+                             f"{tuple(tensor.shape)} fits no module. Train it again, or restore a "
+                             "copy.")
         if not torch.isfinite(tensor).all():
             raise ValueError(
-                f"{path.name}: {name} holds numbers that are not finite; the file is damaged"
+                f"Damaged memory: in {path.name}, {name} holds numbers that are not finite. Train "
+                "it again, or restore a copy."
             )
     modules.load_state_dict({**own, **{n: t.float() for n, t in tensors.items()}})

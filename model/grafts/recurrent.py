@@ -19,7 +19,7 @@ class Recurrent(nn.Module):
     def __init__(self, width: int, cell: str = "gru") -> None:
         super().__init__()
         if cell not in CELLS:
-            raise ValueError(f"no recurrent cell {cell!r}: expected one of {', '.join(CELLS)}")
+            raise ValueError(f"No recurrent cell {cell!r}. Choose one of {', '.join(CELLS)}.")
         self.width, self.kind = width, cell
         self.norm = nn.LayerNorm(width)
         self.cell = CELLS[cell](width, width, batch_first=True)

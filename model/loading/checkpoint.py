@@ -33,10 +33,10 @@ def load(
     dtype: str = "auto",
     on_progress: Callable[[hub.Progress], None] | None = None,
 ) -> Checkpoint:
-    """A model by name, downloaded only where it is a hub name that is not yet on this machine.
+    """A model by name; a hub name that is not yet on this machine is downloaded.
 
-    device: auto, cuda, mps or cpu; dtype: auto, float32, bfloat16 or float16; on_progress is told
-    how a download goes. Raises CheckpointError, one sentence: what was wanted, found, and to do.
+    device: auto, cuda, mps or cpu; dtype: auto, float32, bfloat16 or float16; on_progress gets the
+    reports of a download. Raises CheckpointError, one line: what is wrong and what to do.
     """
     folder = find(name) or hub.download(name, on_progress)
     if source(name) != "hub":
@@ -66,18 +66,18 @@ def _load(name: str, folder: Path, device: str, dtype: str) -> Checkpoint:
 def _memory_beside(
     folder: Path, model: GPT2LMHeadModel, mark: str
 ) -> tuple[Modules | None, tuple[str, ...]]:
-    """(trained memory or None, what is odd about it): a bad file is told, and the model runs."""
+    """(trained memory or None, warnings): a bad file gives a warning, and the model still loads."""
     try:
         found = modules.beside(folder, model.config, mark)
     except ValueError as problem:
-        return None, (f"The trained memory beside this model is not used: {problem}.",)
+        return None, (f"The trained memory beside this model is not used. {problem}",)
     return (None if found is None else found.to(model.device)), ()
 
 
 def source(name: str) -> str:
     """A name -> "embedded", "folder" or "hub"; asks the disk, never the network.
 
-    The well-known names are the hub's even where a folder of that name exists (write ./gpt2 then).
+    A well-known name means the hub even if a folder has that name (for the folder write ./gpt2).
     """
     if name == "embedded":
         return "embedded"
@@ -88,9 +88,9 @@ def source(name: str) -> str:
 
 
 def find(name: str) -> Path | None:
-    """Where this machine has the model's files; None for a hub name not (wholly) downloaded.
+    """The folder with the model's files; None for a hub name that is not wholly downloaded.
 
-    Raises CheckpointError for a folder that is not there and for what is no name at all.
+    Raises CheckpointError for a missing folder and for text that is no model name.
     """
     kind = source(name)
     if kind == "hub":
@@ -98,8 +98,7 @@ def find(name: str) -> Path | None:
     folder = EMBEDDED if kind == "embedded" else Path(name).expanduser()
     if not _is_folder(folder):
         raise CheckpointError(
-            f"wanted a folder with a model at {folder}, found none; check the path, or write a "
-            "hub name such as gpt2"
+            f"There is no folder {folder}. Check the path, or write a hub name such as gpt2."
         )
     return folder
 
@@ -107,9 +106,9 @@ def find(name: str) -> Path | None:
 def settle() -> None:
     """Prepare a process that serves visitors, after a model has loaded.
 
-    Python's collector would walk every object of torch and transformers after each script run
-    (0.3-0.6 s with the interpreter locked): what lives now is set aside. Models that were dropped
-    since are collected first. One core is left to the server, unless OMP_NUM_THREADS says else.
+    Python's garbage collector would walk every object of torch and transformers after each script
+    run (0.3-0.6 s with the interpreter locked), so we collect dropped models and freeze what is
+    left. One core is left to the server, unless OMP_NUM_THREADS is set.
     """
     gc.unfreeze()
     gc.collect()
@@ -128,11 +127,11 @@ def _is_folder(path: str | Path) -> bool:
 def _oddities(model: GPT2LMHeadModel, left_out: list[str], said_tied: bool) -> list[str]:
     odd = []
     if left_out:
-        odd.append(f"{len(left_out)} tensors in the files are no part of GPT-2 and are not used, "
+        odd.append(f"{len(left_out)} tensors in the files do not belong to GPT-2 and are not used; "
                    f"the first: {left_out[0]}.")
     if bad := weights.not_finite(model):
-        odd.append(f"{len(bad)} tensors hold NaN or infinity, so nothing this model says means "
-                   f"anything; the first: {bad[0]}.")
+        odd.append(f"{len(bad)} tensors hold NaN or infinity, so this model's output means "
+                   f"nothing; the first: {bad[0]}.")
     if said_tied and not model.config.tie_word_embeddings:
         odd.append("config.json ties the unembedding to the token embedding, but the file holds "
                    "two different matrices: both are used, as transformers does.")
@@ -147,16 +146,17 @@ def read_tokenizer(
 ) -> tuple[PreTrainedTokenizerFast, list[str]]:
     """tokenizer.json, or vocab.json and merges.txt -> tokenizer, and what is odd about it.
 
-    Truncation and padding that the file asks for are switched off: a prompt is never cut silently.
-    Raises CheckpointError where the files are missing, unreadable or larger than the vocabulary.
+    Truncation and padding are switched off, even if the file asks for them: a prompt is never cut
+    silently. Raises CheckpointError if the files are missing, unreadable or larger than the
+    vocabulary.
     """
     raw, odd = _raw_tokenizer(folder, config.vocab_size)
     raw.no_truncation()
     raw.no_padding()
     if (n_tokens := max(raw.get_vocab().values(), default=0) + 1) > config.vocab_size:
         raise CheckpointError(
-            f"wanted at most {config.vocab_size} tokens as config.json says, found {n_tokens} in "
-            f"the tokenizer of {folder}; get the tokenizer and the weights of the same model"
+            f"Tokenizer too large: the tokenizer of {folder} has {n_tokens} tokens, config.json "
+            f"allows {config.vocab_size}. Get the tokenizer and the weights of the same model."
         )
     end = raw.id_to_token(config.eos_token_id) if isinstance(config.eos_token_id, int) else None
     return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token=end, eos_token=end), odd
@@ -169,8 +169,8 @@ def _raw_tokenizer(folder: Path, n_vocab: int) -> tuple[Tokenizer, list[str]]:
     if all(part.is_file() for part in parts):
         return _from_parts(*parts), []
     raise CheckpointError(
-        f"wanted tokenizer.json, or vocab.json and merges.txt, in {folder}, found neither; copy "
-        "the tokenizer's files there, for GPT-2 weights those of gpt2"
+        f"No tokenizer in {folder}: found neither tokenizer.json nor vocab.json and merges.txt. "
+        "Copy the tokenizer's files there; for GPT-2 weights, those of gpt2."
     )
 
 
@@ -184,8 +184,7 @@ def _from_json(path: Path, n_vocab: int) -> tuple[Tokenizer, list[str]]:
         tokenizer = Tokenizer.from_str(json.dumps(wanted))
     except Exception as error:  # the library raises Exception itself, nothing narrower
         raise CheckpointError(
-            f"wanted a tokenizer in {path}, found something else ({str(error)[:160]}); get this "
-            "file again"
+            f"No readable tokenizer in {path} ({str(error)[:160]}). Get this file again."
         ) from error
     odd = [(f"{len(gone)} added tokens have no row in the embedding and are left out, the first: "
            f"{gone[0]!r}.")] if gone else []
@@ -197,8 +196,8 @@ def _from_parts(vocab: Path, merges: Path) -> Tokenizer:
         bpe = models.BPE.from_file(str(vocab), str(merges))
     except Exception as error:  # the library raises Exception itself, nothing narrower
         raise CheckpointError(
-            f"wanted a byte-level BPE in {vocab} and {merges.name}, found something else "
-            f"({str(error)[:160]}); get both files again"
+            f"No readable byte-level BPE in {vocab} and {merges.name} ({str(error)[:160]}). Get "
+            "both files again."
         ) from error
     tokenizer = Tokenizer(bpe)
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

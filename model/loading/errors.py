@@ -2,4 +2,4 @@
 
 
 class CheckpointError(ValueError):
-    """One sentence: what was wanted, what was found, what to do."""
+    """One line: what is wrong, then what to do."""

@@ -37,7 +37,7 @@ SIZES = {
     "gpt2-large": 3_247_159_078,
     "gpt2-xl": 6_431_829_964,
 }
-"""Bytes of model.safetensors of the well-known names, to say what a download costs before it."""
+"""Bytes of model.safetensors of the well-known names: the page shows them before a download."""
 
 _NAME = re.compile(r"[\w-][\w.-]{0,95}(/[\w-][\w.-]{0,95})?", re.ASCII)
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
@@ -47,7 +47,7 @@ _EXTRAS = ("generation_config.json", "tokenizer_config.json", "special_tokens_ma
 
 @dataclass(frozen=True)
 class Progress:
-    """A download: the file now under way, files and bytes done and in all (0: not yet known)."""
+    """A download: the file under way; files and bytes done and in total (0: not yet known)."""
 
     file: str
     files_done: int
@@ -57,13 +57,13 @@ class Progress:
 
 
 class Cancelled(Exception):
-    """The download was stopped by the one who asked for it."""
+    """The visitor who asked for the download stopped it."""
 
 
 def cached(name: str) -> Path | None:
-    """The folder of a repository that was wholly downloaded before; None otherwise. No request.
+    """The folder of a wholly downloaded repository, else None. Sends no request.
 
-    Raises CheckpointError where `name` cannot be a repository's name.
+    Raises CheckpointError if `name` cannot be the name of a repository.
     """
     _check_name(name)
     names = [name, f"openai-community/{name}"] if name in SIZES else [name]
@@ -75,10 +75,10 @@ def cached(name: str) -> Path | None:
 
 
 def download(name: str, on_progress: Callable[[Progress], None] | None = None) -> Path:
-    """Fetch what a GPT-2 needs of a repository -> its folder. config.json comes first and is read
-    before anything large is asked for. What `on_progress` raises stops the download.
+    """Fetch a repository's GPT-2 files -> their folder. config.json comes first and is checked
+    before any large file is requested. An exception of `on_progress` stops the download.
 
-    Raises CheckpointError, one sentence, for whatever can go wrong on the way.
+    Raises CheckpointError, one line, for anything that goes wrong.
     """
     _check_name(name)
     try:
@@ -96,7 +96,7 @@ def _download(name: str, on_progress: Callable[[Progress], None]) -> Path:
     sizes = {file: sizes[file] for file in needed(name, set(sizes))}
     _check_disk(name, sum(sizes.values()))
     count = _Count(sizes, on_progress)
-    # "main" leaves the reference in the cache by which `cached` finds this commit again
+    # "main" writes a reference into the cache; `cached` finds this commit by it
     folder = Path(hf_hub_download(name, "config.json", tqdm_class=count.bar("config.json"))).parent
     with named(name, folder):
         weights.read_config(folder)
@@ -111,7 +111,7 @@ def _download(name: str, on_progress: Callable[[Progress], None]) -> Path:
 
 @contextmanager
 def named(name: str, folder: Path) -> Iterator[None]:
-    """Problems with files of this cache folder name the repository instead of the long path."""
+    """Errors about files of this cache folder name the repository, not the long path."""
     try:
         yield
     except CheckpointError as error:
@@ -119,19 +119,19 @@ def named(name: str, folder: Path) -> Iterator[None]:
 
 
 def needed(name: str, there: set[str]) -> list[str]:
-    """The files to fetch of those in a repository, config.json first, the weights last.
+    """The files of a repository to fetch: config.json first, the weights last.
 
-    Raises CheckpointError where there is no config, no safetensors or no tokenizer among them.
+    Raises CheckpointError if config, safetensors or tokenizer are missing.
     """
     if "config.json" not in there:
         raise CheckpointError(
-            f"wanted config.json in {_where(name)}, found none; choose a repository with a model"
+            f"No config.json in {_where(name)}. Choose a repository with a model."
         )
     tokenizer = next((files for files in _TOKENIZERS if there.issuperset(files)), None)
     if tokenizer is None:
         raise CheckpointError(
-            f"wanted tokenizer.json, or vocab.json and merges.txt, in {_where(name)}, found "
-            "neither; choose a repository with a byte-level BPE tokenizer"
+            f"No tokenizer.json, and no vocab.json with merges.txt, in {_where(name)}. Choose a "
+            "repository with a byte-level BPE tokenizer."
         )
     extras = [file for file in _EXTRAS if file in there]
     return ["config.json", *extras, *tokenizer, *_weights_among(name, there)]
@@ -144,9 +144,9 @@ def _weights_among(name: str, there: set[str]) -> list[str]:
         return [weight_files.INDEX, *sorted(filter(_SHARD.fullmatch, there))]
     pickled = weight_files.PICKLED in there
     raise CheckpointError(
-        f"wanted {weight_files.SINGLE} in {_where(name)}, found "
-        f"{'only pickled weights, which can carry code' if pickled else 'no weights'}; choose a "
-        "repository with safetensors" + (" or convert it to a folder of your own" * pickled)
+        f"No {weight_files.SINGLE} in {_where(name)}: found "
+        f"{'only pickled weights, which can carry code' if pickled else 'no weights'}. Choose a "
+        "repository with safetensors" + (" or convert it to a folder of your own" * pickled) + "."
     )
 
 
@@ -222,8 +222,8 @@ class _Bar:
 class Download:
     """A download in its own thread, so that pages stay alive and a closed tab does not stop it.
 
-    `progress` is what was last reported; once `finished` is true, either `folder` is set or
-    `problem` is: one sentence, "" where it was cancelled.
+    `progress` is the latest report. Once `finished` is true, either `folder` or `problem` is set;
+    `problem` is one line, "" if the download was cancelled.
     """
 
     def __init__(self, name: str) -> None:
@@ -244,7 +244,7 @@ class Download:
         self._stop.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so long; true when it has finished."""
+        """Wait at most this long; true if it has finished."""
         self._thread.join(seconds)
         return self.finished
 
@@ -255,7 +255,7 @@ class Download:
             self.problem = ""
         except CheckpointError as error:
             self.problem = str(error)
-        except Exception as error:  # a thread's last word: unknown, yet told to the visitor
+        except Exception as error:  # the thread ends here: the visitor must see the unknown error
             self.problem = f"The download of {self.name} failed: {type(error).__name__}: {error}"
             raise
 
@@ -271,8 +271,8 @@ class Download:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or ".." in name or "--" in name:
         raise CheckpointError(
-            f"wanted embedded, a folder, or a hub name such as gpt2 or owner/name, got "
-            f"{name[:80]!r}; write one of these"
+            f"Not a model name: {name[:80]!r}. Write embedded, a folder, or a hub name such as "
+            "gpt2 or owner/name."
         )
 
 
@@ -285,14 +285,14 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _check_size(name: str, path: Path, n_bytes: int) -> None:
-    """What is shorter or longer than the hub's list says is thrown away, so that a retry helps."""
+    """Delete a file whose length is not the one in the hub's list, so that a retry helps."""
     found = path.stat().st_size
     if n_bytes and found != n_bytes:  # a mirror's list may lack sizes
         path.resolve().unlink()
         path.unlink(missing_ok=True)
         raise CheckpointError(
-            f"wanted {n_bytes:,} bytes of {path.name} from {_where(name)}, it broke off after "
-            f"{found:,}; what came was thrown away, try again"
+            f"The download of {path.name} from {_where(name)} broke off after {found:,} of "
+            f"{n_bytes:,} bytes. The part was deleted; try again."
         )
 
 
@@ -300,37 +300,38 @@ def _check_disk(name: str, n_bytes: int) -> None:
     cache = Path(constants.HF_HUB_CACHE).expanduser().absolute()
     there = next(folder for folder in (cache, *cache.parents) if folder.exists())
     if (free := shutil.disk_usage(there).free) < n_bytes:
-        raise CheckpointError(_no_space(name, f"{show_size(n_bytes)} wanted, {show_size(free)} free"))
+        how = f"{show_size(n_bytes)} needed, {show_size(free)} free"
+        raise CheckpointError(_no_space(name, how))
 
 
 def _explain(name: str, error: Exception) -> str:
-    """An error of the client or of the system -> the visitor's sentence."""
+    """An error of the client or of the system -> the line that the visitor reads."""
     where, causes = _where(name), list(_chain(error))
     if any(getattr(cause, "errno", None) == errno.ENOSPC for cause in causes):
-        return _no_space(name, "it ran full on the way")
+        return _no_space(name, "it became full during the download")
     if any(isinstance(cause, OfflineModeIsEnabled) for cause in causes):
-        return (f"wanted {where}, which is not on this machine, but HF_HUB_OFFLINE forbids "
-                "downloads; unset it, or choose embedded or a local folder")
+        return (f"Not on this machine: {where}, and HF_HUB_OFFLINE forbids downloads. Unset it, or "
+                "choose embedded or a local folder.")
     answers = [c.response.status_code for c in causes if isinstance(c, HfHubHTTPError)]
     if isinstance(error, GatedRepoError) or 403 in answers:
-        return (f"wanted {where}, which is open only to those who accepted its terms; accept "
-                "them on that page, run `hf auth login` on this machine, then try again")
+        return (f"No access to {where}: it is open only to people who accepted its terms. Accept "
+                "them on that page, run `hf auth login` on this machine, then try again.")
     if isinstance(error, RepositoryNotFoundError) or 404 in answers or 401 in answers:
-        return (f"wanted {where}, found no such repository there (or a private one); check the "
-                "spelling, or run `hf auth login` on this machine if it is yours")
+        return (f"There is no such repository: {where} (or it is private). Check the spelling, or "
+                "run `hf auth login` on this machine if it is yours.")
     if answers:
-        return f"wanted {where}, the hub answered {answers[0]}; try again later"
+        return f"The hub answered {answers[0]} for {where}. Try again later."
     cut = any(isinstance(cause, httpx2.RemoteProtocolError) for cause in causes)
     if cut or "Consistency check failed" in str(error):
-        return (f"wanted a whole file from {where}, it broke off before its end; what came was "
-                "thrown away, try again")
+        return (f"The download from {where} broke off before the end of a file. The part was "
+                "deleted; try again.")
     if any(isinstance(c, (httpx2.TransportError, ConnectionError)) for c in causes):
-        return (f"wanted {where}, could not connect ({_last(causes)}); check the internet "
-                "connection, or choose embedded or a local folder")
+        return (f"Download failed: could not connect to {where} ({_last(causes)}). Check the "
+                "internet connection, or choose embedded or a local folder.")
     if isinstance(error, (json.JSONDecodeError, LocalEntryNotFoundError, KeyError)):
-        return (f"wanted {where}, but what answers there does not speak the hub's language "
-                "(a login page of this network?); open that address in a browser")
-    return f"wanted {where}, the download failed ({_last(causes)}); try again"
+        return (f"No model hub answers at {where} (a login page of this network?). Open that "
+                "address in a browser.")
+    return f"The download of {where} failed ({_last(causes)}). Try again."
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -345,8 +346,8 @@ def _last(causes: list[BaseException]) -> str:
 
 
 def _no_space(name: str, how: str) -> str:
-    return (f"wanted disk space for {name} in {constants.HF_HUB_CACHE}, found too little ({how}); "
-            "free some, or set HF_HOME to a larger disk")
+    return (f"Not enough disk space for {name} in {constants.HF_HUB_CACHE}: {how}. Free some, or "
+            "set HF_HOME to a larger disk.")
 
 
 def _where(name: str) -> str:
@@ -354,7 +355,7 @@ def _where(name: str) -> str:
 
 
 def host() -> str:
-    """The host name downloads come from."""
+    """The host name that downloads come from."""
     return urlsplit(constants.ENDPOINT).netloc
 
 

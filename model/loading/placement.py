@@ -20,7 +20,7 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-ROOM = 1.2  # memory wanted beside the weights' own: one prompt's activations, the allocator's slack
+ROOM = 1.2  # memory needed ÷ bytes of the weights: a prompt's activations, the allocator's slack
 
 
 def available() -> list[str]:
@@ -32,8 +32,8 @@ def available() -> list[str]:
 def choose(device: str, dtype: str, n_values: int) -> Placement:
     """One of DEVICES, one of DTYPES, how many numbers the model holds -> Placement.
 
-    A GPU with too little free memory is passed over for the CPU, and the reason says so. Raises
-    CheckpointError for an unknown word, a device that is not there, and too little main memory.
+    If the GPU has too little free memory, the CPU is chosen, and the reason says so. Raises
+    CheckpointError for an unknown word, a missing device, and too little main memory.
     """
     _check_word("device", device, DEVICES)
     _check_word("number format", dtype, DTYPES)
@@ -49,7 +49,7 @@ def choose(device: str, dtype: str, n_values: int) -> Placement:
 
 
 def move(model: GPT2LMHeadModel, placement: Placement) -> tuple[GPT2LMHeadModel, Placement]:
-    """(model, where it is now): a GPU that runs out of memory hands the model back to the CPU."""
+    """(model, where it is now): the CPU if the GPU runs out of memory."""
     try:
         _put(model, placement.device)
         return model, placement
@@ -77,7 +77,7 @@ _NAMES = {"cuda": "the GPU", "mps": "the Apple GPU"}
 def _check_word(what: str, word: str, words: Iterable[str]) -> None:
     if word not in words:
         raise CheckpointError(
-            f"wanted a {what} among {', '.join(words)}, got {word!r}; choose one of these"
+            f"Unknown {what}: {word!r}. Choose one of these: {', '.join(words)}."
         )
 
 
@@ -87,8 +87,8 @@ def _device(device: str, n_values: int, dtype: torch.dtype) -> tuple[str, str]:
         return "cpu", "CPU, because you chose it."
     if device != "auto" and device not in here:
         raise CheckpointError(
-            f"wanted the device {device}, found only {', '.join(here)} in torch "
-            f"{torch.__version__}; choose auto or {here[0]}"
+            f"There is no device {device} here: torch {torch.__version__} found only "
+            f"{', '.join(here)}. Choose auto or {here[0]}."
         )
     name = here[0] if device == "auto" else device
     if name == "cpu":
@@ -123,11 +123,11 @@ def _free_on_gpu(name: str) -> int:
 def _check_main_memory(n_values: int, dtype: torch.dtype) -> None:
     free, needed = free_main_memory(), _bytes(n_values, dtype)
     if needed > free:
-        cure = "choose bfloat16 (half of it)" if dtype is torch.float32 else "close other programs"
+        cure = ("Choose bfloat16 (half of it) or a smaller model" if dtype is torch.float32
+                else "Close other programs, or choose a smaller model")
         raise CheckpointError(
-            f"wanted {_gb(needed)} of main memory for the model as "
-            f"{str(dtype).removeprefix('torch.')}, found {_gb(free)} free; {cure} or a smaller "
-            "model"
+            f"Not enough main memory: the model as {str(dtype).removeprefix('torch.')} needs "
+            f"{_gb(needed)}, {_gb(free)} are free. {cure}."
         )
 
 

@@ -1,4 +1,4 @@
-"""Which files of a folder hold its weights, and what their headers say: checked before use.
+"""Finds the weight files of a folder and reads their headers, checked before use.
 
 The only reader of indexes and safetensors headers; needs no torch and loads no tensor. Knows
 nothing of what a GPT-2 must hold (model.loading.weights) or of its parts (model.analysis.anatomy).
@@ -18,18 +18,23 @@ def read_json(path: Path) -> dict:
     """A JSON object from a file, or a CheckpointError that names the file."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CheckpointError(
+            f"No {path.name} in {path.parent}: found {_listing(path.parent)}. Choose a folder "
+            "that holds config.json, model.safetensors and tokenizer.json."
+        ) from error
     except OSError as error:
         raise CheckpointError(
-            f"wanted {path.name} in {path.parent}, found {_listing(path.parent)}; choose a folder "
-            "that holds config.json, model.safetensors and tokenizer.json"
+            f"Cannot read {path}: {error.strerror or error}. Choose a folder that this program may "
+            "read."
         ) from error
     except (ValueError, RecursionError) as error:
         raise CheckpointError(
-            f"wanted JSON in {path}, found something else ({error}); get this file again"
+            f"Not JSON: {path} ({error}). Get this file again."
         ) from error
     if not isinstance(found, dict):
         raise CheckpointError(
-            f"wanted a JSON object in {path}, found a {type(found).__name__}; get this file again"
+            f"No JSON object in {path}: found a {type(found).__name__}. Get this file again."
         )
     return found
 
@@ -46,8 +51,8 @@ def weight_files(folder: Path) -> list[str]:
     if (folder / PICKLED).is_file():
         return [PICKLED]
     raise CheckpointError(
-        f"wanted {SINGLE} (or its shards, or {PICKLED}) in {folder}, found {_listing(folder)}; "
-        "choose a folder with weights, or save them with save_pretrained"
+        f"No {SINGLE} (nor its shards, nor {PICKLED}) in {folder}: found {_listing(folder)}. "
+        "Choose a folder with weights, or save them with save_pretrained."
     )
 
 
@@ -56,14 +61,15 @@ def _shards(folder: Path) -> list[str]:
     files = list(placed.values()) if isinstance(placed, dict) else []
     if not files or not all(isinstance(n, str) and Path(n).name == n for n in files):
         raise CheckpointError(
-            f"wanted tensor names and shard files of this folder in {folder / INDEX}, found "
-            "something else; get this file again"
+            f"Damaged index {folder / INDEX}: it must map tensor names to shard files of this "
+            "folder. Get this file again."
         )
     names = sorted(set(files))
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise CheckpointError(
-            f"wanted {len(names)} shards in {folder}, found all but {some(missing)}; get the rest"
+            f"Shards missing in {folder}: all but {some(missing)} of {len(names)} are there. Get "
+            "the rest."
         )
     return names
 
@@ -71,7 +77,7 @@ def _shards(folder: Path) -> list[str]:
 def read_header(path: Path) -> tuple[int, dict[str, dict]]:
     """A safetensors file -> bytes before the first tensor, {name: dtype, shape, data_offsets}.
 
-    Raises CheckpointError where the file is not safetensors or shorter or longer than it says.
+    Raises CheckpointError if the file is not safetensors, or not as long as its header says.
     """
     try:
         n_file = path.stat().st_size
@@ -112,16 +118,16 @@ def _is_whole_numbers(found: object) -> bool:
 
 def _unreadable(path: Path, why: str) -> CheckpointError:
     return CheckpointError(
-        f"wanted whole weights in {path.parent}, but {path.name} is no readable safetensors file "
-        f"({why}); get this file again"
+        f"Damaged weights in {path.parent}: {path.name} is no readable safetensors file ({why}). "
+        "Get this file again."
     )
 
 
 def not_whole(path: Path, wanted: str, n_file: int) -> CheckpointError:
-    """The error of a file whose length is not what its header says."""
+    """The error for a file that is not as long as its header says."""
     return CheckpointError(
-        f"wanted whole weights in {path.parent}, but {path.name} is damaged: its header announces "
-        f"{wanted}, the file has {n_file:,}; get this file again"
+        f"Damaged weights in {path.parent}: the header of {path.name} announces {wanted}, the file "
+        f"has {n_file:,}. Get this file again."
     )
 
 

@@ -1,7 +1,7 @@
 """config.json and the weights beside it -> transformers' own GPT-2, checked before it is built.
 
-Knows nothing of hubs, devices or tokenizers. Every name and every shape in the file headers is held
-against the config before a byte of memory is asked for, so that a wrong file is one sentence.
+Knows nothing of hubs, devices or tokenizers. Every name and shape in the file headers is compared
+with the config before any memory is allocated, so that a wrong file gives one clear error.
 """
 
 import hashlib
@@ -49,13 +49,13 @@ def read_config(folder: Path) -> GPT2Config:
     raw = read_json(path)
     if raw.get("model_type") != "gpt2":
         raise CheckpointError(
-            f"wanted a GPT-2 (model_type gpt2) in {path}, found model_type "
-            f"{raw.get('model_type')!r}; choose gpt2 or another model of that architecture"
+            f"Not a GPT-2: {path} has model_type {raw.get('model_type')!r} instead of 'gpt2'. "
+            "Choose gpt2 or another model of that architecture."
         )
     if "quantization_config" in raw or raw.get("add_cross_attention"):
         what = "cross-attention" if raw.get("add_cross_attention") else "quantized weights"
         raise CheckpointError(
-            f"wanted a plain GPT-2 in {path}, found one with {what}; choose one without"
+            f"Not a plain GPT-2: {path} has {what}. Choose a model without."
         )
     raw |= {real: raw[alias] for alias, real in GPT2Config.attribute_map.items() if alias in raw}
     try:
@@ -63,7 +63,7 @@ def read_config(folder: Path) -> GPT2Config:
     except (StrictDataclassError, TypeError, ValueError) as error:
         cause = str(error).strip().splitlines()[-1].strip()
         raise CheckpointError(
-            f"wanted GPT-2's sizes in {path}, found a field that is none ({cause}); correct it"
+            f"A field of {path} is no valid size ({cause}). Correct it."
         ) from error
     _check_sizes(config, path)
     return config
@@ -78,7 +78,7 @@ def _check_sizes(config: GPT2Config, path: Path) -> None:
         bad = [f"activation_function = {config.activation_function!r}, which transformers lacks"]
     if bad:
         raise CheckpointError(
-            f"wanted sizes that make a network in {path}, found {', '.join(bad)}; correct it"
+            f"The sizes in {path} make no network: {', '.join(bad)}. Correct them."
         )
 
 
@@ -132,7 +132,7 @@ def _read(path: Path, name: str) -> torch.Tensor:
             return file.get_tensor(name)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"wanted {name} from {path}, could not read it ({error}); get this file again"
+            f"Could not read {name} from {path} ({error}). Get this file again."
         ) from error
 
 
@@ -143,13 +143,13 @@ def _unpickled(path: Path) -> dict[str, Stored]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError,
             KeyError, IndexError, AttributeError) as error:
         raise CheckpointError(
-            f"wanted nothing but tensors in {path}, found something else ({_first_line(error)}) "
-            f"and ran none of it; get {SINGLE} instead"
+            f"Unsafe weights: {path} holds more than tensors ({_first_line(error)}). The app ran "
+            f"none of it. Get {SINGLE} instead."
         ) from error
     if not isinstance(found, dict) or not all(_is_weight(*item) for item in found.items()):
         raise CheckpointError(
-            f"wanted a table of named tensors in {path}, found a {type(found).__name__} with other "
-            f"things; save the model with save_pretrained to get {SINGLE}"
+            f"No table of named tensors in {path}: found a {type(found).__name__} with other "
+            f"things. Save the model with save_pretrained to get {SINGLE}."
         )
     return {name: _in_memory(path, x) for name, x in found.items()}
 
@@ -169,16 +169,16 @@ def _in_memory(path: Path, tensor: torch.Tensor) -> Stored:
 def match(config: GPT2Config, found: dict[str, Stored], folder: Path) -> dict[str, Stored]:
     """Tensors of a GPT-2 with this config, by GPT-2's bare names (`h.0.attn.c_attn.weight`).
 
-    Files with and without the `transformer.` prefix are read; mask buffers are left out, and so is
-    whatever else the file holds. Raises CheckpointError for a missing tensor, a wrong shape, a
-    layer too many, or integers.
+    Reads files with and without the `transformer.` prefix; leaves out mask buffers and tensors that
+    do not belong to GPT-2. Raises CheckpointError for a missing tensor, a wrong shape, a layer too
+    many, or integers.
     """
     bare = {name.removeprefix("transformer."): tensor for name, tensor in found.items()}
     layers = {int(m[1]) for name in bare if (m := re.match(r"h\.(\d+)\.", name))}
     if len(layers) != config.n_layer or layers != set(range(len(layers))):
         raise CheckpointError(
-            f"wanted {config.n_layer} layers as config.json of {folder} says, found "
-            f"{len(layers)} in the weights; get config.json and weights from the same model"
+            f"Wrong number of layers: config.json of {folder} says {config.n_layer}, the weights "
+            f"have {len(layers)}. Get config.json and weights from the same model."
         )
     wanted = dict(expected(config))
     if not config.tie_word_embeddings or "lm_head.weight" in bare:
@@ -190,7 +190,7 @@ def match(config: GPT2Config, found: dict[str, Stored], folder: Path) -> dict[st
 
 
 def left_out(found: dict[str, Stored], used: dict[str, Stored]) -> list[str]:
-    """Names in the files that belong to no part of GPT-2 (mask buffers are expected there)."""
+    """Names in the files that do not belong to GPT-2 (expected mask buffers not counted)."""
     bare = (name.removeprefix("transformer.") for name in found)
     return sorted(n for n in bare if n not in used and not _MASK_BUFFER.fullmatch(n))
 
@@ -199,8 +199,8 @@ def _check_names(wanted: dict, bare: dict, folder: Path) -> None:
     missing = [name for name in wanted if name not in bare]
     if missing:
         raise CheckpointError(
-            f"wanted {len(wanted)} tensors of a GPT-2 in {folder}, found all but {some(missing)}; "
-            "get config.json and weights from the same model"
+            f"Tensors missing in {folder}: all but {some(missing)} of GPT-2's {len(wanted)} are "
+            "there. Get config.json and weights from the same model."
         )
 
 
@@ -208,13 +208,13 @@ def _check_tensor(name: str, shape: tuple[int, ...], tensor: Stored, folder: Pat
     where = f"{tensor.file} of {folder}"
     if tensor.shape != shape:
         raise CheckpointError(
-            f"wanted {name} of shape {shape} as config.json says, found {tensor.shape} in {where}; "
-            "get config.json and weights from the same model"
+            f"Wrong shape of {name}: {shape} in config.json, {tensor.shape} in {where}. Get "
+            "config.json and weights from the same model."
         )
     if tensor.dtype not in _FLOATS:
         raise CheckpointError(
-            f"wanted {name} as floating-point numbers, found {tensor.dtype} in {where}; choose "
-            "weights that are not quantized"
+            f"Not floating-point numbers: {name} is {tensor.dtype} in {where}. Choose weights that "
+            "are not quantized."
         )
 
 
@@ -245,7 +245,7 @@ def build(config: GPT2Config, tensors: dict[str, Stored], dtype: torch.dtype) ->
 
 
 def not_finite(model: GPT2LMHeadModel) -> list[str]:
-    """Names of parameters that hold NaN or infinity (one sum each: either survives it)."""
+    """Names of parameters that hold NaN or infinity (a sum with one of them is not finite)."""
     return [
         name for name, x in model.named_parameters()
         if not x.sum(dtype=torch.float32).isfinite() and not x.isfinite().all()

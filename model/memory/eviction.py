@@ -68,7 +68,7 @@ def keep(slots: Slots, budget: int, policy: str, rng: np.random.Generator) -> np
     start when it alone is over the budget. Raises ValueError for an unknown policy.
     """
     if policy not in POLICIES:
-        raise ValueError(f"no policy {policy!r}: expected one of {', '.join(NAMES)}")
+        raise ValueError(f"No policy {policy!r}. Choose one of {', '.join(NAMES)}.")
     blocks, sizes = np.unique(slots.block, return_counts=True)
     pinned = np.isin(blocks, slots.block[slots.pinned])
     order = np.lexsort((POLICIES[policy](slots, blocks, rng), pinned))  # pinned last; stable

@@ -87,7 +87,7 @@ def replayed(checkpoint, bank: Bank, kept, strength: float = 0.0) -> Reading | N
 def first_position(bank: Bank, positions: str) -> int:
     """Where a prompt that reads this bank begins; 0 without a slot. ValueError: no such rule."""
     if positions not in POSITIONS:
-        raise ValueError(f"no positions {positions!r}: expected one of {', '.join(POSITIONS)}")
+        raise ValueError(f"No positions {positions!r}. Choose one of {', '.join(POSITIONS)}.")
     starts = {"continue": bank.n_tokens, "restart": 0}
     return starts.get(positions, bank.longest) if len(bank) else 0
 

@@ -124,7 +124,7 @@ def learned_gate(evidence: Evidence) -> np.ndarray:
     """
     if evidence.gate is None:
         raise ValueError(
-            "the learned gate needs trained memory, and there is none for this model; choose "
+            "The learned gate needs trained memory, and there is none for this model. Choose "
             "another salience, or train: python -m model train memory"
         )
     return evidence.gate

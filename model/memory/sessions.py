@@ -27,8 +27,8 @@ def path_of(name: str) -> Path:
     """A session's file. Raises ValueError for a name that could lead anywhere else."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,63}", name):
         raise ValueError(
-            f"wanted a session name of 1 to 64 letters, digits, spaces, - or _, beginning with a "
-            f"letter or digit, got {name[:80]!r}; choose another name"
+            f"Not a session name: {name[:80]!r}. Choose 1 to 64 letters, digits, spaces, - or _, "
+            "beginning with a letter or digit."
         )
     return home() / f"{name}{SUFFIX}"
 
@@ -50,8 +50,8 @@ def hold(name: str):
         lock.acquire(timeout=0)
     except Timeout:
         raise ValueError(
-            f"the session {name!r} is in use by another process; wait until it is done, or choose "
-            "another session"
+            f"The session {name!r} is in use by another process. Wait until it is done, or choose "
+            "another session."
         ) from None
     try:
         yield path
@@ -69,9 +69,10 @@ def reset(name: str) -> None:
 def export(name: str, target: Path) -> None:
     """Copy a session's file to `target`, which must not exist yet."""
     if target.exists():
-        raise ValueError(f"{target} exists already; choose another file, or remove it first")
+        raise ValueError(f"The file {target} exists already. Choose another file, or remove it "
+                         "first.")
     if not target.parent.is_dir():
-        raise ValueError(f"there is no folder {target.parent}; make it, or choose another file")
+        raise ValueError(f"There is no folder {target.parent}. Make it, or choose another file.")
     with hold(name) as path:
         _must_exist(name, path)
         shutil.copyfile(path, target)
@@ -81,7 +82,8 @@ def bring_in(name: str, source: Path) -> None:
     """Make `source` the file of a new session. Raises ValueError when the session exists."""
     with hold(name) as path:
         if path.exists():
-            raise ValueError(f"there is a session {name!r} already; reset it, or choose another name")
+            raise ValueError(f"There is a session {name!r} already. Reset it, or choose another "
+                             "name.")
         draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         shutil.copyfile(source, draft)
         os.replace(draft, path)
@@ -90,4 +92,4 @@ def bring_in(name: str, source: Path) -> None:
 def _must_exist(name: str, path: Path) -> None:
     if not path.exists():
         known = ", ".join(names()) or "none yet"
-        raise ValueError(f"there is no session {name!r}; those that exist: {known}")
+        raise ValueError(f"There is no session {name!r}. Choose one of these: {known}.")

@@ -157,8 +157,9 @@ def from_columns(columns: dict[str, list]) -> Slots:
     lengths = {len(columns[name]) for name in names if name in columns}
     if missing or len(lengths) > 1:
         raise ValueError(
-            f"wanted slot columns {', '.join(names)} of one length, found lengths "
-            f"{sorted(lengths)} and {', '.join(missing) or 'none'} missing; the file is damaged"
+            f"The file is damaged: its slot columns have lengths {sorted(lengths)} and "
+            f"{', '.join(missing) or 'none'} missing; {', '.join(names)} must have one length. "
+            "Restore a copy."
         )
     columns["origins"] = [_origins(every) for every in columns["origins"]]
     return Slots(**{
@@ -169,7 +170,8 @@ def from_columns(columns: dict[str, list]) -> Slots:
 
 def _origins(said) -> tuple[Origin, ...]:
     if not isinstance(said, list | tuple):
-        raise ValueError(f"wanted a summary's origins, found {said!r:.80}; the file is damaged")
+        raise ValueError(f"The file is damaged: {said!r:.80} are no origins of a summary. Restore "
+                         "a copy.")
     return tuple(_origin(one) for one in said)
 
 
@@ -179,12 +181,14 @@ def _origin(said) -> Origin:
         prompt, *parts, around = said
         positions, tokens, texts, saliences = (tuple(part) for part in parts)
     except (TypeError, ValueError):
-        raise ValueError(f"wanted a summary's origin, found {said!r:.80}; the file is damaged") from None
+        raise ValueError(f"The file is damaged: {said!r:.80} is no origin of a summary. Restore a "
+                         "copy.") from None
     made = Origin(prompt, positions, tokens, texts, saliences, around)
     kinds = ((int, (prompt, *positions, *tokens)), (str, (around, *texts)), ((int, float), saliences))
     whole = len({len(part) for part in made[1:5]}) == 1 and len(positions) > 0
     if not whole or not all(isinstance(x, kind) for kind, every in kinds for x in every):
-        raise ValueError(f"wanted a summary's origin, found {said!r:.80}; the file is damaged")
+        raise ValueError(f"The file is damaged: {said!r:.80} is no origin of a summary. Restore a "
+                         "copy.")
     return made
 
 

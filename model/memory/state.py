@@ -99,8 +99,9 @@ def load_state(path: Path, checkpoint) -> MemoryState:
     told, tensors = _read(path)
     if told["fingerprint"] != checkpoint.fingerprint:
         raise ValueError(
-            f"{path.name} holds the memory of another model ({told['fingerprint']}), wanted "
-            f"{checkpoint.fingerprint} ({checkpoint.name}); load that model, or start a new session"
+            f"Wrong model: {path.name} holds the memory of another model ({told['fingerprint']}), "
+            f"this one is {checkpoint.fingerprint} ({checkpoint.name}). Load that model, or start "
+            "a new session."
         )
     table = slots.from_columns(told["slots"])
     config, model = checkpoint.model.config, checkpoint.model
@@ -121,8 +122,8 @@ def _trained(path: Path, told: dict, tensors: dict, checkpoint):
     own = checkpoint.memory.fingerprint if checkpoint.memory is not None else "none"
     if written != own:
         raise ValueError(
-            f"{path.name} was written by other trained memory ({written}), this model has {own}; "
-            "choose that memory file, or start a new session"
+            f"Wrong memory: {path.name} was written by other trained memory ({written}), this "
+            f"model has {own}. Choose that memory file, or start a new session."
         )
     return _external(path, told, tensors, checkpoint), _carried(path, tensors, checkpoint), written
 
@@ -159,15 +160,16 @@ def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, KeyError, json.JSONDecodeError) as problem:
         raise ValueError(
-            f"{path.name} is no memory file, or only a part of one ({problem}); restore a copy, or "
-            "start a new session"
+            f"Cannot read {path.name}: it is no memory file, or only a part of one ({problem}). "
+            "Restore a copy, or start a new session."
         ) from problem
     if not isinstance(told, dict):
-        raise ValueError(f"{path.name} is no memory file: its header is no table; restore a copy")
+        raise ValueError(f"Cannot read {path.name}: it is no memory file, its header is no table. "
+                         "Restore a copy.")
     if told.get("version") not in READS:
         raise ValueError(
-            f"{path.name} is a memory of version {told.get('version')}, this program reads version "
-            f"{VERSION} and older; use the program that wrote it"
+            f"Wrong version: {path.name} is a memory of version {told.get('version')}, this "
+            f"program reads version {VERSION} and older. Use the program that wrote it."
         )
     _check_header(path, told)
     _check_numbers(path, tensors)
@@ -186,8 +188,8 @@ def _check_header(path: Path, told: dict) -> None:
     )
     if not whole:
         raise ValueError(
-            f"{path.name} is no memory file, or only a part of one (its header is incomplete); "
-            "restore a copy, or start a new session"
+            f"Cannot read {path.name}: it is no memory file, or only a part of one (its header is "
+            "incomplete). Restore a copy, or start a new session."
         )
 
 
@@ -205,8 +207,8 @@ def _check_tensors(path: Path, tensors: dict[str, torch.Tensor], wanted: dict[st
         found = tuple(tensors[name].shape) if name in tensors else None
         if found != shape:
             raise ValueError(
-                f"{path.name}: wanted {name} of shape {shape}, found {found or 'none'}; it belongs "
-                "to another model"
+                f"Wrong model: {path.name} has {name} of shape {found or 'none'}, this model needs "
+                f"{shape}. Load the model that it belongs to, or start a new session."
             )
 
 
@@ -214,6 +216,6 @@ def _check_numbers(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     for name, values in tensors.items():
         if not torch.isfinite(values).all():
             raise ValueError(
-                f"{path.name}: {name} holds numbers that are not finite; the file is damaged, "
-                "restore a copy or start a new session"
+                f"The file {path.name} is damaged: {name} holds numbers that are not finite. "
+                "Restore a copy, or start a new session."
             )

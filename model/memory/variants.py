@@ -14,7 +14,7 @@ VARIANTS: dict[str, frozenset[str]] = {
 def modules_of(variant: str) -> frozenset[str]:
     """A variant's modules. Raises ValueError for a name that is none."""
     if variant not in VARIANTS:
-        raise ValueError(f"no variant {variant!r}: expected one of {', '.join(VARIANTS)}")
+        raise ValueError(f"There is no variant {variant!r}. Choose one of {', '.join(VARIANTS)}.")
     return VARIANTS[variant]
 
 

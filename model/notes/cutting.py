@@ -35,7 +35,7 @@ def cut(tokenizer: PreTrainedTokenizerFast, text: str, size: int) -> list[Passag
     never).
     """
     if size < 1:
-        raise ValueError(f"wanted passages of 1 token or more, got {size}")
+        raise ValueError(f"Passages of {size} tokens are too short. Choose 1 token or more.")
     passages: list[Passage] = []
     for sentences in paragraphs(text):
         pieces = _sized(tokenizer, text, sentences, size)

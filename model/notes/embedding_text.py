@@ -94,13 +94,13 @@ class SentenceModel:
 def load_sentence_model(folder: Path) -> SentenceModel:
     """A folder with config.json, tokenizer and safetensors -> its model; none of its code runs.
 
-    Raises NotesError, one sentence, for a folder that holds anything less.
+    Raises NotesError, one line, if something is missing in the folder.
     """
     folder = Path(folder).expanduser()
     if not (folder / "config.json").is_file() or not list(folder.glob("model*.safetensors")):
         raise NotesError(
-            f"wanted a sentence-embedding model in {folder}: config.json, tokenizer files and "
-            "model.safetensors; choose a folder that holds them"
+            f"No sentence-embedding model in {folder}. Please choose a folder that holds "
+            "config.json, tokenizer files and model.safetensors."
         )
     quiet = {"local_files_only": True, "trust_remote_code": False}
     try:
@@ -113,14 +113,14 @@ def load_sentence_model(folder: Path) -> SentenceModel:
     except Exception as error:  # transformers raises whatever a broken file makes it raise
         line = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise NotesError(
-            f"wanted a sentence-embedding model in {folder}, could not load one ({line}); choose "
-            "another folder"
+            f"The sentence-embedding model in {folder}: could not load one ({line}). Choose "
+            "another folder."
         ) from error
     missing = [name for name in found["missing_keys"] if "pooler" not in name]
     if missing:
         raise NotesError(
-            f"wanted all weights of {config.model_type} in {folder}, found none for "
-            f"{min(missing)} and {len(missing) - 1} more; choose a whole model"
+            f"Weights missing: the {config.model_type} in {folder} has none for {min(missing)} and "
+            f"{len(missing) - 1} more. Choose a whole model."
         )
     n_most = min(MOST_TOKENS, getattr(config, "max_position_embeddings", MOST_TOKENS))
     return SentenceModel(
@@ -154,7 +154,7 @@ def _other_pooling(folder: Path) -> str:
 def _finite(vectors: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(vectors).all():
         raise NotesError(
-            f"wanted finite vectors, got NaN or infinity from {name}; its weights are damaged: "
-            "choose another model or layer"
+            f"The vectors of {name} are not finite vectors: they hold NaN or infinity. Its weights "
+            "are damaged: choose another model or layer."
         )
     return vectors.astype(np.float32, copy=False)

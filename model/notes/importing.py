@@ -47,8 +47,8 @@ def read(name: str, content: bytes) -> Generator[Read, None, Imported]:
     """
     if len(content) > MOST_BYTES:
         raise NotesError(
-            f"“{name}”: wanted at most {MOST_BYTES // 10**6} MB, got {len(content) / 1e6:.0f} MB; "
-            "split the file"
+            f"“{name}”: too large, {len(content) / 1e6:.0f} MB; at most {MOST_BYTES // 10**6} MB "
+            "are read. Please split the file."
         )
     if content[:1024].lstrip().startswith(b"%PDF-"):
         return (yield from _read_pdf(name, content))
@@ -57,7 +57,7 @@ def read(name: str, content: bytes) -> Generator[Read, None, Imported]:
     if (notes := _exported(name, text)) is not None:
         return Imported(notes)
     if not text.strip():
-        raise NotesError(f"“{name}”: wanted some text, found an empty file; choose another one")
+        raise NotesError(f"“{name}”: this is an empty file. Choose one with some text in it.")
     if PurePath(name).suffix.lower() in MARKDOWN:
         text = plain(text)
     return Imported([checked(Draft(_title(name), _lines(text), name))])
@@ -83,14 +83,14 @@ def _decoded(name: str, content: bytes) -> str:
         text = content.decode(_BYTE_ORDER_MARKS.get(mark, "utf-8"))
     except UnicodeDecodeError as error:
         raise NotesError(
-            f"“{name}”: wanted text, Markdown or PDF, found bytes that are no UTF-8 text (the "
-            f"first at byte {error.start:,}); save it as UTF-8 text, or choose another file"
+            f"“{name}”: neither text, Markdown nor PDF. It holds bytes that are no UTF-8 text (the "
+            f"first at byte {error.start:,}). Save it as UTF-8 text, or choose another file."
         ) from None
     odd = sum(c < " " and c not in "\t\n\r\f" for c in text[:100_000])
     if "\0" in text or odd > len(text[:100_000]) / 20:
         raise NotesError(
-            f"“{name}”: wanted text, Markdown or PDF, found control characters that no text has; "
-            "choose another file"
+            f"“{name}”: neither text, Markdown nor PDF. It holds control characters that no text "
+            "has. Choose another file."
         )
     return text
 
@@ -107,7 +107,8 @@ def _exported(name: str, text: str) -> list[Draft] | None:
         return [checked(Draft(*note)) for note in notes]
     except (ValueError, KeyError, TypeError) as error:
         raise NotesError(
-            f"“{name}”: looks like exported notes but cannot be read ({error}); export them again"
+            f"“{name}”: looks like exported notes but cannot be read ({error}). Please export them "
+            "again."
         ) from None
 
 
@@ -116,27 +117,32 @@ def _read_pdf(name: str, content: bytes) -> Generator[Read, None, Imported]:
     try:
         document = pypdf.PdfReader(io.BytesIO(content))
         if document.is_encrypted and not document.decrypt(""):
-            raise FileNotDecryptedError("wanted no password")
+            raise FileNotDecryptedError("it needs a password")
         total = len(document.pages)
         for i in range(total):
             pages.append(document.pages[i].extract_text())
             yield Read(i + 1, total)
-    except (FileNotDecryptedError, DependencyError):
+    except FileNotDecryptedError:
         raise NotesError(
-            f"“{name}”: this PDF is locked with a password; save an unlocked copy and choose that"
+            f"“{name}”: this PDF is locked with a password. Save an unlocked copy and choose that."
+        ) from None
+    except DependencyError as error:
+        raise NotesError(
+            f"“{name}”: this PDF is encrypted in a way that cannot be read here ({error}). Save an "
+            "unlocked copy and choose that."
         ) from None
     except Exception as error:  # pypdf lets pass whatever a damaged file makes it raise
         line = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise NotesError(
-            f"“{name}”: this PDF is damaged, page {len(pages) + 1} cannot be read ({line}); save "
-            "it again in the program it came from"
+            f"“{name}”: this PDF cannot be read at page {len(pages) + 1} ({line}); it may be "
+            "damaged. Save it again in the program it came from."
         ) from error
     n_blank = sum(not page.strip() for page in pages)
     if n_blank == len(pages):
         raise NotesError(
             f"“{name}”: this PDF holds no text on its {len(pages):,} "
-            f"page{'s' * (len(pages) != 1)}; if it is a scan, run it through text recognition (OCR) "
-            "first"
+            f"page{'s' * (len(pages) != 1)}. If it is a scan, run it through text recognition "
+            "(OCR) first."
         )
     text = "\f".join(_lines(page).replace("\f", "\n") for page in pages)
     odd = f"“{name}”: {n_blank:,} of {len(pages):,} pages hold no text." if n_blank else ""

@@ -50,10 +50,10 @@ def checked(draft: Draft, most_chars: int = 20_000_000) -> Draft:
     """
     text = _writable(draft.text)
     if not text.strip():
-        raise NotesError("wanted a note with some text, got none; type what shall be kept")
+        raise NotesError("The note is empty. Type some text to keep.")
     if len(text) > most_chars:
         raise NotesError(
-            f"wanted at most {most_chars:,} characters in a note, got {len(text):,}; split it"
+            f"Note too long: {len(text):,} characters, at most {most_chars:,} fit. Please split it."
         )
     title = " ".join(_writable(draft.title).split())[:120] or first_words(text)
     return Draft(title, text, _writable(draft.source)[:200])

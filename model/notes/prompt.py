@@ -85,7 +85,7 @@ def _question(
     """Its last tokens that fit, and how many did not."""
     text = question.lstrip()
     if not text:
-        raise NotesError("wanted a question, got none; type one into the prompt box")
+        raise NotesError("There is no question. Please type one into the prompt box.")
     ids = _encode(checkpoint, text, follows)
     return ids[-room:], max(0, len(ids) - room)
 

@@ -163,13 +163,13 @@ class Store:
             return False
         if application != 0x4D4E454D:
             raise NotesError(
-                f"{self.file} is a database of another program; move it away, or set "
-                "MNEMOSCOPE_HOME to another folder"
+                f"Not a notes file: {self.file} is a database of another program. Move it away, or "
+                "set MNEMOSCOPE_HOME to another folder."
             )
         if version != VERSION:
             raise NotesError(
-                f"{self.file} holds notes of version {version}, this program reads version "
-                f"{VERSION}; use the program that wrote them"
+                f"Wrong version: {self.file} holds notes of version {version}, this program reads "
+                f"version {VERSION}. Use the program that wrote them."
             )
         return True
 
@@ -178,13 +178,13 @@ class Store:
         row = self.connection.execute(query, (note.id,)).fetchone()
         if row is None:
             raise NotesError(
-                "this note was removed meanwhile, in another window; your words are still in the "
-                "box: keep them as a new note"
+                "Not saved: this note was removed meanwhile, in another window. Your words are "
+                "still in the box: keep them as a new note."
             )
         if row[0] != note.revision:
             raise NotesError(
-                "this note was changed meanwhile, in another window, and was not overwritten; keep "
-                "your words as a new note, or reload the other's"
+                "Not saved: this note was changed meanwhile, in another window. Keep your words as "
+                "a new note, or reload the other text."
             )
 
     def _drop_passages(self, ids: list[int]) -> None:
@@ -213,22 +213,23 @@ def drop_passages(connection: apsw.Connection, index: int, note: int) -> None:
 
 @contextmanager
 def saying(file: Path):
-    """What SQLite and the system raise becomes a NotesError, one sentence; nothing was changed."""
+    """An error of SQLite or of the system becomes a NotesError, one line; nothing was changed."""
     try:
         yield
     except (apsw.BusyError, apsw.LockedError, Timeout):
-        problem = f"another program is writing to {file} and did not finish; nothing was changed, "
-        raise NotesError(problem + "try again in a moment") from None
+        problem = f"Nothing was changed: another program is writing to {file} and did not finish. "
+        raise NotesError(problem + "Try again in a moment.") from None
     except apsw.FullError:
-        problem = f"no space is left for {file}; nothing was changed and nothing is lost: "
-        raise NotesError(problem + "make room on that disk and try again") from None
+        problem = f"Disk full: no space is left for {file}. Nothing was changed or lost. "
+        raise NotesError(problem + "Make room on that disk and try again.") from None
     except (apsw.CorruptError, apsw.NotADBError) as error:
-        problem = f"{file} is no notes file, or a damaged one ({error}); move it away to begin a "
-        raise NotesError(problem + "new one, or put a copy in its place") from None
+        problem = f"Cannot read {file}: it is no notes file, or a damaged one ({error}). "
+        raise NotesError(problem + "Move it away to begin a new one, or put a copy in its place."
+                         ) from None
     except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError,
             OSError) as error:
-        problem = f"{file} cannot be read or written ({error}); nothing was changed: look at the "
-        raise NotesError(problem + "disk's space and the file's rights, and try again") from None
+        problem = f"Nothing was changed: {file} cannot be read or written ({error}). Check the "
+        raise NotesError(problem + "disk's space and the file's rights, and try again.") from None
 
 
 def _insert(connection: apsw.Connection, draft: Draft, now: float) -> int:

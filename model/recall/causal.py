@@ -81,15 +81,16 @@ def swap_values(state: MemoryState, pairs: Iterable[tuple[Place, Place]]) -> Mem
             found = [i for i, place in enumerate(places_of(slots)) if place in (one, other)]
             if len(found) == 1 and one != other:
                 raise ValueError(
-                    f"wanted two stored tokens to swap, {part} holds only one of {_name(one)} and "
-                    f"{_name(other)}; choose two that are in memory"
+                    f"Cannot swap: {part} holds only one of {_name(one)} and {_name(other)}. "
+                    "Choose two stored tokens that are both in memory."
                 )
             if len(found) == 2:
                 order = np.arange(len(slots))
                 order[found] = found[::-1]
                 state = _reordered(state, part, order)
         if {one, other} - set(places(state)):
-            raise ValueError(f"{_name(one)} or {_name(other)} is not in memory; choose stored ones")
+            raise ValueError(f"{_name(one)} or {_name(other)} is not in memory. Choose stored "
+                             "ones.")
     return state
 
 
@@ -106,13 +107,14 @@ def edit(
     ids = tokens.encode(checkpoint.tokenizer, text)
     if len(ids) != 1:
         shown = probe.pieces(checkpoint.tokenizer, ids)
-        raise ValueError(f"wanted one token, {text!r} is {len(ids)}: {shown}; choose another word")
+        raise ValueError(f"Not one token: {text!r} is {len(ids)}: {shown}. Choose another word.")
     if place not in places(state):
-        raise ValueError(f"{_name(place)} is not in memory; choose a token that is stored")
+        raise ValueError(f"{_name(place)} is not in memory. Choose a token that is stored.")
     if settings.fusion.positions == "continue":
-        raise ValueError("a prompt told with positions `continue` cannot be read again alone")
+        raise ValueError("A prompt told with positions `continue` cannot be read again alone. "
+                         "Choose other positions.")
     if any(len(held) > 1 and place in held for t in tables(state).values() for held in t.places):
-        raise ValueError(f"{_name(place)} is in a summary; choose a token with a slot of its own")
+        raise ValueError(f"{_name(place)} is in a summary. Choose a token with a slot of its own.")
     again, row = _told_with(checkpoint, state, place, int(ids[0]))
     for part, slots in tables(state).items():
         for index in [i for i, own in enumerate(places_of(slots)) if own == place]:

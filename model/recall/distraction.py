@@ -60,5 +60,6 @@ def _read(text: str) -> Iterator[str]:
     pieces = (p.strip() for p in re.findall(r"[^.!?]{1,400}[.!?]*", text, flags=re.DOTALL))
     found = [" ".join(p.split()) for p in pieces if p]
     if not found:
-        raise ValueError("wanted a text to distract with, got no word in it; leave it empty instead")
+        raise ValueError("The distraction text has no word in it. Write some words, or leave it "
+                         "empty.")
     return itertools.cycle(found)

@@ -90,7 +90,7 @@ def value_of(rng: random.Random, kind: Kind, source: str, texts: Sequence[str] =
     vocabulary.
     """
     if source not in SOURCES:
-        raise ValueError(f"no source of values {source!r}: expected one of {', '.join(SOURCES)}")
+        raise ValueError(f"No source of values {source!r}. Choose one of {', '.join(SOURCES)}.")
     if kind.name == "birthday":
         return _day(rng, source == "unseen")
     if kind.name == "number":

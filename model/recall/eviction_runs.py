@@ -104,7 +104,8 @@ def _groups(plans: list[Plan]) -> list[list[Plan]]:
         else:
             groups.append([plan])
     if not groups:
-        raise ValueError("no probe has an answer; give at least one line with an answer")
+        raise ValueError("Nothing to ask: no probe has an answer. Give at least one line with an "
+                         "answer.")
     return groups
 
 

@@ -93,8 +93,8 @@ def question_behind(checkpoint: Checkpoint, facts: Facts, question: str) -> np.n
     room = checkpoint.model.config.n_positions - len(facts.ids) - MOST_TOKENS
     if len(ids) > room:
         raise NotesError(
-            f"wanted a question of at most {max(room, 0):,} tokens behind the facts, got "
-            f"{len(ids):,}; shorten it"
+            f"Question too long: {len(ids):,} tokens, {max(room, 0):,} fit after the facts. "
+            "Please shorten it."
         )
     return ids
 
@@ -144,8 +144,8 @@ def remembered(
     room = asking.room(checkpoint, state, settings) - MOST_TOKENS
     if len(ids) > room:
         raise NotesError(
-            f"wanted a question of at most {max(room, 0):,} tokens behind this memory, got "
-            f"{len(ids):,}; shorten it"
+            f"Question too long: {len(ids):,} tokens, {max(room, 0):,} fit after this memory. "
+            "Please shorten it."
         )
     reader = WithMemory(checkpoint, state, settings)
     found = _answer(checkpoint, reader, ids, len(ids) + 1, stop)

@@ -32,12 +32,12 @@ def gist(
     """
     memory = checkpoint.memory
     if memory is None or not {"early", "late"} & set(memory.parts):
-        raise ValueError("this model has no trained recurrent memory; train it: python -m model "
-                         "train memory")
+        raise ValueError("There is no trained recurrent memory for this model. Train it: python -m "
+                         "model train memory")
     books = {name: text for name, text in books.items() if len(text) > 2 * LETTERS}
     if len(books) < 2 or (same and same not in books):
-        raise ValueError(f"the gist needs two books of more than {2 * LETTERS:,} letters, "
-                         f"{len(books)} are that long; give longer texts")
+        raise ValueError(f"The gist needs two books of more than {2 * LETTERS:,} letters, and "
+                         f"{len(books)} are that long. Give longer texts.")
     rng, nats = random.Random(f"gist {seed}"), []
     for first in range(0, n, ROWS):
         told, other, read = _pairs(checkpoint, rng, books, min(ROWS, n - first), same)

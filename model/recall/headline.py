@@ -52,10 +52,10 @@ def load(path: Path) -> dict | None:
         board = json.loads(path.read_text(encoding="utf-8"))
         version = board["version"]
     except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"{path} holds no headline figures ({problem!r}); move it away") from problem
+        raise ValueError(f"No headline figures in {path} ({problem!r}). Move it away.") from problem
     if version != VERSION:
-        raise ValueError(f"{path} is of version {version}, this program writes {VERSION}; move it "
-                         "away")
+        raise ValueError(f"Wrong version: {path} is version {version}, this program writes "
+                         f"{VERSION}. Move it away.")
     return board
 
 
@@ -269,8 +269,8 @@ def _board(checkpoint: Checkpoint, path: Path) -> dict:
                 "cases": {}}
     other = [name for name, value in (own | {"rules": RULES}).items() if kept[name] != value]
     if other:
-        raise ValueError(f"{path} holds figures of another {' and '.join(other)} than the one that "
-                         "is loaded; choose another --out, or move that file away")
+        raise ValueError(f"Cannot add to {path}: it holds figures of another {' and '.join(other)} "
+                         "than the loaded one. Choose another --out, or move that file away.")
     return kept
 
 

@@ -176,7 +176,7 @@ def long_name(variant: str) -> str:
     if name not in variants.VARIANTS:
         short = {long: s for s, long in SHORT.items()}
         known = ", ".join(short.get(long, long) for long in variants.VARIANTS)
-        raise ValueError(f"no variant {variant!r}: expected one of {known}")
+        raise ValueError(f"No variant {variant!r}. Choose one of {known}.")
     return name
 
 
@@ -204,13 +204,14 @@ def untrained_notes(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ..
 def prepare(checkpoint: Checkpoint, probe: Probe) -> Plan:
     """Check a probe and cut it into tokens. ValueError, one sentence: what is wrong with it."""
     if not probe.tell or not all(text.strip() for text in probe.tell):
-        raise ValueError("wanted something to tell, got an empty prompt; write at least one fact")
+        raise ValueError("There is nothing to tell: a prompt is empty. Write at least one fact.")
     if not probe.ask.strip():
-        raise ValueError("wanted a question, got an empty one; write what should be asked")
+        raise ValueError("The question is empty. Write what should be asked.")
     if probe.answer is not None and not probe.answer.strip():
-        raise ValueError("wanted an answer or none (null), got an empty one; write it, or leave it")
+        raise ValueError("The answer is empty. Write an answer, or leave it out (null).")
     if not 0 <= probe.distance <= FARTHEST:
-        raise ValueError(f"wanted a distance of 0 to {FARTHEST:,} tokens, got {probe.distance:,}")
+        raise ValueError(f"Distance out of range: {probe.distance:,} tokens. Choose 0 to "
+                         f"{FARTHEST:,} tokens.")
     notes: list[str] = []
     if probe.answer is not None and probe.ask != probe.ask.rstrip(" "):
         probe = replace(probe, ask=probe.ask.rstrip(" "), answer=f" {probe.answer.lstrip(' ')}")
@@ -384,9 +385,10 @@ def fitting(checkpoint: Checkpoint, plan: Plan, state, settings, n_lead: int):
     room = asking.room(checkpoint, state, settings) - wanted + 1
     if room < 1:
         raise ValueError(
-            f"no room for a question and an answer of {wanted:,} tokens in the model's window of "
-            f"{checkpoint.model.config.n_positions:,} behind this memory; shorten the answer, or "
-            "read the memory with positions that do not go on"
+            f"Answer too long: after this memory, the model's window of "
+            f"{checkpoint.model.config.n_positions:,} tokens has no room for a question and an "
+            f"answer of {wanted:,} tokens. Shorten the answer, or choose other positions than "
+            "`continue`."
         )
     cut = max(0, len(plan.ask_ids) - room)
     if not cut:

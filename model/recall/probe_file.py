@@ -107,32 +107,33 @@ def read_probes(path: Path) -> Iterator[tuple[int, Probe | ValueError]]:
 
 
 def parsed(raw: bytes) -> Probe:
-    """One line -> its probe. ValueError, one sentence: what was wanted, what came."""
+    """One line -> its probe. ValueError, one line: what is wrong and what to write."""
     try:
         given = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as problem:
-        what = f"wanted one JSON object in UTF-8, got something else: {problem}"
+        what = f"Not one JSON object in UTF-8: {problem}. Write one JSON object a line."
         raise ValueError(what) from None
     if not isinstance(given, dict):
-        raise ValueError(f"wanted a JSON object with tell and ask, got {type(given).__name__}")
+        raise ValueError("No JSON object with tell and ask: this line holds a "
+                         f"{type(given).__name__}.")
     _check_letters(given)
     unknown = ", ".join(sorted(given.keys() - KEYS))
     if unknown:
-        raise ValueError(f"wanted {', '.join(sorted(KEYS))}, got {unknown!r} as well")
+        raise ValueError(f"Unknown key {unknown!r}. A line may have {', '.join(sorted(KEYS))}.")
     tell = given.get("tell", [])
     tell = [tell] if isinstance(tell, str) else tell
     if not isinstance(tell, list) or not all(isinstance(text, str) for text in tell):
-        raise ValueError('wanted "tell" as a list of texts')
+        raise ValueError('Write "tell" as a list of texts.')
     for name in ("answer", "label"):
         if not isinstance(given.get(name), str | None):
-            raise ValueError(f'wanted "{name}" as a text or null')
+            raise ValueError(f'Write "{name}" as a text or null.')
     for name, kind in (
         ("ask", str), ("distraction", str), ("wrong", str), ("distance", int), ("seed", int),
     ):
         found = given.get(name, kind())
         if not isinstance(found, kind) or isinstance(found, bool):
             what = "a text" if kind is str else "a whole number"
-            raise ValueError(f'wanted "{name}" as {what}, got {found!r}')
+            raise ValueError(f'Write "{name}" as {what}; this line has {found!r}.')
     return Probe(
         tuple(tell), given.get("ask", ""), given.get("answer"), given.get("distance", 0),
         given.get("distraction", ""), given.get("seed", 0), _label(given.get("label")),
@@ -146,7 +147,8 @@ def _check_letters(given: dict) -> None:
         json.dumps(given, ensure_ascii=False).encode()
     except UnicodeEncodeError as problem:
         half = ascii(problem.object[problem.start : problem.end])
-        raise ValueError(f"the line holds half of a letter, {half}; write the letter whole") from None
+        raise ValueError(f"This line holds half of a letter, {half}. Write the letter "
+                         "whole.") from None
 
 
 def _label(given: str | None) -> str:

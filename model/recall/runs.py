@@ -403,7 +403,7 @@ def read_lines(path: Path) -> list[dict]:
             records += json.loads(line)
         except (ValueError, TypeError) as problem:
             raise ValueError(
-                f"{path.name}, line {number} is no episode ({problem}); take it out"
+                f"Line {number} of {path.name} is no episode ({problem}). Delete this line."
             ) from problem
     return records
 

@@ -66,9 +66,11 @@ def load(path: Path = PLACE) -> dict | None:
         if board["version"] == VERSION:
             return board
     except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"{path.name} is no scoreboard ({problem}); make it again") from problem
+        raise ValueError(f"No scoreboard in {path.name} ({problem}). Please make it "
+                         "again.") from problem
     raise ValueError(
-        f"{path.name} is of version {board['version']}, wanted {VERSION}; make it again"
+        f"Wrong version: {path.name} is version {board['version']}, this program reads {VERSION}. "
+        "Please make it again."
     )
 
 

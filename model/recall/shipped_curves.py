@@ -52,10 +52,11 @@ def load(folder: Path) -> dict | None:
         board = json.loads(path.read_text(encoding="utf-8"))
         found = board["version"], board["fingerprint"], board["memory"], board["curves"]
     except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"{FILE} holds no curves ({problem!r}); measure them again") from problem
+        raise ValueError(f"No curves in {FILE} ({problem!r}). Please measure them "
+                         "again.") from problem
     if found[0] != VERSION:
-        raise ValueError(f"{FILE} is of version {found[0]}, this program reads {VERSION}; "
-                         "measure the curves again")
+        raise ValueError(f"Wrong version: {FILE} is version {found[0]}, this program reads "
+                         f"{VERSION}. Measure the curves again.")
     return board
 
 
@@ -155,10 +156,12 @@ def _board(checkpoint: Checkpoint, folder: Path, settings: Settings) -> dict:
         return fresh
     why = why_other(kept, checkpoint)
     if why:
-        raise ValueError(f"{folder / FILE}: {why}; choose another --out, or move that file away")
+        raise ValueError(f"Cannot add to {folder / FILE}: {why}. Choose another --out, or move "
+                         "that file away.")
     if kept["settings"] != used:
-        raise ValueError(f"{folder / FILE} was measured with other settings of the memory "
-                         f"({kept['settings']}); choose another --out, or the same settings")
+        raise ValueError(f"Cannot add to {folder / FILE}: it was measured with other settings of "
+                         f"the memory ({kept['settings']}). Choose another --out, or the same "
+                         "settings.")
     return fresh | {"curves": kept["curves"]}
 
 

@@ -102,8 +102,8 @@ def _single_words(tokenizer: PreTrainedTokenizerFast) -> list[str]:
              and t[1:].isascii() and t[1:].islower()]
     if len(found) < 2 * max(PAIRS):
         raise ValueError(
-            f"MQAR wants {2 * max(PAIRS)} words of one token each, this tokenizer has "
-            f"{len(found)}; choose another model"
+            f"MQAR needs {2 * max(PAIRS)} words of one token each, and this tokenizer has "
+            f"{len(found)}. Choose another model."
         )
     return found
 

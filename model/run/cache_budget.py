@@ -1,8 +1,8 @@
 """A KV cache held to a budget: before a token is read, a policy drops what has no room.
 
 The price: what a policy costs on a text, in bits. GPT-2 adds a token's position to its embedding,
-so every key and value it leaves behind keeps its old position for ever; only a new token's position
-can be chosen (`counted_on`, `in_the_cache`). Re-encoding the window is the way that is exact.
+so a cached key or value keeps its old position for ever; only a new token's position can be chosen
+(`counted_on`, `in_the_cache`). Only re-encoding the window is exact.
 Axes: B rows (one a policy), L layers, H heads, S entries, T tokens, V vocabulary.
 """
 
@@ -74,8 +74,8 @@ class WithBudget:
     ) -> None:
         if budget < 1:
             raise ValueError(
-                f"wanted a cache budget of at least 1 entry, got {budget}: a token has to read "
-                "itself"
+                f"Cache budget too small: {budget} entries. Give at least 1 entry: a token has to "
+                "read itself."
             )
         self.checkpoint, self.policies, self._place = checkpoint, policies, place
         self.budget = min(budget, checkpoint.model.config.n_positions)
@@ -102,14 +102,14 @@ class WithBudget:
         )
 
     def full(self) -> str:
-        """Why no further token is let in, "" when one is."""
+        """Why no further token fits; "" while one fits."""
         if stop in self.policies and self.cache.n_entries >= self.budget:
             return f"the cache's budget of {self.budget:,} entries is full, and nothing is dropped"
         return ""
 
     def prefill(self, ids: np.ndarray, n_last: int) -> torch.Tensor:
         """Read tokens (n,), n <= budget, into the empty cache -> logits of the last (n_last,V),
-        alike for all rows."""
+        the same for all rows."""
         logits = self._run(torch.tensor(ids)[None], torch.arange(len(ids)), n_last)[0]
         self.cache.repeat(len(self.policies))
         e, B = self.entries, len(self.policies)
@@ -218,7 +218,7 @@ def with_policies(
 ) -> Iterator[int | dict[str, Price]]:
     """Read ids (T,), T >= 2, under several policies that drop, at once.
 
-    Yields the number of tokens read, again and again, and at the end policy -> Price.
+    Yields the number of tokens read so far, and finally policy -> Price.
     """
     ids, P = _checked(ids), len(policies)
     reader = WithBudget(checkpoint, list(policies.values()), budget, place=place, seed=seed)
@@ -241,8 +241,8 @@ def with_policies(
 def re_encoded(
     checkpoint: Checkpoint, ids: Ids, budget: int, most: int = 4096
 ) -> Iterator[int | Price]:
-    """The sliding window done exactly: before each token the last `budget` tokens are read anew,
-    from position 0. Yields the number of tokens read, again and again, and at the end the Price.
+    """The exact sliding window: for each token, the last `budget` tokens are read anew, from
+    position 0. Yields the number of tokens read so far, and finally the Price.
 
     Windows run in batches of at most `most` tokens.
     """
@@ -273,8 +273,8 @@ def _checked(ids: Ids) -> np.ndarray:
     ids = np.asarray(ids, dtype=np.int64)
     if len(ids) < 2:
         raise ValueError(
-            f"wanted at least 2 tokens to price a policy, got {len(ids)}: the first has nothing "
-            "before it; type more text"
+            f"Text too short: {len(ids)} token, and a policy's price needs at least 2 tokens (the "
+            "first has nothing before it). Type more text."
         )
     return ids
 

@@ -29,10 +29,10 @@ Policy = Callable[[Entries, int, torch.Generator], torch.Tensor]
 
 
 def stop(entries: Entries, room: int, generator: torch.Generator) -> torch.Tensor:
-    """Drop nothing: what plain GPT-2 does at the end of its window. Raises ValueError."""
+    """Drop nothing, as plain GPT-2 does: raises ValueError at the end of its window."""
     raise ValueError(
-        f"wanted room for one more token, but all {entries.place.shape[-1]:,} entries of the cache "
-        "are taken and this policy drops none; choose another policy or a larger budget"
+        f"Cache full: all {entries.place.shape[-1]:,} entries of the cache are taken, and this "
+        "policy drops none. Choose another policy or a larger budget."
     )
 
 
@@ -43,10 +43,10 @@ def slide(entries: Entries, room: int, generator: torch.Generator) -> torch.Tens
 
 
 def sinks_and_recent(entries: Entries, room: int, generator: torch.Generator) -> torch.Tensor:
-    """The first 4 tokens, where attention goes that has nowhere to go, and the newest ones.
+    """The first 4 tokens (sinks: a head that finds nothing to read attends to them) and the newest.
 
-    StreamingLLM (Xiao et al. 2023, arXiv:2309.17453). There keys are cached before RoPE, so that
-    positions can be counted anew inside the cache; GPT-2's are part of the key and cannot.
+    StreamingLLM (Xiao et al. 2023, arXiv:2309.17453). StreamingLLM caches keys before RoPE and can
+    renumber positions inside the cache; in GPT-2 the position is part of the key and stays.
     """
     S, n_sinks = entries.place.shape[-1], min(4, room)
     recent = torch.arange(S - (room - n_sinks), S)
@@ -54,10 +54,10 @@ def sinks_and_recent(entries: Entries, room: int, generator: torch.Generator) ->
 
 
 def heavy_hitters(entries: Entries, room: int, generator: torch.Generator) -> torch.Tensor:
-    """Half: the entries that received most attention so far; half: the newest. Each head its own.
+    """Half the room for the entries that got most attention, half for the newest; each head alone.
 
-    H2O (Zhang et al. 2023, arXiv:2306.14048). Only queries up to now are counted, as in the paper's
-    algorithm; simulations that sum over later queries too look better than they are.
+    H2O (Zhang et al. 2023, arXiv:2306.14048). Only queries so far count, as in the paper's
+    algorithm. Simulations that also sum over later queries look better than they are.
     """
     S, n_recent = entries.place.shape[-1], room // 2
     old = entries.received[..., : S - n_recent]
@@ -73,7 +73,7 @@ def random(entries: Entries, room: int, generator: torch.Generator) -> torch.Ten
 
 
 def least_attended(entries: Entries, room: int, generator: torch.Generator) -> torch.Tensor:
-    """The entry to which the newest query gave least goes; a layer's heads decide together (mean).
+    """Drops the entry with the least attention from the newest query (mean over a layer's heads).
 
     TOVA (Oren et al. 2024, arXiv:2401.06104).
     """

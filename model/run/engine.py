@@ -171,8 +171,8 @@ class Engine:
 
 def _too_large(request: _Request, error: Exception) -> ValueError:
     return ValueError(
-        f"wanted to run {len(request.ids):,} tokens on {request.checkpoint.model.device}, its "
-        f"memory is full ({str(error).splitlines()[0]}); shorten the prompt or choose the CPU"
+        f"No memory for {len(request.ids):,} tokens on {request.checkpoint.model.device}: its "
+        f"memory is full ({str(error).splitlines()[0]}). Shorten the prompt or choose the CPU."
     )
 
 

@@ -1,7 +1,7 @@
 """Generation: read some tokens, draw one, read that one, … as a generator of steps.
 
-How the text so far is read is a reader's affair (with a cache, without one, or with a bounded one
-in `cache_budget`); how a token is drawn is `sampling`'s. Knows nothing of pages and printing.
+A reader reads the text so far: with a cache, without one, or with a bounded one (`cache_budget`).
+`sampling` draws the token. Knows nothing of pages and printing.
 Axes: T tokens read, V vocabulary.
 """
 
@@ -24,7 +24,7 @@ END_OF_TEXT = "the model drew its end-of-text token"
 
 
 class Reader(Protocol):
-    """What generation needs of the one who reads: logits of the newest token, and the costs."""
+    """What generation needs from a reader: the logits of the newest token, and the costs."""
 
     def read(self, ids: np.ndarray) -> "Reading":
         """Read the next tokens (n,) of the text."""
@@ -124,17 +124,17 @@ def generate(
     generator: torch.Generator,
     end_token: int | None = None,
 ) -> Iterator[Step]:
-    """ids (T,) not read yet, T >= 1 -> up to n_tokens steps; the generator is used up as it goes.
+    """ids (T,) not read yet, T >= 1 -> up to n_tokens steps; each draw advances the generator.
 
     Ends early, and says why in the last step, at `end_token` and when the reader is full. Raises
     ValueError for no tokens, a negative number of tokens, a prompt beyond the window and logits
-    that are no numbers.
+    that are not finite.
     """
     if n_tokens < 0:
-        raise ValueError(f"wanted 0 or more tokens to generate, got {n_tokens}")
+        raise ValueError(f"Cannot generate {n_tokens} tokens. Ask for 0 or more tokens.")
     unread = np.asarray(ids, dtype=np.int64)
     if len(unread) == 0:
-        raise ValueError("wanted a prompt to continue, got no token; type at least one word")
+        raise ValueError("There is no prompt to continue. Type at least one word.")
     for _ in range(n_tokens):
         step = take_step(reader, unread, settings, generator, end_token)
         yield step
@@ -180,7 +180,7 @@ def recompute(checkpoint: Checkpoint, ids: Ids, n_last: int = 1) -> torch.Tensor
 
 
 def check_rows(logits: torch.Tensor, rows: Rows) -> None:
-    """ValueError that names the first tensor of a pass that is not finite; silent when all are."""
+    """Raise ValueError for the first tensor of a pass that is not finite; silent when all are."""
     if torch.isfinite(logits).all():
         return
     for i, stream in enumerate(rows.stream):
@@ -210,6 +210,6 @@ def now(device: torch.device) -> float:
 def _check_room(n: int, n_positions: int) -> None:
     if n > n_positions:
         raise ValueError(
-            f"wanted at most {n_positions:,} tokens, the model's window, got {n:,}; shorten the "
-            "prompt, or hold the cache to a budget"
+            f"Prompt too long: {n:,} tokens, and at most {n_positions:,} tokens fit the model's "
+            "window. Shorten the prompt, or hold the cache to a budget."
         )

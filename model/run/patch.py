@@ -1,4 +1,4 @@
-"""A patch: what one run is made to write in place of its own. Knows nothing of why.
+"""A patch: outputs that one run writes in place of its own. Knows nothing of why.
 
 Nothing is stored on the model: heads are replaced through this run's `patch=` argument of the
 attention function, MLPs and blocks by hooks that look at the patch current in this thread.
@@ -37,7 +37,7 @@ class Patch:
     blocks: Mapping[int, Replaced] = field(default_factory=dict)
 
     def open(self) -> AbstractContextManager["Patch"]:
-        """While open, this thread's runs write what the patch says."""
+        """While open, the runs of this thread write the patch's values."""
         return current(_current, self)
 
     def mix_heads(self, layer: int, mixed: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""From logits to the next token. Knows nothing of how the logits came about."""
+"""From logits to the next token. Knows nothing of the model that made the logits."""
 
 from dataclasses import dataclass
 
@@ -28,12 +28,12 @@ class TopTokens:
 def top_tokens(checkpoint: Checkpoint, logits: torch.Tensor, k: int) -> TopTokens:
     """logits (V,) -> the k most probable tokens after a softmax over all V of them.
 
-    Raises ValueError when a logit is not a number.
+    Raises ValueError when a logit is NaN or infinite.
     """
     if not torch.isfinite(logits).all():
         raise ValueError(
-            "wanted finite logits, got NaN or infinity from the model; its weights are damaged or "
-            "its dtype overflows: choose float32 or another checkpoint"
+            "The logits are not finite: the model gave NaN or infinity. Its weights are damaged or "
+            "its dtype overflows: choose float32 or another checkpoint."
         )
     probability, ids = logits.double().softmax(-1).topk(min(k, len(logits)))
     return TopTokens(

@@ -24,17 +24,18 @@ class Settings:
         t, k, p = self.temperature, self.top_k, self.top_p
         if not (_is_number(t) and (t == 0 or 0.001 <= t <= 1000)):
             raise ValueError(
-                f"wanted a temperature of 0 (greedy) or from 0.001 to 1,000, got {t!r}; "
-                "1 is the model as trained"
+                f"Temperature out of range: {t!r}. Use 0 (greedy) or 0.001 to 1,000; 1 is the "
+                "model as trained."
             )
         if not (isinstance(k, int) and not isinstance(k, bool) and k >= 0):
             raise ValueError(
-                f"wanted top-k as a whole number from 0 (all tokens) up, got {k!r}; "
-                "40 is a common choice"
+                f"Top-k out of range: {k!r}. Use a whole number, 0 (all tokens) or more; 40 is "
+                "common."
             )
         if not (_is_number(p) and 0 <= p <= 1):
             raise ValueError(
-                f"wanted top-p from 0 (only the most probable token) to 1 (all tokens), got {p!r}"
+                f"Top-p out of range: {p!r}. Use 0 (only the most probable token) to 1 (all of "
+                "them)."
             )
 
 
@@ -88,8 +89,8 @@ class Stages:
 
     @property
     def kept(self) -> float:
-        """The share of the tempered distribution that top-k and top-p leave, 0 to 1; the final
-        probabilities are that share divided by itself."""
+        """The probability that top-k and top-p leave of the distribution after temperature, 0 to 1.
+        The survivors are divided by it, so that they sum to 1."""
         return float(softmax(self.tempered)[self.after_top_p > -math.inf].sum().clamp(max=1))
 
 
@@ -98,8 +99,8 @@ def stages(logits: torch.Tensor, settings: Settings, name: str = "logits") -> St
     """logits (V,), any float dtype -> every stage, computed in float32 as `generate` does.
 
     Raises ValueError with `name` when a logit, or a logit divided by the temperature, is NaN or
-    infinite. Equal to TemperatureLogitsWarper, TopKLogitsWarper and TopPLogitsWarper, but for
-    top-p 0: there rounding may let several tokens pass, here exactly one does.
+    infinite. Equal to TemperatureLogitsWarper, TopKLogitsWarper and TopPLogitsWarper, except at
+    top-p 0: rounding may leave them several tokens; here exactly one stays.
     """
     check_finite(logits, name)
     logits = logits.float()
@@ -111,16 +112,16 @@ def stages(logits: torch.Tensor, settings: Settings, name: str = "logits") -> St
 
 
 def check_finite(tensor: torch.Tensor, name: str) -> None:
-    """ValueError that says which tensor holds how many NaN and infinities, and where the first."""
+    """Raise ValueError if the tensor is not finite: its name, the counts, where the first is."""
     broken = ~torch.isfinite(tensor)
     if not broken.any():
         return
     n_nan = int(torch.isnan(tensor).sum())
     first = tuple(broken.nonzero()[0].tolist())
     raise ValueError(
-        f"wanted finite numbers in {name} {tuple(tensor.shape)}, got {n_nan:,} NaN and "
-        f"{int(broken.sum()) - n_nan:,} infinite (the first at {first}); the weights are damaged "
-        "or the dtype overflows: choose float32 or another checkpoint"
+        f"Not finite: {name} {tuple(tensor.shape)} holds {n_nan:,} NaN and "
+        f"{int(broken.sum()) - n_nan:,} infinite (the first at {first}). The weights are damaged "
+        "or the dtype overflows: choose float32 or another checkpoint."
     )
 
 
@@ -130,7 +131,7 @@ def softmax(scores: torch.Tensor) -> torch.Tensor:
 
 
 def ranking(scores: torch.Tensor) -> torch.Tensor:
-    """Ids (V,) from the highest score to the lowest; of equals the lower id first."""
+    """Ids (V,) from the highest score to the lowest; of equal scores, the lower id first."""
     return scores.cpu().sort(descending=True, stable=True).indices
 
 
@@ -197,7 +198,7 @@ def _keep_top_p(scores: torch.Tensor, p: float) -> torch.Tensor:
 def _facts(name: str, before: torch.Tensor, after: torch.Tensor) -> Stage:
     p, alive = softmax(after), after > -math.inf
     n_before = int((before > -math.inf).sum())
-    removes = name.startswith("top")  # temperature moves probability, it cuts none
+    removes = name.startswith("top")  # temperature moves probability and cuts no token
     cut = float(softmax(before)[~alive].sum().clamp(0, 1)) if removes else 0.0
     n_alive = int(alive.sum())
     entropy = -float(torch.special.xlogy(p, p).sum()) / math.log(2)

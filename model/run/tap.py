@@ -30,7 +30,7 @@ _current: ContextVar["Tap | None"] = ContextVar("mnemoscope_tap", default=None)
 
 
 class Overtaken(Exception):
-    """The run was stopped between two layers: nobody waits for its result any more."""
+    """The run was stopped between two layers, because nobody waits for its result any more."""
 
 
 class AttentionTap(Protocol):
@@ -50,7 +50,7 @@ class Tap:
         self.k: list[torch.Tensor] = []
         self.v: list[torch.Tensor] = []
         self.stream: list[torch.Tensor] = []  # 2L+1 of (t,C)
-        self.query: list[torch.Tensor] = []  # (t,C), the stream an external memory was read with
+        self.query: list[torch.Tensor] = []  # (t,C), the stream that queried the external memory
         self._stop = stop
 
     def see_attention(
@@ -80,8 +80,8 @@ def tapped_attention(
     patch: patches.Patch | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """transformers' SDPA attention; q, k and v are handed to this call's tap first, and what the
-    heads wrote to this call's patch last.
+    """transformers' SDPA attention. First this call's tap gets q, k and v; last, this call's patch
+    may replace what the heads wrote.
 
     With a `memory` attention goes over Memory ∪ Local in one softmax.
     """

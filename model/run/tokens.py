@@ -31,7 +31,7 @@ def token_bytes(tokenizer: PreTrainedTokenizerFast, token_id: int) -> bytes:
     piece = cast(str | None, tokenizer.convert_ids_to_tokens(int(token_id)))
     if piece is None:
         raise ValueError(
-            f"no token {token_id}: this vocabulary has ids 0 to {len(tokenizer) - 1}"
+            f"There is no token {token_id}: this vocabulary has ids 0 to {len(tokenizer) - 1}."
         )
     table = _byte_of_character()
     if int(token_id) in tokenizer.all_special_ids or any(c not in table for c in piece):
@@ -54,7 +54,7 @@ def letters_of_bytes(raw: bytes) -> str:
 def display(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> list[str]:
     """ids (T,) -> T visible strings: spaces as "·", line ends as "↵", broken characters as bytes.
 
-    An id behind the vocabulary (models pad their tables) is shown as ‹no token 50300›.
+    An id beyond the vocabulary (some models pad their tables) is shown as ‹no token 50300›.
     """
     known = len(tokenizer)
     return [
@@ -63,7 +63,7 @@ def display(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> list[str]:
 
 
 def show_bytes(raw: bytes) -> str:
-    """Bytes as visible text, or as hexadecimal between ‹ › where they are no whole characters."""
+    """Bytes as visible text; bytes that are no whole character as hexadecimal between ‹ ›."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -23,7 +23,7 @@ from model.run.checkpoint import Checkpoint
 from model.run.tap import Tap
 from model.run.tokens import Ids
 
-MAX_SEGMENTS = 64  # rows typed one by one are gathered into one block beyond this
+MAX_SEGMENTS = 64  # more blocks than this (rows typed one by one) are joined into one
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Trace:
     rows: the blocks of rows that make up the prompt, in order; shared between traces.
     next_logits: (V,), what follows the last token.
     n_run: how many of the T rows this trace had to run; the others came from an earlier trace.
-    reading: what of a memory the run could read besides its own tokens; None = nothing.
+    reading: the memory slots that the run could read besides its own tokens; None = no memory.
     graft: the trained memory that the run read; None = none.
     """
 
@@ -116,8 +116,8 @@ class Trace:
         return self.stream[::2]
 
     def external_query(self) -> torch.Tensor | None:
-        """The stream (T,C) with which the external memory was read, before anything of it was
-        added; None where none was read."""
+        """The stream (T,C) that queried the external memory, before the memory's output was added;
+        None where no external memory was read."""
         parts = [part for rows in self.rows for part in rows.query]
         return _join(parts, dim=0) if parts else None
 
@@ -150,8 +150,8 @@ def run(
 ) -> Trace:
     """ids (T,) -> Trace; rows that `prefix` shares with ids are taken from it, not run again.
 
-    With a `reading`, attention goes over its slots and the prompt, and the prompt's positions are
-    what it says; a prefix counts only when it was run with the same reading.
+    With a `reading`, attention covers its slots and the prompt, and the reading sets the prompt's
+    positions. A prefix is used only if it was run with the same reading.
     Raises ValueError for an empty prompt, for one beyond the model's window and for ids outside
     the vocabulary; model.run.tap.Overtaken when `stop` is set while layers are running.
     """
@@ -186,12 +186,12 @@ def logits(checkpoint: Checkpoint, trace: Trace, start: int = 0) -> torch.Tensor
 
 
 def scaling(checkpoint: Checkpoint, layer: int) -> float:
-    """The factor on q·k: 1/√D in GPT-2, divided by the layer's number where the config says so."""
+    """The factor on q·k: 1/√D in GPT-2, divided by the layer's number if the config asks for it."""
     return blocks(checkpoint.model)[layer].attn.scaling
 
 
 def common_prefix(a: np.ndarray, b: np.ndarray) -> int:
-    """How many leading ids a (T,) and b (S,) share."""
+    """The number of leading ids that a (T,) and b (S,) share."""
     n = min(len(a), len(b))
     differs = np.flatnonzero(a[:n] != b[:n])
     return int(differs[0]) if len(differs) else n
@@ -202,13 +202,14 @@ def _checked(config: GPT2Config, ids: Ids, start: int) -> np.ndarray:
     room = config.n_positions - start
     if ids.ndim != 1 or not 1 <= len(ids) <= room:
         raise ValueError(
-            f"wanted 1 to {room} token ids (the model's window), got shape {ids.shape}; "
-            + ("type something" if ids.size == 0 else "cut the prompt first")
+            ("The prompt is empty" if ids.size == 0 else "The prompt does not fit")
+            + f": its token ids have shape {ids.shape}, and 1 to {room} fit the model's window. "
+            + ("Type something." if ids.size == 0 else "Shorten the prompt.")
         )
     if ids.min() < 0 or ids.max() >= config.vocab_size:
         raise ValueError(
-            f"wanted token ids 0 to {config.vocab_size - 1}, got {ids.min()} to {ids.max()}; "
-            "is this the tokenizer of this model?"
+            f"Token ids out of range: {ids.min()} to {ids.max()}, and the model has 0 to "
+            f"{config.vocab_size - 1}. Use the tokenizer of this model."
         )
     ids.setflags(write=False)
     return ids
@@ -221,7 +222,7 @@ def _run_rows(
     stop: threading.Event | None,
     reading: Reading | None,
 ) -> tuple[Rows, torch.Tensor]:
-    """Run the ids behind the old rows -> their rows and the logits of the last one."""
+    """Run the ids after the old rows -> their rows and the logits of the last one."""
     tap, n_old, device = Tap(stop), sum(map(len, old)), model.device
     memory: dict[str, Any] = {}
     if reading is not None:

@@ -208,8 +208,8 @@ def start(options: Options, resume: bool) -> Training:
     """A training at its first step, or where its checkpoint left it."""
     books = corpus.read_books(options.text)
     if resume and not (options.out / CHECKPOINT).is_file():
-        raise corpus.CorpusError(f"nothing to resume: expected {options.out / CHECKPOINT}; check "
-                                 "--out, or start anew without --resume")
+        raise corpus.CorpusError(f"Nothing to resume: there is no {options.out / CHECKPOINT}. "
+                                 "Check --out, or start anew without --resume.")
     options.out.mkdir(parents=True, exist_ok=True)
     if not resume:
         _first_tokenizer(options, books).save(str(options.out / TOKENIZER))
@@ -233,8 +233,8 @@ def _first_tokenizer(options: Options, books: corpus.Books) -> Tokenizer:
         return corpus.train_tokenizer(books, options.shape.vocab)
     path = options.weights / TOKENIZER
     if not path.is_file():
-        raise corpus.CorpusError(f"no {TOKENIZER} in {options.weights}; name a folder that train "
-                                 "base wrote, with --from")
+        raise corpus.CorpusError(f"There is no {TOKENIZER} in {options.weights}. With --from, name "
+                                 "a folder that train base wrote.")
     return Tokenizer.from_file(str(path))
 
 
@@ -243,14 +243,14 @@ def weights_of(folder: Path, model: GPT2LMHeadModel) -> dict[str, torch.Tensor]:
     another shape."""
     path = folder / "model.safetensors"
     if not path.is_file():
-        raise corpus.CorpusError(f"no model.safetensors in {folder}; name a folder that train base "
-                                 "wrote, with --from")
+        raise corpus.CorpusError(f"There is no model.safetensors in {folder}. With --from, name a "
+                                 "folder that train base wrote.")
     own, found = model.state_dict(), load_file(path)
     wrong = [name for name, tensor in found.items()
              if name not in own or own[name].shape != tensor.shape]
     if wrong or not found:
-        raise corpus.CorpusError(f"the weights in {folder} have another shape ({wrong[:3]}); --from "
-                                 "takes a model of the shape that train base makes")
+        raise corpus.CorpusError(f"The weights in {folder} have another shape ({wrong[:3]}). With "
+                                 "--from, name a model of the shape that train base makes.")
     return {name: tensor.float() for name, tensor in found.items()}
 
 

@@ -47,8 +47,9 @@ def read_books(folder: Path) -> Books:
              for path in sorted(Path(folder).glob("*.txt"))}
     texts = {name: text for name, text in texts.items() if text.strip()}
     if len(texts) < 2:
-        raise CorpusError(f"training needs a folder with at least two .txt files (one is left out "
-                          f"to measure on); {folder} has {len(texts)}; name another with --text")
+        raise CorpusError(f"Training needs a folder with at least two .txt files (one is left out "
+                          f"to measure on), and {folder} has {len(texts)}. Name another with "
+                          "--text.")
     name = min(texts, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     left_out = texts.pop(name)
     return Books(texts, name, left_out)

@@ -115,7 +115,7 @@ def all_jobs() -> list[Job]:
 def find(job_id: str) -> Job:
     """A job by its folder's name. Raises JobError where there is none."""
     if not re.fullmatch(r"[0-9a-f-]{1,40}", job_id):
-        raise JobError(f"wanted the name of a training, got {job_id[:40]!r}; choose one listed")
+        raise JobError(f"No training has the name {job_id[:40]!r}. Choose one of the list.")
     return _read(home() / job_id)
 
 
@@ -168,8 +168,8 @@ def start(request: Request, texts: dict[str, bytes] | None = None) -> Job:
     Raises JobError where another one is under way, a text is no text, or the disk is full.
     """
     if os.name != "posix":
-        raise JobError("wanted Linux or macOS for a training in the background, found another "
-                       "system; use the command line: python -m model train memory")
+        raise JobError("Training in the background needs Linux or macOS, and this is another "
+                       "system. Use the command line: python -m model train memory")
     names, texts = tuple(texts or {}), _checked(texts or {})
     with _one_at_a_time():
         _check_nothing_runs()
@@ -303,13 +303,13 @@ def _one_at_a_time():
 
 @contextmanager
 def _disk(folder: Path):
-    """What the system refuses becomes a sentence."""
+    """An OSError of the block becomes a JobError that says what the system refused."""
     try:
         yield
     except OSError as error:
         raise JobError(
-            f"wanted to write in {folder}, the system says: {error.strerror or error}; make room "
-            "there, or set MNEMOSCOPE_HOME to another folder"
+            f"Cannot use the folder {folder}: {error.strerror or error}. Put that right, or set "
+            "MNEMOSCOPE_HOME to another folder."
         ) from error
 
 
@@ -317,8 +317,8 @@ def _check_nothing_runs() -> None:
     for other in all_jobs():
         if is_alive(other) and not (other.folder / "pause").exists():
             raise JobError(
-                "wanted the processor for this training, but another one is under way; pause it, "
-                "stop it, or wait for its end"
+                "Cannot start this training: another one is under way. Pause it, stop it, or wait "
+                "for its end."
             )
 
 
@@ -326,8 +326,8 @@ def _check_room(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < ROOM_BYTES:
         raise JobError(
-            f"wanted {ROOM_BYTES / 1e6:.0f} MB of free disk for checkpoints, found "
-            f"{free / 1e6:.0f} MB in {folder}; make room, or set MNEMOSCOPE_HOME to another disk"
+            f"Not enough disk space: checkpoints need {ROOM_BYTES / 1e6:.0f} MB, {folder} has "
+            f"{free / 1e6:.0f} MB free. Make room, or set MNEMOSCOPE_HOME to another disk."
         )
 
 
@@ -336,8 +336,8 @@ def _checked(texts: dict[str, bytes]) -> dict[str, bytes]:
     total = sum(map(len, texts.values()))
     if total > MOST_TEXT_BYTES:
         raise JobError(
-            f"wanted at most {MOST_TEXT_BYTES / 1e6:.0f} MB of text, got {total / 1e6:.0f} MB; "
-            "choose fewer or shorter files"
+            f"Too much text: {total / 1e6:.0f} MB, at most {MOST_TEXT_BYTES / 1e6:.0f} MB are "
+            "allowed. Choose fewer or shorter files."
         )
     plain = {}
     for number, (name, content) in enumerate(texts.items(), 1):
@@ -347,7 +347,7 @@ def _checked(texts: dict[str, bytes]) -> dict[str, bytes]:
             text = "\0"
         if "\0" in text or not text.strip():
             what = "an empty file" if not content.strip() else "bytes that are no UTF-8 text"
-            raise JobError(f"wanted plain text in {name[:80]!r}, got {what}; choose a .txt file")
+            raise JobError(f"No plain text in {name[:80]!r}: {what}. Choose a .txt file.")
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem)[:40].strip("-") or "text"
         plain[f"{stem}-{number}.txt"] = text.encode()
     return plain if len(plain) != 1 else _parts(*plain.popitem())
@@ -360,7 +360,8 @@ def _parts(name: str, content: bytes, n: int = 10) -> dict[str, bytes]:
     """
     spans = re.findall(r"\s*\S+", content.decode())
     if len(spans) < n:
-        raise JobError(f"wanted {n} words of text or more, got {len(spans)}; choose a longer file")
+        raise JobError(f"Text too short: {len(spans)} words, at least {n} words are needed. Choose "
+                       "a longer file.")
     cuts = [round(i * len(spans) / n) for i in range(n + 1)]
     return {
         f"{Path(name).stem}-part-{i}.txt": "".join(spans[a:b]).encode()
@@ -390,9 +391,10 @@ def _read(folder: Path) -> Job:
         request["texts"] = tuple(request["texts"])
         return Job(folder=folder, request=Request(**request), **values)
     except FileNotFoundError:
-        raise JobError(f"wanted the training {folder.name}, found none; it was deleted") from None
+        raise JobError(f"There is no training {folder.name} any more: it was deleted.") from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise JobError(f"wanted a readable {folder / 'job.json'}, got: {error}") from error
+        raise JobError(f"Cannot read {folder / 'job.json'}: {error}. Restore a copy, or delete "
+                       "this folder.") from error
 
 
 def read_card(path: Path) -> dict | None:

@@ -45,10 +45,10 @@ def start(options: Options, resume: bool = False, fresh: bool = True) -> Trainin
     """
     if not modules_of(options.variant) - {"am"}:
         trainable = [name for name, parts in VARIANTS.items() if parts - {"am"}]
-        raise ValueError(f"nothing to train in {options.variant}: choose {', '.join(trainable)}")
+        raise ValueError(f"Nothing to train in {options.variant}. Choose {', '.join(trainable)}.")
     if resume and not (options.out / CHECKPOINT).is_file():
-        raise CorpusError(f"nothing to resume: expected {options.out / CHECKPOINT}; check --out, "
-                          "or start anew without --resume")
+        raise CorpusError(f"Nothing to resume: there is no {options.out / CHECKPOINT}. Check "
+                          "--out, or start anew without --resume.")
     options.out.mkdir(parents=True, exist_ok=True)
     loaded = checkpoints.load(options.model, dtype="float32")
     loaded.model.set_attn_implementation(base.ATTENTION)
@@ -285,8 +285,9 @@ def _save(path: Path, training: Training) -> None:
 def _load(path: Path, training: Training) -> None:
     saved = torch.load(path, map_location=training.model.device, weights_only=True)
     if saved["base"] != training.checkpoint.fingerprint:
-        raise ValueError(f"{path} trains memory for another model ({saved['base']}), this one is "
-                         f"{training.checkpoint.fingerprint}; choose that model, or another --out")
+        raise ValueError(f"Wrong model: {path} trains memory for another model ({saved['base']}), "
+                         f"this one is {training.checkpoint.fingerprint}. Choose that model, or "
+                         "another --out.")
     training.modules.load_state_dict(saved["modules"])
     training.optimizer.load_state_dict(saved["optimizer"])
     version, internal, gauss = json.loads(saved["rng"])

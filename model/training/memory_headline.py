@@ -22,8 +22,9 @@ def beside(folder: Path, base: str) -> list[dict]:
     for path in sorted(folder.glob(PATTERN)):
         boards.append(json.loads(path.read_text(encoding="utf-8")))
         if boards[-1]["fingerprint"] != base:
-            raise ValueError(f"{path} was measured on model {boards[-1]['fingerprint']}, the memory "
-                             f"here is of {base}; measure it again, or move that file away")
+            raise ValueError(f"Wrong model: {path} was measured on model "
+                             f"{boards[-1]['fingerprint']}, and the memory here belongs to {base}. "
+                             "Measure it again, or move that file away.")
     return boards
 
 

@@ -32,7 +32,7 @@ def write(folder: Path, card: dict, grid: dict) -> Path:
 def write_from(folder: Path) -> Path:
     """The same from the JSON files of the folder alone. ValueError where there is no card."""
     if not (folder / CARD).is_file():
-        raise ValueError(f"no {CARD} in {folder}: choose the folder of a trained memory")
+        raise ValueError(f"There is no {CARD} in {folder}. Choose the folder of a trained memory.")
     grid = json.loads((folder / GRID).read_text()) if (folder / GRID).is_file() else {}
     return write(folder, json.loads((folder / CARD).read_text()), grid)
 

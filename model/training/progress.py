@@ -57,7 +57,8 @@ def read_curves(path: Path) -> list[Point]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"wanted a JSON list of measurements in {path}, got: {error}") from error
+        raise ValueError(f"No JSON list of measurements in {path}: {error}. Train it again, or "
+                         "restore a copy.") from error
     return _in_order(filter(None, map(point, rows)))
 
 

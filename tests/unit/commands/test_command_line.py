@@ -40,7 +40,7 @@ def test_trace_writes_every_array(tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["trace", "--prompt", "", "--out", "x.npz"], "wanted 1 to"),
+        (["trace", "--prompt", "", "--out", "x.npz"], "empty: its token ids have shape (0,), and"),
         (["trace", "--prompt", "a", "--out", "/no/such/folder/x.npz"], "/no/such/folder"),
         (["trace", "--model", "/no/such/model", "--prompt", "a", "--out", "x.npz"], "/no/such/model"),
         (["anatomy", "--model", "/no/such/model"], "/no/such/model"),

@@ -97,7 +97,8 @@ def test_what_makes_no_sense_is_one_line(capsys, folder, arguments, words):
 
 
 def test_an_empty_prompt_and_one_beyond_the_window(capsys, folder):
-    assert "wanted a prompt" in generate(capsys, folder, "--tokens", 2, prompt="")[2]
+    empty = generate(capsys, folder, "--tokens", 2, prompt="")[2]
+    assert "no prompt to continue. Type at least one word" in empty
     assert "at most 64 tokens" in generate(capsys, folder, "--tokens", 2, prompt="x" * 65)[2]
 
 

@@ -66,7 +66,7 @@ def test_a_session_is_listed_shown_carried_and_forgotten(capsys, tmp_path):
         (["generate", "--variant", "gpt2+am", "--session", "../../x", "--prompt", "x", "--tokens",
           "1"], "wanted a session name"),
         (["generate", "--variant", "gpt2+am", "--session", "a", "--prompt", "", "--tokens", "0"],
-         "wanted a prompt"),
+         "no prompt to continue. Type at least one word"),
         (["session", "show", "nobody"], "no session 'nobody'"),
         (["session", "import", "a", "README.md"], "no memory file"),
         (["session", "import", "README.md"], "no memory file"),

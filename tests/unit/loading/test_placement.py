@@ -85,7 +85,7 @@ def test_another_error_on_the_way_is_not_swallowed(folder, cuda, monkeypatch):
 
 def test_too_little_main_memory_is_said_before_loading(folder, monkeypatch):
     monkeypatch.setattr(placement, "free_main_memory", lambda: 1000)
-    assert "choose bfloat16" in problem(folder)
+    assert "Choose bfloat16" in problem(folder)
 
 
 def test_a_containers_limit_counts(tmp_path):
@@ -100,4 +100,4 @@ def test_a_containers_limit_counts(tmp_path):
 
 @pytest.mark.parametrize("how", [{"device": "tpu"}, {"dtype": "int4"}, {"dtype": "float64"}])
 def test_unknown_words(folder, how):
-    assert "choose one of these" in problem(folder, **how)
+    assert "Choose one of these" in problem(folder, **how)

@@ -103,7 +103,7 @@ def test_asking_again_for_the_same_prompt_does_not_drop_it(tiny, engine, gate):
 
 
 def test_an_error_reaches_its_visitor_and_the_engine_goes_on(tiny, engine):
-    with pytest.raises(ValueError, match="wanted 1 to 64 token ids"):
+    with pytest.raises(ValueError, match="and 1 to 64 fit the model's window"):
         engine.submit("ann", tiny, ids()).result(10)
     assert len(engine.submit("ann", tiny, ids(1)).result(10)) == 1
 

@@ -126,17 +126,17 @@ def test_a_logit_that_overflows_at_the_temperature_is_named():
 @pytest.mark.parametrize(
     "wrong, says",
     [
-        ({"temperature": -0.1}, "temperature"),
-        ({"temperature": math.nan}, "temperature"),
+        ({"temperature": -0.1}, "Temperature out of range: -0.1"),
+        ({"temperature": math.nan}, "Temperature out of range: nan"),
         ({"temperature": 1e-30}, "0.001"),
         ({"temperature": "hot"}, "'hot'"),
         ({"temperature": True}, "True"),
-        ({"top_k": -1}, "top-k"),
+        ({"top_k": -1}, "Top-k out of range: -1"),
         ({"top_k": 2.5}, "whole number"),
-        ({"top_k": True}, "top-k"),
-        ({"top_p": 1.01}, "top-p"),
-        ({"top_p": -0.01}, "top-p"),
-        ({"top_p": math.nan}, "top-p"),
+        ({"top_k": True}, "Top-k out of range: True"),
+        ({"top_p": 1.01}, "Top-p out of range: 1.01"),
+        ({"top_p": -0.01}, "Top-p out of range: -0.01"),
+        ({"top_p": math.nan}, "Top-p out of range: nan"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong, says):

@@ -114,9 +114,13 @@ def test_a_set_stop_ends_the_run(tiny):
         trace.run(tiny, IDS, stop=stop)
 
 
-@pytest.mark.parametrize("ids", [[], [[1, 2]], [0] * 65, [257], [-1]])
-def test_bad_ids_say_what_was_wanted(tiny, ids):
-    with pytest.raises(ValueError, match="wanted"):
+@pytest.mark.parametrize("ids, says", [
+    ([], "empty.* 1 to 64 fit"), ([[1, 2]], r"shape \(1, 2\), and 1 to 64 fit"),
+    ([0] * 65, r"shape \(65,\), and 1 to 64 fit"),
+    ([257], "257 to 257, and the model has 0 to 256"), ([-1], "-1 to -1, .* 0 to 256"),
+])
+def test_bad_ids_say_what_is_wrong_and_what_fits(tiny, ids, says):
+    with pytest.raises(ValueError, match=says):
         trace.run(tiny, ids)
 
 
