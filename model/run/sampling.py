@@ -34,8 +34,8 @@ class Settings:
             )
         if not (_is_number(p) and 0 <= p <= 1):
             raise ValueError(
-                f"Top-p out of range: {p!r}. Use 0 (only the most probable token) to 1 (all of "
-                "them)."
+                f"Top-p out of range: {p!r}. Use 0 (only the most probable token) to 1 (all "
+                "tokens)."
             )
 
 

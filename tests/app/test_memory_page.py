@@ -287,7 +287,7 @@ def test_a_session_that_another_process_changed_is_not_overwritten(app):
         path.write_bytes(written + b" ")
     tell(app, "It rains.")
     app.button(key="session_save").click().run()
-    assert "was changed by another process" in app.error[0].value
+    assert "another process changed the session" in app.error[0].value
     assert path.read_bytes() == written + b" " and len(state_of(app).prompts) == 2
 
 
@@ -354,7 +354,7 @@ def test_a_prompt_beyond_four_windows_says_so_and_can_be_told(app, loaded):
     for view in ("reads", "slots", "weights", "writes"):
         ask(app, long, view)
     (said,) = [w.value for w in app.warning]  # and nothing of a cut: it is told whole
-    assert said.startswith("wanted a prompt of at most 2,048 tokens to follow each key")
+    assert said.startswith("Prompt too long to follow each key: at most 2,048 tokens fit. Shorten it")
     tell(app, long)
     assert len(state_of(app).prompts) == 2 and len(state_of(app).bank) <= 128
 

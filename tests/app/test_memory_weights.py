@@ -98,7 +98,7 @@ def test_a_file_that_does_not_fit_is_a_sentence_and_the_model_runs(job, loaded, 
             box(app).value == "shipped"
         )
     else:
-        assert app.sidebar.warning[0].value.startswith("Not used:")
+        assert app.sidebar.warning[0].value.startswith("Not used. ")
 
 
 def test_every_memory_has_a_conversation_of_its_own(job, loaded):

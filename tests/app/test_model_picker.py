@@ -212,7 +212,7 @@ def test_folders_are_for_a_browser_on_this_machine(server, folder, monkeypatch, 
     if may:
         button(here, "Load")
     else:
-        assert "only a browser on that machine" in errors(here)
+        assert "only in a browser on that machine" in errors(here)
         assert errors(here) == errors(nowhere)  # nobody learns which folders exist
 
 

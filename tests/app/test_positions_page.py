@@ -114,7 +114,7 @@ def test_the_clocks_get_q_and_k_of_the_run_without_positions(loaded):
 
 def test_a_shift_out_of_the_window_is_one_sentence_and_the_curve_stays():
     app = opened("ends", shift="600")
-    assert len(app.error) == 1 and "the table has no such row" in app.error[0].value
+    assert len(app.error) == 1 and "out of range: the table has rows" in app.error[0].value
     assert tree.charts(app)
     app = opened("order", order="shift", shift="511")
     assert len(app.error) == 1 and not app.exception

@@ -287,7 +287,7 @@ def test_a_changed_value_changes_the_answer_and_two_tokens_are_refused(loaded):
     said = probe_controls.say(loaded, changed, one.ids, settings)
     assert f"“{said.strip()}”" in bars_after(app) and said != one.continuation
     app.text_input(key="recall_other").set_value(" Mississippi river").run()
-    assert "wanted one token" in app.warning[0].value.lower() and not app.exception
+    assert "not one token" in app.warning[0].value.lower() and not app.exception
 
 
 def test_a_variant_without_slots_says_so():

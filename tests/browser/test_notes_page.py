@@ -143,7 +143,7 @@ def test_files_are_dropped_in_and_the_bad_one_is_named(notes):
     expect(go).to_be_enabled()
     go.click()
     expect(notes.get_by_text("“home.md” is kept as a note.")).to_be_visible()
-    expect(notes.get_by_text(re.compile("“photo.txt”: wanted text"))).to_be_visible()
+    expect(notes.get_by_text(re.compile("“photo.txt”: neither text"))).to_be_visible()
     expect(notes.get_by_text("1 note in one file")).to_be_visible()
 
 

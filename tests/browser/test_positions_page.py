@@ -87,7 +87,7 @@ def test_a_shift_out_of_the_window_is_answered(page, server):
     box = page.get_by_role("spinbutton", name="Shift all positions by")
     box.fill("5000")
     box.press("Enter")
-    expect(page.get_by_text("the table has no such row")).to_be_visible()
+    expect(page.get_by_text("out of range: the table has rows")).to_be_visible()
     expect(page).to_have_url(re.compile("shift=5000"))
     settled(page)  # until then the old chart may still stand beside the new one
     expect(page.locator(".st-key-shifts")).to_be_visible()

@@ -114,7 +114,7 @@ def test_any_token_can_be_typed(open_page):
     before = parameters(page)["logit_of"]
     box.fill("no single token at all")
     box.press("Enter")
-    expect(page.get_by_text("wanted one token")).to_be_visible()
+    expect(page.get_by_text("Not one token")).to_be_visible()
     assert parameters(page)["logit_of"] == before
 
 

@@ -125,7 +125,7 @@ def test_a_search_follows_each_key(page, server):
     box.press_sequentially("#4095", delay=30)
     expect(page.get_by_text("1 of 4,096 tokens")).to_be_visible()
     box.press_sequentially("9")
-    expect(page.get_by_text("wanted an id of this vocabulary, 0 to 4,095")).to_be_visible()
+    expect(page.get_by_text("this vocabulary has 0 to 4,095")).to_be_visible()
 
 
 @pytest.mark.parametrize("view", ["merges", "likeness", "neighbours", "vocabulary"])

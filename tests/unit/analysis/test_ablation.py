@@ -176,12 +176,14 @@ def test_the_same_distribution_changes_nothing(tiny, run):
 
 
 @pytest.mark.parametrize(
-    "off",
-    [Off(heads=frozenset({(3, 0)})), Off(heads=frozenset({(0, 4)})), Off(mlps=frozenset({-1})),
-     Off(layers=frozenset({3})), Off(fill="random")],
+    "off, says",
+    [(Off(heads=frozenset({(3, 0)})), r"layers \[3\] .*0 to 2"),
+     (Off(heads=frozenset({(0, 4)})), r"heads \[4\].*0 to 3"),
+     (Off(mlps=frozenset({-1})), r"layers \[-1\]"), (Off(layers=frozenset({3})), r"layers \[3\]"),
+     (Off(fill="random"), "fill 'random'")],
 )
-def test_parts_that_are_not_there_are_refused(tiny, run, off):
-    with pytest.raises(ValueError, match="wanted"):
+def test_parts_that_are_not_there_are_refused(tiny, run, off, says):
+    with pytest.raises(ValueError, match=says):
         ablation.logits(tiny, run, off, 23)
 
 

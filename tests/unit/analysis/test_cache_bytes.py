@@ -65,9 +65,9 @@ def test_sharing_heads_fewer_bits_and_more_conversations_scale_it():
     [
         ((0, 8, 8, 64, 10), "n_layer must be at least 1, got 0"),
         ((2, 8, 8, 64, -5), "n_tokens must be at least 1"),
-        ((2, 8, 3, 64, 10), "share 8 query heads evenly, got 3"),
-        ((2, 8, 16, 64, 10), "share 8 query heads evenly, got 16"),
-        ((2, 8, 8, 64, 10, 1, "int3"), "wanted one of float32"),
+        ((2, 8, 3, 64, 10), "3 KV heads cannot share 8 query heads evenly"),
+        ((2, 8, 16, 64, 10), "16 KV heads cannot share 8 query heads evenly"),
+        ((2, 8, 8, 64, 10, 1, "int3"), "'int3'. Choose one of float32"),
     ],
 )
 def test_what_makes_no_sense_is_refused(numbers, words):

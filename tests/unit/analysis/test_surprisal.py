@@ -172,11 +172,11 @@ def test_a_text_inside_one_window_scores_like_its_trace(tiny):
 @pytest.mark.parametrize(
     "n, window, stride, says",
     [
-        (0, 8, 4, "got 0 tokens"),
-        (1, 8, 4, "got 1 token;"),
-        (9, 0, 1, "window"),
+        (0, 8, 4, "too short: 0 tokens"),
+        (1, 8, 4, "too short: 1 token,"),
+        (9, 0, 1, "Window out of range: 0"),
         (9, 65, 1, "1 to 64"),
-        (9, 8, 0, "stride"),
+        (9, 8, 0, "Stride out of range: 0"),
         (9, 8, 9, "leave tokens out"),
     ],
 )
@@ -215,10 +215,10 @@ def test_score_says_what_it_counted(tmp_path, capsys):
 @pytest.mark.parametrize(
     "content, says",
     [
-        (b"", "is empty"),
+        (b"", "Empty file: "),
         (b"\x89PNG\x00\x01", "zero byte at 4"),
         (b"caf\xe9 au lait", "byte 0xe9 at 3"),
-        (b"a", "got 1 token;"),
+        (b"a", "too short: 1 token,"),
     ],
 )
 def test_what_is_no_text_gets_one_sentence(tmp_path, capsys, content, says):
@@ -238,5 +238,5 @@ def test_a_missing_file_or_a_folder_is_named(tmp_path, capsys):
 def test_score_says_which_file_it_could_not_read(tmp_path, capsys, name, words):
     code, out, err = score(capsys, tmp_path / name)
     assert code == 2 and out == ""
-    assert err.startswith("python -m model: wanted a text file, could not read")
-    assert words in err and "name a file" in err and err.count("\n") == 1 and "Errno" not in err
+    assert err.startswith("python -m model: Could not read")
+    assert words in err and "Name a text file" in err and err.count("\n") == 1 and "Errno" not in err

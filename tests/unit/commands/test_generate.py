@@ -83,10 +83,10 @@ def test_no_tokens(capsys, folder):
     "arguments, words",
     [
         (["--tokens", -1], "0 or more tokens"),
-        (["--tokens", 2, "--temperature", -1], "temperature"),
-        (["--tokens", 2, "--top-p", 2], "top-p"),
+        (["--tokens", 2, "--temperature", -1], "Temperature out of range: -1"),
+        (["--tokens", 2, "--top-p", 2], "Top-p out of range: 2"),
         (["--tokens", 2, "--cache-policy", "slide", "--cache-budget", 0], "at least 1 entry"),
-        (["--tokens", 2, "--cache-budget", 8], "wants a policy too"),
+        (["--tokens", 2, "--cache-budget", 8], "needs a policy too. Add --cache-policy"),
         (["--tokens", 2, "--no-cache", "--cache-policy", "slide"], "--no-cache"),
         (["--tokens", 2, "--cache-policy", "stop", "--cache-budget", 2], "this policy drops none"),
     ],
@@ -111,7 +111,7 @@ def test_a_prompt_longer_than_the_window_asks_with_its_end_and_remembers_its_fro
                "--slots", "2000", "--temperature", "0", "--tokens"]
     assert main([*command, "3"]) == 0
     out = capsys.readouterr().out
-    assert "too long for the room beside this memory: the prompt's first" in out
+    assert "too long for the room beside this memory: its first" in out
     assert "text:  New York" in out
     assert main([*command, "1", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)

@@ -93,12 +93,12 @@ def test_without_labels_none_are_reported(capsys, tmp_path, folder):
 
 @pytest.mark.parametrize("bad, words", [
     ({**GOOD, "label": 3}, '"label" as a text'), ({**GOOD, "label": ["a"]}, '"label" as a text'),
-    ("{", "one JSON object"), ("[]", "got list"), ({"tell": ["a"]}, "wanted a question"),
-    ({"ask": "a"}, "something to tell"), ({"tell": [""], "ask": "a"}, "something to tell"),
+    ("{", "one JSON object"), ("[]", "holds a list"), ({"tell": ["a"]}, "question is empty"),
+    ({"ask": "a"}, "nothing to tell"), ({"tell": [""], "ask": "a"}, "nothing to tell"),
     ({**GOOD, "distance": "far"}, '"distance" as a whole number'),
     ({**GOOD, "distance": -4}, "0 to 1,000,000 tokens"), ({**GOOD, "answer": 3}, '"answer" as a text'),
-    ({**GOOD, "answer": ""}, "wanted an answer"), ({**GOOD, "tell": [1]}, '"tell" as a list'),
-    ({**GOOD, "anwser": "x"}, "got 'anwser'"), ({**GOOD, "answer": "x" * 70}, "shorten the answer"),
+    ({**GOOD, "answer": ""}, "answer is empty"), ({**GOOD, "tell": [1]}, '"tell" as a list'),
+    ({**GOOD, "anwser": "x"}, "key 'anwser'"), ({**GOOD, "answer": "x" * 70}, "Shorten the answer"),
 ])
 def test_a_bad_line_is_named_and_the_others_run(capsys, tmp_path, folder, bad, words):
     code, out, err = on_file(capsys, tmp_path, folder, [GOOD, bad, GOOD], variants="gpt2")
@@ -117,9 +117,9 @@ def test_a_file_with_nothing_to_run_is_one_sentence(capsys, tmp_path, folder):
 
 def test_wrong_choices_are_one_sentence(capsys, tmp_path, folder):
     for given, words in (
-        (["--variants", "gpt9"], "no variant 'gpt9'"),
-        (["--variants", ","], "at least one variant"),
-        (["--n", 0], "1 or more episodes"), (["--slots", 0], "1 or more slots"),
+        (["--variants", "gpt9"], "variant 'gpt9'. Choose one of"),
+        (["--variants", ","], "No variant chosen. Name at least one"),
+        (["--n", 0], "--n 0. Ask for 1 or more"), (["--slots", 0], "--slots 0. Ask for 1 or more"),
     ):
         code, _, err = command(capsys, "--model", folder, "--file", tmp_path / "no", *given)
         assert code == 2 and words in err

@@ -64,13 +64,13 @@ def test_a_session_is_listed_shown_carried_and_forgotten(capsys, tmp_path):
         (["generate", "--variant", "gpt2+am", "--prompt", "x", "--tokens", "1"], "--session NAME"),
         (["generate", "--session", "a", "--prompt", "x", "--tokens", "1"], "--variant gpt2+am"),
         (["generate", "--variant", "gpt2+am", "--session", "../../x", "--prompt", "x", "--tokens",
-          "1"], "wanted a session name"),
+          "1"], "Not a session name: '../../x'"),
         (["generate", "--variant", "gpt2+am", "--session", "a", "--prompt", "", "--tokens", "0"],
          "no prompt to continue. Type at least one word"),
         (["session", "show", "nobody"], "no session 'nobody'"),
         (["session", "import", "a", "README.md"], "no memory file"),
         (["session", "import", "README.md"], "no memory file"),
-        (["session", "export", "a", "/nowhere/at/all"], "there is no folder /nowhere/at"),
+        (["session", "export", "a", "/nowhere/at/all"], "There is no folder /nowhere/at"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(capsys, arguments, words):

@@ -169,7 +169,7 @@ def test_page_is_the_same_for_the_same_arrays():
 
 
 def test_page_refuses_a_script_that_would_end_early():
-    with pytest.raises(offline_page.AssetError, match="escape"):
+    with pytest.raises(offline_page.AssetError, match="escape it first"):
         offline_page.page("t", "", "", ["'</SCRIPT>'"])
 
 

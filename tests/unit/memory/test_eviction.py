@@ -64,7 +64,7 @@ def test_a_sentence_larger_than_the_budget_keeps_its_end():
 
 
 def test_an_unknown_policy_is_said():
-    with pytest.raises(ValueError, match="expected one of fifo"):
+    with pytest.raises(ValueError, match="Choose one of fifo"):
         kept("lifo", 1)
 
 

@@ -257,9 +257,9 @@ def test_reads_are_counted_for_the_slots_that_were_read(tiny):
 @pytest.mark.parametrize(
     "settings, words",
     [
-        (Settings(fusion=FusionSettings(positions="rope")), "expected one of parallel"),
-        (Settings(policy="lifo"), "expected one of fifo"),
-        (Settings(fusion=FusionSettings(score="mood")), "expected one of everything"),
+        (Settings(fusion=FusionSettings(positions="rope")), "No positions 'rope'. Choose one of parallel"),
+        (Settings(policy="lifo"), "No policy 'lifo'. Choose one of fifo"),
+        (Settings(fusion=FusionSettings(score="mood")), "No salience 'mood'. Choose one of everything"),
     ],
 )
 def test_settings_that_do_not_exist_are_said(tiny, settings, words):

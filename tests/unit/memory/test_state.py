@@ -67,7 +67,7 @@ def test_another_models_memory_is_refused(path):
 def test_another_width_is_refused(tiny, path):
     model = random_gpt2(n_embd=64)
     wide = SimpleNamespace(name="wide", model=model, fingerprint=tiny.fingerprint)
-    with pytest.raises(ValueError, match="wanted keys of shape"):
+    with pytest.raises(ValueError, match="has keys of shape"):
         load_state(path, wide)
 
 

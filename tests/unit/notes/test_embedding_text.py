@@ -108,7 +108,7 @@ def test_its_key_follows_its_bytes(bert, tmp_path):
 
 
 def test_folders_that_are_no_sentence_model(bert, tmp_path):
-    with pytest.raises(NotesError, match="choose a folder"):
+    with pytest.raises(NotesError, match="choose a folder that holds"):
         load_sentence_model(tmp_path / "nowhere")
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -131,5 +131,5 @@ def test_missing_weights_are_not_made_up(bert, tmp_path):
     tensors = load_file(folder / "model.safetensors")
     some = {k: v for k, v in tensors.items() if "layer.1" not in k}
     save_file(some, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(NotesError, match="found none for"):
+    with pytest.raises(NotesError, match="has none for"):
         load_sentence_model(folder)

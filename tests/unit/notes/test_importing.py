@@ -67,7 +67,7 @@ def test_a_pdf_page_by_page():
     ("x.png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "no UTF-8 text"),
     ("x.bin", bytes(range(32)) * 9, "control characters"),
     ("x.txt", b"abc\0def", "control characters"),
-    ("x.pdf", b"%PDF-1.4 and then nothing", "damaged"),
+    ("x.pdf", b"%PDF-1.4 and then nothing", "at page 1 .*may be damaged"),
     ("x.json", b'{"mnemoscope_notes": 1, "notes": [{"title": "a"}]}', "export them again"),
     ("x.json", b'{"mnemoscope_notes": 1, "notes": [', "export them again"),
     ("x.json", b'{"mnemoscope_notes": 1, "notes": [{"title": 1, "text": "b", "source": ""}]}',

@@ -211,7 +211,7 @@ def test_a_disk_that_takes_no_more_bytes_loses_nothing(file):
     )
     command = [sys.executable, "-c", code, str(file)]
     out = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert out.stdout.startswith("said:") and "nothing was changed" in out.stdout, out
+    assert out.stdout.startswith("said:") and "Nothing was changed" in out.stdout, out
     assert [note.text for note in check_whole(file).values()] == ["One."]
 
 

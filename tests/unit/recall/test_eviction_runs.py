@@ -100,7 +100,7 @@ def test_the_command_prints_a_line_for_every_stop(capsys, tmp_path, monkeypatch)
              tmp_path / "books", "--policy", "fifo", "--slots", "64"]
     assert main([*map(str, words), "--json"]) == 0
     bad, *found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert bad["line"] == 1 and "something to tell" in bad["error"]
+    assert bad["line"] == 1 and "nothing to tell" in bad["error"]
     assert [(row["score"], row["policy"], row["tokens"]) for row in found] == [
         ("everything", "fifo", 0), ("everything", "fifo", 100)]
     assert found[1]["kept"]["hits"] == 0 and found[1]["recalled"]["n"] == 3

@@ -110,11 +110,11 @@ def test_told_is_told_prompt_by_prompt(tiny):
 
 
 @pytest.mark.parametrize("given, words", [
-    (Probe((), ASK), "something to tell"),
-    (Probe(("  ",), ASK), "something to tell"),
-    (Probe(TOLD, " "), "wanted a question"),
-    (Probe(TOLD, ASK, " "), "wanted an answer"),
-    (Probe(TOLD, ASK, None, -1), "distance"), (Probe(TOLD, ASK, None, 9, "?!"), "no word in it"),
+    (Probe((), ASK), "nothing to tell"),
+    (Probe(("  ",), ASK), "nothing to tell"),
+    (Probe(TOLD, " "), "question is empty"),
+    (Probe(TOLD, ASK, " "), "answer is empty"),
+    (Probe(TOLD, ASK, None, -1), "Distance out of range: -1"), (Probe(TOLD, ASK, None, 9, "?!"), "no word in it"),
 ])
 def test_a_bad_probe_is_one_sentence(tiny, given, words):
     with pytest.raises(ValueError, match=words):

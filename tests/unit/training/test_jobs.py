@@ -196,7 +196,7 @@ def test_what_is_no_text_is_refused_and_nothing_is_left(content):
 def test_no_disk_space_is_one_sentence(monkeypatch):
     usage = type(jobs.shutil.disk_usage("/"))
     monkeypatch.setattr(jobs.shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 10**6, 10**6))
-    with pytest.raises(JobError, match="found 1 MB"):
+    with pytest.raises(JobError, match="1 MB free"):
         jobs.start(ASKED)
 
 

@@ -93,4 +93,4 @@ def test_the_command_goes_on_where_it_stopped(training, tmp_path, capsys, monkey
     assert main([*command[:-1], "3"]) == 0  # another n: nothing of it counts any more
     assert {cell["n"] for cell in json.loads(out.read_text())["cells"]["oneself, 1 facts"]} == {3}
     assert main([*command, "--memory", str(file), str(file)]) == 2
-    assert "two of one seed" in capsys.readouterr().err
+    assert "Two memory files have the same seed" in capsys.readouterr().err

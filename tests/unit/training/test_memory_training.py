@@ -198,7 +198,7 @@ def test_a_gpt2_small_shaped_model_trains(tmp_path):
 @pytest.mark.parametrize("wrong, words", [
     (["--variant", "gpt2"], "invalid choice"),
     (["--steps", "0"], "--steps must be 1 or more"),
-    (["--resume"], "nothing to resume"),
+    (["--resume"], "Nothing to resume"),
     (["--lora", "-1"], "--lora must be from 0"),
 ])
 def test_wrong_options_are_one_sentence(folder, tmp_path, capsys, wrong, words):
