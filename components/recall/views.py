@@ -87,7 +87,7 @@ def _show_controls(looked: Looked) -> None:
         with st.spinner("asking the controls"):
             controls = run.controls(looked)
     except ValueError as problem:  # a question that only just fits, or does not
-        st.warning(f"The controls cannot be asked: {words.plain(str(problem))}.")
+        st.warning(f"The controls cannot be asked. {words.plain(str(problem))}")
         return
     st.html(words.bars(pictures.controls(looked, controls)))
 

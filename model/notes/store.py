@@ -217,7 +217,7 @@ def saying(file: Path):
     try:
         yield
     except (apsw.BusyError, apsw.LockedError, Timeout):
-        problem = f"Nothing was changed: another program is writing to {file} and did not finish. "
+        problem = f"Another program is writing to {file} and did not finish. Nothing was changed. "
         raise NotesError(problem + "Try again in a moment.") from None
     except apsw.FullError:
         problem = f"Disk full: no space is left for {file}. Nothing was changed or lost. "
@@ -228,7 +228,7 @@ def saying(file: Path):
                          ) from None
     except (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError,
             OSError) as error:
-        problem = f"Nothing was changed: {file} cannot be read or written ({error}). Check the "
+        problem = f"{file} cannot be read or written ({error}). Nothing was changed. Check the "
         raise NotesError(problem + "disk's space and the file's rights, and try again.") from None
 
 

@@ -270,7 +270,7 @@ def test_save_and_load(app):
     assert "changed since demo was saved" in tree.html(app)
     app.button(key="forget").click().run()
     app.button(key="session_save").click().run()
-    assert "there is a session 'demo' already" in app.error[0].value
+    assert "There is a session 'demo' already" in app.error[0].value
     app.button(key="undo").click().run()
     app.button(key="undo").click().run()
     app.text_input(key="session_name").set_value("../../x").run()

@@ -174,7 +174,7 @@ def test_a_writer_that_does_not_finish_is_named_and_costs_nothing(file):
         store.add([Draft("", "One.")])
         with store.writing(), opened(file, busy_s=0.05) as other:
             assert [note.text for note in other.notes()] == ["One."]  # reading goes on
-            with pytest.raises(NotesError, match="another program is writing"):
+            with pytest.raises(NotesError, match="Another program is writing"):
                 other.add([Draft("", "Two.")])
         with opened(file) as other:
             other.add([Draft("", "Two.")])

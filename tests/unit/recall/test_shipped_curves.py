@@ -71,7 +71,7 @@ def test_a_damaged_file_is_one_sentence(tmp_path):
 
 def test_the_command_names_a_curve_it_does_not_know(tmp_path, capsys):
     assert main(["recall", "curves", "--out", str(tmp_path), "--only", "fact"]) == 2
-    assert "no curve fact: choose of distance" in capsys.readouterr().err
+    assert "No curve fact. Choose of distance" in capsys.readouterr().err
 
 
 def test_sums_are_the_shares(embedded):
