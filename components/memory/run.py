@@ -130,10 +130,10 @@ def ask(
     room = asking.room(chosen, state, settings)
     if len(ids) > room:
         raise ValueError(
-            f"wanted at most {max(room, 0):,} tokens behind this memory (positions "
-            f"“{settings.fusion.positions}”, a window of {chosen.model.config.n_positions:,}), got "
-            f"{len(encode(text)):,}; shorten the prompt, choose other positions or forget the memory. "
-            "Remembering it still works."
+            f"Prompt too long: {len(encode(text)):,} tokens, {max(room, 0):,} fit after this memory "
+            f"(positions “{settings.fusion.positions}”, a window of "
+            f"{chosen.model.config.n_positions:,}). Shorten the prompt, choose other positions or "
+            "forget the memory. Remembering it still works."
         )
     mark = (*_model(), key)
     return _ask(mark, settings, ids.tobytes(), chosen, state, ids, front, n_front)

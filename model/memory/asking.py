@@ -172,7 +172,7 @@ def _retrieved(bank: Bank, weight: np.ndarray, settings: Settings, room: int) ->
     than `fits` times as well as the best."""
     units = {"sentence": bank.slots.block, "prompt": bank.slots.prompt, "all": bank.slots.block}
     if settings.fusion.unit not in units:
-        raise ValueError(f"no unit {settings.fusion.unit!r}: expected one of sentence, prompt, all")
+        raise ValueError(f"No unit {settings.fusion.unit!r}. Choose one of sentence, prompt, all.")
     unit = units[settings.fusion.unit]
     drawn = _largest(weight, unit)
     best = sorted(drawn, key=drawn.get, reverse=True)

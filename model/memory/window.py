@@ -170,5 +170,5 @@ def _flat(keys: torch.Tensor) -> torch.Tensor:
 
 def _score(name: str):
     if name not in salience.SCORES:
-        raise ValueError(f"no salience {name!r}: expected one of {', '.join(salience.SCORES)}")
+        raise ValueError(f"No salience {name!r}. Choose one of {', '.join(salience.SCORES)}.")
     return salience.SCORES[name]
