@@ -4,6 +4,7 @@ A prompt is asked with every module that is on (model.memory.variants). Knows no
 and files. Nothing here is stored on the model: the state is an argument.
 """
 
+import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +14,10 @@ from model.grafts.reading import Reading
 from model.memory import fusion, held, shared_words, slots
 from model.memory.fusion import Bank
 from model.memory.heard import start_length
+from model.memory.passes import Passes, Runner
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
+from model.run.checkpoint import Checkpoint
 from model.run.distance import total_variation
 from model.run.trace import Trace, logits, run
 
@@ -28,60 +31,90 @@ class Recalled:
     block -> how well it fits: the largest weight that a token of it drew in the first pass, times 1 +
     what the words weigh that it shares with the prompt; kept (M,): slots read;
     moved: the share of the next token's probability that what is stored moves, the largest behind one
-    of the prompt's last three tokens; None where fusion is read whatever it moves."""
+    of the prompt's last three tokens; None where fusion is read whatever it moves.
+    passes: the runs that led here, for the ask of the next prompt."""
 
     trace: Trace
     relevance: dict[int, float]
     kept: np.ndarray
     moved: float | None = None
+    passes: Passes | None = None
 
 
-def ask(checkpoint, state: MemoryState, ids, settings: Settings) -> Recalled:
+def ask(
+    checkpoint: Checkpoint, state: MemoryState, ids, settings: Settings,
+    before: Recalled | None = None, stop: threading.Event | None = None,
+) -> Recalled:
     """A prompt's run with memory: first what to read is found, then it is read.
 
     A first pass over the whole bank finds the sentences that fusion reads; where the EDM is at work,
     the sentences that its slots were written from count as well. Fusion is left out where reading
     them hardly changes what comes next.
     ids (T,) without <|endoftext|>, which is put in front unless the prompt continues the memory.
+    before: an ask of the same state (that very value) and settings: of the prompt that was typed
+    before; rows that both prompts share are not run again. With another state it is not looked at.
     With positions `replay` a first pass reads as `parallel`; a sentence or prompt that no longer
     fits the window behind better ones is not retrieved, and one that was merged is its older token,
     a summary its most salient one.
     Trained memory is read in every pass. Raises ValueError where prompt and memory together do
-    not fit the model's positions.
+    not fit the model's positions; model.run.tap.Overtaken when `stop` is set meanwhile.
     """
-    bank, graft = _bank(checkpoint, state, settings), graft_of(checkpoint, state, settings)
+    bank, rules = _bank(checkpoint, state, settings), settings.fusion
     ids = _with_start(checkpoint, bank, ids, settings)
-    everything = fusion.reading(bank, settings.fusion.positions, None, settings.fusion.strength)
+    runner = Runner(checkpoint, ids, _passes(checkpoint, state, settings, before), stop)
+    everything = fusion.reading(bank, rules.positions, None, rules.strength)
     if everything is None:
-        return Recalled(run(checkpoint, ids, graft=graft), {}, _NOTHING)
-    first = run(checkpoint, ids, reading=everything, graft=graft)
-    weight = weight_drawn(checkpoint, first) + _read_by_slots(state, bank, first)
+        trace = runner.left_out()
+        return Recalled(trace, {}, _NOTHING, None, runner.passes)
+    first = runner.first(everything)
+    weight = _drawn_most(checkpoint, runner.passes.drawn, ids) + _read_by_slots(state, bank, first)
     weight = weight * (1 + _shared(checkpoint, bank, first))
-    found = _second_pass(checkpoint, bank, first, weight, settings)
-    if not settings.fusion.needed or settings.fusion.unit == "all" or settings.fusion.positions == "continue":
-        return found
-    return _if_it_moves(checkpoint, ids, found, settings.fusion.needed)
+    found = _second_pass(runner, bank, first, weight, settings)
+    if rules.needed and rules.unit != "all" and rules.positions != "continue":
+        found = _if_it_moves(runner, found, rules.needed)
+    return replace(found, passes=runner.passes)
 
 
-def _second_pass(checkpoint, bank: Bank, first: Trace, weight, settings: Settings) -> Recalled:
+def plain(
+    checkpoint: Checkpoint, ids, before: Trace | None = None,
+    stop: threading.Event | None = None,
+) -> Trace:
+    """The run of a prompt, ids (T,) without <|endoftext|>, without any memory: what `ask` of a blank
+    state gives. before: such a run of another prompt, whose rows are taken over."""
+    with_start = np.r_[checkpoint.tokenizer.bos_token_id, np.asarray(ids, dtype=np.int64)]
+    return run(checkpoint, with_start, before, stop)
+
+
+def _passes(checkpoint, state, settings, before: Recalled | None) -> Passes:
+    """The runs to go on with; none where another memory was asked, or in another way."""
+    if before is not None and before.passes is not None and before.passes.fits(state, settings):
+        return before.passes
+    graft = graft_of(checkpoint, state, settings)
+    reads_slots = graft is not None and graft.external is not None
+    return Passes(state, settings, graft, graft.without_external() if reads_slots else graft)
+
+
+def _second_pass(
+    runner: Runner, bank: Bank, first: Trace, weight, settings: Settings
+) -> Recalled:
     """What was found is read, unless the first pass has read just that."""
-    again = settings.fusion.positions == "replay"
+    checkpoint, again = runner.checkpoint, settings.fusion.positions == "replay"
     room = checkpoint.model.config.n_positions - len(first) if again else len(bank)
     kept = _retrieved(bank, weight, settings, room)
     drawn = _largest(weight, bank.slots.block)
     if len(kept) == len(bank) and not again:
         return Recalled(first, drawn, kept)
-    found = reading(checkpoint, bank, kept, settings)
-    return Recalled(run(checkpoint, first.ids, reading=found, graft=first.graft), drawn, kept)
+    if not len(kept):
+        return Recalled(runner.left_out(), drawn, kept)
+    trace = runner.found(lambda which: reading(checkpoint, bank, which, settings), kept)
+    return Recalled(trace, drawn, kept)
 
 
-def _if_it_moves(checkpoint, ids, found: Recalled, needed: float) -> Recalled:
+def _if_it_moves(runner: Runner, found: Recalled, needed: float) -> Recalled:
     """What was found, or the run without fusion where what is stored moves too little."""
-    graft = found.trace.graft
-    others = None if graft is None else graft.without_external()
-    moved = _moved(checkpoint, found.trace, run(checkpoint, ids, graft=others))
+    moved = _moved(runner.checkpoint, found.trace, runner.without())
     if moved < needed:
-        return Recalled(run(checkpoint, ids, graft=graft), found.relevance, _NOTHING, moved)
+        return Recalled(runner.left_out(), found.relevance, _NOTHING, moved)
     return replace(found, moved=moved)
 
 
@@ -129,7 +162,7 @@ def _with_start(checkpoint, bank: Bank, ids, settings: Settings) -> np.ndarray:
     return ids if goes_on else np.r_[checkpoint.tokenizer.bos_token_id, ids]
 
 
-def weight_drawn(checkpoint, trace: Trace) -> np.ndarray:
+def weight_drawn(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:
     """Of every slot a run read, (M,): the largest weight that one token of the prompt gave to it,
     mean over layers and heads.
 
@@ -138,8 +171,14 @@ def weight_drawn(checkpoint, trace: Trace) -> np.ndarray:
     by summed attention for 76 % and 47 % (embedded model). The EDM, which was trained to find, has
     it in 98 % and 99 %.
     """
-    read = fusion.read_weights(checkpoint, trace)[:, :, start_length(checkpoint, trace.ids) :]
-    return read.mean((0, 1)).max(0, initial=0)
+    return _drawn_most(
+        checkpoint, fusion.read_weights(checkpoint, trace).mean((0, 1)), trace.ids
+    )
+
+
+def _drawn_most(checkpoint, drawn: np.ndarray, ids) -> np.ndarray:
+    """Weights (T,M) of every token -> the largest behind <|endoftext|>, (M,)."""
+    return drawn[start_length(checkpoint, ids) :].max(0, initial=0)
 
 
 def _shared(checkpoint, bank: Bank, asked: Trace) -> np.ndarray:
@@ -163,7 +202,7 @@ def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
     token, (M,), mean over the EDM's heads; zeros where the EDM is not at work."""
     if trace.external_query() is None:
         return np.zeros(len(bank))
-    read = held.read_weights(trace)[:, -1].mean(0)  # (1+slots,), the null slot first
+    read = held.read_weights(trace, len(trace) - 1)[:, -1].mean(0)  # (1+slots,), null first
     return slots.by_place(state.external.slots, read[1:], bank.slots)
 
 

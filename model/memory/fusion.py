@@ -157,26 +157,28 @@ def _fold(bank: Bank, old: int, young: int) -> Bank:
 
 
 @torch.inference_mode()
-def read_weights(checkpoint, trace: Trace) -> np.ndarray:
-    """What each token read from each slot, (L,H,T,M) float32: the memory's columns of the union
-    softmax. The rest of a row, 1 − its sum, went to the prompt's own tokens."""
+def read_weights(checkpoint, trace: Trace, start: int = 0) -> np.ndarray:
+    """What each token from `start` on read from each slot, (L,H,T-start,M) float32: the memory's
+    columns of the union softmax. The rest of a row, 1 − its sum, went to the prompt's own tokens."""
     if trace.reading is None:
-        return np.zeros((trace.n_layers, *trace.layer_q(0).shape[:2], 0), dtype=np.float32)
-    maps = [union_weights(checkpoint, trace, layer) for layer in range(trace.n_layers)]
+        n_heads, n = trace.layer_q(0).shape[:2]
+        return np.zeros((trace.n_layers, n_heads, n - start, 0), dtype=np.float32)
+    maps = [union_weights(checkpoint, trace, layer, start) for layer in range(trace.n_layers)]
     return torch.stack([w[..., : len(trace.reading.kept)] for w in maps]).cpu().numpy()
 
 
 @torch.inference_mode()
-def union_weights(checkpoint, trace: Trace, layer: int) -> torch.Tensor:
-    """One layer's weights over Memory ∪ Local, (H,T,M+T): memory columns first; rows sum to 1."""
+def union_weights(checkpoint, trace: Trace, layer: int, start: int = 0) -> torch.Tensor:
+    """One layer's weights over Memory ∪ Local of the tokens from `start` on, (H,T-start,M+T): memory
+    columns first; rows sum to 1."""
     scale = checkpoint.model.transformer.h[layer].attn.scaling
-    q, k = trace.layer_q(layer).float(), trace.layer_k(layer).float()
+    q, k = trace.layer_q(layer)[:, start:].float(), trace.layer_k(layer).float()
     local = (q @ k.transpose(1, 2)) * scale
-    future = torch.ones(local.shape[1:], dtype=torch.bool, device=q.device).triu_(1)
+    future = torch.ones(local.shape[1:], dtype=torch.bool, device=q.device).triu_(1 + start)
     local = local.masked_fill(future, -torch.inf)
     if trace.reading is None:
         return local.softmax(-1)
     memory = (q @ trace.reading.keys[layer].to(q).transpose(1, 2)) * scale + trace.reading.strength
-    if trace.reading.behind_first:
+    if trace.reading.behind_first and start == 0:
         memory[:, 0] = -torch.inf
     return torch.cat([memory, local], dim=-1).softmax(-1)

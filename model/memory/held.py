@@ -171,12 +171,12 @@ def graft_of(
 
 
 @torch.inference_mode()
-def read_weights(trace: Trace) -> np.ndarray:
-    """What each token read from each slot of the EDM, (H,T,1+M) float32, the null slot first; rows
-    sum to 1. No EDM read: all weight on null, M = 0."""
+def read_weights(trace: Trace, start: int = 0) -> np.ndarray:
+    """What each token from `start` on read from each slot of the EDM, (H,T-start,1+M) float32, the
+    null slot first; rows sum to 1. No EDM read: all weight on null, M = 0."""
     query = trace.external_query()
     if query is None:
         heads = trace.graft.modules.sizes.heads if trace.graft else 1
-        return np.ones((heads, len(trace), 1), dtype=np.float32)
+        return np.ones((heads, len(trace) - start, 1), dtype=np.float32)
     graft = trace.graft
-    return graft.modules.external.read(query[None], graft.external)[1][0].float().cpu().numpy()
+    return graft.modules.external.read(query[None, start:], graft.external)[1][0].float().cpu().numpy()

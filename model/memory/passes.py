@@ -1,0 +1,111 @@
+"""The runs that lead to one answer, each of which takes over the rows of the same run of the prompt
+before: while one types, only what was typed is run.
+
+A row changes only with what is read beside it. So a run is gone on with where it reads the very
+same slots and trained memory; where retrieval chose other slots, that run starts anew. Knows
+nothing of what is retrieved, and why.
+"""
+
+import threading
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from model.grafts.graft import Graft
+from model.grafts.reading import Reading
+from model.memory import fusion
+from model.memory.settings import Settings
+from model.memory.state import MemoryState
+from model.run.checkpoint import Checkpoint
+from model.run.trace import Trace, common_prefix, run
+
+MOST_FOUND = 2  # different choices of slots whose runs are kept: typing often goes back to the last
+
+
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """The runs of one ask, or of one before it where this one did not need it.
+
+    state, settings: what was asked; graft: the trained memory read; others: the same without the
+    EDM. first: over the whole bank; drawn (T,M): what each of its tokens read of each slot, mean
+    over layers and heads. found: over what was retrieved, the latest last; without: with `others`
+    and no bank; left_out: with `graft` and no bank.
+    """
+
+    state: MemoryState
+    settings: Settings
+    graft: Graft | None
+    others: Graft | None
+    first: Trace | None = None
+    drawn: np.ndarray | None = None
+    found: tuple[Trace, ...] = ()
+    without: Trace | None = None
+    left_out: Trace | None = None
+
+    def fits(self, state: MemoryState, settings: Settings) -> bool:
+        """Whether an ask of this state with these settings may go on with these runs."""
+        return self.state is state and self.settings == settings
+
+
+@dataclass(eq=False)
+class Runner:
+    """Makes the runs of one prompt, ids (T,) as they are run; `passes` grows with them."""
+
+    checkpoint: Checkpoint
+    ids: np.ndarray
+    passes: Passes
+    stop: threading.Event | None = None
+
+    def first(self, everything: Reading) -> Trace:
+        """The run over the whole bank."""
+        before = self.passes.first
+        same = everything if before is None or before.reading is None else before.reading
+        trace = self._run(before, same, self.passes.graft)
+        self._keep(first=trace, drawn=self._drawn(trace, before))
+        return trace
+
+    def found(self, reading_of, kept: np.ndarray) -> Trace:
+        """The run that reads the slots `kept` (K,); reading_of: kept -> what is read, for slots that
+        no earlier run has read."""
+        others = [t for t in self.passes.found if not _reads(t, kept)]
+        before = next((t for t in self.passes.found if _reads(t, kept)), None)
+        read = reading_of(kept) if before is None else before.reading
+        trace = self._run(before, read, self.passes.graft)
+        self._keep(found=(*others, trace)[-MOST_FOUND:])
+        return trace
+
+    def without(self) -> Trace:
+        """The run without anything that is stored in slots."""
+        trace = self._run(self.passes.without, None, self.passes.others)
+        self._keep(without=trace)
+        return trace
+
+    def left_out(self) -> Trace:
+        """The run that reads trained memory, the EDM too, and no bank."""
+        if self.passes.graft is self.passes.others and self.passes.without is not None:
+            return self.without()
+        trace = self._run(self.passes.left_out, None, self.passes.graft)
+        self._keep(left_out=trace)
+        return trace
+
+    def _run(self, before: Trace | None, reading: Reading | None, graft: Graft | None) -> Trace:
+        return run(self.checkpoint, self.ids, before, self.stop, reading, graft)
+
+    def _drawn(self, trace: Trace, before: Trace | None) -> np.ndarray:
+        start = shared_rows(trace, before)
+        rows = fusion.read_weights(self.checkpoint, trace, start).mean((0, 1))  # (t,M)
+        return np.concatenate([self.passes.drawn[:start], rows]) if start else rows
+
+    def _keep(self, **made) -> None:
+        self.passes = replace(self.passes, **made)
+
+
+def shared_rows(trace: Trace, before: Trace | None) -> int:
+    """How many leading rows of a run are those of another: of the same tokens, with the same read."""
+    if before is None or before.reading is not trace.reading or before.graft is not trace.graft:
+        return 0
+    return common_prefix(trace.ids, before.ids)
+
+
+def _reads(trace: Trace, kept: np.ndarray) -> bool:
+    return trace.reading is not None and np.array_equal(trace.reading.kept, kept)

@@ -1,0 +1,121 @@
+"""While a prompt is typed, an ask takes over the rows of the ask before: same numbers, fewer rows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from model.memory import asking, telling
+from model.memory.settings import from_saved
+from model.memory.state import blank
+from model.memory.variants import MODULES, modules_of
+from model.run import tokens
+from model.run.trace import run
+from tests.unit.grafts.test_trained_modules import random_modules
+
+TOLD = ("My name is Ann.", "I live in Rome. It rains.", "The dog is called Bo.")
+QUESTION = "Where do I live? The dog"
+TYPED = [  # letter by letter, letters out of the middle, another middle, another question, on
+    *(QUESTION[:n] for n in range(1, len(QUESTION) + 1)),
+    "Where do I ? The dog", "Where do I eat? The dog", "Where do I eat? The d", "What", "What rains",
+]
+SETS = [frozenset({name}) for name in MODULES] + [modules_of("gpt2-m"), frozenset({"edm", "am"})]
+
+
+@pytest.fixture(scope="module")
+def able(tiny):
+    """The tiny checkpoint with trained memory whose gate lets everything through."""
+    made = random_modules(tiny.model.config)
+    made.external.gate.bias.data.fill_(20.0)
+    made.fingerprint = "modules-0"
+    return type(tiny)(**{**vars(tiny), "memory": made})
+
+
+@pytest.fixture(scope="module")
+def state(able):
+    found = blank(able)
+    for text in TOLD:
+        everything = from_saved({"modules": frozenset(MODULES), "slot_threshold": -99.0})
+        found = telling.tell(able, found, text, everything, now=lambda: 1.0).state
+    return found
+
+
+def typed(checkpoint, state, settings, texts=TYPED):
+    """(asked behind the ask before, asked for itself) of every text."""
+    before = None
+    for text in texts:
+        ids = tokens.encode(checkpoint.tokenizer, text)
+        before = asking.ask(checkpoint, state, ids, settings, before)
+        yield before, asking.ask(checkpoint, state, ids, settings)
+
+
+def check_same(fast, full):
+    assert np.array_equal(fast.kept, full.kept)
+    assert fast.relevance == pytest.approx(full.relevance, abs=1e-5)
+    assert fast.moved == (None if full.moved is None else pytest.approx(full.moved, abs=1e-5))
+    assert np.array_equal(fast.trace.ids, full.trace.ids)
+    torch.testing.assert_close(fast.trace.next_logits, full.trace.next_logits, atol=1e-5, rtol=0)
+    torch.testing.assert_close(fast.trace.stream, full.trace.stream, atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("modules", SETS, ids=["+".join(sorted(x)) for x in SETS])
+def test_typing_gives_the_numbers_of_the_full_passes(able, state, modules):
+    settings = from_saved({"modules": modules, "needed": 1e-3, "n_retrieved": 1})
+    for fast, full in typed(able, state, settings):
+        check_same(fast, full)
+
+
+@pytest.mark.parametrize("positions", ["parallel", "continue", "restart", "replay"])
+@pytest.mark.parametrize("unit", ["sentence", "all"])
+def test_typing_at_all_positions(able, state, positions, unit):
+    settings = from_saved({"modules": frozenset({"am", "edm"}), "needed": 0.0, "unit": unit,
+                           "positions": positions, "n_retrieved": 1, "strength": 0.5})
+    for fast, full in typed(able, state, settings, TYPED[-12:]):
+        check_same(fast, full)
+
+
+def test_retrieval_that_changes_and_a_veto_that_comes_and_goes(able, state):
+    always = from_saved({"modules": modules_of("gpt2-m"), "needed": 1e-9, "n_retrieved": 1})
+    asked = [full for _, full in typed(able, state, always)]
+    assert len({x.kept.tobytes() for x in asked}) > 1
+    settings = always.with_fusion(needed=float(np.median([x.moved for x in asked])))
+    kept = []
+    for fast, full in typed(able, state, settings):
+        check_same(fast, full)
+        kept.append(len(fast.kept))
+    assert 0 < np.count_nonzero(kept) < len(kept)
+
+
+@pytest.mark.parametrize("needed", [0.0, 1e-9, 1.0])
+def test_a_key_at_the_end_runs_one_row_of_each_pass(able, state, needed):
+    settings = from_saved({"modules": modules_of("gpt2-m"), "needed": needed, "unit": "prompt",
+                           "n_retrieved": 2, "fits": 0.0})
+    ids = tokens.encode(able.tokenizer, QUESTION)
+    before = asking.ask(able, state, ids[:-1], settings)
+    now = asking.ask(able, state, ids, settings, before)
+    assert np.array_equal(before.kept, now.kept)
+    assert now.trace.n_run == now.passes.first.n_run == 1
+    assert needed == 0.0 or now.passes.without.n_run == 1
+
+
+def test_another_memory_or_other_settings_are_asked_anew(able, state):
+    settings = from_saved({"modules": frozenset({"am"}), "needed": 0.0})
+    ids = tokens.encode(able.tokenizer, QUESTION)
+    before = asking.ask(able, state, ids, settings)
+    other = replace(state, bank=replace(state.bank))
+    assert asking.ask(able, other, ids, settings, before).passes.first.n_run == len(ids) + 1
+    strong = settings.with_fusion(strength=1.0)
+    again = asking.ask(able, state, ids, strong, before)
+    check_same(again, asking.ask(able, state, ids, strong))
+
+
+def test_the_plain_run_is_that_of_a_blank_memory(able):
+    before = None
+    for text in TYPED:
+        ids = tokens.encode(able.tokenizer, text)
+        before = asking.plain(able, ids, before)
+        full = asking.ask(able, blank(able), ids, from_saved({})).trace
+        torch.testing.assert_close(before.next_logits, full.next_logits, atol=1e-5, rtol=0)
+        stock = run(able, np.r_[able.tokenizer.bos_token_id, ids]).next_logits
+        assert torch.equal(full.next_logits, stock)
