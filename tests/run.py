@@ -1,8 +1,11 @@
-"""Set up everything the tests need, and run all of them: python3 tests/run.py [pytest arguments]
+"""Set up everything the tests need, and run all of them: python3 tests/run.py [--fast] [pytest arguments]
 
 Makes a virtual environment in .venv, installs tests/requirements.txt into it, and Chromium where
 this machine has none and lets us install it. Ruff's rules, those of imports (pyproject.toml) and
 oxlint's for JavaScript (.oxlintrc.json) are checked first. Needs Python 3.11 or newer and nothing else.
+
+--fast leaves out the tests of pages and those marked `slow`: it needs no Chromium, and no network
+once the environment is made.
 """
 
 import os
@@ -23,13 +26,16 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
 WAITED = ("Timeout", "Locator expected", "Page URL expected", "did not come about")
 REPEAT = ["--reruns", "1", *(f"--only-rerun={words}" for words in WAITED)]
 
+FAST = ["tests/unit", "-m", "not slow"]
+
 
 def main(arguments: list[str]) -> int:
     """The exit code of the first linter that finds something, else of pytest; 1 with one line when
     the tests cannot run here."""
     if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this may have an older one)
         return fail(f"wanted Python 3.11 or newer, found {sys.version.split()[0]}")
-    if not chromium():
+    fast = "--fast" in arguments
+    if not fast and not chromium():
         return fail("wanted Chromium for the browser tests; install it (Debian: apt-get install chromium)")
     try:
         if not PYTHON.exists():
@@ -48,7 +54,8 @@ def main(arguments: list[str]) -> int:
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
     # in order of names: browser files, few and long, come before the many short unit tests
     spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-    command = [PYTHON, "-m", "pytest", *spread, *REPEAT, *arguments]
+    chosen = [*(FAST if fast else []), *(given for given in arguments if given != "--fast")]
+    command = [PYTHON, "-m", "pytest", *spread, *REPEAT, *chosen]
     return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
 
 

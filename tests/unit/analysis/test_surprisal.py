@@ -194,6 +194,7 @@ def score(capsys, path, *more):
     return code, out.out, out.err
 
 
+@pytest.mark.slow
 def test_score_says_what_it_counted(tmp_path, capsys):
     file = tmp_path / "text.txt"
     file.write_text("Once upon a time there was a little girl — naïve, brave.\n" * 90, "utf-8")

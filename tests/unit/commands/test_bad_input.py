@@ -65,6 +65,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_probe_is_run_and_has_a_verdict_a_chain_and_controls(embedded, name):
     given = probe_file.parsed(json.dumps(CASES[name]).encode())
@@ -79,6 +80,7 @@ def test_a_probe_is_run_and_has_a_verdict_a_chain_and_controls(embedded, name):
         assert run_controls(embedded, one).never.continuation is not None
 
 
+@pytest.mark.slow
 def test_the_command_runs_them_all_as_one_file(capsys, tmp_path):
     path = tmp_path / "probes.jsonl"
     lines = [json.dumps(case | {"label": name}) for name, case in CASES.items()]
@@ -107,6 +109,7 @@ def test_half_an_emoji_is_one_bad_line(capsys, tmp_path, where):
     assert "line 1: the line holds half of a letter, '\\ud83d'" in out
 
 
+@pytest.mark.slow
 def test_a_session_is_told_each_of_them_and_is_saved_whole(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path))
     odd = " ".join(f"The boat is {value}." for value in VALUES.values())

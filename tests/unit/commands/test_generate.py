@@ -102,6 +102,7 @@ def test_an_empty_prompt_and_one_beyond_the_window(capsys, folder):
     assert "at most 64 tokens" in generate(capsys, folder, "--tokens", 2, prompt="x" * 65)[2]
 
 
+@pytest.mark.slow
 def test_a_prompt_longer_than_the_window_asks_with_its_end_and_remembers_its_front(
     tmp_path, monkeypatch, capsys
 ):
@@ -120,6 +121,7 @@ def test_a_prompt_longer_than_the_window_asks_with_its_end_and_remembers_its_fro
     assert report["session"]["prompts"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_tokens", ["0", "2"])
 def test_what_a_long_prompt_leaves_behind_is_what_telling_it_does(
     tmp_path, monkeypatch, capsys, n_tokens

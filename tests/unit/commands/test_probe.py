@@ -61,6 +61,7 @@ def test_told_together_is_as_told_alone(capsys, tmp_path, folder):
     assert json.loads(both)["variants"]["gpt2+am"] == json.loads(alone)["variants"]["gpt2+am"]
 
 
+@pytest.mark.slow
 def test_each_label_has_its_own_shares(capsys, tmp_path, folder):
     """By hand: the shares of a label are those of a file that holds its lines alone."""
     lines = [GOOD | {"label": " near\nmiss "}, OPEN | {"label": "near miss"}, GOOD, OPEN,
@@ -187,6 +188,7 @@ def test_curves_and_tasks_are_measured_and_go_on(capsys, tmp_path, folder, small
     assert code == 0 and said.splitlines()[0] == "facts: What." and "Honest." in said
 
 
+@pytest.mark.slow
 def test_the_scoreboard_has_every_cell_with_its_n_and_interval(
         capsys, tmp_path, folder, small, monkeypatch):
     monkeypatch.setattr(scoreboard, "ORDINARY", 100)

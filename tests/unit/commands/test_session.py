@@ -32,6 +32,7 @@ def say(capsys, session, prompt, n_tokens):
     return json.loads(out)
 
 
+@pytest.mark.slow
 def test_told_in_one_process_and_asked_in_another(capsys):
     tell = [sys.executable, "-m", "model", "generate", "--variant", "gpt2+am", "--session", "demo"]
     subprocess.run([*tell, "--prompt", FACT, "--tokens", "0"], check=True, env=os.environ)

@@ -249,6 +249,7 @@ def test_a_failing_download_in_the_background_keeps_its_sentence(server):
     assert job.wait(30) and "no such repository" in job.problem
 
 
+@pytest.mark.slow
 def test_the_environment_decides_where_from_and_where_to(server, files, tmp_path):
     """HF_ENDPOINT and HF_HOME, read as the client reads them: in a process of its own."""
     name = serve(server, files)

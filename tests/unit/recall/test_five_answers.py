@@ -129,6 +129,7 @@ def test_the_first_example_is_known_by_all_but_the_weights(embedded, tmp_path):
     assert found == {"prompt": " New York.", "memory": " New York.", "notes": " New York."}
 
 
+@pytest.mark.slow
 def test_the_long_diary_is_known_by_the_notes_alone(embedded, tmp_path):
     """More than the prompt's share and the slots hold: what the page says beside the example."""
     found = five(embedded, EXAMPLES[1], tmp_path)

@@ -67,6 +67,7 @@ def test_many_people_are_told_four_facts():
         assert one.answer.strip() in " ".join(one.tell) and one.ask and one.label == "four people"
 
 
+@pytest.mark.slow
 def test_hits_are_those_of_a_file_of_probes(embedded, tmp_path):
     path = tmp_path / "h.json"
     list(headline.measure(embedded, [ROME, TEA, PAIR], path, cases=["next"], n=3))
@@ -137,6 +138,7 @@ def test_the_gist_of_pairs_and_what_it_needs(embedded):
         gist.gist(replace(embedded, memory=None), books)
 
 
+@pytest.mark.slow
 def test_ordinary_text_changes_nothing_without_memory(embedded):
     found = ordinary_text.bits_per_byte(embedded, [ROME], BOOK, ["gpt2+am"], n=2)
     assert found["variants"]["gpt2"]["percent"] == 0 and found["passages"] == 2

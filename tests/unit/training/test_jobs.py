@@ -61,6 +61,7 @@ def test_the_trainer_has_a_session_of_its_own_and_a_low_priority():
     assert 1 <= jobs.threads() <= max(1, os.cpu_count() - 1)
 
 
+@pytest.mark.slow
 def test_it_survives_the_death_of_who_started_it(place):
     """A process starts a training and is killed with its whole group; the training goes on."""
     code = (

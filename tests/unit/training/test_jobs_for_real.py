@@ -24,6 +24,7 @@ def base(tmp_path, monkeypatch):
         jobs.delete(job)
 
 
+@pytest.mark.slow
 def test_killed_gone_on_paused_and_kept(base):
     job = jobs.start(Request(str(base), "gpt2+edm", 5_000, episodes=8))
     until(lambda: jobs.look(job).points or jobs.look(job).problem)
@@ -48,6 +49,7 @@ def test_killed_gone_on_paused_and_kept(base):
     assert memory.parts == ("edm",) and memory.fingerprint != "untrained"
 
 
+@pytest.mark.slow
 def test_a_request_the_trainer_refuses_is_its_own_sentence(base):
     job = jobs.start(Request(str(base / "nowhere"), "gpt2+edm", 5))
     failed = until(lambda: (now := jobs.look(job)).state == "failed" and now)
