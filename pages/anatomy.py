@@ -24,7 +24,7 @@ def show_map() -> None:
     panels.clickable_map(found)
     st.caption(
         "Area = bytes in the file; the number is the layer. Click a tensor to see its values. "
-        "Biases and LayerNorms are slivers here: find them under *Every tensor*."
+        "Biases and LayerNorms are too thin to click here: find them under *Every tensor*."
     )
     panels.tensor_panel(found)
     st.markdown("#### Where every byte goes")
@@ -46,7 +46,8 @@ def show_heads() -> None:
     st.markdown("`c_attn.weight` is three matrices side by side; each holds one slice per head.")
     weights = run.head_weights(layer, head)
     st.plotly_chart(tensor_figures.all_heads(weights), key="all_heads")
-    st.caption("Size of each weight, pooled (the largest of its block); hover: exact value, place.")
+    st.caption("Colour: size of each weight (a cell shows the largest of its block). Hover for the "
+               "exact value and its place.")
     st.markdown(f"#### Layer {layer}, head {head}")
     st.plotly_chart(tensor_figures.one_head(weights), key="one_head")
     st.caption(tensor_figures.pooling_words(weights.chosen[0]))
@@ -62,9 +63,9 @@ def show_tour() -> None:
     st.markdown(shape_ladder.verdict(tour))
     st.html(shape_ladder.ladder(tour))
     st.caption(
-        "Sides are drawn as size^0.3, at most four heads as sheets. The app's own passes use a "
-        "fused attention that never holds all scores; for this tour, transformers' plain attention "
-        "ran the opened block once more on the same residual stream."
+        "Side lengths are size^0.3; at most four heads are drawn as sheets. The app normally uses "
+        "a fused attention that never holds all scores. For this tour, transformers' plain "
+        "attention ran the opened block once more on the same residual stream."
     )
     st.dataframe(shape_ladder.table(tour), key="tour_table", hide_index=True)
 

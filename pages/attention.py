@@ -15,7 +15,7 @@ MAY_SAY = {
 
 now = views.look()
 if now is None:
-    st.info("No token, no attention. Type a prompt above, or choose an example.")
+    st.info("No token yet, so no attention. Type a prompt above, or choose an example.")
     st.stop()
 
 for name, values in MAY_SAY.items():  # a link may say anything

@@ -1,4 +1,4 @@
-"""KV cache: what generation keeps, what that saves, and what happens when it is full."""
+"""KV cache: what generation keeps, what it saves, and what happens when it is full."""
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ view = st.segmented_control(
     label_visibility="collapsed", persist_state="session",
 )
 if view != "bytes" and len(visit.prompt().ids) == 0:
-    st.info("No token, no cache: type a prompt above.")
+    st.info("No token yet, so no cache. Type a prompt above.")
     st.stop()
 {
     "growth": growth.show, "time": timing.show, "beyond": beyond.show,

@@ -1,5 +1,5 @@
-"""Memory: tell it anything, ask in a new prompt; the whole answer with memory and without, and what
-is written and read for it, while you type."""
+"""Memory: tell it anything, ask in a new prompt. The page shows the whole answer with memory and
+without, and what is written and read, while you type."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Positions: how order is told to a transformer, four ways on one prompt, and where each stops."""
+"""Positions: four ways to tell a transformer the order, on one prompt, and where each stops."""
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ VIEWS = {
 view = one_of("View", VIEWS, "positions")
 tokens = visit.token_texts()
 if not tokens and view != "tables":
-    st.info("No token has no place: type a prompt above.")
+    st.info("No token yet, so no position. Type a prompt above.")
     st.stop()
 {
     "side": views.side_by_side, "tables": views.tables, "rope": views.rope, "alibi": views.alibi,

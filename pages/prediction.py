@@ -16,7 +16,7 @@ VIEWS = {
 
 reading = run.reading()
 if reading is None:
-    st.info("No token, no prediction. Type a prompt above, or choose an example.")
+    st.info("No token yet, so no prediction. Type a prompt above, or choose an example.")
     st.stop()
 
 if st.session_state.get("prediction") not in VIEWS:

@@ -1,4 +1,4 @@
-"""Recall: what did the memory recall, from where, how surely, and would it have said so anyway?"""
+"""Recall: what did memory recall, from which slot, how surely, and without memory too?"""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Residual stream: what each block adds, what each layer would say, who made a logit."""
+"""Residual stream: what each block adds, what each layer would predict, who made a logit."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ VIEWS = {
 }
 
 if visit.trace() is None:
-    st.info("No token, no stream: type a prompt above.")
+    st.info("No token yet, so no stream. Type a prompt above.")
     st.stop()
 tokens = visit.token_texts()
 if st.session_state.get("residual_view") not in VIEWS:

@@ -35,7 +35,8 @@ CARDS = [
         show_count(now.n_parameters),
         f"parameters, {show_bytes(now.parameter_bytes)} in RAM",
         pictures.parts_bar(now.parts),
-        "What training left behind. Your prompt changes none of it: chat history is not weights.",
+        ("What training left in the weights. Your prompt changes none of it: chat history is not "
+        "weights."),
         ("pages/anatomy.py", "Every tensor"),
     ),
     (
@@ -44,7 +45,8 @@ CARDS = [
         f"{now.n_tokens:,} of {now.n_positions:,}",
         "tokens of the window",
         pictures.window_gauge(now.n_tokens, now.n_positions),
-        "The text itself, read again at every step. Not a store: what leaves the window is gone.",
+        ("The text itself, read again at every step. It stores nothing: text that leaves the window "
+        "is gone."),
         ("pages/tokens.py", "What fits in it"),
     ),
     (
@@ -53,7 +55,7 @@ CARDS = [
         show_bytes(now.cache_bytes),
         f"now; {show_bytes(now.cache_bytes_per_token)} more a token",
         pictures.cache_grid(now.n_tokens, now.n_layers),
-        "The KV cache saves computing, adds no knowledge: the answer is the same without.",
+        "The KV cache saves computing and adds no knowledge: the answer is the same without it.",
         ("pages/cache.py", "Watch it grow"),
     ),
     (
@@ -62,7 +64,8 @@ CARDS = [
         "{:,} × {:,}".format(*now.position_table),
         f"one vector a place, {show_bytes(now.position_bytes)}",
         pictures.position_curve(now.position_similarity, max(now.n_tokens - 1, 0)),
-        "Remembers where, not what. Without it, a prompt would be a bag of words.",
+        ("Says where each token stands, not what it is. Without it, a prompt would be a bag of "
+        "words."),
         ("pages/positions.py", "How order is told"),
     ),
     (

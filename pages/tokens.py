@@ -1,4 +1,4 @@
-"""Tokens: from text to bytes, merges and ids, and what vectors the ids stand for."""
+"""Tokens: from text to bytes, merges and ids, and the vectors that the ids stand for."""
 
 import streamlit as st
 
@@ -36,8 +36,8 @@ def show_merges() -> None:
         return
     apart = run.take_apart(text)
     words.markdown(
-        "A regular expression cuts the text into pre-tokens. Each is spelled in bytes; pairs of "
-        "neighbours merge, the pair that training merged first goes first. "
+        "A regular expression cuts the text into pre-tokens. Each is spelled in bytes. Then pairs "
+        "of neighbours merge; the pair that training merged first merges first. "
         + panels.how_far(apart)
     )
     panels.staircase(panels.pieces_of(apart))
@@ -68,7 +68,7 @@ def show_likeness() -> None:
     with right:
         st.markdown(f"#### Most like {for_markdown(visit.token_texts()[at])} at {at}")
         if len(vectors) == 1:
-            st.info("One token has nothing to be compared with: type more.")
+            st.info("One token cannot be compared with another. Type more.")
         panels.like_in_prompt(vectors, at, 12)
 
 
@@ -82,8 +82,8 @@ def show_positions() -> None:
     right.markdown(f"#### Cosine: does {name} stay itself?")
     right.plotly_chart(figures.position_cosines(effect, at), key="position_cosines")
     st.caption(
-        "The same token enters the model as another vector at each position. Everything here is "
-        "before the first layer norm; the point is where the token stands now."
+        "At each position the same token enters the model as a different vector. Everything here "
+        "is before the first layer norm; the dot marks the token's position now."
     )
 
 
@@ -98,11 +98,11 @@ def show_neighbours() -> None:
         st.markdown("#### Arithmetic: a − b + c")
         panels.arithmetic(9)
     st.caption(
-        "Cosine of token vectors (`wte`), all compared, none left out. In a − b + c each vector is "
-        "first scaled to length 1; the inputs stay where they fall, grey and without a number: "
-        "they are almost always nearest, and lists that leave them out look better than they are. "
-        "In small models few such sums come out; most answers are noise, and one that fits proves "
-        "nothing by itself."
+        "Cosine of token vectors (`wte`); all tokens are compared. In a − b + c each vector is "
+        "first scaled to length 1. The inputs stay in the list, grey and without a number: they "
+        "are almost always nearest, and lists without them look better than they are. "
+        "In small models few such sums work; most answers are noise, and a single hit proves "
+        "nothing."
     )
 
 
@@ -114,8 +114,8 @@ def show_map() -> None:
     found = run.project(vectors)
     st.caption(
         f"{len(vectors):,} vectors, principal components (PCA). The two axes keep "
-        f"{100 * found.explained.sum():.1f} % of the squared differences; what they leave out is "
-        "not to be seen here, so points that look near may be far apart."
+        f"{100 * found.explained.sum():.1f} % of the squared differences. The rest is not shown, "
+        "so points that look near may be far apart."
     )
     figure = figures.projection(found.points, found.explained, names)
     st.plotly_chart(figure, key="projection")
@@ -126,8 +126,8 @@ def show_vocabulary() -> None:
     with left:
         panels.vocabulary()
         st.caption(
-            "Single bytes come first; behind them, a lower id was made earlier in the tokenizer’s "
-            "training, so it was more frequent there."
+            "Single bytes come first. After them, a lower id was made earlier in the tokenizer’s "
+            "training: it was more frequent there."
         )
     with right:
         st.markdown("#### Neighbours of the chosen row")

@@ -1,4 +1,4 @@
-"""Training: memory modules learn on a frozen GPT-2, in the open, while you watch."""
+"""Training: memory modules learn on a frozen GPT-2 while you watch."""
 
 import streamlit as st
 

@@ -1,8 +1,8 @@
 """What a link carries: read once per visitor, then kept in the address bar by the prompt box.
 
-`bind="query-params"` would push one history entry for every value set by a click and one for
-every bound widget when a visitor comes back to a page; here Back always means the page before.
-Does not know which values are sensible: each page does; the frame's own are told here.
+`bind="query-params"` would add a history entry for every value set by a click, and one for every
+bound widget when a visitor returns to a page; here Back always means the page before. Each page
+knows which of its values make sense; the frame's own are listed here.
 """
 
 import streamlit as st

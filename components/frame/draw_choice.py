@@ -1,7 +1,7 @@
-"""How tokens are drawn, on every page: the link's settings, the dials', or plain ones.
+"""How tokens are drawn, on every page: the settings of the link, of the dials, or the plain ones.
 
-The keys temperature, top_k, top_p and seed in st.session_state; address.py carries them in the
-link. What makes no sense there is left out.
+They are the keys temperature, top_k, top_p and seed in st.session_state; address.py carries them in
+the link. Values that make no sense are ignored.
 """
 
 import streamlit as st

@@ -1,4 +1,4 @@
-"""A fact's way from memory to what is said, as one row of links. A chain in, HTML out."""
+"""A fact's way from memory to the answer, as one row of links. A chain in, HTML out."""
 
 import html
 
@@ -56,7 +56,7 @@ def _number(link: Link) -> str:
 
 
 def _sentence(chain: Chain) -> str:
-    """The broken link's sentence and, where that is another one, what was said instead."""
+    """The broken link's sentence and, if it differs, what was said instead."""
     broken, said = chain.broken, chain.links[-1]
     if broken is None:
         return f'<div style="margin-top:.35em">{html.escape(said.sentence)}</div>'

@@ -37,11 +37,11 @@ def live_prompt(
     every text, so that letters typed into the old text cannot undo it.
     The browser also keeps `?prompt=` equal to the text and the other parameters of the link as
     `address` says (address.py), without adding to its history.
-    hidden: nothing is seen, the text and the link are kept all the same.
-    on_text: called with what was typed before it counts here. A run may end while the box is drawn,
-    and then returns nothing: an app that keeps its `value` there never hands back an older one.
-    With `on_commit`, Enter hands it the whole text before the next script run; where it returns
-    True the box is emptied. Without it, Enter begins a new line.
+    hidden: the box is invisible; text and link are kept.
+    on_text: called with the typed text before this function uses it. A run may end while the box is
+    drawn and then returns nothing; an app that keeps its `value` in `on_text` never hands back an
+    older text. With `on_commit`, Enter passes it the whole text before the next script run; if it
+    returns True, the box is emptied. Without it, Enter begins a new line.
     """
     memory = st.session_state.setdefault(f"{key}:memory", {"text": value, "revision": 0})
     memory["max_chars"] = max_chars

@@ -1,7 +1,7 @@
-"""Which trained memory the chosen model has: the one beside its weights, one trained here, none.
+"""The trained memory of the chosen model: the one beside its weights, one trained here, or none.
 
-The model itself is shared and never changed: a choice gives a checkpoint that differs in its memory
-only. Knows nothing of how models are loaded.
+The model itself is shared and never changed: a choice gives a checkpoint that differs only in its
+memory. Knows nothing of how models are loaded.
 """
 
 from collections import OrderedDict
@@ -30,12 +30,12 @@ def applied(loaded: Checkpoint) -> Checkpoint:
         return loaded
     try:
         return _with(loaded, choice)
-    except ValueError:  # `choose` says it
+    except ValueError:  # `choose` shows the error
         return loaded
 
 
 def choose(loaded: Checkpoint) -> None:
-    """The select box, where there is something to choose; what is wrong with the choice."""
+    """The select box, if there is something to choose; a warning if the choice does not work."""
     names = [SHIPPED, *_trained_for(loaded), NONE]
     if len(names) == 2 and loaded.memory is None:
         return
@@ -44,7 +44,7 @@ def choose(loaded: Checkpoint) -> None:
     st.selectbox(
         "Memory weights", names, key=_KEY, format_func=lambda name: _title(name, loaded),
         persist_state="session",
-        help="The trained memory modules at work: early and late recurrent memory, and the EDM. "
+        help="The trained memory modules to use: early and late recurrent memory, and the EDM. "
              "Attention over Local ∪ Memory needs no weights.",
     )
     try:
@@ -60,7 +60,7 @@ def use(job_id: str) -> None:
 
 
 def base_name(loaded: Checkpoint) -> str:
-    """What a trainer is to load: "embedded", a hub name, or the folder's whole path."""
+    """The name that a trainer loads: "embedded", a hub name, or the folder's whole path."""
     return str(loaded.folder.resolve()) if source(loaded.name) == "folder" else loaded.name
 
 
@@ -70,7 +70,7 @@ def in_use() -> str:
 
 
 def _choice(loaded: Checkpoint) -> str:
-    """What is chosen, as far as it is there for this model."""
+    """The choice, if it exists for this model."""
     chosen = st.session_state.get(_KEY, SHIPPED)
     if chosen in (SHIPPED, NONE):
         return chosen

@@ -1,16 +1,16 @@
 """The sidebar's model: which one, on what device, in which numbers, and how it gets there.
 
-Two functions are for others: `sidebar` draws, `current` gives the loaded model; the link carries
-`in_link`. What is loaded is shared by all visitors; what a visitor chose is in the session.
-No request leaves the machine before a visitor, or whoever started the server, asked for that
-download. Knows nothing of what a model looks like inside.
+Other files use two functions: `sidebar` draws, `current` gives the loaded model; the link carries
+`in_link`. All visitors share the loaded models; a visitor's choice is in the session. No request
+leaves the machine before a visitor, or whoever started the server, asked for that download. Knows
+nothing of what a model looks like inside.
 
-Who may open what: hub names, everyone (safetensors and JSON only). Folders of this machine: only a
-browser on this machine, because names of folders are nobody else's business; a link to a folder
-still waits for a click. The model that the server was started with: everyone.
+Who may open what: everyone may open hub names (safetensors and JSON only) and the model that the
+server was started with. Folders of this machine open only in a browser on this machine, because
+folder names are private; a link to a folder still waits for a click.
 
-How many at once: the embedded model and MAX_SHARED others. One more is refused in a sentence while
-others are using those (IN_USE_S).
+How many at once: the embedded model and MAX_SHARED others. One more is refused, with a sentence,
+while others use those (IN_USE_S).
 """
 
 import argparse
@@ -32,7 +32,7 @@ from model.run.checkpoint import Checkpoint
 
 EMBEDDED = "embedded"
 MAX_SHARED = 2  # loaded models beside the embedded one; GPT-2 XL alone is 6 GB
-IN_USE_S = 600  # a visitor's model is theirs this long after their last key or click
+IN_USE_S = 600  # a visitor's model stays reserved this long after their last key or click
 Choice = tuple[str, str, str]  # name, device, dtype
 _IN_USE, _REFUSED, _OPENED = "model in use", "model refused", "folder opened"  # session keys
 _NEWS = "sidebar has news"  # session key, read by app.py
@@ -97,7 +97,7 @@ def sidebar() -> None:
             current()
             if not _fulfil((name, *kept)):
                 _open_sidebar()
-                st.caption(f"In use until then: **{_literal(_in_use()[0])}**")
+                st.caption(f"Until then the app uses **{_literal(_in_use()[0])}**.")
             _where_it_runs(current())
             memory_weights.choose(current())
         except CheckpointError as error:
@@ -105,9 +105,8 @@ def sidebar() -> None:
 
 
 def _open_sidebar() -> None:
-    """Something waits to be seen. app.py opens the sidebar before it draws, so that a run says only
-    one thing of it: said twice, it closes under the visitor's click. It stays as it is afterwards,
-    until the visitor closes it."""
+    """Mark that the sidebar has news. app.py then opens the sidebar before it draws: set twice in
+    one run, it would close under the visitor's click. It stays open until the visitor closes it."""
     if not st.session_state.get(_NEWS):
         st.session_state[_NEWS] = True
         st.rerun()
@@ -144,7 +143,8 @@ def _where_it_runs(now: Checkpoint) -> None:
 
 
 def _fulfil(choice: Choice) -> bool:
-    """Put this choice to use and say true, or draw what stands between: click, download, error."""
+    """Use this choice and return True, or draw what is still needed: a click, a download, or the
+    error."""
     if choice == _in_use():
         return True
     try:
@@ -164,12 +164,12 @@ def _fulfil(choice: Choice) -> bool:
 
 def _check_not_refused(choice: Choice) -> None:
     refused, sentence = st.session_state.get(_REFUSED, (None, ""))
-    if refused == choice:  # what failed is not tried again at each key
+    if refused == choice:  # a choice that failed is not tried again at each key
         raise CheckpointError(sentence)
 
 
 def _is_here(name: str) -> bool:
-    """Whether the files may be loaded now; draws the click or the download it takes otherwise."""
+    """Whether the files may be loaded now; if not, draws the click or the download that is needed."""
     if checkpoint.source(name) == "folder" and name not in (start_name(), _in_use()[0]):
         _check_visitor()
         if st.session_state.get(_OPENED) != name:
@@ -227,7 +227,8 @@ def _offer(name: str, problem: str | None) -> None:
 
 @st.fragment(run_every=0.5)
 def _watch(name: str) -> None:
-    """How a download goes. It goes on without the visitor too; when it is done, the app reruns."""
+    """The progress of a download. It continues without the visitor; when it is done, the app
+    reruns."""
     job = _downloads()[name]
     if job.finished:
         st.rerun()
@@ -264,7 +265,7 @@ def _in_use() -> Choice:
 
 
 def _first_choice() -> Choice:
-    """The server's start model where its files are here, the embedded one until then."""
+    """The server's start model if its files are here, else the embedded one."""
     try:
         is_here = checkpoint.find(start_name()) is not None
     except CheckpointError:
@@ -285,10 +286,10 @@ def _load_embedded(device: str, dtype: str) -> Checkpoint:
 
 
 def _load_other(choice: Choice) -> Checkpoint:
-    """A model off the server's shelf, put there if need be: one load at a time, MAX_SHARED models.
+    """A model from the server's shelf; loads it if needed: one load at a time, MAX_SHARED models.
 
-    A model that another visitor uses does not make room: visitors in turns would have it read from
-    disk at every key. Raises CheckpointError where all are in use.
+    A model that another visitor uses is not dropped, or visitors in turns would read it from disk
+    at every key. Raises CheckpointError if all are in use.
     """
     shelf = _shelf()
     shelf.seats[_visitor()] = choice, time.monotonic()
@@ -300,7 +301,7 @@ def _load_other(choice: Choice) -> Checkpoint:
 
 
 def _put_on_shelf(shelf: "_Shelf", choice: Choice) -> Checkpoint:
-    if _needs_download(choice[0]):  # deleted since: a download is asked for, never implied
+    if _needs_download(choice[0]):  # deleted since then; no download without a click
         raise CheckpointError(
             f"{choice[0]} is no longer on this machine. Download it again."
         )
@@ -310,8 +311,8 @@ def _put_on_shelf(shelf: "_Shelf", choice: Choice) -> Checkpoint:
 
 
 def _make_room(shelf: "_Shelf") -> None:
-    """Drop the first model that nobody uses, where the shelf is full. A browser that was closed
-    says nothing, so the clock decides: a seat is given up IN_USE_S after its last script run."""
+    """If the shelf is full, drop the first model that nobody uses. A closed browser sends no
+    message, so the clock decides: a seat is free IN_USE_S after its last script run."""
     for visitor, (_, when) in list(shelf.seats.items()):
         if time.monotonic() - when >= IN_USE_S:
             shelf.seats.pop(visitor, None)

@@ -18,12 +18,12 @@ EXAMPLES = {
     "Bytes, not letters": "naïve café 東京 🧠 שלום",
 }
 MAX_CHARS = 100_000
-TELLS_MEMORY = "Memory"  # the page where Enter hands on what is in the box
-WITHOUT_PROMPT = {"Recall", "Training"}  # pages with texts of their own: there the box rests
+TELLS_MEMORY = "Memory"  # the page where Enter tells the memory what is in the box
+WITHOUT_PROMPT = {"Recall", "Training"}  # pages with texts of their own: the box is hidden
 
 
 def _to_start() -> None:
-    """Streamlit serves the first page at the root only; "/start" leads there, like any other name."""
+    """Streamlit serves the first page only at the root; this makes "/start" lead there too."""
     st.switch_page("pages/start.py", query_params=st.query_params.to_dict())
 
 
@@ -55,9 +55,10 @@ def guard() -> None:
 
 
 def on_enter(take: Callable[[str], bool]) -> None:
-    """What Enter does with the prompt on the page that tells memory; True: the box is emptied.
+    """Set what Enter does with the prompt on the Memory page; if `take` returns True, the box is
+    emptied.
 
-    The page says it, so that the frame imports none of its features.
+    The page calls this, so that the frame imports no feature.
     """
     st.session_state["on enter"] = take
 
@@ -76,10 +77,10 @@ def show() -> None:
     _prompt_box(tells_memory=page.title == TELLS_MEMORY, hidden=page.title in WITHOUT_PROMPT)
     st.session_state.in_frame = True
     try:
-        if page.title != TELLS_MEMORY:  # there a prompt is told whole, and the page says what fits
+        if page.title != TELLS_MEMORY:  # it tells whole prompts and says itself what fits
             _say_what_was_cut()
         page.run()
-    except ValueError as error:  # what the model's side says to the visitor
+    except ValueError as error:  # an error of model/, written for the visitor
         st.error(str(error)[:1].upper() + str(error)[1:])
     finally:
         del st.session_state.in_frame

@@ -1,6 +1,6 @@
 """What the visitor looks at now: the chosen model, the prompt's ids, its trace, all heads at once.
 
-What only one feature needs of them is in that feature's run.py.
+Values that only one feature needs are in that feature's run.py.
 """
 
 import threading
@@ -20,7 +20,7 @@ from model.run.trace import Trace
 
 _HELD = "trace of this run"  # session key
 ONE_AT_A_TIME = threading.Lock()  # torch uses every core for one; more would only wait in turns
-YIELD_S = 0.05  # how long a waiting script sleeps before it looks whether a newer key was pressed
+YIELD_S = 0.05  # a waiting script checks this often whether a newer key was pressed
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +39,15 @@ def checkpoint():
 
 
 def mark() -> str:
-    """What a memory, and all that is computed with it, belongs to: the model's fingerprint and its
-    trained memory's."""
+    """The model's fingerprint and its trained memory's: a memory, and all computed with it, belongs
+    to this pair."""
     chosen = checkpoint()
     trained = chosen.memory.fingerprint if chosen.memory is not None else "no memory"
     return f"{chosen.fingerprint} {trained}"
 
 
 def model_name() -> str:
-    """The chosen model's name, of a folder its last part, safe inside Markdown."""
+    """The chosen model's name (of a folder: its last part), safe inside Markdown."""
     name = checkpoint().name
     name = name if source(name) != "folder" else checkpoint().folder.name
     return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|$:~" else c for c in name)
@@ -79,7 +79,7 @@ def trace() -> Trace | None:
 
 
 def let_go() -> None:
-    """Called when a script ends: what was held for it is the cache's alone again."""
+    """Call it when a script ends: it lets go of the trace, which then only the cache holds."""
     st.session_state.pop(_HELD, None)
 
 
@@ -100,7 +100,7 @@ def survey(n_max: int = 96) -> attention.Survey | None:
 
 
 def key(run: Trace) -> tuple:
-    """What is computed from a trace is kept under this."""
+    """The key under which results computed from a trace are kept."""
     chosen = checkpoint()
     return (chosen.fingerprint, str(chosen.placement), run.ids.tobytes())
 

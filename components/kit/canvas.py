@@ -9,7 +9,7 @@ import numpy as np
 
 from components.kit import palette
 
-MAX_BYTES = 1_500_000  # that the maps of all heads may take together
+MAX_BYTES = 1_500_000  # limit for the maps of all heads together
 COLORS = {
     "attention": palette.ATTENTION,
     "query": palette.QUERY,

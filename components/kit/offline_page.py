@@ -1,8 +1,8 @@
-"""One HTML file that needs nothing from outside: scripts inside, every request refused.
+"""One HTML file that needs nothing from outside: its scripts are inside, requests are refused.
 
-The page may be put into `st.iframe`, which gives it the app's own origin: so text from visitors
-enters only as escaped JSON, and a Content-Security-Policy lets no script run but the ones that
-were put in here, by their hash. Knows nothing of attention.
+`st.iframe` gives the page the app's own origin. So text from visitors enters only as escaped JSON,
+and a Content-Security-Policy runs only the scripts put in here, by their hash. Knows nothing of
+attention.
 """
 
 import base64

@@ -4,8 +4,8 @@ import streamlit as st
 
 
 def one_of(label: str, options: dict, key: str, default=None, *, shown: bool = False, help=None):
-    """options: value -> name. What the link or the visitor chose before is taken if it is one of
-    them, else `default`, else the first. shown: the label is to be read, not only heard."""
+    """options: value -> name. The choice of the link or of the visitor is taken if it is an option,
+    else `default`, else the first. shown: the label is visible, not only for screen readers."""
     if st.session_state.get(key) not in options:
         st.session_state[key] = default if default is not None else next(iter(options))
     return st.segmented_control(

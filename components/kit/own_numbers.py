@@ -1,6 +1,6 @@
 """Values that a visitor changed in a calculator, as one word of the link.
 
-The word is "gpt3:n_layer=24,n_head=16": the preset they start from, then what differs from it.
+The word is, say, "gpt3:n_layer=24,n_head=16": a preset, then the values that differ from it.
 Knows nothing of what the values mean.
 """
 

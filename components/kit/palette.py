@@ -1,4 +1,4 @@
-"""One colour for one meaning, the same on every page; legible on light and dark ground."""
+"""One colour for one meaning, the same on every page; readable on light and dark ground."""
 
 QUERY = "#3b82f6"
 KEY = "#f59e0b"

@@ -1,4 +1,4 @@
-"""Text from visitors and tokenizers, as it is, for what would read it as Markdown or as tags."""
+"""Shows text of visitors and tokenizers literally where Markdown or tags would be interpreted."""
 
 import html
 

@@ -1,4 +1,4 @@
-"""What memory trained here is called: the variants, and a training by its variant and its time."""
+"""Names on screen: of the variants, and of a training (its variant and its time)."""
 
 import time
 

@@ -31,7 +31,8 @@ class Box:
 
 
 def show(boxes: list[Box], *, most: int, height_em: float, opens_at_end: bool, key: str) -> None:
-    """Draw the boxes; of more than `most` the middle is folded, and the fold says how many."""
+    """Draw the boxes; if there are more than `most`, the middle is folded, and the fold says how
+    many tokens it hides."""
     n_hidden = max(0, len(boxes) - most)
     half = most // 2
     shown = boxes if not n_hidden else [*boxes[:half], *boxes[len(boxes) - (most - half) :]]

@@ -1,3 +1,3 @@
 """The Memory page: a conversation, its settings, what is written, read and changed. Nothing here
-judges an answer; that is `recall`.
+judges an answer; `recall` does.
 """

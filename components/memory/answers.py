@@ -19,12 +19,12 @@ from components.memory.said import Both
 from model.memory.answer import END_OF_TEXT, LIMIT, SENTENCE, WINDOW, Answer
 
 STYLE = assets.text("memory/answers.css")
-LEGEND = "%: the product of its tokens' probabilities. Bar: the token's own; point at it."
+LEGEND = "%: the product of the tokens' probabilities. Bar: one token's own; point at it."
 HUES = (palette.MEMORY, palette.LABEL)  # with memory and without, as everywhere on the page
 TITLES = ("With memory", "Without: GPT-2 alone")
 ENDS = {
     SENTENCE: "It ends with the sentence.", END_OF_TEXT: "Then the model ends the text.",
-    LIMIT: "Cut here: longer answers are not followed.",
+    LIMIT: "Cut here: the page shows no longer answer.",
     WINDOW: "Cut here: the window is full.", "": "",
 }
 PATIENCE_S = 0.5  # an answer that takes longer is drawn word by word
@@ -33,7 +33,7 @@ LONG, LONGER = 50, 120  # characters from which the letters shrink
 
 
 def show(now: Look) -> None:
-    """Both answers to the prompt that is looked at; the frame alone where nothing can ask."""
+    """Both answers to the prompt; an empty frame if no prompt can ask."""
     with st.container(key="memory_answers"):
         if now.asked is None:
             st.html(_frame(["<div><i>…</i></div>"] * 2, _waiting(now)))
@@ -140,9 +140,9 @@ def _verdict(now: Look, both: Both) -> str:
 
 
 def _waiting(now: Look) -> str:
-    """What to do where no prompt can ask."""
+    """What to do if no prompt can ask."""
     if now.problem:
-        return "This prompt is too long to ask with; what to do stands below."
+        return "This prompt is too long to ask with. See below for what to do."
     if now.now.state.prompts:
         return "Now ask, in a new prompt: both answers follow each key."
     return "Nothing is in memory yet: tell it something first."

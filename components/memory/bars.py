@@ -18,12 +18,12 @@ HUES = {
     "none": palette.LABEL, "early": "#0891b2", "late": "#0e7490", "edm": palette.MEMORY,
     "am": palette.ATTENTION, "all": palette.OUTPUT,
 }
-MOST_TOKENS = 400  # of a prompt drawn as a strip
+MOST_TOKENS = 400  # tokens of a prompt drawn as a strip
 
 
 def by_module(texts: list[str], probabilities: dict[str, np.ndarray]) -> str:
     """k tokens; module -> their probabilities (k,) -> a group of bars a token, one bar a module,
-    and the change against none in points."""
+    and the change against no memory, in percentage points."""
     names = list(probabilities)
     rows = ["<span></span>" + "".join(_token(text) for text in texts)]
     for name in names:
@@ -48,7 +48,7 @@ def _token(text: str) -> str:
 
 
 def _rounded(change: float) -> str:
-    """A change in points, where little room is; the exact one is in the bar's hover text."""
+    """A rounded change in points; the exact one is in the bar's hover text."""
     return points(change) if change == 0 or abs(change) >= 0.05 else "± < 0.1"
 
 
@@ -70,7 +70,7 @@ def _bar(hue: str, p: float, change: float | None) -> str:
 
 def gate_strip(names: list[str], salience: np.ndarray, stored: np.ndarray, threshold: float) -> str:
     """T tokens with their salience (T,), which of them are stored (T,), and the threshold: a bar
-    above each word, one line across all of them; what is stored is framed."""
+    above each word, one line across all of them; stored tokens are framed."""
     shown = [float(x) for x in salience[:MOST_TOKENS]]
     ends = [*shown, *([threshold] if np.isfinite(threshold) else [])]
     low, high = min(ends, default=0.0), max(ends, default=1.0)

@@ -1,6 +1,6 @@
-"""What the visitor chose on the memory page: how it is written and read, what is looked at.
+"""What the visitor chose on the memory page: how memory is written and read, what is shown.
 
-Keys in st.session_state; they hold across pages. Knows nothing of the memory itself.
+The choices are keys in st.session_state and stay across pages. Knows nothing of the memory itself.
 """
 
 from dataclasses import replace
@@ -48,7 +48,7 @@ def available() -> frozenset[str]:
 
 
 def modules() -> frozenset[str]:
-    """The modules that are read, by default all there are; nonsense in a link is all of them."""
+    """The modules that are read; by default, and for nonsense in a link, all that exist."""
     said = st.session_state.get("variant")
     if said is None:
         return available()
@@ -98,7 +98,7 @@ def head(n_layers: int, n_heads: int) -> tuple[int, int] | None:
 
 
 def choose_head(layer: int, number: int) -> None:
-    """Remember a head; the same once more: the mean again."""
+    """Choose a head; chosen again, go back to the mean."""
     same = (st.session_state.get("layer"), st.session_state.get("head")) == (layer, number)
     st.session_state.memory_one_head = not (same and st.session_state.get("memory_one_head"))
     st.session_state.layer, st.session_state.head = layer, number
@@ -133,7 +133,7 @@ def choose_slot(number: int | None) -> None:
 
 
 def forget_places() -> None:
-    """The memory or the prompt is another one now: look at what is read most again."""
+    """The memory or the prompt changed: show the slot that is read most again."""
     st.session_state.memory_at = st.session_state.memory_slot = None
 
 

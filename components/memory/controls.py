@@ -23,14 +23,14 @@ EXAMPLES = {
     "A contradiction": (
         ("My name is James Theory. I live in New York.", "I live in Paris now."),
         "Where do I live?",
-        ("Both cities are in memory, and nothing in it says which one holds now. Which does this "
-         "small model take?"),
+        ("Both cities are in memory, and nothing says which one is true now. Which one does this "
+         "small model answer?"),
     ),
 }
 POSITIONS = {
-    "parallel": "parallel: behind the longest stored prompt",
-    "continue": "continue: behind everything, exactly the full context",
-    "restart": "restart: at 0 again, words claim the same places",
+    "parallel": "parallel: after the longest stored prompt",
+    "continue": "continue: after everything told, exactly the full context",
+    "restart": "restart: at 0 again, stored and new words share positions",
     "replay": "replay: the retrieved words are run again, as one text with the prompt",
 }
 UNITS = {"sentence": "whole sentences", "prompt": "whole prompts", "all": "everything, no choice"}
@@ -66,7 +66,7 @@ def _ask_about(told: tuple[str, ...]) -> None:
 
 
 def show_examples() -> None:
-    """Conversations to begin with one click: the memory starts fresh (Undo brings it back)."""
+    """Conversations that start with one click, in an empty memory (Undo brings the old one back)."""
     for name, (prompts, question, look) in EXAMPLES.items():
         st.button(
             f"**{name}**", key=f"begin {name}", on_click=conversation.begin,
@@ -122,8 +122,8 @@ def show_laws(
          "Largest difference to transformers' own GPT-2 with memory switched off; measured now"),
         ("differentiable", ", ".join(_short(name) for name in trained) or "not at work",
          bool(trained),
-         "Trained by gradients that went from the answers through the reads into the writes"
-         if trained else "Nothing trained is read: AM's slots are GPT-2's own keys and values"),
+         "Trained: gradients went from the answers through the reads into the writes"
+         if trained else "No trained module is read: AM's slots are GPT-2's own keys and values"),
     ]))
 
 
@@ -158,10 +158,11 @@ def _short(module: str) -> str:
 def _settings() -> None:
     has_edm = "edm" in choice.available()
     usual = sorted(eviction.NAMES, key=lambda name: name != choice.PLAIN.policy)  # it comes first
-    st.selectbox("Who leaves when a store is full", usual, key="mem_policy",
+    st.selectbox("Eviction: who leaves a full store", usual, key="mem_policy",
                  format_func=eviction.title, persist_state="session")
-    st.number_input("Of a prompt, write the best … at most", 0, 1024, 0, key="mem_best",
-                    help="Sentences of the bank, tokens of the EDM. 0: all above the threshold",
+    st.number_input("Write at most so many per prompt", 0, 1024, 0, key="mem_best",
+                    help="The most salient sentences (bank) or tokens (EDM). 0: all above the "
+                         "threshold",
                     persist_state="session")
     if has_edm:
         st.markdown("**EDM**")
@@ -176,12 +177,12 @@ def _edm_settings() -> None:
     st.selectbox("EDM: what deserves a slot", _scores(plain.edm.score, True), key="mem_slot_score",
                  **keep)
     st.number_input("EDM: threshold of a token's salience", value=0.0, step=0.1, format="%.3g",
-                    key="mem_slot_threshold", help="The learned gate's is a logit", **keep)
+                    key="mem_slot_threshold", help="For the learned gate it is a logit", **keep)
 
 
 def _budget(label: str, key: str, plain: int) -> None:
-    """How many slots a store may have. Undo and a loaded file set this number too: the widget takes
-    it from there, not from a default of its own."""
+    """How many slots a store may have. Undo and a loaded file set this number too, so the widget has
+    no default of its own."""
     st.session_state.setdefault(key, plain)
     st.number_input(label, 0, 1024, step=16, key=key, on_change=conversation.fit,
                     help="A smaller number evicts at once", persist_state="session")
@@ -199,13 +200,13 @@ def _bank_settings(has_edm: bool) -> None:
     st.selectbox("Positions of a prompt that reads", fusion.POSITIONS, key="mem_positions",
                  format_func=POSITIONS.get, **keep)
     st.selectbox("Retrieved for a prompt", list(UNITS), key="mem_unit", format_func=UNITS.get,
-                 help="A first pass over the whole bank finds them, together with the EDM. Each must "
-                 "fit four fifths as well as the best",
+                 help="A first pass over the whole bank, with the EDM, finds them. Each must fit "
+                 "at least four fifths as well as the best",
                  **keep)
     st.number_input("How many, at most", 1, 64, plain.fusion.n_retrieved, key="mem_n_retrieved", **keep)
     st.slider("AM: least change of the prediction", 0.0, 1.0, plain.fusion.needed, 0.05, key="mem_needed",
-              help="AM reads only where memory moves so much of the next token's probability (total "
-              "variation); a prompt that moves less counts as no read. 0: AM always reads", **keep)
+              help="AM reads only if memory changes the next token's probabilities by this much "
+              "(total variation); otherwise no read is counted. 0: AM always reads", **keep)
     st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
               key="mem_strength", help="0: GPT-2's own arithmetic", **keep)
 
@@ -243,7 +244,7 @@ def _tell_troubles() -> None:
     if waiting:
         noun = "prompt" if sum(waiting) == 1 else "prompts"
         st.info(
-            f"A memory of {sum(waiting):,} {noun}, told to another model, is set aside: keys and "
-            f"values of one model mean nothing to {visit.model_name()}. Choose that model again to "
-            "go on with it."
+            f"A memory of {sum(waiting):,} {noun}, told to another model, is set aside: "
+            f"{visit.model_name()} cannot read another model's keys and values. Choose that model "
+            "again to continue with it."
         )

@@ -1,7 +1,7 @@
 """One visitor's conversation: the memory as it is now, as it was before, and its files.
 
-A memory belongs to one model: for every model there is one conversation, and changing the model
-only sets it aside. Lies in st.session_state; knows nothing of looks.
+A memory belongs to one model. Every model has one conversation; changing the model only sets it
+aside. Kept in st.session_state; knows nothing of looks.
 """
 
 import tempfile
@@ -57,7 +57,7 @@ def current() -> Conversation:
 
 
 def states() -> tuple[MemoryState, ...]:
-    """The memories before this one that can be gone back to, oldest first, and this one."""
+    """The memories that Undo can go back to, oldest first, and this one last."""
     return tuple(step.state for step in _steps())
 
 
@@ -295,14 +295,14 @@ def _reads(now: Conversation, asked) -> dict[str, dict]:
 
 
 def _by_place(table, weights, read, n_prompts: int) -> dict:
-    """Of what was told before: a prompt that is too long reads its own front too."""
+    """Only reads of what was told before count: a prompt that is too long reads its own front too."""
     places = table.places
     return {place: float(weights[i]) for i in read for place in places[i] if place[0] <= n_prompts}
 
 
 def what_was_written(written) -> dict[str, tuple[int, int]]:
-    """Of a prompt (telling.Written): "bank": (sentences written, sentences), and where there is an
-    EDM "edm": (tokens written, tokens)."""
+    """What a prompt wrote (telling.Written): "bank": (sentences written, sentences), and with an EDM
+    "edm": (tokens written, tokens)."""
     starts = [i for i, n in enumerate(written.sentence) if n >= 0 and (
         i == 0 or n != written.sentence[i - 1])]
     found = {"bank": (sum(bool(written.stored[i]) for i in starts), len(starts))}

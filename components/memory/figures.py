@@ -75,9 +75,9 @@ def _short(x: float) -> str:
 
 
 def states(names: list[str], found: dict[str, tuple], of: str, height: int = 330) -> go.Figure:
-    """names: N prompts or tokens; found: recurrent module -> (lengths (N,) of its state behind
-    each, cosines (N,) to the state before); of: what N counts. Above the length, below the
-    change 1 − cosine."""
+    """names: N prompts or tokens; found: recurrent module -> (lengths (N,) of its state after each,
+    cosines (N,) to the state before); of: what N counts. Top: the length; bottom: the change,
+    1 − cosine."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
     places = list(range(len(names)))
     for name, (norms, cosines) in found.items():

@@ -30,15 +30,15 @@ def _show_ways(now: Look) -> None:
                 "exactly GPT-2.")
         return
     tokens = now.asked.names[now.asked.n_start :]
-    st.markdown("##### How far each way in is open, and what comes through")
-    first = now.asked.n_front  # of a prompt that is too long, only its end asks
+    st.markdown("##### How far each module's gate is open, and what it adds")
+    first = now.asked.n_front  # if a prompt is too long, only its end asks
     _show_grid(figures.openness(ways.openness, tokens, first), now, "memory_openness")
     layer = visit.checkpoint().memory.sizes.layer if visit.checkpoint().memory is not None else 0
     _show_grid(figures.added(ways.added, tokens, layer, first), now, "memory_added")
     st.caption(
-        "Length: √Σx². Worked out from this run's own tensors: the stream before a module plus "
-        "what it added is the stream behind it. AM's row: what the weights on memory's slots put "
-        "in through c_proj. Colour of the lower grid: √ of the share."
+        "Length: √Σx², from this run's own tensors: the stream before a module plus what it added "
+        "is the stream after it. AM's row: what the weights on memory's slots add through c_proj. "
+        "Colour of the lower grid: √ of the share."
         + (" No row of AM." if "am" not in ways.openness else "")
     )
 
@@ -74,7 +74,7 @@ def _show_told(now: Look) -> None:
 def _show_path(now: Look) -> None:
     found, n_left_out = run.paths(now.now.key, now.now.state, now.text)
     if not found:
-        st.info("Type a prompt: what telling it would do to the state, token by token.")
+        st.info("Type a prompt to see what telling it would do to the state, token by token.")
         return
     names = next(iter(found.values())).names
     lines = {name: (path.norms, path.cosines) for name, path in found.items()}
@@ -83,5 +83,5 @@ def _show_path(now: Look) -> None:
     st.caption(
         "What telling this prompt would do. Change: 1 − cosine to the state one token before."
         + (f" The last {n_left_out:,} tokens are left out: the prompt is told in windows, and this "
-           "is the first." if n_left_out else "")
+           "is the first window." if n_left_out else "")
     )

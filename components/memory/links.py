@@ -1,5 +1,5 @@
-"""Beneath the answer on the Memory page: the told sentence that should have answered, and which
-link between it and the answer broke."""
+"""Below the answer on the Memory page: the told sentence that should have answered, and the link
+between it and the answer that broke."""
 
 import streamlit as st
 
@@ -47,7 +47,7 @@ def _title(fact) -> str:
 
 
 def _best(now: Look, facts):
-    """The sentence that draws the most: of fusion's relevance, else of the EDM's slots."""
+    """The sentence that the question reads most: by fusion's relevance, else by the EDM's slots."""
     drawn, asked = now.asked.recalled.relevance, now.asked
     if drawn:
         table, block = now.state.bank.slots, max(drawn, key=drawn.get)

@@ -1,4 +1,4 @@
-"""The moment that the memory page's views look at: a conversation, a prompt, settings, a store."""
+"""What the memory page's views show now: a conversation, a prompt, settings, a store."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ TOO_LONG = (
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What is looked at. text: the prompt; asked: its run, None without one; problem: why there is
-    none though a prompt was typed; store: "edm" or "bank", the store the views show."""
+    """What is shown. text: the prompt; asked: its run, None without one; problem: why a typed
+    prompt has no run; store: "edm" or "bank", the store that the views show."""
 
     now: conversation.Conversation
     settings: object
@@ -66,8 +66,8 @@ class Look:
 
     @property
     def read(self) -> np.ndarray:
-        """Slots of the store that this prompt reads: retrieved, or of the EDM, where every slot is
-        weighed, those with a weight that counts as a read."""
+        """Slots of the store that this prompt reads: in the bank, the retrieved ones; in the EDM,
+        which weighs every slot, those whose weight counts as a read."""
         if self.store == "edm":
             return np.flatnonzero(self.weight_now >= READ_FLOOR)
         return self.asked.kept if self.asked else np.zeros(0, np.int64)

@@ -1,7 +1,7 @@
-"""Who reads what from memory: the conversation above, the prompt below, reads as curved lines.
+"""Which word reads what from memory: the conversation above, the prompt below, reads as curves.
 
-Knows nothing of models. A click on a word of the prompt chooses it, one on a remembered word opens
-its slot.
+Knows nothing of models. A click on a word of the prompt chooses it; a click on a remembered word
+opens its slot.
 """
 
 from collections.abc import Callable
@@ -25,10 +25,9 @@ _mount = st.components.v2.component(
 class Picture:
     """told: rows of told_rows; typed: T display strings; weights (T,K) read from the slots
     columns (K,); at: the word whose reads are drawn strongest; of: whose weights these are.
-    guesses: (token, probability) of the next token with memory, and without. store: what it is
-    read from; is_struck: whether words that are not in it are struck out, else they are pale.
-    nothing (T,): the weight on the null slot, None where there is none. unread: why nothing is
-    read, where K is 0."""
+    guesses: (token, probability) of the next token with memory, and without. store: the store that
+    is read; is_struck: words that are not in it are struck out, else pale. nothing (T,): the weight
+    on the null slot, None if there is none. unread: why nothing is read, if K is 0."""
 
     told: list[dict]
     typed: list[str]

@@ -1,7 +1,7 @@
-"""What the memory page shows, computed by the model's side and kept for a while.
+"""The numbers of the memory page, computed by model/ and cached.
 
-A visitor's memory is a value that comes in as an argument; results are kept by the memory's key,
-which changes with every change of the memory. Nothing is stored on the model.
+A visitor's memory is an argument; results are cached under the memory's key, which changes with
+every change of the memory. Nothing is stored on the model.
 """
 
 import hashlib
@@ -35,8 +35,8 @@ class Asked:
     share (L,H,T): how much of each row went to memory. now (M,): read weight of every slot of the
     bank: mean over layers and heads, the largest over the tokens behind <|endoftext|>.
     external (H,T,1+N): what was read of the EDM's N slots, the null slot first; N = 0: not read.
-    key: of the memory that was asked, for caches; front: of a prompt that is too long, what telling
-    all but its end did; its end asked the state behind that. n_front: how many tokens that are.
+    key: of the memory that was asked, for caches; front: if the prompt is too long, what telling
+    its first n_front tokens did; the rest asked the state after that.
     compared: the next token with memory and without. off_difference: the largest difference of the
     logits with memory switched off from those of transformers' own GPT-2.
     """
@@ -112,10 +112,10 @@ def encode(text: str) -> np.ndarray:
 def ask(
     key: str, state: MemoryState, text: str, settings: Settings, writing: Settings
 ) -> Asked | None:
-    """The prompt's run with this memory; None for an empty prompt. Of one that is too long all but
-    its end is told first, as `writing` says, on trial.
+    """The prompt's run with this memory; None for an empty prompt. If the prompt is too long, all
+    but its end is told first, on trial, with the settings `writing`.
 
-    Raises ValueError where the prompt does not fit behind the memory.
+    Raises ValueError if the prompt does not fit after the memory.
     """
     ids = encode(text)
     if not len(ids):
@@ -140,7 +140,7 @@ def ask(
 
 
 def next_step(steps: Iterator):
-    """One step of a long work that runs the model, None at its end; between two, others may run."""
+    """The next step of a long work, None at its end; between two steps others may run."""
     with _lock():
         return next(steps, None)
 
@@ -199,8 +199,8 @@ def without_external(key: str, state: MemoryState, asked: Asked, gone, settings:
 
 
 def forgotten(key: str, state: MemoryState, asked: Asked, gone: frozenset, settings: Settings):
-    """The next token with everything that was read, and had the tokens `gone`, (prompt, position)
-    each, been stored nowhere; then the prompt is asked anew."""
+    """The next token with everything that was read, and, asked anew, as if the tokens `gone`
+    (prompt, position) had never been stored."""
     ids = asked.recalled.trace.ids[asked.n_start :]
     return _forgotten(
         (*_model(), key), settings, ids.tobytes(), gone, visit.checkpoint(), state, asked, ids
@@ -222,8 +222,8 @@ def ways(key: str, asked: Asked, settings: Settings) -> Ways:
 
 
 def paths(key: str, state: MemoryState, text: str) -> tuple[dict[str, added.Path], int]:
-    """The recurrent states while this prompt is told, and how many tokens at its end are left out:
-    it is written in windows, and this is the first."""
+    """The recurrent states while this prompt is told, and how many tokens at its end are left out
+    (a long prompt is told in windows, and this is the first)."""
     chosen, ids = visit.checkpoint(), encode(text)
     if chosen.memory is None or not len(ids):
         return {}, 0
@@ -264,7 +264,8 @@ def show(text: str) -> list[str]:
 
 
 def _check_fits(state: MemoryState, text: str, settings: Settings) -> None:
-    """Continuing positions end with the window; windows of other prompts are cut to fit."""
+    """Raise ValueError if a prompt with positions `continue` does not fit the window. With other
+    positions a prompt is cut into windows and always fits."""
     n, room = len(encode(text)), asking.room(visit.checkpoint(), state, settings)
     if settings.fusion.positions == "continue" and n > room:
         raise ValueError(
@@ -387,7 +388,7 @@ def _ways(key, settings, ids_bytes, _checkpoint, _asked) -> Ways:
     with _lock():
         parts = [(name, -1, part) for name, part in added.by_modules(_checkpoint, trace).items()]
         open_at = added.openness(_checkpoint, trace)
-        if _asked.recalled.moved is not None:  # a veto is an AM of zeros: its rows stay
+        if _asked.recalled.moved is not None:  # AM not used: its rows stay, as zeros
             open_at.setdefault("am", np.zeros(len(trace), dtype=np.float32))
         if "am" in open_at:
             parts += [("am", layer, added.by_attention(_checkpoint, trace, layer))

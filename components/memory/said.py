@@ -1,7 +1,8 @@
-"""The answers of the prompt that is being typed, with memory and without, and the latest before it.
+"""The answers to the prompt that is being typed, with memory and without, and the latest before.
 
-A prompt that lies on the way of an earlier answer takes what is left of it: nothing is run. For any
-other, earlier answers are drafts. Lies in st.session_state; knows nothing of looks.
+If the prompt lies on the way of an earlier answer (an earlier prompt and the beginning of its
+answer), the rest of that answer is taken and nothing is run. For any other prompt, earlier answers
+are drafts. Kept in st.session_state; knows nothing of looks.
 """
 
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ def words(answer: Answer) -> list[Piece]:
 
 
 def visible(text: str) -> str:
-    """A visitor's text with nothing in it that is invisible or turns what follows."""
+    """A visitor's text without invisible characters and without marks that reverse its direction."""
     return readable(text.encode("utf-8", "replace"))
 
 
@@ -82,7 +83,7 @@ def _none() -> tuple:
 
 
 def _keep(said: Said) -> None:
-    """Also an answer that a newer key ends in the middle; it takes the place of its own beginning."""
+    """Keep an answer, even one that a newer key cut off; it replaces its own beginning."""
     same = [one for one in _kept() if one.memory == said.memory
             and np.array_equal(one.asked, said.asked)]
     left = [one for one in _kept() if not any(one is old for old in same)]

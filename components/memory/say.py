@@ -1,6 +1,6 @@
-"""Whether the stores are read for this prompt, and if not, why not: in words.
+"""Says in words whether the stores are read for this prompt, and if not, why not.
 
-Knows the moment that is looked at (look.Look), nothing of widgets.
+Knows what is shown now (look.Look), nothing of widgets.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ def is_read(now) -> bool:
 
 
 def fusion(now) -> str:
-    """Of AM: what it reads and who found it, or why it reads nothing."""
+    """What AM reads and who found it, or why AM reads nothing."""
     if "am" not in now.settings.modules:
         return "AM is switched off: the bank is not read."
     if not len(now.state.bank):
@@ -27,12 +27,12 @@ def fusion(now) -> str:
 
 
 def store(now) -> str:
-    """Why nothing of the store that is looked at is read."""
+    """Why nothing of the shown store is read."""
     if now.store == "bank":
         return fusion(now)
     if "edm" not in now.settings.modules:
         return "The EDM is switched off: its slots are not read."
-    return "The EDM holds nothing: there is no slot to read."
+    return "The EDM is empty: there is no slot to read."
 
 
 def _found(now) -> str:
@@ -50,7 +50,7 @@ def _not_found(now) -> str:
 
 
 def _changes(share: float, needed: float) -> str:
-    """What memory does and what it needs to, with as many digits as it takes to see which is larger."""
+    """What memory changes and what is needed, with enough digits to see which is larger."""
     digits = 0
     while digits < 3 and (round(100 * share, digits) < round(100 * needed, digits)) != (
         share < needed

@@ -1,4 +1,4 @@
-"""The memory page's view of all slots of a store, and of one of them from close by."""
+"""The memory page's view of all slots of a store, and of one slot in detail."""
 
 import numpy as np
 import streamlit as st
@@ -38,10 +38,10 @@ def _why_empty(now: Look) -> str:
     if not now.budget:
         return "This store has no slots: Settings give it 0 at most."
     if gone:
-        return f"Every slot is empty: {gone:,} were written, and all have left."
+        return f"Every slot is empty: {gone:,} were written, and all were evicted."
     if now.state.prompts:
-        return "Every slot is empty: nothing told so far was written to it. See Writes."
-    return "Every slot is empty. Type a prompt above and press Enter; Writes shows what moves in."
+        return "Every slot is empty: nothing told so far was written to this store. See Writes."
+    return "Every slot is empty. Type a prompt above and press Enter; Writes shows what is written."
 
 
 def _show_slot(now: Look, slot: int, weight: float) -> None:
@@ -53,7 +53,7 @@ def _show_slot(now: Look, slot: int, weight: float) -> None:
     facts = words.slot_facts(table, slot, len(now.state.prompts), weight)
     if now.store == "edm":
         facts.append((f"{float(now.state.external.gate[slot]):.3g}", "learned gate, a logit",
-                      "its log-sigmoid is added to the score of every reader"))
+                      "its log-sigmoid is added to the score of every query"))
     st.html(fact_strip(facts))
     if table.origins[slot]:
         with st.expander(words.summary_title(table, slot)):
@@ -73,7 +73,7 @@ def _show_pin(now: Look, pinned: bool, slot: int) -> None:
         "Unpin its sentence" if pinned else "Pin its sentence", key="memory_pin", width="content",
         icon=":material/keep_off:" if pinned else ":material/keep:", on_click=conversation.pin,
         args=(now.store, slot, not pinned),
-        help="A pinned sentence does not leave, whoever comes, while any other can leave",
+        help="A pinned sentence is evicted last: only when no unpinned one is left",
     )
 
 
@@ -92,7 +92,7 @@ def _show_external_vectors(now: Look, slot: int) -> None:
 
 
 def _column(now: Look, slot: int) -> int | None:
-    """Where the slot stands among those that the prompt reads; None: it is not read."""
+    """The slot's column among the slots that the prompt reads; None: it is not read."""
     if now.asked is None:
         return None
     found = np.flatnonzero(now.reads()[1] == slot)
@@ -108,7 +108,7 @@ def _show_vectors(now: Look, slot: int) -> None:
     st.markdown("##### Layer {}, head {}".format(*head))
     if now.head is None:
         st.caption(("No head reads this slot now" if column is None else
-                    "The head that reads this slot most now") + "; choose another under Reads.")
+                    "This head reads the slot most now") + "; choose another under Reads.")
     stored, at = now.state.bank, slot
     if column is not None:
         stored, at = now.asked.recalled.trace.reading, column
@@ -144,7 +144,7 @@ def _why_unread(now: Look) -> str:
         return "This prompt is not read." if now.problem else "Type a prompt to read it."
     if now.store == "edm" or not len(now.asked.kept):
         return say.store(now)
-    return "Not among the sentences that are read for this prompt."
+    return "This prompt does not read its sentence."
 
 
 def _show_history(now: Look, slot: int) -> None:
@@ -156,8 +156,8 @@ def _show_history(now: Look, slot: int) -> None:
         weights = [max(read.get(place, 0.0) for place in places) for read in reads]
         names = [f"prompt {told.number}" for told in later]
         st.html(words.weighted(names, weights, palette.MEMORY))
-    st.caption("What each later prompt, told in this tab, read from it." if later
-               else "No prompt was told after it in this tab.")
+    st.caption("What each later prompt, told in this tab, read from this slot." if later
+               else "No prompt was told after this slot in this tab.")
 
 
 def _show_knock_out(now: Look, slot: int) -> None:
@@ -188,10 +188,10 @@ def _show_knock_out(now: Look, slot: int) -> None:
     st.html(next_token.twice(compared, f"without {scope}", "with all that was read"))
     readable = now.reads()[1]
     n_gone = len(np.intersect1d(gone, readable))
-    left = "" if n_gone < len(readable) else " None is left in this store."
+    left = "" if n_gone < len(readable) else " No slot is left in this store."
     st.caption(
-        f"{n_gone:,} of {len(readable):,} slots left out of this one run; nothing is changed.{left}"
-        " Other modules read as before."
+        f"{n_gone:,} of {len(readable):,} slots left out of this one run; the memory stays as it "
+        f"is.{left} Other modules read as before."
     )
 
 
@@ -219,5 +219,5 @@ def _show_forgotten(now: Look, scope: str, gone: frozenset[tuple[int, int]]) -> 
     compared = run.forgotten(now.key, now.state, now.asked, gone, now.settings)
     st.html(next_token.twice(compared, f"without {scope}", "with all that was read"))
     st.caption(f"{len(gone):,} {'token' if len(gone) == 1 else 'tokens'} left out of both stores "
-               "for this one run, which was asked anew; nothing is changed. A recurrent state "
-               "cannot be taken apart.")
+               "for this one run, which asked anew; the memory stays as it is. A recurrent state "
+               "cannot be split by token.")

@@ -1,4 +1,4 @@
-"""All slots of a memory up to its budget, coloured by what is read from them now.
+"""All slots of a memory up to its budget, coloured by their read weight now.
 
 A click opens a slot. Knows nothing of models.
 """
@@ -29,8 +29,8 @@ def show(
     strong: str = "retrieved for this prompt",
 ) -> None:
     """slots: the table (model.memory.slots.Slots) of M slots; now (M,): read weight now; kept:
-    slots drawn with a strong border, which means what `strong` says; budget: slots drawn, the empty
-    ones dashed."""
+    slots drawn with a strong border (`strong` says what it means); budget: slots drawn, empty ones
+    dashed."""
     header = {"text": slots.text.tolist(), "around": slots.around.tolist()}
     header |= {"prompt": slots.prompt.tolist(), "position": slots.position.tolist()}
     header |= {"pinned": slots.pinned.tolist(), "tokens": slots.n_tokens.tolist(), "strong": strong}

@@ -1,6 +1,6 @@
 """Which memory modules are read: five variants by name, and a switch for each module.
 
-What was not trained for the chosen model stands there too, disabled, with the reason.
+Modules that were not trained for the chosen model are shown too, disabled, with the reason.
 """
 
 import streamlit as st
@@ -62,6 +62,6 @@ def _why_missing() -> str:
     if visit.checkpoint().memory is not None:
         return "These memory weights were trained without it."
     return (
-        f"Nothing was trained for {visit.model_name()} yet: the page Training does it, or "
-        "`python -m model train memory`."
+        f"No memory was trained for {visit.model_name()} yet. Train it on the page Training, or "
+        "with `python -m model train memory`."
     )

@@ -1,7 +1,7 @@
 """The conversation so far as rows of words, each with the slot it was written to.
 
-A long conversation is folded: what this prompt reads stays, then the newest words. Strings and
-arrays in, plain lists out.
+A long conversation is folded: the words that this prompt reads stay, then the newest ones. Strings
+and arrays in, plain lists out.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ def rows(prompts: tuple[str, ...], slots, kept: np.ndarray, show: Callable) -> l
     """prompts told, the slot table, the slots read -> one {"number", "words"} a row.
 
     A word is {"t": text, "s": slot or -1 when it is not in memory}, a fold {"fold": n words}.
-    show(text) gives a prompt's tokens as visible strings. Slots of no word (the start of the text)
-    come first in their row.
+    show(text) gives a prompt's tokens as visible strings. Slots that belong to no word (the start
+    of the text) come first in their row.
     """
     place = {one: i for i, places in enumerate(slots.places) for one in places}
-    oldest = max(0, len(prompts) - 40)  # older prompts are shown where they hold a slot
+    oldest = max(0, len(prompts) - 40)  # older prompts are shown only if they hold a slot
     wanted = sorted({p for p, _ in place} | set(range(oldest + 1, len(prompts) + 1)))
     wanted = [n for n in wanted if 1 <= n <= len(prompts)]
     words = {n: _words(n, show(prompts[n - 1]), place) for n in wanted}

@@ -24,7 +24,7 @@ MOST_ALONE = 3  # tokens whose probability is shown module by module
 
 
 def show_laws(now: Look) -> None:
-    """What fusion reads, and the laws with what this prompt would add to them."""
+    """What fusion reads, and the laws with what this prompt would change."""
     difference = None if now.asked is None else now.asked.off_difference
     written = now.now.written if now.front is None else conversation.what_was_written(now.front)
     controls.show_laws(now.state, written, difference, say.fusion(now))
@@ -62,8 +62,8 @@ def _show_each(now: Look) -> None:
     each = run.each_alone(now.key, now.state, now.asked, now.settings, MOST_ALONE)
     st.markdown("##### Which module moved it")
     st.html(bars.by_module(each.texts, each.probabilities))
-    st.caption("Each module read alone, and all that are switched on: one run each. Points are "
-               "against GPT-2 and need not add up.")
+    st.caption("One run for each module alone, and one with all that are switched on. Percentage "
+               "points are against GPT-2 and need not add up.")
 
 
 def _show_heads(now: Look) -> None:
@@ -86,11 +86,11 @@ def _show_picture(now: Look) -> None:
         drawn = _picture(now, told, store)
     reads.show(drawn, "memory_reads", choice.choose_row, choice.choose_slot)
     st.caption(
-        "A line's width: how much a word you type reads from a remembered one. "
-        + ("Kept are keys and values, not the text. Struck out: not in memory."
+        "A line's width: how much a typed word reads from a remembered one. "
+        + ("Memory keeps keys and values, not the text. Struck out: not in memory."
            if now.store == "bank" else
-           "Pale: not in a slot. The bar under a word you type: what it reads from slots; the rest "
-           "is on the null slot, it reads nothing.")
+           "Pale: not in a slot. The bar under a typed word: its read weight on slots; the rest is "
+           "on the null slot, which means: reads nothing.")
     )
 
 
@@ -110,13 +110,14 @@ def _picture(now: Look, told: list[dict], store: str) -> reads.Picture:
 
 
 def show_front(now: Look) -> None:
-    """Of a prompt that is too long to ask with: which part of it asks."""
+    """Which part of a prompt asks, if the whole is too long to ask with."""
     if now.front is not None:
         n_asked = len(now.asked.names) - now.asked.n_start
         st.info(
-            f"Too long for the room beside this memory: the last {n_asked:,} tokens ask, with memory "
-            f"and without. The {now.asked.n_front:,} before them are in memory for this question, "
-            f"{_with_a_slot(now):,} of them with a slot in the bank; nothing stays until Enter."
+            f"Prompt too long for the room beside this memory: its last {n_asked:,} tokens ask, "
+            f"with memory and without. The {now.asked.n_front:,} tokens before them are in memory "
+            f"for this question, {_with_a_slot(now):,} of them with a slot in the bank. Nothing is "
+            "kept until you press Enter."
         )
 
 
@@ -167,8 +168,7 @@ def _show_external_map(now: Look) -> None:
 
 
 def _token_0(asked) -> int:
-    """The row, of those that ask, that is the prompt's first token; of a prompt that is too long
-    it lies before them."""
+    """The row of the prompt's first token among the tokens that ask; negative if it was told."""
     return asked.n_start - asked.n_front
 
 
@@ -191,8 +191,8 @@ def _show_retrieved(now: Look) -> None:
     best = sorted(drawn, key=drawn.get, reverse=True)[:8]
     texts = [str(table.around[table.block == block][0]) for block in best]
     st.html(words.weighted_sentences(texts, [drawn[block] for block in best], palette.MEMORY))
-    st.caption("How well each fits: the largest weight that one token of the prompt gave to one of the "
-               "sentence (mean of all layers and heads, the EDM's added), times 1 + what the words "
-               "weigh that both share."
+    st.caption("How well a sentence fits: the largest weight from one token of the prompt to one "
+               "token of the sentence (mean of all layers and heads, plus the EDM's), times 1 + "
+               "the weight of the words they share."
                + (" The best are read." if len(recalled.kept) else
                   " None was read, so no read of a slot is counted."))

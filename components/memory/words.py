@@ -18,7 +18,7 @@ LINE = """<style>
 
 
 def laws(facts: list[tuple[str, str, bool, str]]) -> str:
-    """(law, what it does now, whether it is at work, more on hover) -> lamps in a row."""
+    """(law, what it does now, whether it is active, more on hover) -> lamps in a row."""
     lamps = "".join(_lamp(*fact) for fact in facts)
     row = "display:flex;flex-wrap:wrap;gap:.35em .5em;line-height:1.3;font-size:.94em"
     return f'<div style="{row}">{lamps}</div>'
@@ -47,8 +47,8 @@ def _lamp(law: str, words: str, lit: bool, more: str) -> str:
 
 def sentence_rows(names: list[str], written, threshold: float, best: int) -> str:
     """A prompt's sentences: every token tinted by its salience, the mean as a bar with the
-    threshold as a line, and whether it is written (names, and telling.Written, of T tokens; best: of
-    those that reach the threshold only so many are, 0: all)."""
+    threshold as a line, and whether it is written (names, and telling.Written, of T tokens; best:
+    at most so many of those that reach the threshold are written, 0: all)."""
     groups = _sentences(written.sentence)
     top = max([float(written.salience.max()), threshold if np.isfinite(threshold) else 0, 1e-9])
     means = [float(written.salience[group].mean(dtype=np.float64)) for group in groups]
@@ -126,7 +126,7 @@ def chips(texts: list[str], struck: bool) -> str:
 
 
 def slot_title(slots, i: int) -> str:
-    """The slot's word in its sentence, and where that stood."""
+    """The slot's word in its sentence, and the place of that sentence."""
     token, around = html.escape(slots.text[i]), html.escape(slots.around[i][:400])
     return (
         f'<div style="font-size:1.25em;line-height:1.35">Slot {i}: '
@@ -136,7 +136,7 @@ def slot_title(slots, i: int) -> str:
 
 
 def summary_title(slots, i: int) -> str:
-    """What a summary slot is a summary of, counted."""
+    """How many tokens and sentences a summary slot summarises."""
     n_tokens, n = int(slots.n_tokens[i]), len(slots.origins[i])
     tokens = "1 token" if n_tokens == 1 else f"{n_tokens:,} tokens"
     return f"A summary of {tokens} from {'1 sentence' if n == 1 else f'{n:,} sentences'}"
@@ -181,7 +181,7 @@ def slot_facts(slots, i: int, n_prompts: int, now: float) -> list[tuple[str, str
         (f"{float(slots.salience[i]):.3g}", "salience", "what the chosen score gave this token"),
         (f"{now:.3g}", "read now", "mean over layers and heads, largest over the prompt's tokens"),
         (f"{float(slots.total_read[i]):.3g}", f"read in all, {times}",
-         "sum over the prompts told after it; a weight below 0.01 is no read"),
+         "sum over the prompts told after it; a weight below 0.01 does not count as a read"),
     ]
 
 

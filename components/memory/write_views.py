@@ -13,8 +13,8 @@ def show(now: Look) -> None:
     if not len(run.encode(now.text)):
         return look.nothing_asked(now)
     if not run.can_preview(now.text):
-        st.info("This prompt is long: it is written in windows when you remember it, without a "
-                "preview at every key.")
+        st.info("This prompt is long, so there is no preview at every key. When you remember it, "
+                "it is written in windows.")
         return
     try:
         written = run.tell(
@@ -41,7 +41,7 @@ def _show_tokens(now: Look, written) -> None:
     st.caption(
         f"Bar: salience (“{settings.edm.score}”) of each token; line: the threshold, "
         f"{settings.edm.threshold:.3g}. Framed: would be stored, each in a slot of its own."
-        + (" The gate is a logit: above 0 it would rather write." if settings.edm.score
+        + (" The gate is a logit: above 0 it votes to write." if settings.edm.score
            == choice.TRAINED else "")
     )
     before = now.now.state.external
@@ -74,8 +74,8 @@ def _show_evicted(before, after, budget: int, n_evicted: int) -> None:
     places = [] if before is None else before.places
     leaves = [i for i, held in enumerate(places) if held[0] not in stays]
     folded = sum(stays.get(held[0], 0) > len(held) for held in places)
-    st.markdown(f"Then **{len(after):,} of {budget:,}** slots are full; **{len(leaves):,}** of the "
-                f"present ones leave.")
+    st.markdown(f"Then **{len(after):,} of {budget:,}** slots are full; **{len(leaves):,}** "
+                f"present slots are evicted.")
     if leaves:
         st.html(words.chips([before.text[i] for i in leaves], struck=True))
     if folded:
@@ -84,4 +84,4 @@ def _show_evicted(before, after, budget: int, n_evicted: int) -> None:
         return
     own = n_evicted - len(leaves)
     if own > 0:
-        st.caption(f"{own:,} tokens of this prompt itself find no slot.")
+        st.caption(f"{own:,} tokens of this prompt itself get no slot.")

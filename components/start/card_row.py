@@ -1,4 +1,4 @@
-"""Cards side by side, as many in a row as fit, each with a way to a page.
+"""Cards side by side, as many in a row as fit, each with a link to a page.
 
 Streamlit's own rows either keep a fixed width or squeeze; a CSS grid does what a page needs.
 """

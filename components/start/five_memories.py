@@ -26,7 +26,7 @@ def parts_bar(parts: dict[str, int]) -> str:
 
 
 def window_gauge(n_tokens: int, n_positions: int) -> str:
-    """The window as one bar, its used part filled; exact shares, at least a hair wide."""
+    """The window as one bar, its used part filled; exact shares, but never too thin to see."""
     used = max(WIDTH * n_tokens / n_positions, 1.5 if n_tokens else 0)
     marks = [
         _rect(0, 8, WIDTH, 36, palette.EMPTY, f"window: {n_positions:,} tokens"),
@@ -68,7 +68,8 @@ def position_curve(similarity: np.ndarray, position: int) -> str:
 
 
 def slots(n_full: int, n_slots: int, n_drawn: int = 20) -> str:
-    """A memory's slots, each drawn one standing for as many: full ones filled, empty ones dashed."""
+    """A memory's slots; each box stands for the same number of slots. Full boxes are filled, empty
+    ones dashed."""
     n_drawn = min(n_drawn, max(n_slots, 1))
     filled = -(-n_full * n_drawn // max(n_slots, 1))
     marks = []
@@ -120,7 +121,7 @@ def _text(x, y, words, anchor="start") -> str:
 
 
 def card(name: str, where: str, number: str, unit: str, picture: str, is_not: str) -> str:
-    """One memory: its name, one big number with its unit, its picture, what it is not."""
+    """One memory: its name, one big number with its unit, its picture, and what it does not do."""
     say = html.escape
     return (
         f'<div style="line-height:1.3"><b style="font-size:1.15em">{say(name)}</b> '

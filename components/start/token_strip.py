@@ -11,7 +11,7 @@ def strip(texts: list[str], ids) -> str:
     """texts (T,) display strings, ids (T,) -> boxes in reading order; the middle of a long prompt
     is folded, and the fold says how many tokens it hides."""
     if not texts:
-        return '<p style="opacity:.7">No token: the prompt is empty. Type something above.</p>'
+        return '<p style="opacity:.7">No token yet: the prompt is empty. Type something above.</p>'
     boxes = [_box(text, i) for text, i in zip(texts, ids)]
     if len(boxes) > MOST:
         hidden = len(boxes) - MOST

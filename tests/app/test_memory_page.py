@@ -118,9 +118,9 @@ def test_switched_off_nothing_is_read(app):
 def test_what_was_not_trained_is_disabled_and_says_why(app):
     open_page(app)
     for key in ("variant gpt2+rnn", "variant gpt2+edm", "variant gpt2-m"):
-        assert app.button(key=key).disabled and "Nothing was trained" in app.button(key=key).help
+        assert app.button(key=key).disabled and "No memory was trained" in app.button(key=key).help
     for key in ("module_early", "module_late", "module_edm"):
-        assert app.toggle(key=key).disabled and "Nothing was trained" in app.toggle(key=key).help
+        assert app.toggle(key=key).disabled and "No memory was trained" in app.toggle(key=key).help
     assert not app.button(key="variant gpt2+am").disabled and app.toggle(key="module_am").value
     assert "not at work" in tree.html(app)
 
@@ -173,7 +173,7 @@ def test_a_threshold_that_lets_nothing_through(app):
     assert len(state_of(app).bank) == 0 and state_of(app).prompts == (FACT,)
     for view in ("reads", "weights", "slots"):
         ask(app, QUESTION, view)
-    assert "nothing told so far was written to it" in app.info[0].value
+    assert "nothing told so far was written to this store" in app.info[0].value
 
 
 @pytest.mark.parametrize("budget", [0, 1])
@@ -338,10 +338,10 @@ def test_a_prompt_beyond_the_window_asks_with_its_end(app, loaded):
     long = "The king went home. " * 140 + QUESTION  # more than 512 tokens
     for view in ("reads", "slots", "weights", "writes", "gates"):
         ask(app, long, view)
-        (said,) = [i.value for i in app.info if "Too long for the room" in i.value]
+        (said,) = [i.value for i in app.info if "Prompt too long for the room" in i.value]
         assert not app.warning and not app.error
     end = int(re.search(r"last ([\d,]+) tokens ask", said)[1].replace(",", ""))
-    front = int(re.search(r"The ([\d,]+) before", said)[1].replace(",", ""))
+    front = int(re.search(r"The ([\d,]+) tokens before", said)[1].replace(",", ""))
     assert front + end == len(tokens.encode(loaded.tokenizer, long))
     assert len(state_of(app).prompts) == 1  # nothing of it stays
     tell(app, long)

@@ -297,7 +297,7 @@ def test_whom_a_prompt_would_evict_is_said_before_it_is_told(app):
     app.button(key="remember").click().run()
     after = state_of(app).external.slots
     left = sum(p == 1 for p in before.prompt) - sum(p == 1 for p in after.prompt)
-    assert left and f"**{left}** of the present ones leave" in said
+    assert left and f"**{left}** present slots are evicted" in said
     assert f"**{len(after)} of {len(before)}**" in said
 
 

@@ -75,7 +75,7 @@ def test_emptied_and_begun_again(open_page):
     box(page).focus()
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
-    expect(page.get_by_text("No token, no attention.")).to_be_visible()
+    expect(page.get_by_text("No token yet, so no attention.")).to_be_visible()
     page.keyboard.type("Two words")
     page.keyboard.press("Control+Enter")
     expect(reading(page)).to_contain_text("·words")

@@ -68,7 +68,7 @@ def test_a_link_to_a_model_that_is_not_here(app, hub, page, outside):
     expect(progress).to_have_count(0)
     placement = page.locator(".st-key-model_placement")
     expect(placement).to_contain_text("CPU · float32")
-    expect(page.locator(".st-key-model_picker")).not_to_contain_text("In use until then")
+    expect(page.locator(".st-key-model_picker")).not_to_contain_text("Until then the app uses")
     settled(page)
     expect(placement).to_be_in_viewport()
     expect(page).to_have_url(re.compile("model=someone%2Fslow"))
@@ -99,9 +99,9 @@ def test_a_link_whose_download_fails_says_so_where_it_is_seen(app, page, path):
 def test_a_folder_waits_for_a_click(app, folder, page):
     page.goto(f"{app}/?model={folder}")
     picker = page.locator(".st-key-model_picker")
-    expect(picker).to_contain_text("In use until then: embedded")
+    expect(picker).to_contain_text("Until then the app uses embedded")
     page.locator(".st-key-model_load button").click()
-    expect(picker).not_to_contain_text("In use until then")
+    expect(picker).not_to_contain_text("Until then the app uses")
     expect(page.locator(".st-key-model_load")).to_have_count(0)
 
 
@@ -114,6 +114,6 @@ def test_a_failure_is_a_sentence_and_the_old_model_stays(app, page, shots):
     alert = picker.locator("[data-testid='stAlert']")
     expect(alert).to_contain_text("accepted its terms")
     expect(alert).to_be_in_viewport()
-    expect(picker).to_contain_text("In use until then: embedded")
+    expect(picker).to_contain_text("Until then the app uses embedded")
     for theme in both_schemes(page):
         page.screenshot(path=shots / f"model_refused_{theme}.png")
