@@ -45,8 +45,8 @@ CARDS = [
         f"{now.n_tokens:,} of {now.n_positions:,}",
         "tokens of the window",
         pictures.window_gauge(now.n_tokens, now.n_positions),
-        ("The text itself, read again at every step. It stores nothing: text that leaves the window "
-        "is gone."),
+        ("The text itself, read again at every step. It stores nothing: text that leaves the "
+        "window is gone."),
         ("pages/tokens.py", "What fits in it"),
     ),
     (

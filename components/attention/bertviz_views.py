@@ -1,8 +1,8 @@
 """bertviz's head, model and neuron view, offline, fed with this model's own arrays.
 
-bertviz's drawing scripts are used as they are installed; the data they draw is made here, so that
-nothing has to come from a CDN or from bertviz's own copies of the models. They draw one SVG line
-for each query, key and head, and stand still when there are many: `choice` says what fits.
+bertviz's drawing scripts are used as they are installed; we make the data they draw, so nothing
+comes from a CDN or from bertviz's own copies of the models. The scripts draw one SVG line for each
+query, key and head and freeze when there are many: `choice` says what fits.
 Knows nothing of the model that the arrays come from.
 Axes: L layers, H heads, T tokens (row = query, column = key), D head width.
 """
@@ -87,14 +87,14 @@ def _here(n_tokens: int) -> str:
 def _fits(kind: str, heads: str, here: str, limits: str) -> str:
     return (
         f"bertviz {_NAMES[kind]} of {heads} ({here}). It draws one line for each query, key and "
-        f"head, which a browser bears for {limits}."
+        f"head; browsers can draw {limits}."
     )
 
 
 def _too_many(kind: str, here: str, lines: str, limits: str) -> str:
     return (
-        f"A heat map instead of bertviz's {_NAMES[kind]} ({here}): that draws one line for each "
-        f"query, key and head, {lines}, and a browser bears it for {limits}."
+        f"A heat map replaces bertviz's {_NAMES[kind]} ({here}). bertviz draws one line for each "
+        f"query, key and head, {lines}; browsers can draw {limits}."
     )
 
 
@@ -156,8 +156,8 @@ def show(kind: str, weights, tokens, layer: int, head: int, q=None, k=None) -> C
 
     kind "head": weights (H,T,T) of all heads of layer `layer`. kind "neuron": the same, with q and
     k (H,T,D). kind "model": weights (L,H,T,T). tokens are T display strings; `head` is the head
-    drawn where only one fits. Where the choice is "map" nothing but the sentence is drawn:
-    ask `choice` first, which needs no arrays, and draw the heat map.
+    drawn if only one fits. If the choice is "map", only the sentence is drawn: ask `choice` first
+    (it needs no arrays), and draw the heat map yourself.
     """
     n_layers, n_heads = np.shape(weights)[:2] if kind == "model" else (1, len(weights))
     chosen = choice(kind, len(tokens), n_layers, n_heads)
@@ -196,7 +196,7 @@ def _download(kind: str, page: str) -> None:
 
 
 def frame_height(kind: str, n_tokens: int, n_layers: int, n_heads: int) -> int:
-    """Pixels for the frame: bertviz's drawing, enlarged as `zoom` says, and the words above it."""
+    """Pixels for the frame: bertviz's drawing, enlarged by `zoom`, and the words above it."""
     words = 136 if kind == "neuron" else 112  # the neuron view has a head to choose
     drawing = drawing_height(kind, n_tokens, n_layers, n_heads) * zoom(kind, n_tokens)
     return min(MAX_HEIGHT, round(words + drawing))
@@ -274,7 +274,7 @@ def _checked(name: str, array, shape: tuple) -> np.ndarray:
             f"heads and tokens as the arrays have ({name} with shape {shape})."
         )
     if not np.isfinite(array).all():
-        raise ViewError(f"{name} holds NaN or infinity, which cannot be drawn; check the model")
+        raise ViewError(f"{name} holds NaN or infinity, which cannot be drawn. Check the model.")
     return array
 
 
@@ -298,5 +298,5 @@ def _n_columns(n_heads: int) -> int:
 
 def _known(kind: str) -> str:
     if kind not in _NAMES:
-        raise ViewError(f"a view is one of {', '.join(_NAMES)}, not {kind!r}")
+        raise ViewError(f"No view {kind!r}. Choose one of {', '.join(_NAMES)}.")
     return kind

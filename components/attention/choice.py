@@ -1,4 +1,4 @@
-"""Which head and which cell the visitor looks at: the link's numbers, a click's, or a good guess.
+"""The chosen head and cell: from the link, from a click, or a good guess.
 
 The keys layer, head, query and key in st.session_state; frame/address.py carries them in the link.
 """
@@ -6,7 +6,7 @@ The keys layer, head, query and key in st.session_state; frame/address.py carrie
 import numpy as np
 import streamlit as st
 
-SETTLED_TOKENS = 4  # from here on a guessed head is kept, so that it does not jump while typing
+SETTLED_TOKENS = 4  # with this many tokens a guessed head stays, so that it does not jump
 
 
 def choose_head(layer: int, head: int) -> None:
@@ -32,8 +32,8 @@ def is_chosen() -> bool:
 def follow_text(tokens: list[str]) -> bool:
     """Keep the chosen cell on its words in a changed prompt, T strings; True where it changed.
 
-    What stands before the change keeps its position and what stands behind it moves along. Where
-    the query's token is gone, the last token is followed again.
+    Tokens before the change keep their positions, tokens after it move along. If the query's token
+    is gone, the last token is followed again.
     """
     before = st.session_state.get("cell_tokens", tokens)
     st.session_state.cell_tokens = tokens

@@ -11,14 +11,15 @@ NAMES = {
 }
 SHOWN = {"map": "maps", **{name: words.split()[0] for name, words in NAMES.items()}}
 LEGENDS = {
-    "entropy": "Entropy of the rows in bits, their mean: 0 = reads one token, 3 = reads 8 alike.",
+    "entropy": "Mean entropy of the rows, in bits: 0 = reads one token, 3 = reads 8 tokens "
+               "equally.",
     "previous": "Mean weight on the token just before.",
     "first": "Mean weight on the first token.",
     "itself": "Mean weight of a token on itself.",
     "induction": "Mean weight on what followed earlier copies of the token, over the tokens that "
     "occurred before.",
 }
-NO_INDUCTION = "No token of this prompt comes back after another token: no induction score."
+NO_INDUCTION = "No token of this prompt repeats after another token, so no induction score."
 ONE_TOKEN = "One token can only read itself. Type a second one."
 
 
@@ -28,8 +29,8 @@ def legend(shown: str, numbers: np.ndarray | None, cell: int) -> str:
         pooled = f" (here at least {cell} × {cell})" if cell > 1 else ""
         return (
             "One tile a head: rows are queries (read), columns are keys (are read); colour = "
-            f"√weight. A dot that covers several weights{pooled} shows the largest. Click a tile, "
-            "or use the arrow keys."
+            f"√weight. If a dot covers several weights{pooled}, it shows the largest. Click a "
+            "tile, or use the arrow keys."
         )
     if np.isnan(numbers).all():
         return NO_INDUCTION if shown == "induction" else ONE_TOKEN
@@ -64,7 +65,7 @@ def words(facts: dict[str, np.ndarray], layer: int, head: int) -> str:
         else f"**Induction {of['induction']:.2f}**: the weight on what followed earlier copies."
     )
     return (
-        f"**Entropy {of['entropy']:.2f} bits**: as sharp as reading {alike:.1f} tokens alike. "
+        f"**Entropy {of['entropy']:.2f} bits**: like reading {alike:.1f} tokens equally. "
         f"Mean weight on the previous token **{of['previous']:.2f}**, on the first "
         f"**{of['first']:.2f}**, on itself **{of['itself']:.2f}**. {induction}"
     )

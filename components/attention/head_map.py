@@ -12,7 +12,7 @@ import streamlit as st
 
 from components.kit import assets, canvas
 
-EXACT_TOKENS = 512  # up to here every weight travels as float32, above as 256 levels of √weight
+EXACT_TOKENS = 512  # up to here weights are sent as float32, above as 256 levels of √weight
 _mount = st.components.v2.component(
     "mnemoscope_attention_map",
     html='<div class="picture"><div class="tools"></div>'

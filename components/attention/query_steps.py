@@ -80,6 +80,6 @@ def show_cell(cell, tokens: list[str], query: int, chosen: int, key: str) -> Non
 
 
 def scaling_words(part) -> str:
-    """What the factor on q·k is: "÷ √32", or the number where a model scales otherwise."""
+    """The factor on q·k in words: "÷ √32", or the number if a model scales otherwise."""
     width = len(part.q)
     return f"÷ √{width}" if np.isclose(part.scaling, width**-0.5) else f"× {part.scaling:.6g}"

@@ -1,4 +1,4 @@
-"""What only the Attention page needs of the present trace: maps, steps, one weight. No looks."""
+"""What only the Attention page needs of the prompt's trace: maps, steps, one weight. No looks."""
 
 import numpy as np
 import streamlit as st

@@ -111,7 +111,7 @@ def show_steps(now: Look) -> None:
 
 
 def show_bertviz(now: Look, kind: str) -> None:
-    """bertviz's head, model or neuron view; our map where it cannot draw this prompt."""
+    """bertviz's head, model or neuron view; our map if bertviz cannot draw this prompt."""
     fits = bertviz_views.choice(kind, len(now.tokens), now.n_layers, now.n_heads)
     place = now.tokens, now.layer, now.head
     if fits.view == "map":

@@ -35,8 +35,8 @@ def live_area(name: str, label: str, placeholder: str, rows: int, most: int) -> 
 def _take(name: str, kept: dict, sent, most: int) -> None:
     """What the browser sent last, made safe to encode, unless it was overwritten since.
 
-    Streamlit may end a run at every touch of its state: `kept` must not know a text that
-    st.session_state[name] does not hold, or the next run would take the older for an overwriting.
+    Streamlit may end a run at every touch of its state. So `kept` must never hold a text that
+    st.session_state[name] does not hold: the next run would take the older text for a new one.
     """
     typed = sent.get("typed") if sent else None
     if typed and int(typed["revision"]) == kept["revision"]:

@@ -14,7 +14,7 @@ COMMAND = (
     "python -m model probe --model embedded --scoreboard --n 125 "
     "--out model/embedded/scoreboard.json"
 )
-RIGHT, WRONG = ("inside", "beyond", "across"), "false_recall"  # shares: much is good, or bad
+RIGHT, WRONG = ("inside", "beyond", "across"), "false_recall"  # shares: high is good, or bad
 WORST = 10.0  # percent more perplexity, and all above, look like a share of 0 %
 LEGEND = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
 
@@ -27,10 +27,10 @@ def show() -> None:
         st.error(words.sentence(str(problem)))
         board = None
     if board is None:
-        st.info("No scoreboard is stored with the embedded model yet. One command measures it:")
+        st.info("No scoreboard is stored with the embedded model yet. This command measures it:")
         st.code(COMMAND, language="bash")
         return
-    st.html(words.heading("What each memory is worth", _about(board)))
+    st.html(words.heading("What each memory recalls", _about(board)))
     st.html(table(board) + legend())
     now, memory = visit.checkpoint(), visit.checkpoint().memory
     if board["fingerprint"] != now.fingerprint:
@@ -38,7 +38,7 @@ def show() -> None:
                    f"loaded (`{now.fingerprint}`).")
     elif board["memory"] != (memory and memory.fingerprint):
         st.caption("Measured with the trained memory that is shipped, not with the chosen one.")
-    st.caption("Made, and made again, by")
+    st.caption("This command measures it again:")
     st.code(COMMAND + " --text BOOK.txt" * (board.get("text") == "named"), language="bash")
 
 
@@ -47,12 +47,13 @@ def _about(board: dict) -> str:
     return (
         f"{board['model']}, window of {board['window']:,} tokens, {board['episodes']:,} episodes of "
         f"four facts never seen in training, {slots['am']:,} slots (AM), {slots['edm']:,} (EDM), "
-        f"policy {board['policy']}; measured {board['made']}. Point at a cell for how."
+        f"policy {board['policy']}; measured {board['made']}. Point at a cell to see how."
     )
 
 
 def table(board: dict) -> str:
-    """Rows are variants, columns measures; red to green by size, grey where more is only more."""
+    """Rows are variants, columns measures; red to green by size, grey if more is neither good nor
+    bad."""
     head = "".join(
         f'<th style="padding:.4em .5em;text-align:left;font-weight:600;line-height:1.2;'
         f'vertical-align:bottom">{html.escape(title)}</th>'
@@ -72,13 +73,14 @@ def legend() -> str:
     boxes = "".join(f'<span style="{box}background:{tint(share)}">{share:.0%}</span>'
                     for share in LEGEND)
     return (
-        f'<div style="font-size:.95em;line-height:2.2">{boxes} of what should be recalled; of false '
-        "recall and for more perplexity the other way round. Grey: the stronger the more.</div>"
+        f'<div style="font-size:.95em;line-height:2.2">{boxes} of what should be recalled; '
+        'reversed '
+        "for false recall and for more perplexity. Grey: the darker, the more.</div>"
     )
 
 
 def tint(share: float) -> str:
-    """The ground behind a share: theme and text stay legible through it."""
+    """The colour behind a share; text stays readable on it in both themes."""
     return f"color-mix(in srgb,{share_scale.hue(share)} 50%,transparent)"
 
 

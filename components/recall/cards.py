@@ -1,4 +1,4 @@
-"""The variants side by side: what each says, how surely, and what its memory gained.
+"""The variants side by side: the answer of each, its probability, and what memory gained.
 
 A click chooses one. Knows nothing of models.
 """
@@ -20,7 +20,7 @@ _mount = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Bar:
-    """A token that was wanted: its text, probability, and rank, 1 the most probable."""
+    """A token of the expected answer: its text, probability, and rank, 1 the most probable."""
 
     text: str
     p: float
@@ -29,7 +29,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Card:
-    """name, title, what: of the variant. said: its continuation; mark: "right", "wrong" or "";
+    """name, title, what: the variant's. said: its continuation; mark: "right", "wrong" or "";
     tokens: of the answer; gained: words on Δ log probability; head: the verdict in two words."""
 
     name: str

@@ -1,6 +1,6 @@
 """What causes the answer: words taken away, kept alone, swapped or changed, before and after.
 
-Reading and causing are two things: the last chart sets them side by side.
+A word that is read need not cause the answer: the last chart shows both side by side.
 """
 
 import streamlit as st
@@ -16,10 +16,10 @@ HOW = {
     "edit": "Change a value",
 }
 CLICKS = {
-    "without": "Click words: they leave memory. A prompt's number: all of its words.",
-    "only": "Click words: all others leave memory.",
-    "swap": "Click two words: the values of their tokens change places, the keys stay.",
-    "edit": "Click a word: its value becomes another token's, its key stays.",
+    "without": "Click words to take them out of memory. Click a prompt's number for all its words.",
+    "only": "Click words to keep only them in memory.",
+    "swap": "Click two words: their tokens swap values and keep their keys.",
+    "edit": "Click a word: it gets another token's value and keeps its key.",
 }
 MARKS = {"without": ("gone",), "only": ("kept",), "swap": ("one", "other"), "edit": ("one",)}
 PARTS = {"am": "attention memory", "edm": "external memory", "carried": "carried states"}
@@ -35,7 +35,7 @@ def show() -> None:
     if not looked.holds_slots:
         st.info(
             f"{choice.TITLES[looked.variant]} holds no words in slots here, so none can be taken "
-            "away; choose + EDM, + AM or GPT2-M."
+            "away. Choose + EDM, + AM or GPT2-M."
         )
         return
     left, right = st.columns([3, 2], gap="large")
@@ -51,7 +51,7 @@ def show() -> None:
 
 
 def _variant() -> str:
-    """The chosen variant; this view begins with one that has slots."""
+    """The chosen variant; at first one that has slots."""
     names = list(choice.TITLES)
     if st.session_state.get("recall_variant") not in names:
         st.session_state.recall_variant = "gpt2-m"
@@ -87,7 +87,7 @@ def _bar(looked: Looked) -> str:
 
 
 def _change(looked: Looked, how: str) -> Changed | None:
-    """What the chosen words do; None where nothing is chosen yet, or a sentence is shown."""
+    """The answer after the chosen change; None if no word is chosen, or a message is shown."""
     chosen = tuple(_chosen(looked))
     text = ""
     if how == "edit":
@@ -132,8 +132,9 @@ def _read_or_cause(looked: Looked) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.html(words.heading(
-            "Read is not cause",
-            "for the words that matter most: how strongly each is read, and what is lost without it",
+            "Being read is not causing",
+            "for the words that matter most: read weight, and what the answer loses without the "
+            "word",
         ))
         figure = figures.read_or_cause(pictures.most_read(looked))
         st.plotly_chart(figure, key="recall_read_or_cause", config={"displayModeBar": False})
@@ -173,7 +174,7 @@ def _marks(looked: Looked, how: str) -> dict[Place, str]:
 
 
 def _pairs(looked: Looked, chosen: tuple[Place, ...]) -> tuple[Place, ...]:
-    """The tokens of every two chosen words, one of each in turn, as far as the shorter goes."""
+    """The tokens of every two chosen words, pair by pair, as many as the shorter word has."""
     found: list[Place] = []
     for one, other in zip(chosen[::2], chosen[1::2]):
         for pair in zip(_word(looked, one), _word(looked, other)):

@@ -20,7 +20,7 @@ CONTROLS = {
 
 
 def show(one: Curve, rows: list[dict], names: list[str], key: str) -> None:
-    """All charts of a curve; key: told apart from the same curve measured otherwise."""
+    """All charts of a curve; key: differs for the same curve measured with other settings."""
     if one.name == "needle":
         _needle(rows, names, key)
         return
@@ -30,7 +30,7 @@ def show(one: Curve, rows: list[dict], names: list[str], key: str) -> None:
     st.caption(f"{_sizes(main)} a point; whiskers and bands: 95 % interval (Wilson).")
     false = _false(rows, names)
     if false:
-        st.html(words.heading("False recall", "asked for what was never told: anything but "
+        st.html(words.heading("False recall", "asked for what was never told: any reply but "
                               "“I do not know.” counts"))
         figure = figures.curve(false, one.x_label, "false recall", joined, 300)
         _draw(figure, f"recall_{key.replace('curve', 'false')}_{one.name}")
@@ -104,7 +104,7 @@ def _one(rows: list[dict], series: str, name: str, hue: str, dash: str) -> Serie
 
 
 def place(row: dict) -> str:
-    """Where a row, or a line, lies on the x axis, in words."""
+    """The place of a row, or a line, on the x axis, in words."""
     return f"{row['stop']:,}" if row["n_stops"] > 1 else row["point"]
 
 

@@ -1,6 +1,6 @@
 """What the visitor chose on the Recall page: the probe, the memory's settings, the variant.
 
-Keys in st.session_state; they hold across pages. Knows nothing of results.
+The choices are keys in st.session_state and stay across pages. Knows nothing of results.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ TITLES = {
     "gpt2-m": "GPT2-M",
 }
 WHAT = {
-    "gpt2": "no memory", "gpt2+rnn": "recurrent states, before and behind the stack",
+    "gpt2": "no memory", "gpt2+rnn": "recurrent states, before and after the stack",
     "gpt2+edm": "external memory: slots of key and value",
     "gpt2+am": "attention over Local ∪ Memory", "gpt2-m": "all of them",
 }
@@ -47,7 +47,7 @@ EXAMPLES = {
     "James Theory": Example(
         "My name is James Theory. I live in New York.", "Where do I live? You live in",
         " New York",
-        "Only the columns with memory can say New York: the question's prompt holds nothing of it.",
+        "Only the columns with memory can say New York: it is not in the question's prompt.",
     ),
     "Two people": Example(
         "The favourite drink of Mary is tea. The favourite drink of Tom is coffee.",
@@ -56,7 +56,7 @@ EXAMPLES = {
     ),
     "He moved": Example(
         "I live in Boston.\nI moved to Madrid.", "Where do I live? You live in", " Madrid",
-        "Told, then told otherwise: does it say the latest, the first, or neither?",
+        "Two contradicting facts were told. Does it answer the latest, the first, or neither?",
     ),
     "Never told": Example(
         "My name is James Theory. I live in New York.", "What is my job? You work as a", "",
@@ -64,7 +64,7 @@ EXAMPLES = {
     ),
     "After 250 tokens": Example(
         "My name is James Theory. I live in New York.", "Where do I live? You live in",
-        " New York", "Other talk stands between. Which memories still hold it, which lost it?", 250,
+        " New York", "Other talk came in between. Which memories still hold the fact?", 250,
     ),
 }
 FIRST = "James Theory"
@@ -111,7 +111,7 @@ def look_sentence() -> str:
 
 
 def probe(text: str) -> Probe:
-    """The probe as it stands in the form; text: the distraction's, "" where it is made up."""
+    """The probe in the form; text: the distraction's, "" if it is made up."""
     state = st.session_state
     lines = tuple(line for line in (state.recall_tell or "").split("\n") if line.strip())
     answer = state.recall_answer if (state.recall_answer or "").strip() else None
@@ -121,7 +121,7 @@ def probe(text: str) -> Probe:
 
 
 def settings() -> Settings:
-    """The memory's settings, of all modules alike."""
+    """The memory's settings, the same for all modules."""
     chosen = {name: st.session_state.get(f"recall_{name}") for name in
               ("slots", "policy", "score", "best")}
     plain = {"slots": PLAIN_SLOTS, "policy": PLAIN.policy, "score": PLAIN.fusion.score, "best": 0}
@@ -131,7 +131,7 @@ def settings() -> Settings:
 
 
 def variant() -> str:
-    """The variant that is looked at; the whole system at first."""
+    """The chosen variant; at first the whole system."""
     chosen = st.session_state.get("recall_variant")
     return chosen if chosen in variants.VARIANTS else "gpt2-m"
 

@@ -1,6 +1,6 @@
-"""Recall against what makes it hard: the curves shipped with the model, and the visitor's own,
-measured in the background while the page stays usable; every episode of these can be opened. Curves
-and standard tasks look alike here."""
+"""Recall against what makes it hard: the curves shipped with the model, and the visitor's own. Own
+curves are measured in the background while the page stays usable, and each of their episodes can be
+opened. Curves and standard tasks look the same here."""
 
 import streamlit as st
 
@@ -60,7 +60,7 @@ def _bar(curve: str, is_shipped: bool) -> list[str]:
         job = jobs.current()
         if job is not None and job.is_alive:
             st.button("Cancel", key="recall_cancel", on_click=jobs.cancel,
-                      help="Finished episodes are kept; Measure goes on from there")
+                      help="Finished episodes are kept; Measure continues from there")
         else:
             st.button("Measure", key="recall_measure", type="primary", disabled=not names,
                       on_click=_start, args=(curve, names, n))
@@ -87,7 +87,7 @@ def _live(curve: str, names: list[str]) -> None:
     def draw() -> None:
         now = jobs.current()
         if was_alive and not now.is_alive:
-            st.rerun()  # the button must say so too
+            st.rerun()  # the button must change too
         _progress(now, curve)
         _charts(curve, names)
 
@@ -105,9 +105,9 @@ def _progress(job, curve: str) -> None:
         st.progress(job.share if ended else 0.0, what)
         return
     left = job.seconds_left
-    about = f"about {show_duration(left)} left" if left is not None else "time left follows"
+    about = f"about {show_duration(left)} left" if left is not None else "time left not known yet"
     other = "" if job.curve == curve else f"“{job.curve}”: "
-    st.progress(min(1.0, job.share), f"{other}{job.share:.0%}, {about}; this page may be closed")
+    st.progress(min(1.0, job.share), f"{other}{job.share:.0%}, {about}; you may close this page")
 
 
 def _lines(curve: str) -> list[dict]:
@@ -123,7 +123,7 @@ def _charts(curve: str, names: list[str]) -> None:
     if not lines:
         st.info(
             "Not measured yet with these settings. **Measure** makes episodes from seeds, tells "
-            "them, waits and asks; nothing of it leaves this machine."
+            "them, waits and asks. Nothing leaves this machine."
         )
         return
     charts.show(jobs.named(curve), runs.summed(lines), names, "curve")
@@ -170,7 +170,7 @@ def _square(line: dict, curve: str) -> dict:
 
 
 def _right(answer: dict) -> bool:
-    """Said as scored; or, what was never told, refused."""
+    """Whether the answer was said; for what was never told, whether it was refused."""
     if answer["answer"] is None:
         return not answer["false"]
     return answer["right"] if "right" in answer else answer["exact"]

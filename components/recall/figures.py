@@ -1,4 +1,4 @@
-"""Figures of the recall page: reading against causing, curves with their intervals, episodes, and
+"""Figures of the recall page: read weight beside loss, curves with their intervals, episodes, and
 the needle's map. Arrays and strings in, Plotly figures out."""
 
 from dataclasses import dataclass
@@ -63,8 +63,8 @@ def read_or_cause(rows) -> go.Figure:
 
 
 def curve(series: list[Series], x_label: str, y_label: str, joined: bool, height=430) -> go.Figure:
-    """Shares against x, in the order they come; 95 % intervals as whiskers, and as a band where the
-    points are joined."""
+    """Shares against x, in the given order; 95 % intervals as whiskers, and as a band if the points
+    are joined."""
     figure = go.Figure()
     for one in series:
         if joined and one.dash == "solid":

@@ -1,4 +1,4 @@
-"""The probe as a timeline: tell (anything), wait, ask, answer; examples and the memory's settings.
+"""The form of a probe as a timeline: tell (anything), wait, ask, answer; examples; settings.
 
 Knows nothing of results.
 """
@@ -14,7 +14,7 @@ KEEP = {"persist_state": "session"}
 
 
 def show() -> str:
-    """The form -> the text of the distraction, "" where it is made up."""
+    """The form -> the text of the distraction, "" if it is made up."""
     choice.begin()
     _invite()
     tell, wait, ask, answer = st.columns([5, 3.6, 4, 2], gap="small")
@@ -59,7 +59,7 @@ def _wait() -> str:
     if source == "own":
         return st.text_input(
             "Your text", key="recall_text", label_visibility="collapsed", live="400ms",
-            placeholder="read again and again until it is long enough", max_chars=choice.MOST_TEXT,
+            placeholder="repeated until it is long enough", max_chars=choice.MOST_TEXT,
             **KEEP,
         )
     return _book() if source == "file" else ""
@@ -75,7 +75,8 @@ def _book() -> str:
     except UnicodeDecodeError:
         text = ""
     if not text.strip() or "\x00" in text:
-        st.warning("Wanted a text in UTF-8, this file is none: made-up talk is used.")
+        st.warning("This file is no UTF-8 text, so made-up talk is used. Choose a text file in "
+                   "UTF-8.")
         return ""
     return text
 
@@ -98,11 +99,12 @@ def _first(usual: str, names) -> list[str]:
 def _settings() -> None:
     st.select_slider("Slots at most", choice.SLOTS, choice.PLAIN_SLOTS, key="recall_slots", **KEEP)
     st.selectbox(
-        "Who leaves when it is full", _first(choice.PLAIN.policy, eviction.NAMES), key="recall_policy",
+        "Eviction: who leaves a full memory", _first(choice.PLAIN.policy, eviction.NAMES),
+        key="recall_policy",
         format_func=eviction.title, **KEEP)
     st.selectbox("Salience of a sentence (AM)", _first(choice.PLAIN.score, salience.SCORES),
                  key="recall_score",
                  help="The EDM always uses its learned gate", **KEEP)
-    st.number_input("Written of a prompt, at most", 0, 64, 0, key="recall_best",
+    st.number_input("Write at most so many per prompt", 0, 64, 0, key="recall_best",
                     help="The most salient sentences (AM) and words (EDM); 0: all that reach the "
                          "threshold", **KEEP)

@@ -1,7 +1,7 @@
-"""Curves and tasks measured in the background: started, watched, cancelled, gone on with.
+"""Curves and tasks measured in the background: started, watched, cancelled, continued.
 
-A measurement is a thread of the server that writes each finished episode as a line of a file; the
-browser may be closed meanwhile, and what is whole in the file is never measured again. One at a
+A measurement is a thread of the server that writes each finished episode as a line of a file. The
+browser may be closed meanwhile, and whole lines are never measured again. One measurement at a
 time: pages come first. Knows nothing of looks.
 """
 
@@ -26,7 +26,7 @@ from model.training import jobs
 REST_S = 0.03  # between two steps, for the pages
 EVERY = {**CURVES, **TASKS}
 FILE = "your probes"  # what a file's run is called
-FORMAT = 2  # of a file's results: 2 knows labels
+FORMAT = 2  # version of a file's results: 2 knows labels
 
 
 @dataclass
@@ -80,9 +80,9 @@ def current() -> Measuring | None:
 
 
 def start(curve: str, variants, settings: Settings, text: str, n: int, seed: int = 0) -> None:
-    """Begin, or go on with, n episodes of every point for each variant; seeds from `seed` on.
+    """Begin, or continue, n episodes of every point for each variant; seeds from `seed` on.
 
-    Raises ValueError where another measurement is under way, or the folder cannot be written.
+    Raises ValueError if another measurement is under way, or the folder cannot be made.
     """
     job = Measuring(path_of(curve, settings, text), curve, tuple(variants), n)
     _begin(job, _measure, (visit.checkpoint(), settings, text, seed))
@@ -173,7 +173,7 @@ def results_of(content: bytes, variants: tuple[str, ...], settings: Settings) ->
 
 
 def start_file(content: bytes, variants: tuple[str, ...], settings: Settings) -> None:
-    """Run every line of a file, or go on with it; raises as `start` does."""
+    """Run every line of a file, or continue; raises as `start` does."""
     path = results_of(content, variants, settings)
     _begin(
         Measuring(path, FILE, tuple(variants), content.count(b"\n") + 1),
@@ -236,7 +236,7 @@ def _result(job: Measuring, checkpoint, given, settings: Settings) -> dict:
 
 
 def _append(path: Path, found: dict) -> None:
-    """One result behind the last whole line."""
+    """Append one result after the last whole line."""
     with open(path, "a+b") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - (1 << 16)))

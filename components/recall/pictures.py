@@ -13,7 +13,7 @@ from components.recall.words import GOOD, HEADS, Line, signed
 from model.recall.reads import Place, tables
 
 MOST_ROWS = 8  # prompts drawn word by word
-MOST_WORDS = 160  # of one prompt
+MOST_WORDS = 160  # words of one prompt
 PARTS = {"am": "Attention with memory", "edm": "External memory"}
 
 
@@ -30,7 +30,7 @@ def card(looked: Looked) -> Card:
         mark="" if right is None else "right" if right else "wrong",
         tokens=[Bar(t, float(p), int(r)) for t, p, r in zip(
             one.scored.texts, one.scored.probability, one.scored.rank)],
-        gained=f"Δ {signed(one.delta)} nats against memory off",
+        gained=f"Δ {signed(one.delta)} nats compared with memory off",
         head=HEADS[looked.verdict.kind],
     )
 
@@ -55,7 +55,7 @@ def told(looked: Looked, marks: dict[Place, str], clicks: str) -> Picture:
 
 def most_read(looked: Looked, n: int = 8) -> list[tuple[str, Place, float, float | None]]:
     """(word, place, largest mean read weight, share lost without it) of the words that were removed
-    one at a time, those that cost most first."""
+    one at a time, the most costly first."""
     reads, lost = _reads(looked), _lost(looked)
     texts = {read.place: read.text for read in looked.one.read}
     rows = [(texts[p], p, float(reads[p][0].max(initial=0)), lost.get(p)) for p in reads]
@@ -74,18 +74,18 @@ def controls(looked: Looked, found) -> list[Line]:
     anyway = ", as without memory" if never.continuation == never.base else ""
     lines = [
         Line("this memory", one.scored.joint, palette.MEMORY),
-        Line("memory off", found.prior.joint, grey, "how likely it was anyway"),
+        Line("memory off", found.prior.joint, grey, "its probability without any memory"),
         Line("empty memory", found.empty.joint, grey,
              "exactly the same" if found.empty.joint == found.prior.joint else ""),
         Line("another person's", found.other.right.joint, grey, other),
     ]
     if found.in_context is not None:
         lines.append(Line("all in one prompt", found.in_context.joint, palette.KEY,
-                          "no memory needed: attention sees it"))
+                          "needs no memory: attention sees the fact"))
     else:
         lines.append(Line("all in one prompt", None, grey, "does not fit the window"))
     says = f"says “{never.continuation.strip()}”: {refused}{anyway}" if never.left_out else (
-        "no sentence that was told holds an answer: nothing to leave out")
+        "no told sentence holds an answer, so there is nothing to leave out")
     return [*lines, Line("never told", None, grey, says)]
 
 
@@ -95,7 +95,7 @@ def is_good(looked: Looked) -> bool:
 
 
 def _prompts(one) -> tuple[str, ...]:
-    """What was told; to a variant without memory, what it was not told."""
+    """What was told; for a variant without memory, the same text, marked as not told."""
     return one.state.prompts or one.plan.probe.tell
 
 
@@ -123,8 +123,8 @@ def _with_summaries(looked: Looked, reads: dict) -> dict[Place, tuple[np.ndarray
 
 
 def _lost(looked: Looked) -> dict[Place, float]:
-    """Place -> share of the answer's probability that goes with it, 0 to 1; none where the answer
-    was not said: there is nothing to lose."""
+    """Place -> the share of the answer's probability that is lost without it, 0 to 1; empty if the
+    answer was not said: there is nothing to lose."""
     p = looked.one.scored.joint
     if not looked.one.scored.exact:
         return {}
@@ -150,7 +150,7 @@ def _folded(numbers: list[int], stored) -> Row:
     name = f"prompt {first:,}" if first == last else f"prompts {first:,}–{last:,}"
     n = sum(first <= place.prompt <= last for place in stored)
     held = f"{n:,} of their words in memory, read less than those shown" if n else (
-        "nothing of them in memory" if last > first else "nothing of it in memory")
+        "none of their words in memory" if last > first else "none of its words in memory")
     return Row(0, fold=f"… {name}: {held} …")
 
 
@@ -163,7 +163,7 @@ def _row(number: int, texts: list[str], stored, reads, lost, marks) -> list[Row]
 
 
 def _window(number: int, n: int, reads) -> tuple[int, int]:
-    """The part of a long prompt that is drawn: round the word that is read most."""
+    """The part of a long prompt that is drawn: around the word that is read most."""
     if n <= MOST_WORDS:
         return 0, n
     own = {place.position: float(mean.max(initial=0)) for place, (mean, _) in reads.items()

@@ -26,8 +26,8 @@ def show() -> None:
     """The whole view."""
     st.html(words.heading(
         "A probe a line", "{\"tell\": [\"…\"], \"ask\": \"…\", \"answer\": \" New York\", "
-        "\"distance\": 500, \"label\": \"homes\"}; answer null: only “I do not know.” is no false "
-        "recall. Lines that share a label get shares of their own",
+        "\"distance\": 500, \"label\": \"homes\"}; answer null: any reply but “I do not know.” is "
+        "a false recall. Lines with the same label are also counted together",
     ))
     content, names = _bar()
     if not names:
@@ -82,7 +82,8 @@ def _live(path, content: bytes) -> None:
         if was_alive and not now.is_alive:
             st.rerun()
         if was_alive:
-            st.progress(min(1.0, now.share), f"“{now.curve}”: {now.share:.0%}; may be closed")
+            st.progress(min(1.0, now.share), f"“{now.curve}”: {now.share:.0%}; you may close this "
+                                             "page")
         _results(path, content)
 
     st.fragment(draw, run_every=EVERY_S if was_alive else None)()
@@ -98,7 +99,7 @@ def _results(path, content: bytes) -> None:
         return
     n = sum(bool(line.strip()) for line in content.split(b"\n"))
     if len(found) < n:
-        st.caption(f"{len(found):,} of {n:,} lines run so far; “Run” goes on with the others.")
+        st.caption(f"{len(found):,} of {n:,} lines run so far. “Run” continues with the others.")
     good = [one for one in found if "error" not in one]
     bad = [one for one in found if "error" in one]
     if good:
@@ -111,7 +112,7 @@ def _results(path, content: bytes) -> None:
         height = min(360, 38 * (len(table) + 1))
         st.dataframe(table, key="recall_results", hide_index=True, height=height, width="stretch")
         if len(good) > MOST_ROWS:
-            st.caption(f"The first {MOST_ROWS:,} of {len(good):,} lines; the download has all.")
+            st.caption(f"The first {MOST_ROWS:,} of {len(good):,} lines. The download has all.")
     for one in bad[:20]:
         st.warning(f"Line {one['line']}: {words.sentence(words.plain(one['error']))}")
     if len(bad) > 20:

@@ -1,7 +1,7 @@
-"""What the recall page shows of one probe, computed by the model's side and kept for a while.
+"""The numbers of one probe on the recall page, computed by model/ and cached.
 
-Told once, with every module; each variant then sees its own part of what was written, which is
-what it would have written alone. Nothing is stored on the model.
+The probe is told once, with every module on. Each variant then reads its own part of what was
+written: the same that it would have written alone. Nothing is stored on the model.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from model.run import tokens
 
 KEPT = 12  # told memories that are kept ready
 MOST_TRIED = 32  # words that are removed one at a time for a verdict
-SHOWN_FROM = 1_500  # tokens told; a shorter telling is done before a bar could be read
+SHOWN_FROM = 1_500  # tokens told; fewer are told before a visitor could read the bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,15 +52,15 @@ class Changed:
 
 
 def plan(wanted: Probe) -> Plan:
-    """The probe cut into tokens. Raises ValueError, one sentence: what is wrong with it."""
+    """The probe cut into tokens. Raises ValueError, one line: what is wrong with it."""
     return _plan(_key(wanted), visit.checkpoint(), wanted)
 
 
 def told(
     wanted: Plan, settings: Settings, on_progress: Callable[[int], None] = lambda n: None
 ) -> MemoryState:
-    """The memory after telling everything, with every module on; on_progress is told how many
-    tokens were told so far and may end it by an exception."""
+    """The memory after telling everything, with every module on; on_progress gets the number of
+    tokens told so far and may stop the telling by an exception."""
     kept, key = _told(), (_key(wanted.probe), settings)
     if key not in kept:
         steps = probe.tell(visit.checkpoint(), wanted, probe.settings_for("gpt2-m", settings))
@@ -90,7 +90,8 @@ def controls(looked: Looked) -> probe_controls.Controls:
 
 
 def chain(looked: Looked) -> Chain | None:
-    """How far the told answer came; None without an answer, slots or a sentence that holds it."""
+    """How far the told answer came; None without an answer, without slots, or if no told sentence
+    holds it."""
     return links.of_outcome(looked.one, (*_key_of(looked), looked.variant))
 
 
@@ -127,7 +128,7 @@ def show(text: str) -> list[str]:
 
 
 def untrained() -> list[str]:
-    """Variants that are exactly GPT-2 here, as nothing was trained for this model."""
+    """Variants that are exactly GPT-2 here, because nothing was trained for this model."""
     chosen = visit.checkpoint()
     return [
         name for name, modules in variants.VARIANTS.items()

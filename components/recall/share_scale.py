@@ -1,8 +1,8 @@
-"""One colour for a share: red 0 %, amber in the middle, green 100 %, in steps that look alike.
+"""One colour for a share: red 0 %, amber in the middle, green 100 %, in steps that look equal.
 
-Equal steps of arcsin √share are equally well told apart by counting, so that 0 % and 5 % differ, and
-95 % and 100 % do. Colours are mixed in OKLab (Ottosson 2020), where equal steps look equal. Knows
-nothing of what is counted.
+The scale is arcsin √share: equal steps are equally easy to distinguish by counting, so 0 % and 5 %
+differ visibly, and so do 95 % and 100 %. Colours are mixed in OKLab (Ottosson 2020), where equal
+steps look equal. Knows nothing of what is counted.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The curves that were measured beforehand and lie beside the model's weights.
+"""The curves that were measured beforehand and are stored beside the model's weights.
 
 They are shown only with the model and the trained memory that they were measured on.
 """
@@ -24,8 +24,8 @@ class Shipped:
 
 
 def of(name: str) -> Shipped | None:
-    """The stored curve of the loaded model; None, and a sentence where a file is there that is not
-    of this model, where there is none."""
+    """The stored curve of the loaded model; None if there is none. If the file belongs to another
+    model, a sentence says so."""
     checkpoint = visit.checkpoint()
     try:
         board = shipped_curves.load(checkpoint.folder)
@@ -36,7 +36,7 @@ def of(name: str) -> Shipped | None:
         return None
     why = shipped_curves.why_other(board, checkpoint)
     if why:
-        st.caption(f"Not shown: {words.plain(why)}. Measure your own here, or all with")
+        st.caption(f"Not shown: {words.plain(why)}. Measure your own here, or all of them with")
         st.code(COMMAND.format(model=checkpoint.name), language="bash")
         return None
     found = board["curves"].get(name)
@@ -50,7 +50,7 @@ def show(one: Curve, shipped: Shipped, names: list[str]) -> None:
     names = [name for name in names if name in there]
     if not names:
         said = ", ".join(choice.TITLES[name] for name in choice.TITLES if name in there)
-        st.info(f"Choose at least one variant. Measured are {said}.")
+        st.info(f"Choose at least one variant: {said} were measured.")
         return
     charts.show(one, shipped.curve["rows"], names, "shipped_curve")
 
@@ -65,5 +65,5 @@ def _about(shipped: Shipped) -> str:
         f"Measured beforehand, {shipped.curve['made']}, on “{words.plain(board['model'])}” "
         f"({board['n_parameters'] / 1e6:.1f} M parameters, `{board['fingerprint']}`) with {memory}: "
         f"{many} episode{'s' * (high > 1)} a point, {used['budget']:,} slots, policy {used['policy']}, "
-        f"{board['platform']}. Questions of one episode are counted one by one."
+        f"{board['platform']}. Each question of an episode counts on its own."
     )

@@ -1,5 +1,6 @@
-"""What was told, word by word: how strongly each word was read for the answer, and what the answer
-loses without it. A click chooses a word, or a whole prompt by its number. Knows nothing of models.
+"""The told text, word by word: how strongly the answer read each word, and what it loses without it.
+
+A click chooses a word, or a whole prompt by its number. Knows nothing of models.
 """
 
 from collections.abc import Callable
@@ -21,8 +22,8 @@ _mount = st.components.v2.component(
 @dataclass(frozen=True)
 class Word:
     """A told token: text, its position; stored: whether a slot holds it; reads: for each of the A
-    answer tokens its read weight, None where no slot was read; lost: share of the answer's
-    probability that goes without it, None where that was not tried; more: of each module, in words.
+    answer tokens its read weight, None if no slot was read; lost: share of the answer's probability
+    that is lost without it, None if that was not tried; more: of each module, in words.
     mark: "gone", "kept", "one", "other" or "", how the visitor changed it."""
 
     text: str

@@ -9,8 +9,8 @@ from model.memory import variants
 
 
 def prepare():
-    """The form -> (plan, memory after telling, settings); None, and a sentence, where the probe
-    cannot be run."""
+    """The form -> (plan, memory after telling, settings); None, and a message, if the probe cannot
+    be run."""
     try:
         plan = run.plan(choice.probe(form.show()))
     except ValueError as problem:
@@ -55,7 +55,7 @@ def show() -> None:
     with left:
         _show_told(looked)
     with right:
-        st.html(words.heading("Would it have said so anyway?", _scored(looked)))
+        st.html(words.heading("Would it say so without memory?", _scored(looked)))
         _show_controls(looked)
     notes = tuple(n for n in looked.one.notes if not n.endswith("exactly GPT-2"))
     if notes:
@@ -71,8 +71,8 @@ def show_variants(found: dict[str, Looked]) -> None:
     exact = [choice.TITLES[name] for name in run.untrained()]
     if exact:
         st.caption(
-            f"{' and '.join(exact)}: nothing was trained for this model yet, so it is exactly "
-            "GPT-2, and GPT2-M has only + AM at work. The Training page trains it."
+            f"{' and '.join(exact)}: no memory was trained for this model yet, so it is exactly "
+            "GPT-2, and GPT2-M uses only + AM. Train it on the Training page."
         )
 
 
@@ -86,7 +86,7 @@ def _show_controls(looked: Looked) -> None:
     try:
         with st.spinner("asking the controls"):
             controls = run.controls(looked)
-    except ValueError as problem:  # a question that only just fits, or does not
+    except ValueError as problem:  # the question does not fit, or only just
         st.warning(f"The controls cannot be asked. {words.plain(str(problem))}")
         return
     st.html(words.bars(pictures.controls(looked, controls)))
@@ -96,7 +96,7 @@ def _where(looked: Looked) -> str:
     if looked.holds_slots:
         return f"{choice.TITLES[looked.variant]}: read weights of the answer's tokens"
     if looked.one.state.carried is not None:
-        return "a recurrent state carries all of it at once: it has no slots to point at"
+        return "a recurrent state carries all words at once and has no slots to show"
     return "nothing is stored: this variant has no memory here"
 
 

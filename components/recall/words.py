@@ -21,7 +21,7 @@ GOOD = ("recalled", "another slot", "many slots", "carried")
 
 @dataclass(frozen=True)
 class Line:
-    """A bar: its name, probability (None: nothing to draw), hue, and what stands behind it."""
+    """A bar: its name, probability (None: nothing to draw), hue, and the words after it."""
 
     name: str
     p: float | None
@@ -40,7 +40,7 @@ def sentence(text: str) -> str:
 
 
 def verdict(title: str, kind: str, words: str) -> str:
-    """The verdict on a variant, large, its evidence behind it."""
+    """The verdict on a variant, large, then its evidence."""
     hue = palette.VALUE if kind in GOOD else palette.LABEL
     hue = palette.SURPRISAL if kind == "not recalled" else hue
     return (
@@ -52,7 +52,7 @@ def verdict(title: str, kind: str, words: str) -> str:
 
 
 def bars(lines: list[Line]) -> str:
-    """Probabilities below each other, each with its name, its number and what it says."""
+    """Probabilities below each other, each with its name, its number and the answer."""
     rows = "".join(_row(line) for line in lines)
     return (
         '<div style="display:grid;grid-template-columns:fit-content(9.5em) minmax(4em,1fr) '
@@ -85,7 +85,7 @@ def _said(text: str) -> str:
 
 
 def said(before: str, now: str) -> str:
-    """What it said, and what it says now, large, of a fixed height."""
+    """The answer before and after the change, large, in a box of fixed height."""
     row = "font-size:1.25em;font-weight:700;line-height:1.35;height:4.1em;overflow:hidden"
     small = "font-weight:400;font-size:.72em;opacity:.75"
     return (
@@ -105,7 +105,7 @@ def heading(title: str, more: str = "") -> str:
 
 
 def episode(line: dict, probe, right) -> str:
-    """What was told and, for each question, what was wanted and how it went."""
+    """What was told and, for each question, the expected answer and the result."""
     told = "".join(f"<div>{html.escape(text)}</div>" for text in probe.tell[:MOST_TOLD])
     if len(probe.tell) > MOST_TOLD:
         told += f'<div style="opacity:.75">… {len(probe.tell) - MOST_TOLD:,} more prompts …</div>'

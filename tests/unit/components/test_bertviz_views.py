@@ -289,5 +289,5 @@ def test_show_draws_what_it_says(kind, n_tokens, heads):
 def test_show_draws_nothing_where_a_map_must_stand_in():
     app = AppTest.from_function(script_of_a_page, args=("head", 129)).run()
     assert not app.exception
-    assert "A heat map instead" in app.caption[0].value
+    assert "A heat map replaces" in app.caption[0].value
     assert not app.get("iframe") and not app.get("download_button")
