@@ -19,7 +19,7 @@ LEGENDS = {
     "induction": "Mean weight on what followed earlier copies of the token, over the tokens that "
     "occurred before.",
 }
-NO_INDUCTION = "No token of this prompt repeats after another token, so no induction score."
+NO_INDUCTION = "No token of this prompt repeats after another token: no induction score."
 ONE_TOKEN = "One token can only read itself. Type a second one."
 
 

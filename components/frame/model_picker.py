@@ -169,7 +169,8 @@ def _check_not_refused(choice: Choice) -> None:
 
 
 def _is_here(name: str) -> bool:
-    """Whether the files may be loaded now; if not, draws the click or the download that is needed."""
+    """Whether the files may be loaded now; if not, draws the click or the download that is
+    needed."""
     if checkpoint.source(name) == "folder" and name not in (start_name(), _in_use()[0]):
         _check_visitor()
         if st.session_state.get(_OPENED) != name:

@@ -66,7 +66,8 @@ def _ask_about(told: tuple[str, ...]) -> None:
 
 
 def show_examples() -> None:
-    """Conversations that start with one click, in an empty memory (Undo brings the old one back)."""
+    """Conversations that start with one click, in an empty memory (Undo brings the old one
+    back)."""
     for name, (prompts, question, look) in EXAMPLES.items():
         st.button(
             f"**{name}**", key=f"begin {name}", on_click=conversation.begin,
@@ -181,8 +182,8 @@ def _edm_settings() -> None:
 
 
 def _budget(label: str, key: str, plain: int) -> None:
-    """How many slots a store may have. Undo and a loaded file set this number too, so the widget has
-    no default of its own."""
+    """How many slots a store may have. Undo and a loaded file set this number too, so the widget
+    has no default of its own."""
     st.session_state.setdefault(key, plain)
     st.number_input(label, 0, 1024, step=16, key=key, on_change=conversation.fit,
                     help="A smaller number evicts at once", persist_state="session")

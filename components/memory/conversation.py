@@ -295,14 +295,15 @@ def _reads(now: Conversation, asked) -> dict[str, dict]:
 
 
 def _by_place(table, weights, read, n_prompts: int) -> dict:
-    """Only reads of what was told before count: a prompt that is too long reads its own front too."""
+    """Only reads of what was told before count: a prompt that is too long reads its own front
+    too."""
     places = table.places
     return {place: float(weights[i]) for i in read for place in places[i] if place[0] <= n_prompts}
 
 
 def what_was_written(written) -> dict[str, tuple[int, int]]:
-    """What a prompt wrote (telling.Written): "bank": (sentences written, sentences), and with an EDM
-    "edm": (tokens written, tokens)."""
+    """What a prompt wrote (telling.Written): "bank": (sentences written, sentences), and with an
+    EDM "edm": (tokens written, tokens)."""
     starts = [i for i, n in enumerate(written.sentence) if n >= 0 and (
         i == 0 or n != written.sentence[i - 1])]
     found = {"bank": (sum(bool(written.stored[i]) for i in starts), len(starts))}

@@ -57,7 +57,8 @@ def words(answer: Answer) -> list[Piece]:
 
 
 def visible(text: str) -> str:
-    """A visitor's text without invisible characters and without marks that reverse its direction."""
+    """A visitor's text without invisible characters and without marks that reverse its
+    direction."""
     return readable(text.encode("utf-8", "replace"))
 
 

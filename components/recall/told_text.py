@@ -1,4 +1,5 @@
-"""The told text, word by word: how strongly the answer read each word, and what it loses without it.
+"""The told text, word by word: how strongly the answer read each word, and what it loses without
+it.
 
 A click chooses a word, or a whole prompt by its number. Knows nothing of models.
 """

@@ -1,8 +1,8 @@
 """Trained LoRA as a peft adapter: a folder that `peft.PeftModel.from_pretrained` reads.
 
-The package peft puts adapters into the model it is given, which here every visitor shares; so our
+The package peft puts adapters into the model it gets, and here all visitors share the model. So our
 runs add the same matrices by a hook (model.grafts.lora), and peft gets them as a file. The folder
-holds the adapter alone: what the memory reads is in memory.safetensors. Knows nothing of training.
+holds only the adapter; the memory's modules are in memory.safetensors. Knows nothing of training.
 """
 
 import json

@@ -1,13 +1,14 @@
 """External Differentiable Memory (EDM): slots of key and value beside the residual stream.
 
-Written from the stream at the middle of the stack, once a prompt is over; read into it there by
-the next prompts. Knows nothing of prompts, files and eviction: tensors in, tensors out.
-B rows (one visitor or one episode each, never mixed), T tokens, M slots, H heads, C model width.
+A prompt is written from the stream at the middle of the stack once it is over; the next prompts
+read the slots at the same place. Knows nothing of prompts, files and eviction: tensors in, tensors
+out. B rows (one visitor or one episode each, never mixed), T tokens, M slots, H heads, C model
+width.
 
 At the last layer it does not work: no layer is left to use what is read (measured, MEMORY.md).
 Scaled dot product with a learned null slot, as in Memorizing Transformers (arXiv:2203.08913) and
-DNC's content addressing (Graves et al. 2016); the gate's logarithm is added to a slot's score, so
-that gradients reach what decides the writing.
+DNC's content addressing (Graves et al. 2016). The gate's logarithm is added to a slot's score, so
+that gradients reach the gate, which decides the writing.
 """
 
 from dataclasses import dataclass
@@ -65,9 +66,9 @@ class External(nn.Module):
         """Of the tokens to store: the stream at this layer, the stream of the token before each (see
         `one_before`), and their embeddings (before block 0), (...,C) each -> keys and values (...,C).
 
-        A slot's key comes from the token that wrote it and from the one before it, which is where
-        the model stands when the token is wanted again (as in kNN-LM, arXiv:1911.00172). Its value
-        comes from the token alone.
+        A slot's key comes from the token that wrote it and from the token before it: that is where
+        the model stands when it must predict the token again (as in kNN-LM, arXiv:1911.00172). Its
+        value comes from the token alone.
         """
         keys = self.key(self.norm_write(stream)) + self.before(self.norm_write(before))
         return keys, self.value(self.norm_value(first))
@@ -75,10 +76,9 @@ class External(nn.Module):
     def read(self, stream: torch.Tensor, stored: Contents) -> tuple[torch.Tensor, torch.Tensor]:
         """stream (B,T,C) -> what is added to it (B,T,C), and the read weights (B,H,T,1+M).
 
-        Weights: the null slot first; rows sum to 1. Heads have keys of their own and share the
-        values (as in Memorizing Transformers), so that a slot's mean weight over the heads is just
-        what its value is multiplied with. All slots empty: all weight on null, nothing added,
-        whatever was trained.
+        Weights: the null slot first; rows sum to 1. Each head has its own keys, all share the
+        values (as in Memorizing Transformers), so a slot's value is multiplied by its mean weight
+        over the heads. If all slots are empty, all weight is on null and nothing is added.
         """
         q, k = self._split(self.query(self.norm_read(stream))), self._split(stored.keys)
         sharp = self.sharpness.exp()[:, None, None] * q.shape[-1] ** -0.5
@@ -89,7 +89,7 @@ class External(nn.Module):
         return self.output(weights[..., 1:].mean(1) @ stored.values), weights
 
     def _bias(self, stored: Contents) -> torch.Tensor:
-        """(B,H,1,M): salient slots weigh more, and of two alike the newer one."""
+        """(B,H,1,M): salient slots weigh more, and of two equal slots the newer one."""
         fade = F.softplus(self.recency)[:, None] * stored.newer[:, None].clamp(min=0).log1p()
         return (F.logsigmoid(stored.salience)[:, None] - fade)[:, :, None]
 

@@ -1,9 +1,9 @@
-"""What trained memory adds to one run: nothing is stored on the model, nothing of it is patched.
+"""What trained memory adds to one run. Nothing is stored on the model, and nothing is patched.
 
-Hooks on transformers' own GPT-2 look at the graft that is open in this thread and add what its
-memory says: over the embeddings (early), before a block in mid-stack (edm), before the LM head
-(late); LoRA, where there is any, beside the projections to q, k and v. No graft open, or none of
-these modules: the run is GPT-2's, bit for bit.
+Hooks on transformers' own GPT-2 look at the graft that is open in this thread and add its memory's
+output: over the embeddings (early), before a block in mid-stack (edm), before the LM head (late),
+and LoRA, if trained, beside the projections to q, k and v. Without an open graft, or without these
+modules, the run is GPT-2's, bit for bit.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ _current: ContextVar["Graft | None"] = ContextVar("mnemoscope_graft", default=No
 class Graft:
     """What one run reads, B rows: a state (B,S·C) for early and late, slots for the EDM.
 
-    None: that module is switched off, or has nothing carried in. lora: whether the adapters are on.
+    None: that module is off, or carries nothing yet. lora: whether the adapters are on.
     """
 
     modules: Modules
@@ -38,7 +38,7 @@ class Graft:
     lora: bool = False
 
     def without_external(self) -> "Graft | None":
-        """The same without the EDM, LoRA as it is; None where nothing else is at work."""
+        """The same without the EDM, LoRA unchanged; None if no other module is on."""
         if self.early is None and self.late is None and not self.lora:
             return None
         return replace(self, external=None)
@@ -56,7 +56,7 @@ def opened(graft: Graft | None) -> AbstractContextManager[Graft | None]:
 def attach(model: GPT2LMHeadModel, see_query: Callable[[torch.Tensor], None]) -> None:
     """A hook before every block and one before the LM head, without effect while no graft is open.
 
-    see_query: is handed the stream (B,T,C) that the EDM reads with, before its reading is added.
+    see_query: gets the stream (B,T,C) that queries the EDM, before the EDM's output is added.
     """
     for layer, block in enumerate(blocks(model)):
         block.register_forward_pre_hook(partial(_before_block, layer, see_query))

@@ -1,10 +1,10 @@
 """LoRA: low-rank changes of the attention's q, k, v projections, only in runs that read memory.
 
 Hu et al. 2021 (arXiv:2106.09685): x·down·up beside the frozen matrix, `up` zero at the start, scale
-2 (alpha = 2·rank). The matrices are the memory's own and are added by a hook of the run: adapters
-put into the model itself (as the peft package does) would be there for every visitor; peft reads
-the same matrices from model.grafts.adapter's folder. Once trained it changes what the base says
-wherever it is on; without anything to read it is off.
+2 (alpha = 2·rank). The matrices belong to the memory, and a hook of the run adds them: adapters put
+into the model itself (as the peft package does) would change it for every visitor. peft reads the
+same matrices from model.grafts.adapter's folder. A trained LoRA changes the base wherever it is on;
+if there is nothing to read, it is off.
 """
 
 import torch

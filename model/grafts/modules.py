@@ -73,7 +73,7 @@ def untrained(config: GPT2Config, cell: str = "gru", seed: int = 0, rank: int = 
 
 
 def save_modules(modules: Modules, path: Path, base: str, parts: Iterable[str], card: dict[str, Any]) -> None:
-    """Write the weights (float16) for the model of fingerprint `base`; the former file stays whole
+    """Write the weights (float16) for the model of fingerprint `base`; the old file stays whole
     until the new one is complete."""
     told = {
         "version": VERSION, "base": base, "sizes": asdict(modules.sizes), "parts": list(parts),
@@ -92,8 +92,8 @@ def save_modules(modules: Modules, path: Path, base: str, parts: Iterable[str], 
 def load_modules(path: Path, config: GPT2Config, base: str) -> Modules:
     """Trained memory for the model with this config and fingerprint, in float32, on the CPU.
 
-    Raises ValueError, one sentence, for a file that is damaged, of another version, model or width,
-    or with numbers that are not finite.
+    Raises ValueError, one line, for a file that is damaged, of another version, model or width, or
+    with numbers that are not finite.
     """
     told, tensors = _read(path)
     if told["base"] != base:
@@ -136,7 +136,7 @@ def fill_from(modules: Modules, path: Path) -> None:
 
 
 def card_of(path: Path) -> dict:
-    """What is known of the training of a memory file; {} where nothing is."""
+    """The card of a memory file's training; {} if it has none."""
     return _read(path)[0].get("card") or {}
 
 

@@ -1,4 +1,4 @@
-"""What one run reads of stored keys and values: they stand in front of its own in every layer.
+"""The stored keys and values that one run reads: in every layer they come before its own.
 
 Knows nothing of where they come from.
 """
@@ -42,7 +42,7 @@ class Reading:
         n_memory, (n_query, n_local) = len(self.kept), (query.shape[2], key.shape[2])
         keys = torch.cat([self.keys[layer][None].to(key), key], dim=2)
         values = torch.cat([self.values[layer][None].to(value), value], dim=2)
-        if n_query == 1 and n_local > 1 and not self.strength:  # the newest token sees everything
+        if n_query == 1 and n_local > 1 and not self.strength:  # the newest token sees all
             return keys, values, None
         if mask is None or self.behind_first:  # the gap in positions looks like two texts to it
             mask = torch.ones(n_query, n_local, dtype=torch.bool, device=key.device)

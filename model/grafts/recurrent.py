@@ -1,9 +1,9 @@
 """Recurrent memory: a GRU or LSTM that carries a state from prompt to prompt.
 
-Carry-only: what enters the stream is a function of the state carried IN from earlier prompts and of
-the token itself, so that without an earlier prompt nothing is added, trained or not. `output`
-starts at zero and has no bias: untrained, nothing is ever added (an ungated GRU in front of a
-pretrained model destroys it: MEMORY.md 4). Early: over the embeddings; late: before the LM head.
+Carry-only: what enters the stream depends on the state carried IN from earlier prompts and on the
+token itself. So without an earlier prompt nothing is added, trained or not. `output` starts at zero
+and has no bias: an untrained memory adds nothing (an ungated GRU in front of a pretrained model
+destroys it: MEMORY.md 4). Early: over the embeddings; late: before the LM head.
 B rows, T tokens, C model width. Knows nothing of prompts and files.
 """
 

@@ -1,3 +1,3 @@
-"""What a conversation leaves in memory, and how it is told, asked, bounded and kept: state comes
-in, state goes out. No probe, no training and nothing a page shows lives here.
+"""A conversation's memory: how it is told, asked, bounded and stored. A state comes in, a new state
+goes out. No probe, no training and nothing that a page shows lives here.
 """

@@ -1,7 +1,7 @@
-"""How far each memory module's way in is open: what it adds to the stream, token by token.
+"""What each memory module adds to the stream, token by token, and how far its gate is open.
 
-Worked out from a trace and the memory it read, exactly as the run did: the stream before it plus
-what was added is the stream behind it. Knows nothing of looks and sessions.
+Computed from a trace and the memory it read, exactly as the run did: the stream before a module
+plus what it added is the stream after it. Knows nothing of looks and sessions.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Added:
 @torch.inference_mode()
 def by_modules(checkpoint, trace: Trace) -> dict[str, Added]:
     """What trained memory added: early over the embeddings, edm before its block, late before the
-    LM head. A module that read nothing in this run is left out."""
+    LM head. Modules that read nothing in this run are left out."""
     graft, found = trace.graft, {}
     if graft is not None and graft.early is not None:
         before = _embeddings(checkpoint, trace)
@@ -61,9 +61,9 @@ def by_attention(checkpoint, trace: Trace, layer: int) -> Added:
 
 @torch.inference_mode()
 def openness(checkpoint, trace: Trace) -> dict[str, np.ndarray]:
-    """How far each way in is open at each token, (T,) of 0 to 1: of early and late the gate, mean
-    over channels; of the edm what is not on the null slot, mean over its heads; of am the share of
-    attention that went to memory, mean over layers and heads. Modules that read nothing: left out.
+    """How far each module is open at each token, (T,) of 0 to 1. early, late: the gate, mean over
+    channels; edm: the weight not on the null slot, mean over its heads; am: the share of attention
+    that went to memory, mean over layers and heads. Modules that read nothing are left out.
     """
     found, parts = {}, by_modules(checkpoint, trace)
     for name in ("early", "late"):
@@ -82,8 +82,8 @@ def openness(checkpoint, trace: Trace) -> dict[str, np.ndarray]:
 class Path:
     """A recurrent state along one prompt of T tokens, <|endoftext|> in front included.
 
-    names: T visible strings; norms (T,): length of the state behind each token; cosines (T,): to
-    the state one token before, NaN where that was still zero.
+    names: T visible strings; norms (T,): length of the state after each token; cosines (T,): to the
+    state one token before, NaN if that was still zero.
     """
 
     names: list[str]

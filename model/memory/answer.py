@@ -1,8 +1,8 @@
-"""What a model says behind a prompt, the most probable token each time, up to a sentence's end.
+"""A model's answer to a prompt: the most probable token each time, up to the end of a sentence.
 
 The prompt's run is the cache: every further token is one step that reads the same memory. Earlier
 answers may serve as drafts: one pass checks several tokens (greedy speculative decoding,
-arXiv:2211.17192), and what is said does not change. Knows nothing of who asks, and stores nothing.
+arXiv:2211.17192), and the answer does not change. Knows nothing of who asks, and stores nothing.
 """
 
 import re
@@ -15,7 +15,7 @@ import torch
 from model.run import tokens
 from model.run.trace import Trace, logits, run
 
-MOST = 24  # tokens said at most; a sentence's end comes sooner
+MOST = 24  # an answer has at most so many tokens; usually its sentence ends sooner
 SENTENCE, END_OF_TEXT, LIMIT, WINDOW = "sentence", "end of text", "limit", "window"  # why it ended
 _MARK = re.compile(r"[.!?。！？][\"')\]»”’]*\s*$")
 _NUMBER = re.compile(r"\d\.$")
@@ -65,8 +65,8 @@ def say(
 ) -> Iterator[Answer]:
     """The prompt's run -> the answer as it grows, pass by pass; the last one has an `end`.
 
-    known: its beginning, where an earlier answer said it already (`rest`); nothing is run where
-    that is all. drafts: answers that this one may turn out to be like.
+    known: its beginning, taken from an earlier answer (`rest`); if that is the whole answer,
+    nothing is run. drafts: answers that this one may repeat.
     """
     answer, trace = known, asked
     while not answer.end:
@@ -84,8 +84,8 @@ def say(
 
 
 def rest(checkpoint, asked_ids, answer: Answer, ids, most: int = MOST) -> Answer:
-    """What an answer to `asked_ids` says behind `ids` (T,): the way from a place on a greedy way is
-    the rest of that way. NOTHING where `ids` is not on it. The memory must be the same."""
+    """The rest of an answer to `asked_ids`, if `ids` (T,) is that prompt plus the beginning of the
+    answer (greedy decoding goes on the same way); else NOTHING. The memory must be the same."""
     way, n_said = np.r_[asked_ids, answer.ids], len(ids) - len(asked_ids)
     if not 0 <= n_said < len(answer) or not np.array_equal(way[: len(ids)], ids):
         return NOTHING
@@ -98,7 +98,7 @@ def rest(checkpoint, asked_ids, answer: Answer, ids, most: int = MOST) -> Answer
 
 
 def pieces(tokenizer, answer: Answer) -> list[Piece]:
-    """The answer as words to show: tokens that are parts of one character stand together."""
+    """The answer as pieces to show: tokens that are parts of one character form one piece."""
     found, raw, log = [], b"", 0.0
     for i, (token, own) in enumerate(zip(answer.ids, answer.log)):
         raw, log = raw + tokens.token_bytes(tokenizer, token), log + own
@@ -116,7 +116,7 @@ def readable(raw: bytes) -> str:
 
 
 def _on(checkpoint, trace: Trace, ids) -> Trace:
-    """The run of ids, reading the same memory; what they share with the trace is not run again."""
+    """The run of ids, reading the same memory; rows that they share with the trace are reused."""
     if np.array_equal(ids, trace.ids):
         return trace
     return run(checkpoint, ids, prefix=trace, reading=trace.reading, graft=trace.graft)
@@ -153,7 +153,8 @@ def _accepted(checkpoint, answer: Answer, rows, guess: np.ndarray, most: int) ->
 
 
 def _one_more(checkpoint, said: Answer, row: torch.Tensor, most: int) -> Answer:
-    """Logits (V,) behind what was said -> the answer with the most probable token, or its end."""
+    """Logits (V,) after the answer so far -> the answer plus the most probable token, or its
+    end."""
     token = int(row.argmax())
     if token == checkpoint.model.config.eos_token_id:
         return replace(said, end=END_OF_TEXT)

@@ -1,7 +1,7 @@
-"""Asking a memory: a prompt in, its run with what was retrieved out.
+"""Asking a memory: a prompt in, its run with the retrieved slots out.
 
 A prompt is asked with every module that is on (model.memory.variants). Knows nothing of sessions
-and files. Nothing here is stored on the model: the state is an argument.
+and files. Nothing is stored on the model: the state is an argument.
 """
 
 import threading
@@ -21,17 +21,17 @@ from model.run.checkpoint import Checkpoint
 from model.run.distance import total_variation
 from model.run.trace import Trace, logits, run
 
-LAST = 3  # tokens of a prompt that show whether memory moves anything
+LAST = 3  # the last tokens of a prompt decide whether memory moves the prediction
 _NOTHING = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Recalled:
-    """What asking found. trace: the prompt's run with the retrieved slots; relevance: number of a
-    block -> how well it fits: the largest weight that a token of it drew in the first pass, times 1 +
-    what the words weigh that it shares with the prompt; kept (M,): slots read;
-    moved: the share of the next token's probability that what is stored moves, the largest behind one
-    of the prompt's last three tokens; None where fusion is read whatever it moves.
+    """The result of asking. trace: the prompt's run with the retrieved slots; relevance: number of
+    a block -> how well it fits: the largest weight that one of its tokens drew in the first pass,
+    times 1 + the weight of the words that it shares with the prompt; kept (M,): slots read; moved:
+    the share of the next token's probability that the stored slots move, the largest after one of
+    the prompt's last three tokens; None if fusion is always read.
     passes: the runs that led here, for the ask of the next prompt."""
 
     trace: Trace
@@ -45,19 +45,19 @@ def ask(
     checkpoint: Checkpoint, state: MemoryState, ids, settings: Settings,
     before: Recalled | None = None, stop: threading.Event | None = None,
 ) -> Recalled:
-    """A prompt's run with memory: first what to read is found, then it is read.
+    """A prompt's run with memory: the first pass finds what to read, the second pass reads it.
 
-    A first pass over the whole bank finds the sentences that fusion reads; where the EDM is at work,
-    the sentences that its slots were written from count as well. Fusion is left out where reading
-    them hardly changes what comes next.
+    The first pass goes over the whole bank and finds the sentences that fusion reads; if the EDM is
+    on, the sentences of its slots count as well. Fusion is left out if reading them hardly changes
+    the next token.
     ids (T,) without <|endoftext|>, which is put in front unless the prompt continues the memory.
-    before: an ask of the same state (that very value) and settings: of the prompt that was typed
-    before; rows that both prompts share are not run again. With another state it is not looked at.
-    With positions `replay` a first pass reads as `parallel`; a sentence or prompt that no longer
-    fits the window behind better ones is not retrieved, and one that was merged is its older token,
-    a summary its most salient one.
-    Trained memory is read in every pass. Raises ValueError where prompt and memory together do
-    not fit the model's positions; model.run.tap.Overtaken when `stop` is set meanwhile.
+    before: the ask of the prompt typed before, with the same state (the same object) and settings;
+    rows that both prompts share are not run again. With another state it is ignored.
+    With positions `replay` the first pass reads as `parallel`; a sentence or prompt that no longer
+    fits the window after better ones is not retrieved; a merged slot is replayed as its older
+    token, a summary as its most salient one.
+    Trained memory is read in both passes. Raises ValueError if prompt and memory together do not
+    fit the model's positions; model.run.tap.Overtaken when `stop` is set meanwhile.
     """
     bank, rules = _bank(checkpoint, state, settings), settings.fusion
     ids = _with_start(checkpoint, bank, ids, settings)
@@ -97,7 +97,7 @@ def _passes(checkpoint, state, settings, before: Recalled | None) -> Passes:
 def _second_pass(
     runner: Runner, bank: Bank, first: Trace, weight, settings: Settings
 ) -> Recalled:
-    """What was found is read, unless the first pass has read just that."""
+    """The second pass: read what was found, unless the first pass read exactly that."""
     checkpoint, again = runner.checkpoint, settings.fusion.positions == "replay"
     room = checkpoint.model.config.n_positions - len(first) if again else len(bank)
     kept = _retrieved(bank, weight, settings, room)
@@ -111,7 +111,7 @@ def _second_pass(
 
 
 def _if_it_moves(runner: Runner, found: Recalled, needed: float) -> Recalled:
-    """What was found, or the run without fusion where what is stored moves too little."""
+    """The run with fusion, or without it if the stored slots move the prediction too little."""
     moved = _moved(runner.checkpoint, found.trace, runner.without())
     if moved < needed:
         return Recalled(runner.left_out(), found.relevance, _NOTHING, moved)
@@ -119,10 +119,10 @@ def _if_it_moves(runner: Runner, found: Recalled, needed: float) -> Recalled:
 
 
 def _moved(checkpoint, one: Trace, other: Trace) -> float:
-    """Total variation distance of what two runs say comes next, 0 to 1.
+    """Total variation distance of two runs' next-token distributions, 0 to 1.
 
-    The largest behind one of the last LAST tokens: in the middle of an answer ("You live") one word
-    follows from the other, whatever is remembered.
+    The largest one after the last LAST tokens counts: in the middle of an answer ("You live") one
+    word follows from the other, with memory and without.
     """
     n = min(LAST, len(one), len(other))
     rows = (logits(checkpoint, trace, start=len(trace) - n) for trace in (one, other))
@@ -166,10 +166,10 @@ def weight_drawn(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:
     """Of every slot a run read, (M,): the largest weight that one token of the prompt gave to it,
     mean over layers and heads.
 
-    One word that looks for one word decides, not the sum over all: of 20 stored sentences the right
-    one was so among the best four for 98 % of 80 questions with their lead and 80 % of 64 without,
-    by summed attention for 76 % and 47 % (embedded model). The EDM, which was trained to find, has
-    it in 98 % and 99 %.
+    The largest weight of one word finds the sentence better than the sum over all words. Of 20
+    stored sentences the right one was among the best four for 98 % of 80 questions with the
+    beginning of their answer, and for 80 % of 64 without; by summed attention for 76 % and 47 %
+    (embedded model). The EDM, which was trained to find it, reaches 98 % and 99 %.
     """
     return _drawn_most(
         checkpoint, fusion.read_weights(checkpoint, trace).mean((0, 1)), trace.ids
@@ -177,12 +177,12 @@ def weight_drawn(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:
 
 
 def _drawn_most(checkpoint, drawn: np.ndarray, ids) -> np.ndarray:
-    """Weights (T,M) of every token -> the largest behind <|endoftext|>, (M,)."""
+    """Weights (T,M) of every token -> the largest after <|endoftext|>, (M,)."""
     return drawn[start_length(checkpoint, ids) :].max(0, initial=0)
 
 
 def _shared(checkpoint, bank: Bank, asked: Trace) -> np.ndarray:
-    """What the words that each slot's sentence shares with the prompt weigh, (M,)."""
+    """For each slot, the weight of the words that its sentence shares with the prompt, (M,)."""
     blocks, where = np.unique(bank.slots.block, return_index=True)
     texts = [_said(checkpoint, bank, block, str(bank.slots.around[first]))
              for block, first in zip(blocks, where)]
@@ -191,15 +191,15 @@ def _shared(checkpoint, bank: Bank, asked: Trace) -> np.ndarray:
 
 
 def _said(checkpoint, bank: Bank, block: int, around: str) -> str:
-    """A stored sentence as text: as it is shown, or, where single bytes are shown, its tokens."""
+    """A stored sentence as text: as it is shown, or its tokens if it is shown as single bytes."""
     if "‹" not in around:
         return around.replace("·", " ")
     return checkpoint.tokenizer.decode(bank.slots.token[bank.slots.block == block])
 
 
 def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
-    """Weight that the last token gave to each slot of the bank through the EDM's slot of the same
-    token, (M,), mean over the EDM's heads; zeros where the EDM is not at work."""
+    """For each slot of the bank, the weight that the prompt's last token gave to the EDM's slot of
+    the same token, (M,), mean over the EDM's heads; zeros if the EDM is off."""
     if trace.external_query() is None:
         return np.zeros(len(bank))
     read = held.read_weights(trace, len(trace) - 1)[:, -1].mean(0)  # (1+slots,), null first
@@ -207,8 +207,8 @@ def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
 
 
 def _retrieved(bank: Bank, weight: np.ndarray, settings: Settings, room: int) -> np.ndarray:
-    """Indices of the slots whose sentence or prompt fits best, `room` at most; none that fits less
-    than `fits` times as well as the best."""
+    """Indices of the slots whose sentence or prompt fits best, at most `room`, without those that
+    fit less than `fits` times as well as the best."""
     units = {"sentence": bank.slots.block, "prompt": bank.slots.prompt, "all": bank.slots.block}
     if settings.fusion.unit not in units:
         raise ValueError(f"No unit {settings.fusion.unit!r}. Choose one of sentence, prompt, all.")
@@ -235,12 +235,11 @@ def after_reading(
     checkpoint, state: MemoryState, recalled: Recalled, asked: MemoryState | None = None
 ) -> MemoryState:
     """The state with this prompt's reads counted: mean weight over layers and heads, the largest
-    over the prompt's tokens behind the first; of the EDM, mean over its heads. A prompt that asks
-    for nothing stored (`needed`) read nothing from the bank: its answer came without it, and what
-    the first pass looked at is no read.
+    over the prompt's tokens after the first; of the EDM, mean over its heads. If fusion was left
+    out (`needed`), the bank was not read: what the first pass looked at does not count as a read.
 
-    asked: the state that was read, where it was another (`behind_front`): what it holds beyond
-    `state` is not counted.
+    asked: the state that was read, if it was another one (`behind_front`): slots that only it holds
+    are not counted.
     """
     asked = state if asked is None else asked
     weight = np.zeros(len(asked.bank))
@@ -259,8 +258,8 @@ def after_reading(
 
 
 def _counted(table: slots.Slots, asked: slots.Slots, weight) -> slots.Slots:
-    """A store's table with the reads (M,) of the slots that were asked counted; those which that
-    state no longer had could not be read and stay as they are."""
+    """A store's table with the reads (M,) of the asked slots counted. Slots that the asked state no
+    longer had could not be read and stay as they are."""
     had = slots.by_place(asked, np.ones(len(asked)), table) > 0
     after = table.read(slots.by_place(asked, weight, table))
     return replace(after, last_read=np.where(had, after.last_read, table.last_read))

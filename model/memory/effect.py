@@ -1,4 +1,5 @@
-"""What a memory changes: the next token with and without it, without some slots; what a value says.
+"""What a memory changes: the next token with and without it, or without some slots; what one value
+adds.
 
 Knows nothing of looks. Nothing is stored on the model: slots are left out of one run's arguments.
 """
@@ -68,7 +69,7 @@ def value_points_to(
     (logits, for a final LayerNorm of scale 1).
 
     The direct path only: value (D,) through its head's rows of c_proj, then ln_f's gain, then the
-    LM head. What later layers make of it, biases and the true scale are left out.
+    LM head. Later layers, biases and the true scale are left out.
     """
     width = values.shape[-1]
     matrix = checkpoint.model.transformer.h[layer].attn.c_proj.weight
@@ -80,11 +81,11 @@ def value_points_to(
 def external_points_to(
     checkpoint, value: torch.Tensor, k: int = 8
 ) -> tuple[list[str], np.ndarray]:
-    """value (C,) of an EDM slot -> the k tokens that reading it with all weight raises most, and by
-    how much (logits, for a final LayerNorm of scale 1).
+    """value (C,) of an EDM slot -> the k tokens that it raises most if it gets all read weight, and
+    by how much (logits, for a final LayerNorm of scale 1).
 
-    The direct path only: through the EDM's output matrix, then ln_f's gain, then the LM head. What
-    the layers above make of it, biases and the true scale are left out.
+    The direct path only: through the EDM's output matrix, then ln_f's gain, then the LM head. The
+    layers above, biases and the true scale are left out.
     """
     return _promoted(checkpoint, checkpoint.memory.external.output(value), k)
 
@@ -101,8 +102,8 @@ def _promoted(checkpoint, written: torch.Tensor, k: int) -> tuple[list[str], np.
 def each_alone(
     checkpoint, state: MemoryState, ids, settings: Settings
 ) -> dict[str, torch.Tensor]:
-    """The next token's logits (V,) of a prompt ids (T,): with "none" of the modules, with each that
-    is on alone, by name, and with "all" that are on, where these are several."""
+    """The next token's logits (V,) of a prompt ids (T,): with "none" of the modules, with each
+    active module alone (by name), and, if there are several, with "all" of them."""
     on = [name for name in MODULES if name in settings.modules]
     sets = {"none": frozenset(), **{name: frozenset({name}) for name in on}}
     if len(on) > 1:

@@ -1,9 +1,10 @@
-"""Which blocks leave when the memory is over its budget. Knows nothing of keys and values.
+"""Eviction: which blocks leave when the memory is over its budget. Knows nothing of keys and
+values.
 
 A block is a sentence: its slots leave together, because half a sentence recalls nothing. Every
-policy has one signature: the slot table and a random generator in, one number a block out; the
-block with the smallest number leaves first. Adding a policy is one function, one line in POLICIES
-and one test.
+policy has one signature: the slot table and a random generator in, one number per block out; the
+block with the smallest number leaves first. To add a policy, write one function, one line in
+POLICIES and one test.
 """
 
 import numpy as np
@@ -62,10 +63,10 @@ def title(policy: str) -> str:
 def keep(slots: Slots, budget: int, policy: str, rng: np.random.Generator) -> np.ndarray:
     """Indices of the slots that stay, in order, at most `budget` of them.
 
-    Whole blocks leave, smallest number first, the older first among equals. Pinned blocks stay:
-    what is told later finds no room beside them. The budget holds all the same: where only pinned
-    blocks are left and they are over it, they leave by the policy too. The last block is cut at its
-    start when it alone is over the budget. Raises ValueError for an unknown policy.
+    Whole blocks leave, smallest number first; of equal ones, the older first. Pinned blocks stay,
+    and newer blocks leave instead. The budget always holds: if only pinned blocks are left and they
+    exceed it, they leave by the policy too. If the last block alone exceeds the budget, it is cut
+    at its start. Raises ValueError for an unknown policy.
     """
     if policy not in POLICIES:
         raise ValueError(f"No policy {policy!r}. Choose one of {', '.join(NAMES)}.")

@@ -3,13 +3,13 @@
 The memory is a bounded bank of the layers' own past keys and values (Extended Mind,
 arXiv:2406.02332; parallel context windows, arXiv:2212.10947). Knows nothing of files and pages.
 
-GPT-2's positions are added before the first layer, so they are baked into every stored key and
-cannot be moved afterwards. Where a prompt that reads the memory begins is therefore a choice:
-  continue  behind everything read so far: exactly the full context while it fits the window
-  parallel  every prompt was encoded alone from 0; the reader begins behind the longest of them
-  restart   the reader begins at 0 too: its words and the stored ones claim the same places
+GPT-2 adds positions before the first layer, so they are part of every stored key and cannot be
+changed afterwards. The position where a prompt that reads the memory begins is therefore a choice:
+  continue  after everything read so far: exactly the full context while it fits the window
+  parallel  every stored prompt was encoded alone from 0; the reader begins after the longest one
+  restart   the reader begins at 0 too: its words and the stored ones have the same positions
   replay    the stored tokens are run again in front of the prompt, as one text: retrieval-augmented
-            generation, the honest baseline. Nothing stored but the tokens is used
+            generation, the honest baseline. Only the tokens are used, not their keys and values
 """
 
 from dataclasses import dataclass, replace
@@ -57,8 +57,8 @@ def reading(
 ) -> Reading | None:
     """What a run reads of a bank: all slots, or those of the indices `kept`; None = no memory.
 
-    An empty selection is no memory: exactly the base model, from position 0. `replay` reads as
-    `parallel` here, where what is retrieved is not known yet; see `replayed`.
+    An empty selection is no memory: exactly the base model, from position 0. Here `replay` reads as
+    `parallel`, because the retrieved slots are not known yet; see `replayed`.
     """
     start = first_position(bank, positions)
     kept = np.arange(len(bank)) if kept is None else np.asarray(kept, dtype=np.int64)

@@ -1,6 +1,6 @@
-"""What the plain model makes of a prompt that is told, and what was told before it.
+"""The plain model's run of a prompt that is told, and the text told before it.
 
-Whatever memory holds, this run knows nothing of it.
+This run never reads memory.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from model.memory import fusion, held
 from model.run import tokens
 from model.run.trace import Trace, logits, run
 
-CONTEXT = 200  # tokens told before that a score may read a prompt behind, see salience.Evidence
+CONTEXT = 200  # tokens told before the prompt that a score may read, see salience.Evidence
 
 
 class PlainRun:
-    """What the plain model makes of <|endoftext|> and some tokens: of nothing that is stored."""
+    """The plain model's run of <|endoftext|> and some tokens; it reads no memory."""
 
     def __init__(self, checkpoint, ids: np.ndarray):
         self._checkpoint = checkpoint
@@ -39,7 +39,8 @@ class PlainRun:
 
 @dataclass(frozen=True, eq=False)
 class ToldBefore:
-    """What was told before a window: prompts, the front (n,) of its own; heard: see `tell`."""
+    """What was told before a window: earlier prompts and the front (n,) of its own; heard: see
+    `tell`."""
 
     checkpoint: object
     prompts: tuple[str, ...]

@@ -1,7 +1,7 @@
 """What one visitor's trained memory holds, and how a prompt changes it: values, never on a module.
 
-A prompt writes what the plain frozen model made of it, whatever is already stored: what was written
-wrongly once is not written again through what it is read as. Knows nothing of files.
+We write what the plain frozen model computed, and never what a run with memory computed: so an
+error in memory is never copied into memory. Knows nothing of files.
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from model.run.trace import Trace
 @dataclass(frozen=True, eq=False)
 class Held:
     """The EDM's M slots: keys, values (M,C); gate (M,), the logit of the learned gate; where they
-    came from; how many left so far."""
+    came from; how many were evicted so far."""
 
     keys: torch.Tensor
     values: torch.Tensor
@@ -40,7 +40,7 @@ class Held:
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """The recurrent states behind the last prompt told, (S·C,) each."""
+    """The recurrent states after the last prompt told, (S·C,) each."""
 
     early: torch.Tensor
     late: torch.Tensor
@@ -155,7 +155,7 @@ def graft_of(
     modules: Modules | None, held: Held | None, carried: Carried | None, on: frozenset[str],
     lora: bool = True,
 ) -> Graft | None:
-    """What a run reads of it with the modules `on`; None where there is nothing to read, with or
+    """What a run with the modules `on` reads of it; None if there is nothing to read, with or
     without LoRA."""
     if modules is None:
         return None

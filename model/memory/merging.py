@@ -1,4 +1,4 @@
-"""Merging instead of evicting: which two slots are most alike, and what becomes of their rows.
+"""Merging instead of evicting: finds the two most similar slots and joins their rows.
 
 The idea of merging caches (arXiv:2402.05099). Knows nothing of layers and files.
 """

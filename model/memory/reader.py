@@ -41,7 +41,7 @@ class WithMemory:
         return Reading(phase, len(ids), self.cache.n_entries, n_bytes, seconds, logits, rows)
 
     def full(self) -> str:
-        """The window's end; where the reader begins behind the stored prompts, it comes sooner."""
+        """The window's end; it comes sooner if the reader begins after the stored prompts."""
         return window_full(self._next_position(), self.checkpoint.model.config.n_positions)
 
     def _ask(self, ids):

@@ -1,11 +1,11 @@
-"""How much a token deserves to be remembered. Every score has one signature.
+"""Salience: how much a token deserves to be remembered. Every score has one signature.
 
-One prompt's surprisal, the attention its tokens received and their keys in; one number a token
-out, larger = more salient. Adding a score is one function, one line in SCORES and one test.
+In: one prompt's surprisal, the attention its tokens received, and their keys. Out: one number per
+token, larger = more salient. To add a score, write one function, one line in SCORES and one test.
 
-Some scores look at whole sentences: every token of a sentence gets the same number, so that a
-sentence of one telling word is not averaged away. Fusion writes and evicts whole sentences, by the
-mean of their tokens, which is then just that number.
+Some scores look at whole sentences: every token of a sentence gets the same number, so that one
+telling word is not averaged away. Fusion writes and evicts whole sentences by the mean of their
+tokens, which is then that number.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Evidence:
 
 
 def everything(evidence: Evidence) -> np.ndarray:
-    """Every token alike: all is written, eviction decides."""
+    """The same for every token: all is written, eviction decides."""
     return np.ones(len(evidence.surprisal))
 
 
@@ -78,15 +78,15 @@ def peak_for_its_length(evidence: Evidence) -> np.ndarray:
 
 
 def apart(evidence: Evidence) -> np.ndarray:
-    """Of each sentence, 1 − the cosine of its mean key to the mean of all others', those in memory
-    and in the prompt: another topic, another manner of speaking. The first sentence of an empty
-    memory gets 1, so it stays longest.
+    """For each sentence, 1 − the cosine of its mean key to the mean key of all other sentences, in
+    memory and in the prompt: another topic or another style scores high. The first sentence of an
+    empty memory gets 1, so it stays longest.
 
-    Unlike `novelty` it does not ask for the nearest slot, which any common word has. Facts of the
-    generator's kinds, 512 slots, 10,000 tokens of books: 18 of 20 recalled (attention received 19,
-    surprisal in context 9, novelty 1, surprisal 0); told in the middle of a page of a book, after
-    3,000 tokens: 10 of 10 (attention received 4). Measured with the embedded model before open
-    copying (1.711 bits per byte).
+    `novelty` compares with the nearest slot, which any common word has; this score does not. Facts
+    of the generator's kinds, 512 slots, 10,000 tokens of books: 18 of 20 recalled (attention
+    received 19, surprisal in context 9, novelty 1, surprisal 0); told in the middle of a page of a
+    book, after 3,000 tokens: 10 of 10 (attention received 4). Measured with the embedded model
+    before open copying (1.711 bits per byte).
     """
     units, own = np.unique(evidence.sentence, return_inverse=True)
     member = (own == np.arange(len(units))[:, None]) & (units >= 0)[:, None]  # not <|endoftext|>
@@ -97,8 +97,8 @@ def apart(evidence: Evidence) -> np.ndarray:
 
 
 def apart_and_surprising(evidence: Evidence) -> np.ndarray:
-    """`apart` times the sentence's mean surprisal in context: neither the topic nor the words were
-    to be expected."""
+    """`apart` times the sentence's mean surprisal in context: high if both the topic and the words
+    are unexpected."""
     return apart(evidence) * _by_sentence(evidence, evidence.in_context, np.mean)
 
 

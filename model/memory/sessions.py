@@ -1,6 +1,6 @@
 """Memories by name on disk: one file a session, one writer at a time. Knows nothing of models.
 
-They lie in MNEMOSCOPE_HOME, by default the user's data folder.
+The files are in MNEMOSCOPE_HOME, by default the user's data folder.
 """
 
 import os
@@ -40,9 +40,9 @@ def names() -> list[str]:
 
 @contextmanager
 def hold(name: str):
-    """Its file, for this process alone while the block runs.
+    """The session's file, locked for this process while the block runs.
 
-    Raises ValueError at once when another process holds it: nothing waits, nothing is overwritten.
+    Raises ValueError at once if another process holds it: we do not wait and do not overwrite.
     """
     path = path_of(name)
     lock = FileLock(path.with_name(f".{path.name}.lock"))

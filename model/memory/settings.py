@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class FusionSettings:
-    """Of attention over Local ∪ Memory (AM).
+    """Settings of attention over Local ∪ Memory (AM).
 
-    slots: of the bank, at most; score: a key of salience.SCORES; threshold: a sentence whose mean
-    score is below it is not written. positions: see fusion; unit: what is retrieved whole,
-    "sentence", "prompt" or "all" (no second pass); n_retrieved: how many of them at most, and none
-    that fits less than `fits` times as well as the best; strength: nats added to every memory score.
-    needed: fusion is read only where what is stored (the bank, and the EDM where it is at work) moves
-    at least this share of the next token's probability: a prompt that asks for nothing told is left
-    to the rest of the model. 0, unit "all" or positions `continue`: it is always read.
+    slots: most slots of the bank; score: a key of salience.SCORES; threshold: a sentence with a
+    lower mean score is not written. positions: see fusion. unit: what is retrieved whole,
+    "sentence", "prompt" or "all" (no second pass); n_retrieved: at most so many units are
+    retrieved, and none that fits less than `fits` times as well as the best. strength: nats added
+    to every memory score. needed: fusion is read only if the stored slots (of the bank, and of the
+    EDM if it is on) move at least this share of the next token's probability, so a prompt that asks
+    for nothing told is answered without it. With 0, unit "all" or positions `continue`, fusion is
+    always read.
     """
 
     slots: int = 512
@@ -32,8 +33,8 @@ class FusionSettings:
 
 @dataclass(frozen=True)
 class EdmSettings:
-    """Of the EDM, which is written token by token: slots at most, a key of salience.SCORES, and the
-    score that a token needs."""
+    """Settings of the EDM, which is written token by token: its most slots, a key of
+    salience.SCORES, and the lowest score of a token that is written."""
 
     slots: int = 128
     score: str = "learned gate"
@@ -42,11 +43,12 @@ class EdmSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a caller hands on to tell and to ask.
+    """Everything that telling and asking need to know.
 
-    modules: those at work, see variants. policy: who leaves a full store, one of eviction.NAMES.
-    best: of a prompt only the best so many sentences (AM) or tokens (EDM) are written; 0: all that
-    reach the threshold. lora: trained adapters are on wherever there is something to read.
+    modules: those that are on, see variants. policy: who leaves a full store, one of
+    eviction.NAMES. best: at most so many sentences (AM) or tokens (EDM) of a prompt are written,
+    the most salient ones; 0: all that reach the threshold. lora: trained adapters are on if there
+    is something to read.
     """
 
     fusion: FusionSettings = FusionSettings()

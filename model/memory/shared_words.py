@@ -1,7 +1,7 @@
-"""Words that a prompt shares with stored sentences, rare ones weighing more. Knows no model.
+"""Words that a prompt shares with stored sentences; rare words weigh more. Knows no model.
 
-Of two sentences of the same form ("The code of the office …", "The code of the cabin …") attention
-reads both; the word that tells them apart stands in the prompt.
+Attention reads two sentences of the same form ("The code of the office …", "The code of the cabin
+…") alike; the word that distinguishes them is in the prompt.
 """
 
 import re
@@ -10,9 +10,9 @@ import numpy as np
 
 
 def weights(texts: list[str], prompt: str) -> np.ndarray:
-    """For each text, (N,): the summed weight of the different words that it shares with the prompt;
-    a word that stands in n of the N texts weighs ln(1 + N / n) (Spärck Jones 1972). Letters' case
-    does not count."""
+    """For each of N texts: the summed weight of the different words that it shares with the prompt,
+    (N,). A word that occurs in n of the texts weighs ln(1 + N / n) (Spärck Jones 1972). Upper and
+    lower case are equal."""
     said, asked = [_words(text) for text in texts], _words(prompt)
     counts: dict[str, int] = {}
     for one in said:

@@ -1,6 +1,7 @@
-"""Where every memory slot came from and how it was used. Holds no tensors of the network.
+"""A table of where every memory slot came from and how it was used. Holds no tensors of the
+network.
 
-Columns of equal length M, one row a slot; selecting and appending return a new table.
+Columns of equal length M, one row per slot; selecting and appending return a new table.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -10,7 +11,7 @@ import numpy as np
 
 
 class Origin(NamedTuple):
-    """A sentence, or a part of one, that was folded into a summary slot (model.memory.summarising).
+    """A sentence, or part of one, that was folded into a summary slot (model.memory.summarising).
 
     prompt: its number, from 1; positions, tokens, texts, saliences: of each token, as in Slots;
     around: the sentence.
@@ -33,8 +34,8 @@ class Slots:
     text, around (M,): the token, and its sentence, as shown; written (M,): seconds since 1970;
     salience (M,); n_reads (M,): prompts that read the slot with at least READ_FLOOR of weight;
     total_read, last_read (M,): read weight in all, and by the latest prompt; pinned (M,) bool: the
-    visitor wants it kept, see eviction; origins (M,): a summary slot's tuple of Origin, () of a
-    slot that one token wrote. A summary bears the place of its most salient token.
+    visitor wants it kept, see eviction; origins (M,): the tuple of Origin of a summary slot, () for
+    a slot that one token wrote. A summary's place is that of its most salient token.
     """
 
     prompt: np.ndarray
@@ -98,7 +99,7 @@ class Slots:
         )
 
 
-READ_FLOOR = 0.01  # a read weight below this is no read
+READ_FLOOR = 0.01  # a lower read weight does not count as a read
 
 _TYPES = {"text": object, "around": object, "pinned": bool, "origins": object}
 _INTEGERS = ("prompt", "position", "token", "block", "n_reads")
@@ -146,9 +147,9 @@ def to_columns(slots: Slots) -> dict[str, list]:
 
 
 def from_columns(columns: dict[str, list]) -> Slots:
-    """The table from plain lists; ValueError where a column is missing or of another length.
+    """The table from plain lists; ValueError if a column is missing or has another length.
 
-    Files from before there were pins, or summaries, have no column for them: there is none.
+    Older files have no column for pins or summaries: then no slot is pinned or a summary.
     """
     names = [f.name for f in fields(Slots)]
     n = len(columns.get("prompt", []))
@@ -176,7 +177,7 @@ def _origins(said) -> tuple[Origin, ...]:
 
 
 def _origin(said) -> Origin:
-    """An origin from a file's plain list; ValueError where it is none."""
+    """An origin from a file's plain list; ValueError if it is not one."""
     try:
         prompt, *parts, around = said
         positions, tokens, texts, saliences = (tuple(part) for part in parts)
@@ -193,9 +194,9 @@ def _origin(said) -> Origin:
 
 
 def by_place(table: Slots, weight: np.ndarray, other: Slots) -> np.ndarray:
-    """weight (M,) of one store's slots -> the weight of those that the same tokens wrote into
-    another store (M',), 0 where there is none. Of a summary, on either side: the largest weight
-    that one of its tokens has."""
+    """weight (M,) of one store's slots -> for each slot of another store, the weight of the slot
+    that the same token wrote, (M',), 0 if there is none. A summary, in either store, counts with
+    the largest weight of its tokens."""
     at: dict[tuple[int, int], float] = {}
     for places, own in zip(table.places, np.asarray(weight, dtype=np.float64).tolist()):
         for place in places:

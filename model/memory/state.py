@@ -1,8 +1,8 @@
-"""MemoryState: everything a conversation has left in memory, as a value that can be kept.
+"""MemoryState: everything that a conversation left in memory, as a value that can be saved.
 
 Knows nothing of how it is written or read. One file holds it: safetensors, with the provenance as
-JSON in its header. It is written under a temporary name and then renamed, so that whatever happens
-the file is the old state or the new one, whole.
+JSON in its header. The file is written under a temporary name and then renamed, so it always holds
+the whole old state or the whole new one.
 """
 
 import json
@@ -28,8 +28,8 @@ class MemoryState:
     """A visitor's memory: the bank of keys and values, and the prompts that were told, in order.
 
     fingerprint: of the checkpoint whose keys and values these are; no other can read them.
-    n_evicted: slots of the bank that have left so far. external, carried: what trained memory
-    holds, None where it never wrote; memory: fingerprint of the trained weights that wrote it.
+    n_evicted: slots of the bank evicted so far. external, carried: what trained memory holds, None
+    if it never wrote; memory: fingerprint of the trained weights that wrote it.
     """
 
     bank: Bank
@@ -62,7 +62,7 @@ def _tensors(state: MemoryState) -> dict[str, torch.Tensor]:
 
 
 def save_state(state: MemoryState, path: Path) -> None:
-    """Write the state to `path`; the former file stays whole until the new one is complete."""
+    """Write the state to `path`; the old file stays whole until the new one is complete."""
     bank = state.bank
     told = {
         "version": VERSION,
@@ -93,8 +93,8 @@ def save_state(state: MemoryState, path: Path) -> None:
 def load_state(path: Path, checkpoint) -> MemoryState:
     """Read a state for this checkpoint.
 
-    Raises ValueError, one sentence, for a file that is truncated or no memory, of another version,
-    of another checkpoint or shape, or with numbers that are not finite.
+    Raises ValueError, one line, for a file that is truncated or no memory, of another version,
+    checkpoint or shape, or with numbers that are not finite.
     """
     told, tensors = _read(path)
     if told["fingerprint"] != checkpoint.fingerprint:
@@ -147,7 +147,7 @@ def _carried(path: Path, tensors: dict, checkpoint) -> Carried | None:
 
 
 def describe(path: Path) -> dict:
-    """What a memory file says of itself (prompts, slots, fingerprint …), without its tensors.
+    """The header of a memory file (prompts, slots, fingerprint …), without its tensors.
     Raises ValueError for a file that is no memory, not whole or damaged."""
     return _read(path)[0]
 
@@ -194,7 +194,7 @@ def _check_header(path: Path, told: dict) -> None:
 
 
 def _is_whole_external(told: dict) -> bool:
-    """Whether the EDM's part is there as it was written, or not at all."""
+    """Whether the EDM's part is complete or wholly absent."""
     if "external" not in told:
         return True
     columns, evicted = told["external"], told.get("external_evicted")

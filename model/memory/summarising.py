@@ -1,9 +1,9 @@
-"""Summarising instead of evicting: what would leave is folded into a few summary slots.
+"""Summarising instead of evicting: sentences that would be evicted are folded into summary slots.
 
 The oldest sentences leave, as under `fifo`, but their slots become one: the mean of their keys and
-of their values, each weighted by its salience. One slot of every SHARE is for summaries. A summary
-covers neighbouring sentences, if possible of one prompt, and remembers every token that went into
-it (slots.Origin). Knows nothing of layers and files.
+the mean of their values, weighted by salience. One slot of every SHARE is for summaries. A summary
+covers neighbouring sentences, of one prompt if possible, and records every token that went into it
+(slots.Origin). Knows nothing of layers and files.
 """
 
 from dataclasses import replace
@@ -13,9 +13,9 @@ import torch
 
 from model.memory.slots import Origin, Slots
 
-SHARE = 8  # one slot of so many, and at least one, may be a summary: 64 of 512, 16 of 128
-LEAST = 1e-6  # a token's weight in the mean where its salience is 0 or below: then all weigh alike
-APART = 2  # summaries of two prompts fold as if they were so many times as large
+SHARE = 8  # one slot in 8, and at least one, may be a summary: 64 of 512, 16 of 128
+LEAST = 1e-6  # a token's weight in the mean if its salience is 0 or below
+APART = 2  # summaries of different prompts fold as if they were twice as large
 
 
 def n_summaries(budget: int) -> int:
@@ -27,8 +27,8 @@ def groups(table: Slots, budget: int) -> np.ndarray:
     """M slots -> (M,): the number, from 0, of the slot that each becomes part of; -1: it leaves.
 
     Slots that stay are alone in their group. Pinned slots stay untouched while they fit the budget;
-    where they fill all of it, nothing else has a place. The newest sentence is cut at its start
-    where it alone is too long.
+    if they fill it, no other slot has a place. If the newest sentence alone is too long, it is cut
+    at its start.
     """
     group, pinned = np.arange(len(table)), table.pinned & (table.pinned.sum() <= budget)
     if len(table) <= budget:
@@ -112,7 +112,8 @@ def _in_order(group: np.ndarray) -> np.ndarray:
 
 
 def weights(table: Slots) -> np.ndarray:
-    """What each slot weighs in a mean, (M,): its salience; of a summary, the sum of its tokens'."""
+    """The weight of each slot in a mean, (M,): its salience; for a summary, the sum of its
+    tokens'."""
     return np.array([
         sum(max(s, LEAST) for o in every for s in o.saliences) if every else max(own, LEAST)
         for every, own in zip(table.origins, table.salience.tolist())
@@ -137,9 +138,9 @@ def means(rows: torch.Tensor, group: np.ndarray, weight: np.ndarray) -> torch.Te
 
 
 def folded(table: Slots, group: np.ndarray) -> Slots:
-    """The table after folding. A summary bears the place and the word of its most salient token,
-    the oldest block and the latest time of writing; its reads are the sum of all, and `n_reads` the
-    most of one (a prompt that read two of them is one prompt)."""
+    """The table after folding. A summary has the place and the word of its most salient token, the
+    oldest block and the latest time of writing. Its reads are the sum of all; its `n_reads` is the
+    largest of one (a prompt that read two of them counts once)."""
     first, several = _firsts(group)
     after = table.select(first)
     columns = {name: getattr(after, name).copy() for name in vars(after)}

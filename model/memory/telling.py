@@ -1,7 +1,7 @@
 """Telling a memory: a prompt in, a new state out.
 
-What is written is what the plain model made of the prompt. Knows nothing of sessions and files.
-Nothing here is stored on the model: the state is an argument and comes back changed.
+We write what the plain model computed from the prompt. Knows nothing of sessions and files.
+Nothing is stored on the model: the state is an argument, and a new state is returned.
 """
 
 import time
@@ -20,8 +20,8 @@ from model.run import tokens
 
 @dataclass(frozen=True, eq=False)
 class Gated:
-    """What the EDM would write of a prompt: ids (T,) behind <|endoftext|>; salience, gate (T,): the
-    score that decides and the learned gate's logit; stored (T,) bool; n_evicted: slots that left."""
+    """What the EDM would write of a prompt: ids (T,) after <|endoftext|>; salience, gate (T,): the
+    score that decides and the learned gate's logit; stored (T,) bool; n_evicted: slots evicted."""
 
     ids: np.ndarray
     salience: np.ndarray
@@ -34,9 +34,9 @@ class Gated:
 class Written:
     """What telling one prompt would do: the state after it, and why.
 
-    ids (T,): the prompt's tokens, behind <|endoftext|> where it was read alone; salience (T,);
-    sentence (T,): number of each token's sentence, −1 for <|endoftext|>; stored (T,) bool, by
-    fusion; n_evicted: its slots that left. gated: the same of the EDM, None where it is off.
+    ids (T,): the prompt's tokens, after <|endoftext|> if it was read alone; salience (T,); sentence
+    (T,): number of each token's sentence, −1 for <|endoftext|>; stored (T,) bool, by fusion;
+    n_evicted: the bank's slots evicted. gated: the same for the EDM, None if it is off.
     """
 
     state: MemoryState
@@ -52,10 +52,10 @@ def tell(
     checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time,
     heard: dict | None = None,
 ) -> Written:
-    """One prompt into memory, in `cuts.windows` where it is longer than half the model's own.
+    """Write one prompt into memory, in `cuts.windows` if it is longer than half the model's window.
 
-    heard: where the plain model's runs are kept for whoever tells one model the same texts many
-    times; a dict of the caller's, for one checkpoint. None: nothing is kept.
+    heard: a dict of the caller, for one checkpoint, that keeps the plain model's runs; for callers
+    who tell one model the same texts many times. None: no run is kept.
     Raises ValueError for an empty prompt and for settings that do not exist.
     """
     ids = tokens.encode(checkpoint.tokenizer, text)
@@ -83,12 +83,12 @@ def _tell_ids(
 def behind_front(
     checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time
 ) -> Written | None:
-    """For a prompt that is too long to ask with behind this memory: what telling its first
-    `cuts.n_front` tokens does, so that the rest can ask the state behind it. That state is for
-    asking only: what the prompt leaves behind is what `tell` says of the whole.
+    """For a prompt that is too long to ask with after this memory: what telling its first
+    `cuts.n_front` tokens does, so that the rest can ask the state after that. That state is for
+    asking only: telling the whole prompt (`tell`) gives another one.
 
-    None where the whole prompt can ask, and where it goes on with what is stored (positions
-    `continue`): the prompt cannot be split.
+    None if the whole prompt can ask. With positions `continue` the prompt cannot be split: None
+    too.
     """
     ids = tokens.encode(checkpoint.tokenizer, text)
     n, fits = cuts.n_front(checkpoint, ids), len(ids) <= room(checkpoint, state, settings)
@@ -99,7 +99,7 @@ def behind_front(
 
 
 def _within_budget(full: MemoryState, settings: Settings, seen, gated, rng) -> Written:
-    """Evict what is too much, and say of every token what became of it."""
+    """Evict the slots over the budget, and report for every token whether it was stored."""
     bank = fusion.evict(full.bank, settings.fusion.slots, settings.policy, rng)
     n_evicted, report = len(full.bank) - len(bank), None
     external = full.external

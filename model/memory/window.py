@@ -1,6 +1,6 @@
 """One window of a prompt on its way into memory: what it would write, and why.
 
-Knows nothing of budgets and of the windows behind it.
+Knows nothing of budgets and of the windows after it.
 """
 
 from dataclasses import replace

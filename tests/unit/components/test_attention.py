@@ -186,7 +186,7 @@ def facts(**changed):
 
 def test_words_carry_the_numbers_and_the_reason_for_a_missing_one():
     assert "2.00 bits" in head_facts.words(facts(), 0, 1)
-    assert "4.0 tokens alike" in head_facts.words(facts(), 0, 1)
+    assert "4.0 tokens equally" in head_facts.words(facts(), 0, 1)
     nowhere = np.full((2, 2), np.nan)
     assert head_facts.NO_INDUCTION in head_facts.words(facts(induction=nowhere), 0, 0)
     alone = facts(induction=nowhere, previous=nowhere, first=nowhere)
