@@ -145,6 +145,7 @@ def test_rows_do_not_mix_in_training(folder, tmp_path):
 # -- the whole command --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(folder, tmp_path):
     whole = list(memory.train(options(folder, tmp_path / "whole")))
     half = memory.start(options(folder, tmp_path / "half"))
@@ -166,6 +167,7 @@ def test_measuring_beside_a_training_leaves_its_curve(folder, tmp_path):
     assert not (tmp_path / memory.PROGRESS).exists()
 
 
+@pytest.mark.slow
 def test_the_command_leaves_a_file_that_loads_with_its_card(folder, tmp_path, capsys):
     arguments = ["train", "memory", "--model", str(folder), "--out", str(tmp_path), "--variant",
                  "gpt2-m", "--steps", "2", "--rows", "2", "--episodes", "4", "--lora", "2"]
@@ -183,6 +185,7 @@ def test_the_command_leaves_a_file_that_loads_with_its_card(folder, tmp_path, ca
     assert set(card["recall"]) == {name for name, _ in memory_card.GRID} | {memory_card.KNOWN}
 
 
+@pytest.mark.slow
 def test_a_gpt2_small_shaped_model_trains(tmp_path):
     big = folder_of(tmp_path / "big", n_layer=12, n_head=12, n_embd=768, n_positions=1024)
     training = memory.start(replace(options(big, tmp_path, steps=2), rows=1, asks=1))

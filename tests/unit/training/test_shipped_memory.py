@@ -123,6 +123,7 @@ def recalled(embedded, variant, about, facts, n):
     return right / n
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant, about, facts, floor", [
     ("gpt2+edm", "oneself", 1, 0.8), ("gpt2+edm", "oneself", 4, 0.7),
     ("gpt2+edm", "many people", 4, 0.6), ("gpt2-m", "oneself", 4, 0.7)])

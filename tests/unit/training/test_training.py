@@ -53,6 +53,7 @@ def weights_in(folder: Path) -> dict[str, torch.Tensor]:
     return torch.load(folder / base.CHECKPOINT, weights_only=True)["model"]
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_reports_every_stretch(options):
     events = list(base.train(options))
     assert [event.tokens for event in events] == [1280, 2560, 3840, 5120]
@@ -61,6 +62,7 @@ def test_training_lowers_the_loss_and_reports_every_stretch(options):
     assert 0 <= events[-1].recall_known <= 1
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights(options, tmp_path):
     list(base.train(options))
     killed = replace(options, out=tmp_path / "killed")
@@ -73,6 +75,7 @@ def test_a_killed_training_resumes_to_the_same_weights(options, tmp_path):
     assert all(torch.equal(whole[name], mended[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights(options, tmp_path):
     other = replace(options, out=tmp_path / "other", seed=1)
     next(base.train(options)), next(base.train(other))
@@ -215,6 +218,7 @@ def test_exported_folder_loads_and_equals_the_rounded_model(options, tmp_path):
     assert tokenizer(sample).input_ids == training.data.tokenizer.encode(sample).ids
 
 
+@pytest.mark.slow
 def test_command_trains_exports_and_writes_the_card(text, tmp_path, monkeypatch):
     small = base.Options(text, tmp_path, tokens=1280, shape=replace(TINY, positions=512),
                          stages=STAGES, every=640, n_recall=4)
@@ -240,6 +244,7 @@ def test_options_come_from_the_command_line(tmp_path):
     assert (options.minutes, options.tokens, options.seed) == (None, 9, 3)
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_the_weights_of_another(options, tmp_path):
     list(base.train(options))
     model, tokenizer, _ = train_base.trained(options)
@@ -289,6 +294,7 @@ def test_shipped_files_are_small_enough():
     assert (EMBEDDED / "model.safetensors").stat().st_size <= 15_000_000
 
 
+@pytest.mark.slow
 def test_shipped_model_recalls_what_it_was_told(tokenizer):
     model = GPT2LMHeadModel.from_pretrained(EMBEDDED).eval()
     raw = tokenizer.backend_tokenizer
@@ -307,6 +313,7 @@ def test_card_agrees_with_the_shipped_files():
     assert all(row["n"] >= 500 for row in figures["recall"] + figures["replies"] + figures["open"])
 
 
+@pytest.mark.slow
 def test_shipped_model_copies_from_any_sentence(tokenizer):
     """A floor for frames, words and values that it was never trained on."""
     model = GPT2LMHeadModel.from_pretrained(EMBEDDED).eval()
