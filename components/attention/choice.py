@@ -51,8 +51,8 @@ def follow_text(tokens: list[str]) -> bool:
 
 
 def _places(old: list[str], new: list[str]) -> dict[int, int]:
-    """Position in `old` -> in `new`, for the tokens before and after the part that differs; none
-    where less than half is the same: that is another text with a word in common."""
+    """Position in `old` -> in `new`, for the tokens before and after the part that differs; empty
+    if less than half is the same: then it is another text."""
     most = min(len(old), len(new))
     start = next((i for i in range(most) if old[i] != new[i]), most)
     rest = range(1, most - start + 1)
@@ -64,7 +64,7 @@ def _places(old: list[str], new: list[str]) -> dict[int, int]:
 
 
 def head(facts: dict[str, np.ndarray], n_tokens: int) -> tuple[int, int]:
-    """The chosen (layer, head); where none is, or this model has no such head, a telling one."""
+    """The chosen (layer, head); if none is chosen, or this model lacks it, an informative one."""
     n_layers, n_heads = facts["entropy"].shape
     layer, head = st.session_state.get("layer"), st.session_state.get("head")
     if layer is not None and head is not None and layer < n_layers and head < n_heads:

@@ -1,4 +1,4 @@
-"""The attention page's views of one look: a prompt, a head, a cell. The page orders them."""
+"""The attention page's views of a prompt, a head, a cell. The page orders them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from components.kit import canvas
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What is looked at.
+    """What is shown.
 
     model: its name; n_layers, n_heads of it; survey: all heads (model.analysis.attention.Survey);
     tokens: T strings; weights (T,T) of the chosen head; query, key: the chosen cell.

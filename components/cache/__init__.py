@@ -1,3 +1,3 @@
-"""The KV cache page: the cache growing, its bytes, its time, its policies. What a conversation
-remembers beyond its cache is `memory`.
+"""The KV cache page: the cache growing, its bytes, its time, its policies. Memory beyond the cache
+is in `memory`.
 """

@@ -15,14 +15,14 @@ TITLES = {
     "random": "Random",
 }
 ANSWERS = {
-    "stop": "**Stop**: draw no further token. Plain GPT-2.",
-    "slide": "**Slide**: the oldest entry goes.",
-    "sinks": "**Sinks + recent**: the first 4 stay, the next oldest goes (StreamingLLM, "
+    "stop": "**Stop**: draw no further token. This is plain GPT-2.",
+    "slide": "**Slide**: the oldest entry is dropped.",
+    "sinks": "**Sinks + recent**: the first 4 stay, the next oldest is dropped (StreamingLLM, "
     "[2309.17453](https://arxiv.org/abs/2309.17453)).",
-    "heavy": "**Heavy hitters**: half the most attended so far, half the newest; each head its own "
-    "(H2O, [2306.14048](https://arxiv.org/abs/2306.14048)).",
-    "least": "**Least attended**: what the newest query gave least, mean of a layer's heads (TOVA, "
-    "[2401.06104](https://arxiv.org/abs/2401.06104)).",
+    "heavy": "**Heavy hitters**: half the room for the most attended so far, half for the newest; "
+    "each head its own (H2O, [2306.14048](https://arxiv.org/abs/2306.14048)).",
+    "least": "**Least attended**: drop what the newest query read least, mean of a layer's heads "
+    "(TOVA, [2401.06104](https://arxiv.org/abs/2401.06104)).",
     "random": "**Random**: any entry, each head its own draw. The baseline.",
 }
 PLACES = {"counted": "counts on with the text", "in cache": "its place in the cache"}
@@ -34,7 +34,7 @@ def show() -> None:
     window, width = visit.checkpoint().model.transformer.wpe.weight.shape
     _question(window, width)
     if len(ids) < 3:
-        st.info("Type at least three tokens: policies are compared on your own text.")
+        st.info("Type at least three tokens. The policies are compared on your own text.")
         return
     budget, place, again = _choices(len(ids), window)
     if not _is_asked(ids, budget, place):
@@ -68,12 +68,12 @@ def _choices(n_tokens: int, window: int) -> tuple[int, str, bool]:
     budget = left.slider(
         "Cache budget: entries a head may hold", 1, most, key="cache:budget",
         on_change=_keep_budget,
-        help="Smaller than your text, so that the policies have to drop inside the window",
+        help="Choose fewer than your text has, so that the policies must drop entries",
     )
     with right:
         place = one_of(
             "Position given to a new token", PLACES, "cache_place", shown=True,
-            help="Kept entries keep their old position: GPT-2 adds it before the first layer, so "
+            help="Cached entries keep their old position: GPT-2 adds it before the first layer, so "
             "it is part of every key and value",
         )
         return budget, place, _slides_exactly(budget)
@@ -89,7 +89,7 @@ def _slides_exactly(budget: int) -> bool:
             st.session_state.get("cache_again", True) if first else True)
     return st.toggle(
         f"Slide exactly too: {n_run:,} tokens to run", key="cache_again", persist_state="session",
-        help="Before each token, read the last ones anew, from position 0",
+        help="For each token, read the last ones anew, from position 0",
     )
 
 
@@ -102,7 +102,7 @@ def _is_asked(ids, budget: int, place: str) -> bool:
     text = ids.tobytes()
     if st.session_state.get("cache:asked") == text or run.is_quick(budget, place):
         return True
-    st.info(f"Each policy reads all {len(ids):,} tokens one by one: this takes a while.")
+    st.info(f"Each policy reads all {len(ids):,} tokens one by one. This takes a while.")
     return st.button(
         "Compare the policies", type="primary", key="cache_compare",
         on_click=lambda: st.session_state.update({"cache:asked": text}),
@@ -115,16 +115,17 @@ def _price(found, reference: str, tokens: list[str], budget: int) -> None:
         st.markdown("#### The price: bits per byte of your text")
         st.plotly_chart(figures.prices(found, TITLES, reference), key="cache_prices")
         st.caption(
-            f"{len(tokens):,} tokens, at most {budget:,} held; lower is better, in brackets: "
-            f"against {TITLES.get(reference, reference)}. Each policy runs every token once. On a "
-            "short text one lucky token decides: paste a longer one before you believe an order."
+            f"{len(tokens):,} tokens, at most {budget:,} held. Lower is better; in brackets: "
+            f"compared with {TITLES.get(reference, reference)}. Each policy runs every token once. "
+            "On a short text one lucky token decides the order: paste a longer one before you "
+            "believe it."
         )
     with right:
-        st.markdown("#### Where it is paid")
+        st.markdown("#### Which tokens cost more")
         st.plotly_chart(
             figures.extra_bits(found, TITLES, reference, tokens), key="cache_extra",
         )
-        st.caption("A step up: a token that needed what had been dropped. Hover names it.")
+        st.caption("A step up: this token needed a dropped entry. Hover to see the token.")
 
 
 def _held(found, tokens: list[str]) -> None:
@@ -139,8 +140,8 @@ def _held(found, tokens: list[str]) -> None:
     every = held.stride(len(tokens))
     drawn = "Every token and step is drawn." if every == 1 else f"Every {every}th token and step."
     st.caption(
-        "Row: after reading a token. Colour: the share of all heads that still hold it; grey: "
-        f"dropped for good. {drawn}"
+        "Row: the cache after reading that token. Colour: the share of heads that still hold a "
+        f"token; grey: dropped by all heads. {drawn}"
     )
 
 
@@ -149,15 +150,15 @@ def _positions(budget: int, place: str, window: int, n_tokens: int) -> None:
     last = n_tokens - 1
     given = min(last, window - 1) if place == "counted" else min(budget - 1, last, window - 1)
     others = {
-        "counted": "Counting on leaves gaps between the kept ones, and beyond the window every "
-        f"token gets the last row, {window - 1:,}, again and again.",
-        "in cache": "Its place in the cache is the same for every token once the cache is full, "
-        "while the kept ones still carry their old positions.",
+        "counted": "Counting on leaves gaps between the kept entries, and beyond the window every "
+        f"token gets the last row, {window - 1:,}.",
+        "in cache": "Once the cache is full, every new token gets the same position, while the "
+        "kept entries still have their old ones.",
     }
     st.markdown(
         f"The last token here (number {last:,} from 0) was given position **{given:,}**. "
-        f"{others[place]} A model with rotary positions can count anew inside the cache, because "
-        "keys can be kept before they are rotated; GPT-2's learned positions are baked into every "
-        "cached key and value. The exact way is to read the whole window anew at each token: that "
-        "is *slide, re-encoded*, and it gives the cache's saving away."
+        f"{others[place]} A model with rotary positions can renumber positions inside the cache, "
+        "because it can store keys before rotating them. GPT-2's learned positions are part of "
+        "every cached key and value. The exact way is to read the whole window anew for each token "
+        "(*slide, re-encoded*), but that loses all that the cache saves."
     )

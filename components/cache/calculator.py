@@ -22,7 +22,7 @@ LARGEST = 100_000_000
 
 
 def show() -> None:
-    """A preset, its numbers, and what they add up to."""
+    """A preset, its numbers, and the bytes that they add up to."""
     window = visit.checkpoint().model.config.n_positions
     own = run.own_shape(window)
     titles = {OWN: f"{visit.checkpoint().name} (loaded)"} | {k: t for k, (t, _) in PRESETS.items()}
@@ -39,7 +39,7 @@ def show() -> None:
         st.markdown("#### One conversation, one token: bytes each model keeps")
         st.plotly_chart(per_token(own, visit.checkpoint().name), key="cache_per_token")
     with right:
-        st.markdown("#### What shrinks it")
+        st.markdown("#### What makes it smaller")
         st.html(_shrink(shape))
         st.caption(
             "Grouped-query attention shares keys and values among query heads; fewer bits store "

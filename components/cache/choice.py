@@ -9,7 +9,7 @@ from components.frame import draw_choice
 
 
 def step(prompt: tuple) -> int:
-    """The step asked for, from 1; back to 1 whenever the prompt changes while it is looked at."""
+    """The chosen step, from 1; back to 1 when the prompt changes on this page."""
     if st.session_state.setdefault("cache:prompt", prompt) != prompt:
         st.session_state["cache:prompt"] = prompt
         st.session_state.step = 1
@@ -23,7 +23,8 @@ def go_to(number: int) -> None:
 
 
 def cell(n_layers: int, n_entries: int) -> tuple[int, int, str]:
-    """The chosen (layer, token, "K" or "V"); the newest token where none is, or it is not there."""
+    """The chosen (layer, token, "K" or "V"); the newest token if none is chosen, or it is
+    missing."""
     layer, at = st.session_state.get("layer"), st.session_state.get("at")
     layer = layer if layer is not None and layer < n_layers else 0
     at = at if at is not None and at < n_entries else n_entries - 1
@@ -36,7 +37,7 @@ def choose_cell(layer: int, at: int, kind: str) -> None:
 
 
 def draw_settings() -> None:
-    """Temperature, top-k, top-p and seed as inputs; what they say holds on every page."""
+    """Temperature, top-k, top-p and seed as inputs; their values hold on every page."""
     now = draw_choice.settings()
     boxes = {
         "temperature": ("Temperature (0 = greedy)", 0.0, 1000.0, float(now.temperature), 0.1),

@@ -15,7 +15,7 @@ WITH, WITHOUT = palette.OUTPUT, palette.MLP
 FONT = {"size": 16}
 MARGIN = {"l": 8, "r": 8, "t": 34, "b": 8}
 HUES = {"K": palette.KEY, "V": palette.VALUE}
-POLICY_HUES = ("#e11d48", "#0891b2", "#7c3aed", "#65a30d", "#b45309")  # those that drop
+POLICY_HUES = ("#e11d48", "#0891b2", "#7c3aed", "#65a30d", "#b45309")  # of policies that drop
 SHADES = {"prompt": "rgba(245,158,11,.16)", "generated": "rgba(245,158,11,.42)"}
 
 
@@ -29,7 +29,7 @@ def text(tokens: list[str], n_prompt: int, n_cached: int) -> list[Box]:
 
 
 def drawn(token: str, probability: float, is_end_of_text: bool, ended: str) -> str:
-    """What a step draws, and whether anything ends there (HTML)."""
+    """The token that a step draws, and whether generation ends there (HTML)."""
     words = 'draws <b style="outline:2px dashed;border-radius:.25em;padding:.05em .3em;margin:0 .2em">'
     words += f"{html.escape(token)}</b> with probability {probability:.3g}"
     if is_end_of_text:
@@ -182,7 +182,7 @@ def prices(found: dict, titles: dict[str, str], reference: str) -> go.Figure:
 
 
 def extra_bits(found: dict, titles: dict[str, str], reference: str, tokens: list[str]) -> go.Figure:
-    """Bits spent beyond the reference, added up token by token: where the price is paid."""
+    """Extra bits compared with the reference, added up token by token."""
     figure = go.Figure()
     base = found[reference].surprisal
     for (name, title), hue in zip(titles.items(), POLICY_HUES):

@@ -10,7 +10,7 @@ import streamlit as st
 
 from components.kit import assets, canvas
 
-ROOM = 16  # columns drawn beyond what is cached: where the cache grows into
+ROOM = 16  # empty columns drawn after the cached ones: room for the cache to grow
 _mount = st.components.v2.component(
     "mnemoscope_cache_grid",
     html='<div class="picture"><canvas tabindex="0" role="application"></canvas>'
@@ -22,8 +22,8 @@ _mount = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Look:
-    """What is drawn. n_before, n_entries: columns cached before and after the step; n_columns: as
-    many as anyone has run so far; chosen: (layer, token, "K" or "V")."""
+    """What is drawn. n_before, n_entries: columns cached before and after the step; n_columns: the
+    most columns that anyone has run so far; chosen: (layer, token, "K" or "V")."""
 
     tokens: list[str]
     n_layers: int

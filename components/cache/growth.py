@@ -119,7 +119,7 @@ def _every_step(found) -> None:
         height=min(38 + 35 * len(rows), 290),
     )
     st.caption(
-        "Δ logit: the largest difference, over the whole vocabulary, between the logits this step "
-        "got from the cache and those of one pass that reads and keeps no cache. Not zero: sums "
+        "Δ logit: the largest difference, over the whole vocabulary, between this step's logits "
+        "with the cache and the logits of one pass without a cache. It is not zero, because sums "
         "in another order round differently. Stepping back runs nothing."
     )

@@ -1,7 +1,8 @@
-"""What the KV cache page shows: recorded generations, timings and prices, kept for all visitors.
+"""The numbers of the KV cache page: recorded generations, timings and prices, kept for all
+visitors.
 
-A recording belongs to a prompt and its settings, not to a visitor: who looks at an earlier step, or
-at a step that someone else has run, runs nothing. Knows nothing of looks.
+A recording belongs to a prompt and its settings, not to a visitor: looking at an earlier step, or
+at a step that someone else ran, runs nothing. Knows nothing of looks.
 """
 
 import threading
@@ -24,17 +25,17 @@ PLACES = {"counted": cache_budget.counted_on, "in cache": cache_budget.in_the_ca
 FULL, AGAIN = "full context", "slide, re-encoded"
 MOST_AT_ONCE = 64  # steps run for one click or link
 MOST_BYTES = 2**30  # of all recordings' caches
-STEP_OVERHEAD = 5e8  # multiply–adds in the time that one step takes however small the model
-QUICK = 1.5e11  # multiply–adds that need no asking: a few seconds on a laptop
+STEP_OVERHEAD = 5e8  # the fixed time of one step, as multiply–adds
+QUICK = 1.5e11  # up to so many multiply–adds we do not ask first: a few seconds on a laptop
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
     """One step as it happened.
 
-    ms: of its pass; None for the prefill, which was read while it was typed. anew_n, anew_ms: a
-    pass without cache over so many tokens, made for the proof. error: largest difference of this
-    step's logits from that pass; None for the prefill, which used nothing cached.
+    ms: time of its pass; None for the prefill, which ran while the visitor typed. anew_n, anew_ms:
+    tokens and time of a pass without cache, made for the proof. error: largest difference of this
+    step's logits from that pass; None for the prefill, which used no cache.
     """
 
     phase: str
@@ -75,7 +76,7 @@ class Recording:
             state, n_entries = self.generator.get_state(), self.cache.n_entries
             try:
                 self.steps += self._proved(self._more(n_steps - len(self.steps)))
-            except BaseException:  # whatever it was: other visitors go on from the last whole step
+            except BaseException:  # other visitors continue from the last whole step
                 self.generator.set_state(state)
                 for layer in self.cache.layers:  # a pass may end between two layers
                     layer.keys = layer.keys[:, :, :n_entries]
@@ -183,13 +184,13 @@ def _prices() -> Store:
 
 @st.cache_resource(show_spinner=False)
 def _turn() -> threading.Lock:
-    """Long measurements take turns: two at once would measure each other."""
+    """Long measurements take turns: two at once would slow each other down."""
     return threading.Lock()
 
 
 def recording(settings: sampling.Settings, seed: int, n_steps: int) -> Recording | None:
-    """The generation from the present prompt, taken on to n steps (MOST_AT_ONCE new ones at most)
-    where it does not end before; None for the empty prompt."""
+    """The generation from the prompt, run up to n steps (at most MOST_AT_ONCE new ones) unless it
+    ends before; None for the empty prompt."""
     chosen, trace = visit.checkpoint(), visit.trace()
     if trace is None:
         return None

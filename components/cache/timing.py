@@ -8,7 +8,7 @@ from components.kit.one_of import one_of
 
 
 def show() -> None:
-    """Counts at once; times when asked for."""
+    """Counts appear at once; times are measured on a click."""
     window = visit.checkpoint().model.config.n_positions
     options = {n: f"{n:,}" for n in sorted({64, 256, window}, reverse=True) if n <= window}
     with st.container(horizontal=True, vertical_alignment="bottom", key="cache_time_controls"):
@@ -52,8 +52,8 @@ def _times(found, log: bool) -> None:
     st.caption(
         f"Dots: medians of {last.repeats} runs each, {run.placement()}, one conversation. "
         f"Lines: the multiply–adds at right ÷ {with_rate / 1e6:.2f} and {without_rate / 1e6:.2f} "
-        "billion a second (fitted to the dots). With the cache a step is bound by reading the "
-        f"weights, not by arithmetic: hence the lower rate. Largest |Δ logit|: {worst:.1e}."
+        "billion a second (fitted to the dots). With the cache, a step mostly waits for reading "
+        f"the weights, not for arithmetic: hence the lower rate. Largest |Δ logit|: {worst:.1e}."
     )
 
 
@@ -76,7 +76,7 @@ def _work(at: int) -> None:
     st.html(figures.work(with_cache, without))
     st.caption(
         f"Without the cache, this step costs {without.total / with_cache.total:.1f} × as much. "
-        "pairs = query by query, the keys it may see: t with the cache, t(t + 1)/2 without. So a "
-        "step grows linearly in t with the cache, and with t² without it; the MLP and projections "
-        "do not depend on t with it. C model width, F MLP width, V vocabulary, L layers."
+        "pairs = the number of (query, key) pairs: t with the cache, t(t + 1)/2 without. So with "
+        "the cache a step grows linearly in t, without it with t². With the cache, the MLP and "
+        "projections do not depend on t. C model width, F MLP width, V vocabulary, L layers."
     )

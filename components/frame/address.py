@@ -24,7 +24,7 @@ MOST_DIGITS = 9  # of a number; Python refuses to read thousands of them
 
 
 def open_link() -> None:
-    """Copy the link's parameters into st.session_state, once per visit; nonsense is left out."""
+    """Copy the link's parameters into st.session_state, once per visit; nonsense is ignored."""
     if "link_opened" in st.session_state:
         return
     st.session_state.link_opened = True
@@ -42,7 +42,7 @@ def open_link() -> None:
 
 
 def parameters() -> dict[str, str | None]:
-    """Name -> what the address must say about it now; None: nothing."""
+    """Name -> its value in the address now; None: it is not in the address."""
     values = {name: st.session_state.get(name) for name in WORDS + NUMBERS}
     flags = {name: st.session_state.get(name) for name in FLAGS}
     values |= {name: None if value is None else int(value) for name, value in flags.items()}

@@ -1,4 +1,4 @@
-"""Which link of a told fact's chain broke, computed by the model's side and kept for a while."""
+"""Which link of a told fact's chain broke; computed by model/ and cached."""
 
 import threading
 
@@ -10,7 +10,7 @@ from model.recall import chain, told_facts
 from model.recall.chain import Chain
 from model.recall.told_facts import Fact
 
-MOST_FACTS = 200  # told sentences to choose from, the newest
+MOST_FACTS = 200  # at most so many told sentences to choose from, the newest
 
 
 def of_outcome(one, key: tuple) -> Chain | None:

@@ -71,14 +71,14 @@ def live_prompt(
 
 
 def overwrite(key: str, text: str) -> None:
-    """Put a text into the box, whatever is still on its way from the browser; the caller hands
-    `live_prompt` the same text as its value."""
+    """Put a text into the box, whatever the browser still sends; the caller passes `live_prompt`
+    the same text as its value."""
     memory = st.session_state.setdefault(f"{key}:memory", {"text": text, "revision": 0})
     memory.update(text=text, revision=memory["revision"] + 1)
 
 
 def text_now(key: str) -> str:
-    """What stands in the box, also in a callback, which runs before the box is drawn again."""
+    """The text in the box; works also in a callback, which runs before the box is drawn again."""
     memory = st.session_state.get(f"{key}:memory", {"text": "", "revision": 0})
     typed = _typed(st.session_state.get(key), memory.get("max_chars", 0))
     return typed["text"] if typed and typed["revision"] == memory["revision"] else memory["text"]

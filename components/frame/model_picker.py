@@ -58,24 +58,24 @@ def current() -> Checkpoint:
 
 
 def warm_up() -> None:
-    """Load what the server was started with; where it must be downloaded first, begin that."""
+    """Load the model that the server was started with; if it must be downloaded, begin that."""
     try:
         if _needs_download(start_name()):
             _begin_download(start_name())
         _load(_first_choice())
     except CheckpointError:
-        return  # the first visitor's sidebar finds the same and says it
+        return  # the first visitor's sidebar meets the same error and shows it
 
 
 def in_link() -> str | None:
-    """What a link says of the model (`?model=`): None where it is the one of the start."""
+    """The link's value for the model (`?model=`); None for the start model."""
     name = st.session_state.get("model", start_name())
     return None if name == start_name() else name
 
 
 def folder_shown(now: Checkpoint) -> str:
-    """Where a model's files lie, as this visitor may know it: a browser on this machine the whole
-    path, any other the model's name, of a folder its last part."""
+    """Where a model's files are, as far as this visitor may know: the whole path in a browser on
+    this machine; elsewhere the model's name, or the last part of a folder."""
     if is_on_this_machine():
         return str(now.folder)
     return now.name if checkpoint.source(now.name) != "folder" else now.folder.name

@@ -10,14 +10,14 @@ import streamlit as st
 
 
 def changed(name: str, preset: str) -> dict[str, str]:
-    """What the link's word `name` changes of this preset; nothing of another preset's."""
+    """The changes that the link's word `name` makes to this preset; {} if it names another one."""
     of, _, parts = str(st.session_state.get(name) or "").partition(":")
     told = (part.partition("=") for part in parts.split(",") if of == preset)
     return {field: value for field, _, value in told if value}
 
 
 def number(said: str | None, plain: int, most: int) -> int:
-    """What was said where it is a whole number from 1 to `most`, else the plain one."""
+    """The given value if it is a whole number from 1 to `most`, else the plain one."""
     fits = said is not None and said.isdecimal() and len(said) <= len(str(most))
     return int(said) if fits and 1 <= int(said) <= most else plain
 

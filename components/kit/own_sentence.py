@@ -1,4 +1,4 @@
-"""Sentences of quite different kinds that a visitor may tell, or overwrite with one of their own."""
+"""Example sentences of different kinds that a visitor may tell, or replace with their own."""
 
 from dataclasses import dataclass
 

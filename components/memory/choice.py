@@ -25,7 +25,7 @@ TRAINED = "learned gate"  # the salience that exists with a trained EDM only
 
 
 def settings() -> Settings:
-    """The chosen settings for reading; the plain ones where nothing was chosen."""
+    """The chosen settings for reading; plain ones if nothing was chosen."""
     own = {name: plain for name, plain in PLAIN.saved().items() if name != "modules"}
     found = {name: type(plain)(_chosen(f"mem_{name}", plain)) for name, plain in own.items()}
     if found["score"] == TRAINED and "edm" not in available():
@@ -34,7 +34,7 @@ def settings() -> Settings:
 
 
 def for_writing() -> Settings:
-    """The same, with every module there is: switches decide what is read, never what is kept."""
+    """The same with every module on: switches decide what is read, not what is written."""
     return replace(settings(), modules=available())
 
 
@@ -57,7 +57,7 @@ def modules() -> frozenset[str]:
 
 
 def use(chosen: frozenset[str]) -> None:
-    """Read these modules from now on, and look at a store that is read."""
+    """Read these modules from now on, and show a store that is read."""
     st.session_state.variant = None if chosen == available() else name_of(chosen)
     stores = {"edm": "edm", "am": "bank"}
     if len(read := stores.keys() & chosen) == 1 and "edm" in available():
@@ -65,7 +65,7 @@ def use(chosen: frozenset[str]) -> None:
 
 
 def switch(name: str) -> None:
-    """Read a module from now on, or do so no more."""
+    """Switch a module on or off."""
     use(modules() ^ {name})
 
 

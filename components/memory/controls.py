@@ -113,9 +113,9 @@ def show_laws(
     chosen = any(n < of for n, of in written.values())
     st.html(words.line(said) + words.laws([
         ("bounded", _bounded(state), n_evicted > 0 or is_full,
-         "The budgets hold whatever is told; whole sentences leave"),
+         "The budgets are never exceeded; whole sentences are evicted"),
         ("persistent", kept, now.is_saved,
-         "Under Sessions: a file on this machine outlives prompt, tab and process"),
+         "Under Sessions: a file on this machine that outlives prompt, tab and process"),
         ("salient", _salient(written, len(state.prompts)), chosen,
          ("The EDM takes tokens whose salience reaches its threshold, the bank sentences whose "
           "mean salience reaches its own")),

@@ -62,7 +62,7 @@ def states() -> tuple[MemoryState, ...]:
 
 
 def set_aside() -> list[int]:
-    """How many prompts each other model's memory holds that waits for its model."""
+    """For every other model that has a memory waiting: how many prompts it holds."""
     now = visit.mark()
     told = st.session_state.get("memory:conversations", {}).items()
     waiting = (len(steps[-1].state.prompts) for name, steps in told if name != now and steps)
@@ -201,7 +201,7 @@ def load(name: str) -> None:
 
 
 def _make_room(state: MemoryState) -> None:
-    """Budgets that hold what came back: else the next prompt would throw away what was kept."""
+    """Set budgets that the restored memory fits: else the next prompt would evict parts of it."""
     chosen = choice.settings()
     n_external = 0 if state.external is None else len(state.external)
     st.session_state.mem_budget = min(MOST_SLOTS, max(chosen.fusion.slots, len(state.bank)))
@@ -252,7 +252,7 @@ def saved_names() -> list[str]:
 
 
 def trouble() -> str:
-    """What the visitor must be told once; "" when there is nothing."""
+    """A message that the visitor sees once; "" if there is none."""
     return st.session_state.pop("memory:trouble", "")
 
 
@@ -272,7 +272,7 @@ def _told(now: Conversation, text: str, settings) -> Conversation:
 
 
 def _asked(now: Conversation, text: str, settings):
-    """The prompt's reads; None where it does not fit behind the memory."""
+    """The prompt's reads; None if it does not fit after the memory."""
     if not now.state.prompts:
         return None
     try:

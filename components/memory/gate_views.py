@@ -12,7 +12,7 @@ CHART = {"displayModeBar": False}
 
 
 def show(now: Look) -> None:
-    """Ways in and what comes through them; then the recurrent states."""
+    """How far each gate is open and what it adds; then the recurrent states."""
     if now.asked is None:
         look.nothing_asked(now)
     else:
@@ -20,7 +20,7 @@ def show(now: Look) -> None:
     if choice.available() & {"early", "late"}:
         _show_states(now)
     else:
-        st.caption("No recurrent memory was trained for this model: there is no state to show.")
+        st.caption("No recurrent memory was trained for this model, so there is no state to show.")
 
 
 def _show_ways(now: Look) -> None:
@@ -48,7 +48,7 @@ def _show_grid(grid, now: Look, key: str) -> None:
 
 
 def _show_states(now: Look) -> None:
-    st.markdown("##### The recurrent states: how long, and how much each step turns them")
+    st.markdown("##### The recurrent states: their length, and how much each step turns them")
     prompts, tokens = st.columns(2, gap="large")
     with prompts:
         _show_told(now)
@@ -59,7 +59,7 @@ def _show_states(now: Look) -> None:
 def _show_told(now: Look) -> None:
     told = [t for t in now.now.history if t.states]
     if not told:
-        st.info("Tell a prompt (Enter): each one changes the state that the next one finds.")
+        st.info("Tell a prompt (Enter): it changes the state for the next prompt.")
         return
     found = {
         name: tuple(np.array([t.states[name][i] for t in told]) for i in (0, 1))

@@ -1,4 +1,4 @@
-"""Nothing was told yet: the visitor's own sentence first, sentences to begin with behind it."""
+"""The invitation while nothing was told: first the visitor's own sentence, then examples."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from components.memory import conversation
 
 
 def show() -> None:
-    """The invitation, as long as the memory holds no prompt."""
+    """The invitation, while the memory holds no prompt."""
     if conversation.current().state.prompts:
         return
     with st.container(key="memory_invite", gap="xsmall"):

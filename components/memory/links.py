@@ -9,13 +9,14 @@ from components.memory.look import Look
 
 
 def show(now: Look) -> None:
-    """The choice of a told sentence and its links; nothing without a question or a told sentence."""
+    """The choice of a told sentence and its links; draws nothing without a question or a
+    sentence."""
     if now.asked is None or not now.settings.modules & {"am", "edm"}:
         return
     facts = links.facts(now.key, now.state)
     if not facts:
         return
-    st.markdown("##### From what was told to what is said")
+    st.markdown("##### From the told sentence to the answer")
     fact = _choose(now, facts)
     try:
         chain = links.of_question(

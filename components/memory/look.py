@@ -35,12 +35,12 @@ class Look:
 
     @property
     def key(self) -> str:
-        """Of `state`, for caches."""
+        """The key of `state`, for caches."""
         return self.now.key if self.asked is None else self.asked.key
 
     @property
     def front(self):
-        """Of a prompt that is too long, what telling all but its end did (telling.Written)."""
+        """If the prompt is too long, what telling all but its end did (telling.Written)."""
         return None if self.asked is None else self.asked.front
 
     @property
@@ -114,7 +114,7 @@ class Look:
 
 
 def look() -> Look:
-    """The present moment; nothing in it is stored anywhere."""
+    """What is shown now; this stores nothing."""
     now, settings = conversation.current(), choice.settings()
     text = st.session_state.get("prompt", "")
     if not run.can_preview(text):
@@ -128,7 +128,7 @@ def look() -> Look:
 
 
 def choose_store() -> None:
-    """Which store is looked at, and of the EDM which head; nothing where there is only the bank."""
+    """The choice of a store, and of the EDM's head; draws nothing if there is only the bank."""
     memory = visit.checkpoint().memory
     if "edm" not in choice.available():
         return
@@ -149,6 +149,6 @@ def choose_store() -> None:
 
 
 def nothing_asked(now: Look) -> None:
-    """What to do in a view that needs a prompt that can ask."""
-    if not now.problem:  # which the page has said already
+    """The hint of a view that needs a prompt."""
+    if not now.problem:  # the page has shown the problem already
         st.info("Type a prompt above: this view follows each key.")

@@ -155,12 +155,12 @@ def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Ask
 
 
 def can_preview(text: str) -> bool:
-    """Whether the prompt is short enough to be asked with and told on trial at every key."""
+    """Whether the prompt is short enough to be asked and told on trial at every key."""
     return len(encode(text)) <= most()
 
 
 def most() -> int:
-    """How many tokens are asked with and told on trial at every key."""
+    """The most tokens that are asked and told on trial at every key."""
     return MOST_WINDOWS * visit.checkpoint().model.config.n_positions
 
 

@@ -20,7 +20,7 @@ MOST_KEPT = 16  # answers of one visitor
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """memory: what was read, equal for equal memories; asked (T,): the prompt's ids."""
+    """memory: the key of what was read, equal for equal memories; asked (T,): the prompt's ids."""
 
     memory: tuple
     asked: np.ndarray
@@ -29,7 +29,7 @@ class Said:
 
 @dataclass(frozen=True, eq=False)
 class Both:
-    """The two answers as far as they are said; is_read: whether any memory could be read."""
+    """The two answers so far; is_read: whether any memory could be read."""
 
     after: Answer
     before: Answer

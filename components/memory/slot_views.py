@@ -16,7 +16,7 @@ STRONG = {
 
 
 def show(now: Look) -> None:
-    """All slots, and the chosen one from close by."""
+    """All slots, and the chosen one in detail."""
     look.choose_store()
     weight = now.weight_now
     most = int(weight.argmax()) if len(weight) else 0
@@ -36,7 +36,7 @@ def _why_empty(now: Look) -> str:
     if now.store == "edm":
         gone = 0 if external is None else external.n_evicted
     if not now.budget:
-        return "This store has no slots: Settings give it 0 at most."
+        return "This store has no slots: Settings allow 0."
     if gone:
         return f"Every slot is empty: {gone:,} were written, and all were evicted."
     if now.state.prompts:
@@ -170,10 +170,10 @@ def _show_knock_out(now: Look, slot: int) -> None:
     both = {"edm", "am"} <= now.settings.modules and len(now.state.bank)
     everywhere = both and now.asked is not None and now.asked.n_external and st.toggle(
         "Out of both stores", True, key="memory_scope_both", persist_state="session",
-        help="As if it had never been stored: the prompt is asked anew, and may find something else",
+        help="As if it had never been stored: the prompt asks anew and may find something else",
     )
     if not everywhere and _column(now, slot) is None:
-        st.caption("It is not read now: leaving it out changes nothing.")
+        st.caption("This prompt does not read the slot, so leaving it out changes nothing.")
         return
     table = now.table
     gone = {

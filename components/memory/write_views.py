@@ -1,4 +1,4 @@
-"""The memory page's view of what remembering this prompt would write, and whom it would evict."""
+"""The memory page's view of what remembering this prompt would write, and which slots it evicts."""
 
 import numpy as np
 import streamlit as st

@@ -1,3 +1,2 @@
-"""The Positions page: four schemes on one prompt, order, ends. No checkpoint's tables are drawn
-anywhere else.
+"""The Positions page: four schemes on one prompt, order, ends. Position tables are drawn only here.
 """

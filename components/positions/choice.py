@@ -1,6 +1,6 @@
-"""What the visitor looks at on the Positions page: a head, a pair of tokens, an edit, a shift.
+"""What the visitor chose on the Positions page: a head, a pair of tokens, an edit, a shift.
 
-The link's values, a click's, or a default; frame/address.py carries them in the link.
+The values come from the link, a click, or a default; frame/address.py carries them in the link.
 """
 
 import streamlit as st
@@ -8,7 +8,7 @@ import streamlit as st
 from components.frame import visit
 from components.positions import run
 
-SETTLED_TOKENS = 4  # from here on a guessed head is kept, so that it does not jump while typing
+SETTLED_TOKENS = 4  # with this many tokens a guessed head stays, so that it does not jump
 
 
 def head(left=None, right=None) -> tuple[int, int]:
@@ -104,7 +104,7 @@ def position(n_positions: int, default: int) -> int:
 
 
 def shift(n_tokens: int, n_positions: int) -> int:
-    """A number box; it takes shifts that leave the window too, which the page answers."""
+    """A number box; it accepts shifts beyond the window too: the page then says what is wrong."""
     room = n_positions - n_tokens
     wanted = st.session_state.get("shift")
     st.session_state["positions:shift"] = min(

@@ -1,7 +1,8 @@
 """RoPE as clocks: one for each pair of dimensions, with the hands of one query and one key.
 
-The hands turn in the browser; the arithmetic there is model.analysis.positions.rope_by_distance
-again, and a browser test compares the two. Knows nothing of which model the vectors are of.
+The hands turn in the browser. The arithmetic there repeats
+model.analysis.positions.rope_by_distance, and a browser test compares the two. Knows nothing of the
+model that the vectors come from.
 """
 
 import numpy as np

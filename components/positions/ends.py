@@ -11,8 +11,8 @@ from components.positions import choice, figures, run
 ENDS = {
     "learned": "Learned: the table ends",
     "rope": "RoPE: angles never seen",
-    "alibi": "ALiBi: out of sight",
-    "norm": "Louder positions: LayerNorm",
+    "alibi": "ALiBi: weights fade",
+    "norm": "Larger positions: LayerNorm",
 }
 CHART = {"displayModeBar": False}
 
@@ -26,11 +26,11 @@ def ends(tokens: list[str]) -> None:
 def _end_of_table(tokens: list[str]) -> None:
     n_positions = _config().n_positions
     st.markdown(
-        f"`wpe` has {n_positions:,} rows. Position {n_positions:,} has none: not a bad answer, an "
-        "index error. And inside the table: the same text, read further down."
+        f"`wpe` has {n_positions:,} rows. Position {n_positions:,} has no row: the model gives an "
+        "index error, not a bad answer. The chart: the same text, shifted further down the table."
     )
     if len(tokens) < 2:
-        st.info("One token predicts nothing of this prompt: type a second one.")
+        st.info("One token: nothing to predict yet. Type a second one.")
         return
     box, message = st.columns([2, 5], vertical_alignment="bottom")
     with box:
@@ -58,9 +58,9 @@ def _end_of_rope(tokens: list[str]) -> None:
     scores = run.rope_by_distance(q[query], k[key], 2 * n) * scale
     n_slow = int((frequencies * (n - 1) < 2 * np.pi).sum())
     st.markdown(
-        f"No table, no end: any position has its angles. But within {n:,} tokens {n_slow} of "
-        f"{len(frequencies)} pairs do not finish one turn: beyond, their hands point where "
-        "training never saw them."
+        f"RoPE has no table, so any position has its angles. But within {n:,} tokens {n_slow} of "
+        f"{len(frequencies)} pairs do not finish one turn: beyond the window their angles are ones "
+        "that training never saw."
     )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -72,8 +72,8 @@ def _end_of_rope(tokens: list[str]) -> None:
         st.plotly_chart(figures.rope_beyond(scores, n), key="beyond", config=CHART)
     st.caption(
         f"What if: layer {layer}, head {head} of a run without `wpe`. Orange bars: less than one "
-        "turn. Models with RoPE that must read further slow the clocks down (position "
-        "interpolation) so that old angles come back."
+        "turn. To read further, models with RoPE turn more slowly (position interpolation), so "
+        "that all angles are ones they know."
     )
 
 
@@ -83,7 +83,7 @@ def _end_of_alibi(tokens: list[str]) -> None:
     slopes = run.slopes()
     gentle = float(np.exp(-slopes.min() * n))
     st.markdown(
-        "The line goes on: a key twice as far gets twice the bias, and its weight only fades. "
+        "ALiBi's line has no end: a key twice as far gets twice the bias, and its weight fades. "
         f"Nothing breaks, and nothing far is seen: a key {n:,} tokens back counts {gentle:.2g} of "
         "a near one in the gentlest head."
     )
@@ -91,9 +91,8 @@ def _end_of_alibi(tokens: list[str]) -> None:
         figures.alibi_factor(slopes, head, 2 * n, n), key="alibi_far", config=CHART
     )
     st.caption(
-        "e^(−slope × distance), all heads, your head in red. That is why models with ALiBi can be "
-        "run past their training length (Press et al. 2021), and why that gives them little "
-        "more to read."
+        "e^(−slope × distance), all heads, your head in red. So models with ALiBi run past their "
+        "training length (Press et al. 2021), but read little of what is that far away."
     )
 
 
@@ -105,7 +104,7 @@ def _louder(tokens: list[str]) -> None:
     st.markdown(
         "Could a position outside the table simply be a larger vector? The first thing a block "
         f"does is LayerNorm: whatever comes in leaves with length √{width:,} = {width**0.5:.1f}. "
-        "A louder position does not add, it drowns the word."
+        "A larger position vector adds no information; it hides the word."
     )
     lengths, shares = figures.scaled(found)
     left, right = st.columns(2, gap="medium")

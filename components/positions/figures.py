@@ -72,7 +72,7 @@ def by_distance(curves: dict[str, np.ndarray]) -> go.Figure:
                   "width": 4 if name == "learned" else 2.5},
             hovertemplate="%{y:.4f}",
         )
-    figure.update_xaxes(title="distance: the key lies so many tokens before the query")
+    figure.update_xaxes(title="distance: tokens from the key to the query")
     figure.update_yaxes(title="mean weight", rangemode="tozero")
     return _finish(figure, 330)
 
@@ -140,7 +140,7 @@ def alibi_bias(slopes: np.ndarray, chosen: int, n: int) -> go.Figure:
 
 
 def alibi_factor(slopes: np.ndarray, chosen: int, n: int, end: int | None = None) -> go.Figure:
-    """e^bias: what a key counts for against an equal one at distance 0; end: the window."""
+    """e^bias: the weight of a key relative to an equal key at distance 0; end: the window."""
     figure = _heads(slopes, chosen, n, lambda d, m: np.exp(-m * d), "counts as", ".4g")
     figure.update_yaxes(range=[0, 1.03])
     if end is not None:

@@ -1,4 +1,4 @@
-"""The Positions page's view of order: what changes when words or positions change places."""
+"""The Positions page's view of order: what changes when words or positions are shuffled."""
 
 import streamlit as st
 
@@ -16,21 +16,21 @@ EDITS = {
     "none_words": "No positions, words shuffled",
 }
 EDIT_WORDS = {
-    "words": "The words change places, the position vectors stay.",
-    "positions": "The words stay; each gets the position vector of another.",
-    "both": "Every word keeps its own position vector, so only the causal mask sees another order: "
-    "with no mask nothing at all would change.",
-    "shift": "Same words, same distances, rows of `wpe` further down: a learned table has no "
-    "notion of distance but what it learned at these very rows.",
-    "none": "What if: the same weights without `wpe`; they were trained with it.",
-    "none_words": "What if: neither run has positions. What still changes is what the mask alone "
-    "tells: who can see how much.",
+    "words": "The words are shuffled, the position vectors stay.",
+    "positions": "The words stay; each gets the position vector of another word.",
+    "both": "Every word keeps its own position vector, so only the causal mask sees the new order. "
+    "Without the mask nothing would change.",
+    "shift": "Same words, same distances, but rows further down in `wpe`. A learned table knows "
+    "distances only from training, row by row.",
+    "none": "What if: the same weights without `wpe`, though they were trained with it.",
+    "none_words": "What if: neither run has positions. The only difference left comes from the "
+    "mask: which words each word can see.",
 }
 CHART = {"displayModeBar": False}
 
 
 def order(tokens: list[str]) -> None:
-    """The prompt in another order: what is said next, and what the mask alone knows."""
+    """The prompt in another order: the next token, and what the mask alone tells."""
     edit = one_of("Change", EDITS, "order")
     shift = min(100, _config().n_positions - len(tokens))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -88,8 +88,8 @@ def _mask() -> None:
     st.plotly_chart(figures.moved(curves), key="moved", config=CHART)
     st.caption(
         "How far the last token’s stream moves when the words before it are shuffled. Without "
-        "positions the first layer cannot tell: its sum over the words is the same in any order. "
-        "From the second on it can, because each earlier word saw other words before it."
+        "positions the first layer gives the same result: its sum over the words is the same in "
+        "any order. The second layer does not, because each earlier word saw other words before it."
     )
 
 

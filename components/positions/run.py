@@ -1,4 +1,4 @@
-"""What the Positions page shows: runs with other positions, tables measured, kept for a while.
+"""The numbers of the Positions page: runs with other positions and table facts, cached.
 
 A run belongs to a model and a prompt, not to a visitor. Knows nothing of looks.
 """
@@ -19,7 +19,7 @@ EDITS = ("words", "positions", "both", "shift", "none", "none_words")
 
 
 def guessed_head() -> tuple[int, int]:
-    """The head of this prompt that reads the previous token most: position at its plainest."""
+    """The head of this prompt that reads the previous token most: it uses position most clearly."""
     config = visit.checkpoint().model.config
     facts = visit.survey(canvas.squares(config.n_layer, config.n_head)).facts
     scores = np.nan_to_num(facts["previous"], nan=-1.0)
@@ -72,7 +72,7 @@ def slopes() -> np.ndarray:
 
 
 def table(kind: str) -> position_table.Table:
-    """What is to be seen of the learned table, or of the sinusoidal one of its size."""
+    """Facts about the learned table, or about the sinusoidal one of its size."""
     chosen = visit.checkpoint()
     return _table(chosen.fingerprint, str(chosen.placement), kind, chosen)
 

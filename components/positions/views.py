@@ -34,10 +34,10 @@ def side_by_side(tokens: list[str]) -> None:
     )
     st.caption(
         f"Layer {layer}, head {head}, same prompt, same weights. *Learned* is the real model. For "
-        "the others the model is run again with `wpe` taken out of its input: *None* shows that "
-        "head’s q and k as they come; *RoPE* turns and *ALiBi* biases those very q and k, in this "
-        "head alone; *Sinusoidal* runs with the formula added in place of `wpe`, as long "
-        "as its rows here. The weights were never trained so: this shows what each scheme does to "
+        "the others the model runs again without `wpe` in its input. *None* shows that run’s q and "
+        "k of this head unchanged; *RoPE* turns the same q and k and *ALiBi* biases their scores, "
+        "in this head alone; *Sinusoidal* adds the formula instead of `wpe`, scaled to the same "
+        "mean length. The weights were not trained for these: this shows what each scheme does to "
         "attention, not which is better." + _pooled(len(tokens))
     )
     st.markdown(f"#### What {for_markdown(tokens[query])} ({query}) reads, in %")
@@ -58,7 +58,7 @@ def side_by_side(tokens: list[str]) -> None:
 
 
 def tables(tokens: list[str]) -> None:
-    """The learned table, and the sinusoidal one of the same size, measured alike."""
+    """The learned table, and the sinusoidal one of the same size, measured the same way."""
     n_positions, width = _config().n_positions, _config().n_embd
     kinds = {"learned": f"Learned: wpe, {n_positions:,} × {width:,} numbers",
              "sinusoidal": "Sinusoidal: a formula, nothing learned"}
@@ -85,14 +85,14 @@ def _about(kind: str, found) -> str:
         if found.cell > 1 else ""
     if kind == "sinusoidal":
         return (
-            "Vaswani et al. 2017: sin and cos of p / 10000^(2i/C). All rows are equally long, and "
-            "the cosine depends on the distance alone: bands along the diagonal. GPT-2 does not "
-            "use it; here scaled to the mean length of this model’s `wpe`." + pooled
+            "Vaswani et al. 2017: sin and cos of p / 10000^(2i/C). All rows have the same length, "
+            "and the cosine depends only on the distance: bands along the diagonal. GPT-2 does not "
+            "use it; here it is scaled to the mean length of this model’s `wpe`." + pooled
         )
     return (
-        "`wpe` as this model learned it; nobody told it that 7 lies beside 8. Rows that training "
-        "seldom reached stay near their random start: short and alike to nothing. Principal "
-        "components (PCA), their signs are free." + pooled
+        "`wpe` as this model learned it; nobody told the model that 7 is next to 8. Rows that "
+        "training rarely reached stay near their random start: short and similar to no other row. "
+        "Curves: principal components (PCA); their signs are arbitrary." + pooled
     )
 
 
@@ -109,9 +109,9 @@ def rope(tokens: list[str]) -> None:
     st.caption(
         f"Su et al. 2021: pair i of the {len(q[0])} dimensions turns by position × 10000^(−2i/d). "
         "Blue hand: the query’s pair; orange: the key’s; under each clock, tokens for a full turn. "
-        "Moved together, all hands turn and every angle between them stays: q·k depends on the "
+        "Move both: all hands turn, but every angle between them stays, so q·k depends on the "
         f"distance alone. What if: GPT-2 has no RoPE; q and k are layer {layer}, head {head} of a "
-        "run without `wpe`, so that position is not in them already."
+        "run without `wpe`, so that they do not contain the position already."
     )
 
 
@@ -133,7 +133,7 @@ def alibi(tokens: list[str]) -> None:
             figures.alibi_bias(slopes, head, n), key="alibi_bias", config=CHART
         )
     with right:
-        st.markdown("#### What that makes of an equal key")
+        st.markdown("#### The weight of a key that is equal but further away")
         st.plotly_chart(
             figures.alibi_factor(slopes, head, n), key="alibi_factor", config=CHART
         )
@@ -154,9 +154,9 @@ def _sights(tokens: list[str], layer: int, head: int, slopes: np.ndarray) -> Non
         choice.choose_pair,
     )
     st.caption(
-        "Press et al. 2021: no vectors at all; the further back, the more is taken off the score, "
-        f"each head with its own slope. q and k: layer {layer}, head {head} of a run without "
-        "`wpe`. GPT-2 was not trained so." + _pooled(len(tokens))
+        "Press et al. 2021: no position vectors; the further back a key is, the more is subtracted "
+        f"from its score, each head with its own slope. q and k: layer {layer}, head {head} of a "
+        "run without `wpe`. GPT-2 was not trained this way." + _pooled(len(tokens))
     )
 
 

@@ -1,4 +1,4 @@
-"""Which position and how many draws the visitor looks at: the link's, a click's, or plain ones.
+"""The chosen position and number of draws: from the link, from a click, or the plain ones.
 
 The keys at, follow and draws in st.session_state, and those of frame/draw_choice.py;
 frame/address.py carries them in the link. What makes no sense there is left out.
@@ -15,8 +15,9 @@ PLAIN_DRAWS = 100
 
 
 def position(entropy_bits: np.ndarray) -> int:
-    """The chosen position, 0 to T - 1; else the last one where that is followed; else the first
-    of those the model is least certain after: entropy_bits (T,), of what comes after each."""
+    """The chosen position, 0 to T - 1; else the last one if it is followed; else the first one
+    after which the model is least certain (entropy_bits (T,): of the next token at each
+    position)."""
     at, last = st.session_state.get("at"), len(entropy_bits) - 1
     if at is not None:
         return min(at, last)
@@ -24,7 +25,7 @@ def position(entropy_bits: np.ndarray) -> int:
 
 
 def is_least_certain() -> bool:
-    """Whether nothing was chosen, so that the position is the one of the largest entropy."""
+    """Whether no position was chosen, so that the one with the largest entropy is shown."""
     return st.session_state.get("at") is None and not follows()
 
 
@@ -34,8 +35,8 @@ def follows() -> bool:
 
 
 def follow_typing(prompt) -> None:
-    """Who types on watches the end: from the first change of the prompt (any value) that the page
-    opened with, the last position is followed where none is chosen."""
+    """If the visitor changes the prompt that the page opened with, and chose no position, follow
+    the last position from then on."""
     is_changed = st.session_state.setdefault("prediction:opened", prompt) != prompt
     if is_changed and is_least_certain():
         st.session_state.follow = "last"
@@ -55,9 +56,9 @@ def n_draws() -> int:
 
 
 def choose(sent: dict) -> None:
-    """Remember what the dials sent, None where it is the plain choice, so that links stay short.
+    """Remember the dials' values; plain ones as None, so that links stay short.
 
-    Raises ValueError where it makes no sense.
+    Raises ValueError for values that make no sense.
     """
     wanted = Settings(float(sent["temperature"]), int(sent["top_k"]), float(sent["top_p"]))
     st.session_state.temperature = None if wanted.temperature == 1 else f"{wanted.temperature:g}"

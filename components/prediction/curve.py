@@ -1,7 +1,7 @@
 """The instrument of the Prediction page: dials, stages, the sorted curve, bars, draws.
 
-All logits travel once, sorted; the browser redraws at every move of a dial, and the exact figures
-of the model's side take over when it rests. Knows nothing of models.
+All logits are sent once, sorted. The browser redraws at every move of a dial; when the dial rests,
+the exact figures from model/ replace its own. Knows nothing of models.
 """
 
 from collections.abc import Callable

@@ -16,8 +16,8 @@ MOST_LABELS = 48  # beyond, tokens are named on hover only
 def bits_chart(
     names: list[str], bits: np.ndarray, rank: np.ndarray, entropy: np.ndarray, at: int
 ) -> go.Figure:
-    """Bars: bits (T,) of each token; line: what was expected before it, the entropy (T,) of the
-    position before. The bar after position `at` is outlined."""
+    """Bars: surprisal (T,) of each token in bits; line: the expected surprisal, which is the
+    entropy (T,) of the position before. The bar after position `at` is outlined."""
     T, safe = len(names), [html.escape(name, quote=False) for name in names]
     places = np.arange(T)
     edges = np.repeat(np.arange(T) + 0.5, 2)[1:-1]  # each step is as wide as its token's place
@@ -67,8 +67,8 @@ def not_counted(reading) -> str:
     n, total = int(reading.n_bytes[0]), reading.total
     return (
         f"Sums run over the {total.n_tokens:,} tokens ({total.n_bytes:,} bytes) after the first. "
-        f"The first ({n} {'byte' if n == 1 else 'bytes'}) is read, but nothing comes before it "
-        "that could foresee it."
+        f"The first ({n} {'byte' if n == 1 else 'bytes'}) is only read: no token comes before it "
+        "that could predict it."
     )
 
 

@@ -1,4 +1,4 @@
-"""What the Prediction page shows, computed by the model's side and cached. Arrays in, no looks."""
+"""The numbers of the Prediction page, computed by model/ and cached. No looks."""
 
 from dataclasses import dataclass
 
@@ -42,8 +42,8 @@ class Draws:
 
 
 def reading() -> surprisal.Reading | None:
-    """How each token of the prompt was foreseen; None without a prompt. Only what the visitor
-    typed since the last run is computed."""
+    """How each token of the prompt was predicted; None without a prompt. Only tokens typed since
+    the last run are computed."""
     trace = visit.trace()
     if trace is None:
         return None

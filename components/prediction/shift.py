@@ -1,4 +1,4 @@
-"""Why training pairs are shifted by one: under each token what it predicts, under that what came.
+"""Why training pairs are shifted by one: under each token its prediction, below it what came.
 
 A click chooses a position. Knows nothing of models.
 """

@@ -8,7 +8,7 @@ from components.prediction import choice, curve, figures, run, shift, strip
 
 def show_strip(reading) -> int:
     """The prompt, coloured by surprisal; returns the position looked at."""
-    at, why = choice.position(reading.entropy_bits), "you look at what is expected here"
+    at, why = choice.position(reading.entropy_bits), "the page shows what is predicted here"
     if choice.is_least_certain() and len(reading.ids) > 1:
         bits = float(reading.entropy_bits[at])
         why = f"opened where the model is least certain (entropy {bits:.1f} bits)"
@@ -20,7 +20,7 @@ def show_strip(reading) -> int:
 
 
 def show_follow(reading) -> None:
-    """The way to the prompt's end."""
+    """The button that goes to the prompt's end."""
     choice.follow_typing((visit.checkpoint().fingerprint, reading.ids.tobytes()))
     st.button(
         "Follow the last token", key="prediction_follow", type="tertiary",
@@ -43,7 +43,7 @@ def show_distribution(reading, at: int) -> None:
 def show_surprisal(reading, at: int) -> None:
     """Bits of every token, and the text's sums."""
     if reading.total is None:
-        st.info("One token: nothing was foreseen yet. Type a second one.")
+        st.info("One token: nothing was predicted yet. Type a second one.")
         return
     names = visit.token_texts()
     st.html(figures.totals(reading))

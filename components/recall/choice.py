@@ -107,7 +107,7 @@ def look_sentence() -> str:
     for one in EXAMPLES.values():
         if now == (one.tell, one.ask) and st.session_state.get("recall_distance") == one.distance:
             return one.look
-    return "Compare the columns: what a memory adds is what GPT-2 alone does not say."
+    return "Compare the columns: a memory adds what GPT-2 alone does not say."
 
 
 def probe(text: str) -> Probe:

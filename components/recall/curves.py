@@ -177,11 +177,12 @@ def _right(answer: dict) -> bool:
 
 
 def _open(curve: str, line: dict) -> None:
-    """One episode: what was told, each question with what came of it, and a way into the probe."""
+    """One episode: what was told, each question with its result, and a button that opens the
+    probe."""
     try:
         probe = jobs.open_episode(curve, line, 0, "")
     except (ValueError, StopIteration):
-        st.info("This episode was made by another version: it cannot be made again.")
+        st.info("Another version made this episode, so it cannot be shown.")
         return
     st.html(words.episode(line, probe, _right))
     for i, answer in enumerate(line["answers"]):

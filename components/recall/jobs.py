@@ -31,8 +31,8 @@ FORMAT = 2  # version of a file's results: 2 knows labels
 
 @dataclass
 class Measuring:
-    """A measurement under way, or its end. share: 0 to 1 of it; found: the share that was measured
-    before, until `started`; problem: what ended it."""
+    """A measurement, under way or ended. share: how much is done, 0 to 1; found: the share that was
+    already measured before `started`; problem: the error that ended it."""
 
     path: Path
     curve: str
@@ -51,12 +51,12 @@ class Measuring:
 
     @property
     def seconds_left(self) -> float | None:
-        """By the speed so far; None before it is known."""
+        """Seconds left at the speed so far; None before it is known."""
         gone, new = time.monotonic() - self.started, self.share - self.found
         return gone * (1 - self.share) / new if new > 0.02 and gone > 2 else None
 
     def reach(self, share: float, is_new: bool) -> None:
-        """So much of it is done; what was not measured just now says nothing of the speed."""
+        """Report how much is done; episodes measured earlier do not count for the speed."""
         self.share = share
         if not is_new:
             self.found, self.started = share, time.monotonic()
@@ -182,7 +182,7 @@ def start_file(content: bytes, variants: tuple[str, ...], settings: Settings) ->
 
 
 def results(path: Path) -> list[dict]:
-    """The lines' results so far, in the file's order; a torn last one is left out."""
+    """The lines' results so far, in the file's order; an incomplete last one is left out."""
     if not path.exists():
         return []
     raw = path.read_bytes()
@@ -204,7 +204,7 @@ def _run_file(job: Measuring, checkpoint, settings: Settings, content: bytes) ->
 
 
 class _Cancelled(Exception):
-    """The visitor wants no more of it."""
+    """The visitor cancelled the run."""
 
 
 def _probes(content: bytes):

@@ -70,7 +70,7 @@ def controls(looked: Looked, found) -> list[Line]:
         if found.other.value else f"says “{found.other.continuation.strip()}”"
     )
     never = found.never
-    refused = "does not know: no false recall" if never.refused else "a false recall"
+    refused = "it does not know, so no false recall" if never.refused else "a false recall"
     anyway = ", as without memory" if never.continuation == never.base else ""
     lines = [
         Line("this memory", one.scored.joint, palette.MEMORY),

@@ -1,3 +1,3 @@
-"""The Residual stream page: norms, lens, attribution, ablation, neurons. No stream is computed
-here but in `run`.
+"""The Residual stream page: norms, lens, attribution, ablation, neurons. Only `run` computes
+anything here.
 """

@@ -14,7 +14,7 @@ AFTER = palette.KEY
 
 def board(n_layers: int, n_heads: int, marks: list[int], alone: np.ndarray | None) -> Grid:
     """Layers × (heads, MLP, whole layer) as switches; crossed out = off. alone (L,H+2): KL in nats
-    of each one switched off alone, or None where that was not measured."""
+    with only that part off, or None if that was not measured."""
     values = np.full((n_layers, n_heads + 2), np.nan) if alone is None else alone
     heads = [str(h) for h in range(n_heads)]
     return Grid(
@@ -49,7 +49,7 @@ def _short(x: float) -> str:
 
 
 def facts(change, n_off: int) -> str:
-    """What switching off does to the next token, in three numbers (HTML)."""
+    """How switching off changes the next token, in three numbers (HTML)."""
     top = float(np.abs(change.probability_after - change.probability_before).max())
     return fact_strip([
         (f"{change.kl_nats:.4g}", "KL(original ‖ switched off), nats", repr(change.kl_nats)),

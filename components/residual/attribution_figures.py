@@ -54,8 +54,8 @@ def folded(rows: list[Part], most: int = MOST_BARS) -> list[Part]:
 
 
 def waterfall(rows: list[Part], total_name: str) -> go.Figure:
-    """Each bar begins where the one above ends; the last one is their sum. Those that lower it are
-    hatched."""
+    """Each bar begins where the one above ends; the last bar is the sum. Bars that lower the logit
+    are hatched."""
     values = np.array([part.value for part in rows])
     ends = values.cumsum()
     names = [part.name for part in rows] + [f"<b>{total_name}</b>"]

@@ -1,6 +1,6 @@
-"""What the visitor looks at on the residual page: a token, a layer, a cell, what is switched off.
+"""What the visitor chose on the residual page: a token, a layer, a cell, the parts switched off.
 
-The link's numbers, a click's, or a default; frame/address.py carries them in the link.
+The values come from the link, a click, or a default; frame/address.py carries them in the link.
 """
 
 import re
@@ -13,13 +13,13 @@ from model.analysis.ablation import FILLS, Off
 
 
 def position(n_tokens: int) -> int:
-    """The chosen token; the last one while none is chosen, so that it follows the typing."""
+    """The chosen token; if none is chosen, the last one, also while the prompt grows."""
     at = st.session_state.get("at")
     return n_tokens - 1 if at is None or at >= n_tokens else at
 
 
 def choose_position(at: int) -> None:
-    """Remember a token; the last one is not remembered but followed."""
+    """Choose a token; choosing the last one means: follow the last one."""
     last = len(visit.prompt().ids) - 1
     st.session_state.at = None if at == last else at
 
@@ -72,7 +72,7 @@ def pick_layer(n_layers: int, chosen: int) -> None:
 
 # -- which logit is taken apart -------------------------------------------------------------------
 
-MOST_PROBABLE, NOTHING = "the most probable", "nothing: the logit itself"
+MOST_PROBABLE, NOTHING = "the most probable", "no other: the logit itself"
 _ID = re.compile(r"\(id (\d+)\)$")
 
 
@@ -119,7 +119,8 @@ _PART = re.compile(r"(\d+)(?:h(\d+)|(mlp)|(all))")
 
 
 def off(n_layers: int, n_heads: int) -> Off:
-    """What the link's words switch off: "3h0-2mlp-5all"; parts that the model lacks are left out."""
+    """The parts that the link's words switch off: "3h0-2mlp-5all"; parts that the model lacks are
+    ignored."""
     heads, mlps, layers = set(), set(), set()
     for part in str(st.session_state.get("off") or "").split("-"):
         found = _PART.fullmatch(part)
@@ -165,7 +166,7 @@ def marks(chosen: Off, n_heads: int) -> list[int]:
 
 
 def in_words(chosen: Off) -> str:
-    """What is off, to be read: "head 3 of layer 0, MLP 2, all of layer 5"."""
+    """The parts that are off, in words: "head 3 of layer 0, MLP 2, all of layer 5"."""
     parts = [f"layer {layer} head {head}" for layer, head in sorted(chosen.heads)]
     parts += [f"MLP of layer {layer}" for layer in sorted(chosen.mlps)]
     parts += [f"all of layer {layer}" for layer in sorted(chosen.layers)]

@@ -8,17 +8,17 @@ from components.kit import palette
 from components.kit.cell_grid import Grid, levels, signed_levels
 
 MAPS = {
-    "norm": "How long the stream is",
-    "added": "How much is added",
-    "cosine": "In which direction",
+    "norm": "Length of the stream",
+    "added": "Length of what is added",
+    "cosine": "Direction of what is added",
 }
 LEGENDS = {
     "norm": "Length √Σx² of each token's stream, from the embedding down to the last layer; "
     "colour: its rank among all cells. Click a token.",
     "added": "Length of what each attention (with its bias) and each MLP adds to each token; "
     "colour: its rank among all cells.",
-    "cosine": "Cosine between what is added and the stream it is added to: 0 = at a right angle, "
-    "something new; above: strengthens what is there; below (red): erases it.",
+    "cosine": "Cosine between what is added and the stream it is added to. 0: at a right angle, "
+    "something new; above 0: strengthens the stream; below 0 (red): erases from it.",
 }
 
 
@@ -50,7 +50,7 @@ def stream_grid(stream, tokens: list[str], shown: str) -> Grid:
 
 
 def rank_levels(values: np.ndarray) -> np.ndarray:
-    """values -> uint8 levels by rank, 12 to 255: one giant token leaves the others told apart."""
+    """values -> uint8 levels by rank, 12 to 255: one giant token does not hide the others."""
     ranks = values.ravel().argsort().argsort().reshape(values.shape)
     return levels(12 + 243 * ranks / max(1, values.size - 1), 255)
 
@@ -65,15 +65,15 @@ def _short(x: float) -> str:
 
 LENS_SHOWN = {
     "probability": "Its word",
-    "final_probability": "Where the final word stands",
-    "came_probability": "Where the word that came stands",
+    "final_probability": "Rank of the final word",
+    "came_probability": "Rank of the word that came",
 }
 LENS_LEGENDS = {
-    "probability": "Each cell: the word this layer's stream would say after the token above, read "
-    "through the model's own final LayerNorm and unembedding; colour: its probability; bold: it is "
-    "the final word already.",
-    "final_probability": "Each cell: the rank of the word that the model says in the end; "
-    "colour: its probability at this layer. Rank 1 = this layer would say it too.",
+    "probability": "Each cell: the word that this layer would predict after the token above (its "
+    "stream read through the model's own final LayerNorm and unembedding). Colour: its "
+    "probability; bold: it is already the final word.",
+    "final_probability": "Each cell: the rank of the model's final prediction at this layer; "
+    "colour: its probability there. Rank 1 = this layer predicts it too.",
     "came_probability": "Each cell: the rank of the token that really comes next in the prompt; "
     "colour: its probability at this layer. After the last token nothing has come yet.",
 }

@@ -38,7 +38,7 @@ def facts(steps) -> str:
     lengths = [float(np.linalg.norm(x)) for x in (steps.x, steps.normed, steps.output)]
     numbers = [
         (steps.mean, "μ, the mean"), (steps.sigma, "σ, the spread"), (lengths[0], "length before"),
-        (lengths[1], "length after ÷ σ"), (lengths[2], "length of what comes out"),
+        (lengths[1], "length after ÷ σ"), (lengths[2], "length of the output"),
     ]
     rows = [(f"{x:.4g}".replace("-", "−"), name, repr(x)) for x, name in numbers]
     error = f"{steps.error:.0e}".replace("-", "−")

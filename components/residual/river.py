@@ -1,4 +1,4 @@
-"""One token's residual stream as a river: how long it is, what flows in, what it would say.
+"""One token's residual stream as a river: its length, what flows in, what each layer would predict.
 
 Arrays in, a picture out. Knows nothing of the model.
 """

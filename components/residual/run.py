@@ -1,4 +1,4 @@
-"""What the residual page looks at: arrays derived from the present trace, kept for a while.
+"""The numbers of the residual page: arrays derived from the prompt's trace, cached.
 
 Logit lenses are kept in blocks of positions: while a prompt is typed, only its last block is new.
 """
@@ -25,7 +25,8 @@ def stream() -> residual.Stream | None:
 
 
 def lens_window(at: int, n_tokens: int) -> tuple[int, int]:
-    """The positions start to stop round `at` that a lens may read in one go; all, where cheap."""
+    """The positions start to stop around `at` that a lens may read in one go; all, if that is
+    cheap."""
     config = visit.checkpoint().model.config
     a_position = (config.n_layer + 1) * config.n_embd * config.vocab_size
     work = LENS_WORK if visit.checkpoint().placement.device.type == "cpu" else 100 * LENS_WORK
@@ -62,7 +63,7 @@ def attribute(position: int, token: int, against: int | None) -> attribution.Att
 def token_id(text: str) -> int:
     """What a visitor typed, "·" for a space -> the id of that one token.
 
-    Raises ValueError where it is none or several.
+    Raises ValueError if it is no token or several.
     """
     ids = encode(visit.checkpoint().tokenizer, text.replace("·", " "))
     if len(ids) == 1:
@@ -109,8 +110,8 @@ def effort_of_all(position: int) -> str:
 
 
 def each_alone(position: int, fill: str, measure: bool, on_layer) -> np.ndarray | None:
-    """KL in nats with each head, each MLP, each layer off alone, (L,H+2); None where it was not
-    measured yet and `measure` does not ask for it. on_layer(n done) follows the work."""
+    """KL in nats with each head, each MLP, each layer off alone, (L,H+2); None if it was not
+    measured yet and `measure` is False. on_layer(n done) reports progress."""
     trace = visit.trace()
     known = _alone_results()
     key = (visit.key(trace), position, fill)

@@ -1,4 +1,4 @@
-"""The six views of the residual page: what is chosen, what is computed for it, what is drawn."""
+"""The six views of the residual page."""
 
 import streamlit as st
 
@@ -29,8 +29,8 @@ def stream(tokens: list[str], at: int) -> None:
     river.show(found, at, words, column.probability[:, own], tokens[at], "river")
     st.caption(
         f"The stream of **{_md(tokens[at])}** ({at}), left to right through {n_layers} layers. "
-        "Thickness = its length √Σx². Arrows = what attention and MLPs add: length on the same "
-        "scale, angle to the stream exact. Words: what the model would say next if it stopped "
+        "Thickness = its length √Σx². Arrows = what attention and MLPs add, with length on the "
+        "same scale and exact angle to the stream. Words: the next token if the model stopped "
         "there (logit lens)."
     )
     shown = one_of("Show of all tokens", figures.MAPS, "stream_shown")
@@ -126,9 +126,9 @@ def _draw_map(found, name: str) -> None:
         words = f"What layer {chosen[0]} head {chosen[1]} reads →"
         st.page_link("pages/attention.py", label=words)
     st.caption(
-        f"In logits of {_md(name)}; red lowers; empty among numbers: rounds to 0.0. Direct share "
-        "only: what a part does to later layers counts there. The final LayerNorm's σ is frozen at "
-        f"its value here, {found.sigma:.3f}. Heads contain the bias of their values; the "
+        f"In logits of {_md(name)}; red lowers it; an empty cell rounds to 0.0. Direct effect "
+        "only: a part's effect through later layers counts there. The final LayerNorm's σ is "
+        f"frozen at its value here, {found.sigma:.3f}. Heads contain the bias of their values; the "
         "attention's output bias stands apart."
     )
 
@@ -146,9 +146,9 @@ def switch_off(tokens: list[str], at: int) -> None:
                              required=True, help="zero, or its mean over this prompt's positions")
     effort = run.effort_of_all(at)
     measure = effort == "instant" or top[2].button(
-        "Each one alone", key="alone", width="stretch", disabled=effort == "too long",
-        help="Switch off every part by itself and colour the board by what that changes (KL)"
-        if effort == "minutes" else "Too many tokens for this machine: choose an earlier token",
+        "Each part alone", key="alone", width="stretch", disabled=effort == "too long",
+        help="Switch off each part alone and colour the board by how much that changes (KL)"
+        if effort == "minutes" else "Too many tokens for this machine. Choose an earlier token",
     )
     top[3].button("All on", key="all_on", width="stretch", disabled=not len(off),
                   on_click=lambda: st.session_state.update(off=None))
@@ -181,10 +181,10 @@ def _draw_board(off, at: int, measure: bool) -> None:
     )
     st.markdown(f"**Off:** {choice.in_words(off)}." if len(off) else
                 "Nothing is off: this is the untouched model, bit for bit.")
-    measured = (" Number: KL in nats with this part alone off, full colour from 1 nat on; empty "
-                "among numbers: rounds to 0.00.")
+    measured = (" Number: KL in nats with only this part off, full colour from 1 nat on; an empty "
+                "cell rounds to 0.00.")
     st.caption("A head that is off leaves the layer's output bias; *all* skips the whole block, "
-               f"biases too. Off at every position.{'' if alone is None else measured}")
+               f"biases too. Parts are off at every position.{'' if alone is None else measured}")
 
 
 def mlp(tokens: list[str], at: int) -> None:

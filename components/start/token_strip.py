@@ -4,7 +4,7 @@ import html
 
 from components.kit import palette
 
-MOST = 160  # boxes drawn; more would only be wallpaper
+MOST = 160  # boxes drawn; nobody reads more
 
 
 def strip(texts: list[str], ids) -> str:

@@ -1,3 +1,3 @@
-"""The Tokens page: text to ids, the vocabulary, token vectors. No other page's tokens are drawn
-here; those use `kit`.
+"""The Tokens page: text to ids, the vocabulary, token vectors. Other pages draw their tokens with
+`kit`.
 """

@@ -66,7 +66,7 @@ def row_data(piece: Piece, row: Row, most: int) -> dict:
 
 
 def _readable(piece: Piece, start: int, end: int) -> str:
-    """The text of a part; where its bytes are no whole characters, their stand-in letters."""
+    """The text of a part; if its bytes are no whole characters, their stand-in letters."""
     try:
         return tokens.show_bytes(piece.raw[start:end].decode("utf-8").encode())
     except UnicodeDecodeError:

@@ -56,18 +56,18 @@ def pieces_of(apart):
 
 
 def how_far(apart) -> str:
-    """Whether the steps give the tokenizer's ids, and what of a long text is not shown."""
+    """Whether the steps give the tokenizer's ids, and how much of a long text is shown."""
     said = f"✓ The {apart.n_ids:,} ids are the tokenizer’s own." if apart.is_same else \
-        "✗ This tokenizer does something more: its own ids differ from these."
+        "✗ This tokenizer has further steps: its own ids differ from these."
     if apart.is_cut:
-        said += f" Only the first {run.MOST_CHARS:,} characters are taken apart."
+        said += f" Only the first {run.MOST_CHARS:,} characters are analysed."
     if apart.n_pieces > len(apart.pieces):
         said += f" The first {len(apart.pieces):,} of {apart.n_pieces:,} pre-tokens are shown."
     return said
 
 
 def _chosen_piece(apart) -> int:
-    """The visitor's choice; else the word that took the most tokens, of those the longest."""
+    """The visitor's choice; else the word with the most tokens, and of those the longest."""
     at, n = st.session_state.get("piece"), len(apart.pieces)
     if at is not None and at < n:
         return at
@@ -103,7 +103,8 @@ def token_box(default: str) -> int | None:
 
 
 def name_of(token_id: int) -> str:
-    """What finds this token again in a text box: its text where that is unique, else its id."""
+    """The text that finds this token again in a text box: its own if that is unique, else its
+    id."""
     text = run.words().texts[token_id]
     try:
         return text if run.token(text) == token_id else f"#{token_id}"
@@ -124,7 +125,7 @@ def _token(label: str, key: str, default: str) -> int | None:
 
 
 def neighbours(token_id: int, k: int, key: str) -> None:
-    """The nearest of the whole vocabulary; a click walks on from there."""
+    """The nearest of the whole vocabulary; a click goes on from that token."""
     found = run.neighbours(token_id, k + 1)
     _bars(found, {token_id: "itself"}, key)
 

@@ -1,4 +1,4 @@
-"""One value for everything that a thread runs inside a `with`. Knows nothing of what it is."""
+"""A value that holds for everything a thread runs inside a `with`. Knows nothing of the value."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -46,11 +46,11 @@ def sizes_for(config: GPT2Config, cell: str = "gru", rank: int = 0) -> Sizes:
 
 
 class Modules(nn.Module):
-    """early, late: Recurrent; external: External; lora: Lora or None. Weights only: what is stored is
-    an argument.
+    """early, late: Recurrent; external: External; lora: Lora or None. Weights only: stored states
+    and slots are arguments.
 
-    fingerprint: of these weights, "untrained" until they were saved; parts: which of early, late,
-    edm and lora were trained; card: what is known of the training.
+    fingerprint: of these weights, "untrained" until they are saved; parts: which of early, late,
+    edm and lora were trained; card: facts about the training.
     """
 
     def __init__(self, sizes: Sizes) -> None:

@@ -43,7 +43,7 @@ class Recurrent(nn.Module):
 
     def write(self, stream: torch.Tensor, state: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
         """A prompt's stream (B,T,C), of which the first n (B,) >= 1 tokens are real, and the state
-        before -> the state behind the last real token. Padding leaves no trace."""
+        before -> the state after the last real token. Padding changes nothing."""
         packed = nn.utils.rnn.pack_padded_sequence(
             self.norm(stream), n.cpu(), batch_first=True, enforce_sorted=False
         )
@@ -53,7 +53,7 @@ class Recurrent(nn.Module):
         return after[0] if self.kind == "gru" else torch.cat([part[0] for part in after], dim=-1)
 
     def path(self, stream: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
-        """The hidden state behind every token of one prompt, (T,C), from stream (1,T,C)."""
+        """The hidden state after every token of one prompt, (T,C), from stream (1,T,C)."""
         parts = [part.contiguous()[None] for part in state.split(self.width, dim=-1)]
         before = parts[0] if self.kind == "gru" else tuple(parts)
         return self.cell(self.norm(stream), before)[0][0]

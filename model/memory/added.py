@@ -93,8 +93,8 @@ class Path:
 
 @torch.inference_mode()
 def paths(checkpoint, carried: Carried | None, ids) -> dict[str, Path]:
-    """The states of the trained recurrent memories while a prompt of ids (T-1,), one window at
-    most, is told: what telling it would do, token by token."""
+    """The states of the trained recurrent memories, token by token, while a prompt of ids (T-1,),
+    at most one window, is told on trial."""
     plain = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, np.asarray(ids, np.int64)])
     streams, modules, found = held.streams_of(checkpoint, plain), checkpoint.memory, {}
     names = tokens.display(checkpoint.tokenizer, plain.ids)
@@ -111,8 +111,8 @@ def paths(checkpoint, carried: Carried | None, ids) -> dict[str, Path]:
 
 @torch.inference_mode()
 def changes(modules, before: Carried | None, after: Carried | None) -> dict[str, tuple]:
-    """Recurrent module -> (length of its hidden state, cosine to the one before; NaN where that
-    was zero) of one prompt told. Empty where nothing recurrent was written."""
+    """Recurrent module -> (length of its hidden state, cosine to the one before; NaN if that was
+    zero) of one prompt told. Empty if no recurrent state was written."""
     found = {}
     for name in ("early", "late") if after is not None else ():
         if name in modules.parts:

@@ -33,8 +33,8 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A tokens said. ids (A,); log (A,): of each one's probability, given those before it, in nats;
-    text: what they spell; end: why no more is said, "" while it goes on."""
+    """An answer of A tokens. ids (A,); log (A,): log probability of each, given those before it, in
+    nats; text: what they spell; end: why the answer ended, "" while it goes on."""
 
     ids: np.ndarray
     log: np.ndarray
@@ -46,13 +46,13 @@ class Answer:
 
     @property
     def probability(self) -> float:
-        """Of the whole answer: the product of its tokens' probabilities. The end token, where one
-        follows, is not counted."""
+        """Probability of the whole answer: the product of its tokens' probabilities. An end token
+        after it is not counted."""
         return float(np.exp(self.log.sum()))
 
     @property
     def per_token(self) -> float:
-        """The geometric mean of its tokens' probabilities; 1 where nothing is said."""
+        """The geometric mean of its tokens' probabilities; 1 for an empty answer."""
         return float(np.exp(self.log.mean())) if len(self) else 1.0
 
 
@@ -129,7 +129,7 @@ def _room(checkpoint, asked: Trace) -> int:
 
 
 def _guess(answer: Answer, drafts: Sequence[Answer]) -> np.ndarray:
-    """What the first draft that begins like the answer says next; nothing before its first token,
+    """The next tokens of the first draft that begins like the answer; empty before the first token,
     which needs no run."""
     n = len(answer)
     fit = (d.ids[n:] for d in drafts if len(d) > n and np.array_equal(d.ids[:n], answer.ids))
@@ -137,14 +137,14 @@ def _guess(answer: Answer, drafts: Sequence[Answer]) -> np.ndarray:
 
 
 def _rows(checkpoint, trace: Trace, start: int) -> torch.Tensor:
-    """Logits (1+G,V) behind the first `start` tokens of a run and behind each of its G others."""
+    """Logits (1+G,V) after the first `start` tokens of a run and after each of its G others."""
     if len(trace) == start:
         return trace.next_logits[None]
     return logits(checkpoint, trace, start - 1)
 
 
 def _accepted(checkpoint, answer: Answer, rows, guess: np.ndarray, most: int) -> Answer:
-    """The most probable token of each row (1+G,V), as long as the G guessed tokens were those."""
+    """The most probable token of each row (1+G,V), up to the first guess that was wrong."""
     for i, row in enumerate(rows):
         answer = _one_more(checkpoint, answer, row, most)
         if answer.end or i == len(guess) or answer.ids[-1] != guess[i]:
@@ -172,15 +172,15 @@ def _longer(checkpoint, said: Answer, token: int, log: float, most: int) -> Answ
 
 
 def _is_over(text: str) -> bool:
-    """Whether a sentence surely ends here: at a line's end or a mark that cannot be part of a number
-    or of a shortened word."""
+    """Whether a sentence surely ends here: at a line end, or at a mark that cannot belong to a
+    number or an abbreviation."""
     if "\n" in text.lstrip():
         return True
     return bool(_MARK.search(text)) and not _may_go_on(text)
 
 
 def _was_over(text: str, following: str) -> bool:
-    """Whether a sentence ended before what follows, where only that can show it."""
+    """Whether a sentence ended just before the text that follows, if only that text can tell."""
     if not _may_go_on(text):
         return False
     goes_on = following[:1].isdigit() if _NUMBER.search(text) else not following.startswith("\n")

@@ -79,14 +79,14 @@ def plain(
     checkpoint: Checkpoint, ids, before: Trace | None = None,
     stop: threading.Event | None = None,
 ) -> Trace:
-    """The run of a prompt, ids (T,) without <|endoftext|>, without any memory: what `ask` of a blank
-    state gives. before: such a run of another prompt, whose rows are taken over."""
+    """The run of a prompt, ids (T,) without <|endoftext|>, without any memory: the same as `ask`
+    with a blank state. before: such a run of another prompt; rows that both share are reused."""
     with_start = np.r_[checkpoint.tokenizer.bos_token_id, np.asarray(ids, dtype=np.int64)]
     return run(checkpoint, with_start, before, stop)
 
 
 def _passes(checkpoint, state, settings, before: Recalled | None) -> Passes:
-    """The runs to go on with; none where another memory was asked, or in another way."""
+    """The runs that can be reused; empty if another memory was asked, or with other settings."""
     if before is not None and before.passes is not None and before.passes.fits(state, settings):
         return before.passes
     graft = graft_of(checkpoint, state, settings)

@@ -1,4 +1,4 @@
-"""Where a prompt is cut when it is longer than the model can read at once: between its sentences."""
+"""Cuts a prompt that is longer than the model can read at once, between its sentences."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from model.run import tokens
 
 
 def windows(checkpoint, ids) -> list[slice]:
-    """How a prompt (T,) is cut to be told: parts of at most half the model's window, each ending
-    with a sentence; only a sentence that is longer than that is cut itself."""
+    """A prompt (T,) cut into parts to be told: each at most half the model's window and ending with
+    a sentence; only a sentence longer than that is cut itself."""
     size = _half(checkpoint)
     if len(ids) <= size:
         return [slice(0, len(ids))]
@@ -22,9 +22,9 @@ def windows(checkpoint, ids) -> list[slice]:
 
 
 def n_front(checkpoint, ids) -> int:
-    """How many tokens of a prompt (T,) must be told so that its end can ask: the end is at most half
-    the model's window and begins with a sentence; within one that is longer than that, it begins
-    at one of few places, so that it stays while one types on."""
+    """How many tokens of a prompt (T,) must be told so that its end can ask. The end is at most
+    half the model's window and begins with a sentence. Inside a longer sentence it begins at one of
+    a few places, so that the cut does not move at every key."""
     half = _half(checkpoint)
     start, step = len(ids) - half, max(1, half // 8)
     if start <= 0:

@@ -70,11 +70,11 @@ def reading(
 
 
 def replayed(checkpoint, bank: Bank, kept, strength: float = 0.0) -> Reading | None:
-    """The slots `kept`, their tokens run again in order, alone behind <|endoftext|>, at positions
-    1…; the prompt's own <|endoftext|> is that first one, the rest of it follows them.
+    """The slots `kept`: their tokens are run again in order, after <|endoftext|>, at positions 1…;
+    the prompt shares that <|endoftext|>, and its other tokens follow.
 
     So a run with this reading is the plain model on [<|endoftext|>, kept tokens, prompt]. Raises
-    ValueError where they do not fit the window.
+    ValueError if they do not fit the window.
     """
     kept = np.asarray(kept, dtype=np.int64)
     if not len(kept):
@@ -85,7 +85,8 @@ def replayed(checkpoint, bank: Bank, kept, strength: float = 0.0) -> Reading | N
 
 
 def first_position(bank: Bank, positions: str) -> int:
-    """Where a prompt that reads this bank begins; 0 without a slot. ValueError: no such rule."""
+    """The position where a prompt that reads this bank begins; 0 without a slot. ValueError for
+    unknown positions."""
     if positions not in POSITIONS:
         raise ValueError(f"No positions {positions!r}. Choose one of {', '.join(POSITIONS)}.")
     starts = {"continue": bank.n_tokens, "restart": 0}
@@ -123,10 +124,10 @@ def select(bank: Bank, kept: np.ndarray) -> Bank:
 
 
 def merge(bank: Bank, budget: int) -> Bank:
-    """While over budget: of the two slots whose keys are most alike (cosine over all layers and
-    heads), the younger is folded into the older as their mean, key and value (the idea of
-    arXiv:2402.05099's cache merging). The older keeps its provenance, and the reads of both.
-    Pinned slots are left as they are while two others can be merged; after that all can."""
+    """While over budget, merge the two slots whose keys are most similar (cosine over all layers
+    and heads): the older one gets the mean of both keys and of both values (after
+    arXiv:2402.05099's cache merging), keeps its provenance and gets the reads of both. Pinned slots
+    are not merged while two others can be; after that, all slots can."""
     while len(bank) > max(budget, 1):
         flat = bank.keys.permute(2, 0, 1, 3).flatten(1)
         bank = _fold(bank, *merging.most_alike(flat, bank.slots.pinned))
@@ -134,8 +135,8 @@ def merge(bank: Bank, budget: int) -> Bank:
 
 
 def summarise(bank: Bank, budget: int) -> Bank:
-    """The sentences that would leave become a few slots, each the mean of its tokens' keys and
-    values, weighted by their salience (model.memory.summarising)."""
+    """Fold the sentences that would be evicted into a few slots, each the mean of its tokens' keys
+    and of their values, weighted by salience (model.memory.summarising)."""
     if len(bank) <= budget:
         return bank
     group, weight = summarising.groups(bank.slots, budget), summarising.weights(bank.slots)

@@ -57,7 +57,7 @@ class ToldBefore:
         return self.heard[key]
 
     def bits_behind(self, ids: np.ndarray) -> np.ndarray:
-        """Surprisal, in bits, (T,) of these tokens behind the CONTEXT tokens told last."""
+        """Surprisal in bits, (T,), of these tokens after the CONTEXT tokens told last."""
         window = self.checkpoint.model.config.n_positions
         last = self.last(min(CONTEXT, window - 1 - len(ids)))
         key = (last.tobytes(), np.asarray(ids).tobytes())

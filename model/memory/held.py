@@ -82,7 +82,7 @@ def keys_of(modules: Modules, plain: Trace) -> torch.Tensor:
 
 
 def keys_and_values(modules: Modules, plain: Trace) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the tokens of a plain run would be stored with, (T,C) each."""
+    """The keys and values that the tokens of a plain run would be stored with, (T,C) each."""
     middle = plain.layer_stream(2 * modules.external.layer).float()
     first = plain.layer_stream(0).float()
     return modules.external.write(middle, one_before(middle), first)
@@ -90,7 +90,7 @@ def keys_and_values(modules: Modules, plain: Trace) -> tuple[torch.Tensor, torch
 
 @torch.inference_mode()
 def carry(before: Carried | None, modules: Modules, checkpoint, plain: Trace) -> Carried:
-    """The recurrent states behind a prompt, from its plain run and the states before it."""
+    """The recurrent states after a prompt, from its plain run and the states before it."""
     streams = streams_of(checkpoint, plain)
     after = {}
     for name, stream in streams.items():
@@ -121,7 +121,7 @@ def evict(held: Held, budget: int, policy: str, rng: np.random.Generator) -> Hel
 
 
 def _merge(held: Held, budget: int) -> Held:
-    """The younger of the two most alike is folded into the older as their mean, until all fit."""
+    """Merge the two most similar slots into the older one, as their mean, until all fit."""
     while len(held) > max(budget, 1):
         old, young = merging.most_alike(held.keys, held.slots.pinned)
         parts = [x.clone() for x in (held.keys, held.values, held.gate)]
@@ -133,7 +133,8 @@ def _merge(held: Held, budget: int) -> Held:
 
 
 def _summarise(held: Held, budget: int) -> Held:
-    """What would leave is folded into summaries, by salience; of the gate too, the mean."""
+    """Fold the slots that would be evicted into summaries, weighted by salience; their gates
+    too."""
     if len(held) <= budget:
         return held
     group, weight = summarising.groups(held.slots, budget), summarising.weights(held.slots)

@@ -13,7 +13,7 @@ from model.memory.slots import Slots
 def most_alike(keys: torch.Tensor, pinned) -> tuple[int, int]:
     """keys (M,K), M >= 2; pinned (M,) bool -> (older, younger) of the two slots of largest cosine.
 
-    Pinned slots are left as they are while two others can be merged; after that all can.
+    Pinned slots are not merged while two others can be; after that, all slots can.
     """
     flat = torch.nn.functional.normalize(keys.float(), dim=1)
     alike = (flat @ flat.T).fill_diagonal_(-torch.inf)
@@ -25,8 +25,8 @@ def most_alike(keys: torch.Tensor, pinned) -> tuple[int, int]:
 
 
 def folded(table: Slots, old: int, young: int) -> Slots:
-    """The table with the younger slot's reads and pin on the older one, which keeps its own
-    provenance; the younger's row is still there."""
+    """The table with the younger slot's reads and pin added to the older one, which keeps its own
+    provenance; the younger slot's row is not removed yet."""
     reads = {name: getattr(table, name).copy() for name in ("n_reads", "total_read", "last_read")}
     for column in reads.values():
         column[old] += column[young]

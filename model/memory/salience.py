@@ -47,31 +47,30 @@ def surprisal(evidence: Evidence) -> np.ndarray:
 
 
 def surprisal_in_context(evidence: Evidence) -> np.ndarray:
-    """−log2 p(token | the end of what was told before, the prompt so far), in bits: what fits the
-    conversation surprises less. EM-LLM (arXiv:2407.09450) reads a text so."""
+    """−log2 p(token | the end of the text told before, the prompt so far), in bits: words that fit
+    the conversation surprise less. EM-LLM (arXiv:2407.09450) reads a text this way."""
     return evidence.in_context
 
 
 def peak_surprisal(evidence: Evidence) -> np.ndarray:
-    """Of each sentence, its largest surprisal, in bits. Long sentences have larger ones."""
+    """For each sentence, its largest surprisal, in bits. Long sentences have larger ones."""
     return _by_sentence(evidence, evidence.surprisal, np.max)
 
 
 def peak_over_the_rest(evidence: Evidence) -> np.ndarray:
-    """Of each sentence, its largest surprisal less its median: one word stands out, the others do
-    not."""
+    """For each sentence, its largest surprisal minus its median: high if one word stands out."""
     return _by_sentence(evidence, evidence.surprisal, lambda bits: bits.max() - np.median(bits))
 
 
 def peak_over_rarity(evidence: Evidence) -> np.ndarray:
-    """Of each sentence, the most that a token's surprisal exceeds its rarity, in bits: not a rare
-    word, but one that nobody would have put here."""
+    """For each sentence, the largest difference of a token's surprisal and its rarity, in bits:
+    high for a word that is unexpected here, though it is not rare."""
     return _by_sentence(evidence, evidence.surprisal - evidence.rarity, np.max)
 
 
 def peak_for_its_length(evidence: Evidence) -> np.ndarray:
-    """Of each sentence, its largest surprisal in context, over the root of its number of tokens:
-    much news for few slots."""
+    """For each sentence, its largest surprisal in context, divided by the root of its number of
+    tokens: much news for few slots."""
     return _by_sentence(
         evidence, evidence.in_context, lambda bits: bits.max() / np.sqrt(len(bits))
     )
@@ -111,16 +110,16 @@ def novelty(evidence: Evidence) -> np.ndarray:
 
 def attention_received(evidence: Evidence) -> np.ndarray:
     """Attention received per query that could see the token (H2O, arXiv:2306.14048; divided as in
-    kvpress). The first token, a sink, always wins: it is not stored. Tokens of a short prompt win
-    over those of a long one: there are fewer to share a reader's attention."""
+    kvpress). The first token is a sink and always wins, so it is not stored. Tokens of a short
+    prompt win over those of a long one, because fewer tokens share a query's attention."""
     return evidence.received
 
 
 def learned_gate(evidence: Evidence) -> np.ndarray:
-    """The trained gate's logit: above 0 it would rather write. It learned from answers, through the
+    """The trained gate's logit: above 0 it votes to write. It learned from answers, through the
     logarithm added to a slot's score (model.grafts.external), and from which words were values.
 
-    Raises ValueError where nothing was trained.
+    Raises ValueError if no gate was trained.
     """
     if evidence.gate is None:
         raise ValueError(
@@ -150,9 +149,9 @@ SCORES = {
 
 
 def chosen(score: np.ndarray, unit: np.ndarray, threshold: float, best: int) -> np.ndarray:
-    """score (T,), unit (T,): number of what is written whole (a sentence, or each token for itself)
-    -> which tokens are written, (T,) bool: those of units whose mean score reaches the threshold,
-    and of these only the `best` highest (0: all)."""
+    """score (T,), unit (T,): the number of the unit that is written whole (a sentence, or one
+    token) -> which tokens are written, (T,) bool: those of units whose mean score reaches the
+    threshold, and of these only the `best` highest (0: all)."""
     _, inverse, sizes = np.unique(unit, return_inverse=True, return_counts=True)
     mean = np.bincount(inverse, weights=score) / sizes
     passing = mean >= threshold
@@ -163,14 +162,14 @@ def chosen(score: np.ndarray, unit: np.ndarray, threshold: float, best: int) -> 
 
 
 def rarity_of(ids: np.ndarray) -> np.ndarray:
-    """log2 of each token's rank in the vocabulary, in bits: byte pair encoding makes the pieces of
-    frequent words first, and word frequencies fall about as one over the rank (Zipf). A rough
-    measure that needs no counts."""
+    """log2 of each token's rank in the vocabulary, in bits. Byte pair encoding makes the pieces of
+    frequent words first, and word frequencies fall roughly as 1 / rank (Zipf): so this is a rough
+    measure of rarity that needs no counts."""
     return np.log2(np.asarray(ids, dtype=np.float64) + 2)
 
 
 def _by_sentence(evidence: Evidence, values: np.ndarray, together: Callable) -> np.ndarray:
-    """values (T,) -> (T,): of every token, what `together` makes of its sentence's values."""
+    """values (T,) -> (T,): every token gets `together` of the values of its sentence."""
     units, own = np.unique(evidence.sentence, return_inverse=True)
     return np.array([together(values[own == i]) for i in range(len(units))])[own]
 

@@ -17,14 +17,14 @@ SUFFIX = ".memory"
 
 
 def home() -> Path:
-    """The folder of all sessions; made when it is not there."""
+    """The folder of all sessions; made if it is missing."""
     folder = data_folder.home() / "sessions"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def path_of(name: str) -> Path:
-    """A session's file. Raises ValueError for a name that could lead anywhere else."""
+    """A session's file. Raises ValueError for a name that could point outside the folder."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,63}", name):
         raise ValueError(
             f"Not a session name: {name[:80]!r}. Choose 1 to 64 letters, digits, spaces, - or _, "

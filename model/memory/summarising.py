@@ -60,8 +60,8 @@ def _units(table: Slots, free: np.ndarray, room: int) -> np.ndarray:
 
 
 def _n_leaving(block: np.ndarray, room: int) -> int:
-    """How many of these slots leave, whole sentences from the front, so that `room` stay at most;
-    of the last sentence only as much as must."""
+    """How many of these slots leave so that at most `room` stay: whole sentences from the front,
+    and of the last one only as many slots as needed."""
     n_over = len(block) - room
     if n_over <= 0:
         return 0
@@ -71,7 +71,7 @@ def _n_leaving(block: np.ndarray, room: int) -> int:
 
 
 def _extents(table: Slots, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each of U units: how many tokens it holds, its first prompt and its last, (U,) each."""
+    """For each of U units: how many tokens it holds, its first prompt and its last, (U,) each."""
     mine = np.flatnonzero(unit >= 0)
     own, n_units = unit[mine], unit.max() + 1
     sizes = np.bincount(own, weights=table.n_tokens[mine], minlength=n_units)

@@ -1,4 +1,4 @@
-"""Which memory modules are at work: names for combinations, as the founding system has them."""
+"""Names for combinations of memory modules, as in the founding system."""
 
 MODULES = ("early", "late", "edm", "am")
 
@@ -12,7 +12,7 @@ VARIANTS: dict[str, frozenset[str]] = {
 
 
 def modules_of(variant: str) -> frozenset[str]:
-    """A variant's modules. Raises ValueError for a name that is none."""
+    """A variant's modules. Raises ValueError for an unknown name."""
     if variant not in VARIANTS:
         raise ValueError(f"There is no variant {variant!r}. Choose one of {', '.join(VARIANTS)}.")
     return VARIANTS[variant]

@@ -185,7 +185,7 @@ def test_zero_slots_and_one_slot(app, budget):
     for view in ("reads", "weights", "writes", "slots"):
         ask(app, QUESTION, view)
         assert not app.error
-    why = "This store has no slots: Settings give it 0 at most."
+    why = "This store has no slots: Settings allow 0."
     assert [i.value for i in app.info] == ([] if budget else [why])
 
 

@@ -68,7 +68,7 @@ def test_an_edm_that_holds_nothing_says_so(app):
     told(app, mem_slots=0)
     assert sent(app, "reads")["unread"] == "The EDM is empty: there is no slot to read."
     ask(app, QUESTION, "slots")
-    assert "Settings give it 0 at most" in app.info[0].value
+    assert "Settings allow 0" in app.info[0].value
     app.session_state["mem_slots"] = 8
     n = state_of(app).external.n_evicted
     assert f"{n} were written, and all were evicted" in app.run().info[0].value
