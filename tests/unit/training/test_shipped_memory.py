@@ -171,7 +171,7 @@ def test_moved_is_the_probability_that_what_is_stored_moves(embedded, on):
     p, q = (trace.logits(embedded, run)[-3:].softmax(-1) for run in runs)
     moved = asking.ask(embedded, state, ids, both).moved
     assert moved == pytest.approx(float((p - q).clamp(min=0).sum(-1).max()), abs=1e-5)
-    assert both.needed < moved <= 1
+    assert both.fusion.needed < moved <= 1
 
 
 @pytest.mark.parametrize("variant", ["gpt2+am", "gpt2-m"])
@@ -189,11 +189,11 @@ def test_fusion_reads_where_memory_moves_the_prediction(embedded, variant):
     both = settings(variant)
     ids = tokens.encode(embedded.tokenizer, QUESTION)
     asked = asking.ask(embedded, state, ids, both)
-    assert asked.moved >= both.needed
+    assert asked.moved >= both.fusion.needed
     assert "·I·live·in·New·York." in state.bank.slots.around[asked.kept]
     ids = tokens.encode(embedded.tokenizer, "It was a dark night, and the wind blew over the hill")
     idle = asking.ask(embedded, state, ids, both)
-    assert idle.moved < both.needed and not len(idle.kept) and idle.trace.reading is None
+    assert idle.moved < both.fusion.needed and not len(idle.kept) and idle.trace.reading is None
     plain = asking.ask(embedded, state, ids, replace(both, modules=both.modules - {"am"})).trace
     assert torch.equal(idle.trace.next_logits, plain.next_logits)
     always = asking.ask(embedded, state, ids, both.with_fusion(needed=0.0))
