@@ -6,8 +6,9 @@ import streamlit as st
 
 from components.frame import visit
 from model.memory.state import MemoryState
-from model.recall import chain, told_facts
+from model.recall import chain, near_miss, told_facts
 from model.recall.chain import Chain
+from model.recall.near_miss import NearMiss
 from model.recall.told_facts import Fact
 
 MOST_FACTS = 200  # at most so many told sentences to choose from, the newest
@@ -29,6 +30,14 @@ def of_question(key: str, state: MemoryState, asked, fact: Fact, writing, states
     ids = asked.recalled.trace.ids.tobytes()
     mark = (visit.mark(), str(visit.checkpoint().placement), key, asked.settings, ids, fact, writing)
     return _of_question(mark, visit.checkpoint(), state, asked, fact, writing, states)
+
+
+def near_miss_of(
+    state: MemoryState, asked, told: list[Fact], question: str, said: str, without: str
+) -> NearMiss | None:
+    """Of what was told another thing was asked; asked: the question (asking.Recalled); said, without:
+    the answers with memory and without."""
+    return near_miss.find(visit.checkpoint(), state, asked, told, question, said, without)
 
 
 @st.cache_resource(show_spinner=False)

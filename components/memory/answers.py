@@ -9,7 +9,7 @@ import time
 
 import streamlit as st
 
-from components.frame import visit
+from components.frame import links, near_miss, visit
 from components.kit import assets, palette
 from components.kit.next_token import percent
 from components.memory import said as memory_said
@@ -17,6 +17,7 @@ from components.memory import say
 from components.memory.look import Look
 from components.memory.said import Both
 from model.memory.answer import END_OF_TEXT, LIMIT, SENTENCE, WINDOW, Answer
+from model.recall.near_miss import NearMiss
 
 STYLE = assets.text("memory/answers.css")
 LEGEND = "%: the product of the tokens' probabilities. Bar: one token's own; point at it."
@@ -58,23 +59,34 @@ def _follow(now: Look) -> None:
 
 def _answers(now: Look, both: Both, verdict: str = "") -> str:
     lead = _lead(now.text)
-    size = _size(lead, both)
+    size, miss = _size(lead, both), None if verdict else _near_miss(now, both)
     sides = [_words(lead, said, size) for said in (both.after, both.before)]
     shares = [_percent(x.probability) if len(x) else "" for x in (both.after, both.before)]
     hover = [_more(both.after), _more(both.before)]
+    if miss is not None:
+        return _frame(sides, near_miss.title(miss), shares, hover, near_miss.numbers(miss))
     return _frame(sides, verdict or _verdict(now, both), shares, hover)
 
 
-def _frame(sides, verdict: str, shares=("", ""), hover=("", "")) -> str:
-    """Two boxes of HTML with their probabilities, and one line below."""
+def _frame(sides, verdict: str, shares=("", ""), hover=("", ""), more: str = LEGEND) -> str:
+    """Two boxes of HTML with their probabilities, and one line below; more: behind the verdict."""
     boxes = "".join(
         f'<section style="--hue:{hue}" title="{html.escape(more)}"><header><span>{title}</span>'
         f'<b>{share}</b></header><div class="words">{words}</div></section>'
         for hue, title, share, more, words in zip(HUES, TITLES, shares, hover, sides)
     )
-    legend = f"<small>{html.escape(LEGEND)}</small>" if any(shares) else ""
+    legend = f'<small title="{html.escape(more)}">{html.escape(more)}</small>' if any(shares) else ""
     return (f'<style>{STYLE}</style><div class="answers"><div class="two">{boxes}</div>'
             f"<footer><b>{html.escape(verdict)}</b>{legend}</footer></div>")
+
+
+def _near_miss(now: Look, both: Both) -> NearMiss | None:
+    """Whether what memory answers was told of something else than what is asked."""
+    if not both.is_read or both.is_same:
+        return None
+    told = links.facts(now.key, now.state)
+    return links.near_miss_of(now.state, now.asked.recalled, told, now.text, both.after.text,
+                              both.before.text)
 
 
 def _words(lead: str, answer: Answer, size: str) -> str:

@@ -16,9 +16,10 @@ from components.frame import links, visit
 from model.memory import variants
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
-from model.recall import causal, probe, probe_controls, verdict
+from model.recall import causal, probe, probe_controls, told_facts, verdict
 from model.recall.causal import Effect
 from model.recall.chain import Chain
+from model.recall.near_miss import NearMiss
 from model.recall.probe import Outcome, Plan, Probe
 from model.recall.reads import Place
 from model.recall.verdict import Verdict
@@ -93,6 +94,16 @@ def chain(looked: Looked) -> Chain | None:
     """How far the told answer came; None without an answer, without slots, or if no told sentence
     holds it."""
     return links.of_outcome(looked.one, (*_key_of(looked), looked.variant))
+
+
+def near_miss(looked: Looked, without: str) -> NearMiss | None:
+    """Whether what the variant says was told of something else than what is asked; without: what
+    GPT-2 says without memory."""
+    one = looked.one
+    told = [fact for number, text in enumerate(one.plan.probe.tell, 1)
+            for fact in told_facts.sentences(visit.checkpoint(), text, number)]
+    return links.near_miss_of(one.state, one.asked, told, one.plan.probe.ask, one.continuation,
+                              without)
 
 
 def removed(looked: Looked, gone: tuple[Place, ...], is_only: bool = False) -> Changed:

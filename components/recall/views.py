@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components.frame import link_row
+from components.frame import link_row, near_miss
 from components.recall import cards, choice, form, pictures, run, told_text, words
 from components.recall.run import Looked
 from model.memory import variants
@@ -49,6 +49,8 @@ def show() -> None:
     looked = found[choice.variant()]
     st.html(words.verdict(choice.TITLES[looked.variant], looked.verdict.kind,
                           looked.verdict.sentence))
+    if miss := run.near_miss(looked, found["gpt2"].one.continuation):
+        st.html(near_miss.box(miss))
     if chain := run.chain(looked):
         st.html(link_row.row(chain))
     left, right = st.columns([3, 2], gap="large")

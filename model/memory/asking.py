@@ -236,19 +236,20 @@ def after_reading(
 ) -> MemoryState:
     """The state with this prompt's reads counted: mean weight over layers and heads, the largest
     over the prompt's tokens after the first; of the EDM, mean over its heads. If fusion was left
-    out (`needed`), the bank was not read: what the first pass looked at does not count as a read.
+    out (`needed`), the bank was not read and stays as it is: what the first pass looked at does not
+    count as a read.
 
     asked: the state that was read, if it was another one (`behind_front`): slots that only it holds
     are not counted.
     """
     asked = state if asked is None else asked
-    weight = np.zeros(len(asked.bank))
     if len(recalled.kept):
+        weight = np.zeros(len(asked.bank))
         read = fusion.read_weights(checkpoint, recalled.trace)  # (L,H,T,M)
         behind = start_length(checkpoint, recalled.trace.ids)
         weight[recalled.kept] = read.mean((0, 1))[behind:].max(0, initial=0)
-    table = _counted(state.bank.slots, asked.bank.slots, weight)
-    state = replace(state, bank=replace(state.bank, slots=table))
+        table = _counted(state.bank.slots, asked.bank.slots, weight)
+        state = replace(state, bank=replace(state.bank, slots=table))
     if state.external is None or recalled.trace.external_query() is None:
         return state
     read = held.read_weights(recalled.trace)[:, start_length(checkpoint, recalled.trace.ids) :, 1:]

@@ -18,9 +18,8 @@ def first_in_first_out(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
 
 
 def least_recently_read(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
-    """What the latest prompt read least leaves; the older of two alike (a soft LRU). The newer half
-    stays: what was told just now could not be read yet. A prompt that fusion was left out of read
-    nothing: then the oldest leaves."""
+    """What was read least by the latest prompt that read the store leaves; the older of two alike (a
+    soft LRU). The newer half stays: what was told just now could not be read yet."""
     return _of_older_half(blocks, _by_block(slots, blocks, slots.last_read, np.max))
 
 

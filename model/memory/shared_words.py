@@ -5,6 +5,7 @@ Attention reads two sentences of the same form ("The code of the office …", "T
 """
 
 import re
+from collections import Counter
 
 import numpy as np
 
@@ -14,12 +15,22 @@ def weights(texts: list[str], prompt: str) -> np.ndarray:
     (N,). A word that occurs in n of the texts weighs ln(1 + N / n) (Spärck Jones 1972). Upper and
     lower case are equal."""
     said, asked = [_words(text) for text in texts], _words(prompt)
-    counts: dict[str, int] = {}
-    for one in said:
-        for word in one & asked:
-            counts[word] = counts.get(word, 0) + 1
-    weigh = {word: np.log1p(len(texts) / n) for word, n in counts.items()}
+    weigh = _weigh(said, asked)
     return np.array([sum(weigh[word] for word in one & asked) for one in said], dtype=np.float64)
+
+
+def shares(texts: list[str], prompt: str) -> np.ndarray:
+    """The same as shares of what all the prompt's words weigh, (N,) of 0 to 1. A word that stands in
+    no text weighs as much as one that stands in one."""
+    said, asked = [_words(text) for text in texts], _words(prompt)
+    weigh = {word: np.log1p(len(texts)) for word in asked} | _weigh(said, asked)
+    return weights(texts, prompt) / max(sum(weigh.values()), 1e-12)
+
+
+def _weigh(said: list[set[str]], asked: set[str]) -> dict[str, float]:
+    """The weight of every asked word that stands in one of the texts."""
+    counts = Counter(word for one in said for word in one & asked)
+    return {word: float(np.log1p(len(said) / n)) for word, n in counts.items()}
 
 
 def _words(text: str) -> set[str]:

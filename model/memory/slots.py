@@ -33,9 +33,10 @@ class Slots:
     it; token (M,): its id; block (M,): slots of one sentence share a number and leave together;
     text, around (M,): the token, and its sentence, as shown; written (M,): seconds since 1970;
     salience (M,); n_reads (M,): prompts that read the slot with at least READ_FLOOR of weight;
-    total_read, last_read (M,): read weight in all, and by the latest prompt; pinned (M,) bool: the
-    visitor wants it kept, see eviction; origins (M,): the tuple of Origin of a summary slot, () for
-    a slot that one token wrote. A summary's place is that of its most salient token.
+    total_read, last_read (M,): read weight in all, and by the latest prompt that read the store;
+    pinned (M,) bool: the visitor wants it kept, see eviction; origins (M,): the tuple of Origin of a
+    summary slot, () for a slot that one token wrote. A summary's place is that of its most salient
+    token.
     """
 
     prompt: np.ndarray

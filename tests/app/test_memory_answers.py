@@ -9,7 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from components.kit import own_sentence
 from components.kit.next_token import percent
+from components.memory import said as memory_said
 from components.memory import say
+from components.memory.said import Both
 from model.loading import checkpoint
 from model.memory import answer, asking, telling
 from model.memory.state import blank
@@ -72,6 +74,10 @@ def said(loaded, run) -> tuple[str, str]:
     return html.escape(percent(last.probability)), last.text.strip()
 
 
+def spoken(text: str) -> answer.Answer:
+    return answer.Answer(np.array([len(text)]), np.array([-0.1]), text, answer.SENTENCE)
+
+
 def test_both_answers_are_the_models_own(app, loaded):
     ask(tell(open_page(app), FACT), QUESTION)
     state = telling.tell(loaded, blank(loaded), FACT, SETTINGS).state
@@ -97,6 +103,21 @@ def test_both_say_the_same_and_the_page_says_so(app, runs):
     assert verdict(app) == say.EXACTLY
     one, other = sides(app)
     assert one == other
+
+
+def test_a_near_miss_is_shown_as_such_with_its_numbers(app, monkeypatch):
+    """Whatever this model says: memory answers with what was told of something else."""
+    def follow(asked):
+        yield Both(spoken(" Rex."), spoken(" I do not know."), is_read=True)
+
+    monkeypatch.setattr(memory_said, "follow", follow)
+    ask(tell(open_page(app), "My dog is called Rex \u202e."), "What is my cat called?")
+    assert verdict(app) == "Near miss: this was told of “dog”, you asked of “cat”."
+    numbers = re.findall(r"<small title=.*?>(.*?)</small>", frame(app))[0]
+    assert "lacks “cat”" in numbers and re.search(r"it has \d+\.\d % of what", numbers)
+    assert re.search(r"its fit is \d+\.\d+\.$", numbers) and "\u202e" not in frame(app)
+    ask(app, "What is my dog called?")
+    assert verdict(app) == "Memory changes the answer."
 
 
 def test_an_empty_prompt_runs_nothing_and_the_frame_stays(app, runs):

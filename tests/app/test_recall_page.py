@@ -28,6 +28,7 @@ from model.recall import (
 from model.recall.probe import Probe
 from model.recall.reads import Place
 from model.recall.runs import Curve, Point
+from model.run import tokens
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 
@@ -196,6 +197,21 @@ def test_texts_are_text():
 def test_nonsense_in_a_link_is_survived():
     app = opened("no such view", variant="<b>")
     assert not app.error and app.session_state["recall_view"] == "probe"
+
+
+@pytest.mark.parametrize("ask", ["What is my cat called? It is", "What is my dog called? It is"])
+def test_a_near_miss_stands_below_the_verdict(loaded, monkeypatch, ask):
+    """Whatever this model says: it says what was told of the dog."""
+    real = probe.follow
+
+    def follow(checkpoint, asked, n):
+        own = tokens.encode(checkpoint.tokenizer, " Rex.")
+        return own if asked.relevance else real(checkpoint, asked, n)
+
+    monkeypatch.setattr(probe, "follow", follow)
+    page = tree.html(opened(**asked("My dog is called Rex.", ask)))
+    is_near = "Near miss: this was told of “dog”, you asked of “cat”." in page
+    assert is_near == ("cat" in ask) and ("lacks “cat”; it has" in page) == is_near
 
 
 # -- causes ------------------------------------------------------------------------------------------

@@ -1,0 +1,141 @@
+"""A near miss: what memory answers was told of something else than what is asked.
+
+"My dog is called Rex." was told, "What is my cat called?" is asked, "Rex" is said: in the place of
+the told "dog" the question has "cat". Decided from the words alone: which stand in the same place,
+and how common the model's tokenizer found them. It cannot tell a synonym from another thing.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import product
+from os.path import commonprefix
+
+import numpy as np
+
+from model.memory import shared_words
+from model.memory.asking import Recalled
+from model.memory.slots import Slots
+from model.memory.state import MemoryState
+from model.recall.told_facts import Fact
+from model.run import tokens
+from model.run.checkpoint import Checkpoint
+
+COMMON = 1_000  # tokens that byte-pair merging made first: "what", "did", "his"; they name nothing
+ALIKE = 0.7  # from which likeness on two spellings are forms of one word: "gave" and "give"
+
+
+@dataclass(frozen=True)
+class NearMiss:
+    """fact: the told sentence that the answer's words come from; told, asked: its word, and the
+    question's in the same place; lacks: the question's words, common ones left out, that it does not
+    have; share: what of the weight of the question's words it has, 0 to 1 (shared_words.shares);
+    fit: how well retrieval found that it fits (Recalled), None where only the EDM read it."""
+
+    fact: Fact
+    told: str
+    asked: str
+    lacks: tuple[str, ...]
+    share: float
+    fit: float | None
+
+
+def find(
+    checkpoint: Checkpoint, state: MemoryState, asked: Recalled, facts: Sequence[Fact], question: str,
+    said: str, without: str = "",
+) -> NearMiss | None:
+    """The near miss of an answer, None where it is none: every stored sentence that holds what
+    memory said was told of something else. Of several the one that shares most with the question.
+
+    facts: the told sentences; said: the answer; without: the answer that the model gives without
+    memory, whose words memory did not put there.
+    """
+    new = _folded(said) - _folded(question) - _folded(without)
+    texts = [fact.text for fact in facts]
+    shares = dict(zip(facts, shared_words.shares(texts, question)))
+    holding = [fact for fact in facts if _folded(fact.text) & new and _is_stored(state, fact)]
+    most = max((len(_folded(fact.text) & new) for fact in holding), default=0)
+    holding = [fact for fact in holding if len(_folded(fact.text) & new) == most]
+    exchanged = [exchanged_word(checkpoint, fact.text, question, said) for fact in holding]
+    if not holding or not all(exchanged):
+        return None
+    fact, words = max(zip(holding, exchanged), key=lambda pair: shares[pair[0]])
+    lacks = tuple(word for word in _lacking(question, fact.text)
+                  if _commonness(checkpoint, word) >= COMMON)
+    return NearMiss(fact, *words, lacks, float(shares[fact]), _fit(state, asked, fact))
+
+
+def exchanged_word(checkpoint: Checkpoint, told: str, question: str, said: str) -> tuple[str, str] | None:
+    """A told sentence's word and the question's in the same place, behind or before the same word;
+    neither stands in the other text, in any form, nor in what is said. The least common pair; None
+    where there is none that is less common than COMMON."""
+    own, other = _words(told), _words(question)
+    mine = [i for i, word in enumerate(own) if not _has([*other, *_words(said)], word)]
+    its = [j for j, word in enumerate(other) if not _has(own, word)]
+    pairs = [(own[i], other[j]) for i, j in product(mine, its) if _same_place(own, i, other, j)]
+    rare = {pair: min(_commonness(checkpoint, word) for word in pair) for pair in pairs}
+    best = max(rare, key=rare.get, default=None)
+    return best if best and rare[best] >= COMMON else None
+
+
+def _same_place(own: list[str], i: int, other: list[str], j: int) -> bool:
+    """Whether the word before both is the same, or the word behind both."""
+    before = i > 0 and j > 0 and _is_same(own[i - 1], other[j - 1])
+    behind = i + 1 < len(own) and j + 1 < len(other) and _is_same(own[i + 1], other[j + 1])
+    return before or behind
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two words are forms of one: all but an ending, or spellings much alike."""
+    one, other = one.casefold(), other.casefold()
+    start = len(commonprefix([one, other]))
+    short, long = sorted((len(one), len(other)))
+    if one == other or (start >= 3 and start >= short - 1 and start >= long - 3):
+        return True
+    return start > 0 and SequenceMatcher(None, one, other).ratio() >= ALIKE
+
+
+def _commonness(checkpoint: Checkpoint, word: str) -> int:
+    """How late byte-pair merging made the word's token: a small number is a common word. A word of
+    several tokens is behind all that have their own."""
+    ids = tokens.encode(checkpoint.tokenizer, f" {word}")
+    return int(ids[0]) if len(ids) == 1 else len(checkpoint.tokenizer) + int(ids.max(initial=0))
+
+
+def _lacking(question: str, told: str) -> list[str]:
+    own = _words(told)
+    return [word for word in dict.fromkeys(_words(question)) if not _has(own, word)]
+
+
+def _has(words: list[str], word: str) -> bool:
+    return any(_is_same(word, other) for other in words)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
+
+
+def _folded(text: str) -> set[str]:
+    return {word.casefold() for word in _words(text)}
+
+
+def _is_stored(state: MemoryState, fact: Fact) -> bool:
+    """Whether a store holds one of the sentence's tokens."""
+    return any(_inside(table, fact).any() for table in _tables(state))
+
+
+def _fit(state: MemoryState, asked: Recalled, fact: Fact) -> float | None:
+    table = state.bank.slots
+    blocks = table.block[_inside(table, fact)]
+    return max((asked.relevance[int(b)] for b in blocks if int(b) in asked.relevance), default=None)
+
+
+def _tables(state: MemoryState) -> list[Slots]:
+    return [state.bank.slots] + ([] if state.external is None else [state.external.slots])
+
+
+def _inside(table: Slots, fact: Fact) -> np.ndarray:
+    """Which slots hold a token of the sentence, (M,) bool."""
+    return (table.prompt == fact.prompt) & (table.position >= fact.start) & (
+        table.position < fact.stop)
