@@ -1,13 +1,13 @@
 """The headline figures of a memory as Markdown: ten lines for a student, then the tables.
 
 Every sentence and row comes from what `recall headline` measured; what was not measured is left out.
-Boards of several seeds of trained memory are counted together. Knows nothing of measuring.
+Of several seeds of trained memory the mean is given. Knows nothing of measuring.
 """
 
 import json
 from pathlib import Path
 
-from model.recall.share import wilson
+from model.recall.share import mean_of_seeds, share_of_seeds
 
 PATTERN = "memory_headline*.json"
 VARIANTS = {"gpt2": "GPT-2, no memory", "gpt2+rnn": "recurrent", "gpt2+am": "fusion (AM)",
@@ -86,16 +86,17 @@ def tables(boards: list[dict]) -> str:
 
 
 def pooled(boards: list[dict], case: str, variant: str, label: str = "") -> dict | None:
-    """hits of n of all seeds together, with the 95 % interval and each seed's share; None where it
-    was not measured."""
+    """The mean share over the seeds with a 95 % interval that knows that they were asked the same
+    episodes (recall.share), each seed's share, and hits and n of all; None where it was not
+    measured."""
     found = [one for board in boards
              if (one := _entry(board, case, label).get(variant)) and one["n"]]
     found = found[:1] if variant in UNTRAINED else found
     if not found:
         return None
     hits, n = (sum(one[name] for one in found) for name in ("hits", "n"))
-    low, high = wilson(hits, n)
-    return {"hits": hits, "n": n, "share": hits / n, "low": low, "high": high,
+    share, low, high = share_of_seeds([(one["hits"], one["n"]) for one in found])
+    return {"hits": hits, "n": n, "share": share, "low": low, "high": high,
             "seeds": [one["share"] for one in found]}
 
 
@@ -107,10 +108,18 @@ def _entry(board: dict, case: str, label: str) -> dict:
 def _cases(boards: list[dict]) -> str:
     titles = {name: case["title"] for board in boards for name, case in board["cases"].items()}
     rows = [(title, name, "") for name, title in titles.items()]
-    many = f" Seeds of trained memory, counted together: {len(boards)}." if len(boards) > 1 else ""
     return _shares("Facts of held-out forms, with made-up values, told in one prompt and asked in "
                    "another (`python -m model recall headline`); share with its 95 % interval "
-                   "(Wilson)." + many, boards, rows)
+                   f"({_interval(boards)}).", boards, rows)
+
+
+def _interval(boards: list[dict]) -> str:
+    """Which interval is given, in words."""
+    if len(boards) < 2:
+        return "Wilson"
+    return (f"mean of {len(boards)} seeds of trained memory. The seeds are asked the same episodes, so "
+            "these count once, as in Wilson's interval of one seed, and the spread of the seeds widens "
+            "it, by Student's t; what needs no training has one seed and Wilson's")
 
 
 def _labels(boards: list[dict]) -> str:
@@ -145,23 +154,33 @@ def _n(cells: list[dict | None]) -> str:
 
 
 def _text(boards: list[dict]) -> str:
-    boards = [board["text"] for board in boards if "text" in board]
-    if not boards:
+    found = [board["text"] for board in boards if "text" in board]
+    if not found:
         return ""
-    first = boards[0]
-    rows = [(VARIANTS[v], f"{one['bits_per_byte']:.4f}", (f"{one['percent']:+.2f} % "
-             f"({one['low']:+.2f} to {one['high']:+.2f})")) for v, one in first["variants"].items()]
-    return (f"Ordinary text ({first['passages']:,} passages, {first['bytes']:,} bytes) while memory "
-            "is full of other things, bits per byte:\n\n"
+    rows = [_text_row(found, variant) for variant in found[0]["variants"]]
+    return (f"Ordinary text ({found[0]['passages']:,} passages, {found[0]['bytes']:,} bytes) while "
+            "memory is full of other things, bits per byte:\n\n"
             + table(("", "bits per byte", "against GPT-2"), rows))
 
 
+def _text_row(found: list[dict], variant: str) -> tuple[str, str, str]:
+    each = [one["variants"][variant] for one in found if variant in one["variants"]]
+    each = each[:1] if variant in UNTRAINED else each
+    bits = sum(one["bits_per_byte"] for one in each) / len(each)
+    mean, low, high = mean_of_seeds(
+        [one["percent"] for one in each], [(one["high"] - one["low"]) / 2 for one in each])
+    return VARIANTS[variant], f"{bits:.4f}", f"{mean:+.2f} % ({low:+.2f} to {high:+.2f})"
+
+
 def _gist(boards: list[dict]) -> str:
-    found = next((board["gist"] for board in boards if "gist" in board), {})
-    rows = [(name, *(_nats(one[part]) for part in ("saved_by_own", "saved_by_other")),
-             (f"{one['percent']['mean']:+.2f} % ({one['percent']['low']:+.2f} to "
-              f"{one['percent']['high']:+.2f})"), f"{one['pairs']:,}")
-            for name, one in found.items()]
+    found = [board["gist"] for board in boards if "gist" in board]
+    rows = []
+    for name in found[0] if found else ():
+        each = [one[name] for one in found if name in one]
+        own, other = (_nats(each, part) for part in ("saved_by_own", "saved_by_other"))
+        mean, low, high = _of_seeds(each, "percent")
+        rows.append((name, own, other, f"{mean:+.2f} % ({low:+.2f} to {high:+.2f})",
+                     f"{each[0]['pairs']:,}"))
     if not rows:
         return ""
     return ("The gist that the recurrent memory carries: nats a token saved on the next prompt of a "
@@ -173,14 +192,22 @@ def _gist_in_words(boards: list[dict]) -> str:
     found = [one for board in boards for one in list(board.get("gist", {}).values())[-1:]]
     if not found:
         return ""
-    one = found[0]["percent"]
+    mean, low, high = _of_seeds(found, "percent")
     return (f" What it keeps is gist: on the next prompt of a book the vector of that book saves "
-            f"{one['mean']:.2f} % of the nats a token over another book's (95 % interval "
-            f"{one['low']:.2f} to {one['high']:.2f}).")
+            f"{mean:.2f} % of the nats a token over another book's (95 % interval {low:.2f} to "
+            f"{high:.2f}).")
 
 
-def _nats(one: dict) -> str:
-    return f"{one['mean']:+.4f} ({one['low']:+.4f} to {one['high']:+.4f})"
+def _of_seeds(found: list[dict], part: str) -> tuple[float, float, float]:
+    """Mean and 95 % interval over the seeds of one of the gist's figures."""
+    each = [one[part] for one in found]
+    return mean_of_seeds([one["mean"] for one in each],
+                         [(one["high"] - one["low"]) / 2 for one in each])
+
+
+def _nats(found: list[dict], part: str) -> str:
+    mean, low, high = _of_seeds(found, part)
+    return f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

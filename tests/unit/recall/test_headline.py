@@ -15,6 +15,7 @@ from model.memory.variants import VARIANTS
 from model.recall import gist, headline, ordinary_text, probe_file
 from model.recall.headline_cases import CASES, Talk, many_people, near_miss_of
 from model.recall.probe import Probe
+from model.recall.share import share_of_seeds
 from model.run.trace import run
 from model.training import memory_headline
 
@@ -114,7 +115,7 @@ def test_the_command_runs_and_names_what_is_wrong(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "asked in the next prompt" in said and "one, n = 1" in said
     assert main([*command, "--only", "nonsense"]) == 2
-    assert "no case nonsense" in capsys.readouterr().err
+    assert "No case nonsense" in capsys.readouterr().err
 
 
 def test_the_gist_reads_the_vector_that_telling_leaves(embedded):
@@ -151,6 +152,9 @@ def test_the_page_holds_what_was_measured_and_nothing_else():
         "gpt2-m": share(hits, 100), "gpt2+am": share(50, 100)}, "labels": {}}}} for hits in (90, 94)]
     one = memory_headline.pooled(boards, "next", "gpt2-m")
     assert (one["hits"], one["n"]) == (184, 200)
+    assert (one["share"], one["low"], one["high"]) == share_of_seeds([(90, 100), (94, 100)])
+    assert "mean of 2 seeds" in memory_headline.tables(boards)
+    assert "(Wilson)" in memory_headline.tables(boards[:1])
     assert memory_headline.pooled(boards, "next", "gpt2+am")["n"] == 100  # no seed has a part in it
     said = memory_headline.tables(boards)
     assert "| asked at once |" in said and "seeds 90.0% to 94.0%" in said and "gist" not in said
