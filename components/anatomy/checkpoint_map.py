@@ -36,7 +36,8 @@ SHORT = {
 
 
 def by_layer(found: Anatomy) -> dict[str, list[Box]]:
-    """Groups for the map: what stands outside the blocks, then block by block; large first."""
+    """Groups for the map: first the tensors outside the blocks, then block by block; large
+    first."""
     groups: dict[str, list[Box]] = {}
     for t in sorted(found.tensors, key=lambda t: (t.layer is not None, t.layer or 0, -t.n_bytes)):
         if t.n_bytes:
@@ -88,8 +89,8 @@ def headline(found: Anatomy, computed_in: str) -> str:
 def provenance(found: Anatomy) -> str:
     """Where the table comes from, in a sentence."""
     if found.source == "safetensors header":
-        return "Read from the header of the file: no tensor is loaded until you choose one."
-    return "Pickled weights have no header: this is what the model in memory holds."
+        return "Read from the header of the file; no tensor is loaded until you choose one."
+    return "Pickled weights have no header, so these are the tensors of the model in memory."
 
 
 def ledger(found: Anatomy) -> str:
@@ -110,17 +111,17 @@ def ledger_notes(found: Anatomy) -> list[str]:
     notes = []
     if found.tied and not stored_head:
         notes.append(
-            "**Unembedding: 0 bytes.** `lm_head` is the token embedding `wte` used again, turned "
-            "round; the file stores the matrix once (tied weights)."
+            "**Unembedding: 0 bytes.** `lm_head` is the token embedding `wte`, transposed; the "
+            "file stores the matrix once (tied weights)."
         )
     if stored_head and found.tied:
-        notes.append("**Unembedding: a copy.** `lm_head` is `wte`, yet stored a second time.")
+        notes.append("**Unembedding: a copy.** `lm_head` is `wte`, stored a second time.")
     masks = found.of_part("mask buffers")
     if masks:
         notes.append(
             f"**{len(masks)} mask buffers, {show_bytes(sum(t.n_bytes for t in masks))}**: "
-            f"`attn.bias` is no bias but a triangle of ones that hides the future. Nothing in it "
-            "was trained, so it is in the bytes and not in the parameters."
+            "`attn.bias` is no bias but a triangle of ones that hides the future. It was not "
+            "trained, so it counts in the bytes but not in the parameters."
         )
     if found.source != "safetensors header":
         notes.append(

@@ -22,13 +22,13 @@ def headline(found: Anatomy) -> None:
 
 
 def files(found: Anatomy) -> None:
-    """The files of the checkpoint, under the folder's name as this visitor may know it."""
+    """The files of the checkpoint, with the folder's name as far as this visitor may know it."""
     st.markdown(f"#### The files in `{model_picker.folder_shown(visit.checkpoint())}`")
     st.html(checkpoint_map.files(found))
 
 
 def head_choice() -> tuple[int, int]:
-    """(layer, head), and the way to what this head does with the prompt."""
+    """(layer, head), and the button that shows this head's attention on the prompt."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = layer_choice("Layer")
         head = _number("Head", "head", visit.checkpoint().model.config.n_head)
@@ -46,7 +46,7 @@ def layer_choice(label: str) -> int:
 def _number(label: str, name: str, n: int) -> int:
     """0 to n-1: the one last chosen on any page or by the link, else 0.
 
-    Only a choice is remembered (and put into the link), not the 0 to begin with.
+    Only a choice is remembered (and put into the link), not the initial 0.
     """
     chosen = st.session_state.get(name)
     st.session_state[f"anatomy_{name}"] = chosen if chosen in range(n) else 0
@@ -95,7 +95,7 @@ def _choose_from_table(table) -> None:
 
 
 def chosen_tensor(found: Anatomy) -> str:
-    """The name of the tensor that is being looked at: the link's, the clicked one, or the first."""
+    """The name of the shown tensor: the link's, the clicked one, or the first."""
     names = {t.name for t in found.tensors}
     if st.session_state.get("tensor") not in names:
         first = found.of_part("token embedding") or found.tensors
@@ -112,7 +112,7 @@ def tensor_panel(found: Anatomy) -> None:
     st.html(checkpoint_map.title(t))
     st.html(tensor_figures.facts(view))
     if f.n_not_finite:
-        st.warning(f"{f.n_not_finite:,} values are NaN or infinite; the facts leave them out.")
+        st.warning(f"{f.n_not_finite:,} values are NaN or infinite. The facts leave them out.")
     _values(view)
     figure = tensor_figures.histogram(view.histogram, tensor_figures.colour_of(t.part))
     st.plotly_chart(figure, key="tensor_histogram")

@@ -1,4 +1,4 @@
-"""What the Anatomy page shows of the chosen checkpoint and of one pass through it. No looks."""
+"""The numbers of the Anatomy page: the chosen checkpoint and one pass through it. No looks."""
 
 import streamlit as st
 

@@ -82,7 +82,7 @@ def ladder(tour: Tour) -> str:
 
 
 def verdict(tour: Tour) -> str:
-    """Whether all observed shapes equal what the letters say; what is wrong is named."""
+    """Whether all observed shapes equal the shapes by letters; wrong ones are named."""
     wrong = [s for s in tour.steps if evaluate(s.operation.symbols, tour.dims) != s.shape]
     n = len(tour.steps)
     if wrong:
@@ -148,7 +148,7 @@ def _row(steps: list[Observed], tour: Tour, scale: float) -> str:
 
 
 def _joins(key: str) -> str:
-    """How a row stands to the residual stream: see _spine."""
+    """How a row connects to the residual stream: see _spine."""
     special = {"wte": "feed", "stream": "start", "mid": "join", "after": "join"}
     special |= {"ln_1": "leave", "ln_2": "leave", "ln_f": "end", "lm_head": "out", "next": "stop"}
     return special.get(key, "beside" if key != "wpe" else "beside_only")

@@ -38,7 +38,7 @@ def starting_shape(preset: str, config) -> Shape:
 
 
 def totals(size: Count) -> str:
-    """The three numbers that count (HTML)."""
+    """The three main numbers (HTML)."""
     return fact_strip(
         [
             (f"{size.matrices:,}", "matrices", ""),

@@ -15,7 +15,7 @@ SIGNED = [[0, "#2563eb"], [0.5, "rgba(127,127,127,0.06)"], [1, "#dc2626"]]
 
 
 def facts(view: View) -> str:
-    """What all values of a tensor come to (HTML); hover gives every digit."""
+    """Facts over all values of a tensor (HTML); hover gives every digit."""
     f = view.facts
     named = {"mean": f.mean, "std": f.std, "min": f.minimum, "max": f.maximum, "norm √Σx²": f.norm}
     size = (show_bytes(view.tensor.n_bytes), "in the file", f"{view.tensor.n_bytes:,} bytes")
@@ -40,7 +40,7 @@ def histogram(bars: Histogram, colour: str) -> go.Figure:
 
 
 def heat_map(grid: Grid, row_names: list[str] | None = None) -> go.Figure:
-    """The values of a matrix; hover gives the exact value and where it stands."""
+    """The values of a matrix; hover gives the exact value and its place."""
     if grid.shape[0] == 1:
         return _vector(grid)
     limit = colour_limit(grid.values)
@@ -59,13 +59,13 @@ def pooling_words(grid: Grid) -> str:
     if (r, c) == (1, 1):
         return "Every value is shown. Hover: the exact value and its place."
     return (
-        f"Each cell stands for {r} × {c} values and shows the one furthest from zero; hover: that "
-        "value, exactly, and its place. 0.5 % of the cells are beyond the end of the colours."
+        f"Each cell stands for {r} × {c} values and shows the one furthest from zero. Hover for "
+        "its exact value and place. 0.5 % of the cells exceed the colour scale."
     )
 
 
 def colour_limit(values: np.ndarray) -> float:
-    """Where the colours end: 99.5 % of the shown values lie within ± this."""
+    """The end of the colour scale: 99.5 % of the shown values lie within ± this."""
     return float(np.quantile(np.abs(values), 0.995)) or 1.0
 
 

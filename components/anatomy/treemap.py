@@ -96,7 +96,7 @@ def _shares(r: Rectangle, aspect: float) -> dict[str, float]:
 
 
 def squarify(weights: list[float], width: float, height: float) -> list[Rectangle]:
-    """Cut width × height into one rectangle per weight (> 0), in order, as square as it goes.
+    """Cut width × height into one rectangle per weight (> 0), in order, as square as possible.
 
     Rows along the shorter side are filled while that makes their worst box squarer (Bruls,
     Huizing, van Wijk 2000, "Squarified treemaps"). Areas are exact; largest weights first look best.
@@ -115,7 +115,7 @@ def squarify(weights: list[float], width: float, height: float) -> list[Rectangl
             else:
                 placed.append(Rectangle(x + along, y, long, thick))
             along += long
-        if width >= height:  # what is left, from its area: a difference would lose the slivers
+        if width >= height:  # the rest, from its area: subtracting would lose thin boxes
             x, width = x + thick, sum(areas) / height
         else:
             y, height = y + thick, sum(areas) / width

@@ -12,8 +12,8 @@ _KEEP = {"persist_state": "session"}
 
 
 def show() -> run.Overview:
-    """What can be done with the notes, in one row, and what the visitor must know of them -> the
-    notes as they are then."""
+    """The buttons for the notes, in one row, and messages to the visitor -> the notes after
+    that."""
     _read_files()
     now = run.overview()
     with st.container(horizontal=True, vertical_alignment="center", key="notes_bar"):
@@ -36,7 +36,7 @@ def show() -> run.Overview:
 
 
 def doing(act, *args):
-    """A callback that does it, or keeps the sentence that says why not."""
+    """A callback that does it, or keeps the message that says why not."""
 
     def do():
         try:
@@ -98,7 +98,7 @@ def _add() -> None:
 
 
 def _add_typed() -> None:
-    """What stands in the boxes now: it may have come with this very click."""
+    """The text in the boxes now: it may have arrived with this click."""
     typed = st.session_state
     run.add_typed(typed.notes_new_title, typed.notes_new_text)
     typed.notes_new_title = typed.notes_new_text = ""
@@ -106,7 +106,8 @@ def _add_typed() -> None:
 
 
 def _ask_something() -> None:
-    """The app's first prompt holds its own answer, where notes show nothing: leave the question."""
+    """The app's first prompt holds its own answer, so notes would change nothing: keep only its
+    question."""
     if st.session_state.get("prompt") == DEFAULT_PROMPT:
         st.session_state.prompt = QUESTION
         live_prompt.overwrite("prompt_box", QUESTION)
@@ -197,7 +198,7 @@ def _manage(now) -> None:
         on_click="ignore", disabled=not now.n_notes,
         help="One file with every note; Import files reads it back",
     )
-    sure = st.checkbox(f"All {now.n_notes:,} notes shall go", key="notes_sure",
+    sure = st.checkbox(f"Yes, remove all {now.n_notes:,} notes", key="notes_sure",
                        disabled=not now.n_notes)
     st.button("Remove all notes", key="notes_remove_all", disabled=not sure or not now.n_notes,
               on_click=doing(_remove_all))

@@ -18,8 +18,9 @@ def table(found, used: dict[int, tuple[int, int]], constant: int) -> str:
         f'title="{html.escape(more)}">{words}</th>'
         for words, more in (
             ("", ""), ("passage", ""),
-            ("words: BM25", "Larger is better. A word that most passages have weighs nothing."),
-            ("meaning: cosine", "Of the question's vector and the passage's; 1: same direction."),
+            ("words: BM25", "Larger is better. A word that most passages contain weighs nothing."),
+            ("meaning: cosine", ("Between the question's vector and the passage's; 1: same "
+                                "direction.")),
             ("together", f"1 / ({constant} + rank) of either, added: reciprocal rank fusion"),
         )
     )

@@ -10,7 +10,8 @@ from components.notes.prompt import said
 KINDS = {
     "weights": (
         "Weights alone", palette.MLP,
-        "What training left behind. It is the same for every visitor and learns nothing from you.",
+        ("What training left in the weights. It is the same for every visitor and learns nothing "
+        "from you."),
     ),
     "prompt": (
         "Prompt", palette.EMBEDDING,
@@ -24,7 +25,7 @@ KINDS = {
     ),
     "memory": (
         "In the network", palette.ATTENTION,
-        "Told once; slots of keys and values outlive the prompt, and attention reads them.",
+        "Told once. Slots of keys and values outlive the prompt, and attention reads them.",
     ),
     "notes": (
         "Notes", palette.MEMORY,

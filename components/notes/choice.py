@@ -33,7 +33,8 @@ def size(n_positions: int) -> int:
 
 
 def layer(n_layers: int) -> int:
-    """The layer whose hidden states are a text's vector, 0 to n_layers; the middle by default."""
+    """The layer whose mean hidden state is a text's vector, 0 to n_layers; the middle by
+    default."""
     chosen = st.session_state.get("notes_layer")
     return n_layers // 2 if chosen is None else min(int(chosen), n_layers)
 
@@ -44,6 +45,6 @@ def folder() -> str:
 
 
 def variant(offered: list[str]) -> str:
-    """Whose memory modules answer; the simplest by default."""
+    """The memory variant that answers; the simplest by default."""
     chosen = st.session_state.get("notes_variant")
     return chosen if chosen in offered else offered[0]

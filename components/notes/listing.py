@@ -42,11 +42,11 @@ def _list(notes) -> None:
 def _editor(ids: set[int]) -> None:
     number = st.session_state.get("notes_note")
     if number is None:
-        st.info("Choose a note by the box at its left, to read, change or remove it.")
+        st.info("Choose a note with the box at its left to read, change or remove it.")
         return
     opened = _opened(number)
     if opened is None:
-        st.info("This note is not there any more. Choose another one.")
+        st.info("This note was removed. Choose another one.")
         return
     st.text_input("Title", opened.title, key=f"notes_title {number}", max_chars=120)
     st.text_area("Text", opened.text, key=f"notes_text {number}", height=HEIGHT - 170)
@@ -55,7 +55,7 @@ def _editor(ids: set[int]) -> None:
         st.button("Keep as a new note", key="notes_copy",
                   on_click=doing(_keep_as_new, number))
         st.button("Reload", key="notes_reload", on_click=_forget, args=(number,),
-                  help="The note as it is in the file now; unsaved words are lost")
+                  help="Shows the note as it is in the file now; your unsaved words are lost")
         st.button("Remove", key="notes_remove", on_click=doing(_remove, number))
     if number not in ids:
         st.warning("This note was removed meanwhile, in another window.")
@@ -70,7 +70,7 @@ def _opened(number: int):
 
 
 def _typed(number: int) -> tuple[str, str]:
-    """Title and text in the boxes now: they may have come with this very click."""
+    """Title and text in the boxes now: they may have arrived with this click."""
     return tuple(st.session_state[f"notes_{part} {number}"] for part in ("title", "text"))
 
 

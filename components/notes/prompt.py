@@ -9,7 +9,7 @@ NOTE, ASKED, START = palette.MEMORY, palette.EMBEDDING, palette.NORM
 
 def marked(names: list[str], parts, titles: list[str]) -> str:
     """names (T,) display strings; parts of notes.prompt.Prompt; titles of the passages by number ->
-    boxes in reading order: injected notes marked and named, the question behind them."""
+    boxes in reading order: injected notes marked and named, then the question."""
     groups = "".join(_group(names[part.start : part.stop], part, titles) for part in parts)
     return (
         '<div style="max-height:19em;overflow:auto;line-height:1.5">'
@@ -49,7 +49,7 @@ def _box(name: str, hue: str) -> str:
 
 def window(n_notes: int, n_asked: int, n_positions: int) -> str:
     """Tokens of notes and of the question (with <|endoftext|>) -> the window as one bar, exact
-    shares, at least a hair wide."""
+    shares, but never too thin to see."""
     left = n_positions - n_notes - n_asked
     bars = "".join(
         f'<span style="width:{100 * n / n_positions:.3f}%;min-width:{2 if n else 0}px;'
@@ -87,6 +87,6 @@ def two_answers(with_notes, without) -> str:
 
 
 def said(answer) -> str:
-    """An answer as people read it: one line, an ellipsis where it was cut."""
+    """An answer on one line, with an ellipsis if it was cut."""
     text = " ".join("".join(answer.texts).replace("·", " ").split())
-    return (text or "(nothing: it ends the text)") + ("" if answer.ended else " …")
+    return (text or "(nothing: the text ends here)") + ("" if answer.ended else " …")

@@ -1,7 +1,7 @@
-"""What the notes page shows, computed by the model's side and kept for a while.
+"""The contents of the notes page, computed by model/ and cached.
 
-The notes lie in one file of this machine and are everybody's who opens the app on it; what is
-computed from them is kept under the file's stamp, which changes with every note. No looks here.
+The notes are in one file of this machine; everybody who opens the app on it shares them. Results
+are cached under the file's stamp, which changes with every note. No looks here.
 """
 
 from collections.abc import Iterator
@@ -60,9 +60,9 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """One of the five. answer: None where it cannot be asked, `problem` says why. n_window: tokens
-    of the window that it costs before the answer; n_bytes: kept between two questions, of what
-    `kept` says; note: what is worth knowing about this answer."""
+    """One of the five memories. answer: None if it cannot be asked (`problem` says why). n_window:
+    tokens of the window that it takes before the answer; n_bytes: bytes of `kept`, which it keeps
+    between two questions; note: a remark on this answer."""
 
     name: str
     answer: Answer | None
@@ -135,7 +135,7 @@ def export() -> bytes:
 
 
 def import_file(name: str, content: bytes) -> Iterator[tuple[int, int]]:
-    """Read a file and keep its notes, telling (pages read, pages) -> at the end what was odd."""
+    """Read a file and keep its notes; yields (pages read, pages) -> finally what was odd."""
     reading = importing.read(name, content)
     while True:
         try:
@@ -150,7 +150,7 @@ def import_file(name: str, content: bytes) -> Iterator[tuple[int, int]]:
 
 
 def update_index() -> Iterator[tuple[int, int]]:
-    """Make what is missing of the index: (passages with a vector, passages), batch by batch."""
+    """Complete the index, batch by batch: yields (passages with a vector, passages)."""
     with opened() as store:
         for step in index.update(store, maker()):
             yield step.done, step.total
@@ -202,7 +202,7 @@ def ask(question: str, found: list[Candidate]) -> Asked:
 
 
 def is_untrained() -> bool:
-    """Whether the chosen model's weights are as random as they were made."""
+    """Whether the chosen model's weights are random (never trained)."""
     chosen = visit.checkpoint()
     return _is_untrained(chosen.fingerprint, chosen)
 
@@ -226,7 +226,7 @@ def five(question: str, asked: Asked, now: Overview) -> list[Memory]:
 def _weights(asked: Asked) -> Memory:
     model = visit.checkpoint().model
     n_bytes = sum(p.numel() * p.element_size() for p in model.parameters())
-    note = "No note has reached them."
+    note = "No note is in the weights."
     return Memory("weights", asked.without, len(asked.plain.ids), n_bytes, "parameters", note)
 
 
@@ -287,7 +287,8 @@ def memory_settings() -> Settings:
 
 def _notes_memory(asked: Asked, now: Overview) -> Memory:
     n_used = len(asked.prompt.used)
-    note = f"{n_used} of the found passages went into the prompt." if n_used else "None was put in."
+    note = (f"{n_used} of the found passages went into the prompt." if n_used
+            else "No passage was put in.")
     n = len(asked.prompt.ids)
     return Memory("notes", asked.with_notes, n, now.n_bytes, "the notes file", note)
 

@@ -37,7 +37,7 @@ def show() -> None:
 
 
 def _bring_up_to_date() -> None:
-    """Make what is missing of the index, with a bar; typing on goes on where it stopped."""
+    """Complete the index, with a bar; after a newer key it continues where it stopped."""
     place = st.empty()
     for done, total in run.update_index():
         if done < total:
@@ -49,7 +49,7 @@ def _warn() -> None:
     if run.is_untrained():
         st.warning(
             "This model's weights are random, never trained: its answers are noise, and the search "
-            "by meaning finds little. The search by words and the costs are right."
+            "by meaning finds little. The search by words and the costs are still right."
         )
     model = run.sentence_model()
     if model is not None and model.odd:
@@ -78,7 +78,7 @@ def _say_what_is_missing(asked) -> None:
     if asked.prompt.left_out:
         n = len(asked.prompt.left_out)
         noun = "1 passage does" if n == 1 else f"{n} passages do"
-        st.caption(f"{noun} not fit the window any more and stayed outside.")
+        st.caption(f"{noun} not fit the window and stayed outside.")
     if asked.prompt.n_cut:
         st.caption(f"{asked.prompt.n_cut:,} tokens at the question's start do not fit the window.")
 
@@ -92,7 +92,7 @@ def _show_candidates(found, asked) -> None:
     whose = f"the mean of {maker.name}'s last hidden states" if maker else (
         f"the mean hidden state before block {layer} of this model"
         if layer < visit.checkpoint().model.config.n_layer
-        else "the mean hidden state behind this model's last block"
+        else "the mean hidden state after this model's last block"
     )
     ranking = choice.ranking()
     decides = "the sum decides" if ranking == "both" else (
@@ -100,7 +100,7 @@ def _show_candidates(found, asked) -> None:
     )
     st.caption(
         f"Two searches: each gives a passage 1 / ({run.RRF} + its rank), and {decides} "
-        "(reciprocal rank fusion); the scores themselves have no common unit. A "
+        "(reciprocal rank fusion), because the scores have no common unit. A "
         f"text's vector is {whose}. The best {choice.n_notes()} go into the prompt, the "
         "best one next to the question."
     )
@@ -110,7 +110,7 @@ def _show_five(question: str, asked) -> None:
     memories = run.five(question, asked, run.overview())
     st.html(cards.cards(memories, asked.prompt.n_positions))
     st.caption(
-        "Every memory is given the same notes, the newest where not all fit. Answers are greedy "
-        "and end with their sentence; p is the probability of the first token; <|endoftext|> "
-        "stands in front of every prompt and is counted.".replace("<", "\\<").replace("|", "\\|")
+        "Every memory gets the same notes; if not all fit, the newest. Answers are greedy and end "
+        "with their sentence; p is the probability of the first token; <|endoftext|> comes before "
+        "every prompt and is counted.".replace("<", "\\<").replace("|", "\\|")
     )

@@ -1,4 +1,4 @@
-"""Long computations beside the script: one at a time, kept for a while, stopped when nobody waits.
+"""Long computations beside the script: one at a time, cached, and stopped when nobody waits.
 
 Streamlit can end a script only where it calls Streamlit; while a job runs elsewhere, the waiting
 script calls it often, so that a newer keystroke takes over at once.

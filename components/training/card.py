@@ -1,4 +1,4 @@
-"""What a finished training has come to: its card's figures, and its memory file."""
+"""The result of a finished training: its card's figures, and its memory file."""
 
 import streamlit as st
 
@@ -15,17 +15,18 @@ FIGURE = {"hits", "n", "share", "low", "high"}
 def show(job: Job | None, now: Look) -> None:
     """The card's shares with n and interval, what memory does to ordinary text, and the file."""
     card = now.card
-    st.markdown("#### What it has come to")
+    st.markdown("#### The result")
     settings = _settings(card.get("recall"))
     never = _settings({NEVER: card.get("refused")})
     if settings:
         n = sorted({one["n"] for row in settings.values() for one in row.values()})
         spread = " to ".join(f"{x:,}" for x in dict.fromkeys((n[0], n[-1])))
         st.markdown(
-            "Each answer exact to the last token, greedy; **values never trained on**, except "
-            f"where “values of the lists” is said. n = {spread} episodes a dot; bars are 95 % "
-            "intervals (Wilson). GPT2-M is here without fusion (AM), which joins where it is used."
-            + (" Where nothing was told, “I do not know.” is right." if never else "")
+            "An answer counts if it is exact to the last token, greedy; **values never trained "
+            f"on**, unless “values of the lists” is written. n = {spread} episodes a dot; bars are "
+            "95 % intervals (Wilson). GPT2-M is measured here without fusion (AM), which needs no "
+            "training."
+            + (" If nothing was told, “I do not know.” is right." if never else "")
         )
         settings = {**settings, **never}
         st.plotly_chart(
@@ -50,7 +51,7 @@ def _settings(recall) -> dict[str, dict[str, dict]]:
 
 
 def _stability(found) -> list[tuple[str, str, str]]:
-    """What a memory full of other things does to ordinary text, as facts."""
+    """How a memory full of other facts changes ordinary text, in numbers."""
     wanted = {"tokens", "relative_change", "kl_nats_per_token"}
     if not isinstance(found, dict) or not wanted <= set(found):
         return []
@@ -77,7 +78,7 @@ def _offer(job: Job | None, now: Look) -> None:
     """The memory file: how large, where, and the button that puts it to use."""
     size = show_bytes(now.memory.stat().st_size)
     if job is None:
-        st.markdown(f"Its memory file ({size}) is at work wherever the embedded model is.")
+        st.markdown(f"The embedded model uses this memory file ({size}) everywhere in the app.")
         return
     st.markdown(f"Memory file, {size}: `{now.memory}`")
     row = st.container(horizontal=True, key="training_file")

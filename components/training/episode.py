@@ -1,4 +1,4 @@
-"""One training episode as a picture: told, distracted, asked, and what each word counts for."""
+"""One training episode as a picture: told, distracted, asked, and each word's part in the loss."""
 
 import html
 from collections.abc import Iterator
@@ -57,14 +57,14 @@ def told(prompts: list[Spoken]) -> str:
 
 
 def asked(ask: Ask, number: int, lead_weight: float) -> str:
-    """The question, its lead and its answer, each with what it counts in the loss (HTML)."""
+    """The question, its lead and its answer, each with its part in the loss (HTML)."""
     known = ask.answer != UNKNOWN
     end = "" if ask.answer.endswith(".") else "."
     cells = [(ask.question, "KL to the base", "", "")]
     if ask.lead:
         cells.append((ask.lead, f"{lead_weight:g} × cross-entropy" if known and ask.question
                       else "KL to the base", "", ""))
-    words = "1 × cross-entropy" if known else "KL to the base: it was never told"
+    words = "1 × cross-entropy" if known else "KL to the base: this was never told"
     cells.append((ask.answer + end, words, VALUE if known else "", "700"))
     body = "".join(
         f'<span style="display:inline-block;margin-right:.5em;vertical-align:top">'

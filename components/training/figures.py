@@ -21,8 +21,8 @@ GATE_TITLES = {"early": "early RNN", "late": "late RNN", "edm": "EDM"}
 def recall(
     points: list[Point], steps: int, height: int = 430, title: str = "recall of new episodes"
 ) -> go.Figure:
-    """Share of new episodes answered exactly against the step; the frozen base dashed, a 95 % band
-    (Wilson) where the points say of how many episodes."""
+    """Share of new episodes answered exactly, by step; the frozen base dashed; a 95 % band (Wilson)
+    if the points know their number of episodes."""
     figure = go.Figure()
     names = {name: None for p in points for name in p.recall}
     for name in sorted(names, key=_place, reverse=True):  # the base last: on top of a flat line
@@ -73,8 +73,8 @@ def _band(figure: go.Figure, some: list[Point], name: str) -> None:
 
 
 def _stages(figure: go.Figure, points: list[Point]) -> None:
-    """A line where a harder lesson begins, and its name; every other one is a line higher, so that
-    short lessons do not write over each other."""
+    """A line where a harder lesson begins, and its name; every other name is one line higher, so
+    that names of short lessons do not overlap."""
     before, height = "", 18
     for i, p in enumerate(points):
         if p.stage == before:

@@ -51,17 +51,17 @@ def _choices() -> tuple[Request, dict[str, bytes]]:
     )
     lora = _lora()
     st.caption(
-        "Slots and eviction policy are no matter of training: every token that passes the learned "
-        "gate is kept for the episode. Both are chosen where memory is used, on the Memory page."
+        "Training needs no slots and no eviction policy: it keeps every token that passes the "
+        "learned gate for the episode. Choose both where memory is used, on the Memory page."
     )
     model = memory_weights.base_name(base)
     return Request(model, variant, int(steps), int(seed), cell, lora), texts
 
 
 def _texts() -> dict[str, bytes]:
-    """The visitor's own text, to talk about between facts; by default sentences are made up."""
+    """The visitor's own text, told between facts; by default made-up sentences."""
     files = st.file_uploader(
-        "Talk between facts: your own text (.txt, UTF-8); none: made-up sentences", type="txt",
+        "Text between facts: your own (.txt, UTF-8); without a file, made-up sentences", type="txt",
         accept_multiple_files=True, key="training_texts", max_upload_size=50,  # jobs: 50 MB in all
     )
     texts = {f"{i} {file.name}": file.getvalue() for i, file in enumerate(files or [], 1)}
@@ -76,13 +76,13 @@ def _texts() -> dict[str, bytes]:
 
 
 def _lora() -> int:
-    """The rank of LoRA, 0 for none; what cannot run here says why."""
+    """The rank of LoRA, 0 for none; options that cannot run here say why."""
     row = st.container(horizontal=True, vertical_alignment="bottom", key="training_lora_row")
     wanted = row.toggle(
         "LoRA on the base", key="training_lora", persist_state="session",
-        help="Low-rank changes of the base's attention, trained along; at work only in runs that "
-             "read memory. They may change more than what is recalled: watch the KL. Kept in the "
-             "memory's file and, as peft reads them, in the folder adapter beside it.",
+        help="Low-rank changes of the base's attention, trained together with memory and on only "
+             "in runs that read memory. They may change more than recall: watch the KL. Saved in "
+             "the memory's file and, for peft, in the folder adapter beside it.",
     )
     rank = row.number_input("Rank", 1, 64, 8, key="training_rank", disabled=not wanted, width=150)
     row.toggle("4-bit base (QLoRA)", key="training_4_bit", disabled=True)
@@ -92,10 +92,11 @@ def _lora() -> int:
 
 def _start(request: Request, texts: dict[str, bytes]) -> None:
     st.markdown(
-        f"It runs in the background on {_threads()}, with low priority, and goes on when you close "
-        "this page. Pause it, stop it and keep what it has learned, at any time."
+        f"The training runs in the background on {_threads()}, with low priority, and continues "
+        "when you close this page. You can pause it, or stop it and keep what it learned, at any "
+        "time."
     )
-    st.markdown("The same on the command line:")
+    st.markdown("The same as a command:")
     st.code(_command(request, bool(texts)), language="bash")
     if not model_picker.is_on_this_machine():
         st.info("Only a browser on the server's own machine can start a training.")
@@ -107,7 +108,7 @@ def _start(request: Request, texts: dict[str, bytes]) -> None:
 
 
 def _begin(request: Request, texts: dict[str, bytes]) -> None:
-    """Start it and look at its curves; where it cannot start, stay and say why."""
+    """Start it and show its curves; if it cannot start, stay here and say why."""
     try:
         st.session_state.training = jobs.start(request, texts).id
         st.session_state.training_view = "curves"

@@ -1,4 +1,4 @@
-"""What memory learns from: an episode drawn and coloured, and why training is made this way."""
+"""What memory learns from: an episode drawn and coloured, and the reasons for this training."""
 
 import html
 
@@ -11,24 +11,24 @@ WHY = (
     (
         palette.VALUE, "Why the answer",
         ("Cross-entropy on the answer's tokens. Its gradient flows from the answer through the "
-         "read into the writes of every prompt before: what is stored is learned, not designed."),
+         "read into the writes of every earlier prompt: what is stored is learned, not designed."),
     ),
     (
         palette.RESIDUAL, "Why KL to the base",
-        ("Everywhere else, and on ordinary text, the model with memory is held to what the frozen "
-         "GPT-2 says: KL(base ‖ with memory). Trained on answers alone, it would learn them and "
+        ("Everywhere else, and on ordinary text, the model with memory must stay close to the "
+         "frozen GPT-2: KL(base ‖ with memory). Trained on answers alone, it would learn them and "
          "forget how to talk."),
     ),
     (
         palette.SURPRISAL, "Why questions nobody answered",
-        ("{unknown:.0%} of the questions ask what was never told, some of them against somebody "
-         "else's memory. There GPT-2's own “I do not know” is right: memory learns to stay "
+        ("{unknown:.0%} of the questions ask what was never told, some of them with another "
+         "person's memory. There GPT-2's own “I do not know” is right: memory learns to stay "
          "silent."),
     ),
     (
         palette.MEMORY, "Why gates start closed",
         ("Each module enters through a matrix W_o that is exactly zero: at step 0 the model is "
-         "GPT-2, bit for bit. Only what lowers the loss opens it; the curve of ‖W_o‖ shows when."),
+         "GPT-2, bit for bit. Only a lower loss opens the matrix; the curve of ‖W_o‖ shows when."),
     ),
 )
 
@@ -55,7 +55,7 @@ def show() -> None:
         prompts = episode.spoken(drawn.episode, drawn.prompts)
         st.html(episode.told(prompts))
     with right:
-        st.markdown("##### Asked, each in a new prompt: memory is all there is")
+        st.markdown("##### Asked, each in a new prompt: only memory can answer")
         first = len(drawn.prompts) + 1
         st.html("".join(
             episode.asked(ask, first + i, run.LEAD_WEIGHT)

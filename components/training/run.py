@@ -1,6 +1,7 @@
-"""What the training page shows: the shipped training, the jobs, one episode, what runs here.
+"""The contents of the training page: the shipped training, the jobs, one episode, what can run
+here.
 
-Everything about jobs comes from their folders; only the shipped curves are kept here.
+Everything about jobs comes from their folders; only the shipped curves are cached here.
 """
 
 import importlib.util

@@ -15,20 +15,20 @@ from model.training.jobs import AT_WORK, Job, JobError, Look
 EVERY_S = 2  # between two looks at a training that is at work
 JUMP = (
     "**Watch for the jump.** Recall stays with the frozen base, then rises within a few hundred "
-    "steps: a phase transition. Reading teaches nothing before something useful is written, and "
-    "writing nothing before it is read; once both work a little, each drives the other. A dotted "
-    "line marks a harder lesson: recall is measured on that lesson from there on, so it may drop."
+    "steps: a phase transition. Reading learns nothing before something useful is written, and "
+    "writing learns nothing before it is read; once both work a little, each helps the other. A "
+    "dotted line marks a harder lesson: from there on recall is measured on it, so it may drop."
 )
 KNOWN = (
     "**What recurrent memory can learn.** Its state is one vector of fixed size: it learns to "
     "carry words that it met in training, from lists of names, cities, animals …, not words it "
-    "never saw. The EDM stores each token for itself and does not mind. The lesson is the same all "
-    "through."
+    "never saw. The EDM stores each token separately, so new words work. The lesson is the same "
+    "all through."
 )
 REFUSED = (
     "**What memory must not do.** Here the question's answer was never told, while memory holds "
-    "other facts. The frozen base says “I do not know.”; memory has to leave that alone. An answer "
-    "in its place would be a false recall."
+    "other facts. The frozen base says “I do not know.”, and memory must not change that. Any "
+    "other answer is a false recall."
 )
 VALUES = {"never": "values never trained on", "known": "values of the lists",
           "refused": "never told"}
@@ -41,12 +41,12 @@ SMALL = {
 
 
 def show() -> None:
-    """The chosen training; on a first visit the one at work, else the one that is shipped."""
+    """The chosen training; on a first visit the running one, else the shipped one."""
     st.session_state.pop("training_acted", None)
     by_id, shipped = {job.id: job for job in run.trainings()}, run.shipped()
     names = [*by_id, *([SHIPPED] if shipped else [])]
     if not names:
-        st.info("No training yet: choose **Train your own** above.")
+        st.info("No training yet. Choose **Train your own** above.")
         return
     if st.session_state.get("training") not in names:
         at_work = [name for name, job in by_id.items() if jobs.is_alive(job)]
@@ -80,7 +80,7 @@ def _list(names: list[str], by_id: dict[str, Job], shipped: Look | None) -> None
 
 
 def say_problem() -> None:
-    """What a button could not do."""
+    """Show why a button failed."""
     problem = st.session_state.pop("training_problem", None)
     if problem:
         st.error(problem)
@@ -105,7 +105,7 @@ def _show_live(job: Job | None, now: Look) -> None:
     def draw() -> None:
         fresh = now if job is None else _look(job)
         if fresh.state != before or "training_acted" in st.session_state:
-            st.rerun()  # the rest of the page must say so too
+            st.rerun()  # the rest of the page must change too
         _draw(job, fresh)
 
     st.fragment(draw, run_every=EVERY_S if before in AT_WORK else None)()
@@ -133,8 +133,8 @@ def _draw(job: Job | None, now: Look) -> None:
 
 
 def _recall(now: Look, steps: int) -> None:
-    """The big curve: values never trained on, values of the lists, or what was never told; and what
-    to look at."""
+    """The big curve: values never trained on, values of the lists, or what was never told; and a
+    text on what to look at."""
     by_values = {
         "never": now.points, "known": figures.with_known_values(now.points),
         "refused": figures.with_refusals(now.points),
@@ -157,7 +157,7 @@ def _chart(figure, key: str) -> None:
 
 
 def _buttons(job: Job, now: Look) -> None:
-    """What can be done with a training now; only from this machine."""
+    """The buttons of a training; they work only from this machine."""
     if not model_picker.is_on_this_machine():
         st.caption("Only a browser on the server's own machine can pause or stop it.")
         return

@@ -1,4 +1,4 @@
-"""What is said of a training: its name, its state in a sentence, its numbers. Draws nothing."""
+"""Words about a training: its name, its state in a sentence, its numbers. Draws nothing."""
 
 import html
 import re
@@ -45,26 +45,26 @@ def caption(job: Job | None, now: Look) -> str:
 
 
 def sentence(now: Look, every_s: float | None) -> str:
-    """How it stands and what that means for the visitor, one sentence or two."""
+    """The state of a training and what it means for the visitor, in one or two sentences."""
     step = now.points[-1].step if now.points else 0
     at = f"after step {step:,} of {now.points[-1].steps:,}" if now.points else (
         "before its first measurement"
     )
     again = (
-        "Going on starts from its last checkpoint; nothing before it is lost" if now.has_checkpoint
-        else "It left no checkpoint: going on begins again"
+        "Go on starts from its last checkpoint; nothing before it is lost" if now.has_checkpoint
+        else "It left no checkpoint: Go on begins again"
     )
     return {
         "starting": "The trainer loads torch and the model; the first measurement follows.",
-        "running": "It goes on when this browser or the server is closed."
+        "running": "It continues when this browser or the server is closed."
         + (f" A measurement about every {show_duration(every_s)}." if every_s else ""),
-        "paused": f"It waits, {at}, and holds its place in memory; the processor is free.",
-        "stopping": "It ends after the present step, then writes and measures what it has learned.",
-        "finishing": "All steps are done; it measures the memory file for its card.",
+        "paused": f"It waits, {at}, and stays in memory; the processor is free.",
+        "stopping": "It ends after this step, then writes and measures what it learned.",
+        "finishing": "All steps are done; now it measures the memory file for its card.",
         "finished": "Done: the memory file is below, and in the sidebar.",
-        "stopped": f"Ended early, {at}; what it had learned is kept.",
+        "stopped": f"Ended early, {at}; what it learned is kept.",
         "failed": f"The trainer gave up: {now.problem.rstrip('.')}. {again}.",
-        "killed": f"The trainer was ended from outside (a kill, a restart, no memory left) {at}. "
+        "killed": f"Something outside ended the trainer (a kill, a restart, no memory left) {at}. "
         f"{again}.",
         SHIPPED: "This is how the memory that comes with Mnemoscope was trained.",
     }[now.state]
@@ -101,8 +101,8 @@ def facts(now: Look) -> str:
         cells.append((f"{last.tokens_per_second:,.0f}", "tokens a second",
                       f"told and asked, since the measurement before{read}"))
     if now.state == "running" and last.seconds_left is not None:
-        cells.append((show_duration(last.seconds_left), "left, by the speed so far",
-                      "as the trainer reckoned at its last measurement"))
+        cells.append((show_duration(last.seconds_left), "left, at the speed so far",
+                      "computed by the trainer at its last measurement"))
     counted = "seconds of steps, as the trainer counted"
     cells.append((show_duration(last.seconds), "trained", counted))
     return fact_strip(cells)

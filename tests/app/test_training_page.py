@@ -191,7 +191,7 @@ def test_pause_go_on_stop_and_keep():
     app = press(app, "training_stop")
     reaches(job, "stopped")
     app = app.run()
-    assert "what it had learned is kept" in tree.html(app)
+    assert "what it learned is kept" in tree.html(app)
     assert any(str(job.folder / "memory.safetensors") in text.value for text in app.markdown)
 
 
@@ -209,7 +209,7 @@ def test_its_numbers_are_the_trainers_own():
     assert "1,000</div>" in page
     drawn = lines(app, "training_recall")["GPT-2 + EDM"]
     assert values(drawn["y"])[-1] == last.recall["gpt2+edm"]
-    assert "left, by the speed" not in page  # nothing is left while it waits
+    assert "left, at the speed" not in page  # nothing is left while it waits
 
 
 def test_a_killed_trainer_is_told_in_one_sentence_and_goes_on():

@@ -101,9 +101,9 @@ def test_curves_grow_and_nothing_jumps(watched, house, monkeypatch, shots):
     expect(watched.get_by_text("It waits, after step")).to_be_visible()
     watched.screenshot(path=shots / "training-paused.png")
     press(watched, "training_go_on")
-    expect(watched.get_by_text("It goes on when this browser")).to_be_visible()
+    expect(watched.get_by_text("It continues when this browser")).to_be_visible()
     press(watched, "training_stop")
-    expect(watched.get_by_text("what it had learned is kept")).to_be_visible()
+    expect(watched.get_by_text("what it learned is kept")).to_be_visible()
     expect(watched.locator(".st-key-training_use button")).to_be_visible()
     assert jobs.look(job).state == "stopped"
 
@@ -129,7 +129,7 @@ def test_the_trainer_outlives_browser_and_server_and_its_own_death_is_told(watch
     watched.goto(f"{house.address}/training")
     until(lambda: points(watched) > n)
     os.kill(job.pid, signal.SIGKILL)
-    expect(watched.get_by_text("ended from outside")).to_be_visible()
+    expect(watched.get_by_text("Something outside ended the trainer")).to_be_visible()
     watched.screenshot(path=shots / "training-killed.png")
     steps = [point.step for point in jobs.look(job).points]
     press(watched, "training_go_on")
