@@ -132,6 +132,7 @@ def test_never_seen_values_are_recalled(embedded, variant, about, facts, floor):
     assert recalled(embedded, "gpt2", about, facts, 5) <= 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["gpt2+edm", "gpt2+am", "gpt2-m"])
 def test_what_was_never_told_is_mostly_refused(embedded, variant):
     rng, refused, n = random.Random("refusals"), 0, 10
