@@ -1,21 +1,13 @@
-import {
-  css, exact, fit_canvas, forget, read_theme, remember, shorten, unpack,
-} from "../kit/canvas.js";
-import { apply_inks, element, largest, make_strip, number } from "../kit/strips.js";
+import { component, css, exact, fit_canvas, shorten } from "../kit/canvas.js";
+import { apply_inks, largest, make_strip, number } from "../kit/strips.js";
+import { make } from "../kit/dom.js";
 
-const cells = new WeakMap();
 const HEIGHT = 110; // of the bars, pixels
 
-export default function ({ parentElement, data }) {
-  const cell = remember(cells, parentElement, open_cell);
-  cell.data = unpack(data);
-  cell.theme = read_theme(parentElement.host ?? parentElement, cell.data.colors);
-  cell.draw();
-  return () => forget(cells, parentElement);
-}
+export default component(open_cell);
 
-function open_cell(parentElement) {
-  const cell = { picture: parentElement.querySelector(".picture") };
+function open_cell(picture) {
+  const cell = { picture };
   cell.draw = () => cell.data && draw_cell(cell);
   return cell;
 }
@@ -23,14 +15,14 @@ function open_cell(parentElement) {
 function draw_cell(cell) {
   const { data, theme, picture } = cell;
   apply_inks(picture, theme);
-  cell.reading = element("p", "reading", total_words(data));
-  const bars = element("canvas", "bars");
-  const grid = element("div", "cell", [
-    element("div", "token query", ["q of ", shorten(data.query_token, 14), at(data.query)]),
+  cell.reading = make("p", "reading", total_words(data));
+  const bars = make("canvas", "bars");
+  const grid = make("div", "cell", [
+    make("div", "token query", ["q of ", shorten(data.query_token, 14), at(data.query)]),
     make_strip(data.q, largest(data.q), theme, "query", (i) => tell(cell, i)),
-    element("div", "token key", ["k of ", shorten(data.key_token, 14), at(data.key)]),
+    make("div", "token key", ["k of ", shorten(data.key_token, 14), at(data.key)]),
     make_strip(data.k, largest(data.k), theme, "key", (i) => tell(cell, i)),
-    element("div", "token", "q × k, one product each"),
+    make("div", "token", "q × k, one product each"),
     bars,
   ]);
   grid.onpointerleave = () => tell(cell, null);
@@ -39,14 +31,14 @@ function draw_cell(cell) {
 }
 
 function title(data) {
-  return element("h4", "", [
-    "How query ", element("span", "query", [shorten(data.query_token, 30), at(data.query)]),
-    " reads key ", element("span", "key", [shorten(data.key_token, 30), at(data.key)]),
+  return make("h4", "", [
+    "How query ", make("span", "query", [shorten(data.query_token, 30), at(data.query)]),
+    " reads key ", make("span", "key", [shorten(data.key_token, 30), at(data.key)]),
     ` with weight ${exact(data.weight)}`,
   ]);
 }
 
-const at = (i) => element("span", "at", String(i));
+const at = (i) => make("span", "at", String(i));
 const total_words = (data) =>
   `${data.products.length} products, sum ${number(data.score)}. Point at one for its numbers.`;
 
@@ -81,9 +73,9 @@ function tell(cell, i) {
 function equation(data) {
   const raised = Math.exp(data.scaled - data.largest);
   const line = (left, right, words) => [
-    element("div", "left", left), element("div", "right", right), element("div", "words", words),
+    make("div", "left", left), make("div", "right", right), make("div", "words", words),
   ];
-  return element("div", "equation", [
+  return make("div", "equation", [
     ...line("q · k", `= ${six(data.score)}`, `the sum of the ${data.q.length} products`),
     ...line(data.scaling_words, `= ${six(data.scaled)}`, "the scaled score"),
     ...line(`exp(${six(data.scaled)} − ${six(data.largest)})`, `= ${exact(raised)}`,

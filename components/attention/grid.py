@@ -8,15 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import assets, canvas
+from components.kit import canvas, grid
 
-_mount = st.components.v2.component(
-    "mnemoscope_attention_grid",
-    html='<div class="picture"><canvas tabindex="0" role="application"></canvas>'
-    '<div class="tip" hidden></div></div>',
-    css=assets.text("kit/tiles.css"),
-    js=assets.script("attention/grid.js"),
-)
+_mount = grid.component("attention_grid", "attention/grid.js", grid.CANVAS + grid.TIP)
 
 
 def show_maps(

@@ -1,38 +1,53 @@
+// One head's map: cells, names of queries and keys, colour scale, zoom; on the screen and as a file.
 import {
-  choose, exact, forget, ink, read_theme, remember, settle, shorten, unpack,
+  choose, css, exact, fit_canvas, frame, ink, paint_map, paint_scale, room_below, shorten, write,
 } from "../kit/canvas.js";
-import { download_png, draw_map } from "./head_map_drawing.js";
+import { axis, bold, causal, cells, cross, every, named, stamp } from "../kit/grid.js";
+import { follow_hands, keep_part, scale, show_all, sync } from "./head_map_zoom.js";
 
-const maps = new WeakMap();
+const LEAST_HEIGHT = 320; // of the cells; a window with less room must be scrolled
+const NAME = 15; // pixels that a name needs
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const map = remember(maps, parentElement, open_map);
-  const n_before = map.data?.tokens.length;
-  map.data = unpack(data);
-  map.n = map.data.tokens.length;
-  map.theme = read_theme(parentElement.host ?? parentElement, map.data.colors);
-  map.send = (chosen) => setTriggerValue("choose", chosen);
-  if (!map.part || map.part.span >= n_before || map.part.span > map.n) show_all(map);
-  else keep_inside(map);
-  settle(map, map.data.chosen);
-  map.draw();
-  return () => forget(maps, parentElement);
-}
-
-function open_map(parentElement) {
-  const picture = parentElement.querySelector(".picture");
-  const [canvas, reading] = ["canvas", ".reading"].map((name) => picture.querySelector(name));
-  const map = { picture, canvas, reading };
-  map.draw = () => { if (map.data) { draw_map(map); read_out(map); } };
-  map.buttons = [
-    ["−", "Zoom out", () => zoom(map, 1.6)],
-    ["+", "Zoom in", () => zoom(map, 1 / 1.6)],
-    ["all", "Show the whole map", () => { show_all(map); map.draw(); }],
-    ["PNG", "Download this picture", () => download_png(map)],
-  ].map(([text, title, act]) => add_button(picture.querySelector(".tools"), text, title, act));
-  listen(map);
-  return map;
-}
+export default cells({
+  ...causal,
+  open(map) {
+    map.buttons = [
+      ["−", "Zoom out", () => scale(map, 1 / 1.6)],
+      ["+", "Zoom in", () => scale(map, 1.6)],
+      ["all", "Show the whole map", () => { show_all(map); map.draw(); }],
+      ["PNG", "Download this picture", () => download_png(map)],
+    ].map(([text, title, act]) => add_button(map.picture.querySelector(".tools"), text, title, act));
+    follow_hands(map);
+  },
+  take(map, before) {
+    map.n = map.data.tokens.length;
+    keep_part(map, before?.tokens.length);
+  },
+  measure,
+  paint,
+  label: ({ data, n }) => `Attention map of ${data.title}, ${n} tokens. Rows: query (reads). `
+    + "Columns: key (is read). Arrow keys choose a cell.",
+  say: (map) => map.reading.replaceChildren(...cell_words(map)),
+  cell_at({ size }, x, y) {
+    if (y < size.top || y >= size.top + size.side || x >= size.left + size.side) return null;
+    return { query: size.y.index(y), key: x < size.left ? null : size.x.index(x) };
+  },
+  act(map, cell) {
+    if (cell.key === null) map.send(cell); // the name of a query
+    else causal.act(map, cell);
+  },
+  walk(map, next) {
+    const { part } = map;
+    const shift = (at, origin) => Math.min(at, Math.max(origin, at - part.span + 1));
+    map.part = { ...part, row: shift(next.query, part.row), column: shift(next.key, part.column) };
+    choose(map, next, 150);
+  },
+  press(map, key) {
+    const factor = { "+": 1.6, "=": 1.6, "-": 1 / 1.6 }[key];
+    if (factor) scale(map, factor);
+    return factor !== undefined;
+  },
+});
 
 function add_button(tools, text, title, act) {
   const button = document.createElement("button");
@@ -42,154 +57,175 @@ function add_button(tools, text, title, act) {
   return button;
 }
 
-// -- what is seen: part = {row, column, span} in tokens -------------------------------------------
-
-function show_all(map) {
-  map.part = { row: 0, column: 0, span: map.n };
+function measure(map, width) {
+  const small = width < 560;
+  const [left, top] = small ? [96, 116] : [126, 100];
+  const legend = small ? 86 : 62; // for the colour scale under the map
+  const room = room_below(map, LEAST_HEIGHT + top + legend) - top - legend;
+  const side = Math.max(120, Math.min(width - left - 12, room, map.data.most_px));
+  const { n, part } = map;
+  const cell = side / part.span;
+  const along = (from, origin) => axis(n, from - origin * cell, from + (n - origin) * cell);
+  const [x, y] = [along(left, part.column), along(top, part.row)];
+  return { width, small, left, top, side, height: top + side + legend, cell, x, y };
 }
 
-function keep_inside(map) {
-  const { part, n } = map;
-  part.span = Math.max(Math.min(4, n), Math.min(n, part.span));
-  part.row = Math.max(0, Math.min(n - part.span, part.row));
-  part.column = Math.max(0, Math.min(n - part.span, part.column));
+// -- drawing --------------------------------------------------------------------------------------
+
+// The cell that is pointed at; a query's name is none.
+const pointed = ({ hovered }) => (hovered?.key === null ? null : hovered);
+
+function paint(context, map) {
+  const { data, theme, part, size, n } = map;
+  const made_of = [data, theme, part.row, part.column, part.span];
+  const place = { x: size.left, y: size.top, wide: size.side, high: size.side };
+  stamp(context, map, made_of, place, (own) => draw_cells(own, map));
+  frame(context, css(theme.faint), 1, size.left - 0.5, size.top - 0.5, size.side + 1, size.side + 1);
+  draw_titles(context, map);
+  draw_names(context, map);
+  if (pointed(map)) draw_cross(context, map, pointed(map), 1);
+  draw_cross(context, map, map.chosen, 2.5);
+  draw_legend(context, map);
+  sync(map);
+  map.buttons[0].disabled = map.buttons[2].disabled = part.span >= n;
+  map.buttons[1].disabled = part.span <= 4;
 }
 
-// Zooms round a cell, by default the chosen one.
-function zoom(map, factor, centre = { row: map.chosen.query, column: map.chosen.key }) {
-  const { part } = map;
-  const span = Math.max(4, Math.min(map.n, Math.round(part.span * factor)));
-  const share = (at, origin) => Math.max(0, Math.min(1, (at + 0.5 - origin) / part.span));
-  map.part = {
-    row: Math.round(centre.row + 0.5 - share(centre.row, part.row) * span),
-    column: Math.round(centre.column + 0.5 - share(centre.column, part.column) * span),
-    span,
-  };
-  keep_inside(map);
-  map.draw();
+function draw_cells(context, { data, theme, part, size }) {
+  const place = { x: 0, y: 0, side: size.side };
+  paint_map(context, data.levels, 0, part, place, theme, true);
+  if (size.cell < 14) return;
+  context.fillStyle = css(theme.back);
+  for (let x = 1 - (part.column % 1); x < part.span; x++) {
+    context.fillRect(x * size.cell - 0.5, 0, 1, size.side);
+  }
+  for (let y = 1 - (part.row % 1); y < part.span; y++) {
+    context.fillRect(0, y * size.cell - 0.5, size.side, 1);
+  }
+}
+
+function draw_titles(context, { data, theme, size }) {
+  write(context, theme, data.title, 0, 14, { weight: 600, px: 20 });
+  context.font = `600 20px ${theme.font}`;
+  const end = Math.max(size.left, context.measureText(data.title).width + 24);
+  const look = { weight: 600, px: 16 };
+  const [x, y] = size.small ? [0, 42] : [end, 14];
+  write(context, theme, "key (is read) →", x, y, { ...look, color: ink(theme, "key") });
+  const upwards = { ...look, align: "right", baseline: "top", turn: -Math.PI / 2 };
+  write(context, theme, "← query (reads)", 2, size.top, { ...upwards, color: ink(theme, "query") });
+}
+
+// All names or every so many; the chosen and the pointed ones win.
+function draw_names(context, map) {
+  const cell = pointed(map);
+  for (const axis_name of ["query", "key"]) {
+    const along = axis_name === "query" ? map.size.y : map.size.x;
+    const sure = [map.chosen[axis_name], cell?.[axis_name]];
+    for (const i of named(along, NAME, sure)) {
+      const look = sure.includes(i) && { color: ink(map.theme, axis_name), weight: 700 };
+      draw_name(context, map, axis_name, i, look);
+    }
+  }
+}
+
+function draw_name(context, { data, theme, size }, axis_name, i, look) {
+  const is_query = axis_name === "query";
+  const [along, from] = is_query ? [size.y, size.top] : [size.x, size.left];
+  const at = along.at(i) + size.cell / 2;
+  if (at < from || at > from + size.side) return;
+  const px = Math.min(size.small ? 15 : 17, Math.max(12, size.cell * 0.62));
+  const place = every(along, NAME) > 1 ? `${i} ` : ""; // not every token is written: say which
+  const room = is_query ? size.left - 34 : (size.top - (size.small ? 52 : 36)) * 1.15;
+  const text = place + shorten(data.tokens[i], 40);
+  if (is_query) write(context, theme, text, size.left - 7, at, { px, room, align: "right", ...look });
+  else write(context, theme, text, at, size.top - 7, { px, room, turn: -Math.PI / 3, ...look });
+}
+
+function draw_cross(context, { theme, size }, cell, width) {
+  const thick = Math.max(size.cell, 3);
+  const place = { x: size.x.at(cell.key), y: size.y.at(cell.query), wide: thick, high: thick };
+  context.save();
+  context.beginPath();
+  context.rect(size.left - 3, size.top - 3, size.side + 6, size.side + 6);
+  context.clip();
+  cross(context, theme, place, { x: size.left, y: size.top, side: size.side }, width);
+  context.restore();
+}
+
+function draw_legend(context, { theme, size }) {
+  const y = size.top + size.side + 12;
+  const width = Math.min(220, size.side * 0.55);
+  paint_scale(context, theme, size.left, y, width);
+  const look = { px: 13, baseline: "top", color: css(theme.soft) };
+  write(context, theme, scale_words(size), size.left, y + 36, look);
+  if (size.small) draw_future_sign(context, theme, size.left, y + 56);
+  else draw_future_sign(context, theme, size.left + width + 22, y);
+}
+
+function draw_future_sign(context, theme, x, y) {
+  context.save();
+  context.beginPath();
+  context.rect(x, y - 2, 18, 16);
+  context.clip();
+  for (let i = -18; i < 36; i += 7) {
+    context.moveTo(x + i, y + 15);
+    context.lineTo(x + i + 18, y - 3);
+  }
+  frame(context, css(theme.faint), 1, x + 0.5, y - 1.5, 17, 15);
+  context.stroke();
+  context.restore();
+  write(context, theme, "future: cannot be read", x + 26, y + 6, { px: 14 });
+}
+
+function scale_words(size) {
+  const dot = 1 / (size.cell * (window.devicePixelRatio || 1));
+  if (dot <= 1) return "colour = √weight";
+  return `colour = √weight; a dot shows the largest of about ${(dot * dot).toFixed(1)} weights`;
 }
 
 // -- reading a cell -------------------------------------------------------------------------------
 
-function weight_of(map, { query, key }) {
-  const { data } = map;
+function cell_words(map) {
+  const { data, theme } = map;
+  const { query, key } = pointed(map) ?? map.chosen;
+  const reader = bold(shorten(data.tokens[query], 40), ink(theme, "query"));
+  const read = bold(shorten(data.tokens[key], 40), ink(theme, "key"));
+  const start = ["query ", reader, ` (${query})`];
+  if (key > query) return [...start, " cannot read key ", read, ` (${key}): it comes later`];
+  return [...start, " reads key ", read, ` (${key}) with weight `, bold(weight_of(data, query, key))];
+}
+
+function weight_of(data, query, key) {
   const at = (query * (query + 1)) / 2 + key;
   if (data.weights) return exact(data.weights[at]);
   if (query === data.chosen.query && key === data.chosen.key) return exact(data.chosen_weight);
   return `about ${exact((data.levels[at] / 255) ** 2)} (click for the exact weight)`;
 }
 
-function read_out(map) {
-  const { reading, theme } = map;
-  const { query, key } = map.hovered ?? map.chosen;
-  const word = (text, color) => {
-    const bold = document.createElement("b");
-    bold.textContent = text;
-    if (color) bold.style.color = color;
-    return bold;
-  };
-  const token = (i) => `${shorten(map.data.tokens[i], 40)}`;
-  const [reader, read] = [
-    word(token(query), ink(theme, "query")), word(token(key), ink(theme, "key")),
-  ];
-  if (key > query) {
-    reading.replaceChildren("query ", reader, ` (${query}) cannot read key `, read,
-      ` (${key}): it comes later`);
-  } else {
-    reading.replaceChildren("query ", reader, ` (${query}) reads key `, read,
-      ` (${key}) with weight `, word(weight_of(map, { query, key })));
-  }
+// -- download -------------------------------------------------------------------------------------
+
+const MARGIN = 18, LINE = 30; // round the picture in the file; above and below it, for words
+
+// The map as it is zoomed now, with its origin above and the chosen cell below, at 2 dots a pixel.
+function download_png(map) {
+  const { data, theme, size } = map;
+  const file = document.createElement("canvas");
+  const [width, height] = [size.width + 2 * MARGIN, size.height + 2 * (LINE + MARGIN)];
+  const context = fit_canvas(file, width, height, 2);
+  context.fillStyle = css(theme.back);
+  context.fillRect(0, 0, width, height);
+  context.translate(MARGIN, MARGIN);
+  write(context, theme, data.origin, 0, 4, { baseline: "top" });
+  write(context, theme, map.reading.textContent, 0, size.height + LINE + 6, { baseline: "top" });
+  context.translate(0, LINE);
+  paint(context, map);
+  file.toBlob((blob) => save(blob, `attention ${data.title}.png`.replace(/[^\w.-]+/g, "-")));
 }
 
-// -- hands ----------------------------------------------------------------------------------------
-
-function cell_at(map, event) {
-  const box = map.canvas.getBoundingClientRect();
-  const { left, top, side, cell } = map.size;
-  const [x, y] = [event.clientX - box.left - left, event.clientY - box.top - top];
-  if (y < 0 || y >= side || x >= side) return null;
-  const query = Math.floor(map.part.row + y / cell);
-  if (x < 0) return { query, key: null };
-  return { query, key: Math.floor(map.part.column + x / cell) };
-}
-
-function listen(map) {
-  const { canvas } = map;
-  canvas.addEventListener("pointermove", (event) => {
-    if (map.grab) return drag(map, event);
-    const cell = cell_at(map, event);
-    map.hovered = cell && cell.key !== null ? cell : null;
-    map.draw();
-  });
-  canvas.addEventListener("pointerleave", () => { map.hovered = null; map.draw(); });
-  canvas.addEventListener("pointerdown", (event) => {
-    if (map.part.span >= map.n) return;
-    canvas.setPointerCapture(event.pointerId);
-    map.grab = { x: event.clientX, y: event.clientY, ...map.part };
-  });
-  canvas.addEventListener("pointerup", () => {
-    canvas.classList.remove("grabbed");
-    map.moved = map.grab?.moved;
-    map.grab = null;
-  });
-  canvas.addEventListener("pointercancel", () => { // the browser took the finger away to scroll
-    canvas.classList.remove("grabbed");
-    map.grab = map.moved = null;
-  });
-  canvas.addEventListener("click", (event) => {
-    const cell = map.moved ? null : cell_at(map, event);
-    if (!cell || (cell.key !== null && cell.key > cell.query)) return;
-    if (cell.key === null) map.send(cell);
-    else choose(map, cell);
-  });
-  canvas.addEventListener("dblclick", (event) => {
-    const cell = cell_at(map, event);
-    if (cell && cell.key !== null) zoom(map, 0.5, { row: cell.query, column: cell.key });
-  });
-  canvas.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && !event.metaKey) return; // a bare wheel scrolls the page
-    event.preventDefault();
-    const cell = cell_at(map, event);
-    const centre = cell && cell.key !== null ? { row: cell.query, column: cell.key } : undefined;
-    zoom(map, event.deltaY > 0 ? 1.15 : 1 / 1.15, centre);
-  }, { passive: false });
-  canvas.addEventListener("keydown", (event) => press(map, event));
-}
-
-function drag(map, event) {
-  const { grab, size } = map;
-  const [right, down] = [event.clientX - grab.x, event.clientY - grab.y];
-  if (Math.abs(right) + Math.abs(down) < 5) return;
-  grab.moved = true;
-  map.canvas.classList.add("grabbed");
-  map.part = {
-    row: Math.round(grab.row - down / size.cell),
-    column: Math.round(grab.column - right / size.cell),
-    span: map.part.span,
-  };
-  keep_inside(map);
-  map.hovered = null;
-  map.draw();
-}
-
-const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-
-function press(map, event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const zooms = { "+": 1 / 1.6, "=": 1 / 1.6, "-": 1.6 };
-  const move = MOVES[event.key];
-  if (!move && !(event.key in zooms)) return;
-  event.preventDefault();
-  event.stopPropagation();
-  if (!move) return zoom(map, zooms[event.key]);
-  const query = Math.max(0, Math.min(map.n - 1, map.chosen.query + move[0]));
-  const key = Math.max(0, Math.min(query, map.chosen.key + move[1]));
-  bring_into_view(map, query, key);
-  if (query !== map.chosen.query || key !== map.chosen.key) choose(map, { query, key }, 150);
-}
-
-function bring_into_view(map, query, key) {
-  const { part } = map;
-  const shift = (at, origin) => Math.min(at, Math.max(origin, at - part.span + 1));
-  map.part = { row: shift(query, part.row), column: shift(key, part.column), span: part.span };
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

@@ -10,15 +10,11 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import assets, canvas
+from components.kit import canvas, grid
 
 EXACT_TOKENS = 512  # up to here weights are sent as float32, above as 256 levels of √weight
-_mount = st.components.v2.component(
-    "mnemoscope_attention_map",
-    html='<div class="picture"><div class="tools"></div>'
-    '<canvas tabindex="0" role="application"></canvas><p class="reading"></p></div>',
-    css=assets.text("kit/map.css"),
-    js=assets.script("attention/head_map.js"),
+_mount = grid.component(
+    "attention_map", "attention/head_map.js", '<div class="tools"></div>' + grid.CANVAS + grid.READING
 )
 
 

@@ -1,22 +1,10 @@
-import {
-  choose, exact, forget, read_theme, remember, settle, shorten, unpack,
-} from "../kit/canvas.js";
-import { apply_inks, element, largest, make_strip, number, rows_of } from "../kit/strips.js";
+import { choose, component, exact, shorten } from "../kit/canvas.js";
+import { apply_inks, largest, make_strip, number, rows_of } from "../kit/strips.js";
+import { make } from "../kit/dom.js";
 
-const tables = new WeakMap();
+export default component(open_table);
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const table = remember(tables, parentElement, open_table);
-  table.data = unpack(data);
-  table.theme = read_theme(parentElement.host ?? parentElement, table.data.colors);
-  table.send = (chosen) => setTriggerValue("choose", chosen);
-  settle(table, table.data.chosen);
-  table.draw();
-  return () => forget(tables, parentElement);
-}
-
-function open_table(parentElement) {
-  const picture = parentElement.querySelector(".picture");
+function open_table(picture) {
   const table = { picture, width: -1 };
   table.draw = () => table.data && draw_table(table);
   return table;
@@ -28,8 +16,8 @@ function draw_table(table) {
   if (table.made_of?.every((x, i) => x === made_of[i])) return; // a new width needs no new table
   table.made_of = made_of;
   apply_inks(picture, theme);
-  table.reading = element("div", "reading", FIRST_WORDS);
-  const steps = element("div", "steps", [heading(data), query_row(table), ...key_rows(table)]);
+  table.reading = make("div", "reading", FIRST_WORDS);
+  const steps = make("div", "steps", [heading(data), query_row(table), ...key_rows(table)]);
   steps.append(...rest_row(data), sum_row(table));
   steps.onpointerleave = () => point_nowhere(table);
   picture.replaceChildren(steps, ...projection(table));
@@ -42,14 +30,14 @@ const HEADS = [
 ];
 
 function heading(data) {
-  return element("div", "row head", HEADS.map(([text, hue]) =>
-    element("div", hue, text === "2" ? `2  ${data.scaling_words}` : text)));
+  return make("div", "row head", HEADS.map(([text, hue]) =>
+    make("div", hue, text === "2" ? `2  ${data.scaling_words}` : text)));
 }
 
 function query_row(table) {
   const { data, theme } = table;
   const say = (i, x) => tell(table, `q of ${data.query_token} (${data.query})`, i, x, "qk");
-  return element("div", "row", [
+  return make("div", "row", [
     token_name("query", data.query_token, data.query),
     make_strip(data.q, largest(data.q), theme, "query", say),
     table.reading,
@@ -57,7 +45,7 @@ function query_row(table) {
 }
 
 const token_name = (hue, text, at) =>
-  element("div", `token ${hue}`, [shorten(text, 14), element("span", "at", String(at))]);
+  make("div", `token ${hue}`, [shorten(text, 14), make("span", "at", String(at))]);
 
 function key_rows(table) {
   const { data } = table;
@@ -70,12 +58,12 @@ function key_row(table, i, at, k, v, tops) {
   const { data, theme, chosen } = table;
   const future = at > data.query;
   const name = `${data.tokens[i]} (${at})`;
-  const row = element("div", "row", [
+  const row = make("div", "row", [
     token_name("key", data.tokens[i], at),
     make_strip(k, tops.key, theme, "key", (d, x) => tell(table, `k of ${name}`, d, x, "qk")),
-    element("div", "number", number(data.scores[i])),
-    element("div", "number", number(data.scaled[i])),
-    element("div", "number", future ? "−∞" : "seen"),
+    make("div", "number", number(data.scores[i])),
+    make("div", "number", number(data.scaled[i])),
+    make("div", "number", future ? "−∞" : "seen"),
     weight_bar(data.weights[i]),
     value_strip(v, tops.value, theme, (d, x) => tell(table, `v of ${name}`, d, x, "v")),
   ]);
@@ -93,10 +81,10 @@ function value_strip(values, top, theme, say) {
 }
 
 function weight_bar(weight) {
-  const bar = element("div", "bar");
+  const bar = make("div", "bar");
   bar.style.width = `${100 * weight}%`;
   const text = weight > 0 && weight < 5e-5 ? weight.toExponential(1) : weight.toFixed(4);
-  const cell = element("div", "weight", [bar, element("span", "", text)]);
+  const cell = make("div", "weight", [bar, make("span", "", text)]);
   cell.title = exact(weight);
   return cell;
 }
@@ -111,17 +99,17 @@ function rest_row(data) {
   const later = data.n_future - drawn;
   if (later > 0) words.push(`${later} more later ${later > 1 ? "tokens" : "token"}, masked too.`);
   if (data.n_future === 0) words.push("No token comes later: the mask hides nothing here.");
-  return words.length ? [element("div", "rest", words.join(" "))] : [];
+  return words.length ? [make("div", "rest", words.join(" "))] : [];
 }
 
 function sum_row(table) {
   const { data, theme } = table;
   const say = (i, x) => tell(table, "sum of weight × v", i, x, "v");
-  return element("div", "row sum", [
-    element("div", "label", "sum of the weights"),
-    element("div", "weight", [element("span", "", data.sum.toFixed(6))]),
+  return make("div", "row sum", [
+    make("div", "label", "sum of the weights"),
+    make("div", "weight", [make("span", "", data.sum.toFixed(6))]),
     value_strip(data.mixed, largest(data.mixed), theme, say),
-    element("div", "value", "5  sum of each v × its weight ↑"),
+    make("div", "value", "5  sum of each v × its weight ↑"),
   ]);
 }
 
@@ -133,14 +121,14 @@ function projection(table) {
     ["the last", data.projected]]
     .map(([name, x]) => `${name} ${largest(x).toPrecision(3)}`).join(", ");
   return [
-    element("p", "head attention",
+    make("p", "head attention",
       `6  × this head's ${data.q.length} rows of c_proj → ${data.projected.length} numbers added `
       + `to the residual stream, length ${number(norm)}`),
     make_strip(data.projected, largest(data.projected), theme, "attention", say),
-    element("p", "check", "Check: what all heads of this layer and the bias add, against what "
+    make("p", "check", "Check: what all heads of this layer and the bias add, against what "
       + "attention really added to the residual stream: largest difference "
       + `${data.error.toExponential(1)}.`),
-    element("p", "check",
+    make("p", "check",
       `Colours: a vector's hue is positive, grey is negative; full colour at ${full}.`),
   ];
 }

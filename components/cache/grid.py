@@ -8,16 +8,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from components.kit import assets, canvas
+from components.kit import canvas, grid
 
 ROOM = 16  # empty columns drawn after the cached ones: room for the cache to grow
-_mount = st.components.v2.component(
-    "mnemoscope_cache_grid",
-    html='<div class="picture"><canvas tabindex="0" role="application"></canvas>'
-    '<div class="tip" hidden></div></div>',
-    css=assets.text("kit/tiles.css"),
-    js=assets.script("cache/grid.js"),
-)
+_mount = grid.component("cache_grid", "cache/grid.js", grid.CANVAS + grid.TIP)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,11 @@
 """What each policy keeps over time: one triangle each, step × token. Knows no policy."""
 
 import numpy as np
-import streamlit as st
 
-from components.kit import assets, canvas
+from components.kit import canvas, grid
 
 MOST = 512  # tokens drawn to a side
-_mount = st.components.v2.component(
-    "mnemoscope_cache_held",
-    html='<div class="picture"><canvas></canvas><div class="tip" hidden></div></div>',
-    css=assets.text("kit/tiles.css"),
-    js=assets.script("cache/held.js"),
-)
+_mount = grid.component("cache_held", "cache/held.js", '<canvas role="img"></canvas>' + grid.TIP)
 
 
 def stride(n_tokens: int) -> int:

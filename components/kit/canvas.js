@@ -64,7 +64,7 @@ export function fit_canvas(canvas, width, height, ratio = window.devicePixelRati
 }
 
 // Paints a square part of a causal map. levels: the lower triangle, row by row, from `start` on.
-// part: {row, column, span} in tokens; place: {x, y, side} in CSS pixels. Where one dot stands for
+// part: {row, column, span} in tokens, whole or not; place: {x, y, side} in CSS pixels. Where one dot stands for
 // several weights it takes the largest; dots in the future are hatched or left empty.
 export function paint_map(context, levels, start, part, place, theme, hatch) {
   const side = Math.round(place.side * context.ratio);
@@ -72,7 +72,7 @@ export function paint_map(context, levels, start, part, place, theme, hatch) {
   const pixels = new Uint32Array(image.data.buffer);
   const line = hatch ? pixel(theme.faint, 190) : 0;
   const period = Math.round(7 * context.ratio);
-  const from = (dot, origin) => origin + Math.floor((dot * part.span) / side);
+  const from = (dot, origin) => Math.floor(origin + (dot * part.span) / side);
   const to = (dot, origin) => Math.max(from(dot, origin) + 1, from(dot + 1, origin));
   for (let y = 0; y < side; y++) {
     const [row, row_end] = [from(y, part.row), to(y, part.row)];
@@ -115,10 +115,63 @@ export const shorten = (text, most) => {
   return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
 };
 
+// As much of a text as `room` pixels hold, in the context's font.
+export function fitted(context, text, room) {
+  if (context.measureText(text).width <= room) return text;
+  for (let n = [...text].length - 1; n > 1; n--) {
+    const short = shorten(text, n);
+    if (context.measureText(short).width <= room) return short;
+  }
+  return shorten(text, 1);
+}
+
+// Writes a text at a point: `color` is CSS, `turn` an angle; it is cut to `room` pixels, or made
+// narrower to be no wider than `squeeze`.
+export function write(context, theme, text, x, y, {
+  px = 15, weight = 400, color = css(theme.text), align = "left", baseline = "middle", turn = 0, room, squeeze,
+} = {}) {
+  context.save();
+  Object.assign(context, { font: `${weight} ${px}px ${theme.font}`, fillStyle: color });
+  Object.assign(context, { textAlign: align, textBaseline: baseline });
+  context.translate(x, y);
+  if (turn) context.rotate(turn);
+  context.fillText(room === undefined ? text : fitted(context, text, room), 0, 0, squeeze);
+  context.restore();
+}
+
+export function frame(context, color, width, x, y, wide, high) {
+  Object.assign(context, { strokeStyle: color, lineWidth: width });
+  context.strokeRect(x, y, wide, high);
+}
+
 // Seven significant digits where a number has them, never "0" for something that is not zero.
 export const exact = (x) => (x === 0 ? "0" : Math.abs(x) < 1e-4 ? x.toExponential(4) : x.toPrecision(6));
 
 // -- components -----------------------------------------------------------------------------------
+
+// A component's default export. open(picture) -> its state, which has draw(); take(state, data
+// before) follows each message, and what it hands back runs after the drawing.
+export function component(open, take = () => {}) {
+  const states = new WeakMap();
+  return ({ parentElement, data, setTriggerValue }) => {
+    const make = () => open(parentElement.querySelector(".picture"));
+    const state = remember(states, parentElement, make);
+    const before = state.data;
+    state.data = unpack(data);
+    const { colors, hues, chosen } = state.data;
+    state.theme = read_theme(parentElement.host ?? parentElement, { ...colors, ...hues });
+    for (const [name, hue] of Object.entries(hues ?? {})) {
+      state.picture.style.setProperty(`--${name}`, hue);
+    }
+    state.tell = setTriggerValue;
+    state.send = (choice) => setTriggerValue("choose", choice);
+    if (chosen !== undefined) settle(state, chosen);
+    const after = take(state, before);
+    state.draw();
+    after?.();
+    return () => forget(states, parentElement);
+  };
+}
 
 // One state per mounted component; the default export runs again at every update.
 export function remember(states, parentElement, open) {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from components.kit import assets, canvas, palette
+from components.kit import canvas, grid, palette
 
 HUES = {
     "mlp": palette.MLP,
@@ -20,12 +20,10 @@ HUES = {
     "lowers": "#e11d48",
     "memory": palette.MEMORY,
 }
-_mount = st.components.v2.component(
-    "mnemoscope_residual_grid",
-    html='<div class="picture"><div class="scroll"><div class="wide">'
-    '<canvas tabindex="0" role="application"></canvas></div></div><p class="reading"></p></div>',
-    css=assets.text("kit/cell_grid.css"),
-    js=assets.script("kit/cell_grid.js"),
+_mount = grid.component(
+    "residual_grid",
+    "kit/cell_grid.js",
+    f'<div class="scroll"><div class="wide">{grid.CANVAS}</div></div>{grid.READING}',
 )
 
 

@@ -30,14 +30,6 @@ export const largest = (values) => values.reduce((most, x) => Math.max(most, Mat
 export const rows_of = (values, width) => Array.from(
   { length: values.length / width }, (_, i) => values.subarray(i * width, (i + 1) * width));
 
-// element("div", "class", "text" or [children])
-export function element(tag, name = "", content = []) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  made.append(...(Array.isArray(content) ? content : [content]));
-  return made;
-}
-
 export const number = (x) => (x === -Infinity ? "−∞" : x.toFixed(3).replace("-", "−"));
 
 export function apply_inks(box, theme) {

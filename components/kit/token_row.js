@@ -1,4 +1,5 @@
 import { fade_edges } from "./canvas.js";
+import { make } from "./dom.js";
 
 const rows = new WeakMap(); // parentElement -> how many tokens it showed last
 
@@ -7,7 +8,8 @@ export default function ({ parentElement, data }) {
   if (!rows.has(parentElement)) fade_edges(row);
   row.style.height = data.height;
   const boxes = data.boxes.map(make_box);
-  if (data.n_hidden) boxes.splice(data.fold_at, 0, make_fold(data.n_hidden));
+  const words = `… ${data.n_hidden.toLocaleString("en")} more tokens …`;
+  if (data.n_hidden) boxes.splice(data.fold_at, 0, make("span", "fold", words));
   row.replaceChildren(...boxes);
   const n = data.boxes.length + data.n_hidden;
   if (data.opens_at_end && rows.get(parentElement) !== n) row.scrollTop = row.scrollHeight;
@@ -15,25 +17,13 @@ export default function ({ parentElement, data }) {
 }
 
 function make_box(told) {
-  const box = document.createElement("span");
-  const text = document.createElement("bdi");
-  text.textContent = told.text;
-  box.className = told.is_dashed ? "box dashed" : "box";
-  box.append(text);
+  const box = make("span", told.is_dashed ? "box dashed" : "box", make("bdi", "", told.text));
   if (told.ground) box.style.background = told.ground;
   if (told.line) box.style.borderBottom = `3px solid ${told.line}`;
   if (told.below) {
-    const below = document.createElement("small");
-    below.textContent = told.below;
+    const below = make("small", "", told.below);
     below.style.color = told.below_hue;
     box.append(below);
   }
   return box;
-}
-
-function make_fold(n) {
-  const fold = document.createElement("span");
-  fold.className = "fold";
-  fold.textContent = `… ${n.toLocaleString("en")} more tokens …`;
-  return fold;
 }

@@ -1,38 +1,22 @@
-import { exact, forget, remember, settle, unpack } from "../kit/canvas.js";
+import { component, exact } from "../kit/canvas.js";
+import { make } from "../kit/dom.js";
 
-const pictures = new WeakMap();
-
-export default function ({ parentElement, data, setTriggerValue }) {
-  const one = remember(pictures, parentElement, open_heads);
-  one.data = unpack(data);
-  one.send = (chosen) => setTriggerValue("choose", chosen);
-  settle(one, one.data.chosen);
-  one.picture.style.setProperty("--memory", one.data.hue);
-  one.draw();
-  return () => forget(pictures, parentElement);
-}
-
-function open_heads(parentElement) {
-  const picture = parentElement.querySelector(".picture");
-  const one = { picture, grid: picture.querySelector(".heads") };
-  one.reading = picture.querySelector(".reading");
+export default component((picture) => {
+  const [grid, reading] = [".heads", ".reading"].map((name) => picture.querySelector(name));
+  const one = { picture, grid, reading };
   one.draw = () => one.data && fill(one);
   return one;
-}
-
-function label(text) {
-  const made = document.createElement("span");
-  made.textContent = text;
-  return made;
-}
+});
 
 function fill(one) {
   const { data } = one;
   const every = data.n_heads > 16 ? 5 : 1;
-  const cells = [label("")];
-  for (let head = 0; head < data.n_heads; head++) cells.push(label(head % every ? "" : head));
+  const cells = [make("span")];
+  for (let head = 0; head < data.n_heads; head++) {
+    cells.push(make("span", "", head % every ? "" : String(head)));
+  }
   for (let layer = 0; layer < data.n_layers; layer++) {
-    cells.push(label(data.n_layers > 24 && layer % 5 ? "" : layer));
+    cells.push(make("span", "", data.n_layers > 24 && layer % 5 ? "" : String(layer)));
     for (let head = 0; head < data.n_heads; head++) cells.push(cell(one, layer, head));
   }
   one.grid.style.gridTemplateColumns = `1.6em repeat(${data.n_heads}, minmax(0, 1fr))`;
@@ -41,7 +25,7 @@ function fill(one) {
 }
 
 function cell(one, layer, head) {
-  const button = document.createElement("button");
+  const button = make("button");
   const share = one.data.share[layer * one.data.n_heads + head];
   const paint = `color-mix(in srgb, var(--memory) ${(94 * share).toFixed(1)}%, `
     + "color-mix(in srgb, var(--st-text-color) 9%, var(--st-background-color)))";
@@ -65,7 +49,7 @@ function cell(one, layer, head) {
 
 function tell(one, words) {
   const mean = one.data.share.reduce((sum, x) => sum + x, 0) / one.data.share.length;
-  const token = Object.assign(document.createElement("bdi"), { textContent: one.data.token });
+  const token = make("bdi", "", one.data.token);
   const resting = ` reads ${exact(mean)} from memory, mean of all. Rows: layers, columns: heads. `
     + "Click: only this head; again: the mean.";
   one.reading.replaceChildren(...(words ? [words] : [token, resting]));

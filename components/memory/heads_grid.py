@@ -25,7 +25,7 @@ def show(
     """share (L,H), 0 to 1, of the row of `token`; chosen (layer, head), None: the mean of all.
     `on_choose(layer, head)` runs before the next script run."""
     n_layers, n_heads = share.shape
-    header = {"n_layers": n_layers, "n_heads": n_heads, "hue": palette.MEMORY}
+    header = {"n_layers": n_layers, "n_heads": n_heads, "hues": {"memory": palette.MEMORY}}
     header["token"] = token
     header["chosen"] = None if chosen is None else {"layer": chosen[0], "head": chosen[1]}
 

@@ -1,31 +1,22 @@
 // Words are DOM text (the browser knows every script); lines are one SVG behind them.
-import { choose, exact, fade_edges, forget, remember, settle, unpack } from "../kit/canvas.js";
+import { choose, component, exact, fade_edges, settle } from "../kit/canvas.js";
+import { make } from "../kit/dom.js";
 
-const pictures = new WeakMap();
 const MOST_LINES = 44; // of all words together
 const OF_FOCUS = 14; // of the word that is looked at
 const LEAST = 0.02; // thinner lines are left out, unless the word is looked at
 const THICK = 36; // pixels for a weight of 1
 const SVG = "http://www.w3.org/2000/svg";
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const one = remember(pictures, parentElement, open_reads);
-  one.data = unpack(data);
+export default component(open_reads, (one) => {
   one.hovered = null;
-  one.send = (row) => setTriggerValue("row", row);
-  one.send_slot = (slot) => setTriggerValue("slot", slot);
+  one.send = (row) => one.tell("row", row);
   settle(one, one.data.at);
-  for (const [name, hue] of Object.entries(one.data.hues)) {
-    one.picture.style.setProperty(`--${name}`, hue);
-  }
   fill(one);
-  one.draw();
-  reveal(one);
-  return () => forget(pictures, parentElement);
-}
+  return () => reveal(one);
+});
 
-function open_reads(parentElement) {
-  const picture = parentElement.querySelector(".picture");
+function open_reads(picture) {
   const find = (name) => picture.querySelector(name);
   const one = { picture, svg: find(".lines"), told: find(".told"), typed: find(".typed") };
   one.reading = find(".reading");
@@ -35,13 +26,6 @@ function open_reads(parentElement) {
     fade_edges(box);
   }
   return one;
-}
-
-function make(tag, name = "", content = []) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  made.append(...(Array.isArray(content) ? content : [content]));
-  return made;
 }
 
 // -- words ----------------------------------------------------------------------------------------
@@ -78,7 +62,7 @@ function told_word(one, word) {
   }
   box.classList.add("slot");
   box.classList.toggle("read", one.column.has(word.s));
-  act(box, () => one.send_slot(word.s));
+  act(box, () => one.tell("slot", word.s));
   box.onpointerenter = () => say_slot(one, word.s, word.t);
   box.onpointerleave = () => say_focus(one);
   one.slots.set(word.s, box);

@@ -1,21 +1,11 @@
-import { choose, exact, fade_edges, forget, remember, settle, unpack } from "../kit/canvas.js";
+import { choose, component, exact, fade_edges } from "../kit/canvas.js";
+import { make } from "../kit/dom.js";
 
-const pictures = new WeakMap();
 const MANY = 160; // slots, from here on smaller boxes
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const one = remember(pictures, parentElement, open_slots);
-  one.data = unpack(data);
-  one.send = (chosen) => setTriggerValue("choose", chosen);
-  settle(one, one.data.chosen);
-  one.picture.style.setProperty("--memory", one.data.hue);
-  fill(one);
-  one.draw();
-  return () => forget(pictures, parentElement);
-}
+export default component(open_slots, fill);
 
-function open_slots(parentElement) {
-  const picture = parentElement.querySelector(".picture");
+function open_slots(picture) {
   const one = { picture, grid: picture.querySelector(".slots") };
   one.reading = picture.querySelector(".reading");
   fade_edges(one.grid);
@@ -28,18 +18,14 @@ function fill(one) {
   one.grid.classList.toggle("many", data.n > MANY);
   const kept = new Set(data.kept);
   one.boxes = data.text.map((_, i) => slot(one, i, kept.has(i)));
-  const empty = Array.from({ length: data.n - data.text.length },
-    () => document.createElement("i"));
+  const empty = Array.from({ length: data.n - data.text.length }, () => make("i"));
   one.grid.replaceChildren(...one.boxes, ...empty);
 }
 
 function slot(one, i, read) {
   const { data } = one;
-  const box = document.createElement("button");
-  const text = document.createElement("bdi");
-  text.textContent = data.text[i];
+  const box = make("button", "", make("bdi", "", data.text[i]));
   box.type = "button";
-  box.append(text);
   box.classList.toggle("read", read);
   box.classList.toggle("pinned", data.pinned[i]);
   box.classList.toggle("first", i === 0 || data.prompt[i] !== data.prompt[i - 1]);
@@ -67,8 +53,7 @@ function say(one, i) {
       + (data.pinned.includes(true) ? " Dot: pinned, it does not leave." : "");
     return;
   }
-  const bold = Object.assign(document.createElement("b"), { textContent: data.text[i] });
-  const around = Object.assign(document.createElement("bdi"), { textContent: data.around[i] });
+  const [bold, around] = [make("b", "", data.text[i]), make("bdi", "", data.around[i])];
   one.reading.replaceChildren(`Slot ${i}: `, bold, ` of prompt ${data.prompt[i]}, position `
     + `${data.position[i]}, in “`, around, `”. Read now: ${exact(data.now[i])}; in all `
     + `${exact(data.total[i])}; salience ${exact(data.salience[i])}.`

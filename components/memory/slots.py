@@ -35,7 +35,7 @@ def show(
     header |= {"prompt": slots.prompt.tolist(), "position": slots.position.tolist()}
     header |= {"pinned": slots.pinned.tolist(), "tokens": slots.n_tokens.tolist(), "strong": strong}
     header |= {"kept": kept.tolist(), "n": max(budget, len(slots)), "budget": budget}
-    header |= {"chosen": chosen, "hue": palette.MEMORY}
+    header |= {"chosen": chosen, "hues": {"memory": palette.MEMORY}}
 
     def tell():
         on_choose(int(st.session_state[key].choose))

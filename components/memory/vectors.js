@@ -1,27 +1,20 @@
-import { exact, forget, read_theme, remember, unpack } from "../kit/canvas.js";
-import { apply_inks, element, largest, make_strip } from "../kit/strips.js";
+import { component, exact } from "../kit/canvas.js";
+import { apply_inks, largest, make_strip } from "../kit/strips.js";
+import { make } from "../kit/dom.js";
 
-const pictures = new WeakMap();
+export default component((picture) => ({ picture, draw() {} }), show_vectors);
 
-export default function ({ parentElement, data }) {
-  const one = remember(pictures, parentElement, (parent) => {
-    const state = { picture: parent.querySelector(".picture") };
-    state.draw = () => {};
-    return state;
-  });
-  one.data = unpack(data);
-  const theme = read_theme(parentElement.host ?? parentElement, one.data.colors);
-  apply_inks(one.picture, theme);
-  const resting = `${one.data.key.length} numbers each; full colour: the largest of its row. `
+function show_vectors({ data, theme, picture }) {
+  apply_inks(picture, theme);
+  const resting = `${data.key.length} numbers each; full colour: the largest of its row. `
     + "Point at one.";
-  const reading = element("p", "reading", resting);
+  const reading = make("p", "reading", resting);
   const strips = ["key", "value"].flatMap((name) => {
-    const values = one.data[name];
+    const values = data[name];
     const say = (i, x) => { reading.textContent = `${name}, dimension ${i}: ${exact(x)}`; };
     const strip = make_strip(values, largest(values), theme, name, say);
     strip.onpointerleave = () => { reading.textContent = resting; };
-    return [element("div", `name ${name}`, name), strip];
+    return [make("div", `name ${name}`, name), strip];
   });
-  one.picture.replaceChildren(...strips, reading);
-  return () => forget(pictures, parentElement);
+  picture.replaceChildren(...strips, reading);
 }

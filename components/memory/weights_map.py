@@ -9,14 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from components.kit import assets, canvas, palette
+from components.kit import canvas, grid, palette
 
-_mount = st.components.v2.component(
-    "mnemoscope_memory_map",
-    html='<div class="picture"><p class="sums"></p>'
-    '<canvas tabindex="0" role="application"></canvas><p class="reading"></p></div>',
-    css=assets.text("memory/weights_map.css"),
-    js=assets.script("memory/weights_map.js"),
+_mount = grid.component(
+    "memory_map", "memory/weights_map.js", '<p class="sums"></p>' + grid.CANVAS + grid.READING
 )
 
 
@@ -41,7 +37,7 @@ class Map:
 def show(drawn: Map, at: int, key: str, on_choose: Callable[[int], None]) -> None:
     """Draw it; at: the row drawn as bars. `on_choose(row)` runs before the next script run."""
     header = {name: value for name, value in vars(drawn).items() if name != "weights"}
-    header |= {"chosen": at, "memory": palette.MEMORY}
+    header |= {"chosen": at, "hues": {"memory": palette.MEMORY}}
     header["sums"] = [float(x) for x in drawn.weights.sum(1, dtype=np.float64)]
     from_memory = drawn.weights[:, : len(drawn.slots)].sum(1, dtype=np.float64)
     header["from_memory"] = [float(x) for x in from_memory]

@@ -1,34 +1,19 @@
 // Clocks: pair i of q and of k turned by position × frequency i. Two dials: how far the key lies
 // before the query, and how far both are moved together, which turns every hand and no score.
-import {
-  css, fit_canvas, forget, ink, mix, read_theme, remember, shorten, unpack,
-} from "../kit/canvas.js";
+import { component, css, fit_canvas, ink, mix, shorten } from "../kit/canvas.js";
 
-const all_clocks = new WeakMap();
 const CURVE = { height: 230, left: 62, right: 14, top: 16, bottom: 46 };
 
-export default function ({ parentElement, data }) {
-  const clocks = remember(all_clocks, parentElement, open_clocks);
-  const before = clocks.data;
-  clocks.data = unpack(data);
-  clocks.theme = read_theme(parentElement.host ?? parentElement, clocks.data.colors);
+export default component(open_clocks, (clocks, before) => {
   const [query, key] = clocks.data.places;
-  const is_new = !before || before.places.join() !== clocks.data.places.join();
   clocks.distance.max = clocks.data.scores.length - 1;
   clocks.moved.max = 100;
-  if (is_new) {
-    clocks.distance.value = query - key;
-    clocks.moved.value = 0;
-  }
-  clocks.draw();
-  return () => {
-    if (!clocks.picture.isConnected) clearInterval(clocks.timer);
-    forget(all_clocks, parentElement);
-  };
-}
+  if (before?.places.join() === clocks.data.places.join()) return;
+  clocks.distance.value = query - key;
+  clocks.moved.value = 0;
+});
 
-function open_clocks(parentElement) {
-  const picture = parentElement.querySelector(".picture");
+function open_clocks(picture) {
   const [dials, score, faces, curve] = [".dials", ".score", ".clocks", ".curve"]
     .map((name) => picture.querySelector(name));
   const clocks = { picture, score, faces, curve };

@@ -8,17 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import assets, canvas
+from components.kit import canvas, grid
 
 MOST_SQUARES = 224  # per side of a tile
 EXACT_TOKENS = 128  # up to here every weight travels as float32
-_mount = st.components.v2.component(
-    "mnemoscope_positions_maps",
-    html='<div class="picture"><canvas tabindex="0" role="application"></canvas>'
-    '<p class="reading" role="status"></p></div>',
-    css=assets.text("positions/head_maps.css"),
-    js=assets.script("positions/head_maps.js"),
-)
+_mount = grid.component("positions_maps", "positions/head_maps.js", grid.CANVAS + grid.READING)
 
 
 def show(

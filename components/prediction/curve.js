@@ -1,34 +1,22 @@
-import { choose, exact, forget, read_theme, remember, rgb, settle, unpack } from "../kit/canvas.js";
+import { choose, component, exact } from "../kit/canvas.js";
 import { spread, throw_darts, work_out } from "./math.js";
-import { make, make_dials, make_draw_dials } from "./dials.js";
+import { make_dials, make_draw_dials } from "./dials.js";
 import { N_LINEAR, PLOT, draw_curve, draw_line_of_chance, full_scale } from "./drawing.js";
+import { make } from "../kit/dom.js";
 
-const instruments = new WeakMap();
 const N_BARS = 11;
 const STAGES = ["Logits", "÷ temperature", "top-k", "top-p", "Renormalised"];
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const one = remember(instruments, parentElement, open_instrument);
-  one.data = unpack(data);
-  one.theme = read_theme(parentElement.host ?? parentElement, one.data.colors);
-  one.hues = Object.fromEntries(Object.entries(one.data.hues).map(([name, c]) => [name, rgb(c)]));
-  one.picture.style.setProperty("--guess", one.data.hues.guess);
-  one.picture.style.setProperty("--came", one.data.hues.came);
-  one.send = (chosen) => setTriggerValue("choose", chosen);
+export default component(open_instrument, (one) => {
   one.plain = spread(one.data.logits, 1);
-  if (one.n_vocabulary !== one.data.logits.length) {
-    one.n_vocabulary = one.data.logits.length;
-    one.show_dials = make_dials(one.picture.querySelector(".dials"), one.n_vocabulary, one.change);
-  }
-  settle(one, one.data.chosen);
-  one.draw();
-  return () => forget(instruments, parentElement);
-}
+  if (one.n_vocabulary === one.data.logits.length) return;
+  one.n_vocabulary = one.data.logits.length;
+  one.show_dials = make_dials(one.picture.querySelector(".dials"), one.n_vocabulary, one.change);
+});
 
-function open_instrument(parentElement) {
-  const picture = parentElement.querySelector(".picture");
+function open_instrument(picture) {
   const find = (name) => picture.querySelector(name);
-  const one = { picture, root: parentElement.getRootNode?.() ?? document, axes: "log" };
+  const one = { picture, root: picture.getRootNode(), axes: "log" };
   Object.assign(one, { curve: find(".curve"), tip: find(".tip"), bars: find(".bars") });
   one.change = (part, rest) => choose(one, { ...one.chosen, ...part }, rest);
   one.draw = () => one.data && draw_all(one);
@@ -83,14 +71,14 @@ function work(one) {
 function draw_all(one) {
   if (one.picture.clientWidth === 0) return;
   work(one);
-  const { data, theme, hues, plain, now, chosen, darts } = one;
+  const { data, theme, plain, now, chosen, darts } = one;
   one.show_dials(chosen, one.root);
   one.show_draw_dials(chosen, one.root);
   show_stages(one);
   for (const button of one.picture.querySelectorAll(".axes button")) {
     button.classList.toggle("on", button.dataset.axes === one.axes);
   }
-  const view = { theme, hues, plain, now, chosen, darts, axes: one.axes, names: data.names,
+  const view = { theme, plain, now, chosen, darts, axes: one.axes, names: data.names,
     points: data.points, came: data.came, came_name: data.came_name };
   one.shown = draw_curve(one.curve, view, one.curve.parentElement.clientWidth);
   show_bars(one);

@@ -1,4 +1,5 @@
 // The dials: temperature, top-k, top-p as sliders with an exact number each; seed and draws.
+import { make } from "../kit/dom.js";
 
 const PRESETS = [
   ["as trained", { temperature: 1, top_k: 0, top_p: 1 }],
@@ -8,13 +9,6 @@ const PRESETS = [
 ];
 const DRAWS = [1, 10, 100, 1000, 10000];
 const TOP_K_STEPS = 400; // the slider of top-k is logarithmic: 1 on the left, all on the right
-
-export function make(tag, name = "", content = []) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  made.append(...(Array.isArray(content) ? content : [content]));
-  return made;
-}
 
 // change(part of the choice, rest in ms) is called for every move.
 export function make_dials(box, n_vocabulary, change) {

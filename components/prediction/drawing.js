@@ -1,4 +1,4 @@
-// The sorted curve on its axes. view: {plain, now, chosen, hues, theme, names, came, axes}.
+// The sorted curve on its axes. view: {plain, now, chosen, theme, names, came, axes}.
 import { css, fit_canvas, mix, shorten } from "../kit/canvas.js";
 
 export const PLOT = { left: 74, right: 14, top: 54, bottom: 46, height: 372 };
@@ -106,7 +106,7 @@ function sampled(n) {
 }
 
 function draw_lines(context, view, axes) {
-  const { plain, now, theme, hues } = view;
+  const { plain, now, theme } = view;
   const bottom = PLOT.height - PLOT.bottom;
   const stroke = (n, p, color, width, dash = []) => {
     context.beginPath();
@@ -126,19 +126,19 @@ function draw_lines(context, view, axes) {
     context.lineTo(axes.x(rank), axes.y(now.tempered[rank - 1] / now.kept));
   }
   context.lineTo(axes.x(now.n_p), bottom);
-  context.fillStyle = css(hues.guess, 0.16);
+  context.fillStyle = css(theme.guess, 0.16);
   context.fill();
   stroke(plain.p.length, (i) => plain.p[i], css(theme.soft), 2.5);
   if (now.facts[1].n_alive > 1) {
-    stroke(plain.p.length, (i) => now.tempered[i], css(hues.guess), 2, [7, 5]);
+    stroke(plain.p.length, (i) => now.tempered[i], css(theme.guess), 2, [7, 5]);
   }
-  stroke(now.n_p, (i) => now.tempered[i] / now.kept, css(hues.guess), 4.5);
-  if (now.n_p === 1) dot(context, axes.x(1), axes.y(1), 7, css(hues.guess));
+  stroke(now.n_p, (i) => now.tempered[i] / now.kept, css(theme.guess), 4.5);
+  if (now.n_p === 1) dot(context, axes.x(1), axes.y(1), 7, css(theme.guess));
   context.restore();
 }
 
 function draw_columns(context, view, axes) {
-  const { plain, now, theme, hues } = view;
+  const { plain, now, theme } = view;
   const bottom = PLOT.height - PLOT.bottom;
   const bar = Math.max(2, axes.step * 0.42);
   for (let i = 0; i < axes.n; i++) {
@@ -146,10 +146,10 @@ function draw_columns(context, view, axes) {
     context.fillStyle = css(theme.text, 0.32);
     context.fillRect(x - bar, axes.y(plain.p[i]), bar, bottom - axes.y(plain.p[i]));
     const final = i < now.n_p ? now.tempered[i] / now.kept : 0;
-    context.fillStyle = css(hues.guess);
+    context.fillStyle = css(theme.guess);
     context.fillRect(x, axes.y(final), bar, bottom - axes.y(final));
     if (i < now.n_p) continue;
-    context.strokeStyle = css(hues.guess, 0.7);
+    context.strokeStyle = css(theme.guess, 0.7);
     context.lineWidth = 1;
     const y = axes.y(now.tempered[i]);
     context.strokeRect(x + 0.5, y, bar - 1, bottom - y);
@@ -201,12 +201,12 @@ function draw_cuts(context, view, axes) {
 }
 
 function draw_came(context, view, axes) {
-  const { came, came_name, now, plain, theme, hues } = view;
+  const { came, came_name, now, plain, theme } = view;
   if (came === null || came >= axes.n) return;
   const p = came < now.n_p ? now.tempered[came] / now.kept : plain.p[came];
   const [x, y] = [axes.x(came + 1), axes.y(p)];
   dot(context, x, y, 9, css(theme.back));
-  dot(context, x, y, 7, css(hues.came));
+  dot(context, x, y, 7, css(theme.came));
   context.font = `600 15px ${theme.font}`;
   const words = `came: ${shorten(came_name, 18)}`;
   const room = context.measureText(words).width + 16;
@@ -215,7 +215,7 @@ function draw_came(context, view, axes) {
   context.textBaseline = "middle";
   context.lineWidth = 4;
   context.strokeStyle = css(theme.back);
-  context.fillStyle = css(mix(hues.came, theme.text, 0.3));
+  context.fillStyle = css(mix(theme.came, theme.text, 0.3));
   const up = y > PLOT.top + 24 ? y - 17 : y + 17;
   context.strokeText(words, x + (right ? 12 : -12), up);
   context.fillText(words, x + (right ? 12 : -12), up);
@@ -223,7 +223,7 @@ function draw_came(context, view, axes) {
 
 // [0, 1) cut into the tokens' segments, a mark for each draw. The first draw is the long one.
 export function draw_line_of_chance(canvas, view, width) {
-  const { now, darts, points, theme, hues, names } = view;
+  const { now, darts, points, theme, names } = view;
   const [top, height] = [26, 30];
   const context = fit_canvas(canvas, width, 78);
   const x = (share) => share * width;
@@ -235,7 +235,7 @@ export function draw_line_of_chance(canvas, view, width) {
   for (let i = 0; i < now.n_p; i++) {
     const end = darts.ends[i] / total;
     if (x(end) - x(start) < 0.75) break; // all others are thinner still: one common block
-    context.fillStyle = css(hues.guess, i % 2 ? 0.5 : 0.75);
+    context.fillStyle = css(theme.guess, i % 2 ? 0.5 : 0.75);
     context.fillRect(x(start), top, x(end) - x(start), height);
     const name = shorten(names[i] ?? "", 14);
     if (context.measureText(name).width + 8 < x(end) - x(start)) {
@@ -244,7 +244,7 @@ export function draw_line_of_chance(canvas, view, width) {
     }
     start = end;
   }
-  context.fillStyle = css(hues.guess, 0.35);
+  context.fillStyle = css(theme.guess, 0.35);
   context.fillRect(x(start), top, width - x(start), height);
   const alpha = points.length <= 100 ? 0.9 : points.length <= 1000 ? 0.35 : 0.08;
   context.fillStyle = css(theme.text, alpha);

@@ -1,26 +1,15 @@
-import { choose, fade_edges, forget, remember, settle, unpack } from "../kit/canvas.js";
+import { choose, component, fade_edges } from "../kit/canvas.js";
+import { make } from "../kit/dom.js";
 
-const pictures = new WeakMap();
 const WIDTH = 138; // of a column
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const one = remember(pictures, parentElement, open_picture);
-  const before = one.data?.names.length;
-  one.data = unpack(data);
-  one.send = (chosen) => setTriggerValue("choose", chosen);
-  const moved = one.chosen !== one.data.chosen;
-  settle(one, one.data.chosen);
-  for (const [name, hue] of Object.entries(one.data.hues)) {
-    one.picture.style.setProperty(`--${name}`, hue);
-  }
+export default component(open_picture, (one, before) => {
   fill_columns(one);
-  one.draw();
-  if (moved || before !== one.data.names.length) show_chosen(one);
-  return () => forget(pictures, parentElement);
-}
+  const moved = one.marked !== one.chosen;
+  if (moved || before?.names.length !== one.data.names.length) return () => show_chosen(one);
+});
 
-function open_picture(parentElement) {
-  const picture = parentElement.querySelector(".picture");
+function open_picture(picture) {
   const one = { picture, columns: picture.querySelector(".columns") };
   one.window = picture.querySelector(".window");
   fade_edges(one.window);
@@ -43,13 +32,6 @@ function open_picture(parentElement) {
     show_chosen(one);
   });
   return one;
-}
-
-function make(tag, name = "", content = []) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  made.append(...(Array.isArray(content) ? content : [content]));
-  return made;
 }
 
 function fill_columns(one) {
@@ -110,7 +92,7 @@ function mark_chosen(one) {
   for (const column of one.columns.querySelectorAll(".column")) {
     column.classList.toggle("chosen", Number(column.dataset.at) === one.chosen);
   }
-  one.columns.dataset.chosen = one.chosen;
+  one.columns.dataset.chosen = one.marked = one.chosen;
 }
 
 function show_chosen(one) {

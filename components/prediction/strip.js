@@ -1,26 +1,17 @@
-import { choose, exact, fade_edges, forget, remember, settle, unpack } from "../kit/canvas.js";
+import { choose, component, exact, fade_edges } from "../kit/canvas.js";
+import { make } from "../kit/dom.js";
 
-const strips = new WeakMap();
 const LONG = 48; // tokens, from here on four lines instead of two
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const strip = remember(strips, parentElement, open_strip);
-  const names = strip.data?.names;
-  strip.data = unpack(data);
-  strip.send = (chosen) => setTriggerValue("choose", chosen);
-  settle(strip, strip.data.chosen);
-  strip.picture.style.setProperty("--guess", strip.data.guess);
+export default component(open_strip, (strip, before) => {
   fill_strip(strip);
-  strip.draw();
-  if (!names || names.length !== strip.data.names.length) show_chosen(strip);
-  return () => forget(strips, parentElement);
-}
+  if (before?.names.length !== strip.data.names.length) return () => show_chosen(strip);
+});
 
-function open_strip(parentElement) {
-  const picture = parentElement.querySelector(".picture");
+function open_strip(picture) {
   const strip = { picture, list: picture.querySelector(".tokens") };
   fade_edges(strip.list);
-  strip.caret = Object.assign(document.createElement("i"), { className: "caret" });
+  strip.caret = make("i", "caret");
   strip.draw = () => strip.data && mark_chosen(strip);
   strip.list.addEventListener("click", (event) => {
     const token = event.target.closest(".token");
@@ -32,7 +23,7 @@ function open_strip(parentElement) {
 
 const tint = (strip, bits) => {
   const share = Math.min(1, bits / strip.data.full);
-  return `color-mix(in srgb, ${strip.data.hue} ${(share * 72).toFixed(1)}%, transparent)`;
+  return `color-mix(in srgb, var(--surprisal) ${(share * 72).toFixed(1)}%, transparent)`;
 };
 
 // bits as people read them: never 0 for what is not 0.
@@ -42,16 +33,11 @@ function fill_strip(strip) {
   const { names, bits, rank } = strip.data;
   strip.list.classList.toggle("long", names.length > LONG);
   strip.list.replaceChildren(...names.map((name, at) => {
-    const token = document.createElement("span");
-    const small = document.createElement("small");
     const none = bits[at] === null;
-    token.className = "token";
+    const small = make("small", "", none ? "–" : short_bits(bits[at]));
+    const token = make("span", "token", [make("bdi", "", name), small]);
     token.dataset.at = at;
     token.setAttribute("role", "option");
-    small.textContent = none ? "–" : short_bits(bits[at]);
-    const text = document.createElement("bdi");
-    text.textContent = name;
-    token.append(text, small);
     token.style.backgroundColor = none ? "" : tint(strip, bits[at]);
     token.title = none
       ? `token ${at}: nothing before it, so nothing foresaw it`
@@ -64,14 +50,11 @@ function fill_strip(strip) {
 
 function write_legend(strip) {
   const legend = strip.picture.querySelector(".legend");
-  const scale = Object.assign(document.createElement("span"), { className: "scale" });
+  const scale = make("span", "scale");
   scale.style.background = `linear-gradient(to right, ${tint(strip, 0)}, ${tint(strip, 99)})`;
-  const bits = document.createElement("span");
-  bits.append("surprisal of each token: 0", scale, `${strip.data.full} bits or more`);
-  const caret = document.createElement("span");
-  caret.append(Object.assign(document.createElement("i"), { className: "bar" }),
-    `${strip.data.why}: click a token, or use ← →`);
-  legend.replaceChildren(bits, caret);
+  const bits = ["surprisal of each token: 0", scale, `${strip.data.full} bits or more`];
+  const caret = [make("i", "bar"), `${strip.data.why}: click a token, or use ← →`];
+  legend.replaceChildren(make("span", "", bits), make("span", "", caret));
 }
 
 function mark_chosen(strip) {

@@ -33,7 +33,7 @@ def show(
     position whose prediction is looked at, and why it is this one. `on_choose(at)` runs before the next script run."""
     told = [None if np.isnan(b) else round(float(b), 4) for b in bits]
     header = {"names": names, "bits": told, "rank": rank.tolist(), "chosen": at, "why": why}
-    header |= {"full": FULL_BITS, "hue": palette.SURPRISAL, "guess": palette.OUTPUT}
+    header |= {"full": FULL_BITS, "hues": {"surprisal": palette.SURPRISAL, "guess": palette.OUTPUT}}
 
     def tell():
         on_choose(int(st.session_state[key].choose))

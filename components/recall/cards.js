@@ -1,3 +1,5 @@
+import { make } from "../kit/dom.js";
+
 const rows = new WeakMap();
 
 export default function ({ parentElement, data, setTriggerValue }) {
@@ -7,13 +9,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
   while (row.children.length > data.cards.length) row.lastChild.remove();
   while (row.children.length < data.cards.length) row.append(new_card(parentElement));
   data.cards.forEach((card, i) => fill_card(row.children[i], card, card.name === data.chosen));
-}
-
-function make(tag, name = "", content = []) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  made.append(...(Array.isArray(content) ? content : [content]));
-  return made;
 }
 
 function new_card(parentElement) {

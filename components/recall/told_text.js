@@ -1,6 +1,7 @@
 // Words are DOM text. Ground: how strongly a word is read; line below: what the answer loses
 // without it.
 import { exact } from "../kit/canvas.js";
+import { make } from "../kit/dom.js";
 
 const pictures = new WeakMap();
 
@@ -22,13 +23,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
   picture.querySelector(".asked").replaceChildren(...asked_row(one));
   colour(one);
   say_nothing(one);
-}
-
-function make(tag, name = "", content = []) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  made.append(...(Array.isArray(content) ? content : [content]));
-  return made;
 }
 
 function told_row(one, row) {

@@ -1,23 +1,15 @@
 // One LayerNorm on one vector: four pictures of it, and the arithmetic of the place pointed at.
-import { css, exact, fit_canvas, forget, read_theme, remember, unpack } from "../kit/canvas.js";
-import { element } from "../kit/strips.js";
+import { component, css, exact, fit_canvas } from "../kit/canvas.js";
+import { make } from "../kit/dom.js";
 
-const norms = new WeakMap();
-
-export default function ({ parentElement, data }) {
-  const norm = remember(norms, parentElement, open_norm);
-  norm.data = unpack(data);
-  const { colors, hues } = norm.data;
-  norm.theme = read_theme(parentElement.host ?? parentElement, { ...colors, ...hues });
+export default component(open_norm, (norm) => {
   if (!(norm.at < norm.data.x.length)) norm.at = norm.data.start;
   build(norm);
-  norm.draw();
-  return () => forget(norms, parentElement);
-}
+});
 
-function open_norm(parentElement) {
-  const norm = { picture: parentElement.querySelector(".picture"), at: NaN };
-  norm.draw = () => norm.rows && norm.picture.clientWidth > 0 && draw_norm(norm);
+function open_norm(picture) {
+  const norm = { picture, at: NaN };
+  norm.draw = () => norm.rows && picture.clientWidth > 0 && draw_norm(norm);
   return norm;
 }
 
@@ -42,7 +34,7 @@ function build(norm) {
   norm.rows = [];
   const children = rows.flatMap(([name, title, note, hue], i) => {
     const canvas = document.createElement("canvas");
-    const label = element("div", "name", [element("b", "", title), element("small", "", note)]);
+    const label = make("div", "name", [make("b", "", title), make("small", "", note)]);
     canvas.onpointermove = (event) => {
       const box = canvas.getBoundingClientRect();
       const at = Math.floor(((event.clientX - box.left) / (box.width - EDGE)) * data.x.length);
@@ -51,18 +43,18 @@ function build(norm) {
       norm.draw();
     };
     norm.rows.push({ canvas, values: data[name], hue, height: hue === "norm" ? 40 : 62 });
-    const row = element("div", "norm-row", [label, canvas]);
-    return i < between.length ? [row, element("div", "arrow", [element("span", "", between[i])])] : [row];
+    const row = make("div", "norm-row", [label, canvas]);
+    return i < between.length ? [row, make("div", "arrow", [make("span", "", between[i])])] : [row];
   });
-  norm.sum = element("div", "sum");
+  norm.sum = make("div", "sum");
   picture.replaceChildren(...children, norm.sum);
 }
 
 function draw_norm(norm) {
   const { data, rows, theme, at, sum } = norm;
   for (const row of rows) draw_bars(row, theme, at);
-  const bold = (text) => element("b", "", text);
-  const soft = (text) => element("i", "", text);
+  const bold = (text) => make("b", "", text);
+  const soft = (text) => make("i", "", text);
   const gain = data.normed[at] * data.gamma[at];
   sum.replaceChildren(
     soft(`place ${at}:`), bold(write(data.x[at])), soft(`− μ →`), bold(write(data.centred[at])),

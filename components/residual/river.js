@@ -1,22 +1,10 @@
 // One token's residual stream from left to right: its thickness is its length; arrows are what
 // attention and MLPs add, their length on the same scale, their angle the true one to the stream.
-import {
-  css, fit_canvas, forget, ink, mix, read_theme, remember, shorten, unpack,
-} from "../kit/canvas.js";
+import { component, css, fit_canvas, ink, mix, shorten } from "../kit/canvas.js";
 
-const rivers = new WeakMap();
+export default component(open_river);
 
-export default function ({ parentElement, data }) {
-  const river = remember(rivers, parentElement, open_river);
-  river.data = unpack(data);
-  const { colors, hues } = river.data;
-  river.theme = read_theme(parentElement.host ?? parentElement, { ...colors, ...hues });
-  river.draw();
-  return () => forget(rivers, parentElement);
-}
-
-function open_river(parentElement) {
-  const picture = parentElement.querySelector(".picture");
+function open_river(picture) {
   const river = { picture, canvas: picture.querySelector("canvas") };
   river.draw = () => river.data && picture.clientWidth > 0 && draw_river(river);
   return river;

@@ -1,4 +1,5 @@
 // Tokens and their cosines; the length of a bar is |cosine|, grey where it is negative.
+import { make } from "../kit/dom.js";
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const box = parentElement.querySelector(".bars");
@@ -22,11 +23,4 @@ export default function ({ parentElement, data, setTriggerValue }) {
     row.append(number, name, bar, make("span", "cosine", cosine));
     return row;
   }));
-}
-
-function make(tag, name, text = "") {
-  const made = document.createElement(tag);
-  made.className = name;
-  made.textContent = text;
-  return made;
 }

@@ -1,103 +1,56 @@
 // A matrix of signed numbers: the hue for positive, grey for negative, the page's ground for zero.
-import {
-  css, exact, fit_canvas, forget, mix, pixel, read_theme, remember, shorten, unpack,
-} from "../kit/canvas.js";
+import { choose, css, exact, frame, mix, pixel, write } from "../kit/canvas.js";
+import { axis, cells, every, kept, named, within } from "../kit/grid.js";
 
-const signed_maps = new WeakMap();
+export default cells({
+  take(map) {
+    const { data } = map;
+    data.values ??= Float32Array.from(data.levels, (x) => ((x - 128) / 127) * data.limit);
+  },
+  measure,
+  paint,
+  label: ({ data }) => data.label,
+  say: read_out,
+  cell_at({ size }, x, y) {
+    const row = size.y.index(y);
+    if (row === null || x >= size.x.to) return null;
+    return { row, column: size.x.index(x) ?? -1 }; // -1: the row's name
+  },
+  act: (map, { row }) => row !== map.chosen && choose(map, row),
+  move: ({ data, chosen }, down, right) => (right ? null : within((chosen ?? -1) + down, data.R)),
+});
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const map = remember(signed_maps, parentElement, open_signed);
-  map.data = unpack(data);
-  const hues = { ...map.data.colors, hue: map.data.hue };
-  map.theme = read_theme(parentElement.host ?? parentElement, hues);
-  map.send = (row) => setTriggerValue("choose", row);
-  if (!map.data.exact) {
-    map.data.values = Float32Array.from(map.data.levels, (x) => ((x - 128) / 127) * map.data.limit);
-  }
-  map.hovered = null;
-  map.image = null;
-  map.chosen = map.data.chosen;
-  map.draw();
-  return () => forget(signed_maps, parentElement);
-}
-
-function open_signed(parentElement) {
-  const picture = parentElement.querySelector(".picture");
-  const [canvas, reading] = ["canvas", ".reading"].map((name) => picture.querySelector(name));
-  const map = { picture, canvas, reading };
-  map.draw = () => map.data && picture.clientWidth && draw_signed(map);
-  canvas.onpointermove = (event) => { map.hovered = cell_at(map, event); map.draw(); };
-  canvas.onpointerleave = () => { map.hovered = null; map.draw(); };
-  canvas.onclick = (event) => {
-    const at = cell_at(map, event);
-    if (at) pick(map, at.row);
-  };
-  canvas.onkeydown = (event) => {
-    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    pick(map, Math.max(0, Math.min(map.data.R - 1, (map.chosen ?? -1) + by)));
-  };
-  return map;
-}
-
-function pick(map, row) {
-  if (row === map.chosen) return;
-  map.chosen = row;
-  map.draw();
-  clearTimeout(map.timer);
-  map.timer = setTimeout(() => map.send(row), 120);
-}
-
-function measure_signed(map) {
-  const { R, N, columns, height } = map.data;
-  const full = map.picture.clientWidth;
+function measure({ data: { R, N, columns, height } }, full) {
   const left = full < 560 ? 92 : 150;
   const top = columns ? 84 : 10;
   const width = columns ? Math.min(full - left - 8, height, N * 90) : full - left - 8;
   const tall = columns ? (width * R) / N : Math.min(height, R * 46);
-  return { left, top, width, tall, full, w: width / N, h: tall / R };
+  const [x, y] = [axis(N, left, left + width), axis(R, top, top + tall)];
+  return { width: full, height: y.to + 40, wide: width, tall, x, y };
 }
 
-function cell_at(map, event) {
-  const box = map.canvas.getBoundingClientRect();
-  const { left, top, w, h } = map.size;
-  const column = Math.floor((event.clientX - box.left - left) / w);
-  const row = Math.floor((event.clientY - box.top - top) / h);
-  const inside = row >= 0 && row < map.data.R && column < map.data.N;
-  return inside ? { row, column: Math.max(column, -1) } : null;
-}
-
-function draw_signed(map) {
-  const size = (map.size = measure_signed(map));
-  const context = fit_canvas(map.canvas, size.full, size.top + size.tall + 40);
-  map.image ??= paint_signed(map);
-  const shrunk = size.w * context.ratio < 1 || size.h * context.ratio < 1;
-  context.imageSmoothingEnabled = shrunk;
+function paint(context, map) {
+  const { data, theme, size } = map;
+  const image = kept(map, [data, theme], data.N, data.R, (own) => draw_values(own, map), 1);
+  context.imageSmoothingEnabled = Math.min(size.x.step, size.y.step) * context.ratio < 1; // shrunk
   context.imageSmoothingQuality = "high";
-  context.drawImage(map.image, size.left, size.top, size.width, size.tall);
-  if (!map.data.columns && size.h >= 12) draw_row_gaps(context, map);
-  draw_names(context, map);
-  draw_marks(context, map);
+  context.drawImage(image, size.x.from, size.y.from, size.wide, size.tall);
+  if (!data.columns && size.y.step >= 12) draw_row_gaps(context, map);
+  draw_row_names(context, map);
+  if (data.columns) draw_column_names(context, map);
+  draw_frames(context, map);
   draw_scale(context, map);
-  map.canvas.setAttribute("aria-label", map.data.label);
-  map.canvas.dataset.chosen = map.chosen ?? "";
-  read_signed(map);
 }
 
-function paint_signed(map) {
-  const { R, N, values, limit } = map.data;
-  const canvas = Object.assign(document.createElement("canvas"), { width: N, height: R });
-  const context = canvas.getContext("2d");
+function draw_values(context, { data: { R, N, values, limit }, theme }) {
   const image = context.createImageData(N, R);
   const pixels = new Uint32Array(image.data.buffer);
-  const ramp = signed_ramp(map.theme).map((color) => pixel(color, 255));
+  const ramp = signed_ramp(theme).map((color) => pixel(color, 255));
   for (let i = 0; i < pixels.length; i++) {
     const share = Math.max(-1, Math.min(1, values[i] / (limit || 1)));
     pixels[i] = ramp[Math.round(share * 127) + 127];
   }
   context.putImageData(image, 0, 0);
-  return canvas;
 }
 
 // 255 colours from −limit over zero (number 127) to limit.
@@ -112,94 +65,57 @@ function signed_ramp(theme) {
   });
 }
 
-function draw_row_gaps(context, map) {
-  const { left, top, width, h } = map.size;
-  context.fillStyle = css(map.theme.back);
-  for (let row = 1; row < map.data.R; row++) context.fillRect(left, top + row * h - 1.5, width, 3);
+function draw_row_gaps(context, { data, theme, size }) {
+  context.fillStyle = css(theme.back);
+  for (let row = 1; row < data.R; row++) {
+    context.fillRect(size.x.from, size.y.at(row) - 1.5, size.wide, 3);
+  }
 }
 
 // As many names as fit; where not every row is named, its number stands before the name.
-function draw_names(context, map) {
-  const { data, size, theme, chosen } = map;
-  context.textBaseline = "middle";
-  const every = Math.ceil(15 / size.h);
-  const row_name = (row, weight) => {
-    context.font = `${weight} ${Math.max(12, Math.min(17, size.h * 0.7))}px ${theme.font}`;
-    context.fillStyle = css(theme.text);
-    context.textAlign = "right";
-    const text = (every > 1 ? `${row} ` : "") + data.rows[row];
-    const y = size.top + (row + 0.5) * size.h;
-    context.fillText(fit(context, text, size.left - 12), size.left - 8, y);
-  };
-  for (let row = 0; row < data.R; row += every) {
-    const hidden = chosen !== null && row !== chosen && Math.abs(row - chosen) * size.h < 15;
-    if (!hidden) row_name(row, row === chosen ? 700 : 400);
-  }
-  if (chosen !== null && chosen % every) row_name(chosen, 700);
-  if (data.columns) draw_column_names(context, map, every);
-}
-
-function draw_column_names(context, map, every) {
-  const { data, size, theme } = map;
-  for (let column = 0; column < data.N; column += every) {
-    context.save();
-    context.translate(size.left + (column + 0.5) * size.w, size.top - 6);
-    context.rotate(-Math.PI / 3);
-    context.textAlign = "left";
-    context.font = `${Math.max(12, Math.min(16, size.w * 0.7))}px ${theme.font}`;
-    context.fillStyle = css(theme.text);
-    const text = (every > 1 ? `${column} ` : "") + data.columns[column];
-    context.fillText(fit(context, text, size.top), 0, 0);
-    context.restore();
+function draw_row_names(context, { data, size, theme, chosen }) {
+  const look = { px: Math.max(12, Math.min(17, size.y.step * 0.7)), align: "right", room: size.x.from - 12 };
+  for (const row of named(size.y, 15, [chosen])) {
+    const y = size.y.at(row) + size.y.step / 2;
+    const weight = row === chosen ? 700 : 400;
+    write(context, theme, numbered(size.y, data.rows, row), size.x.from - 8, y, { ...look, weight });
   }
 }
 
-function fit(context, text, room) {
-  const n = [...text].length;
-  for (let most = Math.min(n, 30); most > 1; most--) {
-    const short = shorten(text, most);
-    if (context.measureText(short).width <= room) return short;
-  }
-  return shorten(text, 1);
-}
-
-function draw_marks(context, map) {
-  const { left, top, width, tall, w, h } = map.size;
-  context.strokeStyle = css(map.theme.faint);
-  context.lineWidth = 1;
-  context.strokeRect(left - 0.5, top - 0.5, width + 1, tall + 1);
-  context.strokeStyle = css(map.theme.text);
-  if (map.chosen !== null) {
-    context.lineWidth = 2;
-    context.strokeRect(left - 1, top + map.chosen * h, width + 2, h);
-  }
-  if (map.hovered && map.hovered.column >= 0) {
-    context.lineWidth = 1.5;
-    const [x, y] = [left + map.hovered.column * w, top + map.hovered.row * h];
-    context.strokeRect(x - 1, y - 1, w + 2, h + 2);
+function draw_column_names(context, { data, size, theme }) {
+  const px = Math.max(12, Math.min(16, size.x.step * 0.7));
+  for (const column of named(size.x, 15)) {
+    const x = size.x.at(column) + size.x.step / 2;
+    const name = numbered(size.x, data.columns, column);
+    write(context, theme, name, x, size.y.from - 6, { px, turn: -Math.PI / 3, room: size.y.from });
   }
 }
 
-function draw_scale(context, map) {
-  const { left, top, tall } = map.size;
-  const [y, width] = [top + tall + 10, 180];
-  const ramp = signed_ramp(map.theme);
+const numbered = (along, names, i) => (every(along, 15) > 1 ? `${i} ` : "") + names[i];
+
+function draw_frames(context, { theme, size, chosen, hovered }) {
+  const { x, y, wide, tall } = size;
+  frame(context, css(theme.faint), 1, x.from - 0.5, y.from - 0.5, wide + 1, tall + 1);
+  const strong = css(theme.text);
+  if (chosen !== null) frame(context, strong, 2, x.from - 1, y.at(chosen), wide + 2, y.step);
+  if (!hovered || hovered.column < 0) return;
+  const [left, top] = [x.at(hovered.column) - 1, y.at(hovered.row) - 1];
+  frame(context, strong, 1.5, left, top, x.step + 2, y.step + 2);
+}
+
+function draw_scale(context, { data, theme, size }) {
+  const [left, top, width] = [size.x.from, size.y.to + 10, 180];
+  const ramp = signed_ramp(theme);
   for (let i = 0; i < width; i++) {
     context.fillStyle = css(ramp[Math.round((i / (width - 1)) * 254)]);
-    context.fillRect(left + 52 + i, y, 1.5, 14);
+    context.fillRect(left + 52 + i, top, 1.5, 14);
   }
   const text = (x) => x.toPrecision(2).replace("-", "−");
-  context.fillStyle = css(map.theme.text);
-  context.font = `14px ${map.theme.font}`;
-  context.textBaseline = "middle";
-  context.textAlign = "right";
-  context.fillText(text(-map.data.limit), left + 46, y + 8);
-  context.textAlign = "left";
-  context.fillText(text(map.data.limit), left + 58 + width, y + 8);
+  write(context, theme, text(-data.limit), left + 46, top + 8, { px: 14, align: "right" });
+  write(context, theme, text(data.limit), left + 58 + width, top + 8, { px: 14 });
 }
 
-function read_signed(map) {
-  const { data, hovered, reading } = map;
+function read_out({ data, hovered, reading }) {
   if (!hovered || hovered.column < 0) {
     reading.textContent = data.label;
     return;

@@ -8,16 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from components.kit import assets, canvas, palette
+from components.kit import canvas, grid, palette
 
 EXACT_VALUES = 1_100_000  # up to here values travel as float32, above as 255 levels
-_mount = st.components.v2.component(
-    "mnemoscope_tokens_map",
-    html='<div class="picture"><canvas tabindex="0" role="img"></canvas>'
-    '<p class="reading" role="status"></p></div>',
-    css=assets.text("kit/map.css"),
-    js=assets.script("tokens/matrix.js"),
-)
+_mount = grid.component("tokens_map", "tokens/matrix.js", grid.CANVAS + grid.READING)
 
 
 def show(
@@ -40,7 +34,7 @@ def show(
     """
     R, N = values.shape
     header = {"R": R, "N": N, "rows": rows, "columns": columns, "limit": limit, "chosen": chosen}
-    header |= {"height": height, "say": say, "label": label, "hue": palette.EMBEDDING}
+    header |= {"height": height, "say": say, "label": label, "hues": {"hue": palette.EMBEDDING}}
     header["exact"] = values.size <= EXACT_VALUES
     if header["exact"]:
         arrays = {"values": values.astype(np.float32).ravel()}

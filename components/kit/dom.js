@@ -1,0 +1,7 @@
+// make("div", "class", "text" or [children]) -> an element; text goes in as text, never as HTML.
+export function make(tag, name = "", content = []) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  made.append(...(Array.isArray(content) ? content : [content]));
+  return made;
+}
