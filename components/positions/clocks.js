@@ -1,6 +1,6 @@
 // Clocks: pair i of q and of k turned by position × frequency i. Two dials: how far the key lies
 // before the query, and how far both are moved together, which turns every hand and no score.
-import { component, css, fit_canvas, ink, mix, shorten } from "../kit/canvas.js";
+import { component, css, fit_canvas, frame, ink, mix, shorten, write } from "../kit/canvas.js";
 
 const CURVE = { height: 230, left: 62, right: 14, top: 16, bottom: 46 };
 
@@ -133,11 +133,8 @@ function draw_faces(clocks, pairs) {
     const y = Math.floor(i / across) * (side + 24) + side / 2;
     const radius = side / 2 - 7;
     draw_face(context, theme, x, y, radius, pair, longest || 1);
-    context.fillStyle = css(theme.soft);
-    context.font = `14px ${theme.font}`;
-    context.textAlign = "center";
-    context.textBaseline = "top";
-    context.fillText(period(data.frequencies[i]), x, y + radius + 6, side - 6);
+    const look = { px: 14, align: "center", baseline: "top", color: css(theme.soft) };
+    write(context, theme, period(data.frequencies[i]), x, y + radius + 6, { ...look, squeeze: side - 6 });
   });
   faces.setAttribute("aria-label", `${pairs.length} clocks, one for each pair of dimensions`);
   faces.dataset.clocks = pairs.length;
@@ -204,27 +201,21 @@ function draw_curve(clocks, distance, score) {
 
 function draw_axes(context, theme, { width, low, high, last, at_x, at_y }) {
   const bottom = CURVE.height - CURVE.bottom;
-  context.strokeStyle = css(theme.faint);
-  context.lineWidth = 1;
-  context.strokeRect(CURVE.left, CURVE.top, width - CURVE.left - CURVE.right, bottom - CURVE.top);
-  context.fillStyle = css(theme.soft);
-  context.font = `15px ${theme.font}`;
-  context.textBaseline = "middle";
-  context.textAlign = "right";
+  const wide = width - CURVE.left - CURVE.right;
+  frame(context, css(theme.faint), 1, CURVE.left, CURVE.top, wide, bottom - CURVE.top);
+  const look = { color: css(theme.soft), align: "center", baseline: "top" };
   for (const s of new Set([low, 0, high])) {
     const crowded = s !== 0 && Math.abs(at_y(s) - at_y(0)) < 16;
     const text = minus(s.toFixed(Math.abs(s) < 10 ? 2 : 0));
-    if (!crowded) context.fillText(text, CURVE.left - 8, at_y(s));
+    const left = { ...look, align: "right", baseline: "middle" };
+    if (!crowded) write(context, theme, text, CURVE.left - 8, at_y(s), left);
   }
   context.beginPath();
   context.moveTo(CURVE.left, at_y(0));
   context.lineTo(width - CURVE.right, at_y(0));
   context.stroke();
-  context.textBaseline = "top";
-  context.textAlign = "center";
   const step = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((s) => (s / last) * width > 60) ?? 1000;
-  for (let d = 0; d <= last; d += step) context.fillText(String(d), at_x(d), bottom + 6);
-  context.font = `16px ${theme.font}`;
+  for (let d = 0; d <= last; d += step) write(context, theme, d, at_x(d), bottom + 6, look);
   const words = "distance: the query's position − the key's";
-  context.fillText(words, (CURVE.left + width) / 2, bottom + 25);
+  write(context, theme, words, (CURVE.left + width) / 2, bottom + 25, { ...look, px: 16 });
 }

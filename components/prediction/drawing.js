@@ -1,5 +1,5 @@
 // The sorted curve on its axes. view: {plain, now, chosen, theme, names, came, axes}.
-import { css, fit_canvas, mix, shorten } from "../kit/canvas.js";
+import { css, fit_canvas, mix, shorten, write } from "../kit/canvas.js";
 
 export const PLOT = { left: 74, right: 14, top: 54, bottom: 46, height: 372 };
 export const N_LINEAR = 40;
@@ -64,29 +64,21 @@ export const full_scale = (p) => SCALES.find((scale) => p <= scale) ?? 1;
 
 function draw_grid(context, theme, axes) {
   const bottom = PLOT.height - PLOT.bottom;
-  context.font = `14px ${theme.font}`;
-  context.fillStyle = css(theme.soft);
+  const look = { px: 14, color: css(theme.soft), align: "center" };
+  const below = { ...look, baseline: "top" };
   context.strokeStyle = css(theme.text, 0.12);
   context.lineWidth = 1;
-  context.textBaseline = "middle";
-  context.textAlign = "right";
   for (const [y, words] of axes.y_ticks) {
     line(context, PLOT.left, y, axes.width - PLOT.right, y);
-    context.fillText(words, PLOT.left - 8, y);
+    write(context, theme, words, PLOT.left - 8, y, { ...look, align: "right" });
   }
-  context.textBaseline = "top";
-  context.textAlign = "center";
   for (const [x, words] of axes.x_ticks) {
     line(context, x, bottom, x, bottom + 4);
-    context.fillText(words, x, bottom + 7);
+    write(context, theme, words, x, bottom + 7, below);
   }
-  context.fillText(axes.x_title, (PLOT.left + axes.width - PLOT.right) / 2, bottom + 26);
-  context.save();
-  context.translate(14, (PLOT.top + bottom) / 2);
-  context.rotate(-Math.PI / 2);
-  context.textBaseline = "middle";
-  context.fillText(axes.y_title, 0, 0);
-  context.restore();
+  const middle = (PLOT.left + axes.width - PLOT.right) / 2;
+  write(context, theme, axes.x_title, middle, bottom + 26, below);
+  write(context, theme, axes.y_title, 14, (PLOT.top + bottom) / 2, { ...look, turn: -Math.PI / 2 });
 }
 
 function line(context, x0, y0, x1, y1) {
@@ -181,7 +173,6 @@ function draw_cuts(context, view, axes) {
     ? axes.x(count) + axes.step / 2 : axes.x(Math.sqrt(count * (count + 1))));
   const end = axes.width - PLOT.right;
   context.font = `600 15px ${theme.font}`;
-  context.textBaseline = "top";
   cuts.forEach(([count, words], i) => {
     if (count >= axes.n) return;
     const x = edge(count);
@@ -193,10 +184,9 @@ function draw_cuts(context, view, axes) {
     context.strokeStyle = css(theme.text, 0.75);
     context.lineWidth = 2;
     line(context, x, y, x, bottom);
-    const room = context.measureText(words).width + 8;
-    context.textAlign = x + room < end ? "left" : "right";
-    context.fillStyle = css(theme.text);
-    context.fillText(words, x + (x + room < end ? 6 : -6), y);
+    const fits = x + context.measureText(words).width + 8 < end;
+    const look = { weight: 600, baseline: "top", align: fits ? "left" : "right" };
+    write(context, theme, words, x + (fits ? 6 : -6), y, look);
   });
 }
 

@@ -1,5 +1,5 @@
 // One LayerNorm on one vector: four pictures of it, and the arithmetic of the place pointed at.
-import { component, css, exact, fit_canvas } from "../kit/canvas.js";
+import { component, css, exact, fit_canvas, write } from "../kit/canvas.js";
 import { make } from "../kit/dom.js";
 
 export default component(open_norm, (norm) => {
@@ -15,7 +15,7 @@ function open_norm(picture) {
 
 const EDGE = 62; // pixels for the numbers beside the bars
 const round = (x) => String(Number(x.toPrecision(4))).replace("-", "−");
-const write = (x) => exact(x).replace("-", "−");
+const say = (x) => exact(x).replace("-", "−");
 
 function build(norm) {
   const { data, picture } = norm;
@@ -28,8 +28,8 @@ function build(norm) {
     ["output", "output", "what the next part reads", "attention"],
   ];
   const between = [
-    `− μ = ${write(data.mean)}: the mean of the ${data.x.length} numbers`,
-    `÷ σ = ${write(data.sigma)} = √(mean of (x − μ)² + ε), ε = ${data.eps}`,
+    `− μ = ${say(data.mean)}: the mean of the ${data.x.length} numbers`,
+    `÷ σ = ${say(data.sigma)} = √(mean of (x − μ)² + ε), ε = ${data.eps}`,
   ];
   norm.rows = [];
   const children = rows.flatMap(([name, title, note, hue], i) => {
@@ -57,9 +57,9 @@ function draw_norm(norm) {
   const soft = (text) => make("i", "", text);
   const gain = data.normed[at] * data.gamma[at];
   sum.replaceChildren(
-    soft(`place ${at}:`), bold(write(data.x[at])), soft(`− μ →`), bold(write(data.centred[at])),
-    soft("÷ σ →"), bold(write(data.normed[at])), soft(`× γ ${write(data.gamma[at])} →`),
-    bold(write(gain)), soft(`+ β ${write(data.beta[at])} →`), bold(write(data.output[at])),
+    soft(`place ${at}:`), bold(say(data.x[at])), soft(`− μ →`), bold(say(data.centred[at])),
+    soft("÷ σ →"), bold(say(data.normed[at])), soft(`× γ ${say(data.gamma[at])} →`),
+    bold(say(gain)), soft(`+ β ${say(data.beta[at])} →`), bold(say(data.output[at])),
   );
 }
 
@@ -89,11 +89,7 @@ function draw_bars({ canvas, values, hue, height }, theme, at) {
   context.fillRect(0, y(0) - 0.5, width, 1);
   context.fillStyle = css(theme.key, 0.5);
   context.fillRect(at * pitch, 0, Math.max(1.5, pitch), height);
-  context.font = `13px ${theme.font}`;
-  context.fillStyle = css(theme.soft);
-  context.textAlign = "left";
-  context.textBaseline = "top";
-  context.fillText(round(high), width + 8, 0);
-  context.textBaseline = "bottom";
-  context.fillText(round(low), width + 8, height);
+  const look = { px: 13, color: css(theme.soft) };
+  write(context, theme, round(high), width + 8, 0, { ...look, baseline: "top" });
+  write(context, theme, round(low), width + 8, height, { ...look, baseline: "bottom" });
 }

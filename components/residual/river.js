@@ -1,6 +1,6 @@
 // One token's residual stream from left to right: its thickness is its length; arrows are what
 // attention and MLPs add, their length on the same scale, their angle the true one to the stream.
-import { component, css, fit_canvas, ink, mix, shorten } from "../kit/canvas.js";
+import { component, css, fit_canvas, ink, mix, write } from "../kit/canvas.js";
 
 export default component(open_river);
 
@@ -101,26 +101,21 @@ function draw_write(context, river, i, x, thick, scale, pitch) {
   }
   context.fill();
   if (pitch < 34) return;
-  context.font = `14px ${theme.font}`;
-  context.textAlign = "center";
-  context.textBaseline = attention ? "bottom" : "top";
-  context.fillStyle = ink(theme, hue);
-  context.fillText(short_number(data.added[i]), tail.x, tail.y + outward * 5);
+  const look = { px: 14, align: "center", baseline: attention ? "bottom" : "top" };
+  const words = short_number(data.added[i]);
+  write(context, theme, words, tail.x, tail.y + outward * 5, { ...look, color: ink(theme, hue) });
 }
 
-const short_number = (x) => (x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(0) : x.toFixed(1));
+const short_number = (x) => x.toFixed(x >= 10 ? 0 : 1);
 
 function draw_lengths(context, river, x, thick, pitch) {
   const { data, theme } = river;
   const every = 2 * Math.max(1, Math.ceil(46 / (2 * pitch)));
-  context.font = `600 15px ${theme.font}`;
-  context.textAlign = "center";
-  context.textBaseline = "middle";
   for (let i = 0; i < data.norm.length; i += every) {
     const inside = thick(i) > 24;
-    context.fillStyle = inside ? "#ffffff" : css(theme.text);
+    const color = inside ? "#ffffff" : css(theme.text);
     const y = inside ? MIDDLE : MIDDLE - thick(i) / 2 - 12;
-    context.fillText(short_number(data.norm[i]), x(i), y);
+    write(context, theme, short_number(data.norm[i]), x(i), y, { weight: 600, align: "center", color });
   }
 }
 
@@ -129,8 +124,8 @@ function draw_words(context, river, x, pitch) {
   const room = 2 * pitch;
   const every = Math.max(1, Math.ceil(58 / room));
   const last = data.words.length - 1;
-  context.textAlign = "center";
-  context.textBaseline = "alphabetic";
+  const look = { align: "center", baseline: "alphabetic" };
+  const soft = { ...look, px: 14, color: css(theme.soft) };
   for (let layer = 0; layer <= last; layer++) {
     if ((last - layer) % every) continue;
     const at = x(2 * layer);
@@ -143,39 +138,27 @@ function draw_words(context, river, x, pitch) {
     context.stroke();
     context.setLineDash([]);
     const sure = data.word_probability[layer];
-    context.font = `700 ${layer === last ? 21 : 18}px ${theme.font}`;
-    context.fillStyle = css(mix(mix(theme.back, theme.text, 0.55), theme.text, sure));
-    context.fillText(fit_word(context, data.words[layer], room * every - 6), at, WORDS);
-    context.font = `14px ${theme.font}`;
-    context.fillStyle = css(theme.soft);
-    context.fillText(sure < 0.01 ? "< 1 %" : `${Math.round(100 * sure)} %`, at, WORDS + 19);
-    context.fillText(layer === last ? "end" : `L${layer}`, at, 14);
+    const color = css(mix(mix(theme.back, theme.text, 0.55), theme.text, sure));
+    const bold = { ...look, weight: 700, px: layer === last ? 21 : 18, color };
+    write(context, theme, data.words[layer], at, WORDS, { ...bold, room: room * every - 6 });
+    const percent = sure < 0.01 ? "< 1 %" : `${Math.round(100 * sure)} %`;
+    write(context, theme, percent, at, WORDS + 19, soft);
+    write(context, theme, layer === last ? "end" : `L${layer}`, at, 14, soft);
   }
-}
-
-function fit_word(context, text, room) {
-  for (let n = [...text].length; n > 1; n--) {
-    const short = shorten(text, n);
-    if (context.measureText(short).width <= room) return short;
-  }
-  return shorten(text, 1);
 }
 
 function draw_legend(context, theme, width) {
   const y = HEIGHT - 18;
-  context.textAlign = "left";
-  context.textBaseline = "middle";
   context.font = `15px ${theme.font}`;
   let at = 4;
   for (const [words, hue] of [["attention adds", "attention"], ["MLP adds", "mlp"]]) {
     context.fillStyle = css(theme[hue]);
     context.fillRect(at, y - 2, 26, 4);
     at += 32;
-    context.fillStyle = ink(theme, hue);
-    context.fillText(words, at, y);
+    write(context, theme, words, at, y, { color: ink(theme, hue) });
     at += context.measureText(words).width + 22;
   }
   const angle = "→ along the stream   ↑ ↓ at a right angle   ← against it";
-  context.fillStyle = css(theme.soft);
-  if (at + context.measureText(angle).width < width) context.fillText(angle, at, y);
+  const room = context.measureText(angle).width;
+  if (at + room < width) write(context, theme, angle, at, y, { color: css(theme.soft) });
 }
