@@ -7,16 +7,9 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-import streamlit as st
-
 from components.kit import assets
 
-_mount = st.components.v2.component(
-    "mnemoscope_treemap",
-    html='<div class="map" role="group"></div>',
-    css=assets.text("anatomy/treemap.css"),
-    js=assets.script("anatomy/treemap.js"),
-)
+_mount = assets.component("treemap", "anatomy/treemap", '<div class="map" role="group"></div>')
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from components.kit import canvas, grid
 
-_mount = grid.component("attention_grid", "attention/grid.js", grid.CANVAS + grid.TIP)
+_mount = grid.component("attention_grid", "attention/grid", grid.CANVAS + grid.TIP)
 
 
 def show_maps(

@@ -13,17 +13,12 @@ from components.kit import assets, canvas
 MOST_KEYS = 14  # rows drawn: the keys with the largest weights and the chosen one
 MOST_FUTURE = 2  # masked rows drawn
 
-_steps = st.components.v2.component(
-    "mnemoscope_attention_steps",
-    html='<div class="picture"></div>',
-    css=assets.text("attention/query_steps.css"),
-    js=assets.script("attention/query_steps.js"),
-)
-_cell = st.components.v2.component(
-    "mnemoscope_attention_cell",
-    html='<div class="picture"></div>',
-    css=assets.text("attention/query_steps.css"),
-    js=assets.script("attention/cell.js"),
+_steps = assets.component("attention_steps", "attention/query_steps", '<div class="picture"></div>')
+_cell = assets.component(
+    "attention_cell",
+    "attention/cell",
+    '<div class="picture"></div>',
+    "attention/query_steps.css",
 )
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from components.kit import canvas, grid
 
 ROOM = 16  # empty columns drawn after the cached ones: room for the cache to grow
-_mount = grid.component("cache_grid", "cache/grid.js", grid.CANVAS + grid.TIP)
+_mount = grid.component("cache_grid", "cache/grid", grid.CANVAS + grid.TIP)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import numpy as np
 from components.kit import canvas, grid
 
 MOST = 512  # tokens drawn to a side
-_mount = grid.component("cache_held", "cache/held.js", '<canvas role="img"></canvas>' + grid.TIP)
+_mount = grid.component("cache_held", "cache/held", '<canvas role="img"></canvas>' + grid.TIP)
 
 
 def stride(n_tokens: int) -> int:

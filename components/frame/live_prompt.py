@@ -9,13 +9,12 @@ import streamlit as st
 
 from components.kit import assets
 
-_mount = st.components.v2.component(
-    "mnemoscope_live_prompt",
-    html='<div class="box"><label for="text">Prompt</label>'
+_mount = assets.component(
+    "live_prompt",
+    "frame/live_prompt",
+    '<div class="box"><label for="text">Prompt</label>'
     '<textarea id="text" rows="1" spellcheck="false" autocomplete="off" aria-describedby="note">'
     '</textarea><p id="note" role="status"></p></div>',
-    css=assets.text("frame/live_prompt.css"),
-    js=assets.script("frame/live_prompt.js"),
 )
 
 

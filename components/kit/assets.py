@@ -1,4 +1,4 @@
-"""Scripts and styles of ours on their way to the browser: a component's module and all that it imports.
+"""Components of ours on their way to the browser: styles, and a module with all that it imports.
 
 Streamlit hands a component's script to the browser as text, where `import` finds no files. So each
 imported module becomes a function that runs once and hands back what the module exports.
@@ -8,9 +8,22 @@ import posixpath
 import re
 from pathlib import Path
 
+import streamlit as st
+
 _COMPONENTS = Path(__file__).parents[1]
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "(\.[^"]+)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:const|function) (\w+))", re.MULTILINE)
+
+
+def component(name: str, script_name: str, html: str, css: str = ""):
+    """Streamlit's mounting function. The script is a module below components/, without its .js;
+    the style sheet stands beside it where `css` names no other."""
+    return st.components.v2.component(
+        f"mnemoscope_{name}",
+        html=html,
+        css=text(css or f"{script_name}.css"),
+        js=script(f"{script_name}.js"),
+    )
 
 
 def text(name: str) -> str:

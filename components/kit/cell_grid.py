@@ -22,7 +22,7 @@ HUES = {
 }
 _mount = grid.component(
     "residual_grid",
-    "kit/cell_grid.js",
+    "kit/cell_grid",
     f'<div class="scroll"><div class="wide">{grid.CANVAS}</div></div>{grid.READING}',
 )
 

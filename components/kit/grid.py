@@ -3,8 +3,6 @@
 Knows nothing of what the cells mean.
 """
 
-import streamlit as st
-
 from components.kit import assets
 
 CANVAS = '<canvas tabindex="0" role="application"></canvas>'
@@ -13,11 +11,5 @@ TIP = '<div class="tip" hidden></div>'  # the same beside the cell; follows the 
 
 
 def component(name: str, script: str, html: str):
-    """Streamlit's mounting function; script: the feature's, below components/; html: the picture's
-    parts."""
-    return st.components.v2.component(
-        f"mnemoscope_{name}",
-        html=f'<div class="picture">{html}</div>',
-        css=assets.text("kit/grid.css"),
-        js=assets.script(script),
-    )
+    """Streamlit's mounting function; html: what the picture is made of."""
+    return assets.component(name, script, f'<div class="picture">{html}</div>', "kit/grid.css")

@@ -5,16 +5,9 @@ Knows nothing of what the colours mean.
 
 from dataclasses import asdict, dataclass
 
-import streamlit as st
-
 from components.kit import assets
 
-_mount = st.components.v2.component(
-    "mnemoscope_token_row",
-    html='<div class="row"></div>',
-    css=assets.text("kit/token_row.css"),
-    js=assets.script("kit/token_row.js"),
-)
+_mount = assets.component("token_row", "kit/token_row", '<div class="row"></div>')
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ import streamlit as st
 
 from components.kit import assets, canvas, palette
 
-_mount = st.components.v2.component(
-    "mnemoscope_memory_heads",
-    html='<div class="picture"><div class="heads"></div><p class="reading"></p></div>',
-    css=assets.text("memory/heads_grid.css"),
-    js=assets.script("memory/heads_grid.js"),
+_mount = assets.component(
+    "memory_heads",
+    "memory/heads_grid",
+    '<div class="picture"><div class="heads"></div><p class="reading"></p></div>',
 )
 
 

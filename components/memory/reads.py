@@ -12,12 +12,11 @@ import streamlit as st
 
 from components.kit import assets, canvas, palette
 
-_mount = st.components.v2.component(
-    "mnemoscope_memory_reads",
-    html='<div class="picture"><svg class="lines"></svg><div class="told"></div>'
+_mount = assets.component(
+    "memory_reads",
+    "memory/reads",
+    '<div class="picture"><svg class="lines"></svg><div class="told"></div>'
     '<div class="gap"></div><div class="typed"></div><p class="reading" role="status"></p></div>',
-    css=assets.text("memory/reads.css"),
-    js=assets.script("memory/reads.js"),
 )
 
 

@@ -10,11 +10,10 @@ import streamlit as st
 
 from components.kit import assets, canvas, palette
 
-_mount = st.components.v2.component(
-    "mnemoscope_memory_slots",
-    html='<div class="picture"><div class="slots"></div><p class="reading"></p></div>',
-    css=assets.text("memory/slots.css"),
-    js=assets.script("memory/slots.js"),
+_mount = assets.component(
+    "memory_slots",
+    "memory/slots",
+    '<div class="picture"><div class="slots"></div><p class="reading"></p></div>',
 )
 
 

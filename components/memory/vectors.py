@@ -1,16 +1,10 @@
 """A slot's key and value as strips of numbers. Knows nothing of models."""
 
 import numpy as np
-import streamlit as st
 
 from components.kit import assets, canvas
 
-_mount = st.components.v2.component(
-    "mnemoscope_memory_vectors",
-    html='<div class="picture"></div>',
-    css=assets.text("memory/vectors.css"),
-    js=assets.script("memory/vectors.js"),
-)
+_mount = assets.component("memory_vectors", "memory/vectors", '<div class="picture"></div>')
 
 
 def show(key_vector: np.ndarray, value: np.ndarray, key: str) -> None:

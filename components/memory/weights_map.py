@@ -12,7 +12,7 @@ import streamlit as st
 from components.kit import canvas, grid, palette
 
 _mount = grid.component(
-    "memory_map", "memory/weights_map.js", '<p class="sums"></p>' + grid.CANVAS + grid.READING
+    "memory_map", "memory/weights_map", '<p class="sums"></p>' + grid.CANVAS + grid.READING
 )
 
 

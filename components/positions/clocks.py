@@ -6,16 +6,14 @@ model that the vectors come from.
 """
 
 import numpy as np
-import streamlit as st
 
 from components.kit import assets, canvas
 
-_mount = st.components.v2.component(
-    "mnemoscope_positions_clocks",
-    html='<div class="picture"><div class="dials"></div><div class="score"></div>'
+_mount = assets.component(
+    "positions_clocks",
+    "positions/clocks",
+    '<div class="picture"><div class="dials"></div><div class="score"></div>'
     '<canvas class="clocks" role="img"></canvas><canvas class="curve" role="img"></canvas></div>',
-    css=assets.text("positions/clocks.css"),
-    js=assets.script("positions/clocks.js"),
 )
 
 

@@ -12,7 +12,7 @@ from components.kit import canvas, grid
 
 MOST_SQUARES = 224  # per side of a tile
 EXACT_TOKENS = 128  # up to here every weight travels as float32
-_mount = grid.component("positions_maps", "positions/head_maps.js", grid.CANVAS + grid.READING)
+_mount = grid.component("positions_maps", "positions/head_maps", grid.CANVAS + grid.READING)
 
 
 def show(

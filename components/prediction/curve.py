@@ -11,14 +11,13 @@ import streamlit as st
 
 from components.kit import assets, canvas, palette
 
-_mount = st.components.v2.component(
-    "mnemoscope_prediction_curve",
-    html='<div class="picture"><div class="dials"></div><div class="stages"></div>'
+_mount = assets.component(
+    "prediction_curve",
+    "prediction/curve",
+    '<div class="picture"><div class="dials"></div><div class="stages"></div>'
     '<div class="pair"><div class="left"><div class="axes"></div><div class="frame">'
     '<canvas class="curve"></canvas><div class="tip" hidden></div></div></div>'
     '<div class="bars"></div></div><div class="draws"></div></div>',
-    css=assets.text("prediction/curve.css"),
-    js=assets.script("prediction/curve.js"),
 )
 
 

@@ -11,12 +11,11 @@ import streamlit as st
 from components.kit import assets, canvas, palette
 
 N_SHOWN = 3
-_mount = st.components.v2.component(
-    "mnemoscope_prediction_shift",
-    html='<div class="picture"><div class="names"></div>'
+_mount = assets.component(
+    "prediction_shift",
+    "prediction/shift",
+    '<div class="picture"><div class="names"></div>'
     '<div class="window" tabindex="0"><div class="columns"></div></div></div>',
-    css=assets.text("prediction/shift.css"),
-    js=assets.script("prediction/shift.js"),
 )
 
 

@@ -10,13 +10,12 @@ import streamlit as st
 
 from components.kit import assets, canvas, palette
 
-FULL_BITS = 12.0  # surprisal of full colour
-_mount = st.components.v2.component(
-    "mnemoscope_prediction_strip",
-    html='<div class="picture"><div class="tokens" tabindex="0" role="listbox"></div>'
+FULL_BITS = 12.0  # this surprising or more: full colour
+_mount = assets.component(
+    "prediction_strip",
+    "prediction/strip",
+    '<div class="picture"><div class="tokens" tabindex="0" role="listbox"></div>'
     '<p class="legend"></p></div>',
-    css=assets.text("prediction/strip.css"),
-    js=assets.script("prediction/strip.js"),
 )
 
 

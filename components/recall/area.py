@@ -7,12 +7,11 @@ import streamlit as st
 
 from components.kit import assets
 
-_mount = st.components.v2.component(
-    "mnemoscope_recall_area",
-    html='<div class="box"><label for="text"></label>'
+_mount = assets.component(
+    "recall_area",
+    "recall/area",
+    '<div class="box"><label for="text"></label>'
     '<textarea id="text" spellcheck="false" autocomplete="off"></textarea></div>',
-    css=assets.text("recall/area.css"),
-    js=assets.script("recall/area.js"),
 )
 
 

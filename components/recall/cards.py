@@ -10,11 +10,10 @@ import streamlit as st
 
 from components.kit import assets, palette
 
-_mount = st.components.v2.component(
-    "mnemoscope_recall_variants",
-    html='<div class="cards" role="radiogroup" aria-label="Variants"></div>',
-    css=assets.text("recall/cards.css"),
-    js=assets.script("recall/cards.js"),
+_mount = assets.component(
+    "recall_variants",
+    "recall/cards",
+    '<div class="cards" role="radiogroup" aria-label="Variants"></div>',
 )
 
 

@@ -11,12 +11,11 @@ import streamlit as st
 
 from components.kit import assets, palette
 
-_mount = st.components.v2.component(
-    "mnemoscope_recall_text",
-    html='<div class="picture"><div class="told"></div><div class="asked"></div>'
+_mount = assets.component(
+    "recall_text",
+    "recall/told_text",
+    '<div class="picture"><div class="told"></div><div class="asked"></div>'
     '<p class="reading" role="status"></p></div>',
-    css=assets.text("recall/told_text.css"),
-    js=assets.script("recall/told_text.js"),
 )
 
 

@@ -1,18 +1,12 @@
 """One LayerNorm on one vector, step by step. Arrays in, a picture out."""
 
 import numpy as np
-import streamlit as st
 
 from components.kit import assets, canvas
 from components.kit.cell_grid import HUES
 from components.kit.fact_strip import fact_strip
 
-_mount = st.components.v2.component(
-    "mnemoscope_residual_norm",
-    html='<div class="picture"></div>',
-    css=assets.text("residual/norm.css"),
-    js=assets.script("residual/norm.js"),
-)
+_mount = assets.component("residual_norm", "residual/norm", '<div class="picture"></div>')
 
 
 def names(n_layers: int) -> list[str]:

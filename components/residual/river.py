@@ -4,16 +4,14 @@ Arrays in, a picture out. Knows nothing of the model.
 """
 
 import numpy as np
-import streamlit as st
 
 from components.kit import assets, canvas
 from components.kit.cell_grid import HUES
 
-_mount = st.components.v2.component(
-    "mnemoscope_residual_river",
-    html='<div class="picture"><canvas></canvas></div>',
-    css=assets.text("residual/river.css"),
-    js=assets.script("residual/river.js"),
+_mount = assets.component(
+    "residual_river",
+    "residual/river",
+    '<div class="picture"><canvas></canvas></div>',
 )
 
 

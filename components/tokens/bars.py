@@ -7,11 +7,10 @@ import streamlit as st
 
 from components.kit import assets, palette
 
-_mount = st.components.v2.component(
-    "mnemoscope_tokens_bars",
-    html='<div class="frame"><div class="bars"></div></div>',
-    css=assets.text("tokens/bars.css"),
-    js=assets.text("tokens/bars.js"),
+_mount = assets.component(
+    "tokens_bars",
+    "tokens/bars",
+    '<div class="frame"><div class="bars"></div></div>',
 )
 
 

@@ -19,11 +19,10 @@ KINDS = {  # how a pre-token was cut -> its colour and its words
     "special": (palette.MEMORY, "special token"),
 }
 MOST_TOKENS = 64  # boxes in one chip; a chip says how many more there are
-_mount = st.components.v2.component(
-    "mnemoscope_tokens_chips",
-    html='<div class="chips" role="listbox" tabindex="0"></div>',
-    css=assets.text("tokens/chips.css"),
-    js=assets.script("tokens/chips.js"),
+_mount = assets.component(
+    "tokens_chips",
+    "tokens/chips",
+    '<div class="chips" role="listbox" tabindex="0"></div>',
 )
 
 

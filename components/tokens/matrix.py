@@ -11,7 +11,7 @@ import streamlit as st
 from components.kit import canvas, grid, palette
 
 EXACT_VALUES = 1_100_000  # up to here values travel as float32, above as 255 levels
-_mount = grid.component("tokens_map", "tokens/matrix.js", grid.CANVAS + grid.READING)
+_mount = grid.component("tokens_map", "tokens/matrix", grid.CANVAS + grid.READING)
 
 
 def show(

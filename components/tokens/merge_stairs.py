@@ -5,18 +5,15 @@ Between two boxes stands the rank of that pair in the list of merges; the lowest
 
 import unicodedata
 
-import streamlit as st
-
 from components.kit import assets, palette
 from model.analysis.tokenization import Piece, Row
 from model.run import tokens
 
-_mount = st.components.v2.component(
-    "mnemoscope_tokens_staircase",
-    html='<div class="picture" tabindex="0"><div class="controls"></div>'
+_mount = assets.component(
+    "tokens_staircase",
+    "tokens/merge_stairs",
+    '<div class="picture" tabindex="0"><div class="controls"></div>'
     '<p class="say" role="status"></p><div class="scroll"><div class="stairs"></div></div></div>',
-    css=assets.text("tokens/merge_stairs.css"),
-    js=assets.script("tokens/merge_stairs.js"),
 )
 
 
