@@ -25,8 +25,8 @@ function open_cells(picture, own) {
   canvas.addEventListener("pointermove", (event) => point(grid, event));
   canvas.addEventListener("pointerleave", () => point(grid, null));
   canvas.addEventListener("click", (event) => {
-    point(grid, event);
-    if (grid.hovered) own.act(grid, grid.hovered);
+    const cell = own.cell_at(grid, ...place_of(canvas, event));
+    if (cell) own.act(grid, cell);
   });
   canvas.addEventListener("keydown", (event) => press(grid, event));
   own.open?.(grid);
@@ -46,16 +46,20 @@ function draw(grid) {
 
 // -- hands and keys -------------------------------------------------------------------------------
 
+function place_of(canvas, event) {
+  const box = canvas.getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
+}
+
 // event: a pointer's, or null where there is none any more.
-export function point(grid, event) {
-  const box = grid.canvas.getBoundingClientRect();
-  grid.pointer = event && { x: event.clientX - box.left, y: event.clientY - box.top };
+function point(grid, event) {
+  grid.pointer = event && place_of(grid.canvas, event);
   const cell = grid.size ? under_pointer(grid) : null;
   if (JSON.stringify(cell) !== JSON.stringify(grid.hovered)) grid.draw();
 }
 
 const under_pointer = (grid) =>
-  grid.pointer && grid.own.cell_at(grid, grid.pointer.x, grid.pointer.y);
+  grid.pointer && grid.own.cell_at(grid, ...grid.pointer);
 
 function cell_at({ own, size }, x, y) {
   const [row, column] = [size.y.index(y), size.x.index(x)];

@@ -8,7 +8,7 @@ def test_every_module_comes_once_and_before_what_imports_it():
     first = [script.index(f"const {name} = (() => {{") for name in ("kit_canvas", "kit_strips")]
     assert first == sorted(first) and script.count("const kit_canvas = (() =>") == 1
     assert first[-1] < script.index("export default ")
-    assert "\nimport " not in script and "\nexport function" not in script
+    assert "\nimport " not in script and "\nexport function" not in script and "\n//" not in script
 
 
 def test_a_library_hands_back_what_its_module_exports():
