@@ -10,7 +10,7 @@ import streamlit as st
 
 from components.kit import assets, canvas, palette
 
-FULL_BITS = 12.0  # this surprising or more: full colour
+FULL_BITS = 12.0  # surprisal of full colour
 _mount = assets.component(
     "prediction_strip",
     "prediction/strip",
