@@ -1,10 +1,10 @@
-"""What a memory's slots cause: a state with some of them changed, and the answer it then gives.
+"""What a memory's slots cause: change some of them, and see which answer the changed state gives.
 
-First pure functions, a MemoryState in, a new one out, the old one untouched; then what they are
-good for: the effect of every slot, and the smallest set without which the answer is lost. Slots
-are named by `Place` (prompt, position): a token that several modules remember is one place, and
-goes, or changes, in all of them. Asked with the new state, retrieval decides anew: removing a slot
-is as if it had never been written.
+First pure functions: a MemoryState in, a new one out, the old one untouched. Then their use: the
+effect of every slot, and the smallest set without which the answer is lost. A `Place` (prompt,
+position) names slots: a token that several modules remember is one place, and is removed or changed
+in all of them. The new state is asked with a new retrieval, so removing a slot is as if it had
+never been written.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,8 +26,8 @@ from model.run.trace import Trace, run
 
 @dataclass(frozen=True, eq=False)
 class Effect:
-    """What happens to the scored tokens when `gone` are removed. drop: of their joint log
-    probability, in nats; lost: greedy decoding no longer says them."""
+    """The effect of removing `gone` on the scored tokens. drop: how much their joint log
+    probability falls, in nats; lost: greedy decoding no longer says them."""
 
     gone: tuple[Place, ...]
     scored: Scored
@@ -44,7 +44,7 @@ def places(state: MemoryState) -> list[Place]:
 
 
 def without(state: MemoryState, gone: Iterable[Place]) -> MemoryState:
-    """The state as if these tokens had not been stored. A summary cannot be taken apart: it goes
+    """The state as if these tokens had not been stored. A summary cannot be split: it is removed
     with any of its tokens."""
     gone = set(gone)
     return _selected(state, lambda held: gone.isdisjoint(held))
@@ -58,8 +58,8 @@ def only(state: MemoryState, kept: Iterable[Place]) -> MemoryState:
 
 
 def without_prompt(state: MemoryState, prompt: int) -> MemoryState:
-    """The state without any slot of that prompt, counted from 1. What a recurrent memory carries
-    of it stays: it cannot be told apart."""
+    """The state without any slot of that prompt, counted from 1. A recurrent state stays: it cannot
+    be split by prompt."""
     return _selected(state, lambda held: all(place[0] != prompt for place in held))
 
 
@@ -74,8 +74,8 @@ def without_carried(state: MemoryState) -> MemoryState:
 
 
 def swap_values(state: MemoryState, pairs: Iterable[tuple[Place, Place]]) -> MemoryState:
-    """The values of the two tokens of every pair change places, in all layers and heads of all
-    modules; keys, and with them what is found, stay. ValueError where a module holds one alone."""
+    """Swap the values of the two tokens of every pair, in all layers and heads of all modules. Keys
+    stay, and so retrieval stays. ValueError if a module holds only one of the two."""
     for one, other in pairs:
         for part, slots in tables(state).items():
             found = [i for i, place in enumerate(places_of(slots)) if place in (one, other)]
@@ -97,12 +97,12 @@ def swap_values(state: MemoryState, pairs: Iterable[tuple[Place, Place]]) -> Mem
 def edit(
     checkpoint: Checkpoint, state: MemoryState, place: Place, text: str, settings: Settings
 ) -> MemoryState:
-    """The value of one stored token becomes that of `text` at its place: the prompt is run again
-    with the other token there, and the value vectors of that one position are taken from it, in
-    all layers and heads. Its key, and all other slots, stay.
+    """Give one stored token the value of `text`: the prompt is run again with that token in its
+    place, and the value vectors of this position are taken from that run, in all layers and heads.
+    Its key, and all other slots, stay.
 
-    Raises ValueError where `text` is not one token or the token is not in memory, and for positions
-    `continue`, where a prompt cannot be read again without the memory it was told with.
+    Raises ValueError if `text` is not one token, if the token is not in memory, and for positions
+    `continue`: then a prompt cannot be read again without the memory it was told with.
     """
     ids = tokens.encode(checkpoint.tokenizer, text)
     if len(ids) != 1:
@@ -143,12 +143,12 @@ def each_alone(checkpoint: Checkpoint, one: Outcome, which: Iterable[Place]) -> 
 
 
 def smallest_set(checkpoint: Checkpoint, one: Outcome, alone: list[Effect]) -> Effect | None:
-    """The few places whose removal together loses the answer; None where removing all of `alone`
-    does not, or where it is not said anyway.
+    """The few places whose joint removal loses the answer; None if removing all of `alone` does not
+    lose it, or if it is not said at all.
 
-    Greedy, so perhaps not the smallest there is: the places of `alone` are removed in the order of
-    their single effects until greedy decoding no longer says the tokens; then each is put back and
-    stays back if the answer is lost without it all the same.
+    The search is greedy, so the set may not be the smallest. It removes the places of `alone` in
+    the order of their single effects until greedy decoding no longer says the tokens. Then it puts
+    each one back, and leaves it there if the answer is still lost.
     """
     if not one.scored.exact:
         return None

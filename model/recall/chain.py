@@ -1,13 +1,13 @@
-"""Which link broke: how far a told fact came on its way from memory to what is said.
+"""Which link broke: how far a told fact came on its way from memory to the answer.
 
   written    its tokens reached the salience that a slot needs
   kept       no policy has evicted them since
   retrieved  the question found them among all that is stored
-  read       attention went to them, or, of the EDM, what they add moves the next token
+  read       attention went to them; in the EDM, what they add moves the next token
   said       the wanted token was the most probable one
 
-Each link has its number. Two stores can hold a fact, fusion's bank and the EDM's slots; with both
-at work a link holds where one of them holds it. Knows nothing of looks.
+Each link has its number. Two stores can hold a fact: fusion's bank and the EDM's slots. With both
+on, a link holds if it holds in one of them. Knows nothing of looks.
 """
 
 from collections.abc import Iterable, Iterator
@@ -53,8 +53,8 @@ class Chain:
 
 
 def of_outcome(checkpoint: Checkpoint, one: Outcome) -> Chain | None:
-    """The chain of the told fact that holds a probe's answer, as far as it came; of several that
-    hold it the one that came furthest. None: no answer, no memory with slots, or no such fact."""
+    """The chain of the told fact that holds a probe's answer; of several such facts, the one that
+    came furthest. None: no answer, no memory with slots, or no such fact."""
     answer = one.plan.probe.answer
     if answer is None or not _stores(checkpoint, one.settings):
         return None
@@ -78,8 +78,8 @@ def of_question(
     writing: Settings,
     states: Iterable[MemoryState] = (),
 ) -> Chain | None:
-    """The chain of a told fact that should have answered a question. What it should have said is
-    not known: any words of the fact that the question does not hold. None: no memory with slots.
+    """The chain of a told fact that should have answered a question. The right answer is not known:
+    it may be any words of the fact that the question does not hold. None: no memory with slots.
 
     writing: the settings it was told with; states: memories from then on, oldest first, to find
     when it was evicted.
@@ -114,7 +114,7 @@ def _chain(
 
 
 def _followed(store: Store) -> list[Link]:
-    """A store's four links; those behind a break are not reached."""
+    """A store's four links; links after a break are not reached."""
     links = []
     for name in NAMES[:-1]:
         is_broken = links and not links[-1].passed
@@ -123,7 +123,7 @@ def _followed(store: Store) -> list[Link]:
 
 
 def _either(links: tuple[Link, ...]) -> Link:
-    """The same link of every store: it holds where one of them holds it."""
+    """The same link of every store: it holds if it holds in one store."""
     deciding = next((x for x in links if x.passed), None) or next(
         (x for x in links if x.passed is False), links[0])
     words = " ".join(link.sentence for link in links if link.sentence)
@@ -147,7 +147,7 @@ def _said(scored: Scored, is_said: bool, is_likely: bool, spoken: str) -> Link:
 
 
 def _states(checkpoint: Checkpoint, one: Outcome) -> Iterator[MemoryState]:
-    """The memory behind every prompt, told again, as far as MOST_TOLD tokens."""
+    """The memory after every prompt, told again, up to MOST_TOLD tokens."""
     for told in probe.tell(checkpoint, one.plan, one.settings):
         yield told.state
         if told.n_tokens > MOST_TOLD:
@@ -155,8 +155,8 @@ def _states(checkpoint: Checkpoint, one: Outcome) -> Iterator[MemoryState]:
 
 
 def _likeliest(checkpoint: Checkpoint, state: MemoryState, asked, fact: Fact, spoken):
-    """(tokens said before it, positions of the fact's words) of those of its words, new to the
-    question, whose beginning is likeliest behind the question or behind what is said."""
+    """(tokens said before it, positions of the fact's words) of the words, new to the question,
+    whose first token is most probable after the question or after the model's own words."""
     trace = probe.along(checkpoint, asked.trace, spoken)
     runs = _new_words(checkpoint, state.prompts[fact.prompt - 1], fact, asked.trace.ids)
     ids = tokens.encode(checkpoint.tokenizer, state.prompts[fact.prompt - 1])
@@ -167,8 +167,8 @@ def _likeliest(checkpoint: Checkpoint, state: MemoryState, asked, fact: Fact, sp
 
 
 def _new_words(checkpoint: Checkpoint, prompt: str, fact: Fact, asked) -> list[tuple[int, ...]]:
-    """Positions of the fact's words that the question does not hold, neighbours together; of all
-    its words where it holds them all, of all its tokens where it has no words."""
+    """Positions of the fact's words that the question does not hold, neighbours together. If the
+    question holds them all: of all words; if the fact has no words: of all tokens."""
     texts = tokens.display(checkpoint.tokenizer, tokens.encode(checkpoint.tokenizer, prompt))
     old = {_bare(text) for text in tokens.display(checkpoint.tokenizer, asked)}
     own = list(range(fact.start, fact.stop))

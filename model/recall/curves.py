@@ -2,8 +2,8 @@
 
 Episodes are about the speaker, with values that were never trained on. Each question stands alone
 with the first words of its answer ("Where do I live? You live in"); the value and the full stop
-must be exactly right. As many other questions ask what was never told: to be refused, or it is a
-false recall. Measured by `runs`; knows nothing of looks.
+must be exactly right. As many other questions ask what was never told: the model must refuse, or it
+is a false recall. `runs` measures; this file knows nothing of looks.
 """
 
 import random
@@ -29,8 +29,8 @@ TESTED = 128  # slots where the policy decides
 
 
 def told(n: int, *, held_out=False, ask_held_out=False, stops=(0,), asked=4, never=4):
-    """A maker of trials: n facts about the speaker; `asked` of them are asked, and `never` others
-    that were not told (not more than were asked), as far as there are so many kinds of fact."""
+    """A maker of trials: n facts about the speaker. `asked` of them are asked, and `never` facts
+    that were not told (at most as many as were asked, and as kinds of fact allow)."""
     plan = Plan(facts=(n, n), others=(0, 0), fillers=(0, 0), asks=(1, 1), near=0.0, update=0.0,
                 unknown=0.0, source="unseen", held_out_phrasing=held_out)
     return partial(
@@ -70,7 +70,7 @@ def _phrase(rng: random.Random, kind: Kind, held_out: bool) -> str:
 
 
 def contradicted(gap: int):
-    """A maker of trials: a fact, so many tokens of other talk, and the fact replaced."""
+    """A maker of trials: a fact, `gap` tokens of other talk, then a fact that replaces it."""
     return partial(_contradiction, gap=gap)
 
 
@@ -107,7 +107,7 @@ def _slots(settings: Settings) -> list[Point]:
 
 
 def _policies(settings: Settings) -> list[Point]:
-    """Every policy; salience decides only for `least salient`, there every score is tried."""
+    """Every policy; every score is tried with `least salient`, the only policy that uses scores."""
     small = settings.with_slots(TESTED)
     scores = [score for score in SCORES if score != "everything"]
     kinds = [(policy, "everything") for policy in NAMES if policy != "least salient"]

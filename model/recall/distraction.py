@@ -1,7 +1,7 @@
-"""Prompts that stand between telling and asking: so many tokens of talk about other things.
+"""Prompts between telling and asking: a given number of tokens of talk about other things.
 
-From a text (the visitor's, a book) or made from a seed (sentences that tell nothing that is ever
-asked). A stream: prompts are made one by one, whatever the distance. Knows nothing of memory.
+They come from a text (the visitor's, a book) or from a seed (sentences with no fact that is ever
+asked). A stream: prompts are made one by one, for any distance. Knows nothing of memory.
 """
 
 import itertools
@@ -23,8 +23,8 @@ def prompts(
 ) -> Iterator[tuple[str, int]]:
     """Prompts with their number of tokens, n_tokens in all (the last is cut to fit).
 
-    text: read from its start, and again when it is used up; "": sentences generated from the seed.
-    Where cut letters split into other tokens, the last prompt may be off by a few.
+    text: read from its start, and again when it ends; "": sentences generated from the seed. If cut
+    letters split into other tokens, the last prompt may be a few tokens off.
     """
     left = n_tokens
     for prompt, ids in _endless(checkpoint.tokenizer, text, seed):

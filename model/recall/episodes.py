@@ -29,7 +29,7 @@ ME = "me"
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that was told. `value` stands in `sentence` letter for letter."""
+    """One told fact. `sentence` contains `value` letter for letter."""
     subject: str     # ME, or another person as named in the text: "Mary", "my sister"
     kind: str        # a key of phrases.KINDS
     value: str
@@ -49,7 +49,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Episode:
-    """Prompts in the order typed, then the questions, the last of which is *the* question."""
+    """Prompts in the order typed, then the questions; the last one is the main question."""
     prompts: tuple[str, ...]
     asks: tuple[Ask, ...]
     facts: tuple[Fact, ...]      # told, in order; an update comes after what it replaces

@@ -1,9 +1,9 @@
 """What is still recalled when a memory is far over its budget, for every pair of score and policy.
 
-A memory is first filled with WARM tokens of a book. Then TOGETHER facts are told, with a prompt of
-the book behind each, and the book goes on. Each fact is asked at every stop: so many tokens behind
-the last fact. The plain model reads each prompt of the book once, whatever the number of facts and
-pairs; what depends on the memory (novelty, eviction, answers) is done anew each time.
+A memory is first filled with WARM tokens of a book. Then TOGETHER facts are told, each followed by
+a prompt of the book, and the book goes on. Each fact is asked at every stop, a number of tokens
+after the last fact. The plain model reads each prompt of the book once for all facts and pairs;
+what depends on the memory (novelty, eviction, answers) is computed anew each time.
 
 Knows nothing of where probes and books come from.
 """
@@ -40,8 +40,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Row:
-    """What one pair did at one stop: kept, facts of which every token still has a slot of its own;
-    recalled, facts whose answer greedy decoding says exactly."""
+    """The result of one pair at one stop. kept: facts whose tokens all still have their own slots;
+    recalled: facts whose answer greedy decoding says exactly."""
 
     pair: Pair
     stop: int
@@ -52,9 +52,9 @@ class Row:
 def pairs(
     checkpoint: Checkpoint, score: str | None = None, policy: str | None = None
 ) -> list[Pair]:
-    """All pairs, or those with this score or policy. A policy that does not look at scores is
-    measured with one. Policies that take long come only when they are named: those that go by
-    reads, where every prompt of the book must be asked first, and merging."""
+    """All pairs, or those with this score or policy. A policy that does not use scores is measured
+    with one. Slow policies are measured only if they are named: those that use reads (every prompt
+    of the book must be asked first), and merging."""
     trained = checkpoint.memory is not None and "edm" in checkpoint.memory.parts
     scores = [name for name in SCORES if name != "learned gate" or trained]
     own = {"least salient": scores[1:], "summarise": ["everything", "surprisal in context"]}
@@ -73,7 +73,7 @@ def measure(
 ) -> Iterator[list[Row]]:
     """The rows of each pair, one for every stop, as they are known. books: texts, taken in turns.
 
-    Raises ValueError, one sentence, for a probe that cannot be run.
+    Raises ValueError, one line, for a probe that cannot be run.
     """
     groups = _groups([probe.prepare(checkpoint, one) for one in probes])
     told, heard = [_Book(checkpoint, text) for text in books], {}
@@ -110,7 +110,8 @@ def _groups(plans: list[Plan]) -> list[list[Plan]]:
 
 
 class _Book:
-    """A text as prompts with their numbers of tokens, cut once, as far as somebody reads."""
+    """A text as prompts with their numbers of tokens; cut only once, and only as far as it is
+    read."""
 
     def __init__(self, checkpoint: Checkpoint, text: str) -> None:
         self._cut, self._done = distraction.prompts(checkpoint, probe.FARTHEST, text), []
@@ -148,7 +149,7 @@ class _Stream:
             yield stop, [self._asked(plan, numbers) for plan, numbers in placed]
 
     def _go_on(self, n_tokens: int) -> int:
-        """Tell so many tokens of the book, or a few more -> how many."""
+        """Tell n tokens of the book, or a few more -> how many were told."""
         n = 0
         while n < n_tokens:
             text, size = next(self.book)

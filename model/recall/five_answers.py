@@ -1,8 +1,8 @@
 """One question answered from five memories: weights, prompt, KV cache, the network's own, notes.
 
 Every answer is greedy and ends with its sentence. Knows nothing of pages and of the notes' file.
-The prompt, the cache and the network's memory are given the same facts: the newest notes, as many
-as each can hold.
+The prompt, the cache and the network's memory get the same facts: the newest notes, as many as each
+can hold.
 """
 
 from dataclasses import dataclass, replace
@@ -33,10 +33,10 @@ GREEDY = Sampling(temperature=0)
 class Answer:
     """A greedy answer of n tokens.
 
-    text: as written; texts: n display strings; ended: at a sentence's end, or cut at MOST_TOKENS;
-    top: the most probable first tokens (predict.TopTokens); logits (V,): what that first token was
-    chosen from. n_window: positions of the window that stand before the answer; first_position:
-    of the first token that was read.
+    text: as written; texts: n display strings; ended: True at a sentence's end, False if cut at
+    MOST_TOKENS; top: the most probable first tokens (predict.TopTokens); logits (V,): from which
+    the first token was chosen. n_window: positions of the window before the answer; first_position:
+    the position of the first token that was read.
     """
 
     text: str
@@ -86,7 +86,7 @@ def facts(checkpoint: Checkpoint, notes: list[str], n_most: int) -> Facts:
 def question_behind(checkpoint: Checkpoint, facts: Facts, question: str) -> np.ndarray:
     """The question's ids (T,) as they continue the facts.
 
-    Raises NotesError where they do not fit the window with room for an answer.
+    Raises NotesError if they do not fit the window with room for an answer.
     """
     text = question.lstrip()
     ids = tokens.encode(checkpoint.tokenizer, f" {text}" if len(facts.ids) > 1 else text)
@@ -109,7 +109,7 @@ def keep(checkpoint: Checkpoint, facts: Facts) -> KVCache:
 def continued(
     checkpoint: Checkpoint, kept: KVCache, ids: np.ndarray, stop: Event | None = None
 ) -> Answer:
-    """The question's ids (T,) read behind kept keys and values, which stay as they are."""
+    """The question's ids (T,) read after the kept keys and values, which stay unchanged."""
     cache = KVCache(len(kept.layers))
     for i, layer in enumerate(kept.layers):
         cache.update(layer.keys, layer.values, i)
@@ -121,7 +121,7 @@ def told(
     checkpoint: Checkpoint, notes: list[str], settings: Settings
 ) -> tuple[MemoryState, int]:
     """A memory that was told the newest notes (the newest last), one by one, and how many: as many
-    as its slots hold; what comes before them would have left again."""
+    as its slots hold; older notes would have been evicted."""
     room, chosen = settings.fusion.slots, []
     for text in reversed(notes):
         if room <= 0:
@@ -139,7 +139,7 @@ def remembered(
     checkpoint: Checkpoint, state: MemoryState, question: str, settings: Settings,
     stop: Event | None = None,
 ) -> Answer:
-    """The question asked of the network's own memory, nothing of the facts in its window."""
+    """The question asked of the network's own memory; its window holds no fact."""
     ids = tokens.encode(checkpoint.tokenizer, question.lstrip())
     room = asking.room(checkpoint, state, settings) - MOST_TOKENS
     if len(ids) > room:
@@ -159,7 +159,7 @@ def alone(checkpoint: Checkpoint, question: str) -> Prompt:
 
 
 def is_untrained(checkpoint: Checkpoint) -> bool:
-    """Whether all LayerNorms are as they are made, gain 1, bias 0: no training leaves them so."""
+    """Whether all LayerNorms still have gain 1 and bias 0, as before any training."""
     body = checkpoint.model.transformer
     norms = [norm for block in body.h for norm in (block.ln_1, block.ln_2)] + [body.ln_f]
     return all(bool((n.weight == 1).all()) and not n.bias.any() for n in norms)
@@ -191,5 +191,5 @@ def _answer(checkpoint: Checkpoint, reader, ids: Ids, n_window: int, stop: Event
 
 
 def _is_sentence(text: str) -> bool:
-    """Whether something was said and its sentence is over."""
+    """Whether the answer is not empty and its sentence is over."""
     return bool(text.strip()) and (text.rstrip("\"'”’)")[-1:] in ".!?" or text.endswith("\n"))

@@ -1,9 +1,9 @@
-"""What a recurrent memory carries of a text's kind: the next prompt of the same book against a prompt
-behind another book's.
+"""Whether a recurrent memory carries the kind of a text: does a book's vector help to read on in
+the same book, more than another book's vector?
 
-Each pair: a prompt of a book is told; the next tokens of the same book are read without the vector,
-with it, and with the vector that a prompt of another book left. B pairs are read at once, all of the
-same length, so that nothing is padded. Knows nothing of slots and facts.
+Each pair: a prompt of a book is told; the next tokens of the same book are read without a vector,
+with that vector, and with the vector that a prompt of another book left. B pairs of the same length
+are read at once, so nothing is padded. Knows nothing of slots and facts.
 """
 
 import random
@@ -24,11 +24,11 @@ LETTERS = 2_400  # of a text, in which so many tokens are looked for
 def gist(
     checkpoint: Checkpoint, books: Mapping[str, str], *, n: int = 500, seed: int = 0, same: str = ""
 ) -> dict:
-    """n pairs -> nats a token, each with its 95 % interval: saved by the own book's vector and by
-    the other book's, against none; and by the own against the other's, in percent as well.
+    """n pairs -> nats a token with 95 % intervals: saved by the own book's vector and by the other
+    book's, compared with none; and by the own compared with the other's, also in percent.
 
-    same: the name of the only book whose next prompts are read; "": any. Raises ValueError where
-    the model has no recurrent memory, or fewer than two books are long enough.
+    same: the name of the only book whose next prompts are read; "": any. Raises ValueError if the
+    model has no recurrent memory, or if fewer than two books are long enough.
     """
     memory = checkpoint.memory
     if memory is None or not {"early", "late"} & set(memory.parts):
@@ -46,7 +46,7 @@ def gist(
 
 
 def _pairs(checkpoint: Checkpoint, rng: random.Random, books, n: int, same: str):
-    """Tokens (n,TOLD) of a book, (n,TOLD) of another, and the (n,READ) behind the first."""
+    """Tokens (n,TOLD) of a book, (n,TOLD) of another, and the (n,READ) that follow the first."""
     own, other = [], []
     for _ in range(n):
         name = same or rng.choice(list(books))
@@ -58,8 +58,8 @@ def _pairs(checkpoint: Checkpoint, rng: random.Random, books, n: int, same: str)
 
 
 def _somewhere(checkpoint: Checkpoint, rng: random.Random, text: str) -> np.ndarray:
-    """TOLD + READ tokens of a text, from the beginning of a sentence; drawn again where too few
-    tokens are left behind it."""
+    """TOLD + READ tokens of a text, from the beginning of a sentence; drawn again if too few tokens
+    follow."""
     while True:
         at = rng.randrange(len(text) - LETTERS)
         part = text[at : at + LETTERS]
@@ -75,7 +75,7 @@ def _three_ways(checkpoint: Checkpoint, told, other, read) -> np.ndarray:
 
 
 def _carried(checkpoint: Checkpoint, ids: np.ndarray) -> Graft:
-    """The states (n,S·C) behind a prompt that the plain model reads from its start."""
+    """The states (n,S·C) after a prompt that the plain model reads from its start."""
     memory, model = checkpoint.memory, checkpoint.model
     out = model.transformer(_with_start(checkpoint, ids), output_hidden_states=True, use_cache=False)
     streams = {"early": out.hidden_states[0], "late": out.last_hidden_state}  # (n,T,C)

@@ -4,8 +4,8 @@
   for step in measure_far(checkpoint, probes, Path("headline.json"), stops=(1_000, 10_000), n=100): …
   board = load(Path("headline.json"))   {"cases": {name: {"title", "variants", "labels", …}}, …}
 
-Single results are lines of a file beside it (.episodes.jsonl): a measurement that was stopped goes
-on there. One file holds figures of one model and one trained memory only. Knows nothing of looks.
+Single results are lines of a file beside it (.episodes.jsonl), so a stopped measurement continues
+there. One file holds figures of only one model and one trained memory. Knows nothing of looks.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ class Step:
 
 
 def load(path: Path) -> dict | None:
-    """A stored board; None where there is none, ValueError where it is damaged."""
+    """A stored board; None if there is none, ValueError if it is damaged."""
     if not path.is_file():
         return None
     try:
@@ -72,7 +72,7 @@ def measure(
 ) -> Iterator[Step]:
     """The first n probes of every case, for each variant; the board is written after each case.
 
-    text: other talk is taken from it; "": made up. Raises ValueError where `path` holds figures of
+    text: other talk is taken from it; "": made up. Raises ValueError if `path` holds figures of
     another model or memory.
     """
     store = _Store(checkpoint, path, variants, settings, text)
@@ -101,7 +101,7 @@ def measure_far(
     settings: Settings = FEW,
     text: str = "",
 ) -> Iterator[Step]:
-    """The first n probes that have an answer, asked after so many tokens of the text. Several
+    """The first n probes that have an answer, asked after each number of tokens in `stops`. Several
     memories are told the same text side by side: the plain model reads it once for all."""
     store = _Store(checkpoint, path, variants, settings, text)
     wanted = list(islice((replace(p, distance=0) for p in given if p.answer), n))
@@ -127,8 +127,8 @@ def _far(stop: int, settings: Settings) -> Case:
 
 
 def _group(checkpoint: Checkpoint, group, first: int, names, variants, settings, text: str, store):
-    """Tell and ask a few memories side by side -> the share done. The text begins elsewhere for
-    each group."""
+    """Tell and ask a few memories side by side -> the share done. The text begins at another place
+    for each group."""
     runs, waited, last = PlainRuns(4), 0, max(names)
     states = [_told(checkpoint, one, settings, variants, runs) for one in group]
     stream = iter([])
@@ -217,8 +217,8 @@ class _Store:
         _append(self.lines_path, line)
 
     def sum_up(self, name: str, case: Case, probes: Sequence[Probe]) -> None:
-        """Write the board with this case: shares of all, and of each label. A variant that was
-        measured before and not now keeps its shares."""
+        """Write the board with this case: shares of all, and of each label. A variant that was only
+        measured earlier keeps its shares."""
         found = {v: self._share(name, probes, v) for v in self.variants} if probes else {}
         labels = {label: {v: self._share(name, some, v) for v in self.variants}
                   for label, some in _by_label(probes).items()}
@@ -242,7 +242,7 @@ def share(hits: int, n: int) -> dict:
 
 
 def write(path: Path, board: dict) -> None:
-    """The board, whole or not at all."""
+    """Write the board; the file is always whole."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     draft.write_text(json.dumps(board, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(draft, path)
@@ -304,7 +304,7 @@ def _lines(path: Path) -> list[dict]:
 
 
 def _append(path: Path, line: dict) -> None:
-    """One line behind the last whole one."""
+    """Append one line after the last whole one."""
     with open(path, "a+b") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - (1 << 16)))

@@ -1,6 +1,6 @@
-"""What the headline figures ask of a memory: a probe in, the same probe made into one case, out.
+"""The cases of the headline figures: each turns a probe into the same probe under one condition.
 
-A probe is a fact that is told, a question and its answer (`model.recall.probe.Probe`), from any source: a
+A probe is a told fact, a question and its answer (`model.recall.probe.Probe`), from any source: a
 file, a generator. Knows nothing of how a case is measured.
 """
 
@@ -21,8 +21,8 @@ NEAR_BY = 60  # following probes among which one of another kind is looked for
 
 @dataclass(frozen=True)
 class Case:
-    """name; title: in words; counted: RECALLED, FALSE or WRONG, what makes a hit; make: (probes,
-    number of one of them, talk) -> the case of it, None where this probe has none."""
+    """name; title: in words; counted: RECALLED, FALSE or WRONG, what counts as a hit; make:
+    (probes, number of one of them, talk) -> its case, None if this probe has none."""
 
     name: str
     title: str
@@ -31,13 +31,13 @@ class Case:
 
 
 class Talk:
-    """Other talk from a text, or made up where that is empty; drawn for the number of a probe."""
+    """Other talk from a text, or made up if that is empty; different for each probe number."""
 
     def __init__(self, checkpoint: Checkpoint, text: str) -> None:
         self.checkpoint, self.text = checkpoint, text
 
     def prompts(self, number: int, n_tokens: int) -> list[str]:
-        """Prompts of about 64 tokens, n_tokens in all; every number begins elsewhere."""
+        """Prompts of about 64 tokens, n_tokens in all; every number begins at another place."""
         text = self.text
         if text:
             at = random.Random(f"talk {number}").randrange(len(text))
@@ -93,7 +93,8 @@ def _near_miss_led(probes, number: int, talk: Talk) -> Probe | None:
 
 
 def near_miss_of(one: Probe) -> Probe | None:
-    """Of a probe that tells two facts of one form: only the other one told, `wrong` its value."""
+    """For a probe that tells two facts of one form: tell only the other one; `wrong` is its
+    value."""
     if one.wrong and one.answer is None:
         return replace(one, distance=0)
     answer = (one.answer or "").strip()
@@ -106,8 +107,8 @@ def near_miss_of(one: Probe) -> Probe | None:
 
 
 def _same_place(own: str, answer: str, other: str) -> str:
-    """What stands in `other` where `answer` stands in `own`: behind the same word, before the same
-    rest; "" where there is none."""
+    """The words in `other` at the place of `answer` in `own`: after the same word, before the same
+    rest; "" if there are none."""
     before, _, after = own.partition(answer)
     word = before.split()[-1:] or [""]
     start = other.rfind(f"{word[0]} ")

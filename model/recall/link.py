@@ -1,4 +1,4 @@
-"""One link of a told fact's way from memory to what is said, and how its number reads.
+"""One link of a told fact's way from memory to the answer, and its number in words.
 
 Knows nothing of how a link is judged.
 """
@@ -12,8 +12,8 @@ NAMES = ("written", "kept", "retrieved", "read", "said")
 
 @dataclass(frozen=True)
 class Link:
-    """One link. passed: None where it was not reached, or cannot be judged; number: what decides,
-    in `unit`; sentence: both in words."""
+    """One link. passed: None if it was not reached or cannot be judged; number: the number that
+    decides, in `unit`; sentence: both in words."""
 
     name: str
     passed: bool | None

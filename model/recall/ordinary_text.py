@@ -1,6 +1,7 @@
-"""What a full memory does to ordinary text: bits per byte of each variant against the base.
+"""How a full memory changes the reading of ordinary text: bits per byte of each variant and the
+base.
 
-The memory is full of other things than the text is about. Knows nothing of recall.
+The memory is full of facts that the text is not about. Knows nothing of recall.
 """
 
 import math
@@ -37,9 +38,9 @@ def bits_per_byte(
     n: int = 200,
     settings: Settings = Settings(),
 ) -> dict:
-    """n passages of about 64 tokens of the text, each read as a prompt of its own behind the same
-    full memory -> bits per byte of the base and of each variant, and the change in percent with
-    its 95 % interval (normal, passages drawn as they stand)."""
+    """n passages of about 64 tokens of the text, each read as its own prompt with the same full
+    memory -> bits per byte of the base and of each variant, and the change in percent with its 95 %
+    interval (normal, over passages)."""
     state = full(checkpoint, given, settings)
     passages = list(islice(distraction.prompts(checkpoint, 200 * n, text, 1), n))
     nats, n_bytes = {name: [] for name in ("gpt2", *variants)}, 0

@@ -1,7 +1,7 @@
-"""The plain model's runs of the latest texts, kept for whoever tells the same text next.
+"""The plain model's runs of the latest texts, kept for the next memory that is told the same text.
 
-What a memory writes is what the plain model made of a prompt, whatever the memory holds. So many
-memories that are told the same prompt need one run of it. Knows nothing of memories.
+A memory writes what the plain model computed from a prompt, and never reads itself for that. So
+many memories that are told the same prompt need only one run. Knows nothing of memories.
 """
 
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""One recall probe: tell, wait, ask; what was said, how surely, and what was read for it.
+"""One recall probe: tell, wait, ask; the answer, its probability, and the slots read for it.
 
 For pages (every function takes what it needs and stores nothing on the model):
 
@@ -21,7 +21,7 @@ For pages (every function takes what it needs and stores nothing on the model):
   causal                                          knock out, keep only, swap, edit, smallest set
   probe_controls.run_controls(checkpoint, one)    empty memory, another person's, never told …
 
-A text that is asked stands alone: nothing that was told is in its context.
+A question is asked alone: no told text is in its context.
 """
 
 from collections.abc import Iterator
@@ -50,11 +50,11 @@ CONTINUED = 24  # tokens said at most; a sentence's end comes sooner
 
 @dataclass(frozen=True)
 class Probe:
-    """tell: prompts, at least one; distance: tokens of distraction behind them, taken from the
-    text `distraction` or, where that is empty, generated from `seed`; ask: a new prompt; answer:
-    what would be right, letter for letter behind `ask` (" New York"), None where nothing is.
-    label: the visitor's name for probes of this kind, "" for none; it changes no result. wrong: the
-    value of another fact that was told, which would be a mix-up if it were said."""
+    """tell: prompts, at least one; distance: tokens of distraction after them, taken from the text
+    `distraction` or, if that is empty, generated from `seed`; ask: a new prompt; answer: the right
+    answer, letter for letter after `ask` (" New York"), None if there is none. label: the visitor's
+    name for probes of this kind, "" for none; it changes no result. wrong: the value of another
+    told fact; to say it would be a mix-up."""
 
     tell: tuple[str, ...]
     ask: str
@@ -90,7 +90,7 @@ class Told:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A tokens that were wanted, one behind the other, as the model foresaw them.
+    """A wanted tokens, one after the other, as the model predicted them.
 
     ids (A,), texts A visible strings; probability (A,), each given those before it; log (A,) its
     logarithm in nats; rank (A,): 1 = the most probable of all.
@@ -123,14 +123,13 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one variant did with one probe.
+    """The result of one variant on one probe.
 
-    settings, state: what it read with and from; asked: the ask's run; ids (T,): of the ask as it
-    was read, cut where it had to be.
-    continuation: what it says, greedily, up to a sentence's end. lead, lead_ids: words behind the
-    ask that scored and base stand behind; "" where the answer is scored at once. scored: the
-    answer's tokens or, without an answer, those it says; base: the same with memory off. read: a
-    row a slot.
+    settings, state: those that were read; asked: the ask's run; ids (T,): the ask as it was read,
+    cut if it had to be.
+    continuation: the greedy reply, up to a sentence's end. lead, lead_ids: words after the ask,
+    before scored and base; "" if the answer is scored at once. scored: the answer's tokens or,
+    without an answer, those of the reply; base: the same with memory off. read: one row per slot.
     """
 
     plan: Plan
@@ -155,7 +154,7 @@ class Outcome:
     @property
     def whole(self) -> bool:
         """Whether the scored tokens are the most probable, and no longer word is said: "71" is not
-        7. (Behind words that it does not say of itself, what follows is not known.)"""
+        7. (If the words before them are not the model's own, the word's end is not known.)"""
         goes_on = self.said is False and self.lead in self.continuation
         return self.scored.exact and not goes_on
 
@@ -166,7 +165,7 @@ class Outcome:
 
     @property
     def delta(self) -> float:
-        """Log probability of the scored tokens, with memory less without, in nats."""
+        """Log probability of the scored tokens with memory minus without, in nats."""
         return self.scored.joint_log - self.base.joint_log
 
 
@@ -192,7 +191,7 @@ def missing(checkpoint: Checkpoint, settings: Settings) -> frozenset[str]:
 
 
 def untrained_notes(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ...]:
-    """What to say where modules are switched on that were never trained."""
+    """The notes for the visitor if modules are on that were never trained."""
     absent = missing(checkpoint, settings)
     if not absent:
         return ()
@@ -202,7 +201,7 @@ def untrained_notes(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ..
 
 
 def prepare(checkpoint: Checkpoint, probe: Probe) -> Plan:
-    """Check a probe and cut it into tokens. ValueError, one sentence: what is wrong with it."""
+    """Check a probe and cut it into tokens. ValueError, one line: what is wrong with it."""
     if not probe.tell or not all(text.strip() for text in probe.tell):
         raise ValueError("There is nothing to tell: a prompt is empty. Write at least one fact.")
     if not probe.ask.strip():
@@ -228,7 +227,7 @@ def prepare(checkpoint: Checkpoint, probe: Probe) -> Plan:
 def tell(checkpoint: Checkpoint, plan: Plan, settings: Settings, state: MemoryState | None = None):
     """Tell the probe's prompts, then the distraction -> Iterator[Told], one a prompt.
 
-    state: what is told to; None: an empty memory. Nothing is told to a variant without memory.
+    state: the memory that is told; None: an empty one. A variant without memory is told nothing.
     """
     state = blank(checkpoint) if state is None else state
     if not settings.modules:
@@ -255,8 +254,8 @@ def outcome(
     settings: Settings,
     lead: str | None = None,
 ) -> Outcome:
-    """Ask, and look at the answer. lead: words to put between the two before scoring; None: those
-    that the model itself says before the answer, "" where it says it at once or not at all."""
+    """Ask, and score the answer. lead: words to put between the two before scoring; None: the words
+    that the model itself says before the answer, "" if it says it at once or not at all."""
     given = tokens.encode(checkpoint.tokenizer, lead or "")
     ids, notes = fitting(checkpoint, plan, state, settings, len(given))
     asked = asking.ask(checkpoint, state, ids, settings)
@@ -280,20 +279,21 @@ def outcome(
 def score(
     checkpoint: Checkpoint, state: MemoryState, ask_ids, wanted, settings: Settings, lead=()
 ) -> Scored:
-    """The tokens `wanted` (A,), A >= 1, behind the ask and the tokens `lead`, read with this state.
-    What is retrieved is decided by the ask alone: the answer does not help to find itself."""
+    """The tokens `wanted` (A,), A >= 1, scored after the ask and the tokens `lead`, with this
+    state. Only the ask decides what is retrieved: the answer does not help to find itself."""
     return score_on(checkpoint, asking.ask(checkpoint, state, ask_ids, settings), wanted, lead)
 
 
 def score_on(checkpoint: Checkpoint, asked: asking.Recalled, wanted, lead=()) -> Scored:
-    """The same behind an ask that has been run."""
+    """The same after an ask that has been run."""
     lead = np.asarray(lead, dtype=np.int64)
     trace = along(checkpoint, asked.trace, np.r_[lead, wanted])
     return scored_rows(checkpoint, trace, len(asked.trace) - 1 + len(lead), wanted)
 
 
 def along(checkpoint: Checkpoint, asked: Trace, wanted) -> Trace:
-    """The ask's run, gone on with all tokens of `wanted` but the last, reading the same memory."""
+    """The ask's run, continued with all tokens of `wanted` but the last, reading the same
+    memory."""
     ids = np.r_[asked.ids, np.asarray(wanted, dtype=np.int64)[:-1]]
     return _on(checkpoint, asked, ids)
 
@@ -304,8 +304,8 @@ def _on(checkpoint: Checkpoint, trace: Trace, ids: Ids) -> Trace:
 
 
 def follow(checkpoint: Checkpoint, asked: asking.Recalled, n: int) -> np.ndarray:
-    """What is said, the most probable token each time, up to a sentence's end, at most n tokens:
-    ids (A,), A >= 1."""
+    """The greedy reply, the most probable token each time, up to a sentence's end, at most n
+    tokens: ids (A,), A >= 1."""
     trace, said = asked.trace, []
     while True:
         said.append(int(trace.next_logits.argmax()))
@@ -320,7 +320,7 @@ def says(continuation: str, answer: str | None) -> bool | None:
 
 
 def own_lead(said, wanted) -> np.ndarray:
-    """The tokens said before the wanted ones; none where those are said at once, or nowhere."""
+    """The tokens said before the wanted ones; none if those are said at once, or not at all."""
     n = len(wanted)
     starts = (i for i in range(len(said) - n + 1) if np.array_equal(said[i : i + n], wanted))
     return said[: next(starts, 0)]
@@ -380,7 +380,7 @@ def _windows(checkpoint: Checkpoint, sizes: list[int]) -> list[str]:
 
 
 def fitting(checkpoint: Checkpoint, plan: Plan, state, settings, n_lead: int):
-    """(the ask's ids, notes): cut at their start where ask and answer do not fit behind memory."""
+    """(the ask's ids, notes): cut at their start if ask and answer do not fit after the memory."""
     wanted = max(len(plan.answer_ids), 1) + n_lead
     room = asking.room(checkpoint, state, settings) - wanted + 1
     if room < 1:

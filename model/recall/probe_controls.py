@@ -1,8 +1,8 @@
-"""The controls of a recall probe: would it have said so anyway, and does the memory decide?
+"""The controls of a recall probe: would the model say the answer anyway, and does memory decide?
 
 Prior: the plain model. Empty: the same question with an empty memory. Another person: the same
-prompts with another value. Never told: the sentences that hold the answer left out. In context:
-everything in one text, what attention alone can do. Knows nothing of looks.
+prompts with another value. Never told: without the sentences that hold the answer. In context:
+everything in one text, which attention alone can read. Knows nothing of looks.
 """
 
 import random
@@ -27,8 +27,8 @@ LISTS = (words.CITY, words.FIRST, words.LAST, words.JOB, words.FOOD, words.DRINK
 @dataclass(frozen=True, eq=False)
 class Other:
     """The same question to another person's memory. value: what that person told in the answer's
-    place, "" where the answer was never told and other facts stand there; right: the answer's
-    tokens; own: the other value's tokens, None without one; continuation: what it says."""
+    place, "" if the answer was never told and the memory holds other facts; right: scores of the
+    answer's tokens; own: of the other value's tokens, None without one; continuation: the reply."""
 
     probe: Probe
     value: str
@@ -40,9 +40,9 @@ class Other:
 @dataclass(frozen=True, eq=False)
 class Never:
     """The same memory without the sentences that hold the answer, and the question without words
-    behind its question mark. left_out: whether there was such a sentence; where not, nothing is
-    shown by the answer. refused: it says that it does not know; base, base_refused: what it says
-    with memory off. A false recall is a question never told that it does not refuse."""
+    after its question mark. left_out: whether there was such a sentence; if not, the reply shows
+    nothing. refused: it says that it does not know; base, base_refused: the reply with memory off.
+    A false recall is a reply to a question never told that is no refusal."""
 
     probe: Probe
     left_out: bool
@@ -54,8 +54,8 @@ class Never:
 
 @dataclass(frozen=True, eq=False)
 class Controls:
-    """prior, empty, in_context: the outcome's tokens scored without memory, with an empty one, and
-    behind everything as one text (None where that exceeds the window)."""
+    """prior, empty, in_context: the outcome's tokens scored without memory, with an empty memory,
+    and after everything as one text (None if that exceeds the window)."""
 
     prior: Scored
     empty: Scored
@@ -65,7 +65,7 @@ class Controls:
 
 
 def run_controls(checkpoint: Checkpoint, one: Outcome) -> Controls:
-    """All controls of an outcome. Tells twice what the probe told."""
+    """All controls of an outcome. Tells the probe's prompts two more times."""
     return Controls(
         prior(checkpoint, one), empty(checkpoint, one), in_context(checkpoint, one),
         other_person(checkpoint, one), never_told(checkpoint, one),
@@ -73,7 +73,7 @@ def run_controls(checkpoint: Checkpoint, one: Outcome) -> Controls:
 
 
 def prior(checkpoint: Checkpoint, one: Outcome) -> Scored:
-    """How likely the tokens are anyway: the plain model, nothing of a memory near it."""
+    """The probability of the tokens in the plain model, without any memory."""
     return _plain(checkpoint, one, one.ids)
 
 
@@ -135,19 +135,19 @@ def say(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings) -> str:
 def said_on(
     checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, ids: Ids, settings
 ) -> str:
-    """The same behind an ask that has been run."""
+    """The same after an ask that has been run."""
     room = asking.room(checkpoint, state, settings) - len(ids) + 1
     return checkpoint.tokenizer.decode(probe.follow(checkpoint, asked, max(1, room)))
 
 
 def refuses(said: str) -> bool:
-    """Whether it says that it does not know, in the words the embedded model has for it."""
+    """Whether the reply is that it does not know, in the embedded model's own words."""
     return said.strip() == episodes.UNKNOWN
 
 
 def another(given: Probe) -> tuple[str, Probe]:
-    """Another value of the answer's kind, and the probe that tells it instead; without the answer
-    in what was told, "" and an episode of other facts."""
+    """Another value of the answer's kind, and the probe that tells it instead; if the answer was
+    not told, "" and an episode of other facts."""
     old = _value(given)
     if not old:
         rng = random.Random(f"another {given.seed}")
@@ -160,7 +160,7 @@ def another(given: Probe) -> tuple[str, Probe]:
 
 def untold(given: Probe) -> Probe:
     """The probe without the sentences that hold the answer, and its bare question. A prompt that
-    held nothing else becomes one sentence about nothing."""
+    held only such a sentence becomes one sentence without a fact."""
     old, rng = _value(given), random.Random(f"untold {given.seed}")
     tell = given.tell
     if old:
@@ -208,7 +208,7 @@ def _told(checkpoint: Checkpoint, changed: Probe, one: Outcome) -> tuple[Plan, M
 
 
 def _plain(checkpoint: Checkpoint, one: Outcome, ids: Ids) -> Scored:
-    """The outcome's tokens behind ids (T,), without any memory."""
+    """The outcome's tokens scored after ids (T,), without any memory."""
     start = np.r_[checkpoint.tokenizer.bos_token_id, ids].astype(np.int64)
     asked = run(checkpoint, start)
     trace = probe.along(checkpoint, asked, np.r_[one.lead_ids, one.scored.ids])

@@ -1,8 +1,8 @@
 """Probes from a file of JSON lines: each run for every variant, counted as it goes.
 
-A line: {"tell": ["…"], "ask": "…", "answer": " New York", "distance": 500}; answer null or left
-out: nothing is right but to say that it is not known. Also "distraction" (a text) and "seed". The
-file is read line by line, whatever its length; a line that cannot be run is named and passed over.
+A line: {"tell": ["…"], "ask": "…", "answer": " New York", "distance": 500}; if the answer is null
+or missing, only "I do not know." is right. Also "distraction" (a text) and "seed". The file is read
+line by line, so it may be of any length; a line that cannot be run is named and skipped.
 """
 
 import json
@@ -142,7 +142,7 @@ def parsed(raw: bytes) -> Probe:
 
 
 def _check_letters(given: dict) -> None:
-    """Half an emoji, which JSON can hold, cannot be written to a file or a screen."""
+    """Refuse half an emoji: JSON can hold it, but no file and no screen can show it."""
     try:
         json.dumps(given, ensure_ascii=False).encode()
     except UnicodeEncodeError as problem:
@@ -167,8 +167,8 @@ def run_line(
     (joint), log_probability (nats), its difference to memory off, probabilities and ranks of the
     answer's tokens; without an answer, false_recall.
 
-    Told once with the modules of all variants, asked by each with its own. on_told: called behind
-    every prompt; what it raises ends the line.
+    The probe is told once with the modules of all variants and asked by each with its own. on_told:
+    called after every prompt; an exception ends the line.
     """
     plan = probe.prepare(checkpoint, given)
     together = frozenset().union(*(VARIANTS[name] for name in variants))

@@ -1,4 +1,4 @@
-"""What was read from each slot for an answer's tokens. Knows nothing of probes and verdicts.
+"""The read weight of each slot for an answer's tokens. Knows nothing of probes and verdicts.
 
 A remembered token is a `Place`: prompt and position. Each memory module that stored it has a slot
 for it: attention with memory ("am") and the external memory ("edm").
@@ -31,8 +31,8 @@ class Read:
     text, around: the token and its sentence. mean (A,): read weight of each answer token, mean over
     the layers and heads that read; peak: the largest single weight, and the layer and head it was
     found at.
-    kept: False where the slot was not retrieved (nothing was read from it). held: of a summary, the
-    places of all tokens it holds; `place` and `text` are those of the most salient one.
+    kept: False if the slot was not retrieved (nothing was read from it). held: for a summary, the
+    places of all its tokens; `place` and `text` are those of the most salient one.
     """
 
     part: str

@@ -9,8 +9,8 @@ For pages and the command line:
   summed(lines)                             a row for each variant, point and stop, to be kept
   probe_of(checkpoint, curve, line, i)      the probe of one of its questions, to open it again
 
-Called again with the same file it goes on where it was. Every episode is made from its seed alone.
-Knows nothing of what is asked: curves and tasks are tables of points (recall.curves,
+With the same file, a stopped measurement continues. Every episode is made from its seed alone.
+Knows nothing of the questions: curves and tasks are tables of points (recall.curves,
 standard_tasks).
 """
 
@@ -46,8 +46,8 @@ ASKED = 48  # tokens of the window that one text leaves for the question and its
 @dataclass(frozen=True)
 class Question:
     """ask, answer: as in a probe; answer None: it was never told. first: the value that was told
-    before and replaced, None where there is none. labels: for bAbI's scoring, all that might be
-    answered. scored: a key of SCORERS."""
+    before and replaced, None if there is none. labels: for bAbI's scoring, all possible answers.
+    scored: a key of SCORERS."""
 
     ask: str
     answer: str | None
@@ -67,10 +67,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Point:
-    """One setting of a curve: its name, where it lies on the x axis, the memory's settings and how
-    an episode is made from a generator and the model's tokenizer. reads: every prompt of the
-    distraction reads the memory before it is told, as in a conversation, and the reads count. y:
-    where it lies on the other axis of a map (the needle's depth)."""
+    """One setting of a curve: its name, its place on the x axis, the memory's settings, and a
+    function that makes an episode from a generator and the model's tokenizer. reads: every prompt
+    of the distraction reads the memory before it is told, as in a conversation, and the reads
+    count. y: its place on the other axis of a map (the needle's depth)."""
 
     name: str
     x: float
@@ -117,11 +117,11 @@ def measure(
     text: str = "",
 ) -> Iterator[Step]:
     """n episodes of every point, seeds `seed` to seed + n - 1; the file `path` (None: no file) gets
-    a line for each, a list of a record for each stop and variant. text: where distraction is taken
-    from; "": made up.
+    a line for each: a list with a record for each stop and variant. text: the source of
+    distraction; "": made up.
 
-    Several variants share what is told (every module writes what the plain model made of a prompt,
-    so that it is the same for all that have it) and are asked one after the other.
+    Several variants share the telling (every module writes what the plain model computed from a
+    prompt, so it is the same for all variants with that module) and are asked one after the other.
     """
     names = [probe.long_name(v) for v in ([variant] if isinstance(variant, str) else variant)]
     together = replace(settings, modules=frozenset().union(*(VARIANTS[name] for name in names)))
@@ -148,8 +148,9 @@ def measure(
 
 
 def made_with(checkpoint: Checkpoint, settings: Settings, text: str) -> str:
-    """What an episode's results depend on besides its seed: the rules, model, trained memory,
-    settings (but not which modules are asked), text. An episode made with anything else is measured again."""
+    """Everything, besides its seed, that an episode's results depend on: the rules, model, trained
+    memory, settings (but not which modules are asked), text. If any of it differs, the episode is
+    measured again."""
     memory = checkpoint.memory.fingerprint if checkpoint.memory is not None else None
     own = sorted((name, str(value)) for name, value in settings.saved().items() if name != "modules")
     said = json.dumps([RULES, checkpoint.fingerprint, memory, own, text])
@@ -157,7 +158,7 @@ def made_with(checkpoint: Checkpoint, settings: Settings, text: str) -> str:
 
 
 def _can(checkpoint: Checkpoint, point: Point) -> bool:
-    """Whether this model has what the point wants: the learned gate must have been trained."""
+    """Whether this model has what the point needs: the learned gate must have been trained."""
     trained = checkpoint.memory is not None and "edm" in checkpoint.memory.parts
     return trained or point.settings.fusion.score != "learned gate"
 
@@ -219,7 +220,7 @@ class _Runner:
         )
 
     def _in_context(self) -> Trace:
-        """What was told last as one text, read once for all variants."""
+        """The latest told prompts as one text, read once for all variants."""
         key = ("in context", self.recent.tobytes())
         if key not in self.runs:
             start = self.checkpoint.tokenizer.bos_token_id
@@ -245,7 +246,7 @@ class _Runner:
         ]
 
     def _without(self, question: Question, told: Trace) -> dict:
-        """What is the same for all variants: without memory, and with everything as one text."""
+        """Results that all variants share: without memory, and with everything as one text."""
         ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
         found = {"ask": question.ask, "answer": question.answer}
         nothing = blank(self.checkpoint)
@@ -309,19 +310,20 @@ def bytes_of(state: MemoryState, modules: frozenset[str]) -> int:
 
 
 def first_integer(said: str, question: Question) -> bool:
-    """The first whole number said is the right one (passkey, Landmark Attention's test)."""
+    """Whether the first whole number of the reply is the right one (passkey, Landmark
+    Attention)."""
     found = re.search(r"\d+", said)
     return found is not None and found.group() == question.answer.strip().rstrip(".")
 
 
 def contained(said: str, question: Question) -> bool:
-    """The value stands in what is said (RULER's needles)."""
+    """Whether the reply contains the value (RULER's needles)."""
     return bool(probe.says(said, question.answer))
 
 
 def only_label(said: str, question: Question) -> bool:
-    """The right label is the only one in the first sentence, those that the question itself names
-    left out (BABILong)."""
+    """Whether the right label is the only one in the first sentence, not counting labels that the
+    question names (BABILong)."""
     first = re.split(r"[.\n]", said.lower())[0]
     asked = question.ask.lower()
     named = {label for label in question.labels
@@ -342,7 +344,7 @@ SERIES = {
 
 def shares(lines: Iterable[dict]) -> dict[tuple[str, str], Share]:
     """(point, or "point @ stop" where there are several, series) -> hits of n questions, with the
-    95 % interval. Questions of one episode are counted as independent, which they are not quite."""
+    95 % interval. Questions of one episode are counted as independent; that is an approximation."""
     counts: dict[tuple[str, str], list[int]] = {}
     for line in lines:
         for answer in line["answers"]:
@@ -380,8 +382,8 @@ def point_of(line: dict) -> str:
 def probe_of(
     checkpoint: Checkpoint, curve: Curve, line: dict, question: int, text: str = ""
 ) -> Probe:
-    """The probe of one question of a line: made again from the seed, waiting as long. (Where the
-    distraction read the memory, `reads`, a probe does not.)"""
+    """The probe of one question of a line: made again from the seed, with the same distance. (If
+    the distraction read the memory, `reads`, the probe's distraction does not.)"""
     point = next(p for p in curve.points(Settings()) if p.name == line["point"])
     trial = point.make(_rng(curve, line["seed"]), checkpoint.tokenizer)
     asked = trial.questions[question]
@@ -409,7 +411,7 @@ def read_lines(path: Path) -> list[dict]:
 
 
 def _append(path: Path | None, lines: list[dict]) -> None:
-    """An episode in one write, behind the last whole line."""
+    """Append an episode in one write, after the last whole line."""
     if path is None:
         return
     with open(path, "a+b") as file:

@@ -3,9 +3,9 @@ and its interval. Knows nothing of looks.
 
 For pages: load() -> the stored board (None where none was made), COLUMNS, in_words(cell).
 
-A cell: {"value", "low", "high", "n", "unit", "how"}; value None where it cannot be measured; unit
+A cell: {"value", "low", "high", "n", "unit", "how"}; value None if it cannot be measured; unit
 "share", "tokens", "percent", "bytes" or "ms". low, high: a 95 % interval (Wilson's for shares, the
-normal one for percent), or the quartiles for ms; None where nothing varies.
+normal one for percent), or the quartiles for ms; None if nothing varies.
 """
 
 import json
@@ -81,8 +81,8 @@ def measure(
     """Measure everything and write the board to `path`. n: episodes, four questions each. text:
     ordinary text for the perplexity; "": sentences made up here.
 
-    Episodes are kept in a file beside it (.episodes.jsonl), so that a board that was cancelled
-    goes on.
+    Episodes are kept in a file beside it (.episodes.jsonl), so that a cancelled board continues
+    there.
     """
     names = [probe.long_name(name) for name in variants]
     kept, records = path.with_suffix(".episodes.jsonl"), []
@@ -103,7 +103,7 @@ def measure(
 
 
 def _curves(stops) -> list[Curve]:
-    """What was told, asked at every stop; what was never told, asked at once."""
+    """Told facts, asked at every stop; facts never told, asked at once."""
     told = curves.told(4, stops=stops, never=0)
     never = curves.told(4, asked=0, never=4)
     return [
@@ -170,8 +170,8 @@ def _share(found: dict, point: str | None, series: list[str], how: str) -> dict:
 
 
 def _limit(found: dict, stops, has_memory: bool) -> dict:
-    """The longest distance up to which at every stop at least ENOUGH was recalled: through memory,
-    or without one in a single text that is cut at its start where it exceeds the window."""
+    """The longest distance up to which every stop reached at least ENOUGH recall: through memory,
+    or without memory in one text, cut at its start if it exceeds the window."""
     series = ["recalled"] if has_memory else ["in context", "last window"]
     reached, n = None, 0
     for stop in sorted(stops):
@@ -223,7 +223,7 @@ def _nats(checkpoint: Checkpoint, state, ids: Ids, settings: Settings) -> float:
 
 
 def _milliseconds(checkpoint: Checkpoint, name: str, state, settings: Settings) -> dict:
-    """Of generating one token with a full memory: median and quartiles."""
+    """Milliseconds to generate one token with a full memory: median and quartiles."""
     own = probe.settings_for(name, settings)
     reader = WithMemory(checkpoint, state, own)
     ids = tokens.encode(checkpoint.tokenizer, "Where do I live?")

@@ -1,4 +1,4 @@
-"""A question's run, gone on with the wanted tokens: and where it failed.
+"""A question's run, continued with the wanted tokens, and where it failed.
 
 Knows nothing of stores and links.
 """
@@ -19,8 +19,8 @@ from model.run.trace import Trace, run
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """The question's run, gone on with the wanted tokens. scored, off: these, with memory and
-    without; row: the token that foresees the first one that failed."""
+    """The question's run, continued with the wanted tokens. scored, off: these, with memory and
+    without; row: the token that predicts the first one that failed."""
 
     asked: asking.Recalled
     trace: Trace
@@ -35,7 +35,7 @@ class Seen:
 
 
 def see(checkpoint: Checkpoint, asked: asking.Recalled, lead, wanted) -> Seen:
-    """The question's run, gone on with the tokens `lead` and `wanted` (A,), A >= 1."""
+    """The question's run, continued with the tokens `lead` and `wanted` (A,), A >= 1."""
     trace = probe.along(checkpoint, asked.trace, np.r_[lead, wanted])
     first = len(asked.trace) - 1 + len(lead)
     scored = probe.scored_rows(checkpoint, trace, first, wanted)
@@ -45,8 +45,8 @@ def see(checkpoint: Checkpoint, asked: asking.Recalled, lead, wanted) -> Seen:
 
 
 def target(checkpoint: Checkpoint, state: MemoryState, fact: Fact, seen: Seen) -> tuple[int, ...]:
-    """The position of the wanted token that failed, as it was told: of the same id, else of the
-    same place in the answer."""
+    """The told position of the wanted token that failed: the token with the same id, else the one
+    at the same place in the answer."""
     ids = tokens.encode(checkpoint.tokenizer, state.prompts[fact.prompt - 1])
     same = [i for i in fact.wanted if ids[i] == seen.scored.ids[seen.failed]]
     return tuple(same[:1]) or (fact.wanted[min(seen.failed, len(fact.wanted) - 1)],)

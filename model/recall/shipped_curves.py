@@ -1,12 +1,13 @@
-"""Measured curves and standard tasks that lie beside a model's weights, so that a page opens with them.
+"""Measured curves and standard tasks, stored beside a model's weights, so that a page opens with
+them.
 
   for step in measure(checkpoint, ["slots", "mqar"], Path("folder"), n=200): …
   board = load(checkpoint.folder)               None where none is stored
   why_other(board, checkpoint)                  "" where they are of this model and this memory
 
 One file holds the sums of all curves (`runs.summed`) with the fingerprints of the model and
-of its memory; figures of two models are never mixed in it. The single episodes lie beside it in
-`episodes/` while it is made: a measurement that was stopped goes on there. Knows nothing of looks.
+of its memory; it never mixes figures of two models. While it is made, the single episodes are
+beside it in `episodes/`, so a stopped measurement continues there. Knows nothing of looks.
 """
 
 import json
@@ -44,7 +45,7 @@ class Step:
 
 
 def load(folder: Path) -> dict | None:
-    """The stored curves of a folder; None where there are none. ValueError: the file is damaged."""
+    """The stored curves of a folder; None if there are none. ValueError: the file is damaged."""
     path = folder / FILE
     if not path.is_file():
         return None
@@ -61,8 +62,8 @@ def load(folder: Path) -> dict | None:
 
 
 def why_other(board: dict, checkpoint: Checkpoint) -> str:
-    """Why stored curves are not those of this model with this memory, in a sentence; "" if they
-    are."""
+    """Why stored curves do not belong to this model with this memory, in a sentence; "" if they
+    do."""
     if board["fingerprint"] != checkpoint.fingerprint:
         return (f"the stored curves are of another model (“{board['model']}”, fingerprint "
                 f"{board['fingerprint']}); this one is {checkpoint.fingerprint}")
@@ -83,10 +84,10 @@ def measure(
     n: int = 200,
     settings: Settings = USUAL,
 ) -> Iterator[Step]:
-    """Measure curves one after the other, at least n questions a point (n episodes, or fewer where
-    an episode asks several), and write the folder's file anew after each.
+    """Measure curves one after the other, at least n questions a point (n episodes, or fewer if an
+    episode asks several), and write the folder's file anew after each.
 
-    Raises ValueError where the folder holds figures of another model, memory or other settings.
+    Raises ValueError if the folder holds figures of another model, memory or other settings.
     """
     (folder / EPISODES).mkdir(parents=True, exist_ok=True)
     board = _board(checkpoint, folder, settings)
@@ -134,7 +135,7 @@ def _n_asked(checkpoint: Checkpoint, point: Point) -> int:
 
 
 def measurable(checkpoint: Checkpoint) -> list[str]:
-    """The variants that something is trained for, and fusion, which needs no training."""
+    """The variants with a trained module, and fusion, which needs no training."""
     return [name for name, parts in VARIANTS.items()
             if parts and parts != probe.missing(checkpoint, probe.settings_for(name))]
 

@@ -1,9 +1,9 @@
 """Standard tasks of recall, generated here and scored as the field does: passkey, needle in a
 haystack, MQAR, single facts in the manner of bAbI.
 
-The sentences are this project's own; sizes are small enough for a small model. Told to a memory
-prompt by prompt, then asked in a prompt of its own; where everything fits the window, the same text
-in one piece is the ceiling ("in context"). Measured by `runs`.
+The sentences are this project's own; sizes are small enough for a small model. The text is told to
+a memory prompt by prompt, then the question is asked in a prompt of its own. If everything fits the
+window, the same text in one piece is the ceiling ("in context"). `runs` measures.
 """
 
 import random
@@ -84,8 +84,8 @@ def _filled(tokenizer: PreTrainedTokenizerFast, sentence, length: int) -> list[s
 
 
 def _with(sentences: list[str], needle: str, depth: float) -> tuple[str, ...]:
-    """The needle between sentences, 0 first to 1 last -> prompts of about 64 tokens. Wherever it
-    lies, the other prompts stay the same."""
+    """The needle between sentences, 0 first to 1 last -> prompts of about 64 tokens. The other
+    prompts are the same for every depth."""
     at, size = round(depth * len(sentences)), max(1, PROMPT_TOKENS // 8)
     prompts = [list(sentences[i : i + size]) for i in range(0, len(sentences), size)]
     number = min(at // size, len(prompts) - 1)
@@ -95,7 +95,7 @@ def _with(sentences: list[str], needle: str, depth: float) -> tuple[str, ...]:
 
 @cache
 def _single_words(tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """Words of at least three small letters that are one token behind a space; ValueError where
+    """Words of at least three lower-case letters that are one token after a space; ValueError if
     the tokenizer has too few."""
     texts = tokens.display(tokenizer, range(len(tokenizer)))
     found = [" " + t[1:] for t in texts if t[:1] == "·" and len(t) > 3 and t[1:].isalpha()

@@ -1,6 +1,6 @@
 """A told fact in one store: its links from written to read, each with the store's own numbers.
 
-Two stores can hold a fact: fusion's bank and the EDM's slots. Knows nothing of what is said.
+Two stores can hold a fact: fusion's bank and the EDM's slots. Knows nothing of the answer.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ from model.run.trace import logits, run
 
 @dataclass(frozen=True, eq=False)
 class ToldFact:
-    """A fact as it was told. target: positions of its tokens that are wanted where it failed;
+    """A told fact. target: positions of its tokens that were wanted where the answer failed;
     writing: the settings it was told with; states: gives the memories from then on."""
 
     state: MemoryState
@@ -46,7 +46,7 @@ class Store:
     name = what = ""
 
     def written(self) -> Link:
-        """By its slots where it has some, else by telling its prompt again."""
+        """Judged by its slots if it has some, else by telling its prompt again."""
         if self.is_kept:
             return self.as_written(self.stored_salience(), True)
         return self.as_written(*self.retold())
@@ -94,7 +94,7 @@ class Store:
 
     @cached_property
     def again(self) -> telling.Written:
-        """The fact's prompt told again, behind those before it where they make a difference."""
+        """The fact's prompt told again, after the earlier prompts if they make a difference."""
         before, told, writing = blank(self.checkpoint), self.told.state, self.told.writing
         *earlier, own = told.prompts[: self.told.fact.prompt]
         scores = (writing.fusion.score, writing.edm.score)
@@ -235,8 +235,8 @@ class InEdm(Store):
         return Link("retrieved", is_found, rank, "rank", words)
 
     def read(self) -> Link:
-        """What its slot drew against the null slot, and how much of the next token's probability
-        the EDM moves."""
+        """The weight of its slot compared with the null slot, and how much of the next token's
+        probability the EDM moves."""
         drawn = self._drawn()
         own, moved = float(drawn[1:][self.mine(self.told.state)].max()), self._moved()
         is_read = moved >= READ_FLOOR
@@ -252,7 +252,7 @@ class InEdm(Store):
         return held.read_weights(self.seen.trace)[:, self.seen.row].mean(0)
 
     def _moved(self) -> float:
-        """Share of the next token's probability that differs without the EDM, all else alike."""
+        """Share of the next token's probability that differs without the EDM, all else equal."""
         trace, row = self.seen.trace, self.seen.row
         others = trace.graft.without_external()
         silent = run(self.checkpoint, trace.ids, reading=trace.reading, graft=others)

@@ -1,4 +1,4 @@
-"""Told sentences: where each stands, and which of its tokens an answer wants.
+"""Told sentences: the place of each, and which of its tokens belong to an answer.
 
 Knows nothing of what is stored: a sentence is a fact whether memory kept it or not.
 """
@@ -20,7 +20,7 @@ from model.run.tokens import Ids
 class Fact:
     """One told sentence: the tokens start to stop - 1 of a prompt, counted from 1.
 
-    wanted: positions of its tokens that should be said, () where that is not known.
+    wanted: positions of its tokens that should be said, () if that is not known.
     """
 
     prompt: int

@@ -1,4 +1,4 @@
-"""The verdict on one probe, in words, with the measurements it rests on.
+"""The verdict on one probe, in words, with its measurements.
 
 Knows nothing of looks. Every sentence is made from measured numbers: the answer's probability with
 memory, with memory off, and without each slot that was read.
@@ -31,10 +31,10 @@ KINDS = (
 class Verdict:
     """kind: one of KINDS; sentence: in words, with its numbers.
 
-    p, p_off: joint probability of the scored tokens with memory and with memory off. most: the
-    most read slot; without_most: the effect of removing it; causal: of the removal that costs
-    most; alone: of every removal that was tried, most read first; without_carried: of removing what
-    the recurrent memories carry. None, (): nothing to measure.
+    p, p_off: joint probability of the scored tokens with memory and with memory off. most: the most
+    read slot; without_most: the effect of removing it; causal: the effect of the most costly
+    removal; alone: the effects of all removals that were tried, most read first; without_carried:
+    the effect of removing what the recurrent memories carry. None, (): nothing to measure.
     """
 
     kind: str
@@ -214,7 +214,7 @@ def ranks(one: Outcome) -> str:
 
 
 def p(probability: float) -> str:
-    """Two digits that say something: never rounded to 0 or 1."""
+    """At least two digits, never rounded to 0 or 1."""
     if probability < 0.01 or probability >= 1:
         return f"{probability:.2g}"
     return f"{probability:.{max(2, math.ceil(-math.log10(1 - probability)))}f}"

@@ -13,9 +13,9 @@ MINUS = "-−"
 
 
 def says(text: str, answer: str) -> bool:
-    """Whether the answer's words stand in the text; capitals and white space make no difference.
+    """Whether the text contains the answer's words; capitals and white space make no difference.
 
-    An answer without words, such as ".", is said only where the text begins with it.
+    An answer without words, such as ".", counts only if the text begins with it.
     """
     text, answer = _plain(text), _plain(answer)
     wanted = answer.strip(ROUND + " ")
@@ -37,7 +37,7 @@ def _places(text: str, wanted: str):
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
-    """Whether no longer word or number goes on at either end of text[start:end]."""
+    """Whether text[start:end] is not part of a longer word or number."""
     behind = text[end - 1 : end + 2]
     front = text[max(0, start - 2) : start + 1][::-1]  # read outwards too
     return not (_goes_on(behind) or _goes_on(front, is_front=True))
