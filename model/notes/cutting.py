@@ -1,7 +1,7 @@
-"""A text into passages: whole sentences, packed up to a size in the model's tokens.
+"""Cuts a text into passages: whole sentences, packed up to a size in the model's tokens.
 
 Knows nothing of where passages are kept. GPT-2's tokenizer cuts before every single space, so a
-passage's tokens are its words' tokens, one after the other, and sizes simply add up.
+passage's tokens are the tokens of its words, and sizes add up.
 """
 
 import re
@@ -30,9 +30,9 @@ def cut(tokenizer: PreTrainedTokenizerFast, text: str, size: int) -> list[Passag
     """text -> passages of at most `size` tokens of a transformers tokenizer, in order; together
     they hold every word.
 
-    A passage ends at the end of a sentence, and of a paragraph where it is half full. A sentence
-    longer than `size` is cut between words, a word longer than `size` anywhere (a single character
-    never).
+    A passage ends at the end of a sentence; if it is half full, at the end of a paragraph. A
+    sentence longer than `size` is cut between words, a longer word anywhere (but never inside a
+    character).
     """
     if size < 1:
         raise ValueError(f"Passages of {size} tokens are too short. Choose 1 token or more.")

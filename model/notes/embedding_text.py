@@ -21,20 +21,20 @@ MOST_TOKENS = 256  # of a text that a sentence model reads, or fewer where it ho
 
 
 class Embedder(Protocol):
-    """What an index needs: who made its vectors, how wide they are, and the vectors themselves."""
+    """What an index needs: the model that made its vectors, their width, and the vectors."""
 
     key: str
     width: int
 
     def embed(self, texts: list[str]) -> np.ndarray:
-        """N texts -> (N,C) float32, finite. Raises ValueError where they are not."""
+        """N texts -> (N,C) float32, finite. Raises ValueError if they are not finite."""
 
 
 @dataclass(frozen=True, eq=False)
 class HiddenStates:
     """The loaded model's residual stream before block `layer` (0 to L; L: after the last block),
-    averaged over the text's tokens. <|endoftext|> stands in front, as in a run, and is left out of
-    the mean: attention rests on a first token, and its state is many times longer than the others.
+    averaged over the text's tokens. <|endoftext|> comes first, as in a run, and is left out of the
+    mean: attention rests on a first token, and its state is many times longer than the others.
     """
 
     checkpoint: object
@@ -51,7 +51,7 @@ class HiddenStates:
         return self.checkpoint.model.config.n_embd
 
     def embed(self, texts: list[str]) -> np.ndarray:
-        """N texts -> (N,C), one run each; of a text beyond the window its last tokens count."""
+        """N texts -> (N,C), one run each; a text beyond the window is cut to its last tokens."""
         return _finite(np.stack([self._one(text) for text in texts]), self.key)
 
     def _one(self, text: str) -> np.ndarray:
@@ -65,7 +65,7 @@ class HiddenStates:
 @dataclass(frozen=True, eq=False)
 class SentenceModel:
     """A sentence-embedding model from a folder, on the CPU: its last hidden states, averaged over
-    the text's tokens. odd: what its files ask for that is not done here, "" for nothing."""
+    the text's tokens. odd: settings of its files that we do not follow, "" for none."""
 
     name: str
     key: str
@@ -81,7 +81,7 @@ class SentenceModel:
 
     @torch.inference_mode()
     def embed(self, texts: list[str]) -> np.ndarray:
-        """N texts -> (N,C); of a text beyond n_most tokens the first ones count."""
+        """N texts -> (N,C); a text beyond n_most tokens is cut to its first tokens."""
         batch = self.tokenizer(
             texts, padding=True, truncation=True, max_length=self.n_most, return_tensors="pt"
         )
@@ -140,7 +140,7 @@ def _fingerprint(folder: Path) -> str:
 
 
 def _other_pooling(folder: Path) -> str:
-    """What sentence-transformers' own file says, where it is not the mean."""
+    """The pooling that sentence-transformers' own file asks for, if it is not the mean."""
     try:
         told = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
         asks_mean = told.get("pooling_mode_mean_tokens", True)

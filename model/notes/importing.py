@@ -1,7 +1,7 @@
 """Files -> notes: text, Markdown, PDF, and what `Store.export` wrote. Keeps nothing itself.
 
-A file is read whole or refused whole, with one sentence. A PDF's pages stand behind one another
-with a form feed between them, so that a passage knows its page.
+A file is read whole or refused whole, with one line. The pages of a PDF are joined by form feeds,
+so that a passage knows its page.
 """
 
 import io
@@ -40,7 +40,7 @@ class Imported:
 
 
 def read(name: str, content: bytes) -> Generator[Read, None, Imported]:
-    """A file's name and bytes -> its notes, telling page by page how far it is.
+    """A file's name and bytes -> its notes; yields its progress page by page.
 
     Raises NotesError for a file that is empty, too large, no text, or a PDF that is damaged,
     locked or without text.
@@ -65,7 +65,7 @@ def read(name: str, content: bytes) -> Generator[Read, None, Imported]:
 
 def plain(markdown: str) -> str:
     """The words of Markdown without its marks, a line for each paragraph, heading, item and line of
-    code: what stands in the prompt is to be read, `**` is not."""
+    code: a prompt should hold words, not `**`."""
     lines = []
     for token in MarkdownIt("commonmark").enable("table").parse(markdown):
         if token.type == "inline":

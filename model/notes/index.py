@@ -1,8 +1,8 @@
 """An index of the notes: their passages, the words in them (FTS5) and their vectors (sqlite-vec).
 
-An index belongs to a tokenizer, a passage size, and a model and layer that make the vectors: change
-one of them and another index is made, while the last few are kept. Everything in it can be made
-again from the notes; whoever is killed while making it goes on where the last batch ended.
+An index belongs to a tokenizer, a passage size, and a model and layer that make the vectors. Change
+one of them and another index is made; the last few are kept. Everything in it can be made again
+from the notes; after a kill, indexing continues where the last batch ended.
 """
 
 import time
@@ -32,7 +32,7 @@ class Maker:
 
     @property
     def key(self) -> str:
-        """Changes when passages or vectors would be others."""
+        """A key that changes when passages or vectors would change."""
         return f"{self.checkpoint.fingerprint} size {self.size} | {self.embedder.key}"
 
 
@@ -45,7 +45,7 @@ class Progress:
 
 
 def open_index(store: Store, maker: Maker) -> int:
-    """The index's number; an empty one is made where there is none, and an old one leaves."""
+    """The index's number; if there is none, an empty one is made and the oldest one is removed."""
     now = time.time()
     found = store.rows("SELECT id, used FROM indexes WHERE key=?", (maker.key,))
     if found and now - found[0][1] < _REMEMBER_S:
@@ -64,7 +64,7 @@ def open_index(store: Store, maker: Maker) -> int:
 
 
 def update(store: Store, maker: Maker) -> Iterator[Progress]:
-    """Bring the index up to date, telling after every batch how far it is; all at the end.
+    """Bring the index up to date; yields the progress after every batch, and at the end.
 
     Passages and their words come first, a note at a time; then the vectors, a batch at a time.
     """

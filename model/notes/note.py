@@ -1,7 +1,7 @@
-"""What a note is, where the notes lie, and how a problem with them is said. Knows no database.
+"""A note, the place of the notes' file, and the error of notes. Knows no database.
 
 Notes are memory outside the network: text that people write and read. The network itself learns
-nothing from them; what of them it shall know must be put into its prompt.
+nothing from them; a note that it should know must be put into its prompt.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ EXAMPLE = "example"  # the source of notes that came with one click and leave wi
 
 
 class NotesError(ValueError):
-    """One sentence: what was wanted, what was found, what to do."""
+    """One line: what is wrong, then what to do."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A note that is not kept yet. source: "typed", "example" or the name of a file."""
+    """A note that is not saved yet. source: "typed", "example" or the name of a file."""
 
     title: str
     text: str
@@ -44,7 +44,7 @@ def path() -> Path:
 
 
 def checked(draft: Draft, most_chars: int = 20_000_000) -> Draft:
-    """The draft as it can be kept: no lone surrogates, no NUL; a title where it has none.
+    """The draft, ready to save: no lone surrogates, no NUL; a title if it had none.
 
     Raises NotesError for a note without text and for one beyond most_chars.
     """

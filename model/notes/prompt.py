@@ -1,8 +1,8 @@
 """Passages and a question as one prompt: what the model sees, part by part.
 
-The passages come first and the question last, with single spaces between them; the best passage
-stands next to the question (measured on the embedded model, see `order`). GPT-2's tokenizer cuts
-before a single space, so the parts' tokens are the tokens of the whole text. Runs no model.
+The passages come first and the question last, with single spaces between them; the best passage is
+next to the question (measured on the embedded model, see `order`). GPT-2's tokenizer cuts before a
+single space, so the parts' tokens are the tokens of the whole text. Runs no model.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Part:
 class Prompt:
     """ids (T,), the first one <|endoftext|>; parts in reading order, which cover all ids.
 
-    used: the passages that are in it (indices, the best first); left_out: those that did not fit;
+    used: the passages in the prompt (indices, the best first); left_out: those that did not fit;
     n_positions: of the window. n_cut: tokens at the question's start that did not fit.
     """
 
@@ -41,7 +41,7 @@ class Prompt:
 
     @property
     def n_note_tokens(self) -> int:
-        """Tokens of the window that the passages cost."""
+        """Tokens of the window that the passages take."""
         return sum(part.stop - part.start for part in self.parts if part.of is not None)
 
 
@@ -82,7 +82,7 @@ def order(used: list[int]) -> list[int]:
 def _question(
     checkpoint: Checkpoint, question: str, follows: bool, room: int
 ) -> tuple[np.ndarray, int]:
-    """Its last tokens that fit, and how many did not."""
+    """The question's last tokens that fit, and how many did not."""
     text = question.lstrip()
     if not text:
         raise NotesError("There is no question. Please type one into the prompt box.")
@@ -91,7 +91,7 @@ def _question(
 
 
 def _encode(checkpoint: Checkpoint, text: str, follows: bool) -> np.ndarray:
-    """Ids of a text that stands behind another one, or at the beginning."""
+    """Ids of a text that follows another one, or comes first."""
     return tokens.encode(checkpoint.tokenizer, f" {text}" if follows else text)
 
 

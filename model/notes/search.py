@@ -1,10 +1,10 @@
-"""Which passages answer a question: two searches, and how their rankings become one.
+"""Finds the passages that answer a question: two searches, joined into one ranking.
 
 Words: BM25 of SQLite's FTS5 (Robertson & Zaragoza 2009), English word endings cut off (Porter). A
-word in half of the passages or more weighs nothing; who shares only such words is not ranked.
-Meaning: cosine between the question's vector and each passage's (sqlite-vec, exact, all of them).
-Together: reciprocal rank fusion (Cormack et al. 2009), Σ 1 / (60 + rank), because the two scores
-have no common unit and their ranks do. Knows nothing of prompts.
+word in half of the passages or more weighs nothing; a passage that shares only such words is not
+ranked. Meaning: cosine between the question's vector and each passage's (sqlite-vec, exact, all of
+them). Together: reciprocal rank fusion (Cormack et al. 2009), Σ 1 / (60 + rank), because the two
+scores have no common unit, but ranks do. Knows nothing of prompts.
 """
 
 import math
@@ -28,9 +28,9 @@ class Candidate:
     """A passage that was found.
 
     passage, note: their ids; title, source: the note's; page: from 1 in a PDF, None elsewhere.
-    bm25 (larger is better) with its rank, None where no telling word of the question is in it;
-    cosine (−1 to 1) with its rank, None without a vector or below DEPTH. fused: the sum
-    both ranks give.
+    bm25 (larger is better) with its rank, None if it holds no informative word of the question;
+    cosine (−1 to 1) with its rank, None without a vector or below DEPTH. fused: the sum that both
+    ranks give.
     """
 
     passage: int
@@ -47,7 +47,7 @@ class Candidate:
 
     @property
     def fused(self) -> float:
-        """Reciprocal rank fusion: what it is ranked by."""
+        """Reciprocal rank fusion: the sum that a passage is ranked by."""
         return sum(1 / (RRF + r) for r in (self.bm25_rank, self.cosine_rank) if r is not None)
 
 
@@ -62,7 +62,7 @@ def search(
     store: Store, maker: Maker, question: str, vector: np.ndarray, n: int, by: str = "both"
 ) -> list[Candidate]:
     """The n best passages for a question, vector (C,) its embedding; the best of RANKINGS[by]
-    first, and what that ranking knows nothing of is left out."""
+    first; passages without a rank in it are left out."""
     number = open_index(store, maker)
     with store.reading() as connection:
         words = dict(_by_words(connection, number, question))

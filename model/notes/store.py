@@ -1,9 +1,10 @@
 """The notes on disk: one SQLite file, written ahead (WAL), safe to kill and to share.
 
-A note is there when the call that adds it has returned, whatever happens afterwards; before that it
-is not there at all. Knows nothing of models: passages and vectors are `index`'s.
-SQLite comes with `apsw`: many Pythons are built without extensions, which sqlite-vec needs. Never
-open the same file with Python's own sqlite3 in this process: two SQLites undo each other's locks.
+When the call that adds a note has returned, the note is safe on disk; before that it is not there
+at all. Knows nothing of models: passages and vectors belong to `index`.
+SQLite comes with `apsw`, because many Pythons are built without extensions, and sqlite-vec needs
+them. Never open the same file with Python's own sqlite3 in this process: two SQLites break each
+other's locks.
 """
 
 import json
@@ -56,10 +57,11 @@ class Store:
             return [_insert(connection, draft, now) for draft in drafts]
 
     def edit(self, note: Note, title: str, text: str) -> None:
-        """Put new words into a note as it was read; its passages go, and are made anew later. A
-        title that was the beginning of the text, and was not changed, follows the new text.
+        """Put new words into a note; its passages are removed and made again later. A title that
+        was the beginning of the text, and was not changed, is taken from the new text.
 
-        Raises NotesError when it has changed since: what somebody else wrote is not overwritten.
+        Raises NotesError if the note has changed since it was read: the other text is not
+        overwritten.
         """
         follows = title == note.title == first_words(note.text)
         draft = checked(Draft("" if follows else title, text, note.source))
@@ -72,7 +74,7 @@ class Store:
             self._drop_passages([note.id])
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Remove notes and everything made from them; ids that are not there are no matter."""
+        """Remove notes and everything made from them; unknown ids are ignored."""
         ids = list(ids)
         with self.writing() as connection:
             connection.executemany("DELETE FROM notes WHERE id=?", [(i,) for i in ids])
@@ -88,7 +90,7 @@ class Store:
         return Note(*found[0]) if found else None
 
     def stamp(self) -> tuple:
-        """Another value whenever a note was added, changed or removed, by anyone."""
+        """A value that changes whenever anyone adds, changes or removes a note."""
         return self.rows(
             "SELECT count(*), coalesce(max(id),0), coalesce(sum(revision),0), "
             "coalesce(sum(changed),0) FROM notes"
@@ -108,7 +110,7 @@ class Store:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes on disk, with what is written ahead."""
+        """Bytes on disk, the write-ahead log included."""
         parts = (self.file, Path(f"{self.file}-wal"))
         return sum(part.stat().st_size for part in parts if part.exists())
 
@@ -127,7 +129,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
-        """One moment of the file, whatever others write meanwhile."""
+        """A consistent view of the file, whatever others write meanwhile."""
         with saying(self.file):
             self.connection.execute("BEGIN")
             try:
@@ -154,7 +156,7 @@ class Store:
                 connection.execute(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT")
 
     def _is_ours(self) -> bool:
-        """Whether the tables are there. Raises NotesError for a file of somebody else."""
+        """Whether the tables exist. Raises NotesError for a file of another program."""
         with self.reading():  # at one moment: another program may be making the tables
             pragma = self.connection.pragma
             version, application = pragma("user_version"), pragma("application_id")
@@ -195,7 +197,7 @@ class Store:
 
 @contextmanager
 def opened(file: Path | None = None, busy_s: float = BUSY_S) -> Iterator[Store]:
-    """The notes file, open while the block runs. Raises NotesError where it cannot be used."""
+    """The notes file, open while the block runs. Raises NotesError if it cannot be used."""
     store = Store(file or path(), busy_s)
     try:
         yield store

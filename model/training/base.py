@@ -1,6 +1,6 @@
 """Train the embedded GPT-2 from text and episodes: a generator of progress, resumable after a kill.
 
-The model is transformers' own GPT2LMHeadModel; only its attention is exchanged while it trains, for
+The model is transformers' own GPT2LMHeadModel. Only its attention is replaced during training, for
 speed and so that documents of a row do not see each other. Knows nothing of the command line.
 """
 
@@ -160,8 +160,8 @@ def mask_of(documents: torch.Tensor, parts: torch.Tensor, hidden: torch.Tensor) 
 
 
 def loss_of(model: GPT2LMHeadModel, batch: Batch) -> torch.Tensor:
-    """Weighted mean loss of the next token, nats; first tokens of documents and of prompts that are
-    read apart are left out."""
+    """Weighted mean loss of the next token, in nats, without the first tokens of documents and of
+    prompts that are read apart."""
     ids, documents, places, parts, weights, hidden = (
         torch.as_tensor(getattr(batch, name), device=model.device)
         for name in ("ids", "documents", "places", "parts", "weights", "hidden"))
@@ -198,14 +198,14 @@ def train(options: Options, resume: bool = False) -> Iterator[Progress]:
     """Train until the end of the schedule; yields a measurement now and then, and at the end.
 
     Writes tokenizer.json and training.pt (weights, optimizers, random state) into options.out.
-    Raises CorpusError where the text or the checkpoint to resume from is missing.
+    Raises CorpusError if the text or the checkpoint to resume from is missing.
     """
     training = start(options, resume)
     yield from _loop(training)
 
 
 def start(options: Options, resume: bool) -> Training:
-    """A training at its first step, or where its checkpoint left it."""
+    """A training at its first step, or at the step of its checkpoint."""
     books = corpus.read_books(options.text)
     if resume and not (options.out / CHECKPOINT).is_file():
         raise corpus.CorpusError(f"Nothing to resume: there is no {options.out / CHECKPOINT}. "
@@ -255,7 +255,7 @@ def weights_of(folder: Path, model: GPT2LMHeadModel) -> dict[str, torch.Tensor]:
 
 
 def _faster(model: GPT2LMHeadModel) -> None:
-    """Fused attention and the fused form of the same GELU: a third less time on a CPU."""
+    """Use fused attention and the fused form of the same GELU: a third less time on a CPU."""
     model.set_attn_implementation(ATTENTION)
     for block in model.transformer.h:
         block.mlp.act = torch.nn.GELU(approximate="tanh")
@@ -302,7 +302,7 @@ def step(model, optimizers, batch: Batch, rate: float) -> float:
 
 
 def _measure(training: Training, loss: float, speed: float) -> Progress:
-    """Measures, keeps the point of the curves, and leaves an early stage that has done its work."""
+    """Measure, keep the point for the curves, and end an early stage that has reached its goal."""
     model, tokenizer, state = training.model, training.data.tokenizer, training.state
     model.eval()
     bits = evaluate.bits_per_byte(model, tokenizer, training.books.left_out[:SAMPLE_CHARACTERS])

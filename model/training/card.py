@@ -1,6 +1,6 @@
 """The model card: what was measured on the shipped weights, as JSON and as a page to read.
 
-Knows nothing of training; it is handed what happened there.
+Knows nothing of training; the facts about it are arguments.
 """
 
 import json
@@ -28,7 +28,7 @@ AIMS = {
 
 
 def figures(options: Options, state: State, books: Books, measured: dict, platform: str) -> dict:
-    """Everything that the card says, ready for JSON. `measured`: see command.measure."""
+    """All facts of the card, ready for JSON. `measured`: see command.measure."""
     shape = asdict(options.shape)
     training = {
         "tokens": state.tokens, "steps": state.step, "seconds": round(state.seconds),

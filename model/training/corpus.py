@@ -1,8 +1,8 @@
 """Training text: books from a folder, a tokenizer learned from them, rows of token ids for a step.
 
-A row is packed with whole documents that do not see each other; positions run on through the row,
-so that a document is met at every position. Some documents are read apart, as a memory stores them:
-each told prompt alone from its first position, what is asked behind the longest of them, seeing all.
+A row is packed with whole documents that do not see each other. Positions run through the row, so
+documents occur at every position. Some documents are read apart, as a memory stores them: each told
+prompt alone from its first position, and the question after the longest of them, seeing all.
 This file does not know the model.
 """
 import hashlib
@@ -27,7 +27,7 @@ OPEN_TOLD = 0.3  # of that, for what is told and asked in open facts: hardly any
 
 
 class CorpusError(ValueError):
-    """The folder of text cannot be trained on."""
+    """Nothing can be trained from the given text or folder."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Books:
 def read_books(folder: Path) -> Books:
     """All .txt files of a folder; left out is the name whose SHA-256 is smallest (not a choice).
 
-    Raises CorpusError where there are fewer than two files with text.
+    Raises CorpusError if there are fewer than two files with text.
     """
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace")
              for path in sorted(Path(folder).glob("*.txt"))}

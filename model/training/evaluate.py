@@ -67,8 +67,9 @@ def _padded(rows: list[list[int]], device) -> torch.Tensor:
 
 
 def question_and_answer(tokenizer: Tokenizer, one: Episode) -> tuple[list[int], list[int]]:
-    """The episode up to its last answer, and that answer with its full stop, as ids; without what
-    follows where the sentence goes on: it may as well end there."""
+    """The episode up to its last answer, and that answer with its full stop, as ids. If the
+    sentence continues after the answer, the rest is left out: the sentence may as well end
+    there."""
     parts = list(episodes.pieces(one))
     context = tokenizer.encode("".join(text for text, _ in parts[:-2])).ids
     ending = "." if parts[-1][0] == "." else ""
@@ -101,7 +102,7 @@ def share_recalled(model, tokenizer, name: str, plan: Plan, n: int, wanted: Want
 def share_of(model, tokenizer, name: str, drawn: Iterable[Episode], n: int, wanted: Wanted) -> Share:
     """Exact recall of the last answer of n episodes, among those drawn that are wanted.
 
-    Fewer than n, and perhaps none, where hardly any episode is wanted or fits the positions.
+    Fewer than n, perhaps none, if few episodes are wanted or fit the positions.
     """
     pairs = []
     for one in drawn:
@@ -168,7 +169,7 @@ def reply(model, tokenizer: Tokenizer, text: str, longest: int = 24) -> str:
 
 
 def replies(model, tokenizer: Tokenizer, n: int) -> list[Share]:
-    """What the model says when it must find the whole sentence itself, n questions each."""
+    """The model's own sentences as answers, with no first words given, n questions each."""
     told = _questions(replace(TOLD, source="unseen"), n)
     said = [reply(model, tokenizer, question_alone(one)) for one in told]
     right = sum(answer.endswith(f" {one.answer}.") for one, answer in zip(told, said))
@@ -200,8 +201,8 @@ def best_heads_along(model, step: int = 100, n: int = 8) -> list[dict]:
     """For every `step` positions of the window: the best head's induction score and its
     previous-token score, as in `head_scores`, of the queries there.
 
-    One random sequence of half the window, said twice, fills all positions; the first half has no
-    repetition, so induction is measured from a sequence of a quarter of the window there.
+    One random sequence of half the window, repeated once, fills all positions. The first half has
+    no repetition, so there induction is measured with a sequence of a quarter of the window.
     """
     window, found = model.config.n_positions, {}
     for length in (window // 2, window // 8):
@@ -229,7 +230,7 @@ def _maps_of_repeats(model, length: int, times: int, n: int) -> list[torch.Tenso
 
 def _on_diagonal(m: torch.Tensor, back: int, rows: slice, first: int) -> float:
     """The best head's mean weight from the queries `rows` to the key `back` before each; queries
-    before `first` do not count. 0 where none is left."""
+    before `first` do not count. 0 if no query is left."""
     start = max(rows.start, first, back)
     if start >= rows.stop:
         return 0.0

@@ -1,11 +1,12 @@
 """Trainings of the memory in the background: started, watched, paused, stopped, found again.
 
-A job is a folder, and its trainer a process of its own session: it goes on when the browser or the
-server is closed, and a server started later finds it. Everything said of a job is read from its
-folder and from the system's list of processes; nothing is held here. A trainer is known by its
-process number and its start time, so that a number used again is not taken for it.
+A job is a folder, and its trainer a process in a session of its own: it continues when the browser
+or the server is closed, and a server started later finds it. All facts about a job are read from
+its folder and from the system's list of processes; nothing is kept here. A trainer is identified by
+its process number and its start time, so that another process with the same number is not mistaken
+for it.
 
-    job.json          what was asked for, and which process is at work
+    job.json          the request, and the number of the running process
     text/             the visitor's own text, where there is some
     progress.jsonl, training.pt, memory.safetensors, card.json, log.txt      written by the trainer
     pause, stop       files whose presence the trainer obeys
@@ -46,13 +47,13 @@ NICE = 10  # the visitors' pages come first
 
 
 class JobError(ValueError):
-    """One sentence: what was wanted, what was found, what to do."""
+    """One line: what is wrong, then what to do."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be trained. lora: rank, 0 for none; texts: names of the visitor's files; episodes:
-    of each share on the card."""
+    """The request for a training. lora: rank, 0 for none; texts: names of the visitor's files;
+    episodes: of each share on the card."""
 
     model: str
     variant: str
@@ -81,8 +82,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Look:
-    """How a job stands now: a state of AT_WORK or OVER, its curve, what went wrong (or ""), its
-    memory file and card (or None), and whether there is a checkpoint to go on from."""
+    """A job's present status: a state of AT_WORK or OVER, its curve, its problem (or ""), its
+    memory file and card (or None), and whether there is a checkpoint to continue from."""
 
     state: str
     points: list[Point]
@@ -113,14 +114,14 @@ def all_jobs() -> list[Job]:
 
 
 def find(job_id: str) -> Job:
-    """A job by its folder's name. Raises JobError where there is none."""
+    """A job by its folder's name. Raises JobError if there is none."""
     if not re.fullmatch(r"[0-9a-f-]{1,40}", job_id):
         raise JobError(f"No training has the name {job_id[:40]!r}. Choose one of the list.")
     return _read(home() / job_id)
 
 
 def look(job: Job) -> Look:
-    """How the job stands, from its folder and its process."""
+    """The job's status, from its folder and its process."""
     at_work = is_alive(job)  # before the files: a trainer that ends meanwhile has written them
     points = progress.read(job.folder / "progress.jsonl")
     log, card = _log(job), read_card(job.folder / "card.json")
@@ -133,7 +134,7 @@ def look(job: Job) -> Look:
 
 
 def is_alive(job: Job) -> bool:
-    """Whether the job's own trainer is at work: the same number and the same start."""
+    """Whether the job's own trainer is running: same process number, same start time."""
     return job.pid > 0 and bool(job.birth) and birth(job.pid) == job.birth
 
 
@@ -163,9 +164,9 @@ def _over(job: Job, memory: Path | None, problem: str) -> str:
 
 
 def start(request: Request, texts: dict[str, bytes] | None = None) -> Job:
-    """Begin a training, with the visitor's own text files (name -> bytes) where given.
+    """Begin a training, with the visitor's own text files (name -> bytes), if any.
 
-    Raises JobError where another one is under way, a text is no text, or the disk is full.
+    Raises JobError if another one is under way, a file is no text, or the disk is full.
     """
     if os.name != "posix":
         raise JobError("Training in the background needs Linux or macOS, and this is another "
@@ -188,14 +189,14 @@ def start(request: Request, texts: dict[str, bytes] | None = None) -> Job:
 
 
 def pause(job: Job) -> None:
-    """Let the trainer wait at its next step; it keeps its place in memory."""
+    """Let the trainer wait at its next step; it stays in memory."""
     _mark(job, "pause")
 
 
 def go_on(job: Job) -> Job:
-    """End a pause; or, where the trainer is gone, start it again from its last checkpoint.
+    """End a pause; if the trainer is gone, start it again from its last checkpoint.
 
-    Raises JobError where another training is under way.
+    Raises JobError if another training is under way.
     """
     with _one_at_a_time():
         job = find(job.id)
@@ -211,9 +212,9 @@ def go_on(job: Job) -> Job:
 
 
 def stop(job: Job) -> Job:
-    """End early and keep what is there: the trainer writes the memory file and its card.
+    """End early and keep the result: the trainer writes the memory file and its card.
 
-    A trainer that is gone is started once more for that, from its last checkpoint.
+    If the trainer is gone, it is started once more for that, from its last checkpoint.
     """
     with _one_at_a_time():
         job = find(job.id)
@@ -251,7 +252,7 @@ def _spawn(job: Job) -> Job:
 
 
 def _started(command: list[str], log) -> subprocess.Popen:
-    """The trainer's process. JobError where the system cannot start one."""
+    """The trainer's process. JobError if the system cannot start one."""
     try:
         return subprocess.Popen(
             command, cwd=ROOT, env=_environment(), stdout=log, stderr=log,
@@ -263,7 +264,7 @@ def _started(command: list[str], log) -> subprocess.Popen:
 
 
 def arguments(job: Job) -> list[str]:
-    """What the trainer is started with; --resume where it left a checkpoint."""
+    """The trainer's command-line options; --resume if it left a checkpoint."""
     words = ["--out", str(job.folder), *choices(job.request)]
     words += ["--text", str(job.folder / "text")] if job.request.texts else []
     return words + (["--resume"] if (job.folder / "training.pt").is_file() else [])
@@ -279,7 +280,7 @@ def choices(asked: Request) -> list[str]:
 
 
 def threads() -> int:
-    """Threads of a trainer: one core is left to those who look at pages."""
+    """Threads of a trainer: one core is left for the pages."""
     return max(1, n_cores() - 1)
 
 
@@ -356,7 +357,7 @@ def _checked(texts: dict[str, bytes]) -> dict[str, bytes]:
 def _parts(name: str, content: bytes, n: int = 10) -> dict[str, bytes]:
     """One file as n, cut between words: the trainer leaves one of several files out, to measure on.
 
-    Raises JobError where there is too little to cut.
+    Raises JobError if there is too little text to cut.
     """
     spans = re.findall(r"\s*\S+", content.decode())
     if len(spans) < n:
@@ -398,7 +399,7 @@ def _read(folder: Path) -> Job:
 
 
 def read_card(path: Path) -> dict | None:
-    """A training's card; None where there is none, or not the whole of one."""
+    """A training's card; None if there is none, or only a part of one."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # none yet, or not whole
@@ -417,7 +418,7 @@ def _log(job: Job, most: int = 20_000) -> str:
 
 
 def _problem(log: str) -> str:
-    """The one line a trainer ends with when it gives up; "" where it could say nothing."""
+    """The last line of a trainer that gave up; "" if it printed none."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     if lines and lines[-1].startswith("python -m model: "):
         return lines[-1].removeprefix("python -m model: ")

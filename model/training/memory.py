@@ -1,9 +1,9 @@
 """Train memory on a frozen GPT-2: a generator of progress, resumable after a kill.
 
-An episode tells, talks of other things, and asks in prompts of their own. What is told is read by
-the plain frozen model once; its hidden states are what the modules write. What is asked is read
-with memory, and gradients flow from the answers through the reads into the writes of all prompts
-of the episode. Everything that is no answer is held to what the frozen model says (KL).
+An episode tells facts, talks of other things, and asks, each in prompts of their own. The plain
+frozen model reads the told prompts once, and the modules write its hidden states. Questions are
+read with memory, and gradients flow from the answers through the reads into the writes of all
+prompts of the episode. On all other tokens the model must stay close to the frozen model (KL).
 """
 
 import json
@@ -37,11 +37,11 @@ FEWEST = 150  # but in a short training not before so many steps each
 
 
 def start(options: Options, resume: bool = False, fresh: bool = True) -> Training:
-    """A training at its first step, or where its checkpoint left it; fresh: forget the measurements
-    of an earlier training in the same folder.
+    """A training at its first step, or at the step of its checkpoint; fresh: delete the
+    measurements of an earlier training in the same folder.
 
-    Raises ValueError for a variant without anything to train, CorpusError where the text or the
-    checkpoint to resume from is missing.
+    Raises ValueError for a variant with nothing to train, CorpusError if the text or the checkpoint
+    to resume from is missing.
     """
     if not modules_of(options.variant) - {"am"}:
         trainable = [name for name, parts in VARIANTS.items() if parts - {"am"}]
@@ -124,8 +124,9 @@ def rate(step: int, steps: int) -> float:
 
 
 def loss_of(training: Training, batch: Batch) -> dict[str, torch.Tensor]:
-    """loss: of the answers; kl: base ‖ with memory, where nothing is to change; never: the same
-    where a question's answer was never told; gate: of what is worth writing. Mean nats."""
+    """Mean nats. loss: of the answers; kl: base ‖ with memory, on tokens that should not change;
+    never: the same for questions whose answer was never told; gate: of which tokens are worth
+    writing."""
     told, asked = remembering.on_device(training, batch)
     read = remembering.read_plainly(training, told)
     salience = training.modules.external.salience(read.middle, read.surprisal)
@@ -166,8 +167,8 @@ def lessons(training: Training) -> list[Lesson]:
 
 
 def _optimizer(fresh: Modules, peak: float) -> torch.optim.Optimizer:
-    """AdamW; what opens and closes learns five times as fast and does not decay (a gate that moves
-    at the common rate stays where it began: MEMORY.md 1.4)."""
+    """AdamW; gates learn five times as fast and do not decay (at the common rate a gate stays where
+    it began: MEMORY.md 1.4)."""
     fast = ("gate", "surprise", "null", "sharpness", "recency")
     named = list(fresh.named_parameters())
     opens = [p for name, p in named if any(word in name for word in fast) and p.ndim < 2]
@@ -197,9 +198,9 @@ def _wait_while_paused(folder: Path) -> float:
 def recall(
     training: Training, lesson: Lesson, n: int, seed: str, unknown: float = 0.0
 ) -> dict[str, float]:
-    """Share of n newly made episodes answered exactly, for every combination of what is trained and
+    """Share of n newly made episodes answered exactly, for every combination of trained modules and
     for the base; every answer token must be the most probable one. unknown 1: only questions whose
-    answer was never told; what is wanted is "I do not know."."""
+    answer was never told; the right answer is "I do not know."."""
     rng, hits, total = random.Random(seed), {}, 0
     lesson = replace(lesson, plan=replace(lesson.plan, unknown=unknown),
                      open_plan=replace(lesson.open_plan, unknown=unknown))
@@ -229,8 +230,8 @@ def answered(training: Training, batch: Batch) -> dict[str, int]:
 
 
 def _measure(training: Training, losses: list[dict], speed: float) -> dict:
-    """Measures, appends the line to progress.jsonl, saves, and moves to the next lesson when the
-    present one is learned."""
+    """Measure, append the line to progress.jsonl, save, and go to the next lesson if this one is
+    learned."""
     options, state = training.options, training.state
     n, seed, lesson = options.n_recall, f"recall {state.step}", training.lesson
     held_out = replace(lesson, plan=replace(lesson.plan, source="unseen"), open=0.0)
@@ -265,8 +266,7 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
 
 
 def openness(training: Training) -> dict[str, float]:
-    """How far each module's way into the stream is open: the norm of its output matrix, 0 when
-    untrained."""
+    """How far each module is open: the norm of its output matrix, 0 if untrained."""
     parts = training.modules
     ways = {"early": parts.early.output, "late": parts.late.output, "edm": parts.external.output}
     return {name: round(ways[name].weight.norm().item(), 4) for name in sorted(training.parts)}

@@ -55,7 +55,7 @@ def figures(training: memory.Training, path: Path, n: int) -> dict:
 
 
 def _before(weights: Path | None) -> dict:
-    """Steps, tokens and seconds of the training that this one went on from; {} where it began anew."""
+    """Steps, tokens and seconds of the training that this one continued; {} if it began anew."""
     if weights is None:
         return {}
     card = modules.card_of(weights)
@@ -63,7 +63,8 @@ def _before(weights: Path | None) -> dict:
 
 
 def _known() -> Lesson:
-    """What the recurrent memory was taught: one to three facts with values of the lists."""
+    """Recall of what the recurrent memory was taught: one to three facts with values of the
+    lists."""
     return replace(memory.RECURRENT, name="known", plan=replace(memory.RECURRENT.plan, unknown=0.0))
 
 
@@ -86,8 +87,8 @@ def share(one: Share) -> dict:
 
 @torch.no_grad()
 def stability(training: memory.Training, n: int) -> dict:
-    """What memory that is full of other things does to ordinary text: nats a token with and
-    without, the KL, and the same with empty memory (0 by construction)."""
+    """How a memory full of other facts changes ordinary text: nats a token with and without it, the
+    KL, and the same with empty memory (0 by construction)."""
     rng, sums = random.Random("card stability"), {"base": 0.0, "with": 0.0, "kl": 0.0, "tokens": 0}
     lesson = Lesson("full", episodes.Plan(facts=(6, 8), others=(3, 5), unknown=0), (2, 4))
     for first in range(0, n, BATCH):

@@ -1,4 +1,4 @@
-"""Episodes as tensors for training memory: what is told, then what is asked in prompts of its own.
+"""Episodes as tensors for training memory: told prompts, then questions in prompts of their own.
 
 A batch has B rows (episodes), N told prompts and Q prompts that read; each belongs to a row. Knows
 nothing of modules and losses.
@@ -26,9 +26,9 @@ PASSAGE = 350  # letters of one prompt of a book
 class Lesson:
     """How hard the episodes of one stretch are, and how much of it is other talk.
 
-    between: prompts about nothing behind the telling, inclusive range. open: share of rows whose
-    facts are open ones, of open_plan. gist: nothing is asked; the next words of a book are to be
-    foreseen by what was told of it.
+    between: prompts without facts after the telling, inclusive range. open: share of rows with open
+    facts, of open_plan. gist: nothing is asked; the next words of a book are predicted from what
+    was told of it.
     """
 
     name: str
@@ -53,9 +53,9 @@ class Told:
 @dataclass(frozen=True, eq=False)
 class Asked:
     """Q prompts, padded: ids (Q,T); n (Q,); row (Q,): whose memory is read; weight (Q,T): how much
-    token t, as predicted from those before it, counts as an answer; 0 elsewhere. answer (Q,T) bool:
-    the answer proper and its full stop. never (Q,T) bool: what is said to a question whose answer
-    was never told, with its full stop."""
+    token t, predicted from those before it, counts as an answer; 0 elsewhere. answer (Q,T) bool:
+    the answer itself and its full stop. never (Q,T) bool: the reply to a question whose answer was
+    never told, with its full stop."""
 
     ids: torch.Tensor
     n: torch.Tensor
@@ -127,7 +127,7 @@ class Data:
         return Episode(tuple(parts[:-1]), (), (), parts[-1], frozenset())
 
     def _book(self, text: str) -> tuple[list[int], list[float], list[bool], list[bool]]:
-        """The passage that goes on where the told ones ended, every token of it to be foreseen."""
+        """The passage that follows the told ones; every token of it is predicted."""
         ids = [self.start, *self.tokenizer.backend_tokenizer.encode(text).ids][:ORDINARY]
         nothing = [False] * len(ids)
         return ids, [0.0, *[GIST_WEIGHT] * (len(ids) - 1)], nothing, nothing
@@ -137,7 +137,7 @@ class Data:
         return _told(rows, self.start)
 
     def prompts(self, rng: random.Random, one: Episode, between: tuple[int, int]) -> list[str]:
-        """The episode's prompts, then some about nothing."""
+        """The episode's prompts, then some without facts."""
         return [*one.prompts, *(self.chatter(rng) for _ in range(rng.randint(*between)))]
 
     def chatter(self, rng: random.Random) -> str:
@@ -145,8 +145,8 @@ class Data:
         return " ".join(self._sentence(rng) for _ in range(rng.choice((1, 1, 2, 3))))
 
     def told(self, text: str, facts: Sequence[episodes.Fact]) -> tuple[list[int], list[float]]:
-        """A prompt's ids behind <|endoftext|>, and 1 for every token of a fact's value and for the
-        full stop behind it, which says that the value ends there."""
+        """A prompt's ids after <|endoftext|>, and 1 for every token of a fact's value and for the
+        full stop after it, which shows that the value ends there."""
         one = self.tokenizer.backend_tokenizer.encode(text)
         spans = [(at, at + len(fact.value)) for fact in facts for at in _places(text, fact)]
         spans = [(at, end + (text[end : end + 1] == ".")) for at, end in spans]
@@ -157,7 +157,7 @@ class Data:
         """A question with its answer as one prompt: ids, weights, which of them are the answer, and
         which are said because it was never told.
 
-        What was never told weighs nothing: there the base model is to be followed.
+        What was never told weighs 0: there memory must not change the base model.
         """
         ids, weights, answer, never = [self.start], [0.0], [False], [False]
         for text, weight, counts in _pieces(ask):
@@ -190,7 +190,7 @@ class Data:
         return episodes.filler(rng)
 
     def _reader(self, rng: random.Random, drawn: list[Episode], row: int, ask: Ask) -> int:
-        """Whose memory is read: now and then, where nothing was told, somebody else's."""
+        """Whose memory is read: for questions never told, sometimes somebody else's."""
         other = (row + 1) % len(drawn)
         topic = (ask.fact.subject, ask.fact.kind) if ask.fact else None
         known = {(fact.subject, fact.kind) for fact in drawn[other].facts}
@@ -198,7 +198,8 @@ class Data:
 
 
 def _places(text: str, fact: episodes.Fact) -> list[int]:
-    """Where the fact's value begins in the text, once for every time its sentence is said."""
+    """Positions in the text where the fact's value begins, one for every time its sentence
+    occurs."""
     inside, found, at = fact.sentence.rfind(fact.value), [], text.find(fact.sentence)
     while at >= 0 and inside >= 0:
         found.append(at + inside)

@@ -1,9 +1,9 @@
 """The grid of recall: how many facts were told × how many prompts were told after them.
 
 Held-out values, facts about the speaker or about many people, several seeds of trained memory, with
-the controls every such number needs. Told prompts are read once and asked about after 1, 2, 4, 8
-and 20 more of them, so the cells of a row share their episodes. Slots beyond the budget leave oldest
-first, token by token. Knows nothing of files.
+the controls that every such number needs. Told prompts are read once and asked about after 1, 2, 4,
+8 and 20 more prompts, so the cells of a row share their episodes. Slots beyond the budget are
+evicted oldest first, token by token. Knows nothing of files.
 """
 
 import random
@@ -29,7 +29,7 @@ ROWS = 16
 @dataclass(frozen=True)
 class Cell:
     """hits of n, with the 95 % Wilson interval. facts: as told (13 kinds of facts about oneself
-    exist); seed: of the trained memory, −1 where none is read."""
+    exist); seed: of the trained memory, −1 if none is read."""
 
     about: str
     facts: int
@@ -110,7 +110,7 @@ def in_context(training: Training, about: str, facts: int, n: int) -> Cell:
 
 
 def newest(stored: Remembered, slots: int) -> Remembered:
-    """Each row's newest `slots` slots; older ones are as empty."""
+    """Each row's newest `slots` slots; older ones count as empty."""
     if stored.external is None:
         return stored
     filled = stored.external.filled & (stored.external.newer < slots)
@@ -118,7 +118,7 @@ def newest(stored: Remembered, slots: int) -> Remembered:
 
 
 def _first(batch: Batch, told, between: int) -> torch.Tensor:
-    """Indices of the prompts up to `between` behind the episode's own."""
+    """Indices of the prompts up to `between` after the episode's own."""
     seen, kept = {}, []
     for i, row in enumerate(told.row.tolist()):
         seen[row] = seen.get(row, 0) + 1

@@ -1,7 +1,7 @@
 """The headline figures of a memory as Markdown: ten lines for a student, then the tables.
 
-Every sentence and row comes from what `recall headline` measured; what was not measured is left out.
-Of several seeds of trained memory the mean is given. Knows nothing of measuring.
+Every sentence and row comes from measurements of `recall headline`; what was not measured is left
+out. With several seeds of trained memory, the mean is given. Knows nothing of measuring.
 """
 
 import json
@@ -16,8 +16,8 @@ UNTRAINED = ("gpt2", "gpt2+am")  # the same for every seed of trained memory: co
 
 
 def beside(folder: Path, base: str) -> list[dict]:
-    """The boards that lie in a folder, a file for each seed; none where nothing was measured.
-    ValueError where one is of another model than `base`, its fingerprint."""
+    """The boards of a folder, a file for each seed; none if nothing was measured. ValueError if one
+    belongs to another model than `base`, its fingerprint."""
     boards = []
     for path in sorted(folder.glob(PATTERN)):
         boards.append(json.loads(path.read_text(encoding="utf-8")))

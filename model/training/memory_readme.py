@@ -1,7 +1,7 @@
 """The card of the shipped memory as a page to read: every number on it comes from JSON files.
 
-First ten lines for a student, then the headline figures, then the grid behind them. What was not
-measured is left out. Knows nothing of training; it is handed what was measured (memory_card,
+First ten lines for a student, then the headline figures, then the grid with all cells. What was not
+measured is left out. Knows nothing of training; the measurements are arguments (memory_card,
 commands.train_grid, `recall headline`).
 """
 
@@ -20,7 +20,7 @@ PAGE, CARD, GRID = "MEMORY.md", "memory_card.json", "memory_grid.json"
 
 
 def write(folder: Path, card: dict, grid: dict) -> Path:
-    """The page of a folder, with the headline figures that lie there -> its path."""
+    """Write the page of a folder, with the headline figures found there -> its path."""
     page = folder / PAGE
     draft = page.with_name(f".{page.name}.tmp")
     found = memory_headline.beside(folder, card["base"])
@@ -30,7 +30,7 @@ def write(folder: Path, card: dict, grid: dict) -> Path:
 
 
 def write_from(folder: Path) -> Path:
-    """The same from the JSON files of the folder alone. ValueError where there is no card."""
+    """The same from the JSON files of the folder alone. ValueError if there is no card."""
     if not (folder / CARD).is_file():
         raise ValueError(f"There is no {CARD} in {folder}. Choose the folder of a trained memory.")
     grid = json.loads((folder / GRID).read_text()) if (folder / GRID).is_file() else {}
@@ -104,7 +104,7 @@ def _went_on(card: dict) -> str:
 
 
 def _measured_grid(grid: dict) -> str:
-    """The grid in its parts, those left out that were not measured."""
+    """The grid in its parts, without those that were not measured."""
     parts = (
         ("cells", _grid, ("Facts told against prompts in between; n of each cell in the last "
          "column; of several seeds the mean, lowest to highest:")),

@@ -20,7 +20,7 @@ OTHER = {"other": 0.5, "thin": 0.2, "front": 0.2, "turned": 0.1}
 
 
 def settings() -> dict[str, tuple[OpenPlan, Wanted]]:
-    """What is measured -> the episodes drawn, and which of them count."""
+    """Name of a measurement -> the episodes drawn for it, and which of them count."""
     words, asks = {"word": 1.0}, {"question": 1.0}
     plan = HELD_OUT
     return {

@@ -1,4 +1,4 @@
-"""Which process is it: the system uses a number again, but never with the same start time.
+"""Identifies a process: the system uses a number again, but never with the same start time.
 
 Knows nothing of what the process does.
 """
@@ -9,8 +9,8 @@ import psutil
 def birth(pid: int) -> str | None:
     """When a living process began; None: it is gone, or a zombie.
 
-    On Linux in seconds since the machine's start, which stay when the clock is set; elsewhere psutil
-    gives the seconds since 1970 that the system noted down.
+    On Linux in seconds since the machine's start, which do not change when the clock is set; on
+    other systems psutil gives the seconds since 1970 that the system recorded.
     """
     try:
         process = psutil.Process(pid)

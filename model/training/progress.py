@@ -1,8 +1,8 @@
-"""The measurements that a memory training writes down as it goes, read back as points of curves.
+"""The measurements that a memory training writes while it runs, read back as points of curves.
 
-progress.jsonl holds a line a measurement. The reader never waits for the writer: a line that is
-still being written, or was torn by a kill, is left out; where a resumed training repeats steps, the
-later line counts. Knows nothing of processes.
+progress.jsonl holds one line per measurement. The reader never waits for the writer: a line that is
+incomplete (still being written, or cut by a kill) is left out. If a resumed training repeats steps,
+the later line counts. Knows nothing of processes.
 """
 
 import json
@@ -39,7 +39,7 @@ class Point:
 
 
 def read(path: Path) -> list[Point]:
-    """The points of a progress.jsonl in the order of their steps; none where there is no file."""
+    """The points of a progress.jsonl in the order of their steps; empty if there is no file."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:
@@ -48,9 +48,9 @@ def read(path: Path) -> list[Point]:
 
 
 def read_curves(path: Path) -> list[Point]:
-    """The points of a JSON list, as a finished training ships it; none where there is no file.
+    """The points of a JSON list, as a finished training ships it; empty if there is no file.
 
-    Raises ValueError where the file is not such a list.
+    Raises ValueError if the file is not such a list.
     """
     if not path.is_file():
         return []
@@ -63,7 +63,7 @@ def read_curves(path: Path) -> list[Point]:
 
 
 def point(row: dict) -> Point | None:
-    """A measurement from its JSON; None where it is none."""
+    """A measurement from its JSON; None if it is not one."""
     try:
         return Point(
             step=int(row["step"]),
@@ -95,7 +95,7 @@ def _point_of_line(line: str) -> Point | None:
 
 
 def _in_order(points) -> list[Point]:
-    """A step that was reached before throws away what came after it: that was done again."""
+    """If a step occurs again, drop the later points measured before: they were measured again."""
     kept: list[Point] = []
     for now in points:
         while kept and kept[-1].step >= now.step:

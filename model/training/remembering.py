@@ -1,6 +1,6 @@
-"""What told prompts leave behind while memory is trained, and reading with it.
+"""Writing told prompts into memory during training, and reading with that memory.
 
-Everything here is part of the graph of one training episode, except what the frozen model reads.
+Everything here is part of the graph of one training episode, except the frozen model's reading.
 B rows (episodes), N told prompts, Q prompts that read, T tokens, C model width, S·C numbers in a
 recurrent state. Knows nothing of losses, lessons and files.
 """
@@ -42,8 +42,8 @@ def by_length(asked: Asked) -> list[Asked]:
 
 @torch.no_grad()
 def warm_states(training: Training) -> dict[str, torch.Tensor]:
-    """The states that ordinary text of the lengths WARM leaves. Half of the rows begin with one: a
-    memory at work has nearly always read something before."""
+    """The states after ordinary text of the lengths WARM. Half of the rows begin with one, because
+    a memory in use has nearly always read something before."""
     rng = random.Random(f"warm {training.options.seed} {training.state.step}")
     rows = [(row, *training.data.told(training.data.chatter(rng), ()))
             for row, wanted in enumerate(WARM) for _ in range(max(1, wanted // 24))]
@@ -84,7 +84,7 @@ def _read_plainly(model, layer: int, told: Told) -> Read:
 
 
 def _longer(x: torch.Tensor, T: int) -> torch.Tensor:
-    """(n,t,…) with zeros behind, up to (n,T,…)."""
+    """(n,t,…) padded with zeros to (n,T,…)."""
     return torch.cat([x, x.new_zeros(len(x), T - x.shape[1], *x.shape[2:])], dim=1)
 
 
@@ -132,7 +132,7 @@ def remember(training: Training, told: Told, read: Read, salience, n_rows: int, 
 
 
 def _carry(module, stream, told: Told, n_rows: int, begin=None) -> torch.Tensor:
-    """The state (B,S·C) behind all prompts of each row: its prompts as one sequence."""
+    """The state (B,S·C) after all prompts of each row, read as one sequence."""
     begin = stream.new_zeros(n_rows, module.state_width) if begin is None else begin
     rows = [[stream[i, : told.n[i]] for i in (told.row == row).nonzero()[:, 0].tolist()]
             for row in range(n_rows)]
@@ -159,7 +159,8 @@ def _slots(training: Training, told: Told, read: Read, salience, n_rows: int, us
 
 
 def _passes(training: Training, salience: torch.Tensor) -> torch.Tensor:
-    """Early on everything passes, later what the gate lets through, with less and less noise."""
+    """At first everything passes; later only what the gate lets through, with less and less
+    noise."""
     done = training.state.step / training.options.steps
     done = 1.0 if training.options.weights is not None else done
     if not training.modules.training or done >= 0.7:
@@ -231,7 +232,7 @@ def _to(part, device):
 
 
 def read_batch(training: Training, batch: Batch) -> tuple[Told, Asked, Remembered]:
-    """A batch on the model's device, and what its told prompts leave behind."""
+    """A batch on the model's device, and the memory of its told prompts."""
     rows = len(batch.episodes)
     told, asked = on_device(training, batch)
     read = read_plainly(training, told)
@@ -255,7 +256,7 @@ def select(asked: Asked, which) -> Asked:
 
 def combinations(memory: Remembered) -> dict[str, Remembered | None]:
     """Every variant without fusion -> what it reads of this memory. Here gpt2-m is early, late and
-    EDM together; at work it has fusion (AM) as well."""
+    EDM together; in use it has fusion (AM) as well."""
     found = {"gpt2": None}
     if memory.early is not None:
         found["gpt2+rnn"] = Remembered(memory.early, memory.late, None)

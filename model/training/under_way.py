@@ -1,4 +1,4 @@
-"""A training of memory under way: what was asked for, how far it is, and its lessons.
+"""A running training of memory: its options, its progress, and its lessons.
 
 Knows nothing of how a step is made (memory.py) and of how prompts are read (remembering.py).
 """

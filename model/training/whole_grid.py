@@ -23,8 +23,8 @@ VARIANTS = ("gpt2+am", "gpt2-m")
 
 
 def row(training: Training, seeds: dict[int, Modules], about: str, facts: int, n: int) -> list:
-    """memory_grid.Cell for gpt2+am, which nothing is trained for, and gpt2-m of each seed; the n
-    episodes are dealt to the seeds in turn, so that together the seeds have n."""
+    """memory_grid.Cell for gpt2+am, which needs no training, and gpt2-m of each seed. The n
+    episodes are dealt to the seeds in turn, so that all seeds together have n."""
     lesson, rng, found = memory_grid.lesson(about, facts), random.Random(f"whole {about} {facts}"), {}
     model = training.model
     before = model.config._attn_implementation
@@ -46,8 +46,8 @@ def row(training: Training, seeds: dict[int, Modules], about: str, facts: int, n
 def _one(
     loaded: checkpoints.Checkpoint, training: Training, lesson: Lesson, rng
 ) -> tuple[int, dict[tuple, int]]:
-    """One episode: its prompts are told, then one after the other those about nothing. Facts told;
-    (prompts between, variant) -> 1 where it was answered."""
+    """One episode: its prompts are told, then prompts without facts, one after the other -> (facts
+    told, {(prompts between, variant): 1 if it was answered})."""
     one = training.data.batch(rng, [lesson], 1).episodes[0]
     state, settings = blank(loaded), Settings(modules=modules_of("gpt2-m"))
     right = {}
@@ -64,8 +64,8 @@ def _one(
 
 
 def _is_right(loaded, training: Training, state, ask, variant: str) -> int:
-    """1 where every token of the answer and its full stop is the most probable one. What is
-    retrieved is settled by the question alone, before any token of the answer."""
+    """1 if every token of the answer and its full stop is the most probable one. Only the question
+    decides what is retrieved, before any token of the answer."""
     ids, _, answer, _ = training.data.asked(ask)
     first = answer.index(True)
     settings = Settings(modules=modules_of(variant))
