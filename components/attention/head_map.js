@@ -72,7 +72,7 @@ function measure(map, width) {
 
 // -- drawing --------------------------------------------------------------------------------------
 
-// The cell that is pointed at; a query's name is none.
+// The cell that is pointed at; null on a query's name.
 const pointed = ({ hovered }) => (hovered?.key === null ? null : hovered);
 
 function paint(context, map) {
@@ -115,7 +115,7 @@ function draw_titles(context, { data, theme, size }) {
   write(context, theme, "← query (reads)", 2, size.top, { ...upwards, color: ink(theme, "query") });
 }
 
-// All names or every so many; the chosen and the pointed ones win.
+// All names, or every n-th; the chosen and the pointed ones are always drawn.
 function draw_names(context, map) {
   const cell = pointed(map);
   for (const axis_name of ["query", "key"]) {

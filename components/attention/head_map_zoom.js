@@ -9,7 +9,7 @@ export function show_all(map) {
   map.part = { row: 0, column: 0, span: map.n };
 }
 
-// With new tokens: the same part where there still is one, all where all was seen.
+// With new tokens: the same part if it still exists; the whole map if the whole was seen.
 export function keep_part(map, n_before) {
   const { part, n } = map;
   if (!part || part.span >= n_before || part.span > n) return show_all(map);
@@ -58,7 +58,7 @@ export function sync({ canvas, hands, n, part, size: { left, top, side } }) {
   canvas.__zoom = zoomIdentity.translate(place(left, part.column), place(top, part.row)).scale(k);
 }
 
-// Enlarges by a factor round the chosen cell, which stays where it is on the screen.
+// Enlarges by a factor around the chosen cell, which keeps its place on the screen.
 export function scale(map, factor) {
   const { left, top, side, x, y, cell } = map.size;
   const inside = (at, from) => Math.max(from, Math.min(from + side, at + cell / 2));

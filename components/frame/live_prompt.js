@@ -123,7 +123,7 @@ function write_note(box) {
     const [limit, cut] = [box.area.maxLength, box.cut].map((n) => n.toLocaleString("en"));
     notes.push(`The box holds ${limit} characters: the last ${cut} pasted ones were left out.`);
   }
-  if (!fits(box)) notes.push("This text is too long for the address: a link will not carry it.");
+  if (!fits(box)) notes.push("This text is too long for the address, so a link cannot carry it.");
   box.note.textContent = notes.join(" ");
 }
 

@@ -144,7 +144,7 @@ export function frame(context, color, width, x, y, wide, high) {
   context.strokeRect(x, y, wide, high);
 }
 
-// Seven significant digits where a number has them, never "0" for something that is not zero.
+// Up to seven significant digits, and never "0" for a number that is not zero.
 export const exact = (x) => (x === 0 ? "0" : Math.abs(x) < 1e-4 ? x.toExponential(4) : x.toPrecision(6));
 
 // -- components -----------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ export function choose(state, chosen, rest_ms = 0) {
   state.timer = setTimeout(() => state.send(chosen), rest_ms);
 }
 
-// A scrolling box fades at every edge behind which there is more; data-more names these edges.
+// A scrolling box fades at every edge beyond which there is more; data-more names these edges.
 export function fade_edges(box) {
   const update = () => {
     const { scrollLeft: x, scrollTop: y } = box;

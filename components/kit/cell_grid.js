@@ -91,7 +91,7 @@ function paint(context, grid) {
   canvas.dataset.places = [size.left, size.y.from, size.x.step, size.y.step, gap].join();
 }
 
-// On a board of switches the chosen cell is where the keys are, nothing that the visitor chose.
+// On a board of switches the chosen cell is the one with the keyboard focus, not a choice.
 const shows_choice = ({ data, canvas }) => !data.toggles || canvas.matches(":focus");
 
 function ramp({ theme, ramps }, hue) {

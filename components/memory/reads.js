@@ -140,7 +140,7 @@ function chosen_lines(one) {
   return [...others.map((line) => ({ ...line, faint: true })).reverse(), ...own.reverse()];
 }
 
-// A long conversation scrolls: what the focus reads most must be seen.
+// A long conversation scrolls to the word that the focus reads most.
 function reveal(one) {
   const at = focus(one);
   if (at < 0 || !one.data.columns.length || one.told.scrollHeight <= one.told.clientHeight) return;

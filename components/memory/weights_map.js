@@ -63,7 +63,7 @@ function draw_heads(context, { data, theme, size, k }) {
   }
 }
 
-// All columns where there is room for their names, else those that the chosen row reads most.
+// All columns if there is room for their names, else those that the chosen row reads most.
 function named_columns(map) {
   const { size, chosen } = map;
   const every = Array.from({ length: map.columns }, (_, c) => c);

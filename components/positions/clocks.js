@@ -18,7 +18,7 @@ function open_clocks(picture) {
     .map((name) => picture.querySelector(name));
   const clocks = { picture, score, faces, curve };
   clocks.draw = () => clocks.data && picture.clientWidth > 0 && draw_clocks(clocks);
-  const words = "Distance: the key lies so many tokens before the query";
+  const words = "Distance: tokens from the key to the query";
   clocks.distance = add_dial(dials, words, clocks);
   clocks.moved = add_dial(dials, "Move both along by", clocks);
   const play = document.createElement("button");

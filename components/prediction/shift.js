@@ -72,7 +72,7 @@ function make_column(one, at) {
   return column;
 }
 
-// What comes under one token is the next one: a line from each answer to where it is read.
+// The answer under one token is the next token: a line from each answer to that token.
 function make_links(n) {
   const space = "http://www.w3.org/2000/svg";
   const links = document.createElementNS(space, "svg");

@@ -40,7 +40,7 @@ function fill_strip(strip) {
     token.setAttribute("role", "option");
     token.style.backgroundColor = none ? "" : tint(strip, bits[at]);
     token.title = none
-      ? `token ${at}: nothing before it, so nothing foresaw it`
+      ? `token ${at}: nothing before it, so it was not predicted`
       : `token ${at}: ${bits[at].toFixed(3)} bits, probability ${exact(2 ** -bits[at])}, `
         + `rank ${rank[at].toLocaleString("en")}`;
     return token;

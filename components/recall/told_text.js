@@ -113,7 +113,7 @@ function say_word(one, prompt, word) {
 function say_nothing(one) {
   const reading = one.picture.querySelector(".reading");
   if (!one.words.some(([, word]) => word.stored)) {
-    return reading.replaceChildren("No slot holds a word: there is nothing here to read from.");
+    return reading.replaceChildren("No slot holds a word, so there is nothing to read.");
   }
   const whose = one.focus === null ? "the answer" : one.data.answer[one.focus][0];
   reading.replaceChildren(

@@ -72,7 +72,7 @@ function draw_row_gaps(context, { data, theme, size }) {
   }
 }
 
-// As many names as fit; where not every row is named, its number stands before the name.
+// As many names as fit; if not every row has a name, its number is written before the name.
 function draw_row_names(context, { data, size, theme, chosen }) {
   const look = { px: Math.max(12, Math.min(17, size.y.step * 0.7)), align: "right", room: size.x.from - 12 };
   for (const row of named(size.y, 15, [chosen])) {

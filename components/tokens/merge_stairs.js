@@ -114,7 +114,7 @@ function put_row(state, row, r) {
   if (!is_last || row.ranks.length) put_ranks(state, row, r, is_last);
 }
 
-// A rank stands on the border of its two boxes: in the two byte columns that meet there.
+// A rank is drawn on the border of its two boxes: in the two byte columns that meet there.
 function put_ranks(state, row, r, is_last) {
   const joined = new Set(row.joined);
   const cells = row.ranks.map((rank, i) => {
@@ -151,7 +151,7 @@ function draw(state) {
 }
 
 function sentence(data, step, last) {
-  if (data.special) return "This token is taken whole, before anything is cut.";
+  if (data.special) return "This token is taken whole, before the text is cut.";
   const drawn = data.letters.length;
   const cut = drawn < data.n_bytes ? ` Drawn: the first ${drawn} of ${data.n_bytes} bytes.` : "";
   if (step === last) {

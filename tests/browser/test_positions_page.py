@@ -64,7 +64,7 @@ def test_the_clocks_keep_the_score_when_both_move_and_match_the_model(page, serv
     turn(page, "Move both along by", 77)
     expect(page.locator(".st-key-clocks .score")).to_contain_text("at 84")
     assert score(page) == pytest.approx(here, abs=1e-12)
-    turn(page, "Distance: the key lies so many tokens before the query", 50)
+    turn(page, "Distance: tokens from the key to the query", 50)
     assert score(page) == pytest.approx(expected[50], abs=1e-5)
     assert abs(expected[50] - expected[4]) > 1e-3
     faces = page.locator(".st-key-clocks .clocks")
