@@ -11,9 +11,8 @@ from model.recall.open_frames import Frame, V
 
 # "word": the sentence again from its beginning. "last": its last words before the value. "other":
 # another way to say it. "thin": the same words with some left out. "front": its end comes first.
-# "turned": my becomes your. "question": a question, and the beginning of its answer. "bare": a
-# question, with the whole answer left to say.
-STYLES = ("word", "last", "other", "thin", "front", "turned", "question", "bare")
+# "turned": my becomes your. "question": a question, and the beginning of its answer.
+STYLES = ("word", "last", "other", "thin", "front", "turned", "question")
 _TURNED = {"i": "you", "me": "you", "my": "your", "we": "you", "us": "you", "our": "your",
            "your": "my", "am": "are", "mine": "yours"}
 _PREPOSITIONS = ("in", "on", "at", "under", "behind", "near", "with", "from", "to", "for", "by", "after",
@@ -59,8 +58,8 @@ def asking(frame: Frame, way: str, style: str, seed: str) -> Asking | None:
     """The fact told as `way`, asked in a style; the same seed asks a near frame in the same words.
     None where the sentence cannot be asked so."""
     rng = random.Random(seed)
-    if style in ("question", "bare"):
-        return _question(rng, frame, style)
+    if style == "question":
+        return _question(rng, frame)
     before, _, after = way.partition(V)
     if style == "other":
         others = [other for other in frame.ways if other != way]
@@ -81,7 +80,7 @@ def asking(frame: Frame, way: str, style: str, seed: str) -> Asking | None:
     return Asking("", before.strip(), after)
 
 
-def _question(rng: random.Random, frame: Frame, style: str) -> Asking | None:
+def _question(rng: random.Random, frame: Frame) -> Asking | None:
     if not frame.asks:
         return None
     question, answer = rng.choice(frame.asks)

@@ -17,7 +17,7 @@ from model.recall.open_frames import Frame, V
 KIND = "open"  # of every open Fact
 # How often each style of asking is chosen.
 MIX = {"word": 0.24, "last": 0.08, "other": 0.14, "thin": 0.08, "front": 0.06, "turned": 0.04,
-       "question": 0.24, "bare": 0.12}
+       "question": 0.36}
 _OPENED = ("I think that ", "Remember that ", "Please note that ", "By the way, ", "They say that ",
            "Listen, ", "I must tell you that ", "You should know that ", "Well, ", "Yes, ", "And ")
 _CHANGED = ("Now ", "No, ", "From now on ", "Since today ", "I was wrong, ", "But now ", "In fact ")
@@ -72,7 +72,8 @@ def source_of(texts: Sequence[str]) -> Source:
 
 
 def book_frame(rng: random.Random, source: Source) -> Frame:
-    """A sentence of a book with one of its words, not the first, replaced by the value."""
+    """A sentence of a book with one of its words, not the first, replaced by the value. Its other
+    words are those of the book: only the value is held out by rule."""
     while True:
         said = rng.choice(source.sentences).split()
         places = [i for i, word in enumerate(said) if i and len(word.strip(",;.!?'")) > 3]
@@ -218,8 +219,7 @@ def _ask(rng: random.Random, plan: OpenPlan, topic: _Topic, topics, styles=()) -
         found = asking(topic.frame, topic.way, style, seed)
         if found is None or _answers_too(found, topic, style, seed, topics):
             continue
-        lead = "" if style == "bare" and found.question and not found.lead else found.lead
-        return Ask(found.question, _an(lead, topic.fact.value), topic.fact.value, topic.fact,
+        return Ask(found.question, _an(found.lead, topic.fact.value), topic.fact.value, topic.fact,
                    found.tail)
     return None
 

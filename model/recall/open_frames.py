@@ -242,24 +242,25 @@ _SINCE = ("ill", "closed", "open", "away", "lost", "empty", "broken", "at home",
 
 
 def _draw(rng: random.Random, p: Phrases) -> dict:
-    """A word or phrase for every letter that templates use, drawn when asked for."""
-    choose = rng.choice
+    """A word or phrase for every letter that templates use, drawn when asked for. Pronouns, prepositions
+    and numbers are free: the rule holds out nouns, verbs and adjectives."""
+    choose = p.choose
     return {
         "A": p.attribute, "X": p.anything, "Y": p.place, "N": p.named, "S": p.subject, "T": p.thing,
         "E": p.event, "R": lambda: p.word(g.PEOPLE), "Q": p.where, "W": lambda: p.word(g.TIMES),
         "H": lambda: p.word(g.HABITS), "h": lambda: choose((p.word(g.HABITS), "tomorrow", "at four",
                                                             "at ten", "next week", "on Sunday")),
         "W2": lambda: choose(("tomorrow", "tonight", "at five", "at eight", "on Friday", "next week")),
-        "U": lambda: choose(g.PREPOSITIONS), "L": lambda: p.verb(g.PLACE_VERBS),
+        "U": lambda: rng.choice(g.PREPOSITIONS), "L": lambda: p.verb(g.PLACE_VERBS),
         "O": lambda: p.verb(g.OBJECT_VERBS), "P": lambda: p.verb(g.PLACED_VERBS),
         "G": lambda: p.verb(g.GIVE_VERBS), "B": lambda: p.verb(g.TAKE_VERBS),
         "D": lambda: p.verb(g.SHOW_VERBS), "d": lambda: p.word(g.DO_VERBS),
         "k": lambda: p.word(g.TOLD_TO), "m": lambda: p.word(g.MODIFIERS),
-        "a": lambda: p.word(g.ATTRIBUTES), "t": lambda: p.word(choose((g.THINGS, g.NAMED))),
-        "e": lambda: p.word(choose((g.EVENTS, g.NAMED))), "J": lambda: p.word(g.TITLES),
-        "n": lambda: choose(g.NUMBERS), "C": lambda: p.word(g.COINS), "K": lambda: p.word(g.UNITS),
-        "I": lambda: choose(("me", "us", "you", "him", "her", "them")),
-        "f": lambda: choose(("from", "to", "for", "of", "with", "via")),
+        "a": lambda: p.word(g.ATTRIBUTES), "t": lambda: p.word(rng.choice((g.THINGS, g.NAMED))),
+        "e": lambda: p.word(rng.choice((g.EVENTS, g.NAMED))), "J": lambda: p.word(g.TITLES),
+        "n": lambda: rng.choice(g.NUMBERS), "C": lambda: p.word(g.COINS), "K": lambda: p.word(g.UNITS),
+        "I": lambda: rng.choice(("me", "us", "you", "him", "her", "them")),
+        "f": lambda: rng.choice(("from", "to", "for", "of", "with", "via")),
         "M": lambda: choose(("arrives", "leaves", "begins", "ends", "stops", "comes", "opens", "sails")),
         "b": lambda: choose(("always", "often", "once", "never", "still", "also")),
         "r": lambda: choose(("twice", "three times", "slowly", "softly", "at once", "before noon")),
@@ -267,13 +268,13 @@ def _draw(rng: random.Random, p: Phrases) -> dict:
                              "kingdom", "castle", "story", "queen", "street", "mountain", "forest")),
         "z": lambda: choose(_MEASURES), "q": lambda: choose(_STATES), "s": lambda: choose(_SINCE),
         "y": lambda: g.verb(choose(("begin", "end", "start", "open", "close", "leave", "return", "stop"))),
-        "x": lambda: choose(("at", "on", "in", "before", "after")),
-        "u": lambda: choose(("for", "with", "against", "instead of")),
-        "T2": lambda: p.word(choose((g.THINGS, g.PLACES, g.PEOPLE))),
+        "x": lambda: rng.choice(("at", "on", "in", "before", "after")),
+        "u": lambda: rng.choice(("for", "with", "against", "instead of")),
+        "T2": lambda: p.word(rng.choice((g.THINGS, g.PLACES, g.PEOPLE))),
         "Z": lambda: choose(("French", "Latin", "their language", "Spanish", "my language", "old English")),
         "i": lambda: choose(("reach", "find", "buy", "visit", "see", "meet", "call", "hire")),
         "F": lambda: g.verb(choose(("stop", "break", "ring", "leak", "burn", "fall", "shake", "open", "fail"))),
-        "o": lambda: choose(("a", "the", "like", "as good as")),
+        "o": lambda: rng.choice(("a", "the", "like", "as good as")),
         "j": lambda: choose(("miles", "steps", "hours", "days", "minutes", "metres")),
         "B2": lambda: choose(("book", "poem", "song", "play", "story", "report", "article", "film")),
     }

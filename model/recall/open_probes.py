@@ -1,6 +1,7 @@
 """Probes of open facts that were never trained on: held-out values in frames of held-out words.
 
-Made from a seed, so that anyone measures on the same ones. Knows nothing of models.
+Made from a seed, so that anyone measures on the same ones. What is asked for may stand anywhere among
+what was told. Knows nothing of models.
 """
 
 import random
@@ -35,12 +36,12 @@ def _of(label: str, plan: OpenPlan, seed: int) -> Iterator[Probe]:
     rng = random.Random(f"open probes {label} {seed}")
     while True:
         one = open_facts.episode(rng, plan, Source())
-        made = _probe(label, one)
+        made = _probe(rng, label, one)
         if made is not None:
             yield made
 
 
-def _probe(label: str, one: Episode) -> Probe | None:
+def _probe(rng: random.Random, label: str, one: Episode) -> Probe | None:
     """The episode's only question; None where it was not asked as the label says."""
     ask, told = one.asks[-1], [fact.sentence for fact in one.facts]
     is_question, is_again = bool(ask.question), ask.lead and told[0].startswith(ask.lead)
@@ -50,6 +51,8 @@ def _probe(label: str, one: Episode) -> Probe | None:
     if not wanted or ask.fact is None:
         return None
     others = [fact for fact in one.facts if fact.value != ask.answer]
-    told = [fact.sentence for fact in (*others[:1], ask.fact)] if label.startswith("near") else told
+    if label == "near miss told too":
+        told = [fact.sentence for fact in (*others[:1], ask.fact)]
+        rng.shuffle(told)
     return Probe(tuple(told), f"{ask.question} {ask.lead}".strip(), f" {ask.answer}", label=label,
                  wrong=others[0].value if others else "")

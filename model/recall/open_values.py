@@ -1,9 +1,10 @@
 """Values of open facts: made-up words, rare words, numbers, codes, two words, in any case.
 
-One value in eight is held out by the rule of words.py, numbers by their multiples of 7. This file
-does not know where a value will stand (open_facts.py).
+A value is held out where one of its words is, by the rule of words.py, or one of its numbers is a
+multiple of 7. This file does not know where a value will stand (open_facts.py).
 """
 import random
+import re
 from collections.abc import Sequence
 
 from model.recall import words
@@ -22,9 +23,11 @@ def value_of(rng: random.Random, kind: str, held_out: bool, rare: Sequence[str] 
 
 
 def is_held_out(value: str) -> bool:
-    """Whether a value, or a word of it, is never a value in training."""
-    numbers = [int(part) for part in value.split() if part.isascii() and part.isdigit()]
-    return any(n % 7 == 0 for n in numbers) or words.is_held_out(value)
+    """Whether a value, or a word or a number in it, is never a value in training."""
+    if words.is_held_out(value):
+        return True
+    parts = re.findall(r"[0-9]+|[^\W\d_]+", value)  # "AX-204" -> "AX", "204"
+    return any(int(part) % 7 == 0 if part.isdigit() else words.is_held_out(part) for part in parts)
 
 
 def _drawn(rng: random.Random, kind: str, rare: Sequence[str], held_out: bool) -> str:

@@ -3,12 +3,14 @@
 This file does not know in which sentence a phrase will stand (open_frames.py).
 """
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.recall import grammar_words as g
 from model.recall import words
 
 MINE = ("my", "our", "his", "her", "their", "your", "this", "that")
+_FREE = {"in", "on", "at", "of", "to", "by", "for", "with", "under", "from"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,12 @@ class Phrases:
 
     def verb(self, listed) -> g.Verb:
         return g.verb(self.word(listed))
+
+    def choose(self, options: Sequence):
+        """One of a short list of texts, or of tuples with a text in the middle; in training none with a
+        held-out noun, verb or adjective in it."""
+        trained = [one for one in options if not _is_held_out(one if isinstance(one, str) else one[1])]
+        return self.rng.choice(options if self.held_out else trained)
 
     def person(self) -> Phrase:
         """Somebody."""
@@ -124,3 +132,7 @@ class Phrases:
 
     def _with_adjective(self, noun: str, chance: float) -> str:
         return f"{self.word(g.ADJECTIVES)} {noun}" if self.rng.random() < chance else noun
+
+
+def _is_held_out(text: str) -> bool:
+    return any(words.is_held_out(word) for word in text.split() if word not in _FREE)

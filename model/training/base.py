@@ -42,7 +42,7 @@ STAGES = (
           open_plan=OpenPlan(facts=(1, 2), fillers=(0, 2), long=0.0)),
     Stage("long", 0.50, 256, 16, books=0.50, repeats=0.08, plan=PLAN, long=LONG_PLAN, open=0.26,
           apart=0.3),
-    Stage("full", 1.00, 512, 8, books=0.42, repeats=0.04, plan=PLAN, long=LONGEST_PLAN, open=0.43,
+    Stage("full", 1.00, 512, 8, books=0.40, repeats=0.07, plan=PLAN, long=LONGEST_PLAN, open=0.43,
           open_plan=OpenPlan(facts=(1, 4), rivals=0.7, fillers=(0, 8), long=0.2, asks=(3, 9)),
           apart=0.4, halved=0.5),
 )
@@ -181,12 +181,15 @@ def bfloat16_pays(device: torch.device) -> bool:
 
 
 def build_optimizers(model: GPT2LMHeadModel, peak: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the blocks, AdamW for embeddings, norms and biases."""
-    matrices, others = [], []
+    """Muon for the matrices of the blocks, AdamW for embeddings, norms and biases; a position is met
+    once a row, so its embedding learns three times as fast."""
+    matrices, others, positions = [], [], [model.transformer.wpe.weight]
     for name, parameter in model.named_parameters():
-        (matrices if parameter.ndim == 2 and ".h." in name else others).append(parameter)
+        if parameter is not positions[0]:
+            (matrices if parameter.ndim == 2 and ".h." in name else others).append(parameter)
+    groups = [{"params": others}, {"params": positions, "pace": 3.0}]
     return [torch.optim.Muon(matrices, lr=peak, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, lr=peak, betas=(0.9, 0.98), weight_decay=0.01)]
+            torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), weight_decay=0.01)]
 
 
 def learning_rate(done: float, step: int, peak: float) -> float:
@@ -291,7 +294,7 @@ def step(model, optimizers, batch: Batch, rate: float) -> float:
     """One update of the weights -> the loss before it, nats."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("pace", 1.0)
         optimizer.zero_grad(set_to_none=True)
     loss = loss_of(model, batch)
     loss.backward()

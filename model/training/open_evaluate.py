@@ -11,23 +11,22 @@ from dataclasses import replace
 from model.recall import open_facts
 from model.recall.episodes import UNKNOWN, Episode
 from model.recall.open_facts import OpenPlan, Source
+from model.recall.open_probes import OTHER, QUESTION, WORDS
 from model.recall.share import Share
-from model.training.evaluate import Wanted, share_of
+from model.training.evaluate import Wanted, question_alone, reply, share_of
 
 HELD_OUT = OpenPlan(facts=(1, 3), rivals=0.0, update=0.0, twice=0.0, unknown=0.0, fillers=(0, 4),
                     long=0.0, asks=(1, 1), books=0.0, held_out=True)
-OTHER = {"other": 0.5, "thin": 0.2, "front": 0.2, "turned": 0.1}
+ALONE = "question alone, the value in the sentence that is said"
 
 
 def settings() -> dict[str, tuple[OpenPlan, Wanted]]:
     """Name of a measurement -> the episodes drawn for it, and which of them count."""
-    words, asks = {"word": 1.0}, {"question": 1.0}
-    plan = HELD_OUT
+    plan, words, asks = HELD_OUT, WORDS, QUESTION
     return {
         "the sentence again, word for word": (replace(plan, mix=words), _again),
         "a sentence of a book, word for word": (replace(plan, mix=words, books=1.0), _again),
         "question and the beginning of its answer": (replace(plan, mix=asks), _with_question),
-        "question alone, the whole answer": (replace(plan, mix={"bare": 1.0}), _with_question),
         "other words than were told": (replace(plan, mix=OTHER), _in_other_words),
         "near miss told too, question": (replace(plan, mix=asks, rivals=0.7, facts=(1, 1)), _near),
         "near miss told too, other words": (
@@ -46,7 +45,16 @@ def shares(model, tokenizer, left_out: str, n: int) -> list[Share]:
     for name, (plan, wanted) in settings().items():
         drawn = _drawn(name, plan, source, 100 * n)
         found.append(share_of(model, tokenizer, name, drawn, n, wanted))
-    return [share for share in found if share.n]
+    return [share for share in (*found, replied(model, tokenizer, source, n)) if share.n]
+
+
+def replied(model, tokenizer, source: Source, n: int) -> Share:
+    """The question alone: whether the value stands in the sentence that the model then says."""
+    plan, right = replace(HELD_OUT, mix=QUESTION), 0
+    for one in _drawn(ALONE, plan, source, n):
+        text = question_alone(one) if one.question else ""
+        right += bool(text) and f" {one.answer}" in reply(model, tokenizer, text)
+    return Share(ALONE, right, n)
 
 
 def quick(model, tokenizer, left_out: str, n: int = 96) -> float:
