@@ -29,7 +29,8 @@ _NOTHING = np.zeros(0, dtype=np.int64)
 class Recalled:
     """The result of asking. trace: the prompt's run with the retrieved slots; relevance: number of
     a block -> how well it fits: the largest weight that one of its tokens drew in the first pass,
-    times 1 + the weight of the words that it shares with the prompt; kept (M,): slots read; moved:
+    times 1 + the weight of the words that it shares with the prompt, 0 for a near miss (see
+    shared_words); kept (M,): slots read; moved:
     the share of the next token's probability that the stored slots move, the largest after one of
     the prompt's last three tokens; None if fusion is always read.
     passes: the runs that led here, for the ask of the next prompt."""
@@ -68,7 +69,7 @@ def ask(
         return Recalled(trace, {}, _NOTHING, None, runner.passes)
     first = runner.first(everything)
     weight = _drawn_most(checkpoint, runner.passes.drawn, ids) + _read_by_slots(state, bank, first)
-    weight = weight * (1 + _shared(checkpoint, bank, first))
+    weight = _with_words(checkpoint, bank, first, weight)
     found = _second_pass(runner, bank, first, weight, settings)
     if rules.needed and rules.unit != "all" and rules.positions != "continue":
         found = _if_it_moves(runner, found, rules.needed)
@@ -181,13 +182,16 @@ def _drawn_most(checkpoint, drawn: np.ndarray, ids) -> np.ndarray:
     return drawn[start_length(checkpoint, ids) :].max(0, initial=0)
 
 
-def _shared(checkpoint, bank: Bank, asked: Trace) -> np.ndarray:
-    """For each slot, the weight of the words that its sentence shares with the prompt, (M,)."""
-    blocks, where = np.unique(bank.slots.block, return_index=True)
+def _with_words(checkpoint, bank: Bank, asked: Trace, weight: np.ndarray) -> np.ndarray:
+    """Each slot's weight (M,) times 1 + the weight of the words that its sentence shares with the
+    prompt; 0 if another sentence shares these words and more: then this one is a near miss."""
+    blocks, where, of = np.unique(bank.slots.block, return_index=True, return_inverse=True)
     texts = [_said(checkpoint, bank, block, str(bank.slots.around[first]))
              for block, first in zip(blocks, where)]
-    weights = shared_words.weights(texts, checkpoint.tokenizer.decode(asked.ids))
-    return weights[np.searchsorted(blocks, bank.slots.block)]
+    prompt = checkpoint.tokenizer.decode(asked.ids)
+    weight = weight * (1 + shared_words.weights(texts, prompt))[of]
+    fits = np.array([weight[of == i].max() for i in range(len(blocks))])
+    return np.where(shared_words.near_misses(texts, prompt, fits)[of], 0.0, weight)
 
 
 def _said(checkpoint, bank: Bank, block: int, around: str) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+USUAL = 128  # tokens from which on the others say as much about what is usual as they leave open
+
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
@@ -78,20 +80,21 @@ def peak_for_its_length(evidence: Evidence) -> np.ndarray:
 
 def apart(evidence: Evidence) -> np.ndarray:
     """For each sentence, 1 − the cosine of its mean key to the mean key of all other sentences, in
-    memory and in the prompt: another topic or another style scores high. The first sentence of an
-    empty memory gets 1, so it stays longest.
+    memory and in the prompt: another topic or another style scores high.
 
-    `novelty` compares with the nearest slot, which any common word has; this score does not. Facts
-    of the generator's kinds, 512 slots, 10,000 tokens of books: 18 of 20 recalled (attention
-    received 19, surprisal in context 9, novelty 1, surprisal 0); told in the middle of a page of a
-    book, after 3,000 tokens: 10 of 10 (attention received 4). Measured with the embedded model
-    before open copying (1.711 bits per byte).
+    Few other tokens say little about what is usual: with n of them the cosine counts n / (n +
+    USUAL). The first sentence of an empty memory gets 1. Without this factor the second of two
+    sentences of one form ("My dog is called …", "My cat is called …") got almost nothing in a short
+    conversation: eight prompts later memory held 17 % of them, with it all (12 pairs, embedded model).
+
+    `novelty` compares with the nearest slot, which any common word has; this score does not.
     """
     units, own = np.unique(evidence.sentence, return_inverse=True)
     member = (own == np.arange(len(units))[:, None]) & (units >= 0)[:, None]  # not <|endoftext|>
     sums = member.astype(evidence.keys.dtype) @ evidence.keys  # (sentences, K)
     others = sums.sum(0) - sums + evidence.stored.sum(0)
-    cosine = (_unit(sums) * _unit(others)).sum(1)
+    n = len(evidence.stored) + member.sum() - member.sum(1)
+    cosine = (_unit(sums) * _unit(others)).sum(1) * n / (n + USUAL)
     return (1 - cosine)[own]
 
 

@@ -9,6 +9,10 @@ from collections import Counter
 
 import numpy as np
 
+FIRST = 8  # sentences that are compared with each other
+MORE = 0.3  # a sentence beats another if it lacks at most this share of what it has more
+NEAR = 0.25
+
 
 def weights(texts: list[str], prompt: str) -> np.ndarray:
     """For each of N texts: the summed weight of the different words that it shares with the prompt,
@@ -17,6 +21,27 @@ def weights(texts: list[str], prompt: str) -> np.ndarray:
     said, asked = [_words(text) for text in texts], _words(prompt)
     weigh = _weigh(said, asked)
     return np.array([sum(weigh[word] for word in one & asked) for one in said], dtype=np.float64)
+
+
+def near_misses(texts: list[str], prompt: str, fits: np.ndarray) -> np.ndarray:
+    """For each of N texts, (N,) bool: whether another one shares with the prompt the words that this
+    one shares, and more. Then this text is about something else of the same form: a near miss.
+
+    fits (N,): how well each fits. Only the FIRST that fit best are compared, and only one that fits
+    at least NEAR times as well makes a near miss of another.
+    """
+    said, asked = [_words(text) for text in texts], _words(prompt)
+    weigh = _weigh(said, asked)
+
+    def only(one: int, other: int) -> float:
+        return sum(weigh[word] for word in (said[one] - said[other]) & asked)
+
+    def beats(one: int, other: int) -> bool:
+        return fits[one] > NEAR * fits[other] and only(other, one) <= MORE * only(one, other) > 0
+
+    first, found = np.argsort(-fits, kind="stable")[:FIRST], np.zeros(len(texts), dtype=bool)
+    found[first] = [any(beats(one, other) for one in first) for other in first]
+    return found
 
 
 def shares(texts: list[str], prompt: str) -> np.ndarray:
