@@ -16,3 +16,24 @@ def test_weights_by_hand():
 @pytest.mark.parametrize("texts, prompt", [([], "Who?"), (["A b."], ""), (["🐶", "…"], "🐶 ?")])
 def test_nothing_shared_weighs_nothing(texts, prompt):
     assert not shared_words.weights(texts, prompt).any()
+
+
+def test_a_sentence_that_shares_less_of_the_same_words_is_a_near_miss():
+    told = ["Her fast nail was trained by Lix a month ago.", "Her fast hook was trained by Foo a month ago.",
+            "The men went out to see the boats."]
+    found = shared_words.near_misses(told, "Who trained her fast hook a month ago? It was",
+                                     np.array([1.7, 0.8, 0.1]))
+    assert found.tolist()[:2] == [True, False]
+
+
+def test_what_hardly_fits_makes_no_near_miss_of_another():
+    told = ["Her fast nail was trained by Lix.", "Her fast hook was trained by Foo."]
+    found = shared_words.near_misses(told, "Who trained her fast hook?", np.array([1.0, 0.01]))
+    assert not found.any()
+
+
+def test_two_that_share_the_same_words_or_different_ones_are_both_read():
+    told = ["My dog is called Rex.", "Now my dog is called Tom.", "My boat sank."]
+    fits = np.ones(3)
+    assert not shared_words.near_misses(told[:2], "What is my dog called?", fits[:2]).any()
+    assert not shared_words.near_misses(told[1:], "Is the boat called so?", fits[1:]).any()
