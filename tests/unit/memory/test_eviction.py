@@ -109,12 +109,18 @@ SENTENCES = salience.Evidence(  # <|endoftext|>, then a sentence of three tokens
     ("peak over the rest", 7, 0),  # 9 - 2
     ("peak over rarity", 2, 3),  # 2 - 0; 4 - 1
     ("peak for its length", 6 / np.sqrt(3), 4),
-    ("apart", 1 - 4 / np.sqrt(17), 1),  # (1,0) to (4,0) + (0,1); (0,1) to (4,0) + (3,0)
-    ("apart and surprising", 3 * (1 - 4 / np.sqrt(17)), 4),
+    # (1,0) to (4,0) + (0,1), two other tokens of 2 + 128; (0,1) to (4,0) + (3,0)
+    ("apart", 1 - 4 / np.sqrt(17) * 2 / 130, 1),
+    ("apart and surprising", 3 * (1 - 4 / np.sqrt(17) * 2 / 130), 4),
 ])
 def test_a_score_of_whole_sentences_by_hand(score, first, second):
     found = salience.SCORES[score](SENTENCES)
     np.testing.assert_allclose(found[1:], [first] * 3 + [second], atol=1e-12)
+
+
+def test_with_many_others_apart_is_one_less_the_cosine():
+    many = replace(SENTENCES, stored=np.tile([4.0, 0], (100_000, 1)))
+    np.testing.assert_allclose(salience.SCORES["apart"](many)[1:], [0, 0, 0, 1], atol=0.01)
 
 
 def test_the_very_first_sentence_is_apart_from_nothing():
