@@ -29,8 +29,8 @@ _NOTHING = np.zeros(0, dtype=np.int64)
 class Recalled:
     """The result of asking. trace: the prompt's run with the retrieved slots; relevance: number of
     a block -> how well it fits: the largest weight that one of its tokens drew in the first pass,
-    times 1 + the weight of the words that it shares with the prompt, 0 for a near miss (see
-    shared_words); kept (M,): slots read; moved:
+    times 1 + the weight of the words that it shares with the prompt; a tenth of that for a
+    near miss (shared_words); kept (M,): slots read; moved:
     the share of the next token's probability that the stored slots move, the largest after one of
     the prompt's last three tokens; None if fusion is always read.
     passes: the runs that led here, for the ask of the next prompt."""
@@ -184,14 +184,14 @@ def _drawn_most(checkpoint, drawn: np.ndarray, ids) -> np.ndarray:
 
 def _with_words(checkpoint, bank: Bank, asked: Trace, weight: np.ndarray) -> np.ndarray:
     """Each slot's weight (M,) times 1 + the weight of the words that its sentence shares with the
-    prompt; 0 if another sentence shares these words and more: then this one is a near miss."""
+    prompt; a tenth of it if another sentence shares these words and more: a near miss."""
     blocks, where, of = np.unique(bank.slots.block, return_index=True, return_inverse=True)
     texts = [_said(checkpoint, bank, block, str(bank.slots.around[first]))
              for block, first in zip(blocks, where)]
     prompt = checkpoint.tokenizer.decode(asked.ids)
     weight = weight * (1 + shared_words.weights(texts, prompt))[of]
     fits = np.array([weight[of == i].max() for i in range(len(blocks))])
-    return np.where(shared_words.near_misses(texts, prompt, fits)[of], 0.0, weight)
+    return np.where(shared_words.near_misses(texts, prompt, fits)[of], weight / 10, weight)
 
 
 def _said(checkpoint, bank: Bank, block: int, around: str) -> str:
