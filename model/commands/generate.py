@@ -28,13 +28,14 @@ MAX_SEED = 2**63 - 1
 def add_arguments(parser) -> None:
     """The arguments of `python -m model generate`."""
     options.add_model(parser)
-    parser.add_argument("--prompt", required=True, help="the text to continue; with a "
-                        "--session, of one longer than the window the front is told, the end asks")
+    parser.add_argument("--prompt", required=True, help="the text to continue; with "
+                        "--session, if it is longer than the window, its front is told, its end "
+                        "asks")
     parser.add_argument("--tokens", required=True, type=int, help="how many tokens to generate")
     parser.add_argument("--temperature", type=float, default=1.0, help="0 = greedy (default: 1)")
     parser.add_argument("--top-k", type=int, default=0, help="0 = all tokens (default)")
     parser.add_argument("--top-p", type=float, default=1.0, help="1 = all tokens (default)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default: 0)")
     parser.add_argument("--no-cache", action="store_true", help="read everything at every step")
     parser.add_argument(
         "--cache-policy", choices=POLICIES, help="what to drop when the cache is full"
@@ -48,7 +49,7 @@ def add_arguments(parser) -> None:
         "gpt2+rnn, gpt2+edm: trained memory; gpt2-m: all of them",
     )
     parser.add_argument(
-        "--session", metavar="NAME", help="the memory to read and to tell the prompt to"
+        "--session", metavar="NAME", help="the memory that is read and told the prompt"
     )
     parser.add_argument(
         "--slots", type=int, metavar="N",

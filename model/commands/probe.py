@@ -45,26 +45,27 @@ def add_arguments(parser) -> None:
     )
     parser.add_argument(
         "--variants", default="gpt2,rnn,edm,am,gpt2-m", metavar="LIST",
-        help="of gpt2, rnn, edm, am, gpt2-m, with commas (default: all)",
+        help="some of gpt2, rnn, edm, am, gpt2-m, with commas (default: all)",
     )
     parser.add_argument(
         "--n", type=int,
         help="episodes of each point (default: 25; scoreboard: 125; lines for --eviction: 100)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the first episode (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first episode (default: "
+                                                            "0)")
     parser.add_argument(
         "--slots", type=int, help="slots of the memories (default: 512 AM, 128 EDM)"
     )
     parser.add_argument("--policy", choices=NAMES, help="who leaves (default: fifo)")
     parser.add_argument("--salience", choices=SCORES, help="what AM's slots are ranked by")
     parser.add_argument(
-        "--threshold", type=float, help="AM: sentences of less mean salience are not written"
+        "--threshold", type=float, help="AM: sentences with a lower mean salience are not written"
     )
     parser.add_argument(
-        "--best", type=int, help="write only so many sentences or tokens of a prompt"
+        "--best", type=int, help="write at most so many sentences or tokens of a prompt"
     )
     parser.add_argument("--text", type=Path, help="distraction and ordinary text from this "
-                        "file; for --eviction a folder of .txt files will do")
+                        "file; for --eviction also a folder of .txt files")
     parser.add_argument("--out", type=Path, help="file of the episodes, or of the scoreboard")
     parser.add_argument("--json", action="store_true", help="JSON instead of lines")
 

@@ -24,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER",
                         help=f"folder for {FILE} and for the single episodes")
     parser.add_argument("--n", type=int, default=200, metavar="N",
-                        help="questions a point, at least (default: 200)")
+                        help="least number of questions a point (default: 200)")
     parser.add_argument("--only", metavar="LIST",
-                        help=f"of {', '.join(EVERY)}, with commas (default: all)")
+                        help=f"some of {', '.join(EVERY)}, with commas (default: all)")
     parser.add_argument("--slots", type=int, default=128, metavar="N",
-                        help="slots of the memories, where the curve is not about them (default: "
+                        help="slots of the memories, for curves that do not vary them (default: "
                              "128)")
 
 

@@ -38,24 +38,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory", type=Path, metavar="FILE",
                         help="trained memory (default: the one beside the model)")
     parser.add_argument("--variants", default="gpt2,am,edm,gpt2-m", metavar="LIST",
-                        help="of gpt2, rnn, edm, am, gpt2-m, with commas (default: all but rnn)")
+                        help="some of gpt2, rnn, edm, am, gpt2-m, with commas (default: all but "
+                             "rnn)")
     parser.add_argument("--n", type=int, default=500, metavar="N",
                         help="probes of each case, passages and pairs (default: 500)")
     parser.add_argument("--far", default="1000,10000", metavar="LIST",
-                        help="tokens of other text between, with commas (default: 1000,10000)")
+                        help="tokens of other text before the question (default: 1000,10000)")
     parser.add_argument("--n-far", type=int, default=100, metavar="N",
-                        help="probes that are asked so far away (default: 100)")
+                        help="number of probes for --far (default: 100)")
     parser.add_argument("--slots", type=int, default=128, metavar="N",
-                        help="slots of the memories that are asked so far away (default: 128)")
+                        help="slots of the memories for --far (default: 128)")
     usual = Settings()
     parser.add_argument("--policy", default=usual.policy,
-                        help=f"who leaves, far away (default: {usual.policy})")
+                        help=f"eviction policy for --far (default: {usual.policy})")
     parser.add_argument("--score", default=usual.fusion.score,
-                        help=f"what fusion's slots are ranked by, far away (default: {usual.fusion.score})")
+                        help="salience of fusion's slots for --far (default: "
+                             f"{usual.fusion.score})")
     parser.add_argument("--text", type=Path, metavar="DIR",
                         help="folder of .txt books: other talk, ordinary text, the gist")
     parser.add_argument("--only", metavar="LIST",
-                        help=f"of {', '.join(ALL)}, with semicolons (default: all)")
+                        help=f"some of {', '.join(ALL)}, with semicolons (default: all)")
 
 
 def run_command(chosen: argparse.Namespace) -> Iterator[str]:

@@ -36,10 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N",
                         help="first weights and order of the text (default: 0)")
     parser.add_argument("--from", dest="weights", type=Path, metavar="DIR",
-                        help="go on from the weights and the tokenizer of a folder that train base "
-                             "wrote, as model/embedded (default: begin anew)")
+                        help="start from the weights and the tokenizer of a folder that train base "
+                             "wrote, such as model/embedded (default: begin anew)")
     parser.add_argument("--resume", action="store_true",
-                        help="go on from training.pt in --out; give the same other options again")
+                        help="continue from training.pt in --out; repeat the other options")
 
 
 def run_command(args: argparse.Namespace) -> Iterator[str]:

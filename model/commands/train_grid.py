@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episodes", type=int, default=512, metavar="N",
                         help="episodes of each row of the grid (default: 512)")
     parser.add_argument("--whole", type=int, default=0, metavar="N",
-                        help="episodes for gpt2+am and the whole of gpt2-m, one at a time and as "
-                             "generate reads them, dealt to the files in turn (default: 0, left "
-                             "out)")
+                        help="episodes for gpt2+am and for gpt2-m with fusion, one at a time, read "
+                             "as generate does, dealt to the files in turn (default: 0, not "
+                             "measured)")
 
 
 def run_command(args: argparse.Namespace) -> Iterator[str]:

@@ -35,17 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N",
                         help="first weights and order of the episodes (default: 0)")
     parser.add_argument("--cell", choices=list(CELLS), default="gru",
-                        help="of the recurrent memory (default: gru)")
+                        help="cell of the recurrent memory (default: gru)")
     parser.add_argument("--lora", type=int, default=0, metavar="R",
-                        help="rank of LoRA adapters on the base's attention, kept in the memory's "
-                             "file and, as peft reads them, in adapter/ (default: 0, none)")
+                        help="rank of LoRA adapters on the base's attention, saved in the memory's "
+                             "file and, for peft, in adapter/ (default: 0, none)")
     parser.add_argument("--episodes", type=int, default=512, metavar="N",
                         help="held-out episodes of each share on the card (default: 512)")
     parser.add_argument("--from", dest="weights", type=Path, metavar="FILE",
-                        help="go on from a memory file, also of another base of the same sizes "
+                        help="start from a memory file, also of another base of the same sizes "
                              "(default: begin anew)")
     parser.add_argument("--resume", action="store_true",
-                        help="go on from training.pt in --out; give the same other options again")
+                        help="continue from training.pt in --out; repeat the other options")
 
 
 def run_command(args: argparse.Namespace) -> Iterator[str]:

@@ -138,7 +138,7 @@ def _said(scored: Scored, is_said: bool, is_likely: bool, spoken: str) -> Link:
     if is_said:
         words = f"Said: “{spoken}”" + "; GPT-2 says so without memory too" * is_likely
     elif scored.exact:
-        words = f"Not said: the wanted tokens come first, but other words go on: “{spoken}”"
+        words = f"Not said: the wanted tokens are the most probable, but the reply is “{spoken}”"
     else:
         words = (f"Not said: “{scored.texts[at]}” had probability {percent(p)}, rank {rank:,}; "
                  f"the model said “{spoken}”")

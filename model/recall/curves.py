@@ -136,16 +136,17 @@ def _paraphrases(settings: Settings) -> list[Point]:
 
 
 CURVES = {curve.name: curve for curve in (
-    Curve("distance", "Four facts, then talk about other things: what is still known?",
+    Curve("distance", "Four facts, then talk about other things: what is still recalled?",
           "tokens of distraction", _distance),
-    Curve("far", "The same, to a hundred thousand tokens; memory use does not grow.",
+    Curve("far", "The same, up to a hundred thousand tokens; memory use does not grow.",
           "tokens of distraction", partial(_distance, stops=FAR)),
-    Curve("facts", "How many facts fit, asked at once?", "facts told", _facts),
+    Curve("facts", "How many facts fit, if asked at once?", "facts told", _facts),
     Curve("slots", "Four facts and 300 tokens of other talk, in memories of different size.",
           "slots", _slots),
     Curve("policy", f"Four facts and 500 tokens of other talk in {TESTED} slots: who leaves?",
           "policy", _policies),
-    Curve("contradiction", "Told, then told otherwise: is the latest said, the first, or neither?",
+    Curve("contradiction", "Two facts that contradict: does it say the latest, the first, or "
+                           "neither?",
           "tokens between the two", _contradictions),
     Curve("paraphrase", "Told or asked in words that were never trained on.", "words",
           _paraphrases),

@@ -214,7 +214,7 @@ def prepare(checkpoint: Checkpoint, probe: Probe) -> Plan:
     notes: list[str] = []
     if probe.answer is not None and probe.ask != probe.ask.rstrip(" "):
         probe = replace(probe, ask=probe.ask.rstrip(" "), answer=f" {probe.answer.lstrip(' ')}")
-        notes.append("the space behind the question was put before the answer, whose word begins "
+        notes.append("the space after the question was put before the answer, whose word begins "
                      "with it")
     ask_ids = tokens.encode(checkpoint.tokenizer, probe.ask)
     answer_ids, of_answer = _split_answer(checkpoint.tokenizer, probe, ask_ids)
@@ -359,8 +359,8 @@ def _split_answer(
     if not np.array_equal(together, np.r_[ask_ids, ids]):
         n = common_prefix(together, ask_ids)
         notes.append(
-            f"behind the question the tokenizer would split {pieces(tokenizer, together[n:])}; "
-            f"scored is the answer split alone, {pieces(tokenizer, ids)}"
+            f"after the question the tokenizer would split {pieces(tokenizer, together[n:])}; "
+            f"we score the answer split alone, {pieces(tokenizer, ids)}"
         )
     return ids, notes
 

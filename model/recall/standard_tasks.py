@@ -133,13 +133,13 @@ def _stories(settings: Settings) -> list[Point]:
 
 
 TASKS = {task.name: task for task in (
-    Curve("passkey", "A four-digit number hidden in text that repeats itself; right when the first "
-          "whole number said is it (Mohtashami & Jaggi 2023, arXiv:2305.16300).",
+    Curve("passkey", "A four-digit number hidden in text that repeats itself; right if it is the "
+          "first whole number of the reply (Mohtashami & Jaggi 2023, arXiv:2305.16300).",
           "tokens of text", _passkeys,
           "The easiest of the tasks: the text around it is dull, the number stands out. It shows "
           "that something survives, not that it is understood."),
-    Curve("needle", "A city's number in varied talk, by depth and length; right when the number is "
-          "in what is said (after Kamradt 2023 and RULER, arXiv:2404.06654).",
+    Curve("needle", "A city's number in varied talk, by depth and length; right if the reply holds "
+          "the number (after Kamradt 2023 and RULER, arXiv:2404.06654).",
           "tokens of text", _needles,
           "The haystack is made of simple sentences; with essays a model of this size is lost for "
           "other reasons. Read the map for where the memory loses, not for its level."),
@@ -149,7 +149,7 @@ TASKS = {task.name: task for task in (
           "The field trains a model on this task; here it is asked as it is, words without "
           "grammar. It shows what the copying heads can do through the memory, and nothing of "
           "language."),
-    Curve("babi", "People walk to rooms; where is one of them now? Right when the room is the only "
+    Curve("babi", "People walk to rooms; where is one of them now? Right if the room is the only "
           "one named in the first sentence (in the manner of bAbI task 1, arXiv:1502.05698, scored "
           "as in BABILong, arXiv:2406.10149).", "sentences", _stories,
           "These stories were not in the training, and later moves replace earlier ones: a small "

@@ -56,7 +56,7 @@ class Store:
         score, threshold = self.rule()
         words = f"{self.what} has {score} {number(salience)}, the threshold is {number(threshold)}"
         if not is_stored and salience >= threshold:
-            words += f", but only the best {self.told.writing.best:,} of a prompt are written"
+            words += f", but only the best {self.told.writing.best:,} of each prompt are written"
         verb = "Written to" if is_stored else "Not written to"
         return Link("written", is_stored, salience, "salience", f"{verb} {self.name}: {words}.")
 
@@ -68,7 +68,7 @@ class Store:
             return Link("kept", True, n, "slots in use", words)
         left, policy = self.when_left(), self.told.writing.policy
         when = "when is not known" if left is None else f"gone after prompt {left:,} was told"
-        words = (f"Evicted from {self.name}, which has at most {budget:,} slots; who leaves: "
+        words = (f"Evicted from {self.name}, which has at most {budget:,} slots; policy: "
                  f"{eviction.title(policy)}; {when}.")
         return Link("kept", False, left, "prompts told", words)
 

@@ -105,7 +105,7 @@ def _recalled(one, most, without_most, worst) -> str:
 def _another(one, most, without_most, worst) -> str:
     cause = next(read for read in one.read if read.place == worst.gone[0])
     return (
-        f"recalled, but the most read slot is not the one that matters: without {where(cause)} "
+        f"recalled, but another slot than the most read one matters: without {where(cause)} "
         f"({weight(cause)}) p falls from {p(one.scored.joint)} to {p(worst.scored.joint)}; without "
         f"the most read, {where(most)} ({weight(most)}), it is {p(without_most.scored.joint)}"
     )
@@ -124,7 +124,7 @@ def _many(one, most, without_most, worst) -> str:
 
 def _carried(one, most, without_most, worst) -> str:
     return (
-        f"recalled from the carried state, which has no slots to tell apart: without it p falls "
+        f"recalled from the carried state, which has no slots: without it p falls "
         f"from {p(one.scored.joint)} to {p(worst.scored.joint)}; with memory off it is "
         f"{p(one.base.joint)}"
     )
@@ -148,8 +148,8 @@ def _not(one, most, without_most, worst) -> str:
 def _otherwise(one, most, without_most, worst) -> str:
     return (
         f"it says “{one.continuation.strip()}”: the answer's words, but not letter for letter "
-        f"{pieces(one)}, which has p {p(one.scored.joint)} ({ranks(one)}); give the answer as it is "
-        "said"
+        f"{pieces(one)}, which has p {p(one.scored.joint)} ({ranks(one)}); write the answer as the "
+        "model says it"
     )
 
 
@@ -181,7 +181,7 @@ _SENTENCES = dict(zip(KINDS, (_recalled, _another, _many, _carried, _likely, _ot
 
 
 def _behind(one: Outcome) -> str:
-    return f" (scored behind its own words, “{one.lead.strip()}”)" if one.lead else ""
+    return f" (scored after its own words, “{one.lead.strip()}”)" if one.lead else ""
 
 
 def where(read: Read) -> str:

@@ -129,10 +129,10 @@ def test_a_wrong_variant_names_the_right_ones():
 
 def test_an_answer_that_is_split_otherwise_is_said(embedded):
     plan = probe.prepare(embedded, Probe(TOLD, "I live -", "- here"))
-    assert "would split" in plan.notes[-1] and "scored is the answer split alone" in plan.notes[-1]
+    assert "would split" in plan.notes[-1] and "we score the answer split alone" in plan.notes[-1]
     plan = probe.prepare(embedded, Probe(TOLD, "I live in ", "Rome"))
     assert plan.probe.ask == "I live in" and plan.probe.answer == " Rome"
-    assert plan.notes[0].startswith("the space behind the question")
+    assert plan.notes[0].startswith("the space after the question")
     plan = probe.prepare(embedded, Probe(TOLD, "I live in", "Rome"))
     assert plan.notes[0].startswith("a space was put before the answer")
     assert embedded.tokenizer.decode(plan.answer_ids) == " Rome"
