@@ -7,7 +7,8 @@ st.set_page_config(
     page_title="Mnemoscope", page_icon="🧠", layout="wide", initial_sidebar_state=sidebar
 )
 with st.spinner("Starting: loading torch and the model, a few seconds, once …"):
+    from components import declared
     from components.frame import shell
 
     shell.warm_up()
-shell.show()
+shell.show(declared.ALL)

@@ -8,13 +8,14 @@ shell.guard()
 
 from components.anatomy import (
     checkpoint_map,
+    choice,
     panels,
     run,
     shape_ladder,
     size_figures,
     tensor_figures,
 )
-from components.kit.one_of import one_of
+from components.frame.choice_widgets import one_of
 
 
 def show_map() -> None:
@@ -80,12 +81,8 @@ def show_size() -> None:
     st.html(size_figures.reconciliation(total))
 
 
-VIEWS = {
-    "map": ("Map of the weights", show_map),
-    "tensors": ("Every tensor", show_tensors),
-    "heads": ("Q, K, V by head", show_heads),
-    "tour": ("Shape tour", show_tour),
-    "size": ("Size of any GPT", show_size),
+SHOW = {
+    "map": show_map, "tensors": show_tensors, "heads": show_heads, "tour": show_tour,
+    "size": show_size,
 }
-labels = {name: label for name, (label, _) in VIEWS.items()}
-VIEWS[one_of("View", labels, "anatomy")][1]()
+SHOW[one_of("View", choice.VIEW)]()

@@ -7,6 +7,7 @@ from components.frame import shell
 
 shell.guard()
 
+from components.frame.choice_widgets import one_of
 from components.memory import (
     answers,
     choice,
@@ -30,12 +31,7 @@ controls.show_bar()
 switches.show()
 views.show_laws(now)
 
-if st.session_state.get("memory_view") not in choice.VIEWS:
-    st.session_state.memory_view = "reads"
-view = st.segmented_control(
-    "View", list(choice.VIEWS), format_func=choice.VIEWS.get, key="memory_view",
-    required=True, label_visibility="collapsed", persist_state="session",
-)
+view = one_of("View", choice.VIEW)
 if now.problem:
     st.warning(now.problem)
 views.show_front(now)

@@ -7,19 +7,10 @@ from components.frame import shell
 shell.guard()
 
 from components.frame import visit
-from components.kit.one_of import one_of
-from components.positions import ends, order, views
+from components.frame.choice_widgets import one_of
+from components.positions import choice, ends, order, views
 
-VIEWS = {
-    "side": "Side by side",
-    "tables": "Learned and sinusoidal",
-    "rope": "RoPE",
-    "alibi": "ALiBi",
-    "order": "Order matters",
-    "ends": "Where each stops",
-}
-
-view = one_of("View", VIEWS, "positions")
+view = one_of("View", choice.VIEW)
 tokens = visit.token_texts()
 if not tokens and view != "tables":
     st.info("No token yet, so no position. Type a prompt above.")

@@ -6,26 +6,16 @@ from components.frame import shell
 
 shell.guard()
 
-from components.prediction import run, views
-
-VIEWS = {
-    "next": "What comes next",
-    "surprisal": "Surprisal",
-    "shift": "Why shifted by one",
-}
+from components.frame.choice_widgets import one_of
+from components.prediction import choice, run, views
 
 reading = run.reading()
 if reading is None:
     st.info("No token yet, so no prediction. Type a prompt above, or choose an example.")
     st.stop()
 
-if st.session_state.get("prediction") not in VIEWS:
-    st.session_state.prediction = "next"
 with st.container(horizontal=True, vertical_alignment="center", key="prediction_bar"):
-    view = st.segmented_control(
-        "View", list(VIEWS), format_func=VIEWS.get, key="prediction", required=True,
-        label_visibility="collapsed", persist_state="session",
-    )
+    view = one_of("View", choice.VIEW)
     views.show_follow(reading)
 
 at = views.show_strip(reading)

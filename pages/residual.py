@@ -7,9 +7,10 @@ from components.frame import shell
 shell.guard()
 
 from components.frame import visit
+from components.frame.choice_widgets import one_of
 from components.residual import choice, views
 
-VIEWS = {
+SHOW = {
     "Stream": views.stream,
     "Logit lens": views.logit_lens,
     "Who made this logit": views.who_made_it,
@@ -22,10 +23,4 @@ if visit.trace() is None:
     st.info("No token yet, so no stream. Type a prompt above.")
     st.stop()
 tokens = visit.token_texts()
-if st.session_state.get("residual_view") not in VIEWS:
-    st.session_state.residual_view = "Stream"
-view = st.segmented_control(
-    "View", list(VIEWS), key="residual_view", required=True, label_visibility="collapsed",
-    persist_state="session",
-)
-VIEWS[view](tokens, choice.position(len(tokens)))
+SHOW[one_of("View", choice.VIEW)](tokens, choice.position(len(tokens)))

@@ -7,19 +7,12 @@ from components.frame import shell
 shell.guard()
 
 from components.frame import visit
-from components.kit.one_of import one_of
+from components.frame.choice_widgets import one_of
+from components.frame.choices import choose, chosen
+from components.frame.place import AT
 from components.kit.safe_text import for_markdown
-from components.tokens import figures, panels, run
+from components.tokens import choice, figures, panels, run
 
-VIEWS = {
-    "merges": "Text to ids",
-    "vectors": "Vectors",
-    "likeness": "Likeness",
-    "positions": "Positions",
-    "neighbours": "Neighbours",
-    "map": "Map",
-    "vocabulary": "Vocabulary",
-}
 NO_PROMPT = "No token yet: type a prompt above."
 
 
@@ -27,8 +20,8 @@ def show_merges() -> None:
     own, words = st.columns([2, 3], vertical_alignment="bottom", gap="large")
     with own:
         word = panels.text_box(
-            "Any text, instead of the prompt", "word", "try: unbelievable",
-            lambda: panels.put(piece=None),
+            "Any text, instead of the prompt", choice.WORD, "try: unbelievable",
+            lambda: choose(choice.PIECE, None),
         )
     text = word or visit.prompt().text
     if not text:
@@ -49,19 +42,17 @@ def show_vectors() -> None:
     panels.vector_strips(inputs, at, visit.token_texts()[at])
     st.html(panels.vector_facts(inputs, at))
     st.markdown("#### The same for every token of the prompt")
-    kinds = {"token": "token (wte)", "position": "position (wpe)", "total": "their sum"}
-    kind = one_of("Which vectors", kinds, "token_vectors")
+    kind = one_of("Which vectors", choice.VECTORS_OF)
     panels.all_vectors(getattr(inputs, kind), at)
     st.caption("Colours end where 99.5 % of the values lie; grey is negative.")
 
 
 def show_likeness() -> None:
     inputs = run.inputs()
-    kinds = {"token": "tokens alone (wte)", "total": "with their positions (wte + wpe)"}
-    kind = one_of("Which vectors", kinds, "token_likeness")
+    kind = one_of("Which vectors", choice.LIKENESS_OF)
     vectors = getattr(inputs, kind)
-    at = st.session_state.get("at")
-    at = len(vectors) - 1 if at is None else min(at, len(vectors) - 1)
+    last = len(vectors) - 1
+    at = last if chosen(AT) is None else min(chosen(AT), last)
     left, right = st.columns([3, 2], gap="large")
     with left:
         panels.cosine_map(vectors, at)
@@ -91,9 +82,9 @@ def show_neighbours() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(f"#### Nearest of all {len(run.words().raw):,} tokens")
-        chosen = panels.token_box("·she")
-        if chosen is not None:
-            panels.neighbours(chosen, 12, "neighbour_bars")
+        token = panels.token_box()
+        if token is not None:
+            panels.neighbours(token, 12, "neighbour_bars")
     with right:
         st.markdown("#### Arithmetic: a − b + c")
         panels.arithmetic(9)
@@ -131,12 +122,12 @@ def show_vocabulary() -> None:
         )
     with right:
         st.markdown("#### Neighbours of the chosen row")
-        chosen = panels.token_box("·she")
-        if chosen is not None:
-            panels.neighbours(chosen, 12, "vocabulary_bars")
+        token = panels.token_box()
+        if token is not None:
+            panels.neighbours(token, 12, "vocabulary_bars")
 
 
-view = one_of("View", VIEWS, "tokens")
+view = one_of("View", choice.VIEW)
 if view in ("vectors", "likeness", "positions") and not len(visit.prompt().ids):
     st.info(NO_PROMPT)
     st.stop()

@@ -1,14 +1,16 @@
-"""The widgets of the Anatomy page: what the visitor chooses, kept for the link (frame.address)."""
+"""The widgets of the Anatomy page: what the visitor chooses (choice.py) and what it shows."""
 
 from dataclasses import asdict
 
 import streamlit as st
 
-from components.anatomy import checkpoint_map, run, size_figures, tensor_figures
+from components.anatomy import checkpoint_map, choice, run, size_figures, tensor_figures
 from components.anatomy.treemap import treemap
 from components.frame import model_picker, visit
+from components.frame.choice_widgets import holding, one_of
+from components.frame.choices import Choice, choose, chosen
+from components.frame.place import HEAD, LAYER
 from components.kit import own_numbers
-from components.kit.one_of import one_of
 from model.analysis import arithmetic
 from model.analysis.anatomy import Anatomy
 
@@ -31,7 +33,7 @@ def head_choice() -> tuple[int, int]:
     """(layer, head), and the button that shows this head's attention on the prompt."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = layer_choice("Layer")
-        head = _number("Head", "head", visit.checkpoint().model.config.n_head)
+        head = _number("Head", HEAD, visit.checkpoint().model.config.n_head)
         if st.button("See this head attend →", key="attend", type="tertiary"):
             remember_head()
             st.switch_page("pages/attention.py")
@@ -40,24 +42,24 @@ def head_choice() -> tuple[int, int]:
 
 def layer_choice(label: str) -> int:
     """A layer of the chosen model."""
-    return _number(label, "layer", visit.checkpoint().model.config.n_layer)
+    return _number(label, LAYER, visit.checkpoint().model.config.n_layer)
 
 
-def _number(label: str, name: str, n: int) -> int:
+def _number(label: str, one: Choice, n: int) -> int:
     """0 to n-1: the one last chosen on any page or by the link, else 0.
 
     Only a choice is remembered (and put into the link), not the initial 0.
     """
-    chosen = st.session_state.get(name)
-    st.session_state[f"anatomy_{name}"] = chosen if chosen in range(n) else 0
-    return st.selectbox(label, range(n), key=f"anatomy_{name}", on_change=remember_head, width=110)
+    key = f"anatomy_{one.name}"
+    st.session_state[key] = chosen(one) if chosen(one) in range(n) else 0
+    return st.selectbox(label, range(n), key=key, on_change=remember_head, width=110)
 
 
 def remember_head() -> None:
     """Keep the layer and head shown here for the other pages and the link."""
-    for name in ("layer", "head"):
-        if f"anatomy_{name}" in st.session_state:
-            st.session_state[name] = st.session_state[f"anatomy_{name}"]
+    for one in (LAYER, HEAD):
+        if f"anatomy_{one.name}" in st.session_state:
+            choose(one, st.session_state[f"anatomy_{one.name}"])
 
 
 def clickable_map(found: Anatomy) -> None:
@@ -68,13 +70,15 @@ def clickable_map(found: Anatomy) -> None:
 
 
 def _choose_from_map() -> None:
-    st.session_state.tensor = st.session_state.treemap.clicked
+    _choose_tensor(st.session_state.treemap.clicked)
 
 
 def tensor_table(found: Anatomy) -> None:
     """Filter, sort, and choose a tensor by its row."""
     names = [t.part for t in found.totals()]
-    parts = st.pills("Parts", names, selection_mode="multi", key="tensor_parts")
+    if chosen(choice.PARTS):  # another checkpoint may lack some
+        choose(choice.PARTS, [part for part in chosen(choice.PARTS) if part in names])
+    parts = st.pills("Parts", names, selection_mode="multi", **holding(choice.PARTS))
     table = checkpoint_map.tensors(found, parts)
     st.dataframe(
         table, key="tensor_rows", hide_index=True, height=420, selection_mode="single-row",
@@ -91,16 +95,22 @@ def tensor_table(found: Anatomy) -> None:
 def _choose_from_table(table) -> None:
     rows = st.session_state.tensor_rows.selection.rows
     if rows:
-        st.session_state.tensor = table["tensor"].iloc[rows[0]]
+        _choose_tensor(str(table["tensor"].iloc[rows[0]]))
+
+
+def _choose_tensor(name: str) -> None:
+    """Look at a tensor, from its first row and column on."""
+    choose(choice.TENSOR, name)
+    choose(choice.WINDOW, None)
 
 
 def chosen_tensor(found: Anatomy) -> str:
     """The name of the shown tensor: the link's, the clicked one, or the first."""
     names = {t.name for t in found.tensors}
-    if st.session_state.get("tensor") not in names:
+    if chosen(choice.TENSOR) not in names:
         first = found.of_part("token embedding") or found.tensors
-        st.session_state.tensor = first[0].name
-    return st.session_state.tensor
+        choose(choice.TENSOR, first[0].name)
+    return chosen(choice.TENSOR)
 
 
 def tensor_panel(found: Anatomy) -> None:
@@ -124,15 +134,28 @@ def _values(view) -> None:
     names = None
     if grid.block != (1, 1):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            forms = {"whole": "The whole tensor, pooled", "window": "A window, every value"}
-            if one_of("Picture", forms, "tensor_form") == "window":
-                first = f"of {view.tensor.name}"
-                row = st.number_input("from row", 0, R - 1, 0, SIDE, key=f"row {first}", width=150)
-                col = st.number_input("column", 0, C - 1, 0, SIDE, key=f"col {first}", width=150)
+            if one_of("Picture", choice.FORM) == "window":
+                row, col = _window(R, C)
                 grid = run.tensor_window(view.tensor.name, row, col, SIDE)
                 names = _row_names(view.tensor, grid)
     st.plotly_chart(tensor_figures.heat_map(grid, names), key="tensor_values")
     st.caption(tensor_figures.pooling_words(grid))
+
+
+def _window(n_rows: int, n_columns: int) -> tuple[int, int]:
+    """Two boxes: the first row and column of the window."""
+    found = []
+    for label, n, at in zip(("from row", "column"), (n_rows, n_columns), chosen(choice.WINDOW)):
+        st.session_state[f"anatomy:{label}"] = min(at, n - 1)
+        found.append(st.number_input(
+            label, 0, n - 1, step=SIDE, key=f"anatomy:{label}", width=150, on_change=_keep_window
+        ))
+    return tuple(found)
+
+
+def _keep_window() -> None:
+    first = (st.session_state[f"anatomy:{label}"] for label in ("from row", "column"))
+    choose(choice.WINDOW, tuple(first))
 
 
 def _row_names(tensor, grid) -> list[str] | None:
@@ -145,7 +168,7 @@ def _row_names(tensor, grid) -> list[str] | None:
 def size_inputs() -> arithmetic.Count:
     """A preset and its seven numbers, each of which can be changed -> what they add up to."""
     config = visit.checkpoint().model.config
-    preset = one_of("Preset", size_figures.TITLES, "size", "gpt3")
+    preset = one_of("Preset", choice.SIZE)
     start = asdict(size_figures.starting_shape(preset, config))
     with st.container(horizontal=True):
         numbers = {field: _own_number(preset, field, start) for field in start}
@@ -158,10 +181,10 @@ def _own_number(preset: str, field: str, start: dict[str, int]) -> int:
     def key_of(name):
         return f"{preset} {name}"
 
-    said = own_numbers.changed("size_numbers", preset).get(field)
+    said = own_numbers.changed(choice.SIZE_NUMBERS.name, preset).get(field)
     first = own_numbers.number(said, start[field], size_figures.LARGEST)
     st.session_state.setdefault(key_of(field), first)
     return st.number_input(
         size_figures.FIELDS[field], 1, size_figures.LARGEST, key=key_of(field), width=112,
-        on_change=own_numbers.remember, args=("size_numbers", preset, start, key_of),
+        on_change=own_numbers.remember, args=(choice.SIZE_NUMBERS.name, preset, start, key_of),
     )

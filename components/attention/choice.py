@@ -1,32 +1,45 @@
 """The chosen head and cell: from the link, from a click, or a good guess.
 
-The keys layer, head, query and key in st.session_state; frame/address.py carries them in the link.
+And which view of them. The head and the cell are shared with other pages (frame/place.py).
 """
 
 import numpy as np
 import streamlit as st
 
+from components.attention import head_facts
+from components.frame.choices import Choice, OneOf, choose, chosen
+from components.frame.place import HEAD, KEY, LAYER, QUERY
+
 SETTLED_TOKENS = 4  # with this many tokens a guessed head stays, so that it does not jump
+VIEWS = {name: name for name in ("All heads", "One head", "Step by step", "bertviz")}
+BERTVIZ_VIEWS = {name: name for name in ("head", "model", "neuron")}
+
+VIEW = Choice("view", OneOf(VIEWS), "All heads")
+SHOWN = Choice("shown", OneOf(head_facts.SHOWN), "map")
+BERTVIZ = Choice("bertviz", OneOf(BERTVIZ_VIEWS), "head")
+CHOICES = (VIEW, SHOWN, BERTVIZ)
 
 
 def choose_head(layer: int, head: int) -> None:
     """Remember a head."""
-    st.session_state.layer, st.session_state.head = layer, head
+    choose(LAYER, layer)
+    choose(HEAD, head)
 
 
-def choose_cell(query: int, key: int | None) -> None:
+def choose_cell(query: int | None, key: int | None) -> None:
     """Remember a cell; without a key, the one that the query reads most."""
-    st.session_state.query, st.session_state.key = query, key
+    choose(QUERY, query)
+    choose(KEY, key)
 
 
 def follow_last() -> None:
     """Forget the chosen cell: the last token's row is shown again as the prompt grows."""
-    st.session_state.query = st.session_state.key = None
+    choose_cell(None, None)
 
 
 def is_chosen() -> bool:
     """Whether the visitor, or the link, chose a row."""
-    return st.session_state.get("query") is not None
+    return chosen(QUERY) is not None
 
 
 def follow_text(tokens: list[str]) -> bool:
@@ -35,9 +48,9 @@ def follow_text(tokens: list[str]) -> bool:
     Tokens before the change keep their positions, tokens after it move along. If the query's token
     is gone, the last token is followed again.
     """
-    before = st.session_state.get("cell_tokens", tokens)
-    st.session_state.cell_tokens = tokens
-    query, key = st.session_state.get("query"), st.session_state.get("key")
+    before = st.session_state.get("attention:cell tokens", tokens)
+    st.session_state["attention:cell tokens"] = tokens
+    query, key = chosen(QUERY), chosen(KEY)
     if query is None:
         return False
     places = _places(before, tokens)
@@ -47,7 +60,7 @@ def follow_text(tokens: list[str]) -> bool:
         choose_cell(places[query], places.get(key))
     else:
         choose_cell(places[query], key)
-    return (st.session_state.query, st.session_state.key) != (query, key)
+    return (chosen(QUERY), chosen(KEY)) != (query, key)
 
 
 def _places(old: list[str], new: list[str]) -> dict[int, int]:
@@ -66,7 +79,7 @@ def _places(old: list[str], new: list[str]) -> dict[int, int]:
 def head(facts: dict[str, np.ndarray], n_tokens: int) -> tuple[int, int]:
     """The chosen (layer, head); if none is chosen, or this model lacks it, an informative one."""
     n_layers, n_heads = facts["entropy"].shape
-    layer, head = st.session_state.get("layer"), st.session_state.get("head")
+    layer, head = chosen(LAYER), chosen(HEAD)
     if layer is not None and head is not None and layer < n_layers and head < n_heads:
         return layer, head
     guess = telling_head(facts)
@@ -88,7 +101,7 @@ def telling_head(facts: dict[str, np.ndarray]) -> tuple[int, int]:
 
 def cell(weights: np.ndarray) -> tuple[int, int]:
     """The chosen (query, key) of a map (T,T); by default the last query and what it reads most."""
-    query, key = st.session_state.get("query"), st.session_state.get("key")
+    query, key = chosen(QUERY), chosen(KEY)
     if query is None or query >= len(weights):
         query, key = len(weights) - 1, None
     if key is None or key > query:

@@ -11,7 +11,7 @@ from components.kit import canvas
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class ChosenHead:
     """What is shown.
 
     model: its name; n_layers, n_heads of it; survey: all heads (model.analysis.attention.Survey);
@@ -35,7 +35,7 @@ class Look:
         return f"Layer {self.layer} · head {self.head}"
 
 
-def look() -> Look | None:
+def look() -> ChosenHead | None:
     """The present prompt and choices; None for an empty prompt."""
     model = visit.checkpoint()
     sizes = model.model.config.n_layer, model.model.config.n_head
@@ -48,10 +48,10 @@ def look() -> Look | None:
     layer, head = choice.head(survey.facts, len(tokens))
     weights = run.weights(layer, head)
     cell = choice.cell(weights)
-    return Look(model.name, *sizes, survey, tokens, layer, head, weights, *cell)
+    return ChosenHead(model.name, *sizes, survey, tokens, layer, head, weights, *cell)
 
 
-def show_grid(now: Look, shown: str) -> None:
+def show_grid(now: ChosenHead, shown: str) -> None:
     """All heads: their maps ("map"), or one fact of each; and the chosen head's facts in words."""
     facts, chosen = now.survey.facts, (now.layer, now.head)
     notes = head_facts.notes(facts)
@@ -68,7 +68,7 @@ def show_grid(now: Look, shown: str) -> None:
     st.markdown(f"**{now.title}.** {head_facts.words(facts, now.layer, now.head)}")
 
 
-def show_map(now: Look, most_px: int) -> None:
+def show_map(now: ChosenHead, most_px: int) -> None:
     """The chosen head; a click chooses a cell."""
     head_map.show(
         now.weights, now.tokens, (now.query, now.key), title=now.title, most_px=most_px,
@@ -76,7 +76,7 @@ def show_map(now: Look, most_px: int) -> None:
     )
 
 
-def show_downloads(now: Look) -> None:
+def show_downloads(now: ChosenHead) -> None:
     """The exact map as files, made when asked for."""
     file, place = f"attention-layer-{now.layer}-head-{now.head}", (now.layer, now.head)
     with st.container(horizontal=True, key="downloads"):
@@ -90,13 +90,13 @@ def show_downloads(now: Look) -> None:
         )
 
 
-def show_cell(now: Look) -> None:
+def show_cell(now: ChosenHead) -> None:
     """The arithmetic of the chosen cell."""
     cell = run.cell(now.layer, now.head, now.query, now.key)
     query_steps.show_cell(cell, now.tokens, now.query, now.key, "cell")
 
 
-def show_steps(now: Look) -> None:
+def show_steps(now: ChosenHead) -> None:
     """How the chosen query reads."""
     st.session_state.reader = now.query
     st.selectbox(
@@ -110,7 +110,7 @@ def show_steps(now: Look) -> None:
     )
 
 
-def show_bertviz(now: Look, kind: str) -> None:
+def show_bertviz(now: ChosenHead, kind: str) -> None:
     """bertviz's head, model or neuron view; our map if bertviz cannot draw this prompt."""
     fits = bertviz_views.choice(kind, len(now.tokens), now.n_layers, now.n_heads)
     place = now.tokens, now.layer, now.head

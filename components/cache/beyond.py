@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from components.cache import figures, held, run
+from components.cache import choice, figures, held, run
 from components.frame import visit
+from components.frame.choice_widgets import holding, one_of
+from components.frame.choices import choose, chosen
 from components.kit.fact_strip import fact_strip
-from components.kit.one_of import one_of
 
 TITLES = {
     "slide": "Slide",
@@ -25,7 +26,6 @@ ANSWERS = {
     "(TOVA, [2401.06104](https://arxiv.org/abs/2401.06104)).",
     "random": "**Random**: any entry, each head its own draw. The baseline.",
 }
-PLACES = {"counted": "counts on with the text", "in cache": "its place in the cache"}
 
 
 def show() -> None:
@@ -63,7 +63,7 @@ def _question(window: int, width: int) -> None:
 def _choices(n_tokens: int, window: int) -> tuple[int, str, bool]:
     left, right = st.columns(2, gap="large")
     most = min(n_tokens, window)
-    wanted = st.session_state.get("cache_budget") or n_tokens // 2
+    wanted = chosen(choice.BUDGET) or n_tokens // 2
     st.session_state["cache:budget"] = min(max(wanted, 1), most)
     budget = left.slider(
         "Cache budget: entries a head may hold", 1, most, key="cache:budget",
@@ -72,7 +72,7 @@ def _choices(n_tokens: int, window: int) -> tuple[int, str, bool]:
     )
     with right:
         place = one_of(
-            "Position given to a new token", PLACES, "cache_place", shown=True,
+            "Position given to a new token", choice.PLACE, shown=True,
             help="Cached entries keep their old position: GPT-2 adds it before the first layer, so "
             "it is part of every key and value",
         )
@@ -85,16 +85,16 @@ def _slides_exactly(budget: int) -> bool:
     if st.session_state.get("cache:quick") != quick:
         first = "cache:quick" not in st.session_state  # then a link may have switched it off
         st.session_state["cache:quick"] = quick
-        st.session_state.cache_again = quick and (
-            st.session_state.get("cache_again", True) if first else True)
+        unasked = not first or chosen(choice.AGAIN) is None
+        choose(choice.AGAIN, quick and (unasked or chosen(choice.AGAIN)))
     return st.toggle(
-        f"Slide exactly too: {n_run:,} tokens to run", key="cache_again", persist_state="session",
+        f"Slide exactly too: {n_run:,} tokens to run", **holding(choice.AGAIN),
         help="For each token, read the last ones anew, from position 0",
     )
 
 
 def _keep_budget() -> None:
-    st.session_state.cache_budget = st.session_state["cache:budget"]
+    choose(choice.BUDGET, st.session_state["cache:budget"])
 
 
 def _is_asked(ids, budget: int, place: str) -> bool:

@@ -5,15 +5,16 @@ from dataclasses import asdict
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.cache import run
+from components.cache import choice, run
+from components.cache.choice import OWN
 from components.frame import visit
+from components.frame.choice_widgets import holding
 from components.kit import own_numbers, palette
 from components.kit.fact_strip import fact_strip
 from components.kit.plain_table import plain_table
 from components.kit.units import show_bytes
 from model.analysis.cache_bytes import DTYPES, PRESETS, CacheShape
 
-OWN = "own"
 FIELDS = {
     "n_layer": "Layers", "n_head": "Query heads", "n_kv_head": "KV heads", "d_head": "Head width",
     "n_tokens": "Tokens", "batch": "Conversations",
@@ -26,10 +27,7 @@ def show() -> None:
     window = visit.checkpoint().model.config.n_positions
     own = run.own_shape(window)
     titles = {OWN: f"{visit.checkpoint().name} (loaded)"} | {k: t for k, (t, _) in PRESETS.items()}
-    if st.session_state.get("cache_preset") not in titles:
-        st.session_state.cache_preset = OWN
-    preset = st.selectbox("Model", list(titles), format_func=titles.get, key="cache_preset",
-                          persist_state="session")
+    preset = st.selectbox("Model", list(titles), format_func=titles.get, **holding(choice.PRESET))
     start = own if preset == OWN else PRESETS[preset][1]
     shape = _inputs(preset, start)
     st.html(_facts(shape))
@@ -52,17 +50,18 @@ def _inputs(preset: str, start: CacheShape) -> CacheShape:
     def key_of(field):
         return f"cache {preset} {field}"
 
-    told, plain = own_numbers.changed("cache_numbers", preset), asdict(start)
-    change = {"on_change": own_numbers.remember, "args": ("cache_numbers", preset, plain, key_of)}
-    columns, numbers = st.columns(len(FIELDS) + 1), {}
+    numbers = choice.NUMBERS.name
+    told, plain = own_numbers.changed(numbers, preset), asdict(start)
+    change = {"on_change": own_numbers.remember, "args": (numbers, preset, plain, key_of)}
+    columns, shape = st.columns(len(FIELDS) + 1), {}
     for column, (field, label) in zip(columns, FIELDS.items()):
         first = own_numbers.number(told.get(field), plain[field], LARGEST)
         st.session_state.setdefault(key_of(field), first)
-        numbers[field] = column.number_input(label, 1, LARGEST, key=key_of(field), **change)
+        shape[field] = column.number_input(label, 1, LARGEST, key=key_of(field), **change)
     first = told.get("dtype") if told.get("dtype") in DTYPES else start.dtype
     st.session_state.setdefault(key_of("dtype"), first)
     dtype = columns[-1].selectbox("Number format", list(DTYPES), key=key_of("dtype"), **change)
-    return CacheShape(**numbers, dtype=dtype)
+    return CacheShape(**shape, dtype=dtype)
 
 
 def _facts(shape: CacheShape) -> str:

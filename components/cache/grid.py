@@ -15,7 +15,7 @@ _mount = grid.component("cache_grid", "cache/grid", grid.CANVAS + grid.TIP)
 
 
 @dataclass(frozen=True)
-class Look:
+class CachePicture:
     """What is drawn. n_before, n_entries: columns cached before and after the step; n_columns: the
     most columns that anyone has run so far; chosen: (layer, token, "K" or "V")."""
 
@@ -32,7 +32,7 @@ class Look:
 
 
 def show(
-    look: Look, n_positions: int, *, key: str, on_choose: Callable[[int, int, str], None]
+    picture: CachePicture, n_positions: int, *, key: str, on_choose: Callable[[int, int, str], None]
 ) -> None:
     """`on_choose(layer, token, kind)` runs before the next script run."""
 
@@ -40,9 +40,9 @@ def show(
         cell = st.session_state[key].choose
         on_choose(int(cell["layer"]), int(cell["token"]), "V" if cell["kind"] == "V" else "K")
 
-    layer, token, kind = look.chosen
-    header = {name: value for name, value in vars(look).items() if name != "chosen"}
+    layer, token, kind = picture.chosen
+    header = {name: value for name, value in vars(picture).items() if name != "chosen"}
     header["chosen"] = {"layer": layer, "token": token, "kind": kind}
-    grown = -(-(look.n_columns + 1) // ROOM) * ROOM
-    header["n_columns"] = max(look.n_columns, min(grown, n_positions))
+    grown = -(-(picture.n_columns + 1) // ROOM) * ROOM
+    header["n_columns"] = max(picture.n_columns, min(grown, n_positions))
     _mount(key=key, data=canvas.pack(header), on_choose_change=tell)

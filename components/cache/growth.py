@@ -74,7 +74,7 @@ def _picture(found, number: int, names: list[str]) -> None:
     config = found.checkpoint.model.config
     _, H, _, D = found.cache.shape
     st.html(figures.legend())
-    look = grid.Look(
+    picture = grid.CachePicture(
         tokens=names, n_layers=config.n_layer, n_heads=H, d_head=D,
         cell_bytes=H * D * found.cache.layers[0].keys.element_size(),
         n_prompt=len(found.prompt_ids),
@@ -82,7 +82,7 @@ def _picture(found, number: int, names: list[str]) -> None:
         n_entries=seen.n_entries, n_columns=found.steps[-1].n_entries,
         chosen=choice.cell(config.n_layer, seen.n_entries),
     )
-    grid.show(look, config.n_positions, key="cache_grid", on_choose=choice.choose_cell)
+    grid.show(picture, config.n_positions, key="cache_grid", on_choose=choice.choose_cell)
 
 
 def _vector(found, seen, names: list[str]) -> None:

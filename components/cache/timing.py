@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from components.cache import figures, run
+from components.cache import choice, figures, run
 from components.frame import visit
-from components.kit.one_of import one_of
+from components.frame.choice_widgets import holding, one_of
+from components.frame.choices import choose, chosen
 
 
 def show() -> None:
@@ -12,9 +13,9 @@ def show() -> None:
     window = visit.checkpoint().model.config.n_positions
     options = {n: f"{n:,}" for n in sorted({64, 256, window}, reverse=True) if n <= window}
     with st.container(horizontal=True, vertical_alignment="bottom", key="cache_time_controls"):
-        most = one_of("Up to token", options, "cache_most", shown=True)
+        most = one_of("Up to token", choice.MOST, options, shown=True)
         st.button("Measure on this machine", type="primary", key="measure", on_click=_ask)
-        log = st.toggle("Logarithmic", key="cache_log", persist_state="session")
+        log = st.toggle("Logarithmic", **holding(choice.LOG))
     bar = st.empty()
     if st.session_state.pop("cache:measure", False):
         run.measure(most, lambda share: bar.progress(share, "Measuring both ways …"))
@@ -59,11 +60,11 @@ def _times(found, log: bool) -> None:
 
 def _counts(found, most: int, log: bool) -> int:
     st.markdown("#### Work of one step, counted")
-    wanted = st.session_state.get("cache_t") or len(visit.prompt().ids) or most
+    wanted = chosen(choice.T) or len(visit.prompt().ids) or most
     st.session_state["cache:t"] = min(wanted, most)
     at = st.slider(
         "At token t", 1, most, key="cache:t",
-        on_change=lambda: st.session_state.update(cache_t=st.session_state["cache:t"]),
+        on_change=lambda: choose(choice.T, st.session_state["cache:t"]),
     )
     figure = figures.counts(found.ts, found.with_work, found.without_work, at, log)
     st.plotly_chart(figure, key="cache_counts")

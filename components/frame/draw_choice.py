@@ -1,29 +1,28 @@
 """How tokens are drawn, on every page: the settings of the link, of the dials, or the plain ones.
 
-They are the keys temperature, top_k, top_p and seed in st.session_state; address.py carries them in
-the link. Values that make no sense are ignored.
+Values that make no sense together are ignored.
 """
 
-import streamlit as st
-
+from components.frame.choices import Choice, Decimal, Whole, chosen
 from model.run.sampling import Settings
 
 MAX_SEED = 2**31 - 1
+PLAIN = Settings()  # the model's own distribution
+TEMPERATURE = Choice("temperature", Decimal(0, 1000), PLAIN.temperature)
+TOP_K = Choice("top_k", Whole(0, 1_000_000), PLAIN.top_k)
+TOP_P = Choice("top_p", Decimal(0, 1), PLAIN.top_p)
+SEED = Choice("seed", Whole(0, MAX_SEED), 0)
+CHOICES = (TEMPERATURE, TOP_K, TOP_P, SEED)
 
 
 def settings() -> Settings:
-    """The chosen settings; the model's plain distribution where they make no sense."""
-    plain = Settings()
-    chosen = {name: st.session_state.get(name) for name in ("temperature", "top_k", "top_p")}
-    wanted = {name: getattr(plain, name) if x is None else x for name, x in chosen.items()}
+    """The chosen settings; the plain ones where they make no sense."""
     try:
-        return Settings(
-            float(wanted["temperature"]), int(wanted["top_k"]), float(wanted["top_p"])
-        )
+        return Settings(float(chosen(TEMPERATURE)), chosen(TOP_K), float(chosen(TOP_P)))
     except ValueError:
-        return Settings()
+        return PLAIN
 
 
 def seed() -> int:
-    """The chosen seed, 0 to MAX_SEED; 0 where none is."""
-    return min(int(st.session_state.get("seed") or 0), MAX_SEED)
+    """The chosen seed, 0 to MAX_SEED."""
+    return chosen(SEED)

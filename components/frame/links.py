@@ -1,4 +1,7 @@
-"""Which link of a told fact's chain broke; computed by model/ and cached."""
+"""Which link of a told fact's chain broke, as model.recall finds it; cached.
+
+Two features ask for it: Memory and Recall. Computes nothing itself.
+"""
 
 import threading
 
@@ -53,12 +56,7 @@ def _of_outcome(key, _checkpoint, _one) -> Chain | None:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _facts(key, _checkpoint, _state) -> list[Fact]:
-    found: list[Fact] = []
-    for number in range(len(_state.prompts), 0, -1):
-        found = told_facts.sentences(_checkpoint, _state.prompts[number - 1], number) + found
-        if len(found) >= MOST_FACTS:
-            break
-    return found[-MOST_FACTS:]
+    return told_facts.newest(_checkpoint, _state.prompts, MOST_FACTS)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

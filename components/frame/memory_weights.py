@@ -11,6 +11,9 @@ from weakref import WeakKeyDictionary
 
 import streamlit as st
 
+from components.frame.choice_widgets import holding
+from components.frame.choices import Choice, Text, chosen
+from components.frame.choices import choose as remember
 from components.kit import titles
 from model.grafts import modules
 from model.loading.checkpoint import source
@@ -20,7 +23,7 @@ from model.training.jobs import JobError
 
 SHIPPED, NONE = "shipped", "none"
 MOST = 6  # memories of one model that are kept ready
-_KEY = "memory_weights"  # session key of the select box
+WEIGHTS = Choice("memory_weights", Text(100), SHIPPED)  # or NONE, or the id of a training
 
 
 def applied(loaded: Checkpoint) -> Checkpoint:
@@ -39,11 +42,10 @@ def choose(loaded: Checkpoint) -> None:
     names = [SHIPPED, *_trained_for(loaded), NONE]
     if len(names) == 2 and loaded.memory is None:
         return
-    if st.session_state.get(_KEY) not in names:
-        st.session_state[_KEY] = SHIPPED
+    if chosen(WEIGHTS) not in names:
+        remember(WEIGHTS, SHIPPED)
     st.selectbox(
-        "Memory weights", names, key=_KEY, format_func=lambda name: _title(name, loaded),
-        persist_state="session",
+        "Memory weights", names, format_func=lambda name: _title(name, loaded), **holding(WEIGHTS),
         help="The trained memory modules to use: early and late recurrent memory, and the EDM. "
              "Attention over Local ∪ Memory needs no weights.",
     )
@@ -56,7 +58,7 @@ def choose(loaded: Checkpoint) -> None:
 
 def use(job_id: str) -> None:
     """Choose the memory of a finished training."""
-    st.session_state[_KEY] = job_id
+    remember(WEIGHTS, job_id)
 
 
 def base_name(loaded: Checkpoint) -> str:
@@ -66,16 +68,16 @@ def base_name(loaded: Checkpoint) -> str:
 
 def in_use() -> str:
     """SHIPPED, NONE, or the job whose memory was chosen."""
-    return st.session_state.get(_KEY, SHIPPED)
+    return chosen(WEIGHTS)
 
 
 def _choice(loaded: Checkpoint) -> str:
     """The choice, if it exists for this model."""
-    chosen = st.session_state.get(_KEY, SHIPPED)
-    if chosen in (SHIPPED, NONE):
-        return chosen
+    name = chosen(WEIGHTS)
+    if name in (SHIPPED, NONE):
+        return name
     try:
-        return chosen if jobs.find(chosen).request.model == base_name(loaded) else SHIPPED
+        return name if jobs.find(name).request.model == base_name(loaded) else SHIPPED
     except JobError:
         return SHIPPED
 

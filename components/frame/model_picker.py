@@ -25,6 +25,8 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from components.frame import memory_weights
+from components.frame.choice_widgets import holding
+from components.frame.choices import Choice, OneOf, chosen
 from components.kit.units import show_count
 from model.loading import checkpoint, hub, placement
 from model.loading.checkpoint import CheckpointError
@@ -33,7 +35,10 @@ from model.run.checkpoint import Checkpoint
 EMBEDDED = "embedded"
 MAX_SHARED = 2  # loaded models beside the embedded one; GPT-2 XL alone is 6 GB
 IN_USE_S = 600  # a visitor's model stays reserved this long after their last key or click
-Choice = tuple[str, str, str]  # name, device, dtype
+Wanted = tuple[str, str, str]  # name, device, dtype
+DEVICE = Choice("model_device", OneOf({d: d for d in ("auto", *placement.available())}), "auto")
+DTYPE = Choice("model_dtype", OneOf({name: name for name in placement.DTYPES}), "auto")
+CHOICES = (DEVICE, DTYPE, memory_weights.WEIGHTS)
 _IN_USE, _REFUSED, _OPENED = "model in use", "model refused", "folder opened"  # session keys
 _NEWS = "sidebar has news"  # session key, read by app.py
 
@@ -92,10 +97,9 @@ def sidebar() -> None:
     """Draw the choice of model, device and numbers; load what was chosen, or say why not."""
     with st.sidebar, st.container(key="model_picker"):
         name = _name_box()
-        kept = (st.session_state.get(key, "auto") for key in ("model_device", "model_dtype"))
         try:
             current()
-            if not _fulfil((name, *kept)):
+            if not _fulfil((name, chosen(DEVICE), chosen(DTYPE))):
                 _open_sidebar()
                 st.caption(f"Until then the app uses **{_literal(_in_use()[0])}**.")
             _where_it_runs(current())
@@ -132,8 +136,8 @@ def _where_it_runs(now: Checkpoint) -> None:
     numbers = str(now.placement.dtype).removeprefix("torch.")
     n_parameters = show_count(now.model.num_parameters())
     with st.expander(f"{n_parameters} parameters · {where} · {numbers}", key="model_placement"):
-        st.selectbox("Device", ["auto", *placement.available()], key="model_device")
-        st.selectbox("Numbers", list(placement.DTYPES), key="model_dtype")
+        st.selectbox("Device", list(DEVICE.kind.titles), **holding(DEVICE))
+        st.selectbox("Numbers", list(DTYPE.kind.titles), **holding(DTYPE))
     st.caption(now.placement.reason)
     for warning in now.warnings:
         st.warning(_sentence(warning))
@@ -142,7 +146,7 @@ def _where_it_runs(now: Checkpoint) -> None:
 # -- from a choice to a loaded model -------------------------------------------------------------
 
 
-def _fulfil(choice: Choice) -> bool:
+def _fulfil(choice: Wanted) -> bool:
     """Use this choice and return True, or draw what is still needed: a click, a download, or the
     error."""
     if choice == _in_use():
@@ -162,7 +166,7 @@ def _fulfil(choice: Choice) -> bool:
     return True
 
 
-def _check_not_refused(choice: Choice) -> None:
+def _check_not_refused(choice: Wanted) -> None:
     refused, sentence = st.session_state.get(_REFUSED, (None, ""))
     if refused == choice:  # a choice that failed is not tried again at each key
         raise CheckpointError(sentence)
@@ -259,13 +263,13 @@ def _downloads() -> dict[str, hub.Download]:
 # -- what is shared ------------------------------------------------------------------------------
 
 
-def _in_use() -> Choice:
+def _in_use() -> Wanted:
     if _IN_USE not in st.session_state:
         st.session_state[_IN_USE] = _first_choice()
     return st.session_state[_IN_USE]
 
 
-def _first_choice() -> Choice:
+def _first_choice() -> Wanted:
     """The server's start model if its files are here, else the embedded one."""
     try:
         is_here = checkpoint.find(start_name()) is not None
@@ -274,7 +278,7 @@ def _first_choice() -> Choice:
     return (start_name() if is_here else EMBEDDED, "auto", "auto")
 
 
-def _load(choice: Choice) -> Checkpoint:
+def _load(choice: Wanted) -> Checkpoint:
     if choice[0] == EMBEDDED:
         _shelf().seats.pop(_visitor(), None)
         return _load_embedded(*choice[1:])
@@ -286,7 +290,7 @@ def _load_embedded(device: str, dtype: str) -> Checkpoint:
     return _settled(EMBEDDED, device, dtype)
 
 
-def _load_other(choice: Choice) -> Checkpoint:
+def _load_other(choice: Wanted) -> Checkpoint:
     """A model from the server's shelf; loads it if needed: one load at a time, MAX_SHARED models.
 
     A model that another visitor uses is not dropped, or visitors in turns would read it from disk
@@ -301,7 +305,7 @@ def _load_other(choice: Choice) -> Checkpoint:
     return loaded
 
 
-def _put_on_shelf(shelf: "_Shelf", choice: Choice) -> Checkpoint:
+def _put_on_shelf(shelf: "_Shelf", choice: Wanted) -> Checkpoint:
     if _needs_download(choice[0]):  # deleted since then; no download without a click
         raise CheckpointError(
             f"{choice[0]} is no longer on this machine. Download it again."
@@ -335,8 +339,8 @@ class _Shelf:
     """loaded: models by choice; seats: visitor -> the model this visitor asked for last, and when
     (seconds of time.monotonic)."""
 
-    loaded: dict[Choice, Checkpoint] = field(default_factory=dict)
-    seats: dict[str, tuple[Choice, float]] = field(default_factory=dict)
+    loaded: dict[Wanted, Checkpoint] = field(default_factory=dict)
+    seats: dict[str, tuple[Wanted, float]] = field(default_factory=dict)
     loading: threading.Lock = field(default_factory=threading.Lock)
 
 

@@ -1,12 +1,15 @@
 """The frame round every page: navigation, the sidebar, the prompt box. Knows nothing of a page's
 content."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from components.frame import address, model_picker, visit
+from components.frame.choice_widgets import one_of
+from components.frame.choices import Choice
 from components.frame.live_prompt import live_prompt
+from components.kit.safe_text import for_markdown
 
 DEFAULT_PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
 EXAMPLES = {
@@ -69,14 +72,18 @@ def warm_up() -> None:
     model_picker.warm_up()
 
 
-def show() -> None:
-    """Draw the frame and run the chosen page."""
+def show(declared: Sequence[Choice]) -> None:
+    """Draw the frame and run the chosen page. declared: every choice that the link carries."""
     page = st.navigation(pages(), position="top")
-    address.open_link()
+    if problems := address.open_link(declared):
+        st.session_state["link problems"] = (page.title, problems)
     model_picker.sidebar()
-    _prompt_box(tells_memory=page.title == TELLS_MEMORY, hidden=page.title in WITHOUT_PROMPT)
+    _prompt_box(
+        declared, tells_memory=page.title == TELLS_MEMORY, hidden=page.title in WITHOUT_PROMPT
+    )
     st.session_state.in_frame = True
     try:
+        _say_what_the_link_lost(page.title)
         if page.title != TELLS_MEMORY:  # it tells whole prompts and says itself what fits
             _say_what_was_cut()
         page.run()
@@ -87,7 +94,17 @@ def show() -> None:
         visit.let_go()
 
 
-def _prompt_box(tells_memory: bool, hidden: bool) -> None:
+def _say_what_the_link_lost(title: str) -> None:
+    """What was wrong with the link, as long as the visitor stays on the page that it opened."""
+    opened, problems = st.session_state.get("link problems", ("", []))
+    if opened != title:
+        st.session_state.pop("link problems", None)
+        return
+    for problem in problems:
+        st.warning(for_markdown(problem))
+
+
+def _prompt_box(declared: Sequence[Choice], tells_memory: bool, hidden: bool) -> None:
     if "prompt" not in st.session_state:
         st.session_state.prompt = st.query_params.get("prompt", DEFAULT_PROMPT)
     row = st.container(horizontal=True, vertical_alignment="bottom", key="prompt_row")
@@ -97,7 +114,7 @@ def _prompt_box(tells_memory: bool, hidden: bool) -> None:
             placeholder = "Tell it anything and press Enter, then ask: the answers follow each key"
         st.session_state.prompt = live_prompt(
             st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS,
-            {**address.parameters(), "model": model_picker.in_link()},
+            {**address.parameters(declared), "model": model_picker.in_link()},
             _entered if tells_memory else None,
             hidden,
             on_text=_choose,
@@ -122,9 +139,8 @@ def _say_what_was_cut() -> None:
     if not visit.prompt().n_left_out:
         return
     words, choice = st.columns([3, 1], vertical_alignment="center")
-    choice.segmented_control(
-        "Leave out tokens at the", ["start", "end"], default="start", required=True, key="cut"
-    )
+    with choice:
+        one_of("Leave out tokens at the", visit.CUT, shown=True)
     prompt = visit.prompt()
     window = len(prompt.ids)
     words.warning(

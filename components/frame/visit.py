@@ -12,12 +12,14 @@ import numpy as np
 import streamlit as st
 
 from components.frame import memory_weights, model_picker
+from components.frame.choices import Choice, OneOf, chosen
 from model.analysis import attention
 from model.loading.checkpoint import source
 from model.run import tokens
 from model.run.engine import Engine
 from model.run.trace import Trace
 
+CUT = Choice("cut", OneOf({"start": "start", "end": "end"}), "start")  # where too long a prompt is
 _HELD = "trace of this run"  # session key
 ONE_AT_A_TIME = threading.Lock()  # torch uses every core for one; more would only wait in turns
 YIELD_S = 0.05  # a waiting script checks this often whether a newer key was pressed
@@ -55,10 +57,10 @@ def model_name() -> str:
 
 def prompt() -> Prompt:
     """The prompt box's text as ids of the chosen model."""
-    text, cut = st.session_state.get("prompt", ""), st.session_state.get("cut", "start")
-    chosen = checkpoint()
-    ids = _encode(chosen.fingerprint, text, chosen.tokenizer)
-    window = chosen.model.config.n_positions
+    text, cut = st.session_state.get("prompt", ""), chosen(CUT)
+    model = checkpoint()
+    ids = _encode(model.fingerprint, text, model.tokenizer)
+    window = model.model.config.n_positions
     kept = ids[:window] if cut == "end" else ids[-window:]
     return Prompt(text, kept, len(ids) - len(kept), cut)
 

@@ -14,7 +14,7 @@ from components.kit import assets, palette
 from components.kit.next_token import percent
 from components.memory import said as memory_said
 from components.memory import say
-from components.memory.look import Look
+from components.memory.look import Moment
 from components.memory.said import Both
 from model.memory.answer import END_OF_TEXT, LIMIT, SENTENCE, WINDOW, Answer
 from model.recall.near_miss import NearMiss
@@ -33,7 +33,7 @@ MOST_LEAD = 48  # characters of the unfinished sentence that was typed
 LONG, LONGER = 50, 120  # characters from which the letters shrink
 
 
-def show(now: Look) -> None:
+def show(now: Moment) -> None:
     """Both answers to the prompt; an empty frame if no prompt can ask."""
     with st.container(key="memory_answers"):
         if now.asked is None:
@@ -42,7 +42,7 @@ def show(now: Look) -> None:
             _follow(now)
 
 
-def _follow(now: Look) -> None:
+def _follow(now: Moment) -> None:
     """Draw the answers once they are whole, slow ones as they grow. Every touch of the page lets
     Streamlit end this run for a newer key."""
     place = pulse = None
@@ -57,7 +57,7 @@ def _follow(now: Look) -> None:
     (place or st).html(_answers(now, both))
 
 
-def _answers(now: Look, both: Both, verdict: str = "") -> str:
+def _answers(now: Moment, both: Both, verdict: str = "") -> str:
     lead = _lead(now.text)
     size, miss = _size(lead, both), None if verdict else _near_miss(now, both)
     sides = [_words(lead, said, size) for said in (both.after, both.before)]
@@ -80,7 +80,7 @@ def _frame(sides, verdict: str, shares=("", ""), hover=("", ""), more: str = LEG
             f"<footer><b>{html.escape(verdict)}</b>{legend}</footer></div>")
 
 
-def _near_miss(now: Look, both: Both) -> NearMiss | None:
+def _near_miss(now: Moment, both: Both) -> NearMiss | None:
     """Whether what memory answers was told of something else than what is asked."""
     if not both.is_read or both.is_same:
         return None
@@ -139,7 +139,7 @@ def _more(answer: Answer) -> str:
             f"{percent(answer.per_token)} a token (geometric mean). {ENDS[answer.end]}")
 
 
-def _verdict(now: Look, both: Both) -> str:
+def _verdict(now: Moment, both: Both) -> str:
     """What memory does to the answer, in one sentence."""
     if not now.now.state.prompts and not both.is_read:
         return "Nothing is in memory yet: both say the same."
@@ -151,7 +151,7 @@ def _verdict(now: Look, both: Both) -> str:
     return "Memory changes the answer."
 
 
-def _waiting(now: Look) -> str:
+def _waiting(now: Moment) -> str:
     """What to do if no prompt can ask."""
     if now.problem:
         return "This prompt is too long to ask with. See below for what to do."

@@ -1,15 +1,17 @@
 """What the visitor chose on the memory page: how memory is written and read, what is shown.
 
-The choices are keys in st.session_state and stay across pages. Knows nothing of the memory itself.
+Layer and head are shared with other pages (frame/place.py). Knows nothing of the memory itself.
 """
 
 from dataclasses import replace
-
-import streamlit as st
+from itertools import combinations
 
 from components.frame import visit
+from components.frame.choices import Choice, Decimal, Flag, OneOf, Text, Whole, choose, chosen
+from components.frame.place import HEAD, LAYER
+from model.memory import eviction, salience
 from model.memory.settings import FusionSettings, Settings, from_saved
-from model.memory.variants import MODULES, VARIANTS, name_of
+from model.memory.variants import MODULES, name_of
 
 VIEWS = {
     "reads": "Reads",
@@ -18,16 +20,58 @@ VIEWS = {
     "writes": "Writes",
     "gates": "Gates and states",
 }
+POSITIONS = {
+    "parallel": "parallel: after the longest stored prompt",
+    "continue": "continue: after everything told, exactly the full context",
+    "restart": "restart: at 0 again, stored and new words share positions",
+    "replay": "replay: the retrieved words are run again, as one text with the prompt",
+}
+UNITS = {"sentence": "whole sentences", "prompt": "whole prompts", "all": "everything, no choice"}
 STORES = {"edm": "EDM slots", "bank": "attention bank"}
+MEAN = "mean"
+SCOPES = {scope: scope.split()[-1] for scope in ("the slot", "its sentence", "its prompt")}
 BUDGET = 128  # slots of the bank, unless the visitor says otherwise
 PLAIN = Settings(fusion=FusionSettings(slots=BUDGET))
 TRAINED = "learned gate"  # the salience that exists with a trained EDM only
+SETS = [frozenset(some) for n in range(len(MODULES) + 1) for some in combinations(MODULES, n)]
+
+VIEW = Choice("memory_view", OneOf(VIEWS), "reads")
+VARIANT = Choice("variant", OneOf({name_of(some): "" for some in SETS}))
+STORE = Choice("memory_store", OneOf(STORES))
+EDM_HEAD = Choice("edm_head", OneOf({MEAN: "all heads"} | {i: f"head {i}" for i in range(64)}), MEAN)
+ONE_HEAD = Choice("memory_one_head", Flag(), False)  # the chosen head's weights, not the mean's
+ROW = Choice("memory_at", Whole())  # the chosen token of the prompt
+SLOT = Choice("memory_slot", Whole())
+FACT = Choice("memory_fact", Text(30))  # the told sentence that should answer; None: the one found first
+SCOPE = Choice("memory_scope", OneOf(SCOPES), "its sentence")  # what is knocked out
+BOTH = Choice("memory_scope_both", Flag(), True)  # out of both stores
+
+MOST_SLOTS = 1024  # of a store
+ANY_NUMBER = Decimal(-1e9, 1e9)  # thresholds are in the unit of the chosen salience
+_POLICIES = {name: eviction.title(name) for name in eviction.NAMES}
+_SCORES = {name: name for name in salience.SCORES}
+SETTINGS = {one.name.removeprefix("mem_"): one for one in (  # as Settings.saved names it -> choice
+    Choice("mem_budget", Whole(0, MOST_SLOTS), PLAIN.fusion.slots),
+    Choice("mem_policy", OneOf(_POLICIES), PLAIN.policy),
+    Choice("mem_score", OneOf(_SCORES), PLAIN.fusion.score),
+    Choice("mem_threshold", ANY_NUMBER, PLAIN.fusion.threshold),
+    Choice("mem_positions", OneOf(POSITIONS), PLAIN.fusion.positions),
+    Choice("mem_unit", OneOf(UNITS), PLAIN.fusion.unit),
+    Choice("mem_n_retrieved", Whole(1, 64), PLAIN.fusion.n_retrieved),
+    Choice("mem_strength", Decimal(-8, 4), PLAIN.fusion.strength),
+    Choice("mem_needed", Decimal(0, 1), PLAIN.fusion.needed),
+    Choice("mem_slots", Whole(0, MOST_SLOTS), PLAIN.edm.slots),
+    Choice("mem_slot_score", OneOf(_SCORES), PLAIN.edm.score),
+    Choice("mem_slot_threshold", ANY_NUMBER, PLAIN.edm.threshold),
+    Choice("mem_best", Whole(0, 1024), PLAIN.best),
+)}
+CHOICES = (VIEW, VARIANT, STORE, EDM_HEAD, ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH,
+           *SETTINGS.values())
 
 
 def settings() -> Settings:
     """The chosen settings for reading; plain ones if nothing was chosen."""
-    own = {name: plain for name, plain in PLAIN.saved().items() if name != "modules"}
-    found = {name: type(plain)(_chosen(f"mem_{name}", plain)) for name, plain in own.items()}
+    found = {name: chosen(one) for name, one in SETTINGS.items()}
     if found["score"] == TRAINED and "edm" not in available():
         found["score"] = PLAIN.fusion.score
     return from_saved(found | {"modules": modules()})
@@ -48,20 +92,19 @@ def available() -> frozenset[str]:
 
 
 def modules() -> frozenset[str]:
-    """The modules that are read; by default, and for nonsense in a link, all that exist."""
-    said = st.session_state.get("variant")
-    if said is None:
+    """The modules that are read; by default all that exist."""
+    name = chosen(VARIANT)
+    if name is None:
         return available()
-    named = VARIANTS.get(said, frozenset(str(said).removeprefix("gpt2+").split("+")))
-    return named & available() if named <= set(MODULES) else available()
+    return next(some for some in SETS if name_of(some) == name) & available()
 
 
-def use(chosen: frozenset[str]) -> None:
+def use(parts: frozenset[str]) -> None:
     """Read these modules from now on, and show a store that is read."""
-    st.session_state.variant = None if chosen == available() else name_of(chosen)
+    choose(VARIANT, None if parts == available() else name_of(parts))
     stores = {"edm": "edm", "am": "bank"}
-    if len(read := stores.keys() & chosen) == 1 and "edm" in available():
-        st.session_state.memory_store = stores[read.pop()]
+    if len(read := stores.keys() & parts) == 1 and "edm" in available():
+        choose(STORE, stores[read.pop()])
 
 
 def switch(name: str) -> None:
@@ -73,16 +116,13 @@ def store() -> str:
     """The store that is looked at, a key of STORES: the chosen one, else the EDM if it is read."""
     if "edm" not in available():
         return "bank"
-    chosen = st.session_state.get("memory_store")
-    if chosen in STORES:
-        return chosen
-    return "bank" if modules() == {"am"} else "edm"
+    return chosen(STORE) or ("bank" if modules() == {"am"} else "edm")
 
 
 def edm_head(n_heads: int) -> int | None:
     """The chosen head of the EDM; None: the mean over all."""
-    chosen = st.session_state.get("edm_head")
-    return chosen if isinstance(chosen, int) and chosen < n_heads else None
+    head = chosen(EDM_HEAD)
+    return head if head != MEAN and head < n_heads else None
 
 
 # -- places ----------------------------------------------------------------------------------------
@@ -90,53 +130,49 @@ def edm_head(n_heads: int) -> int | None:
 
 def head(n_layers: int, n_heads: int) -> tuple[int, int] | None:
     """The chosen (layer, head); None: the mean over all of them."""
-    if not st.session_state.get("memory_one_head"):
+    if not chosen(ONE_HEAD):
         return None
-    layer, number = st.session_state.get("layer"), st.session_state.get("head")
+    layer, number = chosen(LAYER), chosen(HEAD)
     fits = layer is not None and number is not None and layer < n_layers and number < n_heads
     return (layer, number) if fits else None
 
 
 def choose_head(layer: int, number: int) -> None:
     """Choose a head; chosen again, go back to the mean."""
-    same = (st.session_state.get("layer"), st.session_state.get("head")) == (layer, number)
-    st.session_state.memory_one_head = not (same and st.session_state.get("memory_one_head"))
-    st.session_state.layer, st.session_state.head = layer, number
+    same = (chosen(LAYER), chosen(HEAD)) == (layer, number)
+    choose(ONE_HEAD, not (same and chosen(ONE_HEAD)))
+    choose(LAYER, layer)
+    choose(HEAD, number)
 
 
 def all_heads() -> None:
     """Look at the mean over all layers and heads."""
-    st.session_state.memory_one_head = False
+    choose(ONE_HEAD, False)
 
 
-def row(n_tokens: int) -> int:
-    """The chosen token of the prompt, 0 to n_tokens - 1; by default the last one."""
-    at = st.session_state.get("memory_at")
-    return n_tokens - 1 if at is None else min(at, n_tokens - 1)
+def row() -> int | None:
+    """The chosen token of the prompt; None: the last one."""
+    return chosen(ROW)
 
 
 def choose_row(at: int | None) -> None:
     """Remember a token of the prompt; None: the last one, also as the prompt grows."""
-    st.session_state.memory_at = at
+    choose(ROW, at)
 
 
 def slot(n_slots: int, most_read: int) -> int:
     """The chosen slot; by default the one that is read most now."""
-    chosen = st.session_state.get("memory_slot")
-    return most_read if chosen is None or chosen >= n_slots else chosen
+    slot = chosen(SLOT)
+    return most_read if slot is None or slot >= n_slots else slot
 
 
 def choose_slot(number: int | None) -> None:
     """Remember a slot and look at it."""
-    st.session_state.memory_slot = number
-    st.session_state.memory_view = "slots"
+    choose(SLOT, number)
+    choose(VIEW, "slots")
 
 
 def forget_places() -> None:
     """The memory or the prompt changed: show the slot that is read most again."""
-    st.session_state.memory_at = st.session_state.memory_slot = None
-
-
-def _chosen(name: str, plain):
-    value = st.session_state.get(name)
-    return plain if value is None else value
+    choose(ROW, None)
+    choose(SLOT, None)

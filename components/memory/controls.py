@@ -5,8 +5,11 @@ from functools import partial
 import streamlit as st
 
 from components.frame import visit
+from components.frame.choice_widgets import holding
+from components.frame.choices import Choice, choose, chosen
 from components.kit import own_sentence
 from components.memory import choice, conversation, words
+from components.memory.choice import SETTINGS
 from model.memory import eviction, fusion, salience
 
 EXAMPLES = {
@@ -27,13 +30,6 @@ EXAMPLES = {
          "small model answer?"),
     ),
 }
-POSITIONS = {
-    "parallel": "parallel: after the longest stored prompt",
-    "continue": "continue: after everything told, exactly the full context",
-    "restart": "restart: at 0 again, stored and new words share positions",
-    "replay": "replay: the retrieved words are run again, as one text with the prompt",
-}
-UNITS = {"sentence": "whole sentences", "prompt": "whole prompts", "all": "everything, no choice"}
 
 
 def show_bar() -> None:
@@ -110,13 +106,13 @@ def show_laws(
     off = "type a prompt to measure" if off_difference is None else (
         f"memory off: Δ logits {off_difference:.3g}")
     trained = [name for name in ("early", "late", "edm") if name in choice.modules()]
-    chosen = any(n < of for n, of in written.values())
+    is_chosen = any(n < of for n, of in written.values())
     st.html(words.line(said) + words.laws([
         ("bounded", _bounded(state), n_evicted > 0 or is_full,
          "The budgets are never exceeded; whole sentences are evicted"),
         ("persistent", kept, now.is_saved,
          "Under Sessions: a file on this machine that outlives prompt, tab and process"),
-        ("salient", _salient(written, len(state.prompts)), chosen,
+        ("salient", _salient(written, len(state.prompts)), is_chosen,
          ("The EDM takes tokens whose salience reaches its threshold, the bank sentences whose "
           "mean salience reaches its own")),
         ("non-destructive", off, off_difference == 0,
@@ -159,12 +155,11 @@ def _short(module: str) -> str:
 def _settings() -> None:
     has_edm = "edm" in choice.available()
     usual = sorted(eviction.NAMES, key=lambda name: name != choice.PLAIN.policy)  # it comes first
-    st.selectbox("Eviction: who leaves a full store", usual, key="mem_policy",
-                 format_func=eviction.title, persist_state="session")
-    st.number_input("Write at most so many per prompt", 0, 1024, 0, key="mem_best",
+    st.selectbox("Eviction: who leaves a full store", usual, format_func=eviction.title,
+                 **holding(SETTINGS["policy"]))
+    st.number_input("Write at most so many per prompt", 0, 1024, **holding(SETTINGS["best"]),
                     help="The most salient sentences (bank) or tokens (EDM). 0: all above the "
-                         "threshold",
-                    persist_state="session")
+                         "threshold")
     if has_edm:
         st.markdown("**EDM**")
         _edm_settings()
@@ -173,43 +168,44 @@ def _settings() -> None:
 
 
 def _edm_settings() -> None:
-    plain, keep = choice.PLAIN, {"persist_state": "session"}
-    _budget("EDM: slots at most", "mem_slots", plain.edm.slots)
-    st.selectbox("EDM: what deserves a slot", _scores(plain.edm.score, True), key="mem_slot_score",
-                 **keep)
-    st.number_input("EDM: threshold of a token's salience", value=0.0, step=0.1, format="%.3g",
-                    key="mem_slot_threshold", help="For the learned gate it is a logit", **keep)
+    _budget("EDM: slots at most", SETTINGS["slots"])
+    st.selectbox("EDM: what deserves a slot", _scores(choice.PLAIN.edm.score, True),
+                 **holding(SETTINGS["slot_score"]))
+    _threshold("EDM: threshold of a token's salience", SETTINGS["slot_threshold"],
+               "For the learned gate it is a logit")
 
 
-def _budget(label: str, key: str, plain: int) -> None:
-    """How many slots a store may have. Undo and a loaded file set this number too, so the widget
-    has no default of its own."""
-    st.session_state.setdefault(key, plain)
-    st.number_input(label, 0, 1024, step=16, key=key, on_change=conversation.fit,
-                    help="A smaller number evicts at once", persist_state="session")
+def _budget(label: str, one: Choice) -> None:
+    """How many slots a store may have."""
+    st.number_input(label, 0, choice.MOST_SLOTS, step=16, on_change=conversation.fit,
+                    help="A smaller number evicts at once", **holding(one))
+
+
+def _threshold(label: str, one: Choice, words: str) -> None:
+    st.number_input(label, -1e9, 1e9, step=0.1, format="%.3g", help=words, **holding(one))
 
 
 def _bank_settings(has_edm: bool) -> None:
-    plain, keep = choice.PLAIN, {"persist_state": "session"}
-    _budget("Slots at most", "mem_budget", plain.fusion.slots)
-    scores = _scores(plain.fusion.score, has_edm)
-    if st.session_state.get("mem_score", plain.fusion.score) not in scores:
-        st.session_state.mem_score = plain.fusion.score  # another model, without a trained gate
-    st.selectbox("Salience: what deserves a slot", scores, key="mem_score", **keep)
-    st.number_input("Threshold of a sentence's mean salience", value=0.0, step=0.1, format="%.3g",
-                    key="mem_threshold", help="In the unit of the chosen salience. Writes shows each sentence's", **keep)
-    st.selectbox("Positions of a prompt that reads", fusion.POSITIONS, key="mem_positions",
-                 format_func=POSITIONS.get, **keep)
-    st.selectbox("Retrieved for a prompt", list(UNITS), key="mem_unit", format_func=UNITS.get,
+    plain = choice.PLAIN.fusion
+    _budget("Slots at most", SETTINGS["budget"])
+    scores = _scores(plain.score, has_edm)
+    if chosen(SETTINGS["score"]) not in scores:
+        choose(SETTINGS["score"], plain.score)  # another model, without a trained gate
+    st.selectbox("Salience: what deserves a slot", scores, **holding(SETTINGS["score"]))
+    _threshold("Threshold of a sentence's mean salience", SETTINGS["threshold"],
+               "In the unit of the chosen salience. Writes shows each sentence's")
+    st.selectbox("Positions of a prompt that reads", fusion.POSITIONS,
+                 format_func=choice.POSITIONS.get, **holding(SETTINGS["positions"]))
+    st.selectbox("Retrieved for a prompt", list(choice.UNITS), format_func=choice.UNITS.get,
                  help="A first pass over the whole bank, with the EDM, finds them. Each must fit "
-                 "at least four fifths as well as the best",
-                 **keep)
-    st.number_input("How many, at most", 1, 64, plain.fusion.n_retrieved, key="mem_n_retrieved", **keep)
-    st.slider("AM: least change of the prediction", 0.0, 1.0, plain.fusion.needed, 0.05, key="mem_needed",
+                 "at least four fifths as well as the best", **holding(SETTINGS["unit"]))
+    st.number_input("How many, at most", 1, 64, **holding(SETTINGS["n_retrieved"]))
+    st.slider("AM: least change of the prediction", 0.0, 1.0, step=0.05,
               help="AM reads only if memory changes the next token's probabilities by this much "
-              "(total variation); otherwise no read is counted. 0: AM always reads", **keep)
-    st.slider("Strength, nats added to every memory score", -8.0, 4.0, 0.0, 0.25,
-              key="mem_strength", help="0: GPT-2's own arithmetic", **keep)
+              "(total variation); otherwise no read is counted. 0: AM always reads",
+              **holding(SETTINGS["needed"]))
+    st.slider("Strength, nats added to every memory score", -8.0, 4.0, step=0.25,
+              help="0: GPT-2's own arithmetic", **holding(SETTINGS["strength"]))
 
 
 def _scores(first: str, is_trained: bool) -> list[str]:
@@ -224,10 +220,10 @@ def _sessions() -> None:
     st.button("Save", key="session_save", on_click=conversation.save, args=(name,),
               disabled=not name)
     names = conversation.saved_names()
-    chosen = st.selectbox("Saved on this machine", names, key="session_chosen",
-                          placeholder="none yet", index=None)
-    st.button("Load", key="session_load", on_click=conversation.load, args=(chosen,),
-              disabled=chosen is None)
+    saved = st.selectbox("Saved on this machine", names, key="session_chosen",
+                         placeholder="none yet", index=None)
+    st.button("Load", key="session_load", on_click=conversation.load, args=(saved,),
+              disabled=saved is None)
     st.download_button(
         f"Export, {now.state.nbytes / 1e6:.1f} MB", partial(conversation.as_file, now.state),
         "memory.safetensors",

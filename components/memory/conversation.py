@@ -13,13 +13,13 @@ import numpy as np
 import streamlit as st
 
 from components.frame import live_prompt, visit
+from components.frame.choices import choose
 from components.memory import choice, run
 from model.memory import fusion, held, sessions
 from model.memory.state import MemoryState, load_state, save_state
 
 MOST_STEPS = 20  # that can be undone
 MOST_BYTES = 1 << 28  # of keys and values in memories to go back to
-MOST_SLOTS = 1024  # that the page offers in a store
 HISTORY = 60  # prompts whose reads are listed slot by slot
 
 
@@ -35,11 +35,11 @@ class Conversation:
     session: str = ""
     is_saved: bool = False
     written: dict[str, tuple[int, int]] = field(default_factory=dict)
-    history: tuple["Told", ...] = ()
+    history: tuple["ToldPrompt", ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class ToldPrompt:
     """One prompt told here: its number; reads: store -> {(prompt, position) of a slot: weight};
     states: recurrent module -> (length of its state, cosine to the one before)."""
 
@@ -103,7 +103,7 @@ def begin(prompts: tuple[str, ...], question: str) -> None:
         st.session_state["memory:trouble"] = str(problem)
     _append(now)
     put(question)
-    st.session_state.memory_view = "reads"
+    choose(choice.VIEW, "reads")
 
 
 def put(text: str) -> None:
@@ -202,10 +202,10 @@ def load(name: str) -> None:
 
 def _make_room(state: MemoryState) -> None:
     """Set budgets that the restored memory fits: else the next prompt would evict parts of it."""
-    chosen = choice.settings()
+    now, most = choice.settings(), choice.MOST_SLOTS
     n_external = 0 if state.external is None else len(state.external)
-    st.session_state.mem_budget = min(MOST_SLOTS, max(chosen.fusion.slots, len(state.bank)))
-    st.session_state.mem_slots = min(MOST_SLOTS, max(chosen.edm.slots, n_external))
+    choose(choice.SETTINGS["budget"], min(most, max(now.fusion.slots, len(state.bank))))
+    choose(choice.SETTINGS["slots"], min(most, max(now.edm.slots, n_external)))
 
 
 def _stamps() -> dict[str, tuple[int, int]]:
@@ -259,7 +259,7 @@ def trouble() -> str:
 def _told(now: Conversation, text: str, settings) -> Conversation:
     asked = _asked(now, text, settings)
     written = run.tell(now.key, now.state, text, choice.for_writing(), asked)
-    told = Told(
+    told = ToldPrompt(
         len(written.state.prompts), _reads(now, asked),
         run.state_changes(now.state, written.state),
     )

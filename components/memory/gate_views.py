@@ -6,12 +6,12 @@ import streamlit as st
 from components.frame import visit
 from components.kit import cell_grid
 from components.memory import choice, figures, look, run
-from components.memory.look import Look
+from components.memory.look import Moment
 
 CHART = {"displayModeBar": False}
 
 
-def show(now: Look) -> None:
+def show(now: Moment) -> None:
     """How far each gate is open and what it adds; then the recurrent states."""
     if now.asked is None:
         look.nothing_asked(now)
@@ -23,7 +23,7 @@ def show(now: Look) -> None:
         st.caption("No recurrent memory was trained for this model, so there is no state to show.")
 
 
-def _show_ways(now: Look) -> None:
+def _show_ways(now: Moment) -> None:
     ways = run.ways(now.key, now.asked, now.settings)
     if not ways.openness:
         st.info("Nothing is read from memory now: nothing is added to the stream, and this is "
@@ -43,11 +43,11 @@ def _show_ways(now: Look) -> None:
     )
 
 
-def _show_grid(grid, now: Look, key: str) -> None:
+def _show_grid(grid, now: Moment, key: str) -> None:
     cell_grid.show(grid, (0, now.row), key, lambda row, column: choice.choose_row(column))
 
 
-def _show_states(now: Look) -> None:
+def _show_states(now: Moment) -> None:
     st.markdown("##### The recurrent states: their length, and how much each step turns them")
     prompts, tokens = st.columns(2, gap="large")
     with prompts:
@@ -56,7 +56,7 @@ def _show_states(now: Look) -> None:
         _show_path(now)
 
 
-def _show_told(now: Look) -> None:
+def _show_told(now: Moment) -> None:
     told = [t for t in now.now.history if t.states]
     if not told:
         st.info("Tell a prompt (Enter): it changes the state for the next prompt.")
@@ -71,7 +71,7 @@ def _show_told(now: Look) -> None:
     st.caption("Change: 1 − cosine to the state one prompt before; the first has none.")
 
 
-def _show_path(now: Look) -> None:
+def _show_path(now: Moment) -> None:
     found, n_left_out = run.paths(now.now.key, now.now.state, now.text)
     if not found:
         st.info("Type a prompt to see what telling it would do to the state, token by token.")

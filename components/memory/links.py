@@ -4,11 +4,13 @@ between it and the answer that broke."""
 import streamlit as st
 
 from components.frame import link_row, links
+from components.frame.choice_widgets import holding
+from components.frame.choices import choose, chosen
 from components.memory import choice, conversation
-from components.memory.look import Look
+from components.memory.look import Moment
 
 
-def show(now: Look) -> None:
+def show(now: Moment) -> None:
     """The choice of a told sentence and its links; draws nothing without a question or a
     sentence."""
     if now.asked is None or not now.settings.modules & {"am", "edm"}:
@@ -28,18 +30,18 @@ def show(now: Look) -> None:
         st.html(link_row.row(chain))
 
 
-def _choose(now: Look, facts):
+def _choose(now: Moment, facts):
     """The told sentence; by default the one that the question finds first."""
     best = _best(now, facts)
     by_name = {f"{fact.prompt}·{fact.start}": fact for fact in facts}
     names = [None, *reversed(by_name)]
-    if st.session_state.get("memory_fact") not in names:
-        st.session_state.memory_fact = None  # another conversation
-    chosen = st.selectbox(
-        "The told sentence that should answer", names, key="memory_fact",
+    if chosen(choice.FACT) not in names:
+        choose(choice.FACT, None)  # another conversation
+    name = st.selectbox(
+        "The told sentence that should answer", names, **holding(choice.FACT),
         format_func=lambda name: _title(by_name[name]) if name else f"found first: {_title(best)}",
     )
-    return by_name[chosen] if chosen else best
+    return by_name[name] if name else best
 
 
 def _title(fact) -> str:
@@ -47,7 +49,7 @@ def _title(fact) -> str:
     return f"“{text}” (prompt {fact.prompt:,})"
 
 
-def _best(now: Look, facts):
+def _best(now: Moment, facts):
     """The sentence that the question reads most: by fusion's relevance, else by the EDM's slots."""
     drawn, asked = now.asked.recalled.relevance, now.asked
     if drawn:

@@ -6,6 +6,8 @@ import numpy as np
 import streamlit as st
 
 from components.frame import visit
+from components.frame.choice_widgets import holding, one_of
+from components.frame.choices import choose
 from components.memory import choice, conversation, run
 from model.memory import slots
 from model.memory.slots import READ_FLOOR
@@ -17,9 +19,12 @@ TOO_LONG = (
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Moment:
     """What is shown. text: the prompt; asked: its run, None without one; problem: why a typed
-    prompt has no run; store: "edm" or "bank", the store that the views show."""
+    prompt has no run; store: "edm" or "bank", the store that the views show.
+    n_layers, n_heads of the model; head: the chosen (layer, head), None for the mean; edm: sizes of
+    the model's EDM, None without one; edm_head: its chosen head, None for the mean; chosen_row: the
+    chosen token of the prompt, counted without <|endoftext|>, None for the last."""
 
     now: conversation.Conversation
     settings: object
@@ -27,6 +32,12 @@ class Look:
     asked: run.Asked | None
     problem: str
     store: str
+    n_layers: int
+    n_heads: int
+    head: tuple[int, int] | None
+    edm: object
+    edm_head: int | None
+    chosen_row: int | None
 
     @property
     def state(self):
@@ -73,58 +84,51 @@ class Look:
         return self.asked.kept if self.asked else np.zeros(0, np.int64)
 
     @property
-    def head(self) -> tuple[int, int] | None:
-        """The chosen (layer, head), None for the mean."""
-        config = visit.checkpoint().model.config
-        return choice.head(config.n_layer, config.n_head)
-
-    @property
-    def edm_head(self) -> int | None:
-        """The chosen head of the EDM, None for the mean."""
-        memory = visit.checkpoint().memory
-        return choice.edm_head(memory.sizes.heads) if memory is not None else None
-
-    @property
     def row(self) -> int:
-        """The chosen token of the prompt, counted without <|endoftext|>."""
-        return choice.row(len(self.asked.names) - self.asked.n_start)
+        """The token that is looked at, counted without <|endoftext|>; by default the last one."""
+        last = len(self.asked.names) - self.asked.n_start - 1
+        return last if self.chosen_row is None else min(self.chosen_row, last)
 
     @property
     def of(self) -> str:
         """Whose weights are shown, in words."""
-        config, memory = visit.checkpoint().model.config, visit.checkpoint().memory
         if self.store == "edm":
-            place = f"EDM before block {memory.sizes.layer}"
-            n_heads = memory.sizes.heads
+            place, n_heads = f"EDM before block {self.edm.layer}", self.edm.heads
             return f"{place}, " + (f"mean over {n_heads} heads." if self.edm_head is None
                                    else f"head {self.edm_head} alone.")
         if self.head is None:
-            return f"Mean over {config.n_layer} layers × {config.n_head} heads."
+            return f"Mean over {self.n_layers} layers × {self.n_heads} heads."
         return "Layer {}, head {} alone.".format(*self.head)
 
-    def reads(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """What the prompt's tokens read of the store: weights (T,K), the K slots they belong to,
-        and the weight on the null slot (T,), None where there is none."""
-        asked = self.asked
-        if self.store == "bank":
-            whole = run.weights(self.key, asked, self.head)
-            return whole[asked.n_start :, : len(asked.kept)], asked.kept, None
-        whole = asked.external_weights(self.edm_head)[asked.n_start :]
-        return whole[:, 1:], np.arange(asked.n_external), whole[:, 0]
 
-
-def look() -> Look:
-    """What is shown now; this stores nothing."""
+def look() -> Moment:
+    """The present moment; nothing in it is stored anywhere."""
     now, settings = conversation.current(), choice.settings()
-    text = st.session_state.get("prompt", "")
-    if not run.can_preview(text):
-        return Look(now, settings, text, None, TOO_LONG.format(run.most()), choice.store())
-    try:
-        asked = run.ask(now.key, now.state, text, settings, choice.for_writing())
-        problem = ""
-    except ValueError as error:
-        asked, problem = None, str(error)
-    return Look(now, settings, text, asked, problem, choice.store())
+    text, asked = st.session_state.get("prompt", ""), None
+    problem = "" if run.can_preview(text) else TOO_LONG.format(run.most())
+    if not problem:
+        try:
+            asked = run.ask(now.key, now.state, text, settings, choice.for_writing())
+        except ValueError as error:
+            problem = str(error)
+    config, memory = visit.checkpoint().model.config, visit.checkpoint().memory
+    edm = None if memory is None else memory.sizes
+    return Moment(
+        now, settings, text, asked, problem, choice.store(), config.n_layer, config.n_head,
+        choice.head(config.n_layer, config.n_head), edm,
+        None if edm is None else choice.edm_head(edm.heads), choice.row(),
+    )
+
+
+def reads(now: Moment) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """What the prompt's tokens read of the store: weights (T,K), the K slots they belong to, and the
+    weight on the null slot (T,), None where there is none."""
+    asked = now.asked
+    if now.store == "bank":
+        whole = run.weights(now.key, asked, now.head)
+        return whole[asked.n_start :, : len(asked.kept)], asked.kept, None
+    whole = asked.external_weights(now.edm_head)[asked.n_start :]
+    return whole[:, 1:], np.arange(asked.n_external), whole[:, 0]
 
 
 def choose_store() -> None:
@@ -132,23 +136,19 @@ def choose_store() -> None:
     memory = visit.checkpoint().memory
     if "edm" not in choice.available():
         return
-    st.session_state.memory_store = choice.store()
+    choose(choice.STORE, choice.store())
     with st.container(horizontal=True, vertical_alignment="center", key="memory_store_row"):
         store = st.segmented_control(
-            "Store", list(choice.STORES), format_func=choice.STORES.get, key="memory_store",
-            required=True, label_visibility="collapsed", persist_state="session",
-            on_change=choice.forget_places,
+            "Store", list(choice.STORES), format_func=choice.STORES.get, required=True,
+            label_visibility="collapsed", on_change=choice.forget_places, **holding(choice.STORE),
         )
         if store == "edm" and memory.sizes.heads > 1:
-            st.segmented_control(
-                "Head of the EDM", ["mean", *range(memory.sizes.heads)], default="mean",
-                format_func=lambda head: "all heads" if head == "mean" else f"head {head}",
-                required=True, key="edm_head", label_visibility="collapsed",
-                persist_state="session",
-            )
+            heads = [choice.MEAN, *range(memory.sizes.heads)]
+            titles = choice.EDM_HEAD.kind.titles
+            one_of("Head of the EDM", choice.EDM_HEAD, {head: titles[head] for head in heads})
 
 
-def nothing_asked(now: Look) -> None:
+def nothing_asked(now: Moment) -> None:
     """The hint of a view that needs a prompt."""
     if not now.problem:  # the page has shown the problem already
         st.info("Type a prompt above: this view follows each key.")

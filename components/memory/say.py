@@ -1,6 +1,6 @@
 """Says in words whether the stores are read for this prompt, and if not, why not.
 
-Knows what is shown now (look.Look), nothing of widgets.
+Knows what is shown now (look.Moment), nothing of widgets.
 """
 
 import numpy as np

@@ -4,10 +4,11 @@ import numpy as np
 import streamlit as st
 
 from components.frame import visit
+from components.frame.choice_widgets import holding, one_of
 from components.kit import next_token, palette
 from components.kit.fact_strip import fact_strip
 from components.memory import choice, conversation, look, run, say, slots, vectors, words
-from components.memory.look import Look
+from components.memory.look import Moment
 
 MOST_HISTORY = 12
 STRONG = {
@@ -15,7 +16,7 @@ STRONG = {
 }
 
 
-def show(now: Look) -> None:
+def show(now: Moment) -> None:
     """All slots, and the chosen one in detail."""
     look.choose_store()
     weight = now.weight_now
@@ -31,7 +32,7 @@ def show(now: Look) -> None:
         st.info(_why_empty(now))
 
 
-def _why_empty(now: Look) -> str:
+def _why_empty(now: Moment) -> str:
     external, gone = now.state.external, now.state.n_evicted
     if now.store == "edm":
         gone = 0 if external is None else external.n_evicted
@@ -44,7 +45,7 @@ def _why_empty(now: Look) -> str:
     return "Every slot is empty. Type a prompt above and press Enter; Writes shows what is written."
 
 
-def _show_slot(now: Look, slot: int, weight: float) -> None:
+def _show_slot(now: Moment, slot: int, weight: float) -> None:
     table = now.table
     with st.container(horizontal=True, vertical_alignment="center", key="memory_slot_title"):
         st.html(words.slot_title(table, slot))
@@ -68,7 +69,7 @@ def _show_slot(now: Look, slot: int, weight: float) -> None:
         _show_knock_out(now, slot)
 
 
-def _show_pin(now: Look, pinned: bool, slot: int) -> None:
+def _show_pin(now: Moment, pinned: bool, slot: int) -> None:
     st.button(
         "Unpin its sentence" if pinned else "Pin its sentence", key="memory_pin", width="content",
         icon=":material/keep_off:" if pinned else ":material/keep:", on_click=conversation.pin,
@@ -80,7 +81,7 @@ def _show_pin(now: Look, pinned: bool, slot: int) -> None:
 # -- vectors ---------------------------------------------------------------------------------------
 
 
-def _show_external_vectors(now: Look, slot: int) -> None:
+def _show_external_vectors(now: Moment, slot: int) -> None:
     st.markdown("##### Its key and its value")
     vectors.show(*run.external_vectors(now.state, slot), key="memory_vectors")
     texts, scores = run.external_points_to(now.state, slot)
@@ -91,15 +92,15 @@ def _show_external_vectors(now: Look, slot: int) -> None:
                f"head (ln_f's gain kept; blocks {layer} and above, biases and its scale left out).")
 
 
-def _column(now: Look, slot: int) -> int | None:
+def _column(now: Moment, slot: int) -> int | None:
     """The slot's column among the slots that the prompt reads; None: it is not read."""
     if now.asked is None:
         return None
-    found = np.flatnonzero(now.reads()[1] == slot)
+    found = np.flatnonzero(look.reads(now)[1] == slot)
     return int(found[0]) if len(found) else None
 
 
-def _show_vectors(now: Look, slot: int) -> None:
+def _show_vectors(now: Moment, slot: int) -> None:
     column, head = _column(now, slot), now.head
     if head is None:
         head = (visit.checkpoint().model.config.n_layer // 2, 0)
@@ -126,20 +127,20 @@ def _show_vectors(now: Look, slot: int) -> None:
 # -- use -------------------------------------------------------------------------------------------
 
 
-def _show_readers(now: Look, slot: int) -> None:
+def _show_readers(now: Moment, slot: int) -> None:
     st.markdown("##### Read by")
     column = _column(now, slot)
     if column is None:
         st.caption(_why_unread(now))
         return
-    whole = now.reads()[0][:, column]
+    whole = look.reads(now)[0][:, column]
     best = np.argsort(-whole, kind="stable")[:6]
     texts = [now.asked.names[now.asked.n_start + t] for t in best]
     st.html(words.weighted(texts, whole[best], palette.QUERY))
     st.caption(now.of)
 
 
-def _why_unread(now: Look) -> str:
+def _why_unread(now: Moment) -> str:
     if now.asked is None:
         return "This prompt is not read." if now.problem else "Type a prompt to read it."
     if now.store == "edm" or not len(now.asked.kept):
@@ -147,7 +148,7 @@ def _why_unread(now: Look) -> str:
     return "This prompt does not read its sentence."
 
 
-def _show_history(now: Look, slot: int) -> None:
+def _show_history(now: Moment, slot: int) -> None:
     places = now.table.places[slot]
     later = [t for t in now.now.history if t.number > places[0][0]][-MOST_HISTORY:]
     st.markdown("##### Its history")
@@ -160,16 +161,12 @@ def _show_history(now: Look, slot: int) -> None:
                else "No prompt was told after this slot in this tab.")
 
 
-def _show_knock_out(now: Look, slot: int) -> None:
+def _show_knock_out(now: Moment, slot: int) -> None:
     st.markdown("##### Knock it out")
-    scope = st.segmented_control(
-        "Leave out", ["the slot", "its sentence", "its prompt"], default="its sentence",
-        required=True, key="memory_scope", label_visibility="collapsed", persist_state="session",
-        format_func=lambda scope: scope.split()[-1],
-    )
+    scope = one_of("Leave out", choice.SCOPE)
     both = {"edm", "am"} <= now.settings.modules and len(now.state.bank)
     everywhere = both and now.asked is not None and now.asked.n_external and st.toggle(
-        "Out of both stores", True, key="memory_scope_both", persist_state="session",
+        "Out of both stores", **holding(choice.BOTH),
         help="As if it had never been stored: the prompt asks anew and may find something else",
     )
     if not everywhere and _column(now, slot) is None:
@@ -186,7 +183,7 @@ def _show_knock_out(now: Look, slot: int) -> None:
     leave_out = run.without_external if now.store == "edm" else run.without
     compared = leave_out(now.key, now.state, now.asked, gone, now.settings)
     st.html(next_token.twice(compared, f"without {scope}", "with all that was read"))
-    readable = now.reads()[1]
+    readable = look.reads(now)[1]
     n_gone = len(np.intersect1d(gone, readable))
     left = "" if n_gone < len(readable) else " No slot is left in this store."
     st.caption(
@@ -195,7 +192,7 @@ def _show_knock_out(now: Look, slot: int) -> None:
     )
 
 
-def _in_both(now: Look, slot: int, gone, scope: str) -> frozenset[tuple[int, int]]:
+def _in_both(now: Moment, slot: int, gone, scope: str) -> frozenset[tuple[int, int]]:
     """(prompt, position) of the tokens `gone` of one store, and of the same sentence or prompt all
     that either store holds."""
     tables = (now.state.bank.slots, now.state.external.slots)
@@ -214,7 +211,7 @@ def _places(table, at) -> list[tuple[int, int]]:
     return [place for held in table.select(at).places for place in held]
 
 
-def _show_forgotten(now: Look, scope: str, gone: frozenset[tuple[int, int]]) -> None:
+def _show_forgotten(now: Moment, scope: str, gone: frozenset[tuple[int, int]]) -> None:
     """The next token had these tokens, (prompt, position) each, been stored in neither store."""
     compared = run.forgotten(now.key, now.state, now.asked, gone, now.settings)
     st.html(next_token.twice(compared, f"without {scope}", "with all that was read"))

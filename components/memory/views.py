@@ -18,12 +18,12 @@ from components.memory import (
     weights_map,
     words,
 )
-from components.memory.look import Look
+from components.memory.look import Moment
 
 MOST_ALONE = 3  # tokens whose probability is shown module by module
 
 
-def show_laws(now: Look) -> None:
+def show_laws(now: Moment) -> None:
     """What fusion reads, and the laws with what this prompt would change."""
     difference = None if now.asked is None else now.asked.off_difference
     written = now.now.written if now.front is None else conversation.what_was_written(now.front)
@@ -33,7 +33,7 @@ def show_laws(now: Look) -> None:
 # -- reads -----------------------------------------------------------------------------------------
 
 
-def show_reads(now: Look) -> None:
+def show_reads(now: Moment) -> None:
     """The picture: lines from the prompt's words to the words, in earlier prompts, they read."""
     left, right = st.columns([2, 1], gap="medium")
     with left:
@@ -55,7 +55,7 @@ def show_reads(now: Look) -> None:
             _show_retrieved(now)
 
 
-def _show_each(now: Look) -> None:
+def _show_each(now: Moment) -> None:
     """Which module moved the probability."""
     if not now.settings.modules or not now.state.prompts:
         return
@@ -66,7 +66,7 @@ def _show_each(now: Look) -> None:
                "points are against GPT-2 and need not add up.")
 
 
-def _show_heads(now: Look) -> None:
+def _show_heads(now: Moment) -> None:
     st.markdown("##### Memory's share, head by head")
     row = now.row + now.asked.n_start
     heads_grid.show(
@@ -75,7 +75,7 @@ def _show_heads(now: Look) -> None:
     )
 
 
-def _show_picture(now: Look) -> None:
+def _show_picture(now: Moment) -> None:
     read = now.read
     told = told_rows.rows(now.state.prompts, now.table, read, run.show)
     store = choice.STORES[now.store]
@@ -94,8 +94,8 @@ def _show_picture(now: Look) -> None:
     )
 
 
-def _picture(now: Look, told: list[dict], store: str) -> reads.Picture:
-    asked, (weights, columns, nothing) = now.asked, now.reads()
+def _picture(now: Moment, told: list[dict], store: str) -> reads.Picture:
+    asked, (weights, columns, nothing) = now.asked, look.reads(now)
     best = [(asked.compared.texts[i], float(p[i])) for p, i in (
         (p, int(p.argmax())) for p in (asked.compared.after, asked.compared.before))]
     is_read = say.is_read(now)
@@ -109,7 +109,7 @@ def _picture(now: Look, told: list[dict], store: str) -> reads.Picture:
 # -- all weights -----------------------------------------------------------------------------------
 
 
-def show_front(now: Look) -> None:
+def show_front(now: Moment) -> None:
     """Which part of a prompt asks, if the whole is too long to ask with."""
     if now.front is not None:
         n_asked = len(now.asked.names) - now.asked.n_start
@@ -121,12 +121,12 @@ def show_front(now: Look) -> None:
         )
 
 
-def _with_a_slot(now: Look) -> int:
+def _with_a_slot(now: Moment) -> int:
     table = now.state.bank.slots
     return int((table.prompt == len(now.state.prompts)).sum())
 
 
-def show_weights(now: Look) -> None:
+def show_weights(now: Moment) -> None:
     """Everything that is read, token by slot; a row's bars; every head's share of memory."""
     look.choose_store()
     if now.asked is None:
@@ -143,7 +143,7 @@ def show_weights(now: Look) -> None:
         _show_retrieved(now)
 
 
-def _show_union_map(now: Look) -> None:
+def _show_union_map(now: Moment) -> None:
     asked, texts = now.asked, now.state.bank.slots.text
     drawn = weights_map.Map(
         run.weights(now.key, asked, now.head), asked.names,
@@ -152,7 +152,7 @@ def _show_union_map(now: Look) -> None:
     _show_map(now, drawn)
 
 
-def _show_external_map(now: Look) -> None:
+def _show_external_map(now: Moment) -> None:
     asked = now.asked
     if not asked.n_external:
         return st.info(say.store(now))
@@ -172,7 +172,7 @@ def _token_0(asked) -> int:
     return asked.n_start - asked.n_front
 
 
-def _show_map(now: Look, drawn: weights_map.Map) -> None:
+def _show_map(now: Moment, drawn: weights_map.Map) -> None:
     start = now.asked.n_start
     weights_map.show(
         drawn, now.row + start, "memory_map",
@@ -180,7 +180,7 @@ def _show_map(now: Look, drawn: weights_map.Map) -> None:
     )
 
 
-def _show_retrieved(now: Look) -> None:
+def _show_retrieved(now: Moment) -> None:
     """How well every stored sentence fits the prompt, and which are read."""
     recalled, table = now.asked.recalled, now.state.bank.slots
     drawn, moved = recalled.relevance, recalled.moved

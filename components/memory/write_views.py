@@ -5,10 +5,10 @@ import streamlit as st
 
 from components.frame import visit
 from components.memory import bars, choice, conversation, look, run, words
-from components.memory.look import Look
+from components.memory.look import Moment
 
 
-def show(now: Look) -> None:
+def show(now: Moment) -> None:
     """A preview at every key; Enter commits it."""
     if not len(run.encode(now.text)):
         return look.nothing_asked(now)
@@ -29,7 +29,7 @@ def show(now: Look) -> None:
     _show_sentences(now, written)
 
 
-def _show_tokens(now: Look, written) -> None:
+def _show_tokens(now: Moment, written) -> None:
     """The EDM's part: tokens by their salience."""
     gated, settings = written.gated, now.settings
     n_written, n_tokens = conversation.what_was_written(written)["edm"]
@@ -53,7 +53,7 @@ def _behind_start(ids) -> np.ndarray:
     return np.flatnonzero(np.asarray(ids) != visit.checkpoint().tokenizer.bos_token_id)
 
 
-def _show_sentences(now: Look, written) -> None:
+def _show_sentences(now: Moment, written) -> None:
     """The bank's part: whole sentences."""
     n_written, n_sentences = conversation.what_was_written(written)["bank"]
     settings = choice.for_writing()

@@ -3,12 +3,13 @@
 import streamlit as st
 
 from components.frame import live_prompt, visit
+from components.frame.choice_widgets import holding
+from components.frame.choices import choose
 from components.frame.shell import DEFAULT_PROMPT
 from components.notes import choice, run
 from components.notes.run import EXAMPLES
 
 QUESTION = "Where do I live? I live in"
-_KEEP = {"persist_state": "session"}
 
 
 def show() -> run.Overview:
@@ -166,30 +167,30 @@ def _follow(steps, bar, name: str) -> str:
 
 def _settings() -> None:
     config = visit.checkpoint().model.config
-    st.slider("Passages put into the prompt", 0, 8, choice.N_NOTES, key="notes_n",
-              **_KEEP)
-    st.selectbox("Ranked by", list(choice.RANKINGS), key="notes_ranking",
-                 format_func=choice.RANKINGS.get, **_KEEP)
-    st.select_slider("Size of a passage, in tokens at most", choice.SIZES,
-                     choice.SIZE, key="notes_size", **_KEEP)
-    chosen = choice.layer(config.n_layer)
-    st.session_state["notes_layer"] = chosen  # another model has other layers
+    st.slider("Passages put into the prompt", 0, 8, **holding(choice.N))
+    st.selectbox("Ranked by", list(choice.RANKINGS), format_func=choice.RANKINGS.get,
+                 **holding(choice.RANKING))
+    st.select_slider("Size of a passage, in tokens at most", list(choice.SIZES),
+                     **holding(choice.SIZE))
+    st.session_state["notes:layer"] = choice.layer(config.n_layer)  # another model has others
     st.number_input(
-        "Layer whose mean hidden state is a text's vector", 0, config.n_layer, key="notes_layer",
-        disabled=bool(choice.folder()), **_KEEP,
+        "Layer whose mean hidden state is a text's vector", 0, config.n_layer, key="notes:layer",
+        disabled=bool(choice.folder()),
+        on_change=lambda: choose(choice.LAYER, st.session_state["notes:layer"]),
         help=f"0: the embeddings; {config.n_layer}: after the last block. The mean leaves out "
         "<|endoftext|>. Another layer, model or size makes another index.",
     )
     st.text_input(
-        "Or the folder of a sentence-embedding model", key="notes_folder", max_chars=1000,
-        placeholder="/path/with/config.json and model.safetensors", **_KEEP,
+        "Or the folder of a sentence-embedding model", max_chars=1000,
+        placeholder="/path/with/config.json and model.safetensors", **holding(choice.FOLDER),
         help="A GPT was trained to continue texts, not to compare them: a model trained for that "
         "finds more. Only safetensors are read, and no code of the folder runs.",
     )
     offered = run.variants()
     if len(offered) > 1:
-        st.selectbox("The network's own memory in “Five memories”", offered, key="notes_variant",
-                     **_KEEP)
+        choose(choice.VARIANT, choice.variant(offered))
+        st.selectbox("The network's own memory in “Five memories”", offered,
+                     **holding(choice.VARIANT))
 
 
 def _manage(now) -> None:

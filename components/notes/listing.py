@@ -3,7 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from components.notes import run
+from components.frame.choices import choose, chosen
+from components.notes import choice, run
 from components.notes.bar import doing
 
 HEIGHT = 420
@@ -35,12 +36,12 @@ def _list(notes) -> None:
     rows = chosen.selection.rows
     row = newest_first[rows[0]].id if rows and rows[0] < len(newest_first) else None
     if row is not None and row != st.session_state.get("notes:row"):
-        st.session_state.notes_note = row
+        choose(choice.NOTE, row)
     st.session_state["notes:row"] = row
 
 
 def _editor(ids: set[int]) -> None:
-    number = st.session_state.get("notes_note")
+    number = chosen(choice.NOTE)
     if number is None:
         st.info("Choose a note with the box at its left to read, change or remove it.")
         return
@@ -87,7 +88,7 @@ def _keep_as_new(number: int) -> None:
 def _remove(number: int) -> None:
     run.delete([number])
     _forget(number)
-    st.session_state.notes_note = None
+    choose(choice.NOTE, None)
 
 
 def _forget(number: int) -> None:

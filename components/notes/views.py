@@ -3,6 +3,7 @@
 import streamlit as st
 
 from components.frame import visit
+from components.frame.choice_widgets import one_of
 from components.kit import next_token
 from components.notes import bar, candidates, cards, choice, listing, prompt, run
 
@@ -13,12 +14,7 @@ def show() -> None:
     if not now.n_notes:
         bar.show_first_visit()
         return
-    if st.session_state.get("notebook_view") not in choice.VIEWS:
-        st.session_state.notebook_view = "answer"
-    view = st.segmented_control(
-        "View", list(choice.VIEWS), format_func=choice.VIEWS.get,
-        key="notebook_view", required=True, label_visibility="collapsed", persist_state="session",
-    )
+    view = one_of("View", choice.VIEW)
     if view == "notes":
         listing.show(now)
         return

@@ -4,23 +4,19 @@ import numpy as np
 import streamlit as st
 
 from components.frame import visit
-from components.kit.one_of import one_of
+from components.frame.choice_widgets import one_of
+from components.frame.choices import chosen
+from components.frame.place import AT
 from components.kit.safe_text import for_markdown
 from components.positions import choice, figures, run
 
-ENDS = {
-    "learned": "Learned: the table ends",
-    "rope": "RoPE: angles never seen",
-    "alibi": "ALiBi: weights fade",
-    "norm": "Larger positions: LayerNorm",
-}
 CHART = {"displayModeBar": False}
 
 
 def ends(tokens: list[str]) -> None:
     """Where each scheme stops."""
     show = {"learned": _end_of_table, "rope": _end_of_rope, "alibi": _end_of_alibi, "norm": _louder}
-    show[one_of("Scheme", ENDS, "ends")](tokens)
+    show[one_of("Scheme", choice.END)](tokens)
 
 
 def _end_of_table(tokens: list[str]) -> None:
@@ -97,7 +93,7 @@ def _end_of_alibi(tokens: list[str]) -> None:
 
 
 def _louder(tokens: list[str]) -> None:
-    at = st.session_state.get("at")
+    at = chosen(AT)
     at = len(tokens) - 1 if at is None or at >= len(tokens) else at
     found = run.scaled(at, np.logspace(-1, 2, 61))
     width = _config().n_embd

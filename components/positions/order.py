@@ -3,18 +3,10 @@
 import streamlit as st
 
 from components.frame import visit
+from components.frame.choice_widgets import one_of
 from components.kit import token_row
-from components.kit.one_of import one_of
 from components.positions import choice, figures, run
 
-EDITS = {
-    "words": "Shuffle the words",
-    "positions": "Shuffle the positions",
-    "both": "Shuffle words with their positions",
-    "shift": "Shift all positions",
-    "none": "No positions",
-    "none_words": "No positions, words shuffled",
-}
 EDIT_WORDS = {
     "words": "The words are shuffled, the position vectors stay.",
     "positions": "The words stay; each gets the position vector of another word.",
@@ -31,7 +23,7 @@ CHART = {"displayModeBar": False}
 
 def order(tokens: list[str]) -> None:
     """The prompt in another order: the next token, and what the mask alone tells."""
-    edit = one_of("Change", EDITS, "order")
+    edit = one_of("Change", choice.EDIT)
     shift = min(100, _config().n_positions - len(tokens))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if edit == "shift":
@@ -67,7 +59,7 @@ def _prices(edit: str, shift: int) -> None:
     shift = min(shift, room)
     names = [name for name in run.cheap_edits(edit) if name != "shift" or room > 0]
     kl = {name: run.change(name, choice.seed(), shift).kl_bits for name in names}
-    titles = EDITS | {"shift": f"Shift by {shift:,}"}
+    titles = choice.EDITS | {"shift": f"Shift by {shift:,}"}
     st.plotly_chart(figures.prices(kl, titles, edit), key="prices", config=CHART)
     st.caption(
         "KL(before ‖ after) in bits over the whole vocabulary, after the last token, which keeps "

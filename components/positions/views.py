@@ -4,9 +4,10 @@ import numpy as np
 import streamlit as st
 
 from components.frame import visit
+from components.frame.choice_widgets import one_of
+from components.frame.choices import choose, chosen
 from components.kit import cell_grid
 from components.kit.fact_strip import fact_strip
-from components.kit.one_of import one_of
 from components.kit.safe_text import for_markdown
 from components.positions import choice, clocks, figures, head_maps, run
 
@@ -41,10 +42,10 @@ def side_by_side(tokens: list[str]) -> None:
         "attention, not which is better." + _pooled(len(tokens))
     )
     st.markdown(f"#### What {for_markdown(tokens[query])} ({query}) reads, in %")
-    row = min(st.session_state.get("positions:row", 0), len(maps) - 1)
+    row = min(chosen(choice.SCHEME_ROW), len(maps) - 1)
 
     def take(row, column):
-        st.session_state["positions:row"] = row
+        choose(choice.SCHEME_ROW, row)
         choice.choose_pair(query, column)
 
     cell_grid.show(
@@ -60,9 +61,8 @@ def side_by_side(tokens: list[str]) -> None:
 def tables(tokens: list[str]) -> None:
     """The learned table, and the sinusoidal one of the same size, measured the same way."""
     n_positions, width = _config().n_positions, _config().n_embd
-    kinds = {"learned": f"Learned: wpe, {n_positions:,} × {width:,} numbers",
-             "sinusoidal": "Sinusoidal: a formula, nothing learned"}
-    kind = one_of("Table", kinds, "positions_table")
+    titles = choice.TABLES | {"learned": f"Learned: wpe, {n_positions:,} × {width:,} numbers"}
+    kind = one_of("Table", choice.TABLE, titles)
     found = run.table(kind)
     at = choice.position(n_positions, min(n_positions // 4, 40))
     left, right = st.columns([6, 7], gap="medium")

@@ -36,7 +36,7 @@ def show_distribution(reading, at: int) -> None:
         run.forecast(at),
         run.stages(at, settings),
         run.draws(at, settings, seed, choice.n_draws()),
-        seed=seed, key="prediction_curve", on_choose=choice.choose,
+        seed=seed, key="prediction_curve", on_choose=choice.choose_dials,
     )
 
 

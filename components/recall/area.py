@@ -5,6 +5,7 @@ Like the prompt box, without its address and its Enter. Knows nothing of what is
 
 import streamlit as st
 
+from components.frame.choices import Choice, choose, chosen
 from components.kit import assets
 
 _mount = assets.component(
@@ -15,30 +16,30 @@ _mount = assets.component(
 )
 
 
-def live_area(name: str, label: str, placeholder: str, rows: int, most: int) -> str:
-    """Draw the area; st.session_state[name] is its text before and after, at most `most`
-    characters. Any other text put there overwrites the area."""
-    key = f"{name}_area"
-    wanted = st.session_state.get(name) or ""
+def live_area(one: Choice, label: str, placeholder: str, rows: int, most: int) -> str:
+    """Draw the area; the choice is its text before and after, at most `most` characters. Any other
+    text chosen overwrites the area."""
+    key = f"{one.name}_area"
+    wanted = chosen(one)
     kept = st.session_state.setdefault(f"{key}:kept", {"text": wanted, "revision": 0})
     if wanted != kept["text"]:
         kept.update(text=wanted, revision=kept["revision"] + 1)
     data = {"label": label, "placeholder": placeholder, "rows": rows, "most": most}
-    _take(name, kept, st.session_state.get(key), most)
+    _take(one, kept, st.session_state.get(key), most)
     sent = _mount(key=key, data=data | kept, on_typed_change=lambda: None)
-    _take(name, kept, sent, most)
-    st.session_state[name] = kept["text"]
+    _take(one, kept, sent, most)
+    choose(one, kept["text"])
     return kept["text"]
 
 
-def _take(name: str, kept: dict, sent, most: int) -> None:
+def _take(one: Choice, kept: dict, sent, most: int) -> None:
     """What the browser sent last, made safe to encode, unless it was overwritten since.
 
     Streamlit may end a run at every touch of its state. So `kept` must never hold a text that
-    st.session_state[name] does not hold: the next run would take the older text for a new one.
+    the choice does not hold: the next run would take the older text for a new one.
     """
     typed = sent.get("typed") if sent else None
     if typed and int(typed["revision"]) == kept["revision"]:
         text = str(typed["text"]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        st.session_state[name] = text[:most]
+        choose(one, text[:most])
         kept["text"] = text[:most]

@@ -5,16 +5,14 @@ A word that is read need not cause the answer: the last chart shows both side by
 
 import streamlit as st
 
+from components.frame.choice_widgets import holding
+from components.frame.choices import choose, chosen
 from components.kit import palette
 from components.recall import choice, figures, pictures, run, told_text, views, words
 from components.recall.run import Changed, Looked
 from components.recall.words import Line
 from model.recall.reads import Place
 
-HOW = {
-    "without": "Take words away", "only": "Keep only them", "swap": "Swap two values",
-    "edit": "Change a value",
-}
 CLICKS = {
     "without": "Click words to take them out of memory. Click a prompt's number for all its words.",
     "only": "Click words to keep only them in memory.",
@@ -30,7 +28,7 @@ def show() -> None:
     prepared = views.prepare()
     if prepared is None:
         return
-    looked = run.look(*prepared, _variant())
+    looked = run.look(*prepared, choice.variant())
     how = _bar(looked)
     if not looked.holds_slots:
         st.info(
@@ -50,20 +48,10 @@ def show() -> None:
     _read_or_cause(looked)
 
 
-def _variant() -> str:
-    """The chosen variant; at first one that has slots."""
-    names = list(choice.TITLES)
-    if st.session_state.get("recall_variant") not in names:
-        st.session_state.recall_variant = "gpt2-m"
-    return st.session_state.recall_variant
-
-
 def _bar(looked: Looked) -> str:
     """Variant, way of changing, smallest set, clear -> the way of changing."""
-    if st.session_state.get("recall_how") not in HOW:
-        st.session_state.recall_how = "without"
-    if "recall_prompt" in st.session_state:
-        _take_prompt(looked, st.session_state.pop("recall_prompt"))
+    if choice.CLICKED_PROMPT in st.session_state:
+        _take_prompt(looked, st.session_state.pop(choice.CLICKED_PROMPT))
     found = run.smallest(looked) if looked.holds_slots else None
     with st.container(horizontal=True, vertical_alignment="center", key="recall_cause_bar"):
         if st.session_state.get("recall_variant_of") != looked.variant:
@@ -73,8 +61,8 @@ def _bar(looked: Looked) -> str:
             key="recall_variant_of", label_visibility="collapsed", on_change=_take_variant,
         )
         how = st.segmented_control(
-            "How", list(HOW), format_func=HOW.get, key="recall_how", required=True,
-            label_visibility="collapsed", on_change=choice.forget_words, persist_state="session",
+            "How", list(choice.HOW), format_func=choice.HOW.get, required=True,
+            label_visibility="collapsed", on_change=choice.forget_words, **holding(choice.CHANGE),
         )
         st.button(
             "Smallest set", key="recall_smallest", disabled=found is None, type="primary",
@@ -82,27 +70,26 @@ def _bar(looked: Looked) -> str:
             help="The few words whose removal loses the answer (searched greedily)",
         )
         st.button("Clear", key="recall_clear", on_click=choice.forget_words,
-                  disabled=not st.session_state.get("recall_words"))
+                  disabled=not chosen(choice.WORDS))
     return how
 
 
 def _change(looked: Looked, how: str) -> Changed | None:
     """The answer after the chosen change; None if no word is chosen, or a message is shown."""
-    chosen = tuple(_chosen(looked))
+    words_now = tuple(_chosen(looked))
     text = ""
     if how == "edit":
-        text = st.text_input("The other token", key="recall_other", live="300ms",
-                             placeholder="type one token, such as a name",
-                             persist_state="session")
+        text = st.text_input("The other token", live="300ms", **holding(choice.OTHER),
+                             placeholder="type one token, such as a name")
     try:
-        if not chosen or (how == "edit" and not text.strip()):
+        if not words_now or (how == "edit" and not text.strip()):
             return None
         if how == "swap":
-            pairs = _pairs(looked, chosen)
+            pairs = _pairs(looked, words_now)
             return run.swapped(looked, pairs) if pairs else None
         if how == "edit":
-            return run.edited(looked, chosen[0], text)
-        return run.removed(looked, chosen, is_only=how == "only")
+            return run.edited(looked, words_now[0], text)
+        return run.removed(looked, words_now, is_only=how == "only")
     except ValueError as problem:
         st.warning(words.sentence(str(problem)))
         return None
@@ -160,8 +147,8 @@ def _has(looked: Looked, part: str) -> bool:
 def _chosen(looked: Looked) -> list[Place]:
     """The chosen words that are in this variant's memory."""
     stored = {read.place for read in looked.one.read}
-    chosen = (Place(*place) for place in st.session_state.get("recall_words") or [])
-    return [place for place in chosen if place in stored]
+    places = (Place(*place) for place in chosen(choice.WORDS))
+    return [place for place in places if place in stored]
 
 
 def _marks(looked: Looked, how: str) -> dict[Place, str]:
@@ -173,10 +160,10 @@ def _marks(looked: Looked, how: str) -> dict[Place, str]:
     return marks
 
 
-def _pairs(looked: Looked, chosen: tuple[Place, ...]) -> tuple[Place, ...]:
+def _pairs(looked: Looked, places: tuple[Place, ...]) -> tuple[Place, ...]:
     """The tokens of every two chosen words, pair by pair, as many as the shorter word has."""
     found: list[Place] = []
-    for one, other in zip(chosen[::2], chosen[1::2]):
+    for one, other in zip(places[::2], places[1::2]):
         for pair in zip(_word(looked, one), _word(looked, other)):
             found += pair if pair[0] != pair[1] else ()
     return tuple(found)
@@ -198,32 +185,31 @@ def _word(looked: Looked, place: Place) -> list[Place]:
 
 
 def _click(prompt: int, position: int) -> None:
-    chosen = list(st.session_state.get("recall_words") or [])
-    place, how = (prompt, position), st.session_state.get("recall_how")
-    if place in chosen:
-        chosen.remove(place)
+    places, place = list(chosen(choice.WORDS)), (prompt, position)
+    if place in places:
+        places.remove(place)
     else:
-        chosen = [place] if how == "edit" else [*chosen, place]
-    st.session_state.recall_words = chosen
+        places = [place] if chosen(choice.CHANGE) == "edit" else [*places, place]
+    choose(choice.WORDS, places)
 
 
 def _click_prompt(prompt: int) -> None:
-    st.session_state.recall_prompt = prompt
+    st.session_state[choice.CLICKED_PROMPT] = prompt
 
 
 def _take_prompt(looked: Looked, prompt: int) -> None:
     """All words of the prompt, or none of them where all were chosen."""
-    if st.session_state.recall_how not in ("without", "only"):
+    if chosen(choice.CHANGE) not in ("without", "only"):
         return
     own = sorted({tuple(r.place) for r in looked.one.read if r.place.prompt == prompt})
-    chosen = list(st.session_state.get("recall_words") or [])
-    others = [place for place in chosen if place not in own]
-    st.session_state.recall_words = others if set(own) <= set(chosen) else [*others, *own]
+    before = chosen(choice.WORDS)
+    others = [place for place in before if place not in own]
+    choose(choice.WORDS, others if set(own) <= set(before) else [*others, *own])
 
 
 def _take_smallest(gone) -> None:
-    st.session_state.recall_how = "without"
-    st.session_state.recall_words = [tuple(place) for place in gone]
+    choose(choice.CHANGE, "without")
+    choose(choice.WORDS, [tuple(place) for place in gone])
 
 
 def _take_variant() -> None:

@@ -1,14 +1,13 @@
 """What the visitor chose on the Recall page: the probe, the memory's settings, the variant.
 
-The choices are keys in st.session_state and stay across pages. Knows nothing of results.
+Knows nothing of results.
 """
 
 from dataclasses import dataclass
 
-import streamlit as st
-
+from components.frame.choices import Cells, Choice, OneOf, Several, Text, Whole, choose, chosen
 from components.kit.own_sentence import Sentence
-from model.memory import variants
+from model.memory import eviction, salience
 from model.memory.settings import Settings
 from model.recall.probe import Probe
 
@@ -67,13 +66,47 @@ EXAMPLES = {
         " New York", "Other talk came in between. Which memories still hold the fact?", 250,
     ),
 }
-FIRST = "James Theory"
+FIRST = EXAMPLES["James Theory"]  # filled in on a first visit
+HOW = {
+    "without": "Take words away", "only": "Keep only them", "swap": "Swap two values",
+    "edit": "Change a value",
+}
+CURVES = {
+    "distance": "Distance", "far": "Far", "facts": "Facts", "slots": "Slots",
+    "policy": "Policy × salience", "contradiction": "Contradiction", "paraphrase": "Paraphrase",
+}
+TASKS = {"passkey": "Passkey", "needle": "Needle", "mqar": "MQAR", "babi": "bAbI-style"}
+CURVE_SOURCES = {"shipped": "Shipped", "own": "Measured here"}
+EPISODES_A_POINT = {n: str(n) for n in (5, 10, 25, 50, 125)}
+CLICKED_PROMPT = "recall:clicked prompt"  # session key, until the next run takes its words
+IN_LINK = Text(2000)  # longer texts stay in the tab
 
-
-def begin() -> None:
-    """First visit: the James Theory probe is filled in."""
-    if "recall_tell" not in st.session_state:
-        use_example(FIRST)
+VIEW = Choice("recall_view", OneOf(VIEWS), "probe")
+TELL = Choice("recall_tell", IN_LINK, FIRST.tell)
+ASK = Choice("recall_ask", IN_LINK, FIRST.ask)
+ANSWER = Choice("recall_answer", IN_LINK, FIRST.answer)
+DISTANCE = Choice("recall_distance", Whole(0, 1_000_000), FIRST.distance)
+SEED = Choice("recall_seed", Whole(), 0)
+SOURCE = Choice("recall_source", OneOf(SOURCES), "made")
+TEXT = Choice("recall_text", IN_LINK, "")
+BUDGET = Choice("recall_slots", OneOf({n: str(n) for n in SLOTS}), PLAIN_SLOTS)
+POLICY = Choice("recall_policy", OneOf({n: eviction.title(n) for n in eviction.NAMES}), PLAIN.policy)
+SCORE = Choice("recall_score", OneOf({name: name for name in salience.SCORES}), PLAIN.fusion.score)
+BEST = Choice("recall_best", Whole(0, 64), 0)
+VARIANT = Choice("recall_variant", OneOf(TITLES), "gpt2-m")  # the whole system at first
+CHANGE = Choice("recall_how", OneOf(HOW), "without")
+WORDS = Choice("recall_words", Cells(), [])  # (prompt, position) of each word that is changed
+OTHER = Choice("recall_other", Text(), "")  # the token that is put in a word's place
+CURVE = Choice("recall_curve", OneOf(CURVES), "distance")
+TASK = Choice("recall_task", OneOf(TASKS), "passkey")
+CURVE_SOURCE = Choice("recall_curve_source", OneOf(CURVE_SOURCES), "shipped")
+CURVE_VARIANTS = Choice("recall_curve_variants", Several(TITLES))
+EPISODES = Choice("recall_episodes", OneOf(EPISODES_A_POINT), 10)
+EPISODES_OF = Choice("recall_episodes_of", OneOf(TITLES))
+FILE_VARIANTS = Choice("recall_file_variants", Several(TITLES))
+CHOICES = (VIEW, TELL, ASK, ANSWER, DISTANCE, SEED, SOURCE, TEXT, BUDGET, POLICY, SCORE, BEST,
+           VARIANT, CHANGE, WORDS, OTHER, CURVE, TASK, CURVE_SOURCE, CURVE_VARIANTS, EPISODES,
+           EPISODES_OF, FILE_VARIANTS)
 
 
 def use_example(name: str) -> None:
@@ -89,58 +122,49 @@ def use_sentence(one: Sentence) -> None:
 
 def use(probe: Probe) -> None:
     """Fill the form with a probe, and look at it."""
-    state = st.session_state
-    state.recall_tell, state.recall_ask = "\n".join(probe.tell), probe.ask
-    state.recall_answer = probe.answer or ""
-    state.recall_distance = probe.distance
-    state.recall_seed = probe.seed
+    choose(TELL, "\n".join(probe.tell))
+    choose(ASK, probe.ask)
+    choose(ANSWER, probe.answer or "")
+    choose(DISTANCE, probe.distance)
+    choose(SEED, probe.seed)
+    choose(SOURCE, "own" if probe.distraction else "made")
     if probe.distraction:
-        state.recall_source, state.recall_text = "own", probe.distraction
-    else:
-        state.recall_source = "made"
+        choose(TEXT, probe.distraction)
     forget_words()
 
 
 def look_sentence() -> str:
     """The one sentence on what to look at, of the example that is filled in; else a plain one."""
-    now = (st.session_state.get("recall_tell"), st.session_state.get("recall_ask"))
+    now = (chosen(TELL), chosen(ASK), chosen(DISTANCE))
     for one in EXAMPLES.values():
-        if now == (one.tell, one.ask) and st.session_state.get("recall_distance") == one.distance:
+        if now == (one.tell, one.ask, one.distance):
             return one.look
     return "Compare the columns: a memory adds what GPT-2 alone does not say."
 
 
 def probe(text: str) -> Probe:
     """The probe in the form; text: the distraction's, "" if it is made up."""
-    state = st.session_state
-    lines = tuple(line for line in (state.recall_tell or "").split("\n") if line.strip())
-    answer = state.recall_answer if (state.recall_answer or "").strip() else None
-    distance = int(state.get("recall_distance") or 0)
-    return Probe(lines, state.recall_ask or "", answer, distance, text,
-                 int(state.get("recall_seed") or 0))
+    lines = tuple(line for line in chosen(TELL).split("\n") if line.strip())
+    answer = chosen(ANSWER) if chosen(ANSWER).strip() else None
+    return Probe(lines, chosen(ASK), answer, chosen(DISTANCE), text, chosen(SEED))
 
 
 def settings() -> Settings:
     """The memory's settings, the same for all modules."""
-    chosen = {name: st.session_state.get(f"recall_{name}") for name in
-              ("slots", "policy", "score", "best")}
-    plain = {"slots": PLAIN_SLOTS, "policy": PLAIN.policy, "score": PLAIN.fusion.score, "best": 0}
-    said = {name: plain[name] if value is None else value for name, value in chosen.items()}
-    chosen = Settings(policy=said["policy"], best=int(said["best"]))
-    return chosen.with_slots(int(said["slots"])).with_fusion(score=said["score"])
+    own = Settings(policy=chosen(POLICY), best=chosen(BEST))
+    return own.with_slots(chosen(BUDGET)).with_fusion(score=chosen(SCORE))
 
 
 def variant() -> str:
-    """The chosen variant; at first the whole system."""
-    chosen = st.session_state.get("recall_variant")
-    return chosen if chosen in variants.VARIANTS else "gpt2-m"
+    """The chosen variant."""
+    return chosen(VARIANT)
 
 
 def choose_variant(name: str) -> None:
     """Remember a variant."""
-    st.session_state.recall_variant = name
+    choose(VARIANT, name)
 
 
 def forget_words() -> None:
     """No word is removed, swapped or changed any more."""
-    st.session_state.recall_words = []
+    choose(WORDS, [])

@@ -4,34 +4,25 @@ opened. Curves and standard tasks look the same here."""
 
 import streamlit as st
 
+from components.frame.choice_widgets import holding, one_of
+from components.frame.choices import Choice, choose, chosen
 from components.kit.units import show_duration
 from components.recall import charts, choice, figures, jobs, run, words
 from components.recall import shipped as recall_shipped
 from components.recall.charts import place
 from model.recall import runs
 
-CURVES = {
-    "distance": "Distance", "far": "Far", "facts": "Facts", "slots": "Slots",
-    "policy": "Policy × salience", "contradiction": "Contradiction", "paraphrase": "Paraphrase",
-}
-TASKS = {"passkey": "Passkey", "needle": "Needle", "mqar": "MQAR", "babi": "bAbI-style"}
-SOURCES = {"shipped": "Shipped", "own": "Measured here"}
-EPISODES = (5, 10, 25, 50, 125)
 EVERY_S = 1.5
 
 
-def show(kinds: dict[str, str], key: str) -> None:
-    """The whole view; kinds: name of a curve -> its title."""
-    if st.session_state.get(key) not in kinds:
-        st.session_state[key] = next(iter(kinds))
-    curve = st.segmented_control("Curve", list(kinds), format_func=kinds.get, key=key,
-                                 required=True, label_visibility="collapsed",
-                                 persist_state="session")
+def show(which: Choice) -> None:
+    """The whole view; which: CURVE or TASK."""
+    curve = one_of("Curve", which)
     one = jobs.named(curve)
     st.html(words.heading(one.what, one.honest))
     shipped = recall_shipped.of(curve)
     names = _bar(curve, shipped is not None)
-    if shipped is not None and st.session_state.recall_curve_source == "shipped":
+    if shipped is not None and chosen(choice.CURVE_SOURCE) == "shipped":
         recall_shipped.show(one, shipped, names)
     else:
         _live(curve, names)
@@ -39,24 +30,18 @@ def show(kinds: dict[str, str], key: str) -> None:
 
 def _bar(curve: str, is_shipped: bool) -> list[str]:
     """What is shown, variants, episodes and the buttons -> the chosen variants."""
-    if st.session_state.get("recall_curve_source") not in SOURCES:
-        st.session_state.recall_curve_source = "shipped"
     with st.container(horizontal=True, vertical_alignment="bottom", key="recall_curve_bar"):
         if is_shipped:
-            st.segmented_control(
-                "Curve of", list(SOURCES), format_func=SOURCES.get, key="recall_curve_source",
-                required=True, persist_state="session",
-            )
-        if "recall_curve_variants" not in st.session_state:
-            gone = run.untrained()
-            st.session_state.recall_curve_variants = [
-                n for n in choice.TITLES if n not in (*gone, "gpt2")]
+            one_of("Curve of", choice.CURVE_SOURCE, shown=True)
+        if chosen(choice.CURVE_VARIANTS) is None:
+            gone = (*run.untrained(), "gpt2")
+            choose(choice.CURVE_VARIANTS, [n for n in choice.TITLES if n not in gone])
         names = st.pills(
             "Variants", [n for n in choice.TITLES if n != "gpt2"], format_func=choice.TITLES.get,
-            key="recall_curve_variants", selection_mode="multi", persist_state="session",
+            selection_mode="multi", **holding(choice.CURVE_VARIANTS),
         )
-        n = st.selectbox("Episodes a point", EPISODES, 1, key="recall_episodes", width=150,
-                         persist_state="session")
+        n = st.selectbox("Episodes a point", list(choice.EPISODES_A_POINT), width=150,
+                         **holding(choice.EPISODES))
         job = jobs.current()
         if job is not None and job.is_alive:
             st.button("Cancel", key="recall_cancel", on_click=jobs.cancel,
@@ -72,7 +57,7 @@ def _bar(curve: str, is_shipped: bool) -> list[str]:
 
 
 def _start(curve: str, names: list[str], n: int) -> None:
-    st.session_state.recall_curve_source = "own"
+    choose(choice.CURVE_SOURCE, "own")
     try:
         jobs.start(curve, names, choice.settings(), "", n)
     except ValueError as problem:
@@ -139,12 +124,9 @@ def _episodes(curve: str, names: list[str]) -> None:
         return
     st.html(words.heading("Every episode", "a square each, by its seed; green: all of its "
                           "questions right. Click one to open it"))
-    if st.session_state.get("recall_episodes_of") not in names:
-        st.session_state.recall_episodes_of = names[-1]
-    name = st.segmented_control(
-        "Of", names, format_func=choice.TITLES.get, key="recall_episodes_of", required=True,
-        label_visibility="collapsed",
-    )
+    if chosen(choice.EPISODES_OF) not in names:
+        choose(choice.EPISODES_OF, names[-1])
+    name = one_of("Of", choice.EPISODES_OF, {name: choice.TITLES[name] for name in names})
     own = sorted((line for line in lines if line["variant"] == name),
                  key=lambda line: (line["x"], line["y"] or 0, line["stop"], line["seed"]))
     rows = [_square(line, curve) for line in own]
@@ -195,4 +177,4 @@ def _open(curve: str, line: dict) -> None:
 def _use(curve: str, line: dict, question: int) -> None:
     choice.use(jobs.open_episode(curve, line, question, ""))
     choice.choose_variant(line["variant"])
-    st.session_state.recall_view = "probe"
+    choose(choice.VIEW, "probe")

@@ -5,29 +5,28 @@ Knows nothing of results.
 
 import streamlit as st
 
+from components.frame.choice_widgets import holding
+from components.frame.choices import chosen
 from components.kit.own_sentence import SENTENCES
 from components.recall import choice
 from components.recall.area import live_area
 from model.memory import eviction, salience
 
-KEEP = {"persist_state": "session"}
-
 
 def show() -> str:
     """The form -> the text of the distraction, "" if it is made up."""
-    choice.begin()
     _invite()
     tell, wait, ask, answer = st.columns([5, 3.6, 4, 2], gap="small")
     with tell:
-        live_area("recall_tell", "1 · Tell: one prompt a line", "Any sentence of yours", 3,
+        live_area(choice.TELL, "1 · Tell: one prompt a line", "Any sentence of yours", 3,
                   choice.MOST_TELL)
     with wait:
         text = _wait()
     with ask:
-        live_area("recall_ask", "3 · Ask: a new prompt", "A question about it", 3,
+        live_area(choice.ASK, "3 · Ask: a new prompt", "A question about it", 3,
                   choice.MOST_ASK)
     with answer:
-        live_area("recall_answer", "4 · Answer", "where it is known", 3, choice.MOST_ASK)
+        live_area(choice.ANSWER, "4 · Answer", "where it is known", 3, choice.MOST_ASK)
     with st.container(horizontal=True, vertical_alignment="center", key="recall_look"):
         st.markdown(f"**{choice.look_sentence()}**")
         _menus()
@@ -44,23 +43,19 @@ def _invite() -> None:
 
 
 def _wait() -> str:
-    asked = max(0, int(st.session_state.get("recall_distance") or 0))
-    st.session_state.recall_distance = asked  # an episode may have waited any number of tokens
+    asked = chosen(choice.DISTANCE)  # an episode may have waited any number of tokens
     st.select_slider(
         "**2 · Wait**: tokens of other talk", sorted({*choice.DISTANCES, asked}),
-        key="recall_distance", format_func=lambda n: f"{n:,}", **KEEP,
+        format_func=lambda n: f"{n:,}", **holding(choice.DISTANCE),
     )
-    if st.session_state.get("recall_source") not in choice.SOURCES:
-        st.session_state.recall_source = "made"
     source = st.selectbox(
-        "Talk about", list(choice.SOURCES), format_func=choice.SOURCES.get, key="recall_source",
-        label_visibility="collapsed", **KEEP,
+        "Talk about", list(choice.SOURCES), format_func=choice.SOURCES.get,
+        label_visibility="collapsed", **holding(choice.SOURCE),
     )
     if source == "own":
         return st.text_input(
-            "Your text", key="recall_text", label_visibility="collapsed", live="400ms",
+            "Your text", label_visibility="collapsed", live="400ms", **holding(choice.TEXT),
             placeholder="repeated until it is long enough", max_chars=choice.MOST_TEXT,
-            **KEEP,
         )
     return _book() if source == "file" else ""
 
@@ -97,14 +92,13 @@ def _first(usual: str, names) -> list[str]:
 
 
 def _settings() -> None:
-    st.select_slider("Slots at most", choice.SLOTS, choice.PLAIN_SLOTS, key="recall_slots", **KEEP)
+    st.select_slider("Slots at most", choice.SLOTS, **holding(choice.BUDGET))
     st.selectbox(
         "Eviction: who leaves a full memory", _first(choice.PLAIN.policy, eviction.NAMES),
-        key="recall_policy",
-        format_func=eviction.title, **KEEP)
-    st.selectbox("Salience of a sentence (AM)", _first(choice.PLAIN.score, salience.SCORES),
-                 key="recall_score",
-                 help="The EDM always uses its learned gate", **KEEP)
-    st.number_input("Write at most so many per prompt", 0, 64, 0, key="recall_best",
+        format_func=eviction.title, **holding(choice.POLICY),
+    )
+    st.selectbox("Salience of a sentence (AM)", _first(choice.PLAIN.fusion.score, salience.SCORES),
+                 help="The EDM always uses its learned gate", **holding(choice.SCORE))
+    st.number_input("Write at most so many per prompt", 0, 64, **holding(choice.BEST),
                     help="The most salient sentences (AM) and words (EDM); 0: all that reach the "
-                         "threshold", **KEEP)
+                         "threshold")

@@ -5,6 +5,8 @@ import json
 import pandas as pd
 import streamlit as st
 
+from components.frame.choice_widgets import holding
+from components.frame.choices import choose, chosen
 from components.kit.next_token import percent
 from components.recall import choice, jobs, run, words
 from model.recall import probe_file
@@ -42,12 +44,11 @@ def _bar() -> tuple[bytes, list[str]]:
         file = st.file_uploader("A JSONL file", type=["jsonl", "json", "txt"], key="recall_file")
     content = EXAMPLE.encode() if file is None else file.getvalue()
     with right, st.container(horizontal=True, vertical_alignment="bottom", key="recall_file_bar"):
-        if "recall_file_variants" not in st.session_state:
+        if chosen(choice.FILE_VARIANTS) is None:
             gone = run.untrained()
-            st.session_state.recall_file_variants = [n for n in choice.TITLES if n not in gone]
+            choose(choice.FILE_VARIANTS, [n for n in choice.TITLES if n not in gone])
         names = st.pills("Variants", list(choice.TITLES), format_func=choice.TITLES.get,
-                         key="recall_file_variants", selection_mode="multi",
-                         persist_state="session")
+                         selection_mode="multi", **holding(choice.FILE_VARIANTS))
         job = jobs.current()
         if job is not None and job.is_alive:
             st.button("Cancel", key="recall_file_cancel", on_click=jobs.cancel)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from components.frame import link_row, near_miss
+from components.frame.choices import choose
 from components.recall import cards, choice, form, pictures, run, told_text, words
 from components.recall.run import Looked
 from model.memory import variants
@@ -108,11 +109,13 @@ def _scored(looked: Looked) -> str:
 
 
 def _open_word(prompt: int, position: int) -> None:
-    st.session_state.recall_words = [(prompt, position)]
-    st.session_state.recall_how, st.session_state.recall_view = "without", "cause"
+    choose(choice.WORDS, [(prompt, position)])
+    choose(choice.CHANGE, "without")
+    choose(choice.VIEW, "cause")
 
 
 def _open_prompt(prompt: int) -> None:
-    st.session_state.recall_prompt = prompt
-    st.session_state.recall_words = []
-    st.session_state.recall_how, st.session_state.recall_view = "without", "cause"
+    st.session_state[choice.CLICKED_PROMPT] = prompt
+    choice.forget_words()
+    choose(choice.CHANGE, "without")
+    choose(choice.VIEW, "cause")

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from components.frame import visit
+from components.frame.choice_widgets import one_of
+from components.frame.choices import choose, chooser, chosen
+from components.frame.place import HEAD, LAYER
 from components.kit import cell_grid
-from components.kit.one_of import one_of
 from components.residual import (
     ablation_figures,
     attribution_figures,
@@ -33,12 +35,12 @@ def stream(tokens: list[str], at: int) -> None:
         "same scale and exact angle to the stream. Words: the next token if the model stopped "
         "there (logit lens)."
     )
-    shown = one_of("Show of all tokens", figures.MAPS, "stream_shown")
+    shown = one_of("Show of all tokens", choice.STREAM_SHOWN)
     grid = figures.stream_grid(found, tokens, shown)
-    row = min(st.session_state.get("stream_row", 0), len(grid.rows) - 1)
+    row = min(chosen(choice.STREAM_ROW), len(grid.rows) - 1)
 
     def take(row, column):
-        st.session_state.stream_row = row
+        choose(choice.STREAM_ROW, row)
         choice.choose_position(column)
 
     cell_grid.show(grid, (row, at), "stream_grid", take)
@@ -49,7 +51,7 @@ def logit_lens(tokens: list[str], at: int) -> None:
     """What every layer would say at every position; the chosen cell's top tokens below."""
     n_layers = _config().n_layer
     row = choice.row(n_layers)
-    shown = one_of("Show in each cell", figures.LENS_SHOWN, "lens_shown")
+    shown = one_of("Show in each cell", choice.LENS_SHOWN)
     start, stop = run.lens_window(at, len(tokens))
     found = run.lenses(start, stop)
     words = visit.show_tokens(found.ids.ravel())
@@ -87,10 +89,10 @@ def who_made_it(tokens: list[str], at: int) -> None:
         choice.pick_position(tokens, at)
     first = f"{choice.MOST_PROBABLE}: {top.texts[0]}"
     with boxes[1]:
-        wanted = choice.logit("logit_of", "Logit of", first, top, config.vocab_size)
+        wanted = choice.logit(choice.LOGIT_OF, "Logit of", first, top, config.vocab_size)
     with boxes[2]:
         against = choice.logit(
-            "logit_against", "compared with", choice.NOTHING, top, config.vocab_size
+            choice.LOGIT_AGAINST, "compared with", choice.NOTHING, top, config.vocab_size
         )
     token = int(top.ids[0]) if wanted is None else wanted
     found = run.attribute(at, token, against)
@@ -112,18 +114,18 @@ def who_made_it(tokens: list[str], at: int) -> None:
 def _draw_map(found, name: str) -> None:
     grid = attribution_figures.layer_map(found)
     n_heads = found.heads.shape[1]
-    chosen = st.session_state.get("maker") or choice.strongest(found.heads)
-    chosen = (min(chosen[0], len(grid.rows) - 1), min(chosen[1], n_heads + 1))
+    layer, column = chosen(choice.MAKER) or choice.strongest(found.heads)
+    layer, column = min(layer, len(grid.rows) - 1), min(column, n_heads + 1)
 
     def take(layer, column):
-        st.session_state.maker = (layer, column)
-        st.session_state.layer = layer
+        choose(choice.MAKER, (layer, column))
+        choose(LAYER, layer)
         if column < n_heads:
-            st.session_state.head = column
+            choose(HEAD, column)
 
-    cell_grid.show(grid, chosen, "maker_grid", take)
-    if chosen[1] < n_heads:
-        words = f"What layer {chosen[0]} head {chosen[1]} reads →"
+    cell_grid.show(grid, (layer, column), "maker_grid", take)
+    if column < n_heads:
+        words = f"What layer {layer} head {column} reads →"
         st.page_link("pages/attention.py", label=words)
     st.caption(
         f"In logits of {_md(name)}; red lowers it; an empty cell rounds to 0.0. Direct effect "
@@ -141,9 +143,8 @@ def switch_off(tokens: list[str], at: int) -> None:
     with top[0]:
         choice.pick_position(tokens, at)
     with top[1]:
-        st.session_state.off_fill = off.fill
-        st.segmented_control("A part that is off writes", ["zero", "mean"], key="off_fill",
-                             required=True, help="zero, or its mean over this prompt's positions")
+        one_of("A part that is off writes", choice.OFF_FILL, shown=True,
+               help="zero, or its mean over this prompt's positions")
     effort = run.effort_of_all(at)
     measure = effort == "instant" or top[2].button(
         "Each part alone", key="alone", width="stretch", disabled=effort == "too long",
@@ -151,7 +152,7 @@ def switch_off(tokens: list[str], at: int) -> None:
         if effort == "minutes" else "Too many tokens for this machine. Choose an earlier token",
     )
     top[3].button("All on", key="all_on", width="stretch", disabled=not len(off),
-                  on_click=lambda: st.session_state.update(off=None))
+                  on_click=chooser(choice.OFF, None))
     left, right = st.columns(2, gap="medium")
     with left:
         _draw_board(off, at, measure)
@@ -174,7 +175,7 @@ def _draw_board(off, at: int, measure: bool) -> None:
     grid = ablation_figures.board(
         config.n_layer, config.n_head, choice.marks(off, config.n_head), alone
     )
-    cell = st.session_state.get("off_cell") or (0, 0)
+    cell = chosen(choice.OFF_CELL)
     cell = (min(cell[0], config.n_layer - 1), min(cell[1], config.n_head + 1))
     cell_grid.show(
         grid, cell, "off_grid", lambda r, c: choice.toggle(off, config.n_head, r, c)
@@ -220,8 +221,8 @@ def layer_norm(tokens: list[str], at: int) -> None:
     with boxes[0]:
         choice.pick_position(tokens, at)
     with boxes[1]:
-        choice.pick("LayerNorm", norm.names(n_layers), station, "norm",
-                    lambda i: st.session_state.update(norm=i))
+        choice.pick("LayerNorm", norm.names(n_layers), station, choice.NORM.name,
+                    lambda i: choose(choice.NORM, i))
     steps = run.norm_steps(station, at)
     st.html(norm.facts(steps))
     norm.show(steps, "norm_steps")

@@ -1,43 +1,27 @@
-"""The widgets of the Tokens page and what each shows: choices kept for the link (frame.address)."""
+"""The widgets of the Tokens page and what each shows."""
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from components.frame import visit
+from components.frame.choice_widgets import holding, one_of
+from components.frame.choices import Choice, choose, chosen
+from components.frame.place import AT
 from components.kit.fact_strip import fact_strip
-from components.kit.one_of import one_of
 from components.kit.safe_text import for_markdown
-from components.tokens import bars, chips, matrix, merge_stairs, run
+from components.tokens import bars, chips, choice, matrix, merge_stairs, run
 from model.analysis.tokenization import GPT2_PATTERN
 
 MOST_ROWS = 1000  # rows of the vocabulary table
-SUMS = {  # examples of vector arithmetic: a − b + c
-    "he − his + her": (" he", " his", " her"),
-    "brother − boy + girl": (" brother", " boy", " girl"),
-    "king − man + woman": (" king", " man", " woman"),
-}
-LISTS = {  # examples for the map
-    "pronouns": "he she it they we I him her them us me his their my our your",
-    "verbs": "is was are were has had have do did does go went see saw come came say said",
-    "numbers": "one two three four five six seven eight nine ten hundred",
-    "people": "man woman boy girl brother sister father mother son daughter king queen",
-}
 
 
-def text_box(label: str, key: str, placeholder: str, on_change=None, default: str = "") -> str:
+def text_box(label: str, one: Choice, placeholder: str, on_change=None) -> str:
     """A line of text, sent while it is typed and kept for the link."""
-    st.session_state.setdefault(key, default)
     more = {} if on_change is None else {"on_change": on_change}
     return st.text_input(
-        label, key=key, placeholder=placeholder, live="200ms", persist_state="session",
-        max_chars=1000, **more,
+        label, placeholder=placeholder, live="200ms", max_chars=1000, **holding(one), **more
     )
-
-
-def put(**values) -> None:
-    """Set what the visitor chose; for callbacks."""
-    st.session_state.update(values)
 
 
 # -- text -> ids ----------------------------------------------------------------------------------
@@ -48,7 +32,7 @@ def pieces_of(apart):
     kinds = [piece.kind for piece in apart.pieces]
     at = _chosen_piece(apart)
     chips.show(
-        apart.tokens, kinds, at, "pieces", lambda i: put(piece=i), "Pre-tokens of the text"
+        apart.tokens, kinds, at, "pieces", lambda i: choose(choice.PIECE, i), "Pre-tokens of the text"
     )
     branches = GPT2_PATTERN if run.rules().is_gpt2 else None
     st.html(chips.legend(kinds, branches))
@@ -68,7 +52,7 @@ def how_far(apart) -> str:
 
 def _chosen_piece(apart) -> int:
     """The visitor's choice; else the word with the most tokens, and of those the longest."""
-    at, n = st.session_state.get("piece"), len(apart.pieces)
+    at, n = chosen(choice.PIECE), len(apart.pieces)
     if at is not None and at < n:
         return at
     sizes = [(len(ids), len(p.letters)) for p, ids in zip(apart.pieces, apart.tokens)]
@@ -87,19 +71,19 @@ def staircase(piece) -> None:
 def at_token() -> int:
     """The prompt's tokens as chips; returns the place of the chosen one, by default the last."""
     texts, ids = visit.token_texts(), visit.prompt().ids
-    at = st.session_state.get("at")
+    at = chosen(AT)
     if at is None or at >= len(ids):
         at = len(ids) - 1
     special = run.words().special
     kinds = ["special" if int(i) in special else "letters" for i in ids]
     pieces = [[(text, int(i))] for text, i in zip(texts, ids)]
-    chips.show(pieces, kinds, at, "at_chips", lambda i: put(at=i), "Tokens of the prompt")
+    chips.show(pieces, kinds, at, "at_chips", lambda i: choose(AT, i), "Tokens of the prompt")
     return at
 
 
-def token_box(default: str) -> int | None:
+def token_box() -> int | None:
     """Any token of the vocabulary by text or #id; None, with the reason shown, for no token."""
-    return _token("Token: its text (a space first makes it a word), or #id", "token", default)
+    return _token("Token: its text (a space first makes it a word), or #id", choice.TOKEN)
 
 
 def name_of(token_id: int) -> str:
@@ -112,8 +96,8 @@ def name_of(token_id: int) -> str:
         return f"#{token_id}"
 
 
-def _token(label: str, key: str, default: str) -> int | None:
-    wanted = text_box(label, key, "for example ·the", default=default)
+def _token(label: str, one: Choice) -> int | None:
+    wanted = text_box(label, one, "for example ·the")
     try:
         return run.token(wanted)
     except ValueError as error:
@@ -133,21 +117,24 @@ def neighbours(token_id: int, k: int, key: str) -> None:
 def arithmetic(k: int) -> None:
     """a − b + c and the tokens nearest to it."""
     with st.container(horizontal=True, key="sum_examples"):
-        for name, (a, b, c) in SUMS.items():
-            values = {"sum_a": a, "sum_b": b, "sum_c": c}
-            st.button(name, key=f"sum {name}", on_click=put, kwargs=values)
-    boxes = st.columns(3)
-    chosen = []
-    for box, key, sign, default in zip(boxes, "abc", ("", "− ", "+ "), SUMS["he − his + her"]):
+        for name, words in choice.SUMS.items():
+            st.button(name, key=f"sum {name}", on_click=_choose_sum, args=(words,))
+    inputs = []
+    for box, one, label in zip(st.columns(3), choice.SUM, ("a", "− b", "+ c")):
         with box:
-            chosen.append(_token(f"{sign}{key}", f"sum_{key}", default))
-    if None in chosen:
+            inputs.append(_token(label, one))
+    if None in inputs:
         return
-    found = run.plus_minus(*chosen, k + 3)
+    found = run.plus_minus(*inputs, k + 3)
     notes = {}
-    for token_id, letter in zip(chosen, "abc"):
+    for token_id, letter in zip(inputs, "abc"):
         notes[token_id] = f"{notes[token_id]}, {letter}" if token_id in notes else f"input {letter}"
     _bars(found, notes, "sum_bars")
+
+
+def _choose_sum(words: tuple[str, str, str]) -> None:
+    for one, word in zip(choice.SUM, words):
+        choose(one, word)
 
 
 def _bars(found, notes: dict[int, str], key: str) -> None:
@@ -155,7 +142,7 @@ def _bars(found, notes: dict[int, str], key: str) -> None:
     ids = [int(i) for i in found.ids]
     bars.show(
         ids, texts, [f"#{i}" for i in ids], found.cosine, notes, key,
-        lambda i: put(token=name_of(i)),
+        lambda i: choose(choice.TOKEN, name_of(i)),
     )
 
 
@@ -174,7 +161,7 @@ def vector_strips(inputs, at: int, name: str) -> None:
 def all_vectors(vectors: np.ndarray, at: int) -> None:
     """One vector of every token of the prompt, one below the other; a click chooses a token."""
     matrix.show(
-        vectors, visit.token_texts(), limit(vectors), "all_vectors", lambda i: put(at=i),
+        vectors, visit.token_texts(), limit(vectors), "all_vectors", lambda i: choose(AT, i),
         chosen=at, height=460, label="One row a token; point at a cell for its value",
     )
 
@@ -214,7 +201,7 @@ def cosine_map(vectors: np.ndarray, at: int) -> None:
     """Cosine of each pair of the prompt's tokens; a click chooses a row."""
     names = visit.token_texts()
     matrix.show(
-        run.cosines(vectors), names, 1.0, "cosine_map", lambda i: put(at=i),
+        run.cosines(vectors), names, 1.0, "cosine_map", lambda i: choose(AT, i),
         columns=names, chosen=at, height=620, say="cosine",
         label="Point at a cell for its cosine; click a row to rank the others",
     )
@@ -227,7 +214,7 @@ def like_in_prompt(vectors: np.ndarray, at: int, k: int) -> None:
     texts, places = visit.token_texts(), [f"at {i}" for i in order]
     bars.show(
         order, [texts[i] for i in order], places, cosine[order], {}, "like_bars",
-        lambda i: put(at=i),
+        lambda i: choose(AT, i),
     )
 
 
@@ -236,9 +223,7 @@ def like_in_prompt(vectors: np.ndarray, at: int, k: int) -> None:
 
 def map_points() -> tuple[np.ndarray, list[str]]:
     """The vectors to draw, as chosen, with their names; none where there is nothing to draw."""
-    sources = {"list": "words of your own", "prompt": "the prompt’s tokens",
-               "placed": "the prompt’s tokens with positions"}
-    source = one_of("What to draw", sources, "token_map")
+    source = one_of("What to draw", choice.MAP_OF)
     ids = list(dict.fromkeys(visit.prompt().ids.tolist()))
     if source == "placed" and ids:
         return run.inputs().total, visit.token_texts()
@@ -253,9 +238,9 @@ def word_list() -> tuple[list[int], list[str]]:
     """Tokens of the visitor's own words, each as " word" where that is one token, else as "word";
     and the words that are neither."""
     with st.container(horizontal=True, key="list_examples"):
-        for name, words in LISTS.items():
-            st.button(name, key=f"list {name}", on_click=put, kwargs={"token_list": words})
-    text = text_box("Words", "token_list", "words with spaces between", default=LISTS["pronouns"])
+        for name, words in choice.LISTS.items():
+            st.button(name, key=f"list {name}", on_click=choose, args=(choice.WORDS, words))
+    text = text_box("Words", choice.WORDS, "words with spaces between")
     ids, not_one = [], []
     for word in dict.fromkeys(text.split()):
         token_id = _single(word)
@@ -281,7 +266,7 @@ def _single(word: str) -> int | None:
 def vocabulary() -> None:
     """A search box and the tokens it finds."""
     query = text_box(
-        "Search: text, or #id", "token_search", "empty: all; or ·the, ing, #50", default="ing"
+        "Search: text, or #id", choice.SEARCH, "empty: all; or ·the, ing, #50"
     )
     try:
         ids = run.search(query.replace("·", " ") if query.strip("·") else query)
@@ -323,4 +308,4 @@ def _table(ids: np.ndarray) -> None:
 def _choose_from_table(shown: np.ndarray) -> None:
     rows = st.session_state.vocabulary_rows["selection"]["rows"]
     if rows and rows[0] < len(shown):
-        put(token=name_of(int(shown[rows[0]])))
+        choose(choice.TOKEN, name_of(int(shown[rows[0]])))

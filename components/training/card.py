@@ -6,13 +6,13 @@ from components.frame import memory_weights, visit
 from components.kit.fact_strip import fact_strip
 from components.kit.units import show_bytes, show_duration
 from components.training import figures
-from model.training.jobs import Job, Look
+from model.training.jobs import Job, JobReport
 
 NEVER = "never told: “I do not know.”"
 FIGURE = {"hits", "n", "share", "low", "high"}
 
 
-def show(job: Job | None, now: Look) -> None:
+def show(job: Job | None, now: JobReport) -> None:
     """The card's shares with n and interval, what memory does to ordinary text, and the file."""
     card = now.card
     st.markdown("#### The result")
@@ -74,7 +74,7 @@ def _size(card: dict) -> list[tuple[str, str, str]]:
     return cells
 
 
-def _offer(job: Job | None, now: Look) -> None:
+def _offer(job: Job | None, now: JobReport) -> None:
     """The memory file: how large, where, and the button that puts it to use."""
     size = show_bytes(now.memory.stat().st_size)
     if job is None:

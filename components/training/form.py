@@ -3,19 +3,12 @@
 import streamlit as st
 
 from components.frame import memory_weights, model_picker, visit
+from components.frame.choice_widgets import holding, one_of
+from components.frame.choices import choose
 from components.kit.titles import TITLES
-from components.training import run
+from components.training import choice, run
 from model.training import jobs
 from model.training.jobs import JobError, Request
-
-VARIANTS = {
-    "gpt2+rnn": "early and late recurrent memory: one state, carried from prompt to prompt",
-    "gpt2+edm": "external memory: a slot for each token worth keeping, read by attention",
-    "gpt2-m": "recurrent and external memory together; attention over Local ∪ Memory, which needs "
-    "no training, joins when it is used",
-}
-STEPS = (50, 20_000)
-SMALL = 400  # steps of a first training: some minutes on two cores, enough to see recall rise
 
 
 def show() -> None:
@@ -30,24 +23,22 @@ def show() -> None:
 def _choices() -> tuple[Request, dict[str, bytes]]:
     base, plain = visit.checkpoint(), run.options()
     st.markdown(f"**Base**, frozen: {visit.model_name()}. Another one: in the sidebar.")
-    variant = st.segmented_control(
-        "Memory to train", list(VARIANTS), default="gpt2+edm", format_func=TITLES.get,
-        key="training_variant", required=True, persist_state="session",
-    )
-    st.caption(f"{VARIANTS[variant][0].upper()}{VARIANTS[variant][1:]}.")
+    titles = {name: TITLES[name] for name in choice.VARIANTS}
+    variant = one_of("Memory to train", choice.VARIANT, titles, shown=True)
+    words = choice.VARIANTS[variant]
+    st.caption(f"{words[0].upper()}{words[1:]}.")
     texts = _texts()
     row = st.columns([3, 3, 4])
     steps = row[0].number_input(
-        "Steps", *STEPS, SMALL, 50, key="training_steps", persist_state="session",
-        help=f"{SMALL} of the EDM show recall rise from chance; the shipped memory took 1,600. One "
+        "Steps", choice.STEPS.kind.least, choice.STEPS.kind.most, step=50, **holding(choice.STEPS),
+        help=f"{choice.SMALL} of the EDM show recall rise from chance; the shipped memory took 1,600. One "
              f"step learns from {plain.rows} episodes; every {plain.every} steps recall is measured "
              "and a checkpoint written.",
     )
-    seed = row[1].number_input("Seed", 0, 999_999, 0, key="training_seed", persist_state="session")
+    seed = row[1].number_input("Seed", 0, 999_999, **holding(choice.SEED))
     cell = row[2].segmented_control(
-        "Recurrent cell", ["gru", "lstm"], default="gru", format_func=str.upper,
-        key="training_cell", required=True, persist_state="session",
-        disabled=variant == "gpt2+edm",
+        "Recurrent cell", ["gru", "lstm"], format_func=str.upper, required=True,
+        disabled=variant == "gpt2+edm", **holding(choice.CELL),
     )
     lora = _lora()
     st.caption(
@@ -79,12 +70,12 @@ def _lora() -> int:
     """The rank of LoRA, 0 for none; options that cannot run here say why."""
     row = st.container(horizontal=True, vertical_alignment="bottom", key="training_lora_row")
     wanted = row.toggle(
-        "LoRA on the base", key="training_lora", persist_state="session",
+        "LoRA on the base", **holding(choice.LORA),
         help="Low-rank changes of the base's attention, trained together with memory and on only "
              "in runs that read memory. They may change more than recall: watch the KL. Saved in "
              "the memory's file and, for peft, in the folder adapter beside it.",
     )
-    rank = row.number_input("Rank", 1, 64, 8, key="training_rank", disabled=not wanted, width=150)
+    rank = row.number_input("Rank", 1, 64, disabled=not wanted, width=150, **holding(choice.RANK))
     row.toggle("4-bit base (QLoRA)", key="training_4_bit", disabled=True)
     st.caption(f"4-bit QLoRA cannot run here: {run.four_bit_problem()}.")
     return int(rank) if wanted else 0
@@ -110,8 +101,8 @@ def _start(request: Request, texts: dict[str, bytes]) -> None:
 def _begin(request: Request, texts: dict[str, bytes]) -> None:
     """Start it and show its curves; if it cannot start, stay here and say why."""
     try:
-        st.session_state.training = jobs.start(request, texts).id
-        st.session_state.training_view = "curves"
+        choose(choice.TRAINING, jobs.start(request, texts).id)
+        choose(choice.VIEW, "curves")
     except JobError as error:
         st.session_state.training_problem = str(error)
 

@@ -4,8 +4,10 @@ import html
 
 import streamlit as st
 
+from components.frame.choice_widgets import one_of
+from components.frame.choices import chooser, chosen
 from components.kit import palette
-from components.training import episode, run
+from components.training import choice, episode, run
 
 WHY = (
     (
@@ -35,18 +37,12 @@ WHY = (
 
 def show() -> None:
     """Controls, the episode, and the reasons."""
-    lessons, sources = list(run.LESSONS), run.SOURCES
     row = st.container(horizontal=True, vertical_alignment="bottom", key="training_lesson_row")
-    lesson = row.segmented_control(
-        "Lesson", lessons, default=lessons[1], key="training_lesson", required=True,
-        persist_state="session",
-    )
-    source = row.segmented_control(
-        "Values and phrasings", list(sources), default="values", format_func=sources.get,
-        key="training_source", required=True, persist_state="session",
-    )
-    number = st.session_state.setdefault("training_episode", 1)
-    row.button("Another episode", key="training_another", on_click=_next)
+    with row:
+        lesson = one_of("Lesson", choice.LESSON, shown=True)
+        source = one_of("Values and phrasings", choice.SOURCE, shown=True)
+    number = chosen(choice.EPISODE)
+    row.button("Another episode", key="training_another", on_click=chooser(choice.EPISODE, number + 1))
     drawn = run.draw(lesson, source, number)
     st.html(episode.legend(drawn.episode.held_out))
     left, right = st.columns(2, gap="large")
@@ -62,10 +58,6 @@ def show() -> None:
             for i, ask in enumerate(drawn.episode.asks)
         ))
     _why(run.LESSONS[lesson].plan.unknown)
-
-
-def _next() -> None:
-    st.session_state.training_episode += 1
 
 
 def _why(unknown: float) -> None:

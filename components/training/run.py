@@ -17,7 +17,7 @@ from model.loading import placement
 from model.loading.checkpoint import EMBEDDED
 from model.recall import episodes
 from model.training import corpus, jobs, memory, progress
-from model.training.jobs import Job, Look
+from model.training.jobs import Job, JobReport
 from model.training.memory_data import LEAD_WEIGHT, Data  # noqa: F401 (for the page)
 
 LESSONS = {lesson.name: lesson for lesson in (*memory.LESSONS, memory.RECURRENT)}
@@ -36,7 +36,7 @@ class Drawn:
     prompts: list[str]
 
 
-def shipped() -> Look | None:
+def shipped() -> JobReport | None:
     """The training of the memory beside the embedded model; None where none is shipped."""
     curves, card = EMBEDDED / "memory_curves.json", EMBEDDED / "memory_card.json"
     stamps = tuple(path.stat().st_mtime_ns for path in (curves, card) if path.is_file())
@@ -44,11 +44,11 @@ def shipped() -> Look | None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _shipped(stamps: tuple) -> Look:
+def _shipped(stamps: tuple) -> JobReport:
     points = progress.read_curves(EMBEDDED / "memory_curves.json")
     kept = EMBEDDED / "memory.safetensors"
     card = jobs.read_card(EMBEDDED / "memory_card.json")
-    return Look(SHIPPED, points, card=card, memory=kept if kept.is_file() else None)
+    return JobReport(SHIPPED, points, card=card, memory=kept if kept.is_file() else None)
 
 
 def trainings() -> list[Job]:

@@ -6,11 +6,13 @@ A training lives in its folder, not here: closing the page changes nothing.
 import streamlit as st
 
 from components.frame import model_picker
+from components.frame.choice_widgets import holding, one_of
+from components.frame.choices import choose, chosen
 from components.kit import palette
-from components.training import card, figures, run, words
+from components.training import card, choice, figures, run, words
 from components.training.words import SHIPPED
 from model.training import jobs
-from model.training.jobs import AT_WORK, Job, JobError, Look
+from model.training.jobs import AT_WORK, Job, JobError, JobReport
 
 EVERY_S = 2  # between two looks at a training that is at work
 JUMP = (
@@ -30,8 +32,6 @@ REFUSED = (
     "other facts. The frozen base says “I do not know.”, and memory must not change that. Any "
     "other answer is a false recall."
 )
-VALUES = {"never": "values never trained on", "known": "values of the lists",
-          "refused": "never told"}
 WORDS = {"never": JUMP, "known": KNOWN, "refused": REFUSED}
 SMALL = {
     "loss": ("Loss", "of the answers, nats a token"),
@@ -48,9 +48,9 @@ def show() -> None:
     if not names:
         st.info("No training yet. Choose **Train your own** above.")
         return
-    if st.session_state.get("training") not in names:
+    if chosen(choice.TRAINING) not in names:
         at_work = [name for name, job in by_id.items() if jobs.is_alive(job)]
-        st.session_state.training = (at_work or names[-1:])[0]
+        choose(choice.TRAINING, (at_work or names[-1:])[0])
     if len(names) == 1:
         _follow(by_id, shipped)
         return
@@ -61,18 +61,18 @@ def show() -> None:
         _follow(by_id, shipped)
 
 
-def _list(names: list[str], by_id: dict[str, Job], shipped: Look | None) -> None:
+def _list(names: list[str], by_id: dict[str, Job], shipped: JobReport | None) -> None:
     """All trainings with their states; a fragment that runs again while one is at work."""
-    before = st.session_state.training
+    before = chosen(choice.TRAINING)
 
     def draw() -> None:
         looks = [_look(by_id[name]) if name in by_id else shipped for name in names]
-        chosen = st.radio(
-            "Trainings", names, key="training", persist_state="session",
-            format_func=lambda name: _title(by_id.get(name)),
+        now = st.radio(
+            "Trainings", names, format_func=lambda name: _title(by_id.get(name)),
             captions=[words.caption(by_id.get(name), now) for name, now in zip(names, looks)],
+            **holding(choice.TRAINING),
         )
-        if chosen != before:
+        if now != before:
             st.rerun()
 
     is_live = any(jobs.is_alive(job) for job in by_id.values())
@@ -86,9 +86,8 @@ def say_problem() -> None:
         st.error(problem)
 
 
-def _follow(by_id: dict[str, Job], shipped: Look | None) -> None:
-    chosen = st.session_state.training
-    job = by_id.get(chosen)
+def _follow(by_id: dict[str, Job], shipped: JobReport | None) -> None:
+    job = by_id.get(chosen(choice.TRAINING))
     now = shipped if job is None else _look(job)
     _show_live(job, now)
     if now.card is not None:
@@ -98,7 +97,7 @@ def _follow(by_id: dict[str, Job], shipped: Look | None) -> None:
             st.code(now.log[-4000:], language=None)
 
 
-def _show_live(job: Job | None, now: Look) -> None:
+def _show_live(job: Job | None, now: JobReport) -> None:
     """State, buttons and curves; a fragment that runs again while the trainer is at work."""
     before = now.state
 
@@ -111,7 +110,7 @@ def _show_live(job: Job | None, now: Look) -> None:
     st.fragment(draw, run_every=EVERY_S if before in AT_WORK else None)()
 
 
-def _draw(job: Job | None, now: Look) -> None:
+def _draw(job: Job | None, now: JobReport) -> None:
     top, buttons = st.columns([3, 2], vertical_alignment="top")
     name = _title(job) + (f" · on {words.base(job)}" if job else "")
     top.html(words.status(name, now, words.measured_every(now)))
@@ -132,21 +131,21 @@ def _draw(job: Job | None, now: Look) -> None:
             _chart(figure, f"training_{field}")
 
 
-def _recall(now: Look, steps: int) -> None:
+def _recall(now: JobReport, steps: int) -> None:
     """The big curve: values never trained on, values of the lists, or what was never told; and a
     text on what to look at."""
     by_values = {
         "never": now.points, "known": figures.with_known_values(now.points),
         "refused": figures.with_refusals(now.points),
     }
-    offered, which = [name for name in VALUES if by_values[name] or name == "never"], "never"
+    offered = {name: title for name, title in choice.ASKED_FOR.items()
+               if by_values[name] or name == "never"}
+    which = "never"
     if len(offered) > 1:
-        only_recurrent = "known" in offered and "gpt2+edm" not in by_values["known"][-1].recall
-        which = st.segmented_control(
-            "Asked for", offered, format_func=VALUES.get, key="training_values",
-            default="known" if only_recurrent else "never", required=True,
-            label_visibility="collapsed", persist_state="session",
-        )
+        if chosen(choice.VALUES) is None:
+            is_recurrent = "known" in offered and "gpt2+edm" not in by_values["known"][-1].recall
+            choose(choice.VALUES, "known" if is_recurrent else "never")
+        which = one_of("Asked for", choice.VALUES, offered)
     title = "“I do not know.”" if which == "refused" else "recall of new episodes"
     _chart(figures.recall(by_values[which], steps, title=title), "training_recall")
     st.markdown(WORDS[which])
@@ -156,7 +155,7 @@ def _chart(figure, key: str) -> None:
     st.plotly_chart(figure, key=key, config={"displayModeBar": False})
 
 
-def _buttons(job: Job, now: Look) -> None:
+def _buttons(job: Job, now: JobReport) -> None:
     """The buttons of a training; they work only from this machine."""
     if not model_picker.is_on_this_machine():
         st.caption("Only a browser on the server's own machine can pause or stop it.")
@@ -187,7 +186,7 @@ def _try(act, job: Job) -> None:
     st.session_state.training_acted = True
 
 
-def _look(job: Job) -> Look:
+def _look(job: Job) -> JobReport:
     """The job as it is on disk now: another visitor may have changed it."""
     try:
         return jobs.look(jobs.find(job.id))

@@ -7,7 +7,7 @@ from components.kit import palette, titles
 from components.kit.fact_strip import fact_strip
 from components.kit.units import show_duration
 from components.training.figures import GATE_HUES, GATE_TITLES
-from model.training.jobs import Job, Look
+from model.training.jobs import Job, JobReport
 from model.training.progress import Point
 
 SHIPPED = "shipped"
@@ -33,7 +33,7 @@ def base(job: Job) -> str:
     return job.request.model.rstrip("/").rpartition("/")[2]
 
 
-def caption(job: Job | None, now: Look) -> str:
+def caption(job: Job | None, now: JobReport) -> str:
     """The base, the state, how far, and the time left where it runs; safe inside Markdown."""
     name = re.sub(r"([^\w /.-])", r"\\\1", base(job)) if job else "embedded"
     words = f"{name} · {STATES[now.state]}"
@@ -44,7 +44,7 @@ def caption(job: Job | None, now: Look) -> str:
     return words
 
 
-def sentence(now: Look, every_s: float | None) -> str:
+def sentence(now: JobReport, every_s: float | None) -> str:
     """The state of a training and what it means for the visitor, in one or two sentences."""
     step = now.points[-1].step if now.points else 0
     at = f"after step {step:,} of {now.points[-1].steps:,}" if now.points else (
@@ -79,7 +79,7 @@ def badge(state: str) -> str:
     )
 
 
-def status(name: str, now: Look, every_s: float | None) -> str:
+def status(name: str, now: JobReport, every_s: float | None) -> str:
     """Name, state and sentence (HTML), two lines high whatever they say."""
     return (
         '<div style="min-height:3.1em;line-height:1.5"><div style="display:flex;flex-wrap:wrap;'
@@ -88,7 +88,7 @@ def status(name: str, now: Look, every_s: float | None) -> str:
     )
 
 
-def facts(now: Look) -> str:
+def facts(now: JobReport) -> str:
     """The trainer's own numbers at its last measurement (HTML)."""
     if not now.points:
         waits = "no measurement yet"
@@ -127,7 +127,7 @@ def _line_of(gate: str) -> str:
     )
 
 
-def measured_every(now: Look) -> float | None:
+def measured_every(now: JobReport) -> float | None:
     """Seconds between the last two measurements; None before there are two."""
     if len(now.points) < 2:
         return None

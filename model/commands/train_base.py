@@ -62,7 +62,7 @@ def options_of(args: argparse.Namespace) -> base.Options:
                         weights=args.weights)
 
 
-def line(p: base.Progress) -> str:
+def line(p: base.TrainingProgress) -> str:
     """One measurement as one line, every number with its unit."""
     return (f"{p.tokens:,} tokens, stage {p.stage}, {p.tokens_per_second:,.0f} tokens/s, "
             f"loss {p.loss:.3f} nats/token, left-out text {p.bits_per_byte:.3f} bits/byte, "

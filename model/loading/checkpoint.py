@@ -31,7 +31,7 @@ def load(
     name: str = "embedded",
     device: str = "auto",
     dtype: str = "auto",
-    on_progress: Callable[[hub.Progress], None] | None = None,
+    on_progress: Callable[[hub.DownloadProgress], None] | None = None,
 ) -> Checkpoint:
     """A model by name; a hub name that is not yet on this machine is downloaded.
 

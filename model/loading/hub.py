@@ -46,7 +46,7 @@ _EXTRAS = ("generation_config.json", "tokenizer_config.json", "special_tokens_ma
 
 
 @dataclass(frozen=True)
-class Progress:
+class DownloadProgress:
     """A download: the file under way; files and bytes done and in total (0: not yet known)."""
 
     file: str
@@ -74,7 +74,7 @@ def cached(name: str) -> Path | None:
     return None
 
 
-def download(name: str, on_progress: Callable[[Progress], None] | None = None) -> Path:
+def download(name: str, on_progress: Callable[[DownloadProgress], None] | None = None) -> Path:
     """Fetch a repository's GPT-2 files -> their folder. config.json comes first and is checked
     before any large file is requested. An exception of `on_progress` stops the download.
 
@@ -89,8 +89,8 @@ def download(name: str, on_progress: Callable[[Progress], None] | None = None) -
         raise CheckpointError(_explain(name, error)) from error
 
 
-def _download(name: str, on_progress: Callable[[Progress], None]) -> Path:
-    on_progress(Progress("", 0, 0, 0, 0))
+def _download(name: str, on_progress: Callable[[DownloadProgress], None]) -> Path:
+    on_progress(DownloadProgress("", 0, 0, 0, 0))
     info = HfApi().model_info(name, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
     sizes = {file: sizes[file] for file in needed(name, set(sizes))}
@@ -156,7 +156,7 @@ def _weights_among(name: str, there: set[str]) -> list[str]:
 class _Count:
     """Adds up what the client reports file by file. It owns the totals, not the transfer."""
 
-    def __init__(self, sizes: dict[str, int], on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, sizes: dict[str, int], on_progress: Callable[[DownloadProgress], None]) -> None:
         self.sizes = sizes
         self.on_progress = on_progress
         self.done = dict.fromkeys(sizes, 0)
@@ -176,12 +176,12 @@ class _Count:
     def report(self, file: str) -> None:
         n_done, n_bytes = list(self.sizes).index(file), sum(self.sizes.values())
         self.on_progress(
-            Progress(file, n_done, len(self.sizes), sum(self.done.values()), n_bytes)
+            DownloadProgress(file, n_done, len(self.sizes), sum(self.done.values()), n_bytes)
         )
 
     def finish(self) -> None:
         n_bytes, last = sum(self.sizes.values()), list(self.sizes)[-1]
-        self.on_progress(Progress(last, len(self.sizes), len(self.sizes), n_bytes, n_bytes))
+        self.on_progress(DownloadProgress(last, len(self.sizes), len(self.sizes), n_bytes, n_bytes))
 
 
 class _Bar:
@@ -228,7 +228,7 @@ class Download:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.progress = Progress("", 0, 0, 0, 0)
+        self.progress = DownloadProgress("", 0, 0, 0, 0)
         self.folder: Path | None = None
         self.problem: str | None = None
         self._stop = threading.Event()
@@ -259,7 +259,7 @@ class Download:
             self.problem = f"The download of {self.name} failed: {type(error).__name__}: {error}"
             raise
 
-    def _see(self, progress: Progress) -> None:
+    def _see(self, progress: DownloadProgress) -> None:
         if self._stop.is_set():
             raise Cancelled
         self.progress = progress

@@ -37,7 +37,7 @@ class Maker:
 
 
 @dataclass(frozen=True)
-class Progress:
+class IndexProgress:
     """done of total passages have their vectors."""
 
     done: int
@@ -63,7 +63,7 @@ def open_index(store: Store, maker: Maker) -> int:
     return number
 
 
-def update(store: Store, maker: Maker) -> Iterator[Progress]:
+def update(store: Store, maker: Maker) -> Iterator[IndexProgress]:
     """Bring the index up to date; yields the progress after every batch, and at the end.
 
     Passages and their words come first, a note at a time; then the vectors, a batch at a time.
@@ -75,11 +75,11 @@ def update(store: Store, maker: Maker) -> Iterator[Progress]:
         _write_passages(store, number, note, revision, list(zip(passages, pages)))
     while batch := _without_vector(store, number := open_index(store, maker)):
         done, total = _counts(store, number)
-        yield Progress(done, total)
+        yield IndexProgress(done, total)
         vectors = maker.embedder.embed([text for _, text in batch])
         _write_vectors(store, number, [i for i, _ in batch], vectors)
     done, total = _counts(store, open_index(store, maker))
-    yield Progress(done, total)
+    yield IndexProgress(done, total)
 
 
 def _uncut(store: Store, number: int) -> Iterator[tuple[int, int, str]]:

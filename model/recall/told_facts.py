@@ -3,7 +3,7 @@
 Knows nothing of what is stored: a sentence is a fact whether memory kept it or not.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -38,6 +38,16 @@ def sentences(checkpoint: Checkpoint, text: str, prompt: int) -> list[Fact]:
         edges = np.r_[0, np.flatnonzero(np.diff(number)) + 1, len(number)] + window.start
         found += [_fact(checkpoint, ids, prompt, int(a), int(b)) for a, b in pairwise(edges)]
     return found
+
+
+def newest(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> list[Fact]:
+    """The last `most` told sentences, oldest first; older prompts are not cut at all."""
+    found: list[Fact] = []
+    for number in range(len(prompts), 0, -1):
+        found = sentences(checkpoint, prompts[number - 1], number) + found
+        if len(found) >= most:
+            break
+    return found[-most:]
 
 
 def holding(checkpoint: Checkpoint, prompts: Iterable[str], answer: str) -> list[Fact]:

@@ -90,7 +90,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """One measurement. Recall: share of 96 episodes of the stage, values known or unseen."""
 
     step: int
@@ -197,7 +197,7 @@ def learning_rate(done: float, step: int, peak: float) -> float:
     return peak * min(1.0, (step + 1) / 100) * max(0.0, min(1.0, (1.0 - done) / 0.5))
 
 
-def train(options: Options, resume: bool = False) -> Iterator[Progress]:
+def train(options: Options, resume: bool = False) -> Iterator[TrainingProgress]:
     """Train until the end of the schedule; yields a measurement now and then, and at the end.
 
     Writes tokenizer.json and training.pt (weights, optimizers, random state) into options.out.
@@ -264,7 +264,7 @@ def _faster(model: GPT2LMHeadModel) -> None:
         block.mlp.act = torch.nn.GELU(approximate="tanh")
 
 
-def _loop(training: Training) -> Iterator[Progress]:
+def _loop(training: Training) -> Iterator[TrainingProgress]:
     options, state = training.options, training.state
     clock = time.monotonic() - state.seconds
     while training.done < 1.0:
@@ -304,7 +304,7 @@ def step(model, optimizers, batch: Batch, rate: float) -> float:
     return loss.item()
 
 
-def _measure(training: Training, loss: float, speed: float) -> Progress:
+def _measure(training: Training, loss: float, speed: float) -> TrainingProgress:
     """Measure, keep the point for the curves, and end an early stage that has reached its goal."""
     model, tokenizer, state = training.model, training.data.tokenizer, training.state
     model.eval()
@@ -314,7 +314,7 @@ def _measure(training: Training, loss: float, speed: float) -> Progress:
     opened = open_evaluate.quick(model, tokenizer, training.books.left_out)
     model.train()
     left = state.seconds / max(training.done, 1e-9) - state.seconds
-    progress = Progress(state.step, state.tokens, round(state.seconds, 1), round(speed, 1),
+    progress = TrainingProgress(state.step, state.tokens, round(state.seconds, 1), round(speed, 1),
                         round(max(0.0, left), 1), training.stage.name, round(loss, 4),
                         round(bits, 4), round(known, 4), round(unseen, 4), round(opened, 4))
     state.curves.append(asdict(progress))

@@ -81,7 +81,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Look:
+class JobReport:
     """A job's present status: a state of AT_WORK or OVER, its curve, its problem (or ""), its
     memory file and card (or None), and whether there is a checkpoint to continue from."""
 
@@ -120,7 +120,7 @@ def find(job_id: str) -> Job:
     return _read(home() / job_id)
 
 
-def look(job: Job) -> Look:
+def look(job: Job) -> JobReport:
     """The job's status, from its folder and its process."""
     at_work = is_alive(job)  # before the files: a trainer that ends meanwhile has written them
     points = progress.read(job.folder / "progress.jsonl")
@@ -130,7 +130,7 @@ def look(job: Job) -> Look:
     problem = "" if at_work or kept else _problem(log)
     state = _at_work(job, points) if at_work else _over(job, kept, problem)
     has_checkpoint = (job.folder / "training.pt").is_file()
-    return Look(state, points, problem, kept, card, has_checkpoint, log)
+    return JobReport(state, points, problem, kept, card, has_checkpoint, log)
 
 
 def is_alive(job: Job) -> bool:

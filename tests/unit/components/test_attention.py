@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
+from components import declared
 from components.attention import choice, grid, head_facts, head_map, query_steps
 from components.frame import address, live_prompt
 from components.kit import canvas
@@ -277,7 +278,7 @@ def test_a_whole_new_prompt_is_not_taken_for_the_old_one_by_its_full_stop(sessio
 def test_a_link_to_a_row_that_is_not_there_is_forgotten(session):
     session.update(query=13, key=2)
     assert choice.follow_text(["a", "b"])
-    assert address.parameters()["query"] is None is address.parameters()["key"]
+    assert address.parameters(declared.ALL)["query"] is None is address.parameters(declared.ALL)["key"]
     session.update(query=1, key=7)
     assert not choice.follow_text(["a", "b"])
 
@@ -288,31 +289,31 @@ def test_a_link_to_a_row_that_is_not_there_is_forgotten(session):
 def test_a_link_is_read_once_and_its_nonsense_left_out(session, monkeypatch):
     link = {"layer": "3", "head": "-1", "query": "x", "view": "One head", "key": "٣"}
     monkeypatch.setattr(st, "query_params", link)
-    address.open_link()
+    address.open_link(declared.ALL)
     assert session["layer"] == 3 and session["view"] == "One head" and "head" not in session
     link["layer"] = "5"
-    address.open_link()
+    address.open_link(declared.ALL)
     assert session["layer"] == 3
-    said = address.parameters()
+    said = address.parameters(declared.ALL)
     assert said["layer"] == "3" and said["head"] is None and said["query"] is None
 
 
 def test_a_link_with_thousands_of_digits_is_nonsense(session, monkeypatch):
     monkeypatch.setattr(st, "query_params", {"layer": "9" * 5000, "at": "9" * 10, "head": "9" * 9})
-    address.open_link()
+    address.open_link(declared.ALL)
     assert "layer" not in session and "at" not in session and session["head"] == 999_999_999
 
 
 def test_a_link_carries_the_tiles_the_bertviz_view_and_the_cut_end(session, monkeypatch):
     link = {"shown": "entropy", "bertviz": "neuron", "cut": "end"}
     monkeypatch.setattr(st, "query_params", link)
-    address.open_link()
-    assert {name: address.parameters()[name] for name in link} == link
+    address.open_link(declared.ALL)
+    assert {name: address.parameters(declared.ALL)[name] for name in link} == link
 
 
 def test_a_cut_that_is_no_end_of_a_prompt_is_left_out(session, monkeypatch):
     monkeypatch.setattr(st, "query_params", {"cut": "middle"})
-    address.open_link()
+    address.open_link(declared.ALL)
     assert "cut" not in session
 
 

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from components.frame import live_prompt
+from components.frame import choices, live_prompt
+from components.frame.choices import Choice, Text
 from components.recall import area
 
 
@@ -18,7 +19,7 @@ def prompt_box(state):
 
 
 def recall_box(state):
-    area.live_area("text", "", "", 2, 100)
+    area.live_area(Choice("text", Text()), "", "", 2, 100)
     return state["text_area:kept"]
 
 
@@ -30,7 +31,8 @@ def test_a_run_that_ends_while_the_area_is_drawn_loses_no_letter(monkeypatch, dr
         raise Ended
 
     state = {"text": "What"}
-    monkeypatch.setattr(module, "st", SimpleNamespace(session_state=state))
+    for each in (module, choices):
+        monkeypatch.setattr(each, "st", SimpleNamespace(session_state=state))
     monkeypatch.setattr(module, "_mount", lambda **_: state.get(key))
     revision = draw(state)["revision"]
     state[key] = {"typed": {"text": "What is", "revision": revision}}

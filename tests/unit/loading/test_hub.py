@@ -87,7 +87,7 @@ def test_progress_counts_every_file_and_every_byte(server, files):
     seen = []
     folder = hub.download(serve(server, files), seen.append)
     n_bytes = sum(path.stat().st_size for path in folder.iterdir())
-    assert seen[-1] == hub.Progress("model.safetensors", 5, 5, n_bytes, n_bytes)
+    assert seen[-1] == hub.DownloadProgress("model.safetensors", 5, 5, n_bytes, n_bytes)
     assert [p.bytes_done for p in seen] == sorted(p.bytes_done for p in seen)
     assert [p.files_done for p in seen] == sorted(p.files_done for p in seen)
     assert {p.file for p in seen} >= {"config.json", "model.safetensors"}

@@ -1,0 +1,34 @@
+"""Every choice that a link carries: what the frame and each page's feature declare."""
+
+from components.anatomy import choice as anatomy
+from components.attention import choice as attention
+from components.cache import choice as cache
+from components.frame import draw_choice, model_picker, place, visit
+from components.frame.choices import Choice
+from components.memory import choice as memory
+from components.notes import choice as notes
+from components.positions import choice as positions
+from components.prediction import choice as prediction
+from components.recall import choice as recall
+from components.residual import choice as residual
+from components.tokens import choice as tokens
+from components.training import choice as training
+
+SHARED: tuple[Choice, ...] = (
+    *model_picker.CHOICES, visit.CUT, *place.CHOICES, *draw_choice.CHOICES,
+)
+BY_PAGE: dict[str, tuple[Choice, ...]] = {  # address of the page -> what only it declares, its view first
+    "start": (),
+    "anatomy": anatomy.CHOICES,
+    "tokens": tokens.CHOICES,
+    "attention": attention.CHOICES,
+    "memory": memory.CHOICES,
+    "recall": recall.CHOICES,
+    "notebook": notes.CHOICES,
+    "residual": residual.CHOICES,
+    "prediction": prediction.CHOICES,
+    "cache": cache.CHOICES,
+    "positions": positions.CHOICES,
+    "training": training.CHOICES,
+}
+ALL: tuple[Choice, ...] = (*SHARED, *(one for own in BY_PAGE.values() for one in own))

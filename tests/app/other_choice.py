@@ -1,0 +1,40 @@
+"""Values that a declared choice may have, for tests that try every declaration."""
+
+from components.frame.choices import (
+    Cell,
+    Cells,
+    Choice,
+    Decimal,
+    Flag,
+    Kind,
+    OneOf,
+    Several,
+    Text,
+    Whole,
+)
+
+
+def values(kind: Kind) -> list:
+    """A few values that this kind allows, small ones first."""
+    if isinstance(kind, OneOf):
+        return list(kind.titles)
+    if isinstance(kind, Several):
+        names = list(kind.titles)
+        return [names[:1], names[-2:], []]
+    if isinstance(kind, Whole):
+        return [n for n in (1, 2, 0, kind.most) if kind.least <= n <= kind.most]
+    if isinstance(kind, Decimal):
+        return [kind.least + (kind.most - kind.least) * part for part in (0.25, 0.5)]
+    if isinstance(kind, Flag):
+        return [True, False]
+    if isinstance(kind, Text):
+        return ["the", "a b"]
+    if isinstance(kind, Cell):
+        return [(1, 1), (0, 2)]
+    assert isinstance(kind, Cells), kind
+    return [[(1, 2)], [(1, 2), (1, 3)]]
+
+
+def other(one: Choice, now):
+    """An allowed value other than `now` and the default."""
+    return next(value for value in values(one.kind) if value not in (now, one.default))
