@@ -71,7 +71,7 @@ def _facts(found, number: int) -> None:
 
 def _picture(found, number: int, names: list[str]) -> None:
     seen = found.steps[number - 1]
-    config = found.checkpoint.model.config
+    config = visit.checkpoint().model.config
     _, H, _, D = found.cache.shape
     st.html(figures.legend())
     picture = grid.CachePicture(

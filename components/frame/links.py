@@ -3,36 +3,42 @@
 Two features ask for it: Memory and Recall. Computes nothing itself.
 """
 
-import threading
+from functools import partial
 
-import streamlit as st
-
-from components.frame import visit
+from components.frame import results, visit
 from model.memory.state import MemoryState
 from model.recall import chain, near_miss, told_facts
 from model.recall.chain import Chain
 from model.recall.near_miss import NearMiss
 from model.recall.told_facts import Fact
+from model.run.store import RunKey
 
 MOST_FACTS = 200  # at most so many told sentences to choose from, the newest
 
 
 def of_outcome(one, key: tuple) -> Chain | None:
     """The chain of a probe's answer; key: of the outcome."""
-    return _of_outcome(key, visit.checkpoint(), one)
+    chosen = visit.checkpoint()
+    mark = RunKey.with_memory(chosen, "chain of an outcome", (), *key)
+    return results.computed(mark, partial(chain.of_outcome, chosen, one))
 
 
 def facts(key: str, state: MemoryState) -> list[Fact]:
     """Sentences that were told, the newest last; key: of the memory."""
-    return _facts((visit.mark(), key), visit.checkpoint(), state)
+    chosen = visit.checkpoint()
+    return results.made(RunKey.of(chosen, "told sentences", (), key), partial(_facts, chosen, state))
 
 
 def of_question(key: str, state: MemoryState, asked, fact: Fact, writing, states) -> Chain | None:
     """The chain of a sentence that should have answered; key: of the memory; asked: the question
     (memory.run.Asked); writing: the settings it is told with; states: memories before this one."""
-    ids = asked.recalled.trace.ids.tobytes()
-    mark = (visit.mark(), str(visit.checkpoint().placement), key, asked.settings, ids, fact, writing)
-    return _of_question(mark, visit.checkpoint(), state, asked, fact, writing, states)
+    chosen, recalled, settings = visit.checkpoint(), asked.recalled, asked.settings
+    mark = RunKey.with_memory(
+        chosen, "chain of a question", recalled.trace.ids, key, settings, fact, writing
+    )
+    return results.computed(mark, partial(
+        chain.of_question, chosen, state, recalled, settings, fact, writing, states
+    ))
 
 
 def near_miss_of(
@@ -40,28 +46,11 @@ def near_miss_of(
 ) -> NearMiss | None:
     """Of what was told another thing was asked; asked: the question (asking.Recalled); said, without:
     the answers with memory and without."""
-    return near_miss.find(visit.checkpoint(), state, asked, told, question, said, without)
+    work = partial(
+        near_miss.find, visit.checkpoint(), state, asked, told, question, said, without
+    )
+    return results.computed(None, work)
 
 
-@st.cache_resource(show_spinner=False)
-def _lock() -> threading.Lock:
-    return threading.Lock()
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _of_outcome(key, _checkpoint, _one) -> Chain | None:
-    with _lock():
-        return chain.of_outcome(_checkpoint, _one)
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _facts(key, _checkpoint, _state) -> list[Fact]:
-    return told_facts.newest(_checkpoint, _state.prompts, MOST_FACTS)
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _of_question(key, _checkpoint, _state, _asked, _fact, _writing, _states) -> Chain | None:
-    with _lock():
-        return chain.of_question(
-            _checkpoint, _state, _asked.recalled, _asked.settings, _fact, _writing, _states
-        )
+def _facts(checkpoint, state: MemoryState) -> list[Fact]:
+    return told_facts.newest(checkpoint, state.prompts, MOST_FACTS)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from components.frame import address, model_picker, visit
+from components.frame import address, model_picker, results, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import Choice
 from components.frame.live_prompt import live_prompt
@@ -81,6 +81,7 @@ def show(declared: Sequence[Choice]) -> None:
     _prompt_box(
         declared, tells_memory=page.title == TELLS_MEMORY, hidden=page.title in WITHOUT_PROMPT
     )
+    results.place_for_waits()
     st.session_state.in_frame = True
     try:
         _say_what_the_link_lost(page.title)

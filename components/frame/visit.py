@@ -3,26 +3,25 @@
 Values that only one feature needs are in that feature's run.py.
 """
 
-import threading
-import uuid
-from concurrent.futures import CancelledError, Future, wait
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from components.frame import memory_weights, model_picker
+from components.frame import memory_weights, model_picker, results
 from components.frame.choices import Choice, OneOf, chosen
 from model.analysis import attention
-from model.loading.checkpoint import source
+from model.loading.checkpoint import Checkpoint, source
 from model.run import tokens
-from model.run.engine import Engine
+from model.run.engine import trace_request
+from model.run.store import RunKey
 from model.run.trace import Trace
 
 CUT = Choice("cut", OneOf({"start": "start", "end": "end"}), "start")  # where too long a prompt is
 _HELD = "trace of this run"  # session key
-ONE_AT_A_TIME = threading.Lock()  # torch uses every core for one; more would only wait in turns
-YIELD_S = 0.05  # a waiting script checks this often whether a newer key was pressed
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,7 @@ class Prompt:
     cut: str
 
 
-def checkpoint():
+def checkpoint() -> Checkpoint:
     """The model chosen in the sidebar with its trained memory; shared by all visitors."""
     return memory_weights.applied(model_picker.current())
 
@@ -58,11 +57,15 @@ def model_name() -> str:
 def prompt() -> Prompt:
     """The prompt box's text as ids of the chosen model."""
     text, cut = st.session_state.get("prompt", ""), chosen(CUT)
-    model = checkpoint()
-    ids = _encode(model.fingerprint, text, model.tokenizer)
-    window = model.model.config.n_positions
+    ids = encode(text)
+    window = checkpoint().model.config.n_positions
     kept = ids[:window] if cut == "end" else ids[-window:]
     return Prompt(text, kept, len(ids) - len(kept), cut)
+
+
+def encode(text: str) -> np.ndarray:
+    """Text -> ids of the chosen model, (T,); nobody changes them."""
+    return read_off(_encoded, text)
 
 
 def trace() -> Trace | None:
@@ -75,7 +78,7 @@ def trace() -> Trace | None:
         return None
     held, wanted = st.session_state.get(_HELD), (chosen, ids.tobytes())
     if held is None or held[0] != wanted:
-        held = (wanted, _await(engine().submit(_visitor(), chosen, ids)))
+        held = (wanted, results.computed(*trace_request(results.engine().store, chosen, ids)))
         st.session_state[_HELD] = held
     return held[1]
 
@@ -97,47 +100,44 @@ def show_tokens(ids) -> list[str]:
 
 def survey(n_max: int = 96) -> attention.Survey | None:
     """All heads, pooled to at most n_max × n_max, with each head's facts; None without a prompt."""
-    run = trace()
-    return None if run is None else _survey(key(run), n_max, checkpoint(), run)
+    return None if trace() is None else derived(attention.survey, n_max)
 
 
-def key(run: Trace) -> tuple:
-    """The key under which results computed from a trace are kept."""
+def derived(compute: Callable, *given: Hashable, **how) -> Any:
+    """compute(checkpoint, trace, *given) of the present prompt, which is not empty; kept under the
+    function's name and what it was given. how: of results.computed."""
+    chosen, run = checkpoint(), trace()
+    key = RunKey.of(chosen, named(compute), run.ids, *given)
+    return results.computed(key, partial(compute, chosen, run, *given), **how)
+
+
+def is_kept(compute: Callable, *given: Hashable) -> bool:
+    """Whether `derived` has this already."""
+    key = RunKey.of(checkpoint(), named(compute), prompt().ids, *given)
+    return results.engine().store.get(key) is not None
+
+
+def of_model(compute: Callable, *given: Hashable, **how) -> Any:
+    """compute(checkpoint, *given), which no prompt and no memory can change; kept likewise."""
+    return results.computed(*_of_model(compute, given), **how)
+
+
+def read_off(read: Callable, *given: Hashable) -> Any:
+    """The same of what runs no model (texts, files, tables): made in this script, kept likewise."""
+    return results.made(*_of_model(read, given))
+
+
+def named(compute: Callable) -> str:
+    """What a function's results are called in a key: "model.analysis.attention.weights"."""
+    return f"{compute.__module__}.{compute.__qualname__}"
+
+
+def _of_model(compute: Callable, given: tuple) -> tuple[RunKey, Callable]:
     chosen = checkpoint()
-    return (chosen.fingerprint, str(chosen.placement), run.ids.tobytes())
+    return RunKey.of(chosen, named(compute), (), *given), partial(compute, chosen, *given)
 
 
-@st.cache_resource(show_spinner=False)
-def engine() -> Engine:
-    """The server's one engine."""
-    return Engine()
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _survey(key, n_max, _checkpoint, _trace):
-    with ONE_AT_A_TIME:
-        return attention.survey(_checkpoint, _trace, n_max)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _encode(fingerprint, text, _tokenizer):
-    return tokens.encode(_tokenizer, text)
-
-
-def _visitor() -> str:
-    return st.session_state.setdefault("visitor", uuid.uuid4().hex)
-
-
-def _await(future: Future):
-    """Wait so that a newer keystroke can take over: every st call lets Streamlit end this run."""
-    try:
-        if not wait([future], YIELD_S).done:
-            pulse = st.sidebar.empty()  # where nothing moves
-            while not wait([future], YIELD_S).done:
-                pulse.empty()
-        return future.result()
-    except CancelledError:  # a newer request of this visitor is on its way
-        st.stop()
-    finally:
-        if not future.done():
-            engine().forget(_visitor())
+def _encoded(chosen: Checkpoint, text: str) -> np.ndarray:
+    ids = tokens.encode(chosen.tokenizer, text)
+    ids.setflags(write=False)
+    return ids

@@ -9,7 +9,7 @@ import time
 
 import streamlit as st
 
-from components.frame import links, near_miss, visit
+from components.frame import links, near_miss, results
 from components.kit import assets, palette
 from components.kit.next_token import percent
 from components.memory import said as memory_said
@@ -51,7 +51,7 @@ def _follow(now: Moment) -> None:
         if time.monotonic() - drawn > PATIENCE_S:
             place = (place or st).html(_answers(now, both, "…"))
             drawn = touched = time.monotonic()
-        elif time.monotonic() - touched > visit.YIELD_S:
+        elif time.monotonic() - touched > results.YIELD_S:
             pulse = (pulse or st.sidebar).empty()  # where nothing moves
             touched = time.monotonic()
     (place or st).html(_answers(now, both))

@@ -5,14 +5,13 @@ every change of the memory. Nothing is stored on the model.
 """
 
 import hashlib
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import streamlit as st
 
-from components.frame import visit
+from components.frame import results, visit
 from model.memory import added, asking, cuts, effect, fusion, held, telling
 from model.memory import state as states
 from model.memory.settings import Settings
@@ -20,6 +19,7 @@ from model.memory.state import MemoryState
 from model.recall import causal
 from model.recall.reads import Place
 from model.run import generate, tokens
+from model.run.store import RunKey
 from model.run.trace import Trace
 
 MOST_WINDOWS = 4  # a prompt longer than this many windows is written, but not previewed
@@ -105,8 +105,7 @@ def blank() -> MemoryState:
 
 def encode(text: str) -> np.ndarray:
     """Text -> ids of the chosen model, (T,)."""
-    chosen = visit.checkpoint()
-    return _encode(chosen.fingerprint, text, chosen.tokenizer)
+    return visit.encode(text)
 
 
 def ask(
@@ -123,7 +122,8 @@ def ask(
     chosen, front, n_front = visit.checkpoint(), None, 0
     if len(ids) > asking.room(chosen, state, settings):
         n = cuts.n_front(chosen, ids)
-        front = _front((*_model(), key), writing, ids[:n].tobytes(), chosen, state, text)
+        front = _computed("front", ids[:n], (key, writing, text), telling.behind_front, state, text,
+                          writing)
     if front is not None:
         told = hashlib.sha256(ids[:n].tobytes() + repr(writing).encode()).hexdigest()
         key, state, ids, n_front = f"{key}:{told}", front.state, ids[n:], n
@@ -135,23 +135,21 @@ def ask(
             f"{chosen.model.config.n_positions:,}). Shorten the prompt, choose other positions or "
             "forget the memory. Remembering it still works."
         )
-    mark = (*_model(), key)
-    return _ask(mark, settings, ids.tobytes(), chosen, state, ids, front, n_front)
+    return _computed("asked", ids, (key, settings), _asked, key, state, ids, settings, front, n_front)
 
 
 def next_step(steps: Iterator):
     """The next step of a long work, None at its end; between two steps others may run."""
-    with _lock():
-        return next(steps, None)
+    return results.computed(None, partial(next, steps, None))
 
 
 def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Asked | None):
     """What telling the prompt would do (telling.Written); its reads are counted first."""
     _check_fits(state, text, settings)
-    chosen = visit.checkpoint()
     was_read = asked is not None and bool(len(asked.kept) or asked.n_external)
-    by = (asked.key, asked.settings) if was_read else None
-    return _tell((*_model(), key), settings, text, by, chosen, state, asked)
+    read = asked if was_read else None
+    by = (read.key, read.settings, read.recalled.trace.ids.tobytes()) if read is not None else None
+    return _computed("told", (), (key, settings, text, by), _told, state, text, settings, read)
 
 
 def can_preview(text: str) -> bool:
@@ -168,57 +166,48 @@ def weights(key: str, asked: Asked, head: tuple[int, int] | None) -> np.ndarray:
     """(T,K+T): memory's columns, then the prompt's own; one head's, or the mean of all (None)."""
     if head is None:
         return asked.mean
-    union = fusion.union_weights(visit.checkpoint(), asked.recalled.trace, head[0])
-    return union[head[1]].cpu().numpy()
+    trace = asked.recalled.trace
+    return _computed("one head", trace.ids, (asked.key, asked.settings, *head), _union, trace, *head)
 
 
 def best_head(asked: Asked, column: int) -> tuple[int, int, float]:
     """(layer, head, weight) that reads a retrieved slot most, over the tokens behind the start."""
-    read = fusion.read_weights(visit.checkpoint(), asked.recalled.trace)[..., column]  # (L,H,T)
-    most = read[..., asked.n_start :].max(-1)
-    layer, head = np.unravel_index(most.argmax(), most.shape)
-    return int(layer), int(head), float(most.max())
+    where = (asked.key, asked.settings, column)
+    return _computed("best head", asked.recalled.trace.ids, where, _read_most, asked, column)
 
 
 def without(key: str, state: MemoryState, asked: Asked, gone, settings: Settings):
     """The next token with everything retrieved, and without the slots `gone` (effect.Compared)."""
-    chosen, gone = visit.checkpoint(), np.asarray(gone, dtype=np.int64)
-    ids = asked.recalled.trace.ids
-    return _without(
-        (*_model(), key), settings, ids.tobytes(), gone.tobytes(), chosen, state, asked, gone
-    )
+    gone = np.asarray(gone, dtype=np.int64)
+    return _computed("without", asked.recalled.trace.ids,
+                     (key, settings, gone.tobytes()), _left, state, asked, gone, settings)
 
 
 def without_external(key: str, state: MemoryState, asked: Asked, gone, settings: Settings):
     """The next token with everything that was read, and without the EDM's slots `gone`."""
-    chosen, gone = visit.checkpoint(), np.asarray(gone, dtype=np.int64)
-    ids = asked.recalled.trace.ids
-    return _without_external(
-        (*_model(), key), settings, ids.tobytes(), gone.tobytes(), chosen, state, asked, gone
-    )
+    gone = np.asarray(gone, dtype=np.int64)
+    return _computed("without external", asked.recalled.trace.ids,
+                     (key, settings, gone.tobytes()), _left_external, state, asked, gone, settings)
 
 
 def forgotten(key: str, state: MemoryState, asked: Asked, gone: frozenset, settings: Settings):
     """The next token with everything that was read, and, asked anew, as if the tokens `gone`
     (prompt, position) had never been stored."""
     ids = asked.recalled.trace.ids[asked.n_start :]
-    return _forgotten(
-        (*_model(), key), settings, ids.tobytes(), gone, visit.checkpoint(), state, asked, ids
-    )
+    return _computed("forgotten", ids, (key, settings, gone), _again, state, asked, gone, ids, settings)
 
 
 def each_alone(key: str, state: MemoryState, asked: Asked, settings: Settings, k: int) -> Each:
     """The k first tokens of `asked.compared` with none of the modules, each alone, and all."""
     ids = asked.recalled.trace.ids[asked.n_start :]
-    return _each(
-        (*_model(), key), settings, ids.tobytes(), k, visit.checkpoint(), state, asked, ids
+    return _computed(
+        "each alone", ids, (key, settings, k), _each, state, asked.compared, ids, settings, k
     )
 
 
 def ways(key: str, asked: Asked, settings: Settings) -> Ways:
     """What each module added at each token, and how far its way in was open."""
-    ids = asked.recalled.trace.ids
-    return _ways((*_model(), key), settings, ids.tobytes(), visit.checkpoint(), asked)
+    return _computed("ways", asked.recalled.trace.ids, (key, settings), _ways, asked)
 
 
 def paths(key: str, state: MemoryState, text: str) -> tuple[dict[str, added.Path], int]:
@@ -228,7 +217,7 @@ def paths(key: str, state: MemoryState, text: str) -> tuple[dict[str, added.Path
     if chosen.memory is None or not len(ids):
         return {}, 0
     first = ids[cuts.windows(chosen, ids)[0]]
-    found = _paths((*_model(), key), first.tobytes(), chosen, state, first)
+    found = _computed("paths", first, (key,), added.paths, state.carried, first)
     return found, len(ids) - len(first)
 
 
@@ -245,7 +234,9 @@ def external_vectors(state: MemoryState, slot: int) -> tuple[np.ndarray, np.ndar
 
 def external_points_to(state: MemoryState, slot: int):
     """The tokens an EDM slot's value raises most on the direct path, and their scores."""
-    return effect.external_points_to(visit.checkpoint(), state.external.values[slot])
+    return results.computed(
+        None, partial(effect.external_points_to, visit.checkpoint(), state.external.values[slot])
+    )
 
 
 def vectors(stored, slot: int, layer: int, head: int) -> tuple[np.ndarray, np.ndarray]:
@@ -255,7 +246,8 @@ def vectors(stored, slot: int, layer: int, head: int) -> tuple[np.ndarray, np.nd
 
 def value_points_to(stored, slot: int, layer: int, head: int):
     """The tokens a slot's value raises most on the direct path, and their scores."""
-    return effect.value_points_to(visit.checkpoint(), stored.values, slot, layer, head)
+    work = partial(effect.value_points_to, visit.checkpoint(), stored.values, slot, layer, head)
+    return results.computed(None, work)
 
 
 def show(text: str) -> list[str]:
@@ -274,36 +266,24 @@ def _check_fits(state: MemoryState, text: str, settings: Settings) -> None:
         )
 
 
-def _model() -> tuple:
+def _computed(what: str, ids, settings: tuple, compute: Callable, *given):
+    """compute(checkpoint, *given), which visitors share who ask this memory the same; settings:
+    the memory's key and all that changes the result."""
     chosen = visit.checkpoint()
-    return visit.mark(), str(chosen.placement)
+    key = RunKey.with_memory(chosen, f"memory: {what}", ids, *settings)
+    return results.computed(key, partial(compute, chosen, *given))
 
 
-@st.cache_resource(show_spinner=False)
-def _lock() -> threading.Lock:
-    return threading.Lock()
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _encode(fingerprint, text, _tokenizer):
-    ids = tokens.encode(_tokenizer, text)
-    ids.setflags(write=False)
-    return ids
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids, _front, _n_front) -> Asked:
-    with _lock():
-        recalled = asking.ask(_checkpoint, _state, _ids, settings)
-        plain = asking.ask(_checkpoint, states.blank(_checkpoint), _ids, settings).trace
-        stock = generate.recompute(_checkpoint, plain.ids)[-1]
-        mean, share = _spread(_checkpoint, recalled)
-        external = held.read_weights(recalled.trace)
-    n_start = int(len(recalled.trace) > len(_ids))
-    now = np.zeros(len(_state.bank))
+def _asked(checkpoint, key: str, state, ids, settings: Settings, front, n_front: int) -> Asked:
+    recalled = asking.ask(checkpoint, state, ids, settings)
+    plain = asking.ask(checkpoint, states.blank(checkpoint), ids, settings).trace
+    stock = generate.recompute(checkpoint, plain.ids)[-1]
+    mean, share = _spread(checkpoint, recalled)
+    n_start = int(len(recalled.trace) > len(ids))
+    now = np.zeros(len(state.bank))
     now[recalled.kept] = mean[n_start:, : len(recalled.kept)].max(0, initial=0)
     return Asked(
-        names=tokens.display(_checkpoint.tokenizer, recalled.trace.ids),
+        names=tokens.display(checkpoint.tokenizer, recalled.trace.ids),
         n_start=n_start,
         settings=settings,
         recalled=recalled,
@@ -311,12 +291,12 @@ def _ask(key, settings, ids_bytes, _checkpoint, _state, _ids, _front, _n_front) 
         mean=mean,
         share=share,
         now=now,
-        external=external,
-        compared=effect.compare(_checkpoint, recalled.trace.next_logits, plain.next_logits, 7),
+        external=held.read_weights(recalled.trace),
+        compared=effect.compare(checkpoint, recalled.trace.next_logits, plain.next_logits, 7),
         off_difference=float((plain.next_logits - stock).abs().max()),
-        key=key[-1],
-        front=_front,
-        n_front=_n_front,
+        key=key,
+        front=front,
+        n_front=n_front,
     )
 
 
@@ -330,51 +310,31 @@ def _spread(checkpoint, recalled) -> tuple[np.ndarray, np.ndarray]:
     return (total / len(share)).astype(np.float32), np.stack(share)
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _tell(key, settings, text, read_by, _checkpoint, _state, _asked) -> telling.Written:
-    with _lock():
-        if read_by is not None:
-            behind = None if _asked.front is None else _asked.front.state
-            _state = asking.after_reading(_checkpoint, _state, _asked.recalled, behind)
-        return telling.tell(_checkpoint, _state, text, settings)
+def _told(checkpoint, state, text: str, settings: Settings, asked: Asked | None):
+    if asked is not None:
+        behind = None if asked.front is None else asked.front.state
+        state = asking.after_reading(checkpoint, state, asked.recalled, behind)
+    return telling.tell(checkpoint, state, text, settings)
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _front(key, settings, ids_bytes, _checkpoint, _state, _text) -> telling.Written | None:
-    with _lock():
-        return telling.behind_front(_checkpoint, _state, _text, settings)
+def _left(checkpoint, state, asked: Asked, gone, settings: Settings):
+    left = effect.without(checkpoint, state.bank, asked.recalled, gone, settings)
+    return effect.compare(checkpoint, left.next_logits, asked.recalled.trace.next_logits, 6)
 
 
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _without(key, settings, ids_bytes, gone_bytes, _checkpoint, _state, _asked, _gone):
-    with _lock():
-        left = effect.without(_checkpoint, _state.bank, _asked.recalled, _gone, settings)
-    before = _asked.recalled.trace.next_logits
-    return effect.compare(_checkpoint, left.next_logits, before, 6)
+def _left_external(checkpoint, state, asked: Asked, gone, settings: Settings):
+    left = effect.without_external(checkpoint, state, asked.recalled, gone, settings)
+    return effect.compare(checkpoint, left.next_logits, asked.recalled.trace.next_logits, 6)
 
 
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _without_external(key, settings, ids_bytes, gone_bytes, _checkpoint, _state, _asked, _gone):
-    with _lock():
-        left = effect.without_external(_checkpoint, _state, _asked.recalled, _gone, settings)
-    before = _asked.recalled.trace.next_logits
-    return effect.compare(_checkpoint, left.next_logits, before, 6)
+def _again(checkpoint, state, asked: Asked, gone, ids, settings: Settings):
+    left = causal.without(state, (Place(*place) for place in gone))
+    again = asking.ask(checkpoint, left, ids, settings).trace
+    return effect.compare(checkpoint, again.next_logits, asked.recalled.trace.next_logits, 6)
 
 
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _forgotten(key, settings, ids_bytes, gone, _checkpoint, _state, _asked, _ids):
-    left = causal.without(_state, (Place(*place) for place in gone))
-    with _lock():
-        again = asking.ask(_checkpoint, left, _ids, settings).trace
-    before = _asked.recalled.trace.next_logits
-    return effect.compare(_checkpoint, again.next_logits, before, 6)
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _each(key, settings, ids_bytes, k, _checkpoint, _state, _asked, _ids) -> Each:
-    with _lock():
-        logits = effect.each_alone(_checkpoint, _state, _ids, settings)
-    shown = _asked.compared
+def _each(checkpoint, state, shown: effect.Compared, ids, settings: Settings, k: int) -> Each:
+    logits = effect.each_alone(checkpoint, state, ids, settings)
     found = {
         name: x.double().softmax(-1)[shown.ids[:k].tolist()].cpu().numpy()
         for name, x in logits.items()
@@ -382,22 +342,25 @@ def _each(key, settings, ids_bytes, k, _checkpoint, _state, _asked, _ids) -> Eac
     return Each(shown.texts[:k], found)
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _ways(key, settings, ids_bytes, _checkpoint, _asked) -> Ways:
-    trace, start = _asked.recalled.trace, _asked.n_start
-    with _lock():
-        parts = [(name, -1, part) for name, part in added.by_modules(_checkpoint, trace).items()]
-        open_at = added.openness(_checkpoint, trace)
-        if _asked.recalled.moved is not None:  # AM not used: its rows stay, as zeros
-            open_at.setdefault("am", np.zeros(len(trace), dtype=np.float32))
-        if "am" in open_at:
-            parts += [("am", layer, added.by_attention(_checkpoint, trace, layer))
-                      for layer in range(trace.n_layers)]
+def _ways(checkpoint, asked: Asked) -> Ways:
+    trace, start = asked.recalled.trace, asked.n_start
+    parts = [(name, -1, part) for name, part in added.by_modules(checkpoint, trace).items()]
+    open_at = added.openness(checkpoint, trace)
+    if asked.recalled.moved is not None:  # AM not used: its rows stay, as zeros
+        open_at.setdefault("am", np.zeros(len(trace), dtype=np.float32))
+    if "am" in open_at:
+        parts += [("am", layer, added.by_attention(checkpoint, trace, layer))
+                  for layer in range(trace.n_layers)]
     lengths = [(name, layer, *(x[start:] for x in part.norms)) for name, layer, part in parts]
     return Ways({name: x[start:] for name, x in open_at.items()}, lengths)
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _paths(key, ids_bytes, _checkpoint, _state, _ids):
-    with _lock():
-        return added.paths(_checkpoint, _state.carried, _ids)
+def _union(checkpoint, trace: Trace, layer: int, head: int) -> np.ndarray:
+    return fusion.union_weights(checkpoint, trace, layer)[head].cpu().numpy()
+
+
+def _read_most(checkpoint, asked: Asked, column: int) -> tuple[int, int, float]:
+    read = fusion.read_weights(checkpoint, asked.recalled.trace)[..., column]  # (L,H,T)
+    most = read[..., asked.n_start :].max(-1)
+    layer, head = np.unravel_index(most.argmax(), most.shape)
+    return int(layer), int(head), float(most.max())

@@ -4,16 +4,15 @@ The notes are in one file of this machine; everybody who opens the app on it sha
 are cached under the file's stamp, which changes with every note. No looks here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from components.frame import model_picker, visit
+from components.frame import model_picker, results, visit
 from components.notes import choice
-from components.notes.worker import Worker
 from model.memory import effect
 from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
@@ -25,7 +24,8 @@ from model.notes.store import opened
 from model.recall import five_answers
 from model.recall.five_answers import MOST_TOKENS, Answer
 from model.recall.note_examples import EXAMPLES  # noqa: F401  (the page's first visit)
-from model.run import tokens
+from model.run import tokens, turn
+from model.run.store import RunKey
 
 N_CANDIDATES = 8
 
@@ -77,14 +77,13 @@ def overview() -> Overview:
     """How many notes there are, and where."""
     with opened() as store:
         stamp = store.stamp()
-        query = "SELECT count(*) FROM notes WHERE source=?"
-        n_examples = store.rows(query, (EXAMPLE,))[0][0]
+        n_examples = store.n_from(EXAMPLE)
         return Overview(str(store.file), stamp, stamp[0], n_examples, store.n_bytes)
 
 
 def notes(now: Overview) -> list[Note]:
     """All notes, the oldest first."""
-    return _notes(now.file, now.stamp)
+    return results.made(("all notes", now.file, now.stamp), _all_notes)
 
 
 def read_note(number: int) -> Note | None:
@@ -119,13 +118,13 @@ def delete(ids: list[int]) -> None:
 def delete_examples() -> None:
     """Remove the notes that came with one click."""
     with opened() as store:
-        store.delete([i for (i,) in store.rows("SELECT id FROM notes WHERE source=?", (EXAMPLE,))])
+        store.delete_from(EXAMPLE)
 
 
 def delete_all() -> None:
     """Remove every note."""
     with opened() as store:
-        store.delete([i for (i,) in store.rows("SELECT id FROM notes")])
+        store.delete_all()
 
 
 def export() -> bytes:
@@ -149,17 +148,16 @@ def import_file(name: str, content: bytes) -> Iterator[tuple[int, int]]:
 # -- searching -------------------------------------------------------------------------------------
 
 
-def update_index() -> Iterator[tuple[int, int]]:
-    """Complete the index, batch by batch: yields (passages with a vector, passages)."""
-    with opened() as store:
-        for step in index.update(store, maker()):
-            yield step.done, step.total
+def update_index(on_progress: Callable[[tuple[int, int]], None]) -> None:
+    """Complete the index, batch by batch; on_progress gets (passages with a vector, passages)."""
+    results.computed(None, partial(_indexed, maker()), on_progress=on_progress)
 
 
 def find(question: str, now: Overview) -> list[Candidate]:
     """The best passages for a question, by words and by meaning."""
     made, ranking = maker(), choice.ranking()
-    return _find((*_model(), made.key, now.file, now.stamp), question, ranking, made)
+    key = _key("found", now, made.key, question, ranking)
+    return results.computed(key, partial(_found, question, ranking, made))
 
 
 def maker() -> index.Maker:
@@ -203,8 +201,7 @@ def ask(question: str, found: list[Candidate]) -> Asked:
 
 def is_untrained() -> bool:
     """Whether the chosen model's weights are random (never trained)."""
-    chosen = visit.checkpoint()
-    return _is_untrained(chosen.fingerprint, chosen)
+    return visit.of_model(five_answers.is_untrained)
 
 
 def variants() -> list[str]:
@@ -234,8 +231,8 @@ def _pasted_and_cached(question: str, texts: list[str], now: Overview) -> list[M
     """The prompt with the facts in it, and the same facts kept as keys and values."""
     chosen = visit.checkpoint()
     n_most = chosen.model.config.n_positions * 3 // 4
-    facts = _worker("kept").get(
-        ("facts", *_key(now), n_most), lambda stop: five_answers.facts(chosen, texts, n_most)
+    facts = results.made(
+        _key("facts", now, n_most), partial(five_answers.facts, chosen, texts, n_most)
     )
     text = chosen.tokenizer.decode(facts.ids[1:])
     try:
@@ -243,13 +240,13 @@ def _pasted_and_cached(question: str, texts: list[str], now: Overview) -> list[M
     except NotesError as problem:
         return [_silent("prompt", str(problem)), _silent("cache", str(problem))]
     n = len(facts.ids) + len(ids)
-    kept = _worker("kept").get(
-        ("cache", *_key(now), n_most), lambda stop: five_answers.keep(chosen, facts)
+    kept = results.computed(
+        _key("facts in a cache", now, n_most), partial(five_answers.keep, chosen, facts)
     )
     pasted = _answer(chosen, np.r_[facts.ids, ids])
-    going_on = _worker("answers").get(
-        ("continued", *_key(now), n_most, ids.tobytes()),
-        lambda stop: five_answers.continued(chosen, kept, ids, stop),
+    going_on = results.computed(
+        _key("continued", now, n_most, ids.tobytes()),
+        partial(five_answers.continued, chosen, kept, ids),
     )
     apart = float((pasted.logits - going_on.logits).abs().max())
     same = f"Largest difference of a logit from the prompt's: {apart:.1g}."
@@ -261,14 +258,13 @@ def _pasted_and_cached(question: str, texts: list[str], now: Overview) -> list[M
 
 def _in_network(question: str, texts: list[str], now: Overview) -> Memory:
     chosen, settings = visit.checkpoint(), memory_settings()
-    key = (*_key(now), settings)
-    state, n_told = _worker("kept").get(
-        ("told", *key), lambda stop: five_answers.told(chosen, texts, settings)
+    state, n_told = results.computed(
+        _key("told", now, settings), partial(five_answers.told, chosen, texts, settings)
     )
     try:
-        found = _worker("answers").get(
-            ("remembered", *key, question),
-            lambda stop: five_answers.remembered(chosen, state, question, settings, stop),
+        found = results.computed(
+            _key("remembered", now, settings, question),
+            partial(five_answers.remembered, chosen, state, question, settings),
         )
     except NotesError as problem:
         return _silent("memory", str(problem))
@@ -310,43 +306,32 @@ def _silent(name: str, problem: str) -> Memory:
 
 
 def _answer(checkpoint, ids: np.ndarray) -> Answer:
-    return _worker("answers").get(
-        ("answer", *_model(), ids.tobytes()), partial(five_answers.answer, checkpoint, ids)
-    )
+    key = RunKey.of(checkpoint, "notes: answer", ids)
+    return results.computed(key, partial(five_answers.answer, checkpoint, ids))
 
 
-def _model() -> tuple:
-    return visit.mark(), str(visit.checkpoint().placement)
+def _key(what: str, now: Overview, *settings: Hashable) -> RunKey:
+    chosen = visit.checkpoint()
+    return RunKey.with_memory(chosen, f"notes: {what}", (), now.file, now.stamp, *settings)
 
 
-def _key(now: Overview) -> tuple:
-    return (*_model(), now.file, now.stamp)
-
-
-@st.cache_resource(show_spinner=False)
-def _worker(name: str) -> Worker:
-    return Worker({"answers": 64, "kept": 6}[name])
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _notes(file, stamp) -> list[Note]:
+def _all_notes() -> list[Note]:
     with opened() as store:
         return store.notes()
 
 
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _find(key, question, ranking, _maker) -> list[Candidate]:
-    vector = _maker.embedder.embed([question.lstrip()])[0]
+def _indexed(made: index.Maker) -> None:
     with opened() as store:
-        return search.search(store, _maker, question, vector, N_CANDIDATES, ranking)
+        for step in index.update(store, made):
+            turn.report((step.done, step.total))
+
+
+def _found(question: str, ranking: str, made: index.Maker) -> list[Candidate]:
+    vector = made.embedder.embed([question.lstrip()])[0]
+    with opened() as store:
+        return search.search(store, made, question, vector, N_CANDIDATES, ranking)
 
 
 @st.cache_resource(show_spinner="Loading the sentence model …", max_entries=2)
 def _sentence_model(folder: str):
     return embedding_text.load_sentence_model(folder)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _is_untrained(fingerprint, _checkpoint) -> bool:
-    return five_answers.is_untrained(_checkpoint)
-

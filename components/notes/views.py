@@ -35,9 +35,13 @@ def show() -> None:
 def _bring_up_to_date() -> None:
     """Complete the index, with a bar; after a newer key it continues where it stopped."""
     place = st.empty()
-    for done, total in run.update_index():
+
+    def follow(counts: tuple[int, int]) -> None:
+        done, total = counts
         if done < total:
             place.progress(done / total, f"Indexing: {done:,} of {total:,} passages have a vector")
+
+    run.update_index(follow)
     place.empty()
 
 

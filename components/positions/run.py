@@ -3,17 +3,15 @@
 A run belongs to a model and a prompt, not to a visitor. Knows nothing of looks.
 """
 
-import threading
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
-import streamlit as st
 
-from components.frame import visit
+from components.frame import results, visit
 from components.kit import canvas
-from model.analysis import embeddings, position_table, positions, what_if
+from model.analysis import cost, embeddings, position_table, positions, what_if
+from model.run.store import RunKey
 
-SWEEP_WORK = 1e11  # multiply–adds that one click may cost on a CPU: a few seconds
 MOST_SHIFTS = 17
 EDITS = ("words", "positions", "both", "shift", "none", "none_words")
 
@@ -29,18 +27,19 @@ def guessed_head() -> tuple[int, int]:
 
 def maps(layer: int, head: int) -> dict[str, np.ndarray]:
     """One head's attention (T,T) under each scheme of model.analysis.what_if.SCHEMES."""
-    trace = visit.trace()
-    key = visit.key(trace)
-    return _maps(key, layer, head, visit.checkpoint(), trace, _pass("none"), _pass("sinusoidal"))
+    chosen, trace = visit.checkpoint(), visit.trace()
+    key = RunKey.of(chosen, "maps of all schemes", trace.ids, layer, head)
+    runs = _pass("none"), _pass("sinusoidal")
+    return results.computed(key, partial(what_if.maps, chosen, trace, *runs, layer, head))
 
 
 def alibi_maps(layer: int, head: int, heads: list[int]) -> list[np.ndarray]:
     """The same q and k, of the run without positions, biased with the slopes of other heads."""
-    q, k, scale = bare_qk(layer, head)
-    slopes = positions.alibi_slopes(visit.checkpoint().model.config.n_head)
-    scores = q @ k.T * scale
-    biases = (positions.alibi_bias(len(q), slopes[h]) for h in heads)
-    return [positions.causal_weights(scores + bias) for bias in biases]
+    chosen, every = visit.checkpoint(), slopes()
+    wanted = tuple(float(every[h]) for h in heads)
+    key = RunKey.of(chosen, "ALiBi's maps", visit.trace().ids, layer, head, wanted)
+    work = partial(what_if.alibi_maps, chosen, _pass("none"), layer, head, wanted)
+    return results.computed(key, work)
 
 
 def bare_qk(layer: int, head: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -73,8 +72,7 @@ def slopes() -> np.ndarray:
 
 def table(kind: str) -> position_table.Table:
     """Facts about the learned table, or about the sinusoidal one of its size."""
-    chosen = visit.checkpoint()
-    return _table(chosen.fingerprint, str(chosen.placement), kind, chosen)
+    return visit.of_model(_measured, kind)
 
 
 def scaled(at: int, factor: np.ndarray) -> position_table.Scaled:
@@ -113,80 +111,51 @@ def cheap_edits(chosen: str) -> tuple[str, ...]:
     """The edits that may all be run for one look; of a long prompt in a large model, one."""
     n = len(visit.prompt().ids)
     possible = EDITS if n >= 3 else ("shift", "none")
-    return possible if _work() * (len(EDITS) + 1) <= _most_work() else (chosen,)
+    at_once = cost.what_ifs_at_once(visit.checkpoint(), max(n, 1))
+    return possible if len(EDITS) + 1 <= at_once else (chosen,)
 
 
 def bits_by_shift() -> tuple[np.ndarray, np.ndarray]:
     """Shifts (n,) and mean bits a token of the prompt at each (n,); needs 2 tokens."""
     ids = visit.prompt().ids
-    n = int(np.clip(_most_work() / _work(), 2, MOST_SHIFTS))
+    at_once = cost.what_ifs_at_once(visit.checkpoint(), len(ids))
+    n = int(np.clip(at_once, 2, MOST_SHIFTS))
     shifts = what_if.shifts(len(ids), visit.checkpoint().model.config.n_positions, n)
     return shifts, np.array([bits_at(int(shift)) for shift in shifts])
 
 
 def bits_at(shift: int) -> float:
     """Mean bits a token with every position shifted; ValueError where that leaves the window."""
-    ids = visit.prompt().ids
-    what_if.check_places(np.arange(len(ids)) + shift, visit.checkpoint().model.config)
-    return _bits(visit.key(visit.trace()), shift, visit.checkpoint(), ids)
-
-
-def _work() -> float:
-    """Multiply–adds of one pass with all its logits, without attention's own."""
-    return visit.checkpoint().model.num_parameters() * float(len(visit.prompt().ids))
-
-
-def _most_work() -> float:
-    return SWEEP_WORK * (1 if visit.checkpoint().placement.device.type == "cpu" else 100)
+    chosen, ids = visit.checkpoint(), visit.prompt().ids
+    what_if.check_places(np.arange(len(ids)) + shift, chosen.model.config)
+    key = RunKey.of(chosen, "bits when shifted", ids, shift)
+    return _run(key, partial(what_if.bits_when_shifted, chosen, ids, shift), "at other positions")
 
 
 def _pass(kind: str) -> what_if.Pass:
-    trace = visit.trace()
-    return _run(visit.key(trace), kind, visit.checkpoint(), trace.ids)
+    chosen, ids = visit.checkpoint(), visit.trace().ids
+    key = RunKey.of(chosen, "q and k with other positions", ids, kind)
+    return _run(key, partial(what_if.other_positions, chosen, ids, kind), "with other positions")
 
 
 def _last(edit: str, seed: int, shift: int) -> what_if.Last:
-    trace = visit.trace()
-    here = np.arange(len(trace))
-    wanted = order(edit, seed, shift) if edit else what_if.Order(here, here)
-    what_if.check_places(wanted.places, visit.checkpoint().model.config)
-    return _last_run(visit.key(trace), edit, seed, shift, visit.checkpoint(), trace.ids, wanted)
+    chosen, ids, wanted = visit.checkpoint(), visit.trace().ids, _order(edit, seed, shift)
+    what_if.check_places(wanted.places, chosen.model.config)
+    key = RunKey.of(chosen, "last token in another order", ids, edit, seed, shift)
+    return _run(key, partial(what_if.last_of, chosen, ids, wanted), "in another order")
 
 
-@st.cache_resource(show_spinner=False)
-def _turn() -> threading.Lock:
-    """What-if runs take turns: a class that clicks at once must not share two cores."""
-    return threading.Lock()
+def _order(edit: str, seed: int, shift: int) -> what_if.Order:
+    here = np.arange(len(visit.trace()))
+    return order(edit, seed, shift) if edit else what_if.Order(here, here)
 
 
-@st.cache_resource(show_spinner="Reading the prompt with other positions …", max_entries=2)
-def _run(key, kind, _checkpoint, _ids):
-    with _turn():
-        runs = {"none": what_if.without_positions, "sinusoidal": what_if.with_sinusoids}
-        found = runs[kind](_checkpoint, _ids)
-    return replace(found, stream=[])  # the views read q and k only
+def _run(key: RunKey, work, doing: str):
+    return results.computed(key, work, doing=f"Reading the prompt {doing} …")
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _maps(key, layer, head, _checkpoint, _trace, _bare, _waves):
-    return what_if.maps(_checkpoint, _trace, _bare, _waves, layer, head)
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _table(fingerprint, placement, kind, _checkpoint):
-    learned = embeddings.position_table(_checkpoint)
+def _measured(chosen, kind: str) -> position_table.Table:
+    learned = embeddings.position_table(chosen)
     return position_table.measure(
         learned if kind == "learned" else position_table.sinusoidal_like(learned)
     )
-
-
-@st.cache_resource(show_spinner="Reading the prompt in another order …", max_entries=64)
-def _last_run(key, edit, seed, shift, _checkpoint, _ids, _order):
-    with _turn():
-        return what_if.last_of(_checkpoint, _ids, _order)
-
-
-@st.cache_resource(show_spinner="Reading the prompt at other positions …", max_entries=256)
-def _bits(key, shift, _checkpoint, _ids):
-    with _turn():
-        return what_if.bits_when_shifted(_checkpoint, _ids, shift)

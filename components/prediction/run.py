@@ -1,34 +1,18 @@
-"""The numbers of the Prediction page, computed by model/ and cached. No looks."""
+"""The numbers of the Prediction page, computed by model/ and kept. No looks."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
 import torch
 
-from components.frame import visit
+from components.frame import results, visit
+from model.analysis import forecast as forecasts
 from model.analysis import surprisal
-from model.run import sampling, tokens
-from model.run.trace import final_logits
-
-N_NAMED = 512  # the most probable tokens travel with their names
-
-
-@dataclass(frozen=True, eq=False)
-class Forecast:
-    """What the model expects after one position.
-
-    scores (V,) float32 by id; ids (V,) most probable first, logits (V,) in that order; names of
-    the first N_NAMED of them.
-    came: rank of the token that came (0 = the first), its name; None at the end of the prompt.
-    """
-
-    scores: torch.Tensor
-    ids: np.ndarray
-    logits: np.ndarray
-    names: list[str]
-    came: int | None
-    came_name: str | None
+from model.analysis.forecast import Forecast
+from model.run import sampling
+from model.run.store import RunKey
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,24 +28,27 @@ class Draws:
 def reading() -> surprisal.Reading | None:
     """How each token of the prompt was predicted; None without a prompt. Only tokens typed since
     the last run are computed."""
-    trace = visit.trace()
+    chosen, trace = visit.checkpoint(), visit.trace()
     if trace is None:
         return None
-    earlier = st.session_state.get("prediction:reading")
-    found = _reading(_key(trace), visit.checkpoint(), trace, earlier[1] if _same(earlier) else None)
-    st.session_state["prediction:reading"] = (_model_key(), found)
+    key = RunKey.of(chosen, "reading", trace.ids)
+    model, earlier = st.session_state.get("prediction:reading", (None, None))
+    before = earlier if model == key.placed_model else None
+    found = results.computed(key, partial(surprisal.read, chosen, trace, before))
+    st.session_state["prediction:reading"] = (key.placed_model, found)
     return found
 
 
 def forecast(at: int) -> Forecast:
     """The whole vocabulary after token `at` of the prompt."""
-    trace = visit.trace()
-    return _forecast(_key(trace), at, visit.checkpoint(), trace)
+    return visit.derived(forecasts.forecast, at)
 
 
 def stages(at: int, settings: sampling.Settings) -> sampling.Stages:
     """The stages of a draw after token `at`."""
-    return _stages(_key(visit.trace()), at, settings, forecast(at).scores)
+    key = RunKey.of(visit.checkpoint(), "stages", visit.trace().ids, at, settings)
+    scores = forecast(at).scores
+    return results.made(key, partial(forecasts.stages, scores, settings, at))
 
 
 def draws(at: int, settings: sampling.Settings, seed: int, n: int) -> Draws:
@@ -76,45 +63,4 @@ def draws(at: int, settings: sampling.Settings, seed: int, n: int) -> Draws:
 
 def names(ids: np.ndarray) -> list[str]:
     """Visible text of each id."""
-    return tokens.display(visit.checkpoint().tokenizer, ids)
-
-
-def _model_key() -> tuple:
-    chosen = visit.checkpoint()
-    return (chosen.fingerprint, str(chosen.placement))
-
-
-def _key(trace) -> tuple:
-    return (*_model_key(), trace.ids.tobytes())
-
-
-def _same(earlier) -> bool:
-    return earlier is not None and earlier[0] == _model_key()
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _reading(key, _checkpoint, _trace, _earlier):
-    return surprisal.read(_checkpoint, _trace, _earlier)
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-@torch.inference_mode()
-def _forecast(key, at, _checkpoint, _trace):
-    logits = final_logits(_checkpoint.model, _trace.layer_stream(-1)[at : at + 1])[0]
-    sampling.check_finite(logits, f"logits after token {at:,}")
-    order = sampling.ranking(logits)
-    came = came_name = None
-    if at + 1 < len(_trace.ids):
-        next_id = int(_trace.ids[at + 1])
-        came = int((order == next_id).nonzero()[0])
-        came_name = tokens.display(_checkpoint.tokenizer, [next_id])[0]
-    named = tokens.display(_checkpoint.tokenizer, order[:N_NAMED].tolist())
-    scores = logits.float().cpu()
-    return Forecast(scores, order.numpy(), scores[order].numpy(), named, came, came_name)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _stages(key, at, settings, _scores):
-    made = sampling.stages(_scores, settings, f"logits after token {at:,}")
-    _ = made.probabilities, made.facts, made.kept  # computed once, kept with it
-    return made
+    return visit.show_tokens(ids)

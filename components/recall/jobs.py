@@ -1,8 +1,8 @@
 """Curves and tasks measured in the background: started, watched, cancelled, continued.
 
-A measurement is a thread of the server that writes each finished episode as a line of a file. The
-browser may be closed meanwhile, and whole lines are never measured again. One measurement at a
-time: pages come first. Knows nothing of looks.
+A measurement is background work of the engine that writes each finished episode as a line of a
+file. The browser may be closed meanwhile, and whole lines are never measured again. One
+measurement at a time, and whatever a page wants runs first. Knows nothing of looks.
 """
 
 import hashlib
@@ -11,19 +11,24 @@ import logging
 import os
 import threading
 import time
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from components.frame import visit
+from components.frame.results import engine
 from model.memory.settings import Settings
 from model.recall import probe, probe_file, runs
 from model.recall.curves import CURVES
 from model.recall.standard_tasks import TASKS
+from model.run import turn
+from model.run.engine import Engine
 from model.training import jobs
 
-REST_S = 0.03  # between two steps, for the pages
+VISITOR = "measurement"  # as which the engine knows it
 EVERY = {**CURVES, **TASKS}
 FILE = "your probes"  # what a file's run is called
 FORMAT = 2  # version of a file's results: 2 knows labels
@@ -43,7 +48,7 @@ class Measuring:
     started: float = field(default_factory=time.monotonic)
     problem: str = ""
     cancelled: threading.Event = field(default_factory=threading.Event)
-    thread: threading.Thread | None = None
+    thread: threading.Thread | None = None  # it only waits for the engine
 
     @property
     def is_alive(self) -> bool:
@@ -93,6 +98,7 @@ def cancel() -> None:
     job = current()
     if job is not None:
         job.cancelled.set()
+        engine().forget(VISITOR)
         if job.thread is not None:
             job.thread.join(10)
 
@@ -122,21 +128,24 @@ def _begin(job: Measuring, work, given: tuple) -> None:
                              f"{problem.strerror or problem}. Set MNEMOSCOPE_HOME to another "
                              "folder."
                              ) from problem
-        job.thread = threading.Thread(target=_guarded, args=(job, work, given), daemon=True)
+        measuring = partial(_run, engine(), job, partial(work, job, *given))
+        job.thread = threading.Thread(target=measuring, daemon=True)
         _latest()["job"] = job
         job.thread.start()
 
 
-def _guarded(job: Measuring, work, given: tuple) -> None:
-    """Do the work; an error is kept in `job.problem` for the page to show."""
+def _run(engine: Engine, job: Measuring, work) -> None:
+    """Wait for the engine to have done it; what ends it is kept for the page to say."""
     try:
-        work(job, *given)
+        engine.submit(VISITOR, None, work, is_background=True).result()
+    except CancelledError:  # between two layers; what is whole is kept
+        pass
     except OSError as problem:
         job.problem = (f"The measurement broke off: {problem.strerror or problem} "
                        f"({problem.filename or job.path}). What is whole is kept.")
     except ValueError as problem:
         job.problem = str(problem)
-    except Exception as problem:  # if the thread died silently, the page would wait for ever
+    except Exception as problem:  # the page would wait for ever
         logging.getLogger(__name__).exception("a measurement broke off")
         job.problem = f"The measurement broke off: {problem!r}. What is whole is kept."
 
@@ -149,7 +158,7 @@ def _measure(job: Measuring, checkpoint, settings: Settings, text: str, seed: in
         job.reach(step.share, step.is_new)
         if job.cancelled.is_set():
             return
-        time.sleep(REST_S)
+        turn.give_way()
 
 
 @st.cache_resource(show_spinner=False)
@@ -199,7 +208,7 @@ def _run_file(job: Measuring, checkpoint, settings: Settings, content: bytes) ->
             except _Cancelled:
                 return
             _append(job.path, {"line": number} | found)
-            time.sleep(REST_S)
+            turn.give_way()
         job.reach(min(1.0, end / total), number not in done)
 
 

@@ -5,14 +5,11 @@ written: the same that it would have written alone. Nothing is stored on the mod
 """
 
 import hashlib
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from functools import partial
 
-import streamlit as st
-
-from components.frame import links, visit
+from components.frame import links, results, visit
 from model.memory import variants
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
@@ -23,9 +20,8 @@ from model.recall.near_miss import NearMiss
 from model.recall.probe import Outcome, Plan, Probe
 from model.recall.reads import Place
 from model.recall.verdict import Verdict
-from model.run import tokens
+from model.run.store import RunKey
 
-KEPT = 12  # told memories that are kept ready
 MOST_TRIED = 32  # words that are removed one at a time for a verdict
 SHOWN_FROM = 1_500  # tokens told; fewer are told before a visitor could read the bar
 
@@ -54,46 +50,37 @@ class Changed:
 
 def plan(wanted: Probe) -> Plan:
     """The probe cut into tokens. Raises ValueError, one line: what is wrong with it."""
-    return _plan(_key(wanted), visit.checkpoint(), wanted)
+    return results.made(_key("plan", wanted), partial(probe.prepare, visit.checkpoint(), wanted))
 
 
 def told(
     wanted: Plan, settings: Settings, on_progress: Callable[[int], None] = lambda n: None
 ) -> MemoryState:
     """The memory after telling everything, with every module on; on_progress gets the number of
-    tokens told so far and may stop the telling by an exception."""
-    kept, key = _told(), (_key(wanted.probe), settings)
-    if key not in kept:
-        steps = probe.tell(visit.checkpoint(), wanted, probe.settings_for("gpt2-m", settings))
-        while True:
-            with _lock():
-                step = next(steps, None)
-            if step is None:
-                break
-            state = step.state
-            on_progress(step.n_tokens)
-        kept[key] = state
-    kept.move_to_end(key)
-    while len(kept) > KEPT:
-        kept.popitem(last=False)
-    return kept[key]
+    tokens told so far."""
+    every = probe.settings_for("gpt2-m", settings)
+    work = partial(probe.told, visit.checkpoint(), wanted, every)
+    return results.computed(_key("told", wanted.probe, settings), work, on_progress=on_progress)
 
 
 def look(wanted: Plan, state: MemoryState, settings: Settings, variant: str) -> Looked:
     """What a variant does with the probe; state: as `told` gave it."""
-    key = (_key(wanted.probe), settings)
-    return _look(key, variant, visit.checkpoint(), wanted, state, settings)
+    key = _key("looked at", wanted.probe, settings, variant)
+    return results.computed(
+        key, partial(_looked, visit.checkpoint(), wanted, state, settings, variant)
+    )
 
 
 def controls(looked: Looked) -> probe_controls.Controls:
     """The controls of what a variant did."""
-    return _controls(_key_of(looked), visit.checkpoint(), looked.one)
+    return _of(looked, "controls", (), probe_controls.run_controls, looked.one)
 
 
 def chain(looked: Looked) -> Chain | None:
     """How far the told answer came; None without an answer, without slots, or if no told sentence
     holds it."""
-    return links.of_outcome(looked.one, (*_key_of(looked), looked.variant))
+    one = looked.one
+    return links.of_outcome(one, (_key("chain", one.plan.probe, one.settings, looked.variant),))
 
 
 def near_miss(looked: Looked, without: str) -> NearMiss | None:
@@ -108,34 +95,33 @@ def near_miss(looked: Looked, without: str) -> NearMiss | None:
 
 def removed(looked: Looked, gone: tuple[Place, ...], is_only: bool = False) -> Changed:
     """Without these words, or with them alone."""
-    return _changed(_key_of(looked), "only" if is_only else "without", gone, "", visit.checkpoint(),
-                    looked.one)
+    return _change(looked, "only" if is_only else "without", gone)
 
 
 def swapped(looked: Looked, words: tuple[Place, ...]) -> Changed:
     """The values of the first and second word change places, of the third and fourth, …"""
-    return _changed(_key_of(looked), "swap", words, "", visit.checkpoint(), looked.one)
+    return _change(looked, "swap", words)
 
 
 def edited(looked: Looked, place: Place, text: str) -> Changed:
     """The word's value becomes that of `text`. Raises ValueError where that is not one token."""
-    return _changed(_key_of(looked), "edit", (place,), text, visit.checkpoint(), looked.one)
+    return _change(looked, "edit", (place,), text)
 
 
 def without_part(looked: Looked, part: str) -> Changed:
     """Without what one kind of memory holds: "am", "edm" or "carried"."""
-    return _changed(_key_of(looked), part, (), "", visit.checkpoint(), looked.one)
+    return _change(looked, part)
 
 
 def smallest(looked: Looked) -> Effect | None:
     """The few words whose removal loses the answer; None where there are none."""
-    return _smallest(_key_of(looked), visit.checkpoint(), looked.one, looked.verdict)
+    alone = list(looked.verdict.alone)
+    return _of(looked, "smallest set", (), causal.smallest_set, looked.one, alone)
 
 
 def show(text: str) -> list[str]:
     """A text's tokens as visible strings."""
-    chosen = visit.checkpoint()
-    return tokens.display(chosen.tokenizer, tokens.encode(chosen.tokenizer, text))
+    return visit.show_tokens(visit.encode(text))
 
 
 def untrained() -> list[str]:
@@ -158,54 +144,33 @@ def _seen_by(state: MemoryState, settings: Settings, checkpoint) -> MemoryState:
     )
 
 
-def _key(wanted: Probe) -> tuple:
+def _key(what: str, wanted: Probe, *settings: Hashable) -> RunKey:
     text = hashlib.sha1(wanted.distraction.encode("utf-8", "replace")).hexdigest()
-    place = str(visit.checkpoint().placement)
-    return (visit.mark(), place, wanted.tell, wanted.ask, wanted.answer, wanted.distance, text,
-            wanted.seed)
+    asked = (wanted.tell, wanted.ask, wanted.answer, wanted.distance, text, wanted.seed)
+    return RunKey.with_memory(visit.checkpoint(), f"recall: {what}", (), asked, *settings)
 
 
-def _key_of(looked: Looked) -> tuple:
-    return (_key(looked.one.plan.probe), looked.one.settings)
+def _of(looked: Looked, what: str, chosen: tuple, compute: Callable, *given):
+    """compute(checkpoint, *given) of what a variant did; chosen: what else the result depends on."""
+    key = _key(what, looked.one.plan.probe, looked.one.settings, *chosen)
+    return results.computed(key, partial(compute, visit.checkpoint(), *given))
 
 
-@st.cache_resource(show_spinner=False)
-def _told() -> OrderedDict:
-    return OrderedDict()
+def _change(looked: Looked, how: str, places: tuple[Place, ...] = (), text: str = "") -> Changed:
+    return _of(looked, "changed", (how, places, text), _changed, looked.one, how, places, text)
 
 
-@st.cache_resource(show_spinner=False)
-def _lock() -> threading.Lock:
-    return threading.Lock()
+def _looked(checkpoint, plan: Plan, state: MemoryState, settings: Settings, variant: str) -> Looked:
+    own = probe.settings_for(variant, settings)
+    one = probe.outcome(checkpoint, plan, _seen_by(state, own, checkpoint), own)
+    judged = verdict.judge(checkpoint, one, MOST_TRIED)
+    return Looked(variant, one, judged, probe.missing(checkpoint, own))
 
 
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _plan(key, _checkpoint, _wanted) -> Plan:
-    return probe.prepare(_checkpoint, _wanted)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _look(key, variant, _checkpoint, _plan, _state, _settings) -> Looked:
-    own = probe.settings_for(variant, _settings)
-    with _lock():
-        one = probe.outcome(_checkpoint, _plan, _seen_by(_state, own, _checkpoint), own)
-        judged = verdict.judge(_checkpoint, one, MOST_TRIED)
-    return Looked(variant, one, judged, probe.missing(_checkpoint, own))
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _controls(key, _checkpoint, _one) -> probe_controls.Controls:
-    with _lock():
-        return probe_controls.run_controls(_checkpoint, _one)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _changed(key, how, places, text, _checkpoint, _one) -> Changed:
-    with _lock():
-        state = _other_state(_checkpoint, _one, how, places, text)
-        found = causal.effect(_checkpoint, _one, state, places)
-        said = probe_controls.say(_checkpoint, state, _one.ids, _one.settings)
-    return Changed(found, said)
+def _changed(checkpoint, one: Outcome, how: str, places, text: str) -> Changed:
+    state = _other_state(checkpoint, one, how, places, text)
+    found = causal.effect(checkpoint, one, state, places)
+    return Changed(found, probe_controls.say(checkpoint, state, one.ids, one.settings))
 
 
 def _other_state(checkpoint, one: Outcome, how: str, places, text: str) -> MemoryState:
@@ -218,9 +183,3 @@ def _other_state(checkpoint, one: Outcome, how: str, places, text: str) -> Memor
     if how == "edit":
         return causal.edit(checkpoint, one.state, places[0], text, one.settings)
     return (causal.only if how == "only" else causal.without)(one.state, places)
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _smallest(key, _checkpoint, _one, _verdict) -> Effect | None:
-    with _lock():
-        return causal.smallest_set(_checkpoint, _one, list(_verdict.alone))

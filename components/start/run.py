@@ -7,10 +7,11 @@ from model.run import predict
 
 def next_tokens(k: int = 8) -> predict.TopTokens | None:
     """The k most probable next tokens; None without a prompt."""
-    run = visit.trace()
-    return None if run is None else predict.top_tokens(visit.checkpoint(), run.next_logits, k)
+    return None if visit.trace() is None else visit.derived(predict.next_tokens, k)
 
 
 def memories() -> five_memories.FiveMemories:
     """The five kinds of memory, counted for this model and this prompt."""
-    return five_memories.count(visit.checkpoint(), visit.trace())
+    if visit.trace() is None:
+        return visit.of_model(five_memories.count, None)
+    return visit.derived(five_memories.count)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from components.frame import visit
 from model.analysis import embeddings, tokenization, vocabulary
@@ -32,18 +31,17 @@ class Apart:
 
 def rules() -> tokenization.Rules:
     """The tokenizer's own rules; ValueError where it has no such steps."""
-    chosen = visit.checkpoint()
-    return _rules(chosen.fingerprint, chosen.tokenizer)
+    return visit.read_off(_rules)
 
 
 def take_apart(text: str) -> Apart:
     """Pre-tokens and tokens of a text, through every step."""
-    return _apart(visit.checkpoint().fingerprint, text, rules(), visit.checkpoint(), words())
+    return visit.read_off(_apart, text)
 
 
 def staircase(piece: tokenization.Piece) -> list[tokenization.Row]:
     """A word before and after each merge."""
-    return _staircase(visit.checkpoint().fingerprint, piece, rules())
+    return visit.read_off(_staircase, piece)
 
 
 def piece_ids(piece: tokenization.Piece) -> list[int]:
@@ -58,8 +56,7 @@ def letters_of(token_id: int) -> str:
 
 def words() -> vocabulary.Vocabulary:
     """The whole vocabulary."""
-    chosen = visit.checkpoint()
-    return _vocabulary(chosen.fingerprint, chosen)
+    return visit.read_off(vocabulary.read)
 
 
 def search(query: str) -> np.ndarray:
@@ -84,8 +81,7 @@ def made_by(ids: np.ndarray) -> list[str]:
 
 def norms() -> np.ndarray:
     """Length of each token's vector (V,)."""
-    chosen = visit.checkpoint()
-    return _norms(chosen.fingerprint, str(chosen.placement), chosen)
+    return visit.of_model(_norms)
 
 
 def inputs() -> embeddings.Inputs | None:
@@ -127,43 +123,35 @@ def position_effect(token_id: int, here: int) -> embeddings.PositionEffect:
 
 
 def _units_now() -> np.ndarray:
-    chosen = visit.checkpoint()
-    return _units(chosen.fingerprint, str(chosen.placement), chosen)
+    return visit.of_model(
+        _units, doing="Scaling every token's vector to length 1, once …"
+    )
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _rules(fingerprint, _tokenizer):
-    return tokenization.rules(_tokenizer)
+def _rules(chosen) -> tokenization.Rules:
+    return tokenization.rules(chosen.tokenizer)
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _apart(fingerprint, text, _rules, _checkpoint, _vocabulary):
+def _apart(chosen, text: str) -> Apart:
     taken = text[:MOST_CHARS]
-    pieces = tokenization.pieces(_rules, taken)
-    ids = [tokenization.ids(_rules, piece) for piece in pieces]
-    theirs = tokens.encode(_checkpoint.tokenizer, taken).tolist()
-    shown = [[(_vocabulary.texts[i], i) for i in one] for one in ids[:MOST_PIECES]]
+    pieces = tokenization.pieces(rules(), taken)
+    ids = [tokenization.ids(rules(), piece) for piece in pieces]
+    theirs = tokens.encode(chosen.tokenizer, taken).tolist()
+    texts = words().texts
+    shown = [[(texts[i], i) for i in one] for one in ids[:MOST_PIECES]]
     return Apart(
         pieces[:MOST_PIECES], shown, len(pieces), len(theirs),
         is_same=[i for one in ids for i in one] == theirs, is_cut=len(text) > MOST_CHARS,
     )
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _staircase(fingerprint, piece, _rules):
-    return tokenization.rows(_rules, piece, MOST_BYTES)
+def _staircase(chosen, piece: tokenization.Piece) -> list[tokenization.Row]:
+    return tokenization.rows(rules(), piece, MOST_BYTES)
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _vocabulary(fingerprint, _checkpoint):
-    return vocabulary.read(_checkpoint)
+def _norms(chosen) -> np.ndarray:
+    return embeddings.norm(embeddings.token_table(chosen))
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _norms(fingerprint, placement, _checkpoint):
-    return embeddings.norm(embeddings.token_table(_checkpoint))
-
-
-@st.cache_resource(show_spinner="Scaling every token's vector to length 1, once …", max_entries=2)
-def _units(fingerprint, placement, _checkpoint):
-    return embeddings.unit(embeddings.token_table(_checkpoint))
+def _units(chosen) -> np.ndarray:
+    return embeddings.unit(embeddings.token_table(chosen))

@@ -13,7 +13,7 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from model.analysis.attention import check_token, weights
-from model.run import sampling, tokens
+from model.run import sampling, tokens, turn
 from model.run.checkpoint import Checkpoint
 from model.run.patch import Patch
 from model.run.trace import Trace, final_logits
@@ -127,6 +127,15 @@ def each_alone(
         after = _run(model, trace, patch, position, n_runs)
         sampling.check_finite(after, f"the logits with parts of layer {layer} off")
         yield layer, np.array([kl(base, row) for row in after.double().log_softmax(-1)])
+
+
+def all_alone(checkpoint: Checkpoint, trace: Trace, position: int, fill: str) -> np.ndarray:
+    """`each_alone` of all layers, (L,H+2); reports how many layers are done."""
+    rows = []
+    for layer, effects in each_alone(checkpoint, trace, position, fill):
+        rows.append(effects)
+        turn.report(layer + 1)
+    return np.stack(rows)
 
 
 def _one_each(checkpoint: Checkpoint, trace: Trace, layer: int, fill: str) -> Patch:

@@ -11,6 +11,7 @@ import torch
 
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, scaling
+from model.run.turn import give_way
 
 BAND = 128  # queries surveyed at a time
 
@@ -21,6 +22,20 @@ def weights(checkpoint: Checkpoint, trace: Trace, layer: int, head: int) -> np.n
     _check_head(trace, layer, head)
     q, k = trace.layer_q(layer)[head], trace.layer_k(layer)[head]
     return _softmax(q, k, scaling(checkpoint, layer)).cpu().numpy()
+
+
+def layer_weights(checkpoint: Checkpoint, trace: Trace, layer: int) -> np.ndarray:
+    """The attention weights of all heads of a layer, (H,T,T) float32."""
+    n_heads = trace.rows[0].q[0].shape[0]
+    return np.stack([weights(checkpoint, trace, layer, head) for head in range(n_heads)])
+
+
+def queries_and_keys(
+    checkpoint: Checkpoint, trace: Trace, layer: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """q and k of all heads of a layer, each (H,T,D) float32."""
+    q, k = (x.float().cpu().numpy() for x in (trace.layer_q(layer), trace.layer_k(layer)))
+    return q, k
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +95,7 @@ def _survey_layer(q, k, scale: float, followers, cell: int) -> tuple[torch.Tenso
     pooled = q.new_zeros((n_heads, side, side), dtype=torch.float32)
     sums = q.new_zeros((len(FACTS), n_heads), dtype=torch.float32)
     for start in range(0, n_tokens, band):
+        give_way()
         stop = min(start + band, n_tokens)
         w = _softmax(q[:, start:stop], k[:, :stop], scale)
         squares = torch.nn.functional.max_pool2d(w[None], cell, ceil_mode=True)[0]

@@ -13,7 +13,7 @@ from transformers import GPT2LMHeadModel
 
 from model.analysis.attention import check_token
 from model.analysis.residual import check_finite
-from model.run import predict, sampling
+from model.run import predict, sampling, turn
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, final_logits
 
@@ -71,6 +71,7 @@ def _read(model: GPT2LMHeadModel, stream, final, came) -> tuple[torch.Tensor, ..
     each. Without `final`, the top ids are."""
     parts, spare = [], None
     for first in range(0, len(stream), ROWS):
+        turn.give_way()
         some = slice(first, first + ROWS)
         logits = final_logits(model, stream[some]).float()  # (ROWS,V)
         if not torch.isfinite(logits.sum()):  # a sum is 25 times as fast as looking at each

@@ -15,6 +15,7 @@ from model.run import sampling, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, common_prefix, final_logits
+from model.run.turn import give_way
 
 N_GUESSES = 5
 ROWS_AT_ONCE = 64  # rows of V float32 logits held at a time: 13 MB with GPT-2's vocabulary
@@ -87,6 +88,7 @@ def read(checkpoint: Checkpoint, trace: Trace, earlier: Reading | None = None) -
     stream, targets = trace.layer_stream(-1), np.append(trace.ids[1:], -1)
     parts = [_old_rows(earlier, n_old)] if n_old else []
     for start in range(max(n_old - 1, 0), len(trace), ROWS_AT_ONCE):
+        give_way()
         rows = slice(start, start + ROWS_AT_ONCE)
         logits = final_logits(checkpoint.model, stream[rows])
         parts.append(_read_rows(logits, targets[rows], start))
@@ -134,7 +136,7 @@ def _weigh(logits, name) -> _Weighed:
 
 
 def _judged(weighed, targets):
-    targets = torch.as_tensor(targets, device=weighed.total.device).clamp(min=0)[:, None]
+    targets = torch.tensor(np.asarray(targets), device=weighed.total.device).clamp(min=0)[:, None]
     own = weighed.shifted.gather(1, targets)
     bits = (weighed.total.log() - own[:, 0].double()) / np.log(2)
     rank = 1 + (weighed.shifted > own).sum(-1)

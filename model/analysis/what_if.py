@@ -5,7 +5,7 @@ first block gets `wte[ids] + other` (up to rounding). Nothing on the shared mode
 Axes: L layers, H heads, T tokens, D head width, C model width, V vocabulary.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -114,6 +114,23 @@ def maps(
     }
     found = {"learned": attention.weights(checkpoint, trace, layer, head)}
     return found | {name: positions.causal_weights(x) for name, x in scores.items()}
+
+
+def other_positions(checkpoint: Checkpoint, ids: np.ndarray, kind: str) -> Pass:
+    """The run of ids (T,) with positions of a kind, "none" or "sinusoidal"; its stream is left out,
+    as the maps need q and k only."""
+    runs = {"none": without_positions, "sinusoidal": with_sinusoids}
+    return replace(runs[kind](checkpoint, ids), stream=[])
+
+
+def alibi_maps(
+    checkpoint: Checkpoint, bare: Pass, layer: int, head: int, slopes: tuple[float, ...]
+) -> list[np.ndarray]:
+    """One head's attention (T,T) in a run without positions, biased with each of these slopes."""
+    q, k = (numpy64(part[layer][head]) for part in (bare.q, bare.k))
+    scores = q @ k.T * scaling(checkpoint, layer)
+    biases = (positions.alibi_bias(len(q), slope) for slope in slopes)
+    return [positions.causal_weights(scores + bias) for bias in biases]
 
 
 # -- order ----------------------------------------------------------------------------------------

@@ -80,6 +80,18 @@ class Store:
             connection.executemany("DELETE FROM notes WHERE id=?", [(i,) for i in ids])
             self._drop_passages(ids)
 
+    def delete_from(self, source: str) -> None:
+        """Remove the notes of one source."""
+        self.delete(i for (i,) in self.rows("SELECT id FROM notes WHERE source=?", (source,)))
+
+    def delete_all(self) -> None:
+        """Remove every note."""
+        self.delete(i for (i,) in self.rows("SELECT id FROM notes"))
+
+    def n_from(self, source: str) -> int:
+        """How many notes came from a source."""
+        return int(self.rows("SELECT count(*) FROM notes WHERE source=?", (source,))[0][0])
+
     def notes(self) -> list[Note]:
         """All notes, the oldest first."""
         return [Note(*row) for row in self.rows(f"SELECT {_COLUMNS} FROM notes ORDER BY id")]

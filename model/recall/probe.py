@@ -36,7 +36,7 @@ from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.recall import distraction, whole_words
 from model.recall.reads import Read, read_by
-from model.run import tokens
+from model.run import tokens, turn
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, common_prefix, logits, run
@@ -241,9 +241,10 @@ def tell(checkpoint: Checkpoint, plan: Plan, settings: Settings, state: MemorySt
 
 
 def told(checkpoint: Checkpoint, plan: Plan, settings: Settings) -> MemoryState:
-    """The state after telling everything."""
+    """The state after telling everything; reports how many tokens were told so far."""
     for step in tell(checkpoint, plan, settings):
         state = step.state
+        turn.report(step.n_tokens)
     return state
 
 

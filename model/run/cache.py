@@ -56,6 +56,15 @@ class LayerCache(DynamicLayer):
             store[:, :, :n] = held.gather(2, index)
         self.keys, self.values = self._k[:, :, :n], self._v[:, :, :n]
 
+    def forked(self) -> "LayerCache":
+        """Another cache of the same entries, which are not copied."""
+        other = LayerCache()
+        if self.is_initialized:
+            other.lazy_initialization(self.keys, self.values)
+            other._k, other._v = self._k, self._v
+            other.keys, other.values = self.keys, self.values
+        return other
+
     @property
     def reserved_bytes(self) -> int:
         """Bytes set aside for this layer, used or not."""
@@ -69,7 +78,8 @@ class KVCache(Cache):
         super().__init__(layers=[LayerCache() for _ in range(n_layers)])
 
     @property
-    def _layers(self) -> list[LayerCache]:
+    def layer_caches(self) -> list[LayerCache]:
+        """`layers`, as what they are."""
         return cast(list[LayerCache], self.layers)
 
     @property
@@ -80,7 +90,7 @@ class KVCache(Cache):
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(B,H,t,D) of the K and of the V of every layer; zeros before the first token."""
-        first = self._layers[0]
+        first = self.layer_caches[0]
         if not first.is_initialized:
             return 0, 0, 0, 0
         B, H, t, D = first.keys.shape
@@ -89,22 +99,29 @@ class KVCache(Cache):
     @property
     def n_bytes(self) -> int:
         """Bytes of all entries, counted from the live tensors."""
-        live = [layer for layer in self._layers if layer.is_initialized]
+        live = [layer for layer in self.layer_caches if layer.is_initialized]
         return sum(layer.keys.nbytes + layer.values.nbytes for layer in live)
 
     @property
     def reserved_bytes(self) -> int:
         """Bytes set aside, of which n_bytes are in use."""
-        return sum(layer.reserved_bytes for layer in self._layers)
+        return sum(layer.reserved_bytes for layer in self.layer_caches)
 
     def keep(self, kept: Tensor) -> None:
         """kept (B,L,H,n): drop all other entries of each head."""
-        for i, layer in enumerate(self._layers):
+        for i, layer in enumerate(self.layer_caches):
             layer.keep(kept[:, i].to(layer.keys.device))
+
+    def forked(self) -> "KVCache":
+        """Another cache that goes on from the same entries. What it appends may lie in the same
+        reserve, behind the entries of this one: of all forks, one only may grow."""
+        other = KVCache(len(self.layers))
+        other.layers = [layer.forked() for layer in self.layer_caches]
+        return other
 
     def repeat(self, n_rows: int) -> None:
         """One conversation becomes n_rows equal ones (B = n_rows)."""
-        for layer in self._layers:
+        for layer in self.layer_caches:
             pair = (layer.keys, layer.values)
             layer.hold(*(x.repeat_interleave(n_rows, dim=0) for x in pair))
 

@@ -9,19 +9,21 @@ Axes: B rows (one a policy), L layers, H heads, S entries, T tokens, V vocabular
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import GPT2Config, PreTrainedTokenizerFast
 
-from model.run import sampling, tokens, trace
+from model.run import sampling, tokens, trace, turn
 from model.run.cache import KVCache
-from model.run.cache_policies import Entries, Policy, stop
+from model.run.cache_policies import POLICIES, Entries, Policy, stop
 from model.run.checkpoint import Checkpoint
 from model.run.generate import Reading, now
 from model.run.tokens import Ids
 
 Place = Callable[[int, int, int], int]
+FULL, AGAIN = "full context", "slide, re-encoded"
 
 
 def counted_on(n_read: int, n_entries: int, n_positions: int) -> int:
@@ -32,6 +34,9 @@ def counted_on(n_read: int, n_entries: int, n_positions: int) -> int:
 def in_the_cache(n_read: int, n_entries: int, n_positions: int) -> int:
     """A new token's position: how many entries the cache holds, so the same one again and again."""
     return min(n_entries, n_positions - 1)
+
+
+PLACES: dict[str, Place] = {"counted": counted_on, "in cache": in_the_cache}
 
 
 class Watch:
@@ -262,6 +267,30 @@ def re_encoded(
     held = np.tri(T, dtype=np.float32) - np.tri(T, k=-budget, dtype=np.float32)
     n_run = n_first + windows.numel()
     yield Price(np.concatenate(parts), held, n_run, scored_bytes(checkpoint.tokenizer, ids))
+
+
+def compared(checkpoint: Checkpoint, ids: Ids, budget: int, place: str) -> dict[str, Price]:
+    """Every policy that drops, on ids (T,), T >= 2; new tokens are placed by PLACES[place]. FULL
+    where the text fits the window. Reports the share of tokens read."""
+    dropping = {name: policy for name, policy in POLICIES.items() if name != "stop"}
+    fits = len(ids) <= checkpoint.model.config.n_positions
+    full = {FULL: full_context(checkpoint, ids)} if fits else {}
+    runs = with_policies(checkpoint, ids, dropping, budget, place=PLACES[place], seed=0)
+    found: dict[str, Price] = _last(runs, len(ids))
+    return full | found
+
+
+def slid_exactly(checkpoint: Checkpoint, ids: Ids, budget: int) -> dict[str, Price]:
+    """AGAIN: `re_encoded`; reports the share of tokens read."""
+    return {AGAIN: _last(re_encoded(checkpoint, ids, budget), len(ids))}
+
+
+def _last(runs: Iterator[Any], n_tokens: int) -> Any:
+    """What comes last; the numbers of tokens before it are reported as shares."""
+    for found in runs:
+        if isinstance(found, int):
+            turn.report(found / n_tokens)
+    return found
 
 
 def scored_bytes(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> int:

@@ -1,191 +1,252 @@
-"""One worker thread that runs the model for every visitor, with a bounded cache in front.
+"""The one way to a model: whoever wants something run submits it here, and one work runs at a time.
 
-Knows nothing of pages. A visitor has at most one request waiting: a newer one replaces it, and a
-run for which nobody waits any more stops between two layers. Visitors who ask for the same prompt
-share one run, and a prompt that begins like an earlier one runs only its new tokens.
+Work is a function without arguments. Between two layers, long work lets others run first
+(`model.run.turn`), so that a short request never waits for the end of a long one: whoever has run
+for a slice goes to the end of the line. A visitor has one request: a newer one replaces it, and work
+for which nobody waits stops between two layers. Visitors who ask for the same key share one run.
+Knows nothing of pages.
 """
 
 import threading
-from collections import OrderedDict, deque
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 
-from model.run.tap import Overtaken
-from model.run.trace import Trace, common_prefix, run
+from model.run import trace, turn
+from model.run.checkpoint import Checkpoint
+from model.run.store import ABSENT, RunKey, Store
+from model.run.tokens import Ids
+from model.run.turn import Overtaken
+
+SLICE_S = 0.05  # how long work runs while others wait
 
 
-@dataclass(eq=False)
-class _Request:
-    checkpoint: object
-    ids: np.ndarray
-    key: tuple
-    waiting: set[str]
-    future: Future = field(default_factory=Future)
-    stop: threading.Event = field(default_factory=threading.Event)
+class Request(Future[Any]):
+    """Work that was asked for. Its result is shared by all who wait: they never change it.
+
+    key: None where nobody else can want the same. waiting: the visitors. is_background: nobody
+    looks on, so whatever a page wants goes first. progress: what the work last reported.
+    """
+
+    def __init__(self, key: RunKey | None, work: Callable[[], Any], is_background: bool = False):
+        super().__init__()
+        self.key, self.work, self.is_background = key, work, is_background
+        self.waiting: set[str] = set()
+        self.stop = threading.Event()
+        self.is_begun = False
+        self.progress: Any = None
 
 
-class TraceCache:
-    """The latest traces, bounded in entries and in bytes; rows that traces share count once."""
+class _Turn:
+    """A request's turn, as its work sees it."""
 
-    def __init__(self, max_entries: int = 64, max_bytes: int = 1 << 30):
-        self.max_entries, self.max_bytes = max_entries, max_bytes
-        self.n_bytes = 0
-        self._traces: OrderedDict[tuple, Trace] = OrderedDict()
-        self._blocks: dict[int, list[int]] = {}  # address of a block of rows -> [uses, bytes]
+    def __init__(self, engine: "Engine", request: Request):
+        self.engine, self.request, self.undivided = engine, request, False
+        self.began = time.monotonic()
 
-    def __len__(self):
-        return len(self._traces)
+    def give_way(self) -> None:
+        """Between two layers: stop where nobody waits, let others run where a slice is over."""
+        if self.request.stop.is_set():
+            raise Overtaken
+        if not self.undivided and self.engine._wants_in(self):
+            self.engine._to_the_end(self.request)
+            self.began = time.monotonic()
 
-    def get(self, key: tuple) -> Trace | None:
-        """The trace of exactly this prompt, now the most recently used; or None."""
-        if key in self._traces:
-            self._traces.move_to_end(key)
-        return self._traces.get(key)
-
-    def longest_prefix(self, model_key: tuple, ids: np.ndarray) -> Trace | None:
-        """The trace of this model that shares the most leading ids; None if none shares any."""
-        same_model = (t for key, t in self._traces.items() if key[0] == model_key)
-        best = max(same_model, key=lambda t: common_prefix(ids, t.ids), default=None)
-        return best if best is not None and common_prefix(ids, best.ids) else None
-
-    def put(self, key: tuple, trace: Trace) -> None:
-        """Keep a trace; the least recently used leave until both bounds hold (one always stays)."""
-        if key in self._traces:
-            self._drop(key)
-        self._traces[key] = trace
-        self._count(trace, 1)
-        while len(self) > 1 and (len(self) > self.max_entries or self.n_bytes > self.max_bytes):
-            self._drop(next(iter(self._traces)))
-
-    def _drop(self, key: tuple) -> None:
-        self._count(self._traces.pop(key), -1)
-
-    def _count(self, trace: Trace, step: int) -> None:
-        self.n_bytes += step * _bytes(trace.next_logits)
-        for block in trace.rows:
-            address = block.stream[0].untyped_storage().data_ptr()
-            if address not in self._blocks:
-                tensors = (*block.q, *block.k, *block.v, *block.stream)
-                self._blocks[address] = [0, sum(map(_bytes, tensors))]
-                self.n_bytes += self._blocks[address][1]
-            self._blocks[address][0] += step
-            if self._blocks[address][0] == 0:
-                self.n_bytes -= self._blocks.pop(address)[1]
+    def report(self, progress: Any) -> None:
+        """Kept for whoever waits."""
+        self.request.progress = progress
 
 
 class Engine:
-    """Queue, worker and cache; one for the whole server."""
+    """The line, the threads and the store; one for the whole server.
 
-    def __init__(self, cache: TraceCache | None = None):
-        self.cache = cache or TraceCache()
-        self._waiting: deque[_Request] = deque()
-        self._running: _Request | None = None
+    Paused work rests on its own thread in the middle of its pass; only one thread runs at a time.
+    """
+
+    def __init__(self, store: Store | None = None, slice_s: float = SLICE_S):
+        self.store = Store() if store is None else store
+        self.slice_s = slice_s
+        self._line: list[Request] = []  # who wants to run, in order; begun or not
+        self._running: Request | None = None
         self._changed = threading.Condition()
-        self._closed = False
-        self._worker = threading.Thread(target=self._work, name="model engine", daemon=True)
-        self._worker.start()
+        self._n_idle = 0
+        self._threads: list[threading.Thread] = []
+        self._is_closed = False
 
-    def submit(self, visitor: str, checkpoint, ids: np.ndarray) -> Future:
-        """Ask for a trace of ids (T,); this visitor's earlier request is dropped.
+    def submit(
+        self, visitor: str, key: RunKey | None, work: Callable[[], Any], *,
+        renew: bool = False, is_background: bool = False,
+    ) -> Request:
+        """Ask for work() under a key; this visitor's earlier request is dropped.
 
-        The future gives a Trace, raises what `trace.run` raises, or is cancelled when overtaken.
+        The request gives what work returns, raises what it raises, or is cancelled when overtaken.
+        The result is kept and given to all who ask for the key; `renew` runs the work all the same
+        and puts its result in the place of the earlier one.
         """
-        ids = np.asarray(ids, dtype=np.int64)
-        key = (_model_key(checkpoint), ids.tobytes())
+        assert not turn.is_open(), f"work asks the engine for {key}: it would wait for itself"
         with self._changed:
             self._release(visitor, keep=key)
-            if (trace := self.cache.get(key)) is not None:
-                return _done(trace)
+            kept = ABSENT if key is None or renew else self.store.get(key, ABSENT)
+            if kept is not ABSENT:
+                return _done(key, work, kept)
             request = self._same(key)
             if request is None:
-                request = _Request(checkpoint, ids, key, {visitor})
-                self._waiting.append(request)
-                self._changed.notify()
+                request = Request(key, work, is_background)
+                self._line.append(request)
+                self._hand_on()
             request.waiting.add(visitor)
-            return request.future
+            return request
 
     def forget(self, visitor: str) -> None:
         """Drop what this visitor waits for."""
         with self._changed:
             self._release(visitor)
 
-    def close(self) -> None:
-        """Stop the worker after its present run; waiting requests are cancelled."""
+    def n_before(self, request: Request) -> int:
+        """How many others run before this request does; 0 while it runs."""
         with self._changed:
-            self._closed = True
-            while self._waiting:
-                self._waiting.popleft().future.cancel()
-            self._changed.notify()
-        self._worker.join()
+            if request not in self._line:
+                return 0
+            before = self._line[: self._line.index(request)]
+            waiting = [r for r in before if request.is_background or not r.is_background]
+            return len(waiting) + (self._running is not None)
 
-    def _same(self, key: tuple) -> _Request | None:
-        live = [*self._waiting, *([self._running] if self._running else [])]
-        return next((r for r in live if r.key == key and not r.stop.is_set()), None)
+    def close(self) -> None:
+        """Stop what runs between two layers; what waits is cancelled."""
+        with self._changed:
+            self._is_closed = True
+            for request in self._live():
+                self._drop(request)
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
-    def _release(self, visitor: str, keep: tuple | None = None) -> None:
-        for request in [*self._waiting, *([self._running] if self._running else [])]:
-            if visitor not in request.waiting or request.key == keep:
-                continue
-            request.waiting.discard(visitor)
-            if not request.waiting:
-                request.stop.set()
-                if request in self._waiting:
-                    self._waiting.remove(request)
-                    request.future.cancel()
+    # -- the line --------------------------------------------------------------------------------
+
+    def _live(self) -> list[Request]:
+        return [*self._line, *([self._running] if self._running else [])]
+
+    def _same(self, key: RunKey | None) -> Request | None:
+        live = (r for r in self._live() if key is not None and not r.stop.is_set())
+        return next((r for r in live if r.key == key), None)
+
+    def _release(self, visitor: str, keep: RunKey | None = None) -> None:
+        for request in self._live():
+            if visitor in request.waiting and (keep is None or request.key != keep):
+                request.waiting.discard(visitor)
+                if not request.waiting:
+                    self._drop(request)
+
+    def _drop(self, request: Request) -> None:
+        """Nobody waits: begun work stops itself, and what has not begun never will."""
+        request.stop.set()
+        if request in self._line and not request.is_begun:
+            self._line.remove(request)
+            request.cancel()
+        self._changed.notify_all()
+
+    def _hand_on(self) -> None:
+        """Whoever is first runs; background work only where nothing else waits."""
+        if self._running is None and self._line:
+            self._running = next((r for r in self._line if not r.is_background), self._line[0])
+            self._line.remove(self._running)
+            if not self._running.is_begun and not self._n_idle:
+                self._start_thread()
+            self._changed.notify_all()
+
+    def _wants_in(self, mine: _Turn) -> bool:
+        """Whether somebody waits for whom this work has to make room now."""
+        if mine.request.is_background and any(not r.is_background for r in tuple(self._line)):
+            return True
+        is_over = time.monotonic() - mine.began >= self.slice_s
+        return is_over and any(
+            mine.request.is_background or not r.is_background for r in tuple(self._line)
+        )
+
+    def _to_the_end(self, request: Request) -> None:
+        """Wait at the end of the line until it is this request's turn again, or it shall stop."""
+        with self._changed:
+            self._line.append(request)
+            self._running = None
+            self._hand_on()
+            self._changed.wait_for(lambda: self._running is request or request.stop.is_set())
+            if request in self._line:
+                self._line.remove(request)
+        if request.stop.is_set():
+            raise Overtaken
+
+    # -- the threads -----------------------------------------------------------------------------
+
+    def _start_thread(self) -> None:
+        name = f"model engine {len(self._threads)}"
+        self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+        self._threads[-1].start()
 
     def _work(self) -> None:
         while (request := self._next()) is not None:
-            try:
-                self._serve(request)
-            finally:
-                with self._changed:
+            self._serve(request)
+            with self._changed:
+                if self._running is request:  # not where it was stopped while it waited
                     self._running = None
+                self._hand_on()
 
-    def _next(self) -> _Request | None:
+    def _next(self) -> Request | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            if self._closed:
+            self._n_idle += 1
+            self._changed.wait_for(lambda: self._is_closed or self._is_new())
+            self._n_idle -= 1
+            if self._is_closed:
                 return None
-            self._running = self._waiting.popleft()
+            if self._running is not None:
+                self._running.is_begun = True
             return self._running
 
-    def _serve(self, request: _Request) -> None:
+    def _is_new(self) -> bool:
+        return self._running is not None and not self._running.is_begun
+
+    def _serve(self, request: Request) -> None:
         try:
-            with self._changed:
-                prefix = self.cache.longest_prefix(request.key[0], request.ids)
-            trace = run(request.checkpoint, request.ids, prefix, request.stop)
+            with turn.opened(_Turn(self, request)):
+                result = request.work()
         except Overtaken:
-            request.future.cancel()
+            request.cancel()
         except torch.OutOfMemoryError as error:
-            request.future.set_exception(_too_large(request, error))
-        except BaseException as error:  # noqa: BLE001 (whoever waits must hear; the worker lives)
-            request.future.set_exception(error)
+            request.set_exception(_too_large(error))
+        except BaseException as error:  # noqa: BLE001 (whoever waits must hear; the engine lives)
+            request.set_exception(error)
         else:
-            with self._changed:
-                self.cache.put(request.key, trace)
-            request.future.set_result(trace)
+            if request.key is not None:
+                self.store.put(request.key, result)
+            request.set_result(result)
 
 
-def _too_large(request: _Request, error: Exception) -> ValueError:
+def trace_request(
+    store: Store, checkpoint: Checkpoint, ids: Ids
+) -> tuple[RunKey, Callable[[], trace.Trace]]:
+    """Key and work of a prompt's trace; ids (T,). One that begins like an earlier prompt runs only
+    its new tokens. The work raises what `trace.run` raises."""
+    ids = np.asarray(ids, dtype=np.int64)
+    key = RunKey.of(checkpoint, "trace", ids)
+    return key, partial(_grown, store, key, checkpoint, ids)
+
+
+def _grown(store: Store, key: RunKey, checkpoint: Checkpoint, ids: np.ndarray) -> trace.Trace:
+    return trace.run(checkpoint, ids, store.longest_prefix(key, ids))
+
+
+def _too_large(error: Exception) -> ValueError:
     return ValueError(
-        f"No memory for {len(request.ids):,} tokens on {request.checkpoint.model.device}: its "
-        f"memory is full ({str(error).splitlines()[0]}). Shorten the prompt or choose the CPU."
+        "This does not fit the model's device: its memory is full "
+        f"({str(error).splitlines()[0]}). Shorten the prompt or choose the CPU."
     )
 
 
-def _model_key(checkpoint) -> tuple:
-    weight = checkpoint.model.transformer.wte.weight
-    return (checkpoint.fingerprint, str(weight.device), str(weight.dtype))
-
-
-def _done(trace: Trace) -> Future:
-    future = Future()
-    future.set_result(trace)
-    return future
-
-
-def _bytes(tensor) -> int:
-    return tensor.untyped_storage().nbytes()
+def _done(key: RunKey | None, work: Callable[[], Any], result: Any) -> Request:
+    request = Request(key, work)
+    request.set_result(result)
+    return request

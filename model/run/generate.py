@@ -7,6 +7,7 @@ Axes: T tokens read, V vocabulary.
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from model.run.checkpoint import Checkpoint
 from model.run.tap import Tap
 from model.run.tokens import Ids
 from model.run.trace import Rows
+from model.run.turn import undivided
 
 END_OF_TEXT = "the model drew its end-of-text token"
 
@@ -78,13 +80,13 @@ class WithCache:
         phase = "decode" if self.cache.n_entries else "prefill"
         model, tap = self.checkpoint.model, Tap()
         _check_room(self.cache.n_entries + len(ids), model.config.n_positions)
-        start = now(model.device)
-        with tap.open():
+        with undivided() if phase == "decode" else nullcontext(), tap.open():
+            start = now(model.device)
             logits = model(
                 torch.tensor(ids, device=model.device)[None],
                 past_key_values=self.cache, use_cache=True, logits_to_keep=1, tap=tap,
             ).logits[0, -1]
-        seconds = now(model.device) - start
+            seconds = now(model.device) - start
         rows = Rows(*(tuple(part) for part in (tap.q, tap.k, tap.v, tap.stream)))
         check_rows(logits, rows)
         return Reading(

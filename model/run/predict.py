@@ -7,6 +7,7 @@ import torch
 
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
+from model.run.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,11 @@ class TopTokens:
     probability: np.ndarray
     logit: np.ndarray
     rest: float
+
+
+def next_tokens(checkpoint: Checkpoint, trace: Trace, k: int) -> TopTokens:
+    """The k most probable tokens after a prompt; raises as `top_tokens` does."""
+    return top_tokens(checkpoint, trace.next_logits, k)
 
 
 @torch.inference_mode()

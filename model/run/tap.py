@@ -23,14 +23,12 @@ from model.grafts.blocks import blocks
 from model.grafts.context import current
 from model.grafts.reading import Reading
 from model.run import patch as patches
+from model.run import turn
+from model.run.turn import Overtaken
 
 ATTENTION = "mnemoscope"
 
 _current: ContextVar["Tap | None"] = ContextVar("mnemoscope_tap", default=None)
-
-
-class Overtaken(Exception):
-    """The run was stopped between two layers, because nobody waits for its result any more."""
 
 
 class AttentionTap(Protocol):
@@ -81,10 +79,11 @@ def tapped_attention(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """transformers' SDPA attention. First this call's tap gets q, k and v; last, this call's patch
-    may replace what the heads wrote.
+    may replace what the heads wrote. Before all that, others may run (turn.give_way).
 
     With a `memory` attention goes over Memory ∪ Local in one softmax.
     """
+    turn.give_way()
     if tap is not None:
         tap.see_attention(query, key, value)
     if memory is not None:

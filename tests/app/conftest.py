@@ -5,8 +5,10 @@ and the inputs, so that a test finds it only where it would have been computed t
 """
 
 import pytest
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from components.frame import model_picker
+from model.run import turn
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +17,15 @@ def nobody_was_here(tmp_path, monkeypatch):
     model_picker._shelf.clear()
     monkeypatch.delenv("MNEMOSCOPE_MODEL", raising=False)
     monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path / "home"))
+
+@pytest.fixture(autouse=True)
+def only_the_engine_runs_models(monkeypatch):
+    """A script that runs a layer itself, past the engine, fails its page."""
+    give_way = turn.give_way
+
+    def checked():
+        by_itself = get_script_run_ctx(suppress_warning=True) is not None and not turn.is_open()
+        assert not by_itself, "a script ran a model itself; ask for it through frame.results"
+        give_way()
+
+    monkeypatch.setattr(turn, "give_way", checked)

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -323,6 +324,18 @@ def short(monkeypatch):
     return curve
 
 
+def slowed(monkeypatch):
+    """Every step of a measurement takes half a second."""
+    measure = runs.measure
+
+    def slow(*args, **kwargs):
+        for step in measure(*args, **kwargs):
+            time.sleep(0.5)
+            yield step
+
+    monkeypatch.setattr(jobs.runs, "measure", slow)
+
+
 def measured(app, n=5):
     app.session_state["recall_episodes"] = n
     app.session_state["recall_curve_variants"] = ["gpt2+am"]
@@ -366,7 +379,7 @@ def test_cancelled_it_keeps_what_is_whole_and_goes_on_from_there(short, monkeypa
     app = measured(opened("curves", recall_curve="facts"))
     path = jobs.current().path
     first = path.read_bytes()
-    monkeypatch.setattr(jobs, "REST_S", 0.5)
+    slowed(monkeypatch)
     app.session_state["recall_episodes"] = 125
     app.run()
     app.button(key="recall_measure").click().run()
@@ -378,7 +391,7 @@ def test_cancelled_it_keeps_what_is_whole_and_goes_on_from_there(short, monkeypa
 
 
 def test_a_second_measurement_is_refused_in_a_sentence(short, monkeypatch):
-    monkeypatch.setattr(jobs, "REST_S", 0.5)
+    slowed(monkeypatch)
     opened("curves", recall_curve="facts").button(key="recall_measure").click().run()
     assert jobs.current().is_alive
     with pytest.raises(ValueError, match="is under way on this server"):

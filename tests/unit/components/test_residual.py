@@ -79,7 +79,7 @@ def test_a_window_of_the_lens_holds_its_token(monkeypatch, n_tokens, work):
     place = SimpleNamespace(device=SimpleNamespace(type="cpu"))
     checkpoint = SimpleNamespace(model=model, placement=place)
     monkeypatch.setattr(run.visit, "checkpoint", lambda: checkpoint)
-    monkeypatch.setattr(run, "LENS_WORK", work)
+    monkeypatch.setattr(run.cost, "LENS", work)
     for at in range(n_tokens):
         start, stop = run.lens_window(at, n_tokens)
         assert 0 <= start <= at < stop <= n_tokens and start % run.BLOCK == 0

@@ -1,4 +1,4 @@
-"""The engine: one run for many, nothing for nobody, and a cache that stays in bounds."""
+"""The engine: one run for many, nothing for nobody, short work between the slices of long work."""
 
 import threading
 from concurrent.futures import CancelledError, wait
@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from model.run import engine as engines
-from model.run import trace
-from model.run.engine import Engine, TraceCache
+from model.run import trace, turn
+from model.run.engine import Engine, trace_request
+from model.run.store import RunKey
+from tests.waiting import until
 
 
 class Gate:
@@ -17,18 +19,19 @@ class Gate:
 
     def __init__(self, monkeypatch):
         self.runs, self.opened, self.entered = [], threading.Event(), threading.Event()
-        monkeypatch.setattr(engines, "run", self)
+        self.run = trace.run
+        monkeypatch.setattr(engines.trace, "run", self)
 
-    def __call__(self, checkpoint, ids, prefix, stop):
+    def __call__(self, checkpoint, ids, prefix):
         self.runs.append(list(ids))
         self.entered.set()
         assert self.opened.wait(10)
-        return trace.run(checkpoint, ids, prefix, stop)
+        return self.run(checkpoint, ids, prefix)
 
 
 @pytest.fixture
 def engine():
-    one = Engine()
+    one = Engine(slice_s=0)
     yield one
     one.close()
 
@@ -40,33 +43,42 @@ def gate(monkeypatch, engine):
     one.opened.set()
 
 
+def ask(engine, visitor, checkpoint, ids):
+    """The trace of a prompt, as a page asks for it."""
+    return engine.submit(visitor, *trace_request(engine.store, checkpoint, ids))
+
+
+def key(what: str) -> RunKey:
+    return RunKey(what, "model", "cpu", "float32")
+
+
 def ids(*numbers):
     return np.array(numbers)
 
 
 def test_a_trace_comes_back_and_is_cached(tiny, engine):
-    first = engine.submit("ann", tiny, ids(1, 2, 3)).result(10)
+    first = ask(engine, "ann", tiny, ids(1, 2, 3)).result(10)
     assert first.n_run == 3
-    assert engine.submit("bob", tiny, ids(1, 2, 3)).result(0) is first
+    assert ask(engine, "bob", tiny, ids(1, 2, 3)).result(0) is first
 
 
 def test_a_prompt_that_goes_on_runs_only_the_rest(tiny, engine):
-    engine.submit("ann", tiny, ids(1, 2, 3)).result(10)
-    assert engine.submit("ann", tiny, ids(1, 2, 3, 4, 5)).result(10).n_run == 2
-    assert engine.submit("ann", tiny, ids(1, 2, 9)).result(10).n_run == 1
+    ask(engine, "ann", tiny, ids(1, 2, 3)).result(10)
+    assert ask(engine, "ann", tiny, ids(1, 2, 3, 4, 5)).result(10).n_run == 2
+    assert ask(engine, "ann", tiny, ids(1, 2, 9)).result(10).n_run == 1
 
 
 def test_of_several_prefixes_the_longest_is_taken(tiny, engine):
     for prompt in [(1, 2), (1, 2, 3, 4), (1, 2, 3), (7, 8, 9, 9, 9)]:
-        engine.submit("ann", tiny, ids(*prompt)).result(10)
-    assert engine.submit("ann", tiny, ids(1, 2, 3, 4, 5)).result(10).n_run == 1
+        ask(engine, "ann", tiny, ids(*prompt)).result(10)
+    assert ask(engine, "ann", tiny, ids(1, 2, 3, 4, 5)).result(10).n_run == 1
 
 
 def test_a_waiting_request_overtaken_by_its_visitor_is_dropped(tiny, engine, gate):
-    busy = engine.submit("bob", tiny, ids(9))
+    busy = ask(engine, "bob", tiny, ids(9))
     gate.entered.wait(10)
-    old = engine.submit("ann", tiny, ids(1))
-    new = engine.submit("ann", tiny, ids(1, 2))
+    old = ask(engine, "ann", tiny, ids(1))
+    new = ask(engine, "ann", tiny, ids(1, 2))
     assert old.cancelled()
     gate.opened.set()
     wait([busy, new], 10)
@@ -74,9 +86,9 @@ def test_a_waiting_request_overtaken_by_its_visitor_is_dropped(tiny, engine, gat
 
 
 def test_a_running_request_overtaken_stops_and_the_next_is_served(tiny, engine, gate):
-    old = engine.submit("ann", tiny, ids(1))
+    old = ask(engine, "ann", tiny, ids(1))
     gate.entered.wait(10)
-    new = engine.submit("ann", tiny, ids(1, 2))
+    new = ask(engine, "ann", tiny, ids(1, 2))
     gate.opened.set()
     with pytest.raises(CancelledError):
         old.result(10)
@@ -84,28 +96,28 @@ def test_a_running_request_overtaken_stops_and_the_next_is_served(tiny, engine, 
 
 
 def test_a_request_that_another_visitor_shares_is_not_dropped(tiny, engine, gate):
-    engine.submit("bob", tiny, ids(9))
+    ask(engine, "bob", tiny, ids(9))
     gate.entered.wait(10)
-    shared = engine.submit("ann", tiny, ids(1))
-    assert engine.submit("eve", tiny, ids(1)) is shared
-    engine.submit("ann", tiny, ids(1, 2))
+    shared = ask(engine, "ann", tiny, ids(1))
+    assert ask(engine, "eve", tiny, ids(1)) is shared
+    ask(engine, "ann", tiny, ids(1, 2))
     gate.opened.set()
     assert len(shared.result(10)) == 1
     assert gate.runs.count([1]) == 1
 
 
 def test_asking_again_for_the_same_prompt_does_not_drop_it(tiny, engine, gate):
-    first = engine.submit("ann", tiny, ids(1))
+    first = ask(engine, "ann", tiny, ids(1))
     gate.entered.wait(10)
-    assert engine.submit("ann", tiny, ids(1)) is first
+    assert ask(engine, "ann", tiny, ids(1)) is first
     gate.opened.set()
     assert len(first.result(10)) == 1
 
 
 def test_an_error_reaches_its_visitor_and_the_engine_goes_on(tiny, engine):
     with pytest.raises(ValueError, match="and 1 to 64 fit the model's window"):
-        engine.submit("ann", tiny, ids()).result(10)
-    assert len(engine.submit("ann", tiny, ids(1)).result(10)) == 1
+        ask(engine, "ann", tiny, ids()).result(10)
+    assert len(ask(engine, "ann", tiny, ids(1)).result(10)) == 1
 
 
 @pytest.mark.parametrize("error", [TypeError, MemoryError, AssertionError, SystemExit])
@@ -114,62 +126,220 @@ def test_no_error_whatever_stops_the_worker(tiny, engine, monkeypatch, error):
         raise error("broken")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engines, "run", broken)
+        patch.setattr(engines.trace, "run", broken)
         with pytest.raises(error):
-            engine.submit("ann", tiny, ids(1)).result(10)
-    assert len(engine.submit("ann", tiny, ids(1)).result(10)) == 1
+            ask(engine, "ann", tiny, ids(1)).result(10)
+    assert len(ask(engine, "ann", tiny, ids(1)).result(10)) == 1
 
 
 def test_a_full_gpu_is_said_in_one_sentence(tiny, engine, monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
 
-    monkeypatch.setattr(engines, "run", full)
+    monkeypatch.setattr(engines.trace, "run", full)
     with pytest.raises(ValueError, match="its memory is full .* choose the CPU"):
-        engine.submit("ann", tiny, ids(1)).result(10)
+        ask(engine, "ann", tiny, ids(1)).result(10)
 
 
 def test_two_models_do_not_share_rows(tiny, engine):
     from types import SimpleNamespace
 
     other = SimpleNamespace(model=tiny.model, fingerprint="another")
-    engine.submit("ann", tiny, ids(1, 2)).result(10)
-    assert engine.submit("ann", other, ids(1, 2)).result(10).n_run == 2
+    ask(engine, "ann", tiny, ids(1, 2)).result(10)
+    assert ask(engine, "ann", other, ids(1, 2)).result(10).n_run == 2
 
 
-def test_the_cache_keeps_the_latest_entries(tiny):
-    cache = TraceCache(max_entries=2)
-    traces = [trace.run(tiny, [n]) for n in range(3)]
-    cache.put(("m", 0), traces[0])
-    cache.put(("m", 1), traces[1])
-    cache.get(("m", 0))
-    cache.put(("m", 2), traces[2])
-    assert cache.get(("m", 1)) is None
-    assert cache.get(("m", 0)) is traces[0] and cache.get(("m", 2)) is traces[2]
+class Layers:
+    """Long work of many layers: notes each in `seen`, and goes on when `step` is released."""
+
+    def __init__(self, name: str, n: int, seen: list):
+        self.name, self.n, self.seen = name, n, seen
+        self.begun, self.step = threading.Event(), threading.Semaphore(0)
+
+    def __call__(self):
+        self.begun.set()
+        for layer in range(self.n):
+            assert self.step.acquire(timeout=10)
+            turn.give_way()
+            self.seen.append(f"{self.name} {layer}")
+        return self.name
+
+    def release(self, n: int | None = None):
+        self.step.release(self.n if n is None else n)
 
 
-def test_the_cache_stays_within_its_bytes(tiny):
-    cache = TraceCache(max_bytes=300_000)
-    for n in range(40):
-        cache.put(("m", n), trace.run(tiny, np.full(30, n)))
-        assert cache.n_bytes <= 300_000
-    assert 1 < len(cache) < 40
+def test_a_short_request_gets_between_the_slices_of_a_long_one(engine):
+    seen = []
+    long = Layers("long", 3, seen)
+    slow = engine.submit("ann", key("long"), long)
+    long.release(1)
+    until(lambda: seen == ["long 0"])
+    quick = engine.submit("bob", key("short"), lambda: seen.append("short"))
+    long.release()
+    wait([slow, quick], 10)
+    assert seen == ["long 0", "short", "long 1", "long 2"]
+    assert slow.result() == "long"
 
 
-def test_shared_rows_count_once_and_all_are_given_back(tiny):
-    cache = TraceCache(max_entries=3)
-    first = trace.run(tiny, np.arange(60))
-    cache.put(("m", 0), first)
-    alone = cache.n_bytes
-    grown = trace.run(tiny, np.arange(61), prefix=first)
-    cache.put(("m", 1), grown)
-    assert cache.n_bytes < 1.1 * alone
-    for n in range(3):
-        cache.put(("m", 10 + n), trace.run(tiny, [n]))
-    tensors = lambda t: sum(
-        x.untyped_storage().nbytes() for r in t.rows for x in (*r.q, *r.k, *r.v, *r.stream)
-    )
-    kept = [cache.get(("m", 10 + n)) for n in range(3)]
-    assert cache.n_bytes == sum(
-        tensors(t) + t.next_logits.untyped_storage().nbytes() for t in kept
-    )
+def test_long_works_of_several_visitors_take_turns(engine):
+    seen = []
+    works = [Layers(name, 3, seen) for name in "abc"]
+    asked = [engine.submit(work.name, key(work.name), work) for work in works]
+    for work in works:
+        work.release()
+    wait(asked, 10)
+    assert sorted(seen) == [f"{name} {i}" for name in "abc" for i in range(3)]
+    assert all(seen.index(f"{name} 0") < seen.index("a 2") for name in "bc")
+
+
+def test_a_real_pass_lets_others_in_between_two_layers(tiny, engine, monkeypatch):
+    """The pass goes on where it was, and gives what an undisturbed one gives."""
+    seen, see = [], turn.give_way
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slowly():
+        seen.append("layer")
+        entered.set()
+        assert go_on.wait(10)
+        see()
+
+    monkeypatch.setattr(turn, "give_way", slowly)
+    slow = ask(engine, "ann", tiny, ids(1, 2, 3))
+    assert entered.wait(10)
+    quick = engine.submit("bob", key("short"), lambda: seen.append("short"))
+    go_on.set()
+    wait([slow, quick], 10)
+    assert seen == ["layer", "short", "layer", "layer"]
+    monkeypatch.undo()
+    plain = trace.run(tiny, ids(1, 2, 3))
+    assert torch.equal(slow.result().next_logits, plain.next_logits)
+    assert torch.equal(slow.result().stream, plain.stream)
+
+
+def test_overtaken_work_stops_between_two_layers(engine):
+    seen = []
+    long = Layers("long", 3, seen)
+    slow = engine.submit("ann", key("long"), long)
+    long.release(1)
+    until(lambda: seen == ["long 0"])
+    quick = engine.submit("ann", key("short"), lambda: "short")
+    long.release()
+    assert quick.result(10) == "short"
+    with pytest.raises(CancelledError):
+        slow.result(10)
+    assert seen == ["long 0"]
+
+
+def test_overtaken_work_stops_while_it_waits_for_its_turn(engine):
+    seen = []
+    ann, bob = Layers("ann", 3, seen), Layers("bob", 3, seen)
+    slow = engine.submit("ann", key("ann"), ann)
+    ann.release(1)
+    until(lambda: seen == ["ann 0"])
+    other = engine.submit("bob", key("bob"), bob)
+    ann.release(1)
+    assert bob.begun.wait(10)  # so Ann's work waits
+    engine.forget("ann")
+    with pytest.raises(CancelledError):
+        slow.result(10)
+    bob.release()
+    assert other.result(10) == "bob" and "ann 1" not in seen
+
+
+def test_background_work_waits_for_every_page(engine):
+    seen = []
+    job = Layers("job", 3, seen)
+    measuring = engine.submit("job", None, job, is_background=True)
+    job.release(1)
+    until(lambda: seen == ["job 0"])
+    pages = [engine.submit(v, key(v), lambda v=v: seen.append(v)) for v in ("ann", "bob")]
+    job.release()
+    wait([measuring, *pages], 10)
+    assert seen == ["job 0", "ann", "bob", "job 1", "job 2"]
+
+
+def test_nobody_runs_while_something_is_timed(engine):
+    seen, entered, go_on = [], threading.Event(), threading.Event()
+
+    def timed():
+        with turn.undivided():
+            entered.set()
+            assert go_on.wait(10)
+            turn.give_way()
+            seen.append("timed")
+        turn.give_way()
+        seen.append("afterwards")
+
+    slow = engine.submit("ann", key("timed"), timed)
+    assert entered.wait(10)
+    quick = engine.submit("bob", key("short"), lambda: seen.append("short"))
+    go_on.set()
+    wait([slow, quick], 10)
+    assert seen == ["timed", "short", "afterwards"]
+
+
+def test_two_visitors_with_one_key_share_one_run(engine):
+    seen = []
+    long = Layers("long", 1, seen)
+    first = engine.submit("ann", key("long"), long)
+    second = engine.submit("bob", key("long"), long)
+    assert second is first
+    engine.forget("ann")
+    long.release()
+    assert first.result(10) == "long" and seen == ["long 0"]
+    assert engine.submit("eve", key("long"), long).result(0) == "long" and seen == ["long 0"]
+
+
+def test_what_nobody_else_can_want_is_neither_shared_nor_kept(engine):
+    made = []
+    for _ in range(2):
+        engine.submit("ann", None, lambda: made.append(1)).result(10)
+    assert made == [1, 1] and len(engine.store) == 0
+
+
+def test_none_is_a_result_and_renewing_replaces_one(engine):
+    assert engine.submit("ann", key("a"), lambda: None).result(10) is None
+    assert engine.submit("ann", key("a"), lambda: 1).result(10) is None
+    assert engine.submit("ann", key("a"), lambda: 2, renew=True).result(10) == 2
+    assert engine.submit("ann", key("a"), lambda: 3).result(10) == 2
+
+
+def test_what_raised_is_not_kept_and_the_engine_goes_on(engine):
+    def broken():
+        raise KeyError("broken")
+
+    with pytest.raises(KeyError):
+        engine.submit("ann", key("a"), broken).result(10)
+    assert engine.submit("ann", key("a"), lambda: 1).result(10) == 1
+
+
+def test_work_cannot_wait_for_other_work(engine):
+    def nested():
+        return engine.submit("bob", key("b"), lambda: 1).result(10)
+
+    with pytest.raises(AssertionError, match="it would wait for itself"):
+        engine.submit("ann", key("a"), nested).result(10)
+
+
+def test_a_page_hears_how_far_the_work_is_and_who_is_before_it(engine):
+    seen = []
+    long = Layers("long", 1, seen)
+    slow = engine.submit("ann", key("long"), lambda: (turn.report("half"), long())[1])
+    assert long.begun.wait(10)
+    bob, eve = (engine.submit(v, key(v), lambda: 1) for v in ("bob", "eve"))
+    assert slow.progress == "half"
+    assert [engine.n_before(x) for x in (slow, bob, eve)] == [0, 1, 2]
+    long.release()
+    wait([slow, bob, eve], 10)
+    assert [engine.n_before(x) for x in (slow, bob, eve)] == [0, 0, 0]
+
+
+def test_a_closed_engine_leaves_nothing_running(tiny):
+    one = Engine(slice_s=0)
+    long = Layers("long", 2, [])
+    slow, next_one = one.submit("ann", key("a"), long), one.submit("bob", key("b"), lambda: 1)
+    assert long.begun.wait(10)
+    long.release()
+    one.close()
+    assert next_one.cancelled() and slow.cancelled()
+    assert not any(thread.is_alive() for thread in one._threads)

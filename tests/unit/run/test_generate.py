@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.analysis import step_cost
+from model.analysis import cost, step_times
 from model.run import generate, tap, trace
 from model.run.cache import FIRST_RESERVE, KVCache
 from model.run.sampling import Settings
@@ -224,26 +224,26 @@ def test_counted_work_equals_a_count_from_the_shapes(tiny, n_new, n_before):
         )
     for hook in counter.hooks:
         hook.remove()
-    work = step_cost.work(tiny.model.config, n_new, n_before)
+    work = cost.work(tiny.model.config, n_new, n_before)
     assert work.attention == counter.attention
     assert work.total == counter.attention + counter.dense
 
 
 def test_a_step_grows_linearly_with_the_cache_and_quadratically_without():
     config = random_gpt2().config
-    with_cache = [step_cost.with_cache(config, t).total for t in (10, 20, 30)]
-    without = [step_cost.without_cache(config, t).total for t in (10, 20, 30, 40)]
+    with_cache = [cost.with_cache(config, t).total for t in (10, 20, 30)]
+    without = [cost.without_cache(config, t).total for t in (10, 20, 30, 40)]
     assert np.diff(with_cache, n=2).tolist() == [0] and np.diff(with_cache)[0] > 0
     assert (np.diff(without, n=2) > 0).all() and np.diff(without, n=3).tolist() == [0]
-    assert step_cost.with_cache(config, 1) == step_cost.without_cache(config, 1)
+    assert cost.with_cache(config, 1) == cost.without_cache(config, 1)
 
 
 def test_measured_both_ways_agree_and_nothing_stays_behind(tiny):
-    timings = list(step_cost.measure(tiny, np.arange(40), [2, 20, 40], repeats=2))
+    timings = list(step_times.measure(tiny, np.arange(40), [2, 20, 40], repeats=2))
     assert [t.t for t in timings] == [2, 20, 40]
     assert all(t.with_ms > 0 and t.without_ms > 0 and t.error < 1e-4 for t in timings)
 
 
 def test_rate_is_exact_where_time_is_proportional_to_work():
-    assert step_cost.rate([10, 200, 3000], [2, 40, 600]) == pytest.approx(5)
-    assert step_cost.lengths(64, 4) == [2, 23, 43, 64]
+    assert cost.rate([10, 200, 3000], [2, 40, 600]) == pytest.approx(5)
+    assert step_times.lengths(64, 4) == [2, 23, 43, 64]
