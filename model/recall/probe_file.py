@@ -21,6 +21,9 @@ from model.run.checkpoint import Checkpoint
 
 KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed", "label", "wrong"}
 
+KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false",
+         type(None): "null"}  # what JSON calls them
+
 
 @dataclass
 class Tally:
@@ -109,13 +112,13 @@ def read_probes(path: Path) -> Iterator[tuple[int, Probe | ValueError]]:
 def parsed(raw: bytes) -> Probe:
     """One line -> its probe. ValueError, one line: what is wrong and what to write."""
     try:
-        given = json.loads(raw.decode("utf-8"))
+        given = json.loads(raw.decode("utf-8-sig"))  # Windows begins files with a mark
     except (ValueError, RecursionError) as problem:
         what = f"Not one JSON object in UTF-8: {problem}. Write one JSON object a line."
         raise ValueError(what) from None
     if not isinstance(given, dict):
-        raise ValueError("No JSON object with tell and ask: this line holds a "
-                         f"{type(given).__name__}.")
+        raise ValueError("No JSON object with tell and ask: this line holds "
+                         f"{KINDS[type(given)]}.")
     _check_letters(given)
     unknown = ", ".join(sorted(given.keys() - KEYS))
     if unknown:

@@ -232,3 +232,31 @@ def test_no_board_is_none_and_a_damaged_one_is_said(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match="make it again"):
             scoreboard.load(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line():
+    raw = json.dumps(GOOD).encode()
+    assert probe_file.parsed(b"\xef\xbb\xbf" + raw) == probe_file.parsed(raw)
+
+
+@pytest.mark.parametrize("raw, holds", [(b"[]", "a list"), (b"null", "null"), (b"1", "a number"),
+                                        (b"1.5", "a number"), (b'"x"', "a text"),
+                                        (b"true", "true or false")])
+def test_a_line_that_is_no_object_is_named_as_json_names_it(raw, holds):
+    with pytest.raises(ValueError, match=f"this line holds {holds}"):
+        probe_file.parsed(raw)
+
+
+@pytest.mark.parametrize("told, ask, answer", [
+    (" ".join(f"word{i}" for i in range(199)) + " Zanzor.", "word3 word4", " word5"),
+    ('My code is "4,7-1\'1"; ok?', "My code is", ' "4,7-1\'1"'),
+    ("My pet is 🧠🦊👩‍👩‍👧.", "My pet is", " 🧠🦊👩‍👩‍👧"), ("私は東京に住む。", "私は", "東京"),
+    ("اسمي ليلى.", "اسمي", " ليلى"), ("The key is Rano. The key is Mulo.", "The key is", " Mulo"),
+    ("\x00\u202e<|endoftext|>", "<|endoftext|>", "<|endoftext|>"), ("e\u0301", "é", "\u200d"),
+])
+def test_any_text_is_told_asked_and_counted(capsys, tmp_path, folder, told, ask, answer):
+    line = {"tell": [told], "ask": ask, "answer": answer, "label": "{0}%d <b> 日本"}
+    code, out, err = on_file(capsys, tmp_path, folder, [line], "--json")
+    first, last = map(json.loads, out.splitlines())
+    assert code == 0 and not err and "error" not in first
+    assert last["labels"]["{0}%d <b> 日本"]["gpt2"]["n"] == 1
