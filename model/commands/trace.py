@@ -4,7 +4,6 @@ Arrays, T = tokens: ids (T,), tokens (T,) display strings, q, k, v (L,H,T,d), at
 residual (L+1,T,D) before each block and after the last, logits (T,V).
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from model.analysis import attention
 from model.commands import options
+from model.disk.whole import replacing
 from model.loading import checkpoint
 from model.run import tokens, trace
 
@@ -51,10 +51,5 @@ def arrays_of(loaded, run: trace.Trace) -> dict[str, np.ndarray]:
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    draft = path.with_name(path.name + ".tmp")
-    try:
-        with open(draft, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(path) as draft, open(draft, "wb") as file:
+        np.savez_compressed(file, **arrays)

@@ -6,11 +6,11 @@ a stopped measurement continues there; at the end all rows are written to MEMORY
 
 import argparse
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from model.commands import options as shared
+from model.disk.whole import write_text
 from model.grafts.modules import load_modules
 from model.recall.runs import RULES
 from model.training import memory, memory_grid, memory_readme, whole_grid
@@ -78,14 +78,8 @@ def _row(path: Path, kept: dict, part: str, about: str, facts: int, measure) -> 
     name = f"{about}, {facts} facts"
     if name not in kept.setdefault(part, {}):
         kept[part][name] = [cell.as_json() for cell in measure(about, facts)]
-        _write(path, json.dumps(kept, indent=1) + "\n")
+        write_text(path, json.dumps(kept, indent=1) + "\n")
     for cell in kept[part][name]:
         yield (f"{cell['about']}, {cell['facts']} facts, {cell['between']} prompts between, "
                f"{cell['variant']}" + (f", seed {cell['seed']}" if cell["seed"] >= 0 else "")
                + f": {cell['share']:.1%} ({cell['low']:.1%} to {cell['high']:.1%}), n = {cell['n']}")
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.tmp")
-    draft.write_text(text)
-    os.replace(draft, path)

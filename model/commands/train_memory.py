@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from model.commands import options as shared
+from model.disk.whole import write_text
 from model.grafts.adapter import CONFIG, save_adapter
 from model.grafts.modules import FILE, save_modules
 from model.grafts.recurrent import CELLS
@@ -96,9 +96,9 @@ def finish(training: memory.Training, n: int) -> Iterator[str]:
         yield f"wrote {options.out / ADAPTER}: the LoRA adapters alone, as peft reads them"
     card = memory_card.figures(training, path, n)
     write_file(training, path, card)
-    _write(options.out / CARD, json.dumps(card, indent=1) + "\n")
+    write_text(options.out / CARD, json.dumps(card, indent=1) + "\n")
     lines = ",\n".join(json.dumps(row) for row in training.state.curves)
-    _write(options.out / CURVES, f"[\n{lines}\n]\n")
+    write_text(options.out / CURVES, f"[\n{lines}\n]\n")
     yield from memory_card.lines(card)
 
 
@@ -106,9 +106,3 @@ def write_file(training: memory.Training, path: Path, card: dict) -> None:
     """The modules of a training as a memory file."""
     save_modules(training.modules, path, training.checkpoint.fingerprint,
                  memory.written(training), card)
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.tmp")
-    draft.write_text(text)
-    os.replace(draft, path)

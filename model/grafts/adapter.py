@@ -6,11 +6,11 @@ holds only the adapter; the memory's modules are in memory.safetensors. Knows no
 """
 
 import json
-import os
 from pathlib import Path
 
 from safetensors.torch import save_file
 
+from model.disk.whole import replacing, write_text
 from model.grafts.lora import SCALE, Lora
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -26,12 +26,9 @@ def save_adapter(lora: Lora, folder: Path, base: str) -> None:
         name = f"base_model.model.transformer.h.{layer}.{TARGET}"
         tensors[f"{name}.lora_A.weight"] = down.detach().T.cpu().contiguous()
         tensors[f"{name}.lora_B.weight"] = up.detach().T.cpu().contiguous()
-    draft = folder / f".{WEIGHTS}.tmp"
-    save_file(tensors, draft, metadata={"format": "pt"})
-    os.replace(draft, folder / WEIGHTS)
-    draft = folder / f".{CONFIG}.tmp"
-    draft.write_text(json.dumps(_config(lora.down.shape[-1], base), indent=1) + "\n")
-    os.replace(draft, folder / CONFIG)
+    with replacing(folder / WEIGHTS) as draft:
+        save_file(tensors, draft, metadata={"format": "pt"})
+    write_text(folder / CONFIG, json.dumps(_config(lora.down.shape[-1], base), indent=1) + "\n")
 
 
 def _config(rank: int, base: str) -> dict:

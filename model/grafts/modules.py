@@ -6,7 +6,6 @@ on, and the card of its training. Knows nothing of runs and states.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors.torch import save
 from torch import nn
 from transformers import GPT2Config
 
+from model.disk.whole import replacing
 from model.grafts.external import External
 from model.grafts.lora import Lora
 from model.grafts.recurrent import Recurrent
@@ -84,9 +84,8 @@ def save_modules(modules: Modules, path: Path, base: str, parts: Iterable[str], 
         name: tensor.detach().to("cpu", torch.float16).contiguous()
         for name, tensor in modules.state_dict().items() if name.startswith(wanted)
     }
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_bytes(save(tensors, metadata={"mnemoscope_memory": json.dumps(told)}))
-    os.replace(draft, path)
+    with replacing(path) as draft:
+        draft.write_bytes(save(tensors, metadata={"mnemoscope_memory": json.dumps(told)}))
 
 
 def load_modules(path: Path, config: GPT2Config, base: str) -> Modules:

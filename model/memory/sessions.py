@@ -3,7 +3,6 @@
 The files are in MNEMOSCOPE_HOME, by default the user's data folder.
 """
 
-import os
 import re
 import shutil
 from contextlib import contextmanager
@@ -11,7 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from model.run import home as data_folder
+from model.disk import home as data_folder
+from model.disk.whole import replacing
 
 SUFFIX = ".memory"
 
@@ -84,9 +84,8 @@ def bring_in(name: str, source: Path) -> None:
         if path.exists():
             raise ValueError(f"There is a session {name!r} already. Reset it, or choose another "
                              "name.")
-        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        shutil.copyfile(source, draft)
-        os.replace(draft, path)
+        with replacing(path) as draft:
+            shutil.copyfile(source, draft)
 
 
 def _must_exist(name: str, path: Path) -> None:

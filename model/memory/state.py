@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from model.disk.whole import replacing
 from model.memory import slots
 from model.memory.fusion import Bank, empty_bank
 from model.memory.held import Carried, Held
@@ -79,15 +80,10 @@ def save_state(state: MemoryState, path: Path) -> None:
         told["external"] = slots.to_columns(state.external.slots)
         told["external_evicted"] = state.external.n_evicted
     tensors = {name: x.contiguous().cpu() for name, x in _tensors(state).items()}
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(draft, "wb") as file:
-            file.write(save(tensors, metadata={"mnemoscope": json.dumps(told)}))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(path) as draft, open(draft, "wb") as file:
+        file.write(save(tensors, metadata={"mnemoscope": json.dumps(told)}))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load_state(path: Path, checkpoint) -> MemoryState:

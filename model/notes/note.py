@@ -7,7 +7,7 @@ nothing from them; a note that it should know must be put into its prompt.
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.run.home import home
+from model.disk.home import home
 
 EXAMPLE = "example"  # the source of notes that came with one click and leave with one
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from model.disk.whole import write_text
 from model.memory import asking, telling
 from model.memory.settings import Settings
 from model.memory.state import blank
@@ -243,9 +244,7 @@ def share(hits: int, n: int) -> dict:
 
 def write(path: Path, board: dict) -> None:
     """Write the board; the file is always whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_text(json.dumps(board, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    write_text(path, json.dumps(board, indent=1, ensure_ascii=False) + "\n")
 
 
 def add(checkpoint: Checkpoint, path: Path, name: str, figures: Callable[[], dict]) -> dict:

@@ -9,7 +9,6 @@ normal one for percent), or the quartiles for ms; None if nothing varies.
 """
 
 import json
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from model.disk.whole import write_text
 from model.memory import asking
 from model.memory.reader import WithMemory
 from model.memory.settings import Settings
@@ -260,6 +260,4 @@ def _write(
         "policy": settings.policy, "window": checkpoint.model.config.n_positions,
         "text": "named" if text else "made up", "rows": rows,
     }
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_text(json.dumps(board, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    write_text(path, json.dumps(board, indent=1, ensure_ascii=False) + "\n")

@@ -11,13 +11,13 @@ beside it in `episodes/`, so a stopped measurement continues there. Knows nothin
 """
 
 import json
-import os
 import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from model.disk.whole import write_text
 from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.recall import probe, runs
@@ -175,6 +175,4 @@ def _now() -> str:
 
 
 def _write(path: Path, board: dict) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_text(json.dumps(board, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    write_text(path, json.dumps(board, ensure_ascii=False) + "\n")

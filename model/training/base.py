@@ -5,7 +5,6 @@ speed and so that documents of a row do not see each other. Knows nothing of the
 """
 
 import json
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 from transformers import AttentionInterface, GPT2Config, GPT2LMHeadModel
 
+from model.disk.whole import replacing
 from model.recall.episodes import Plan
 from model.recall.open_facts import OpenPlan
 from model.training import corpus, evaluate, open_evaluate
@@ -325,12 +325,11 @@ def _measure(training: Training, loss: float, speed: float) -> TrainingProgress:
 
 def save_checkpoint(path: Path, training: Training) -> None:
     """Everything needed to go on; under a temporary name first: a kill leaves a whole file."""
-    temporary = path.with_suffix(".tmp")
-    torch.save({"model": training.model.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in training.optimizers],
-                "rng": json.dumps(training.rng.getstate()),
-                "state": json.dumps(asdict(training.state))}, temporary)
-    os.replace(temporary, path)
+    with replacing(path) as draft:
+        torch.save({"model": training.model.state_dict(),
+                    "optimizers": [optimizer.state_dict() for optimizer in training.optimizers],
+                    "rng": json.dumps(training.rng.getstate()),
+                    "state": json.dumps(asdict(training.state))}, draft)
 
 
 def load_checkpoint(path: Path, training: Training) -> None:

@@ -1,5 +1,4 @@
 """A trained state -> a checkpoint folder that transformers loads. Knows nothing of training."""
-import os
 from pathlib import Path
 
 import torch
@@ -7,6 +6,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from model.disk.whole import replacing
 from model.training.corpus import END
 
 
@@ -20,10 +20,9 @@ def write_folder(model: GPT2LMHeadModel, tokenizer: Tokenizer, folder: Path) -> 
     _write_tokenizer(tokenizer, model.config.n_positions, folder)
     tensors = {name: tensor.detach().to("cpu", torch.float16).contiguous()
                for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
-    temporary = folder / "model.safetensors.tmp"
-    save_file(tensors, temporary, metadata={"format": "pt"})
-    temporary.chmod(0o644)
-    os.replace(temporary, folder / "model.safetensors")
+    with replacing(folder / "model.safetensors") as draft:
+        save_file(tensors, draft, metadata={"format": "pt"})
+        draft.chmod(0o644)
 
 
 def _write_config(model: GPT2LMHeadModel, folder: Path) -> None:

@@ -31,8 +31,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from model.disk import home as data_folder
+from model.disk.whole import write_text
 from model.loading.placement import n_cores
-from model.run import home as data_folder
 from model.training import progress
 from model.training.process import birth
 from model.training.progress import Point
@@ -380,9 +381,7 @@ def _mark(job: Job, name: str) -> None:
 
 def _write(job: Job) -> None:
     values = {key: value for key, value in asdict(job).items() if key != "folder"}
-    draft = job.folder / f".job.{os.getpid()}.tmp"
-    draft.write_text(json.dumps(values, indent=1))
-    os.replace(draft, job.folder / "job.json")
+    write_text(job.folder / "job.json", json.dumps(values, indent=1))
 
 
 def _read(folder: Path) -> Job:

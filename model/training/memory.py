@@ -8,7 +8,6 @@ prompts of the episode. On all other tokens the model must stay close to the fro
 
 import json
 import math
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
+from model.disk.whole import replacing
 from model.grafts import modules
 from model.grafts.modules import Modules
 from model.loading import checkpoint as checkpoints
@@ -273,13 +273,12 @@ def openness(training: Training) -> dict[str, float]:
 
 
 def _save(path: Path, training: Training) -> None:
-    temporary = path.with_suffix(".tmp")
-    torch.save({"modules": training.modules.state_dict(),
-                "optimizer": training.optimizer.state_dict(),
-                "rng": json.dumps(training.rng.getstate()), "torch_rng": torch.get_rng_state(),
-                "base": training.checkpoint.fingerprint,
-                "state": json.dumps(asdict(training.state))}, temporary)
-    os.replace(temporary, path)
+    with replacing(path) as draft:
+        torch.save({"modules": training.modules.state_dict(),
+                    "optimizer": training.optimizer.state_dict(),
+                    "rng": json.dumps(training.rng.getstate()), "torch_rng": torch.get_rng_state(),
+                    "base": training.checkpoint.fingerprint,
+                    "state": json.dumps(asdict(training.state))}, draft)
 
 
 def _load(path: Path, training: Training) -> None:

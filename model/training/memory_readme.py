@@ -6,9 +6,9 @@ commands.train_grid, `recall headline`).
 """
 
 import json
-import os
 from pathlib import Path
 
+from model.disk.whole import write_text
 from model.recall.share import wilson
 from model.training import memory_grid, memory_headline
 
@@ -22,10 +22,8 @@ PAGE, CARD, GRID = "MEMORY.md", "memory_card.json", "memory_grid.json"
 def write(folder: Path, card: dict, grid: dict) -> Path:
     """Write the page of a folder, with the headline figures found there -> its path."""
     page = folder / PAGE
-    draft = page.with_name(f".{page.name}.tmp")
     found = memory_headline.beside(folder, card["base"])
-    draft.write_text(readme(card, grid, found), encoding="utf-8")
-    os.replace(draft, page)
+    write_text(page, readme(card, grid, found))
     return page
 
 

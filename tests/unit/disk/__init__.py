@@ -1,0 +1,1 @@
+"""Tests of `model.disk`. Nothing here opens a page."""
