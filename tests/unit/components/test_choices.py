@@ -80,3 +80,23 @@ def test_a_number_is_written_exactly_and_as_shortly_as_that_allows():
 def test_a_text_too_long_for_a_link_stays_out_of_it():
     assert Text(3).write("abcd") is None and Text(3).write("abc") == "abc"
     assert Text(8).write("é") == "é" and Text(8).write("éé") is None  # %C3%A9 each
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_every_declared_choice_survives_the_address(monkeypatch, which):
+    """All of them at once, through one address, into a fresh session."""
+    before = {one.name: others(one)[which % len(others(one))] for one in declared.ALL}
+    monkeypatch.setattr(st, "session_state", before)
+    link = {name: said for name, said in address.parameters(declared.ALL).items() if said is not None}
+    fresh = {}
+    monkeypatch.setattr(st, "session_state", fresh)
+    monkeypatch.setattr(st, "query_params", link)
+    assert address.open_link(declared.ALL) == []
+    carried = {one.name for one in declared.ALL if one.in_link}
+    assert {name: fresh[name] for name in carried} == {name: before[name] for name in carried}
+    assert carried == set(before) - {"notes_folder"}
+
+
+def others(one) -> list:
+    """Values that a choice may have beside its default."""
+    return [value for value in values(one.kind) if value != one.default]
