@@ -76,8 +76,7 @@ def show_examples() -> None:
 def show_first_visit() -> None:
     """Nothing was told yet: three conversations, side by side."""
     st.markdown(
-        "**Nothing is in memory.** Plain GPT-2 starts every prompt blank; with memory, what you told "
-        "before is read in a *new* prompt. Three conversations show it with one click:"
+        "**Nothing is in memory.** Or watch a whole conversation, told and asked with one click:"
     )
     for column, (name, (prompts, question, look)) in zip(st.columns(3), EXAMPLES.items()):
         with column.container(border=True, height="stretch", key=f"first {name}"):
