@@ -53,13 +53,13 @@ def logits(checkpoint: Checkpoint, trace: Trace, off: Off, position: int) -> tor
 def make_patch(checkpoint: Checkpoint, trace: Trace, off: Off) -> Patch:
     """The patch of a run in which these parts are off; their means come from the trace."""
     _check(trace, off)
-    on_device = {"device": trace.next_logits.device}
+    device = trace.next_logits.device
     heads = {}
     for layer in sorted({layer for layer, _ in off.heads}):
         values = _head_fill(checkpoint, trace, layer, off)
         chosen = [(layer, h) in off.heads for h in range(len(values))]
-        heads[layer] = (torch.tensor(chosen, **on_device)[:, None], values)
-    whole = torch.ones(1, dtype=torch.bool, **on_device)
+        heads[layer] = (torch.tensor(chosen, device=device)[:, None], values)
+    whole = torch.ones(1, dtype=torch.bool, device=device)
     mlps = {i: (whole, _fill(trace.mlp_added(i), off)) for i in off.mlps}
     blocks = {i: (whole, _fill(_layer_added(trace, i), off)) for i in off.layers}
     return Patch(heads, mlps, blocks)
@@ -101,9 +101,11 @@ def compare(
     ids = _worth_showing(p.exp(), q.exp(), k)
     texts = tokens.display(checkpoint.tokenizer, ids.tolist())
     tops = tokens.display(checkpoint.tokenizer, [int(p.argmax()), int(q.argmax())])
-    arrays = [x[ids].double().cpu().numpy() for x in (p.exp(), q.exp(), before, after)]
-    return Change(ids.cpu().numpy(), texts, *arrays, kl_nats=kl(p, q), top_before=tops[0],
-                  top_after=tops[1])
+    was, now, logit_was, logit_now = (
+        x[ids].double().cpu().numpy() for x in (p.exp(), q.exp(), before, after)
+    )
+    return Change(ids.cpu().numpy(), texts, was, now, logit_was, logit_now, kl_nats=kl(p, q),
+                  top_before=tops[0], top_after=tops[1])
 
 
 def kl(log_p: torch.Tensor, log_q: torch.Tensor) -> float:

@@ -160,7 +160,7 @@ def layer_of(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def dissect(folder: Path, model: GPT2LMHeadModel = None) -> Anatomy:
+def dissect(folder: Path, model: GPT2LMHeadModel | None = None) -> Anatomy:
     """A checkpoint folder -> Anatomy. A loaded `model` tells whether the unembedding is tied; if
     all weights are pickled, it replaces the headers.
 
@@ -196,7 +196,7 @@ def _read_weight_file(path: Path, tied: bool) -> tuple[WeightFile, list[StoredTe
 
 
 def _from_memory(
-    folder: Path, model: GPT2LMHeadModel, tied: bool
+    folder: Path, model: GPT2LMHeadModel | None, tied: bool
 ) -> tuple[WeightFile, list[StoredTensor]]:
     pickled = folder / PICKLED
     if model is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from model.grafts.blocks import blocks
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, scaling
 from model.run.turn import give_way
@@ -88,7 +89,9 @@ def survey(checkpoint: Checkpoint, trace: Trace, n_max: int = 96) -> Survey:
     return Survey(pooled, cell, facts)
 
 
-def _survey_layer(q, k, scale: float, followers, cell: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _survey_layer(
+    q: torch.Tensor, k: torch.Tensor, scale: float, followers: torch.Tensor, cell: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """q, k (H,T,D) -> pooled (H,n,n) and the sums behind FACTS, (len(FACTS),H)."""
     n_heads, n_tokens = q.shape[:2]
     side, band = -(-n_tokens // cell), cell * max(1, BAND // cell)
@@ -105,7 +108,7 @@ def _survey_layer(q, k, scale: float, followers, cell: int) -> tuple[torch.Tenso
     return pooled, sums
 
 
-def _fact_sums(w, start: int, followers) -> torch.Tensor:
+def _fact_sums(w: torch.Tensor, start: int, followers: torch.Tensor) -> torch.Tensor:
     """w (H,t,S): weights of t queries from position `start` on -> sums over them, in FACTS' order."""
     to_first = w[..., 0].sum(-1)
     return torch.stack([
@@ -155,12 +158,18 @@ def steps(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: in
     row = (scores * scale).masked_fill(~visible, -torch.inf).softmax(-1)  # (H,T)
     mixed = torch.einsum("hs,hsd->hd", row, v)
     parts = _head_parts(checkpoint, layer, mixed)  # (H,C)
-    bias = checkpoint.model.transformer.h[layer].attn.c_proj.bias.float()
+    bias = blocks(checkpoint.model)[layer].attn.c_proj.bias.float()
     error = (parts.sum(0) + bias - trace.attention_added(layer)[query]).abs().max()
-    vectors = [q[head, query], k[head], v[head]]
-    derived = [scores[head], scores[head] * scale, visible, row[head], mixed[head], parts[head]]
-    vectors, derived = ([x.cpu().numpy() for x in part] for part in (vectors, derived))
-    return Steps(*vectors, scale, *derived, residual_error=float(error))
+    return Steps(
+        q=_array(q[head, query]), k=_array(k[head]), v=_array(v[head]), scaling=scale,
+        scores=_array(scores[head]), scaled=_array(scores[head] * scale), visible=_array(visible),
+        weights=_array(row[head]), mixed=_array(mixed[head]), projected=_array(parts[head]),
+        residual_error=float(error),
+    )
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +227,7 @@ def _softmax(q: torch.Tensor, k: torch.Tensor, scale: float) -> torch.Tensor:
 
 def _head_parts(checkpoint: Checkpoint, layer: int, mixed: torch.Tensor) -> torch.Tensor:
     """mixed (H,D) -> what each head alone adds to the residual stream, (H,C), without bias."""
-    rows = checkpoint.model.transformer.h[layer].attn.c_proj.weight  # (C,C), row = input
+    rows = blocks(checkpoint.model)[layer].attn.c_proj.weight  # (C,C), row = input
     return torch.einsum("hd,hdc->hc", mixed.float(), rows.float().view(*mixed.shape, -1))
 
 

@@ -15,6 +15,7 @@ from transformers import GPT2Config
 
 from model.analysis.attention import check_token
 from model.analysis.residual import exit_at, stream_at
+from model.grafts.blocks import blocks
 from model.run import sampling
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, final_logits, scaling
@@ -69,12 +70,12 @@ def attribute(
         logit -= float(logits[against])
     way_out = exit_at(model, stream[-1])
 
-    def share(v):
+    def share(v: torch.Tensor) -> np.ndarray:
         return (way_out.project(v) @ direction).cpu().numpy()
 
     body = model.transformer
     parts = [head_writes(checkpoint, trace, i, position) for i in range(trace.n_layers)]
-    biases = torch.stack([block.attn.c_proj.bias.double() for block in body.h])
+    biases = torch.stack([block.attn.c_proj.bias.double() for block in blocks(model)])
     return Attribution(
         token=float(share(body.wte.weight[int(trace.ids[position])].double())),
         position=float(share(body.wpe.weight[position].double())),
@@ -97,7 +98,7 @@ def head_writes(checkpoint: Checkpoint, trace: Trace, layer: int, position: int)
     v = trace.layer_v(layer)[:, : position + 1].double()
     scores = torch.einsum("hd,hsd->hs", q, k) * scaling(checkpoint, layer)
     mixed = torch.einsum("hs,hsd->hd", scores.softmax(-1), v)
-    rows = checkpoint.model.transformer.h[layer].attn.c_proj.weight.double()  # (C,C), row = input
+    rows = blocks(checkpoint.model)[layer].attn.c_proj.weight.double()  # (C,C), row = input
     return torch.einsum("hd,hdc->hc", mixed, rows.view(*mixed.shape, -1))
 
 

@@ -8,6 +8,7 @@ float64.
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from model.run.checkpoint import Checkpoint
 
@@ -155,7 +156,7 @@ def position_effect(checkpoint: Checkpoint, token_id: int, here: int) -> Positio
     )
 
 
-def _read_only(parameter) -> np.ndarray:
+def _read_only(parameter: torch.Tensor) -> np.ndarray:
     values = parameter.detach().float().cpu().numpy().view()
     values.flags.writeable = False
     return values

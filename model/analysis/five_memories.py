@@ -54,7 +54,7 @@ def count(checkpoint: Checkpoint, trace: Trace | None) -> FiveMemories:
         head_width=config.n_embd // config.n_head,
         cache_bytes=0 if trace is None else trace.cache_bytes,
         cache_bytes_per_token=2 * config.n_layer * config.n_embd * table.element_size(),
-        position_table=tuple(table.shape),
+        position_table=(config.n_positions, config.n_embd),
         position_bytes=table.numel() * table.element_size(),
         position_similarity=torch.cosine_similarity(table.float(), used[None].float()).cpu().numpy(),
     )

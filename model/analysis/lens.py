@@ -66,7 +66,9 @@ def lens(checkpoint: Checkpoint, trace: Trace, start: int = 0, stop: int | None 
     )
 
 
-def _read(model: GPT2LMHeadModel, stream, final, came) -> tuple[torch.Tensor, ...]:
+def _read(
+    model: GPT2LMHeadModel, stream: torch.Tensor, final: torch.Tensor | None, came: torch.Tensor
+) -> tuple[torch.Tensor, ...]:
     """stream (n,C) -> top ids, their probability, then probability and rank of final and came, (n,)
     each. Without `final`, the top ids are."""
     parts, spare = [], None

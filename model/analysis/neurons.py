@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
+from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 
 from model.analysis.attention import check_token
 from model.analysis.residual import check_finite, exit_at
+from model.grafts.blocks import blocks
 from model.run import sampling, tokens
 from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import Trace
 
 FORMULAS = {
@@ -54,8 +57,11 @@ def activations(checkpoint: Checkpoint, trace: Trace, layer: int, position: int)
     x = torch.linspace(min(-4.0, float(pre.min())), max(4.0, float(pre.max())), 401)
     y = mlp.act(x.to(pre)).float()
     name = checkpoint.model.config.activation_function
-    arrays = [part.float().cpu().numpy() for part in (pre, post, written, x, y)]
-    return Activations(*arrays, name, FORMULAS.get(name, name), float(error))
+    a_pre, a_post, a_written, a_x, a_y = (
+        part.float().cpu().numpy() for part in (pre, post, written, x, y)
+    )
+    formula = FORMULAS.get(name, name)
+    return Activations(a_pre, a_post, a_written, a_x, a_y, name, formula, float(error))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +85,7 @@ class Neuron:
 
 @torch.inference_mode()
 def describe(
-    checkpoint: Checkpoint, trace: Trace, layer: int, position: int, indices, k: int = 5
+    checkpoint: Checkpoint, trace: Trace, layer: int, position: int, indices: Ids, k: int = 5
 ) -> list[Neuron]:
     """The neurons of a layer by index, each with the k tokens it raises and lowers most.
 
@@ -100,14 +106,17 @@ def describe(
     facts = zip(indices, pre[at], post[at], writes.norm(dim=-1), toward, strict=True)
     return [
         Neuron(
-            int(i), *map(float, numbers), *_extremes(checkpoint.tokenizer, effect, k)
+            int(i), float(pre), float(post), float(length), float(cosine),
+            *_extremes(checkpoint.tokenizer, effect, k),
         )
-        for (i, *numbers), effect in zip(facts, effects)
+        for (i, pre, post, length, cosine), effect in zip(facts, effects)
     ]
 
 
 @torch.inference_mode()
-def logit_effects(checkpoint: Checkpoint, trace: Trace, position: int, writes) -> torch.Tensor:
+def logit_effects(
+    checkpoint: Checkpoint, trace: Trace, position: int, writes: torch.Tensor
+) -> torch.Tensor:
     """writes (n,C) float64, parts of the stream of one token -> what each adds to every logit
     directly, (n,V) float32, relative to the mean over the vocabulary."""
     model = checkpoint.model
@@ -117,20 +126,24 @@ def logit_effects(checkpoint: Checkpoint, trace: Trace, position: int, writes) -
     return effects - effects.mean(-1, keepdim=True)
 
 
-def _run(checkpoint: Checkpoint, trace: Trace, layer: int, position: int):
+def _run(
+    checkpoint: Checkpoint, trace: Trace, layer: int, position: int
+) -> tuple[GPT2MLP, torch.Tensor, torch.Tensor]:
     """-> the MLP module, pre (F,), post (F,) in the model's number format."""
     check_token(trace, position)
-    block = checkpoint.model.transformer.h[layer]
+    block = blocks(checkpoint.model)[layer]
     row = trace.layer_stream(2 * layer + 1)[position]
     check_finite(row, 2 * layer + 1)
     pre = block.mlp.c_fc(block.ln_2(row[None]))[0]
     return block.mlp, pre, block.mlp.act(pre)
 
 
-def _extremes(tokenizer: PreTrainedTokenizerFast, effect: torch.Tensor, k: int):
+def _extremes(
+    tokenizer: PreTrainedTokenizerFast, effect: torch.Tensor, k: int
+) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
     k = min(k, len(effect))
-    sides = (effect.topk(k), effect.topk(k, largest=False))
-    return [
+    most, least = (
         list(zip(tokens.display(tokenizer, top.indices.tolist()), top.values.tolist()))
-        for top in sides
-    ]
+        for top in (effect.topk(k), effect.topk(k, largest=False))
+    )
+    return most, least

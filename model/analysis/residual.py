@@ -11,6 +11,7 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from model.analysis.attention import check_token
+from model.grafts.blocks import blocks
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
 
@@ -110,20 +111,23 @@ def norm_steps(checkpoint: Checkpoint, trace: Trace, station: int, position: int
     normed = centred / sigma
     output = normed * gamma + beta
     error = (output - module(row).double()).abs().max()
-    x, centred, normed, gamma, beta, output = (
-        part.cpu().numpy() for part in (x, centred, normed, gamma, beta, output)
-    )
     return NormSteps(
-        x, float(mean), centred, module.eps, float(sigma), normed, gamma, beta, output, float(error)
+        x=_array(x), mean=float(mean), centred=_array(centred), eps=module.eps, sigma=float(sigma),
+        normed=_array(normed), gamma=_array(gamma), beta=_array(beta), output=_array(output),
+        error=float(error),
     )
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()
 
 
 def norm_at(model: GPT2LMHeadModel, station: int) -> torch.nn.LayerNorm:
     """The LayerNorm that reads a station."""
-    blocks = model.transformer.h
-    if station == 2 * len(blocks):
+    layers = blocks(model)
+    if station == 2 * len(layers):
         return model.transformer.ln_f
-    block = blocks[station // 2]
+    block = layers[station // 2]
     return block.ln_2 if station % 2 else block.ln_1
 
 

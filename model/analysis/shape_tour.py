@@ -8,12 +8,14 @@ scores. Letters as in the literature: D is the model width (C in our code), d_h 
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 from transformers import GPT2Config, GPT2LMHeadModel
-from transformers.models.gpt2.modeling_gpt2 import GPT2Block
+from transformers.models.gpt2.modeling_gpt2 import GPT2Block, GPT2Model
 
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
@@ -189,9 +191,15 @@ class _Watch(TorchFunctionMode):
         super().__init__()
         self._operations = list(operations)
         self._events = operations[0].event.split()
-        self._seen = []
+        self._seen: list[Observed] = []
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         results = func(*args, **(kwargs or {}))
         if self._events and getattr(func, "__name__", "") == self._events[0]:
             self._events.pop(0)
@@ -210,8 +218,8 @@ class _Watch(TorchFunctionMode):
         return tuple(self._seen)
 
 
-def _observe(operation: Operation, args, results) -> Observed:
-    if operation.taken == "input":
+def _observe(operation: Operation, args: tuple[Any, ...], results: Any) -> Observed:
+    if isinstance(operation.taken, str):  # "input"
         tensor = args[0]
     else:
         tensor = results[operation.taken] if isinstance(results, (tuple, list)) else results
@@ -221,7 +229,7 @@ def _observe(operation: Operation, args, results) -> Observed:
     return Observed(operation, tuple(tensor.shape), dtype, n_bytes, float(low), float(high))
 
 
-def _embed(transformer, ids: torch.Tensor) -> torch.Tensor:
+def _embed(transformer: GPT2Model, ids: torch.Tensor) -> torch.Tensor:
     """What GPT2Model.forward does before its first block: (B,T) -> (B,T,C)."""
     tokens = transformer.wte(ids)
     places = transformer.wpe(torch.arange(ids.shape[1], device=ids.device)[None])

@@ -13,11 +13,12 @@ from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from model.run import sampling, tokens
 from model.run.checkpoint import Checkpoint
-from model.run.tokens import Ids
 from model.run.trace import Trace, common_prefix, final_logits
 from model.run.turn import give_way
 
 N_GUESSES = 5
+Targets = np.ndarray | torch.Tensor  # (n,) ids of the tokens that came; -1: none
+
 ROWS_AT_ONCE = 64  # rows of V float32 logits held at a time: 13 MB with GPT-2's vocabulary
 ROWS_IN_CACHE = 8
 
@@ -86,7 +87,7 @@ def read(checkpoint: Checkpoint, trace: Trace, earlier: Reading | None = None) -
     """
     n_old = 0 if earlier is None else common_prefix(trace.ids, earlier.ids)
     stream, targets = trace.layer_stream(-1), np.append(trace.ids[1:], -1)
-    parts = [_old_rows(earlier, n_old)] if n_old else []
+    parts = [_old_rows(earlier, n_old)] if earlier is not None and n_old else []
     for start in range(max(n_old - 1, 0), len(trace), ROWS_AT_ONCE):
         give_way()
         rows = slice(start, start + ROWS_AT_ONCE)
@@ -98,13 +99,15 @@ def read(checkpoint: Checkpoint, trace: Trace, earlier: Reading | None = None) -
     return Reading(trace.ids, sizes, bits, rank, ids, probability, entropy)
 
 
-def _sizes(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> np.ndarray:
+def _sizes(tokenizer: PreTrainedTokenizerFast, ids: np.ndarray) -> np.ndarray:
     """Bytes of each token, (T,); every id is looked up once."""
     known = {i: len(tokens.token_bytes(tokenizer, i)) for i in set(ids.tolist())}
     return np.array([known[i] for i in ids.tolist()])
 
 
-def bits_and_rank(logits: torch.Tensor, targets, name: str = "logits"):
+def bits_and_rank(
+    logits: torch.Tensor, targets: Targets, name: str = "logits"
+) -> tuple[np.ndarray, np.ndarray]:
     """logits (n,V), targets (n,) -> surprisal in bits (n,) and rank (n,), on the CPU.
 
     A target of -1 (nothing came) gives the rank and bits of token 0: the caller drops them.
@@ -125,7 +128,7 @@ class _Weighed:
     total: torch.Tensor
 
 
-def _weigh(logits, name) -> _Weighed:
+def _weigh(logits: torch.Tensor, name: str) -> _Weighed:
     logits = logits.float()
     low, high = logits.aminmax(dim=-1, keepdim=True)
     if not (torch.isfinite(low) & torch.isfinite(high)).all():
@@ -135,7 +138,7 @@ def _weigh(logits, name) -> _Weighed:
     return _Weighed(shifted, weights, weights.sum(-1, dtype=torch.float64))
 
 
-def _judged(weighed, targets):
+def _judged(weighed: _Weighed, targets: Targets) -> tuple[np.ndarray, np.ndarray]:
     targets = torch.tensor(np.asarray(targets), device=weighed.total.device).clamp(min=0)[:, None]
     own = weighed.shifted.gather(1, targets)
     bits = (weighed.total.log() - own[:, 0].double()) / np.log(2)
@@ -149,7 +152,7 @@ def _judged(weighed, targets):
 @torch.inference_mode()
 def in_windows(
     checkpoint: Checkpoint, ids: np.ndarray, window: int, stride: int
-) -> Iterator[tuple]:
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """ids (T,) of a text of any length -> (first, bits (n,), rank (n,)), window by window.
 
     A window reads `window` tokens and predicts the token after each. The next window starts
@@ -181,7 +184,9 @@ def score(checkpoint: Checkpoint, ids: np.ndarray, window: int, stride: int) -> 
         yield Total(n_tokens, n_bytes, bits)
 
 
-def _judge(model: GPT2LMHeadModel, hidden, ids: Ids, first):
+def _judge(
+    model: GPT2LMHeadModel, hidden: torch.Tensor, ids: np.ndarray, first: int
+) -> tuple[np.ndarray, np.ndarray]:
     """hidden (n,C) after the last LayerNorm, predicting ids[first:first+n]."""
     parts = []
     for row in range(0, len(hidden), ROWS_AT_ONCE):
@@ -189,10 +194,11 @@ def _judge(model: GPT2LMHeadModel, hidden, ids: Ids, first):
         start = first + row
         name = f"logits for tokens {start:,} to {start + len(part) - 1:,}"
         parts.append(bits_and_rank(model.lm_head(part), ids[start : start + len(part)], name))
-    return tuple(np.concatenate(same) for same in zip(*parts))
+    bits, rank = zip(*parts)
+    return np.concatenate(bits), np.concatenate(rank)
 
 
-def _check_windows(n_positions, n_tokens, window, stride):
+def _check_windows(n_positions: int, n_tokens: int, window: int, stride: int) -> None:
     if n_tokens < 2:
         noun = "token" if n_tokens == 1 else "tokens"
         raise ValueError(
@@ -209,7 +215,9 @@ def _check_windows(n_positions, n_tokens, window, stride):
         )
 
 
-def _read_rows(logits, targets, start):
+def _read_rows(
+    logits: torch.Tensor, targets: Targets, start: int
+) -> tuple[np.ndarray, ...]:
     """The rows of `Reading` from start on, a few at a time, so that they fit the processor's cache."""
     parts = []
     for at in range(0, len(logits), ROWS_IN_CACHE):
@@ -218,7 +226,9 @@ def _read_rows(logits, targets, start):
     return tuple(np.concatenate(same) for same in zip(*parts))
 
 
-def _read_few(logits, targets, start):
+def _read_few(
+    logits: torch.Tensor, targets: Targets, start: int
+) -> tuple[np.ndarray, ...]:
     weighed = _weigh(logits, f"logits after tokens {start:,} to {start + len(logits) - 1:,}")
     guesses, ids = weighed.weights.topk(min(N_GUESSES, logits.shape[-1]))
     probability = guesses.double() / weighed.total[:, None]
@@ -228,7 +238,7 @@ def _read_few(logits, targets, start):
     return *_judged(weighed, targets), *made
 
 
-def _old_rows(earlier, n):
+def _old_rows(earlier: Reading, n: int) -> tuple[np.ndarray, ...]:
     """The first n - 1 rows, with what came after them, as `_read_rows` made them."""
     n = n - 1
     judged = (earlier.bits[1 : n + 1], earlier.rank[1 : n + 1])

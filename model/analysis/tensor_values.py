@@ -80,7 +80,7 @@ class HeadWeights:
     chosen: tuple[Grid, ...]
 
 
-def view(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel = None) -> View:
+def view(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel | None = None) -> View:
     """Read a tensor once and describe it; its picture has at most 128 × 256 cells."""
     values = read(anatomy, tensor, model)
     known = facts(values)
@@ -88,7 +88,7 @@ def view(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel = None) 
 
 
 def head_weights(
-    anatomy: Anatomy, layer: int, head: int, n_head: int, model: GPT2LMHeadModel = None
+    anatomy: Anatomy, layer: int, head: int, n_head: int, model: GPT2LMHeadModel | None = None
 ) -> HeadWeights:
     """Split c_attn.weight of a layer and picture every head's query, key and value matrix."""
     tensor = next(
@@ -101,11 +101,12 @@ def head_weights(
     return HeadWeights(layer, head, head_norms(heads), thumbnails, chosen)
 
 
-def read(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel = None) -> torch.Tensor:
+def read(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel | None = None) -> torch.Tensor:
     """The tensor as stored, from its safetensors file; from `model` if it was pickled."""
     if anatomy.source == "safetensors header":
         with safe_open(anatomy.folder / tensor.file, framework="pt") as file:
             return file.get_tensor(tensor.name)
+    assert model is not None, f"{tensor.name} is pickled: only the loaded model has it"
     return model.get_parameter(tensor.name).detach().cpu()
 
 
@@ -125,7 +126,8 @@ def facts(values: torch.Tensor) -> Facts:
         spread += float(part @ part) + step**2 * n * k / (n + k)
         n, mean = n + k, mean + step * k / (n + k)
     if n == 0:
-        return Facts(values.numel(), *[math.nan] * 5, 0, values.numel())
+        nan = math.nan
+        return Facts(values.numel(), nan, nan, nan, nan, nan, 0, values.numel())
     norm = math.sqrt(spread + n * mean**2)
     std = math.sqrt(spread / n)
     return Facts(values.numel(), mean, std, low, high, norm, zero, values.numel() - n)
@@ -179,8 +181,9 @@ def window(matrix: torch.Tensor, row: int, column: int, side: int) -> Grid:
     row = min(max(row, 0), max(matrix.shape[0] - side, 0))
     column = min(max(column, 0), max(matrix.shape[1] - side, 0))
     values = matrix[row : row + side, column : column + side].float().numpy()
-    rows, columns = np.indices(values.shape)
-    return Grid(values, rows + row, columns + column, (1, 1), tuple(matrix.shape))
+    rows, columns = np.indices(values.shape)[:]
+    R, C = matrix.shape
+    return Grid(values, rows + row, columns + column, (1, 1), (R, C))
 
 
 def split_heads(c_attn: torch.Tensor, n_head: int) -> torch.Tensor:

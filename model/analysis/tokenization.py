@@ -145,9 +145,9 @@ def merges(rules: Rules, piece: Piece) -> list[Merge]:
         return []
     end = list(range(1, n + 1))  # end[i]: where the part that starts at i ends; 0: swallowed
     before = list(range(-1, n - 1))  # before[i]: where the part in front of i starts
-    queue = []
+    queue: list[tuple[int, int, int, int]] = []  # rank, start, middle, stop
 
-    def offer(start):
+    def offer(start: int) -> None:
         if start >= 0 and end[start] < n:
             middle, stop = end[start], end[end[start]]
             rank = rules.ranks.get((word[start:middle], word[middle:stop]))

@@ -45,12 +45,12 @@ def run(
     """
     model = checkpoint.model
     places = check_places(np.arange(len(ids)) if places is None else places, model.config)
-    ids, at = (torch.as_tensor(np.array(x), device=model.device)[None] for x in (ids, places))
-    inputs = {"input_ids": ids}
+    fed, at = (torch.as_tensor(np.array(x), device=model.device)[None] for x in (ids, places))
+    inputs = {"input_ids": fed}
     if table is not None:
         body = model.transformer
         other = torch.as_tensor(table, device=model.device, dtype=body.wte.weight.dtype)
-        inputs = {"inputs_embeds": body.wte(ids) + (other - body.wpe(at))}
+        inputs = {"inputs_embeds": body.wte(fed) + (other - body.wpe(at))}
     tap = Tap()
     with tap.open():
         out = model(
@@ -201,8 +201,8 @@ def compare(before: Last, after: Last, n_top: int = 5) -> Change:
     kl = float((old * (logs[0] - logs[1])).sum()) / np.log(2)
     lengths = np.linalg.norm(before.stream, axis=-1)
     moved = np.linalg.norm(after.stream - before.stream, axis=-1) / np.maximum(lengths, 1e-30)
-    arrays = [x.cpu().numpy() for x in (top, old[top], new[top])]
-    return Change(*arrays, max(kl, 0.0), moved)
+    chosen, was, now = (x.cpu().numpy() for x in (top, old[top], new[top]))
+    return Change(chosen, was, now, max(kl, 0.0), moved)
 
 
 # -- the end of the table -------------------------------------------------------------------------

@@ -6,6 +6,7 @@ in tests/bench; those in a browser need Chromium and the test tools (see README.
 
 import importlib
 import json
+from argparse import ArgumentParser
 from collections.abc import Iterator
 
 PARTS = {
@@ -19,7 +20,7 @@ PARTS = {
 }
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model bench`."""
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     parser.add_argument("--part", choices=PARTS, help="; ".join(f"{k}: {v}" for k, v in PARTS.items()))

@@ -6,6 +6,7 @@ and the cache's entries and bytes after it. A seed gives the same text every tim
 
 import json
 import statistics
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
 import torch
@@ -20,12 +21,14 @@ from model.memory.variants import VARIANTS, modules_of
 from model.run import cache_budget, generate, tokens
 from model.run.cache import KVCache
 from model.run.cache_policies import POLICIES
+from model.run.checkpoint import Checkpoint
 from model.run.sampling import Settings
+from model.run.tokens import Ids
 
 MAX_SEED = 2**63 - 1
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model generate`."""
     options.add_model(parser)
     parser.add_argument("--prompt", required=True, help="the text to continue; with "
@@ -58,7 +61,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
 
-def run_command(chosen) -> Iterator[str]:
+def run_command(chosen: Namespace) -> Iterator[str]:
     """Generate; one line a token as it comes, or one JSON object at the end."""
     if not 0 <= chosen.seed <= MAX_SEED:
         raise ValueError(f"--seed out of range: {chosen.seed}. Choose one from 0 to {MAX_SEED}.")
@@ -76,7 +79,7 @@ def run_command(chosen) -> Iterator[str]:
         yield from _summary(report)
 
 
-def _converse(loaded, chosen) -> Iterator[str]:
+def _converse(loaded: Checkpoint, chosen: Namespace) -> Iterator[str]:
     """One prompt of a session: generate through its memory, tell it the prompt, save it."""
     with sessions.hold(chosen.session) as path:
         state = load_state(path, loaded) if path.exists() else blank(loaded)
@@ -96,7 +99,7 @@ def _converse(loaded, chosen) -> Iterator[str]:
     }}
 
 
-def _asked(loaded, state, settings, chosen):
+def _asked(loaded: Checkpoint, state, settings, chosen: Namespace):
     """The state to ask, the ids that ask it, and how many tokens of the prompt were told to that
     state because they do not fit beside it."""
     ids, n_front = tokens.encode(loaded.tokenizer, chosen.prompt), 0
@@ -114,12 +117,12 @@ def _asked(loaded, state, settings, chosen):
     return state, ids[n_front:], n_front
 
 
-def _settings(chosen) -> MemorySettings:
+def _settings(chosen: Namespace) -> MemorySettings:
     usual = MemorySettings(modules=modules_of(chosen.variant))
     return usual if chosen.slots is None else usual.with_slots(chosen.slots)
 
 
-def _check_trained(loaded, variant: str) -> None:
+def _check_trained(loaded: Checkpoint, variant: str) -> None:
     """Raises ValueError if this model lacks the variant's trained modules."""
     trained = set(loaded.memory.parts) if loaded.memory is not None else set()
     missing = modules_of(variant) - {"am"} - trained
@@ -131,7 +134,7 @@ def _check_trained(loaded, variant: str) -> None:
         )
 
 
-def _check_memory(chosen) -> None:
+def _check_memory(chosen: Namespace) -> None:
     if chosen.variant == "gpt2":
         raise ValueError("--session needs a variant with a memory. Add --variant gpt2+am or gpt2-m")
     if chosen.session is None:
@@ -144,7 +147,7 @@ def _check_memory(chosen) -> None:
 
 
 def _generate(
-    loaded, reader: generate.Reader, chosen, ids, n_front: int = 0
+    loaded: Checkpoint, reader: generate.Reader, chosen: Namespace, ids: Ids, n_front: int = 0
 ) -> Iterator[str]:
     """Go on behind ids (T,), in front of which n_front tokens more are in memory. A line a token
     (none with --json); returns the report."""
@@ -164,7 +167,7 @@ def _generate(
     return _report(loaded, len(ids), n_front, steps)
 
 
-def _reader(loaded, chosen) -> generate.Reader:
+def _reader(loaded: Checkpoint, chosen: Namespace) -> generate.Reader:
     """Who reads the text: with a whole cache, with none, or with one held to a budget."""
     if chosen.no_cache and (chosen.cache_policy or chosen.cache_budget is not None):
         raise ValueError("--no-cache leaves no cache to hold to a budget. Leave one of them out.")
@@ -184,7 +187,7 @@ def _reader(loaded, chosen) -> generate.Reader:
     )
 
 
-def _line(loaded, number: int, step: generate.Step) -> str:
+def _line(loaded: Checkpoint, number: int, step: generate.Step) -> str:
     text, reading = tokens.display(loaded.tokenizer, [step.token])[0], step.reading
     return (
         f"{number:6}  {text:16} p {step.probability:<8.3g}  {1000 * reading.seconds:8.1f} ms  "
@@ -193,7 +196,7 @@ def _line(loaded, number: int, step: generate.Step) -> str:
     )
 
 
-def _report(loaded, n_read: int, n_front: int, steps: list[generate.Step]) -> dict:
+def _report(loaded: Checkpoint, n_read: int, n_front: int, steps: list[generate.Step]) -> dict:
     """Everything about one generation, as JSON."""
     later = [1000 * s.reading.seconds for s in steps[1:]]
     placement = loaded.placement

@@ -1,9 +1,10 @@
 """Command-line options that several commands share."""
 
 import os
+from argparse import ArgumentParser
 
 
-def add_model(parser) -> None:
+def add_model(parser: ArgumentParser) -> None:
     """--model; by default what MNEMOSCOPE_MODEL names, else the embedded model."""
     parser.add_argument(
         "--model",

@@ -13,6 +13,7 @@ text later (a book, or a folder of books), for every pair of a salience score an
 import itertools
 import json
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,12 +26,13 @@ from model.memory.settings import Settings, from_saved
 from model.recall import eviction_runs, probe, probe_file, runs, scoreboard, verdict
 from model.recall.curves import CURVES
 from model.recall.standard_tasks import TASKS
+from model.run.checkpoint import Checkpoint
 
 BOOKS = 2  # books of a folder that --eviction reads: every run of them stays in memory
 EVERY_S = 5.0  # a line of progress at most this often
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model probe`."""
     options.add_model(parser)
     what = parser.add_mutually_exclusive_group(required=True)
@@ -70,7 +72,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--json", action="store_true", help="JSON instead of lines")
 
 
-def run_command(chosen) -> Iterator[str]:
+def run_command(chosen: Namespace) -> Iterator[str]:
     """Lines to print, as they are known."""
     names = list(dict.fromkeys(
         probe.long_name(name) for name in chosen.variants.split(",") if name.strip()
@@ -93,7 +95,7 @@ def run_command(chosen) -> Iterator[str]:
         yield from _curve(loaded, chosen, names, settings)
 
 
-def _settings(chosen) -> Settings:
+def _settings(chosen: Namespace) -> Settings:
     if chosen.slots is not None and chosen.slots < 1:
         raise ValueError(f"Too few slots: --slots {chosen.slots}. Ask for 1 or more.")
     given = {
@@ -103,7 +105,9 @@ def _settings(chosen) -> Settings:
     return from_saved({name: value for name, value in given.items() if value is not None})
 
 
-def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
+def _file(
+    loaded: Checkpoint, chosen: Namespace, names: list[str], settings: Settings
+) -> Iterator[str]:
     tallies, bad = probe_file.Tallies(names), 0
     for number, given in probe_file.read_probes(chosen.file):
         try:
@@ -125,7 +129,7 @@ def _file(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]
     yield from _in_all(loaded, chosen, tallies, bad)
 
 
-def _eviction(loaded, chosen, settings: Settings) -> Iterator[str]:
+def _eviction(loaded: Checkpoint, chosen: Namespace, settings: Settings) -> Iterator[str]:
     given = []
     for number, one in itertools.islice(probe_file.read_probes(chosen.file), chosen.n or 100):
         try:
@@ -177,7 +181,9 @@ def _line(found: dict) -> str:
     return f"{how:6} p {verdict.p(found['probability']):9} rank {ranks:8} {said}"
 
 
-def _in_all(loaded, chosen, tallies: probe_file.Tallies, bad: int) -> Iterator[str]:
+def _in_all(
+    loaded: Checkpoint, chosen: Namespace, tallies: probe_file.Tallies, bad: int
+) -> Iterator[str]:
     reports, labels = tallies.report(), tallies.labels()
     first = next(iter(reports.values()))
     if not first["n"] + first["n_without_answer"]:
@@ -211,7 +217,9 @@ def _share(found: dict | None) -> str:
     )
 
 
-def _curve(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
+def _curve(
+    loaded: Checkpoint, chosen: Namespace, names: list[str], settings: Settings
+) -> Iterator[str]:
     curve = TASKS[chosen.task] if chosen.task else CURVES[chosen.curve]
     text = read_text(chosen.text) if chosen.text else ""
     lines, said = [], time.perf_counter()
@@ -240,7 +248,7 @@ def _progress(step: runs.Step) -> str:
     )
 
 
-def _tables(loaded, chosen, curve, by_variant: dict) -> Iterator[str]:
+def _tables(loaded: Checkpoint, chosen: Namespace, curve, by_variant: dict) -> Iterator[str]:
     rows = [
         {"variant": name, "point": point, "series": series, "hits": share.hits, "n": share.n,
          "share": share.value, "low": share.interval[0], "high": share.interval[1]}
@@ -256,7 +264,9 @@ def _tables(loaded, chosen, curve, by_variant: dict) -> Iterator[str]:
         yield curve.honest
 
 
-def _scoreboard(loaded, chosen, names: list[str], settings: Settings) -> Iterator[str]:
+def _scoreboard(
+    loaded: Checkpoint, chosen: Namespace, names: list[str], settings: Settings
+) -> Iterator[str]:
     if chosen.out is None:
         raise ValueError("--scoreboard needs a file to write to. Add --out FILE")
     text = read_text(chosen.text) if chosen.text else ""

@@ -9,6 +9,7 @@ same --out a stopped command continues; figures of another model or memory are r
 
 import argparse
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from model.memory.settings import Settings
 from model.recall import gist, headline, open_probes, ordinary_text, probe, probe_file
 from model.recall.headline_cases import CASES
 from model.recall.probe import Probe
+from model.run.checkpoint import Checkpoint
 from model.training import corpus
 
 MOST = 2  # made-up probes per needed probe: not every one fits every case
@@ -110,14 +112,14 @@ def read(paths: list[Path]) -> list[Probe]:
     return found
 
 
-def _gists(loaded, books: corpus.Books, n: int) -> dict:
+def _gists(loaded: Checkpoint, books: corpus.Books, n: int) -> dict:
     """Of all books, and of the one that is left out of training."""
     every = {**books.training, books.left_out_name: books.left_out}
     return {"all books": gist.gist(loaded, every, n=n),
             "a book left out of training": gist.gist(loaded, every, n=n, same=books.left_out_name)}
 
 
-def _loaded(chosen):
+def _loaded(chosen: Namespace):
     loaded = checkpoint.load(chosen.model)
     if chosen.memory is None:
         return loaded

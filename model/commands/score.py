@@ -7,6 +7,7 @@ more text to look back on; compare only figures of the same window and stride.
 
 import json
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from model.analysis import surprisal
 from model.commands import options
 from model.loading import checkpoint
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 
 EVERY_S = 5.0  # a line of progress at most this often
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model score`."""
     options.add_model(parser)
     parser.add_argument("--file", required=True, type=Path, help="a text file in UTF-8")
@@ -28,7 +31,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
 
-def run_command(chosen) -> Iterator[str]:
+def run_command(chosen: Namespace) -> Iterator[str]:
     """Score the file; lines of progress and the result, or one JSON object."""
     text = read_text(chosen.file)
     loaded = checkpoint.load(chosen.model)
@@ -72,7 +75,7 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def _facts(path, loaded, ids, total, window, stride, seconds) -> dict:
+def _facts(path, loaded: Checkpoint, ids: Ids, total, window, stride, seconds) -> dict:
     return {
         "file": str(path),
         "model": loaded.name,

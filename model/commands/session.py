@@ -5,6 +5,7 @@ They are files in MNEMOSCOPE_HOME, by default in your user data folder.
 
 import json
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from model.memory import sessions
 from model.memory.state import describe
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model session`."""
     what = parser.add_subparsers(required=True, metavar="WHAT")
     _add(what, "list", _list, "every session, with its prompts and slots")
@@ -23,7 +24,7 @@ def add_arguments(parser) -> None:
     _add(what, "import", _import, "make a file a new session", "new name", "file")
 
 
-def run_command(chosen) -> Iterator[str]:
+def run_command(chosen: Namespace) -> Iterator[str]:
     """Do what was chosen; lines to show."""
     return chosen.what(chosen)
 
@@ -41,7 +42,7 @@ def _add(commands, name: str, function, summary: str, *positional: str):
     return parser
 
 
-def _list(chosen) -> Iterator[str]:
+def _list(chosen: Namespace) -> Iterator[str]:
     if not sessions.names():
         yield f"no session yet in {sessions.home()}"
     for name in sessions.names():
@@ -62,7 +63,7 @@ def _external(told: dict) -> dict:
     return told.get("external", {"token": []})
 
 
-def _show(chosen) -> Iterator[str]:
+def _show(chosen: Namespace) -> Iterator[str]:
     path = sessions.path_of(chosen.name)
     if not path.exists():
         known = ", ".join(sessions.names()) or "none yet"
@@ -93,17 +94,17 @@ def _table(store: str, columns: dict) -> Iterator[str]:
             yield f"{'':13}holds prompt {prompt}, tokens {positions[0]}-{positions[-1]}: {''.join(texts)}"
 
 
-def _reset(chosen) -> Iterator[str]:
+def _reset(chosen: Namespace) -> Iterator[str]:
     sessions.reset(chosen.name)
     yield f"{chosen.name}: forgotten"
 
 
-def _export(chosen) -> Iterator[str]:
+def _export(chosen: Namespace) -> Iterator[str]:
     sessions.export(chosen.name, chosen.file)
     yield f"{chosen.name}: copied to {chosen.file}"
 
 
-def _import(chosen) -> Iterator[str]:
+def _import(chosen: Namespace) -> Iterator[str]:
     describe(chosen.file)  # a file that is no memory is refused before it has a name
     name = chosen.name or chosen.file.stem
     sessions.bring_in(name, chosen.file)

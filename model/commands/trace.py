@@ -4,6 +4,7 @@ Arrays, T = tokens: ids (T,), tokens (T,) display strings, q, k, v (L,H,T,d), at
 residual (L+1,T,D) before each block and after the last, logits (T,V).
 """
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,16 +15,17 @@ from model.commands import options
 from model.disk.whole import replacing
 from model.loading import checkpoint
 from model.run import tokens, trace
+from model.run.checkpoint import Checkpoint
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model trace`."""
     options.add_model(parser)
     parser.add_argument("--prompt", required=True, help="the text to trace")
     parser.add_argument("--out", required=True, type=Path, help="the .npz file to write")
 
 
-def run_command(chosen) -> Iterator[str]:
+def run_command(chosen: Namespace) -> Iterator[str]:
     """Trace, write, and say what was written, line by line."""
     if not chosen.out.parent.is_dir():
         raise ValueError(f"No folder {chosen.out.parent} to write {chosen.out.name} into. Make it "
@@ -38,7 +40,7 @@ def run_command(chosen) -> Iterator[str]:
         yield f"  {name:10} {array.dtype.str:6} {array.shape}"
 
 
-def arrays_of(loaded, run: trace.Trace) -> dict[str, np.ndarray]:
+def arrays_of(loaded: Checkpoint, run: trace.Trace) -> dict[str, np.ndarray]:
     """Every array of the file, in float32 where it is a number."""
     heads = range(run.rows[0].q[0].shape[0])
     maps = [[attention.weights(loaded, run, layer, h) for h in heads] for layer in range(run.n_layers)]

@@ -96,7 +96,7 @@ def trained(options: base.Options) -> tuple[GPT2LMHeadModel, Tokenizer, base.Sta
     return model, tokenizer, base.State(**json.loads(saved["state"]))
 
 
-def measure(model, tokenizer: Tokenizer, books: corpus.Books, n: int) -> dict:
+def measure(model: GPT2LMHeadModel, tokenizer: Tokenizer, books: corpus.Books, n: int) -> dict:
     """Every figure of the card, by name; n episodes for each share."""
     induction, previous = evaluate.head_scores(model)
     half = model.config.n_positions // 2

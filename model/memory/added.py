@@ -5,13 +5,17 @@ plus what it added is the stream after it. Knows nothing of looks and sessions.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
+from model.grafts.modules import Modules
 from model.memory import fusion, held
 from model.memory.held import Carried
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import Trace, run
 
 
@@ -29,7 +33,7 @@ class Added:
 
 
 @torch.inference_mode()
-def by_modules(checkpoint, trace: Trace) -> dict[str, Added]:
+def by_modules(checkpoint: Checkpoint, trace: Trace) -> dict[str, Added]:
     """What trained memory added: early over the embeddings, edm before its block, late before the
     LM head. Modules that read nothing in this run are left out."""
     graft, found = trace.graft, {}
@@ -47,7 +51,7 @@ def by_modules(checkpoint, trace: Trace) -> dict[str, Added]:
 
 
 @torch.inference_mode()
-def by_attention(checkpoint, trace: Trace, layer: int) -> Added:
+def by_attention(checkpoint: Checkpoint, trace: Trace, layer: int) -> Added:
     """AM's part in one layer: what the weights on memory's slots, times their values, put into the
     stream through c_proj. The rest of what attention added came from the prompt's own tokens."""
     before = trace.layer_stream(2 * layer).float()
@@ -60,7 +64,7 @@ def by_attention(checkpoint, trace: Trace, layer: int) -> Added:
 
 
 @torch.inference_mode()
-def openness(checkpoint, trace: Trace) -> dict[str, np.ndarray]:
+def openness(checkpoint: Checkpoint, trace: Trace) -> dict[str, np.ndarray]:
     """How far each module is open at each token, (T,) of 0 to 1. early, late: the gate, mean over
     channels; edm: the weight not on the null slot, mean over its heads; am: the share of attention
     that went to memory, mean over layers and heads. Modules that read nothing are left out.
@@ -92,7 +96,7 @@ class Path:
 
 
 @torch.inference_mode()
-def paths(checkpoint, carried: Carried | None, ids) -> dict[str, Path]:
+def paths(checkpoint: Checkpoint, carried: Carried | None, ids: Ids) -> dict[str, Path]:
     """The states of the trained recurrent memories, token by token, while a prompt of ids (T-1,),
     at most one window, is told on trial."""
     plain = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, np.asarray(ids, np.int64)])
@@ -110,7 +114,9 @@ def paths(checkpoint, carried: Carried | None, ids) -> dict[str, Path]:
 
 
 @torch.inference_mode()
-def changes(modules, before: Carried | None, after: Carried | None) -> dict[str, tuple]:
+def changes(
+    modules: Modules, before: Carried | None, after: Carried | None
+) -> dict[str, tuple[Any, ...]]:
     """Recurrent module -> (length of its hidden state, cosine to the one before; NaN if that was
     zero) of one prompt told. Empty if no recurrent state was written."""
     found = {}
@@ -130,7 +136,7 @@ def _steps(states: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     return norms[1:].cpu().numpy(), cosines.clamp(-1, 1).cpu().numpy()
 
 
-def _embeddings(checkpoint, trace: Trace) -> torch.Tensor:
+def _embeddings(checkpoint: Checkpoint, trace: Trace) -> torch.Tensor:
     """Token and position embeddings (T,C): the stream before the early memory."""
     body, n = checkpoint.model.transformer, len(trace)
     places = torch.arange(n) if trace.reading is None else trace.reading.positions(0, n)

@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import Trace, logits, run
 
 MOST = 24  # an answer has at most so many tokens; usually its sentence ends sooner
@@ -41,7 +44,7 @@ class Answer:
     text: str
     end: str = ""
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.ids)
 
     @property
@@ -60,7 +63,7 @@ NOTHING = Answer(np.zeros(0, dtype=np.int64), np.zeros(0), "")
 
 
 def say(
-    checkpoint, asked: Trace, known: Answer = NOTHING, drafts: Sequence[Answer] = (),
+    checkpoint: Checkpoint, asked: Trace, known: Answer = NOTHING, drafts: Sequence[Answer] = (),
     most: int = MOST,
 ) -> Iterator[Answer]:
     """The prompt's run -> the answer as it grows, pass by pass; the last one has an `end`.
@@ -83,7 +86,9 @@ def say(
         yield answer
 
 
-def rest(checkpoint, asked_ids, answer: Answer, ids, most: int = MOST) -> Answer:
+def rest(
+    checkpoint: Checkpoint, asked_ids: np.ndarray, answer: Answer, ids: Ids, most: int = MOST
+) -> Answer:
     """The rest of an answer to `asked_ids`, if `ids` (T,) is that prompt plus the beginning of the
     answer (greedy decoding goes on the same way); else NOTHING. The memory must be the same."""
     way, n_said = np.r_[asked_ids, answer.ids], len(ids) - len(asked_ids)
@@ -97,7 +102,7 @@ def rest(checkpoint, asked_ids, answer: Answer, ids, most: int = MOST) -> Answer
     return replace(left, end=answer.end) if answer.end in (END_OF_TEXT, WINDOW) else left
 
 
-def pieces(tokenizer, answer: Answer) -> list[Piece]:
+def pieces(tokenizer: PreTrainedTokenizerFast, answer: Answer) -> list[Piece]:
     """The answer as pieces to show: tokens that are parts of one character form one piece."""
     found, raw, log = [], b"", 0.0
     for i, (token, own) in enumerate(zip(answer.ids, answer.log)):
@@ -115,14 +120,14 @@ def readable(raw: bytes) -> str:
     return "".join(c if c == " " else tokens.show_bytes(c.encode()) for c in raw.decode())
 
 
-def _on(checkpoint, trace: Trace, ids) -> Trace:
+def _on(checkpoint: Checkpoint, trace: Trace, ids: Ids) -> Trace:
     """The run of ids, reading the same memory; rows that they share with the trace are reused."""
     if np.array_equal(ids, trace.ids):
         return trace
     return run(checkpoint, ids, prefix=trace, reading=trace.reading, graft=trace.graft)
 
 
-def _room(checkpoint, asked: Trace) -> int:
+def _room(checkpoint: Checkpoint, asked: Trace) -> int:
     """How many tokens can be read, the prompt's own counted."""
     start = 0 if asked.reading is None else asked.reading.start
     return checkpoint.model.config.n_positions - start
@@ -136,14 +141,16 @@ def _guess(answer: Answer, drafts: Sequence[Answer]) -> np.ndarray:
     return next(fit, NOTHING.ids) if n else NOTHING.ids
 
 
-def _rows(checkpoint, trace: Trace, start: int) -> torch.Tensor:
+def _rows(checkpoint: Checkpoint, trace: Trace, start: int) -> torch.Tensor:
     """Logits (1+G,V) after the first `start` tokens of a run and after each of its G others."""
     if len(trace) == start:
         return trace.next_logits[None]
     return logits(checkpoint, trace, start - 1)
 
 
-def _accepted(checkpoint, answer: Answer, rows, guess: np.ndarray, most: int) -> Answer:
+def _accepted(
+    checkpoint: Checkpoint, answer: Answer, rows: torch.Tensor, guess: np.ndarray, most: int
+) -> Answer:
     """The most probable token of each row (1+G,V), up to the first guess that was wrong."""
     for i, row in enumerate(rows):
         answer = _one_more(checkpoint, answer, row, most)
@@ -152,7 +159,7 @@ def _accepted(checkpoint, answer: Answer, rows, guess: np.ndarray, most: int) ->
     return answer
 
 
-def _one_more(checkpoint, said: Answer, row: torch.Tensor, most: int) -> Answer:
+def _one_more(checkpoint: Checkpoint, said: Answer, row: torch.Tensor, most: int) -> Answer:
     """Logits (V,) after the answer so far -> the answer plus the most probable token, or its
     end."""
     token = int(row.argmax())
@@ -164,7 +171,7 @@ def _one_more(checkpoint, said: Answer, row: torch.Tensor, most: int) -> Answer:
     return _longer(checkpoint, said, token, log, most)
 
 
-def _longer(checkpoint, said: Answer, token: int, log: float, most: int) -> Answer:
+def _longer(checkpoint: Checkpoint, said: Answer, token: int, log: float, most: int) -> Answer:
     ids = np.r_[said.ids, token]
     text = checkpoint.tokenizer.decode(ids)
     end = SENTENCE if _is_over(text) else LIMIT if len(ids) >= most else ""

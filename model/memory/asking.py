@@ -19,6 +19,7 @@ from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.run.checkpoint import Checkpoint
 from model.run.distance import total_variation
+from model.run.tokens import Ids
 from model.run.trace import Trace, logits, run
 
 LAST = 3  # the last tokens of a prompt decide whether memory moves the prediction
@@ -43,7 +44,7 @@ class Recalled:
 
 
 def ask(
-    checkpoint: Checkpoint, state: MemoryState, ids, settings: Settings,
+    checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settings,
     before: Recalled | None = None, stop: threading.Event | None = None,
 ) -> Recalled:
     """A prompt's run with memory: the first pass finds what to read, the second pass reads it.
@@ -77,7 +78,7 @@ def ask(
 
 
 def plain(
-    checkpoint: Checkpoint, ids, before: Trace | None = None,
+    checkpoint: Checkpoint, ids: Ids, before: Trace | None = None,
     stop: threading.Event | None = None,
 ) -> Trace:
     """The run of a prompt, ids (T,) without <|endoftext|>, without any memory: the same as `ask`
@@ -86,7 +87,9 @@ def plain(
     return run(checkpoint, with_start, before, stop)
 
 
-def _passes(checkpoint, state, settings, before: Recalled | None) -> Passes:
+def _passes(
+    checkpoint: Checkpoint, state: MemoryState, settings: Settings, before: Recalled | None
+) -> Passes:
     """The runs that can be reused; empty if another memory was asked, or with other settings."""
     if before is not None and before.passes is not None and before.passes.fits(state, settings):
         return before.passes
@@ -96,7 +99,7 @@ def _passes(checkpoint, state, settings, before: Recalled | None) -> Passes:
 
 
 def _second_pass(
-    runner: Runner, bank: Bank, first: Trace, weight, settings: Settings
+    runner: Runner, bank: Bank, first: Trace, weight: np.ndarray, settings: Settings
 ) -> Recalled:
     """The second pass: read what was found, unless the first pass read exactly that."""
     checkpoint, again = runner.checkpoint, settings.fusion.positions == "replay"
@@ -119,7 +122,7 @@ def _if_it_moves(runner: Runner, found: Recalled, needed: float) -> Recalled:
     return replace(found, moved=moved)
 
 
-def _moved(checkpoint, one: Trace, other: Trace) -> float:
+def _moved(checkpoint: Checkpoint, one: Trace, other: Trace) -> float:
     """Total variation distance of two runs' next-token distributions, 0 to 1.
 
     The largest one after the last LAST tokens counts: in the middle of an answer ("You live") one
@@ -130,21 +133,23 @@ def _moved(checkpoint, one: Trace, other: Trace) -> float:
     return float(total_variation(*rows).max())
 
 
-def reading(checkpoint, bank: Bank, kept, settings: Settings) -> Reading | None:
+def reading(
+    checkpoint: Checkpoint, bank: Bank, kept: np.ndarray, settings: Settings
+) -> Reading | None:
     """What the second pass reads: the slots `kept` as they are stored, or run again."""
     if settings.fusion.positions == "replay":
         return fusion.replayed(checkpoint, bank, kept, settings.fusion.strength)
     return fusion.reading(bank, settings.fusion.positions, kept, settings.fusion.strength)
 
 
-def graft_of(checkpoint, state: MemoryState, settings: Settings) -> Graft | None:
+def graft_of(checkpoint: Checkpoint, state: MemoryState, settings: Settings) -> Graft | None:
     """The trained memory that a run with this state and these settings reads; None: nothing."""
     return held.graft_of(
         checkpoint.memory, state.external, state.carried, settings.modules, settings.lora
     )
 
 
-def room(checkpoint, state: MemoryState, settings: Settings) -> int:
+def room(checkpoint: Checkpoint, state: MemoryState, settings: Settings) -> int:
     """How many tokens a prompt that reads this memory may have (may be below 1: none)."""
     bank = _bank(checkpoint, state, settings)
     goes_on = settings.fusion.positions == "continue" and len(bank) > 0
@@ -152,11 +157,11 @@ def room(checkpoint, state: MemoryState, settings: Settings) -> int:
     return checkpoint.model.config.n_positions - start - (not goes_on)
 
 
-def _bank(checkpoint, state: MemoryState, settings: Settings) -> Bank:
+def _bank(checkpoint: Checkpoint, state: MemoryState, settings: Settings) -> Bank:
     return state.bank if "am" in settings.modules else fusion.empty_bank(checkpoint)
 
 
-def _with_start(checkpoint, bank: Bank, ids, settings: Settings) -> np.ndarray:
+def _with_start(checkpoint: Checkpoint, bank: Bank, ids: Ids, settings: Settings) -> np.ndarray:
     """<|endoftext|> in front: where a text begins, and a place for attention to rest (a sink)."""
     ids = np.asarray(ids, dtype=np.int64)
     goes_on = settings.fusion.positions == "continue" and len(bank)
@@ -177,12 +182,12 @@ def weight_drawn(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:
     )
 
 
-def _drawn_most(checkpoint, drawn: np.ndarray, ids) -> np.ndarray:
+def _drawn_most(checkpoint: Checkpoint, drawn: np.ndarray, ids: Ids) -> np.ndarray:
     """Weights (T,M) of every token -> the largest after <|endoftext|>, (M,)."""
     return drawn[start_length(checkpoint, ids) :].max(0, initial=0)
 
 
-def _with_words(checkpoint, bank: Bank, asked: Trace, weight: np.ndarray) -> np.ndarray:
+def _with_words(checkpoint: Checkpoint, bank: Bank, asked: Trace, weight: np.ndarray) -> np.ndarray:
     """Each slot's weight (M,) times 1 + the weight of the words that its sentence shares with the
     prompt; a tenth of it if another sentence shares these words and more: a near miss."""
     blocks, where, of = np.unique(bank.slots.block, return_index=True, return_inverse=True)
@@ -194,7 +199,7 @@ def _with_words(checkpoint, bank: Bank, asked: Trace, weight: np.ndarray) -> np.
     return np.where(shared_words.near_misses(texts, prompt, fits)[of], weight / 10, weight)
 
 
-def _said(checkpoint, bank: Bank, block: int, around: str) -> str:
+def _said(checkpoint: Checkpoint, bank: Bank, block: int, around: str) -> str:
     """A stored sentence as text: as it is shown, or its tokens if it is shown as single bytes."""
     if "‹" not in around:
         return around.replace("·", " ")
@@ -236,7 +241,7 @@ def _largest(weight: np.ndarray, group: np.ndarray) -> dict[int, float]:
 
 
 def after_reading(
-    checkpoint, state: MemoryState, recalled: Recalled, asked: MemoryState | None = None
+    checkpoint: Checkpoint, state: MemoryState, recalled: Recalled, asked: MemoryState | None = None
 ) -> MemoryState:
     """The state with this prompt's reads counted: mean weight over layers and heads, the largest
     over the prompt's tokens after the first; of the EDM, mean over its heads. If fusion was left
@@ -262,7 +267,7 @@ def after_reading(
     return replace(state, external=replace(state.external, slots=table))
 
 
-def _counted(table: slots.Slots, asked: slots.Slots, weight) -> slots.Slots:
+def _counted(table: slots.Slots, asked: slots.Slots, weight: np.ndarray) -> slots.Slots:
     """A store's table with the reads (M,) of the asked slots counted. Slots that the asked state no
     longer had could not be read and stay as they are."""
     had = slots.by_place(asked, np.ones(len(asked)), table) > 0

@@ -3,9 +3,11 @@
 import numpy as np
 
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 
 
-def windows(checkpoint, ids) -> list[slice]:
+def windows(checkpoint: Checkpoint, ids: Ids) -> list[slice]:
     """A prompt (T,) cut into parts to be told: each at most half the model's window and ending with
     a sentence; only a sentence longer than that is cut itself."""
     size = _half(checkpoint)
@@ -21,7 +23,7 @@ def windows(checkpoint, ids) -> list[slice]:
     return parts
 
 
-def n_front(checkpoint, ids) -> int:
+def n_front(checkpoint: Checkpoint, ids: Ids) -> int:
     """How many tokens of a prompt (T,) must be told so that its end can ask. The end is at most
     half the model's window and begins with a sentence. Inside a longer sentence it begins at one of
     a few places, so that the cut does not move at every key."""
@@ -37,7 +39,7 @@ def n_front(checkpoint, ids) -> int:
     return -(-start // step) * step
 
 
-def _half(checkpoint) -> int:
+def _half(checkpoint: Checkpoint) -> int:
     return checkpoint.model.config.n_positions // 2 - 1
 
 

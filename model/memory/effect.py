@@ -4,6 +4,7 @@ adds.
 Knows nothing of looks. Nothing is stored on the model: slots are left out of one run's arguments.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,8 @@ from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.memory.variants import MODULES
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import Trace, run
 
 
@@ -33,7 +36,9 @@ class Compared:
 
 
 @torch.inference_mode()
-def compare(checkpoint, after: torch.Tensor, before: torch.Tensor, k: int = 8) -> Compared:
+def compare(
+    checkpoint: Checkpoint, after: torch.Tensor, before: torch.Tensor, k: int = 8
+) -> Compared:
     """Two logit vectors (V,) -> the k tokens that are most probable in one of them."""
     a, b = (x.double().softmax(-1) for x in (after, before))
     ids = torch.maximum(a, b).topk(min(k, len(a))).indices
@@ -42,7 +47,11 @@ def compare(checkpoint, after: torch.Tensor, before: torch.Tensor, k: int = 8) -
 
 
 def without(
-    checkpoint, bank: Bank, recalled: asking.Recalled, gone, settings: Settings
+    checkpoint: Checkpoint,
+    bank: Bank,
+    recalled: asking.Recalled,
+    gone: Sequence[int],
+    settings: Settings,
 ) -> Trace:
     """The same prompt without the slots `gone` (indices of the bank); the others that were
     retrieved stay. None left: the base model from position 0."""
@@ -51,7 +60,11 @@ def without(
 
 
 def without_external(
-    checkpoint, state: MemoryState, recalled: asking.Recalled, gone, settings: Settings
+    checkpoint: Checkpoint,
+    state: MemoryState,
+    recalled: asking.Recalled,
+    gone: Sequence[int],
+    settings: Settings,
 ) -> Trace:
     """The same prompt without the EDM's slots `gone` (indices); all else is read as before."""
     left = np.setdiff1d(np.arange(len(state.external)), gone)
@@ -63,7 +76,7 @@ def without_external(
 
 @torch.inference_mode()
 def value_points_to(
-    checkpoint, values: torch.Tensor, slot: int, layer: int, head: int, k: int = 8
+    checkpoint: Checkpoint, values: torch.Tensor, slot: int, layer: int, head: int, k: int = 8
 ) -> tuple[list[str], np.ndarray]:
     """values (L,H,M,D) -> the k tokens that a slot's value of one head raises most, and by how much
     (logits, for a final LayerNorm of scale 1).
@@ -79,7 +92,7 @@ def value_points_to(
 
 @torch.inference_mode()
 def external_points_to(
-    checkpoint, value: torch.Tensor, k: int = 8
+    checkpoint: Checkpoint, value: torch.Tensor, k: int = 8
 ) -> tuple[list[str], np.ndarray]:
     """value (C,) of an EDM slot -> the k tokens that it raises most if it gets all read weight, and
     by how much (logits, for a final LayerNorm of scale 1).
@@ -90,7 +103,9 @@ def external_points_to(
     return _promoted(checkpoint, checkpoint.memory.external.output(value), k)
 
 
-def _promoted(checkpoint, written: torch.Tensor, k: int) -> tuple[list[str], np.ndarray]:
+def _promoted(
+    checkpoint: Checkpoint, written: torch.Tensor, k: int
+) -> tuple[list[str], np.ndarray]:
     """written (C,) into the stream -> the k tokens it raises most, and their scores."""
     model, written = checkpoint.model, written.float()
     centred = (written - written.mean()) * model.transformer.ln_f.weight.float()
@@ -100,7 +115,7 @@ def _promoted(checkpoint, written: torch.Tensor, k: int) -> tuple[list[str], np.
 
 
 def each_alone(
-    checkpoint, state: MemoryState, ids, settings: Settings
+    checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settings
 ) -> dict[str, torch.Tensor]:
     """The next token's logits (V,) of a prompt ids (T,): with "none" of the modules, with each
     active module alone (by name), and, if there are several, with "all" of them."""

@@ -7,35 +7,38 @@ block with the smallest number leaves first. To add a policy, write one function
 POLICIES and one test.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from model.memory.slots import Slots
 
 
-def first_in_first_out(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
+def first_in_first_out(slots: Slots, blocks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The oldest leaves: block numbers grow with time."""
     return blocks.astype(np.float64)
 
 
-def least_recently_read(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
+def least_recently_read(slots: Slots, blocks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """What was read least by the latest prompt that read the store leaves; the older of two alike (a
     soft LRU). The newer half stays: what was told just now could not be read yet."""
     return _of_older_half(blocks, _by_block(slots, blocks, slots.last_read, np.max))
 
 
-def least_attended(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
+def least_attended(slots: Slots, blocks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The smallest read weight ever gathered leaves: heavy hitters stay, beside the newer half (H2O,
     arXiv:2306.14048), a sentence at a time, and counting later prompts only, which H2O's simulation
     does not. Only prompts that read count: one that fusion was left out of adds nothing."""
     return _of_older_half(blocks, _by_block(slots, blocks, slots.total_read, np.max))
 
 
-def least_salient(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
+def least_salient(slots: Slots, blocks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The least salient leaves, by the mean of its tokens."""
     return _by_block(slots, blocks, slots.salience, np.mean)
 
 
-def at_random(slots: Slots, blocks: np.ndarray, rng) -> np.ndarray:
+def at_random(slots: Slots, blocks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Any block leaves (MemoryLLM drops at random, arXiv:2402.04624): the baseline."""
     return rng.random(len(blocks))
 
@@ -89,5 +92,7 @@ def _of_older_half(blocks: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(np.arange(len(blocks)) < n_older, values, np.inf)
 
 
-def _by_block(slots: Slots, blocks, values, together) -> np.ndarray:
+def _by_block(
+    slots: Slots, blocks: np.ndarray, values: np.ndarray, together: Callable[[np.ndarray], Any]
+) -> np.ndarray:
     return np.array([together(values[slots.block == block]) for block in blocks])

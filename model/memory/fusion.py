@@ -20,6 +20,7 @@ import torch
 from model.grafts.reading import Reading
 from model.memory import eviction, merging, slots, summarising
 from model.memory.slots import Slots
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
 
 POSITIONS = ("parallel", "continue", "restart", "replay")
@@ -40,11 +41,11 @@ class Bank:
     longest: int = 0
     n_tokens: int = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.slots)
 
 
-def empty_bank(checkpoint) -> Bank:
+def empty_bank(checkpoint: Checkpoint) -> Bank:
     """A bank of no slots for this model."""
     config = checkpoint.model.config
     shape = (config.n_layer, config.n_head, 0, config.n_embd // config.n_head)
@@ -53,7 +54,7 @@ def empty_bank(checkpoint) -> Bank:
 
 
 def reading(
-    bank: Bank, positions: str = "parallel", kept=None, strength: float = 0.0
+    bank: Bank, positions: str = "parallel", kept: np.ndarray | None = None, strength: float = 0.0
 ) -> Reading | None:
     """What a run reads of a bank: all slots, or those of the indices `kept`; None = no memory.
 
@@ -69,7 +70,9 @@ def reading(
     return Reading(*parts, kept, start, strength)
 
 
-def replayed(checkpoint, bank: Bank, kept, strength: float = 0.0) -> Reading | None:
+def replayed(
+    checkpoint: Checkpoint, bank: Bank, kept: np.ndarray, strength: float = 0.0
+) -> Reading | None:
     """The slots `kept`: their tokens are run again in order, after <|endoftext|>, at positions 1…;
     the prompt shares that <|endoftext|>, and its other tokens follow.
 
@@ -158,7 +161,7 @@ def _fold(bank: Bank, old: int, young: int) -> Bank:
 
 
 @torch.inference_mode()
-def read_weights(checkpoint, trace: Trace, start: int = 0) -> np.ndarray:
+def read_weights(checkpoint: Checkpoint, trace: Trace, start: int = 0) -> np.ndarray:
     """What each token from `start` on read from each slot, (L,H,T-start,M) float32: the memory's
     columns of the union softmax. The rest of a row, 1 − its sum, went to the prompt's own tokens."""
     if trace.reading is None:
@@ -169,7 +172,7 @@ def read_weights(checkpoint, trace: Trace, start: int = 0) -> np.ndarray:
 
 
 @torch.inference_mode()
-def union_weights(checkpoint, trace: Trace, layer: int, start: int = 0) -> torch.Tensor:
+def union_weights(checkpoint: Checkpoint, trace: Trace, layer: int, start: int = 0) -> torch.Tensor:
     """One layer's weights over Memory ∪ Local of the tokens from `start` on, (H,T-start,M+T): memory
     columns first; rows sum to 1."""
     scale = checkpoint.model.transformer.h[layer].attn.scaling

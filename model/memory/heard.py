@@ -5,12 +5,15 @@ This run never reads memory.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 
 from model.memory import fusion, held
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import Trace, logits, run
 
 CONTEXT = 200  # tokens told before the prompt that a score may read, see salience.Evidence
@@ -19,7 +22,7 @@ CONTEXT = 200  # tokens told before the prompt that a score may read, see salien
 class PlainRun:
     """The plain model's run of <|endoftext|> and some tokens; it reads no memory."""
 
-    def __init__(self, checkpoint, ids: np.ndarray):
+    def __init__(self, checkpoint: Checkpoint, ids: np.ndarray) -> None:
         self._checkpoint = checkpoint
         self.trace = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, ids])
         self.nats, self.gate = surprisal(checkpoint, self.trace), None
@@ -45,7 +48,7 @@ class ToldBefore:
     checkpoint: object
     prompts: tuple[str, ...]
     front: np.ndarray
-    heard: dict | None
+    heard: dict[str, Any] | None
 
     def plain(self, ids: np.ndarray) -> PlainRun:
         """The plain model's run of these tokens, alone."""
@@ -79,26 +82,26 @@ class ToldBefore:
         return np.asarray(found[max(0, len(found) - n) :], dtype=np.int64)
 
 
-def surprisal(checkpoint, trace: Trace) -> torch.Tensor:
+def surprisal(checkpoint: Checkpoint, trace: Trace) -> torch.Tensor:
     """−ln p of every token (T,), 0 for the first, which nothing predicted."""
     ids = torch.as_tensor(np.array(trace.ids[1:]), device=trace.next_logits.device)
     nats = -logits(checkpoint, trace)[:-1].float().log_softmax(-1).gather(1, ids[:, None])[:, 0]
     return torch.nn.functional.pad(nats, (1, 0))
 
 
-def received(checkpoint, trace: Trace) -> np.ndarray:
+def received(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:
     """See salience.Evidence, (T,): mean over layers."""
     layers = range(trace.n_layers)
     return np.mean([_received_in(checkpoint, trace, layer) for layer in layers], axis=0)
 
 
-def _received_in(checkpoint, trace: Trace, layer: int) -> np.ndarray:
+def _received_in(checkpoint: Checkpoint, trace: Trace, layer: int) -> np.ndarray:
     """(T,): weight each token got from later ones, over how many could see it, mean over heads."""
     n = len(trace)
     local = fusion.union_weights(checkpoint, trace, layer)[..., -n:].mean(0).tril(-1)
     return (local.sum(0) / torch.arange(n - 1, -1, -1, device=local.device).clamp(min=1)).cpu().numpy()
 
 
-def start_length(checkpoint, ids) -> int:
+def start_length(checkpoint: Checkpoint, ids: Ids) -> int:
     """1 where the first token is <|endoftext|>, else 0."""
     return int(len(ids) > 0 and ids[0] == checkpoint.tokenizer.bos_token_id)

@@ -14,6 +14,7 @@ from model.grafts.graft import Graft
 from model.grafts.modules import Modules
 from model.memory import eviction, merging, slots, summarising
 from model.memory.slots import Slots
+from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
 
 
@@ -28,10 +29,10 @@ class Held:
     slots: Slots
     n_evicted: int = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.slots)
 
-    def select(self, kept) -> "Held":
+    def select(self, kept: np.ndarray) -> "Held":
         """Only the slots of these indices, in that order."""
         index = torch.as_tensor(np.asarray(kept, dtype=np.int64), device=self.keys.device)
         parts = (x.index_select(0, index) for x in (self.keys, self.values, self.gate))
@@ -46,7 +47,7 @@ class Carried:
     late: torch.Tensor
 
 
-def nothing(modules: Modules, device) -> Held:
+def nothing(modules: Modules, device: torch.device) -> Held:
     """No slots."""
     empty = torch.zeros(0, modules.sizes.width, device=device)
     return Held(empty, empty.clone(), torch.zeros(0, device=device), slots.empty())
@@ -61,7 +62,14 @@ def gate(modules: Modules, plain: Trace, nats: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def write(held: Held, modules: Modules, plain: Trace, chosen, logit, columns: Slots) -> Held:
+def write(
+    held: Held,
+    modules: Modules,
+    plain: Trace,
+    chosen: np.ndarray,
+    logit: torch.Tensor,
+    columns: Slots,
+) -> Held:
     """The tokens at the indices `chosen` of a plain run -> the memory with a slot for each; logit
     (T,): the gate's."""
     index = torch.as_tensor(chosen, device=held.keys.device)
@@ -89,7 +97,9 @@ def keys_and_values(modules: Modules, plain: Trace) -> tuple[torch.Tensor, torch
 
 
 @torch.inference_mode()
-def carry(before: Carried | None, modules: Modules, checkpoint, plain: Trace) -> Carried:
+def carry(
+    before: Carried | None, modules: Modules, checkpoint: Checkpoint, plain: Trace
+) -> Carried:
     """The recurrent states after a prompt, from its plain run and the states before it."""
     streams = streams_of(checkpoint, plain)
     after = {}
@@ -101,7 +111,7 @@ def carry(before: Carried | None, modules: Modules, checkpoint, plain: Trace) ->
 
 
 @torch.inference_mode()
-def streams_of(checkpoint, plain: Trace) -> dict[str, torch.Tensor]:
+def streams_of(checkpoint: Checkpoint, plain: Trace) -> dict[str, torch.Tensor]:
     """What the recurrent memories see of a plain run: the embeddings and the last normed layer,
     (T,C) each."""
     last = checkpoint.model.transformer.ln_f(plain.layer_stream(-1))

@@ -5,12 +5,13 @@ The idea of merging caches (arXiv:2402.05099). Knows nothing of layers and files
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from model.memory.slots import Slots
 
 
-def most_alike(keys: torch.Tensor, pinned) -> tuple[int, int]:
+def most_alike(keys: torch.Tensor, pinned: np.ndarray) -> tuple[int, int]:
     """keys (M,K), M >= 2; pinned (M,) bool -> (older, younger) of the two slots of largest cosine.
 
     Pinned slots are not merged while two others can be; after that, all slots can.

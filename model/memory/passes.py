@@ -7,7 +7,9 @@ nothing of what is retrieved, and why.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +66,7 @@ class Runner:
         self._keep(first=trace, drawn=self._drawn(trace, before))
         return trace
 
-    def found(self, reading_of, kept: np.ndarray) -> Trace:
+    def found(self, reading_of: Callable[[np.ndarray], Reading | None], kept: np.ndarray) -> Trace:
         """The run that reads the slots `kept` (K,); reading_of: kept -> what is read, for slots that
         no earlier run has read."""
         others = [t for t in self.passes.found if not _reads(t, kept)]
@@ -96,7 +98,7 @@ class Runner:
         rows = fusion.read_weights(self.checkpoint, trace, start).mean((0, 1))  # (t,M)
         return np.concatenate([self.passes.drawn[:start], rows]) if start else rows
 
-    def _keep(self, **made) -> None:
+    def _keep(self, **made: Any) -> None:
         self.passes = replace(self.passes, **made)
 
 

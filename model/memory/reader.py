@@ -12,7 +12,10 @@ from model.memory import asking
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.run.cache import KVCache
+from model.run.checkpoint import Checkpoint
 from model.run.generate import Reading, check_rows, now, window_full
+from model.run.tokens import Ids
+from model.run.trace import Rows
 
 
 class WithMemory:
@@ -21,7 +24,7 @@ class WithMemory:
     The state is only read; whoever owns it counts the reads (`asking.after_reading`).
     """
 
-    def __init__(self, checkpoint, state: MemoryState, settings: Settings):
+    def __init__(self, checkpoint: Checkpoint, state: MemoryState, settings: Settings) -> None:
         self.checkpoint, self.state, self.settings = checkpoint, state, settings
         self.cache = KVCache(checkpoint.model.config.n_layer)
         self.recalled: asking.Recalled | None = None
@@ -44,14 +47,14 @@ class WithMemory:
         """The window's end; it comes sooner if the reader begins after the stored prompts."""
         return window_full(self._next_position(), self.checkpoint.model.config.n_positions)
 
-    def _ask(self, ids):
+    def _ask(self, ids: Ids) -> tuple[torch.Tensor, Rows]:
         self.recalled = asking.ask(self.checkpoint, self.state, ids, self.settings)
         trace = self.recalled.trace
         for layer in range(trace.n_layers):
             self.cache.update(trace.layer_k(layer)[None], trace.layer_v(layer)[None], layer)
         return trace.next_logits, trace.rows[0]
 
-    def _go_on(self, ids) -> torch.Tensor:
+    def _go_on(self, ids: Ids) -> torch.Tensor:
         model, start = self.checkpoint.model, self._next_position()
         positions = torch.arange(start, start + len(ids), device=model.device)[None]
         batch = torch.tensor(np.asarray(ids), device=model.device)[None]

@@ -10,6 +10,7 @@ tokens, which is then that number.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -171,7 +172,9 @@ def rarity_of(ids: np.ndarray) -> np.ndarray:
     return np.log2(np.asarray(ids, dtype=np.float64) + 2)
 
 
-def _by_sentence(evidence: Evidence, values: np.ndarray, together: Callable) -> np.ndarray:
+def _by_sentence(
+    evidence: Evidence, values: np.ndarray, together: Callable[..., Any]
+) -> np.ndarray:
     """values (T,) -> (T,): every token gets `together` of the values of its sentence."""
     units, own = np.unique(evidence.sentence, return_inverse=True)
     return np.array([together(values[own == i]) for i in range(len(units))])[own]

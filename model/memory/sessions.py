@@ -5,6 +5,7 @@ The files are in MNEMOSCOPE_HOME, by default the user's data folder.
 
 import re
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def names() -> list[str]:
 
 
 @contextmanager
-def hold(name: str):
+def hold(name: str) -> Iterator[Path]:
     """The session's file, locked for this process while the block runs.
 
     Raises ValueError at once if another process holds it: we do not wait and do not overwrite.

@@ -4,6 +4,7 @@ Knows nothing of models and states.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ class Settings:
     best: int = 0
     lora: bool = True
 
-    def with_fusion(self, **changed) -> "Settings":
+    def with_fusion(self, **changed: Any) -> "Settings":
         """The same, with other values of `FusionSettings`."""
         return replace(self, fusion=replace(self.fusion, **changed))
 
-    def with_edm(self, **changed) -> "Settings":
+    def with_edm(self, **changed: Any) -> "Settings":
         """The same, with other values of `EdmSettings`."""
         return replace(self, edm=replace(self.edm, **changed))
 
@@ -70,7 +71,7 @@ class Settings:
         """The same, with n slots in either store."""
         return self.with_fusion(slots=n).with_edm(slots=n)
 
-    def saved(self) -> dict:
+    def saved(self) -> dict[str, Any]:
         """Name -> value, as files of results and session keys name them."""
         return {name: getattr(getattr(self, part) if part else self, own)
                 for name, (part, own) in SAVED.items()}
@@ -96,9 +97,9 @@ SAVED = {  # name in files and keys -> (part, name there); marks of files depend
 }
 
 
-def from_saved(values: dict) -> Settings:
+def from_saved(values: dict[str, Any]) -> Settings:
     """Settings with these values, named as in `Settings.saved`; what is not named is as usual."""
-    parts: dict[str, dict] = {"fusion": {}, "edm": {}, "": {}}
+    parts: dict[str, dict[str, Any]] = {"fusion": {}, "edm": {}, "": {}}
     for name, value in values.items():
         part, own = SAVED[name]
         parts[part][own] = value

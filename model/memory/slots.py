@@ -4,8 +4,9 @@ network.
 Columns of equal length M, one row per slot; selecting and appending return a new table.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Slots:
     pinned: np.ndarray
     origins: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.prompt)
 
     @property
@@ -76,7 +77,7 @@ class Slots:
         held = [any(p == number for p, _ in places) for places in self.places]
         return np.array(held, dtype=bool)
 
-    def select(self, kept) -> "Slots":
+    def select(self, kept: np.ndarray) -> "Slots":
         """The slots of these indices (or of this mask), in that order."""
         return Slots(**{f.name: getattr(self, f.name)[kept] for f in fields(self)})
 
@@ -111,11 +112,20 @@ def empty() -> Slots:
     return Slots(**{f.name: np.zeros(0, _type(f.name)) for f in fields(Slots)})
 
 
-def _type(name: str):
+def _type(name: str) -> Any:
     return _TYPES.get(name, np.int64 if name in _INTEGERS else np.float64)
 
 
-def written(prompt: int, position, token, block, text, around, now: float, salience) -> Slots:
+def written(
+    prompt: int,
+    position: np.ndarray,
+    token: np.ndarray,
+    block: np.ndarray,
+    text: Sequence[str],
+    around: Sequence[str],
+    now: float,
+    salience: np.ndarray,
+) -> Slots:
     """New slots of one prompt, never read, not pinned; the columns may be any sequences of equal length."""
     n = len(position)
     zeros = np.zeros(n)
@@ -137,17 +147,17 @@ def written(prompt: int, position, token, block, text, around, now: float, salie
     )
 
 
-def column_of(values) -> np.ndarray:
+def column_of(values: Sequence[Any]) -> np.ndarray:
     """Any values, tuples too, as a column of objects, (M,)."""
     return np.fromiter(values, dtype=object, count=len(values))
 
 
-def to_columns(slots: Slots) -> dict[str, list]:
+def to_columns(slots: Slots) -> dict[str, list[Any]]:
     """The table as plain lists, for JSON."""
     return {f.name: getattr(slots, f.name).tolist() for f in fields(slots)}
 
 
-def from_columns(columns: dict[str, list]) -> Slots:
+def from_columns(columns: dict[str, list[Any]]) -> Slots:
     """The table from plain lists; ValueError if a column is missing or has another length.
 
     Older files have no column for pins or summaries: then no slot is pinned or a summary.
@@ -170,14 +180,14 @@ def from_columns(columns: dict[str, list]) -> Slots:
     })
 
 
-def _origins(said) -> tuple[Origin, ...]:
+def _origins(said: object) -> tuple[Origin, ...]:
     if not isinstance(said, list | tuple):
         raise ValueError(f"The file is damaged: {said!r:.80} are no origins of a summary. Restore "
                          "a copy.")
     return tuple(_origin(one) for one in said)
 
 
-def _origin(said) -> Origin:
+def _origin(said: Any) -> Origin:
     """An origin from a file's plain list; ValueError if it is not one."""
     try:
         prompt, *parts, around = said

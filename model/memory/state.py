@@ -9,6 +9,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,6 +19,7 @@ from model.disk.whole import replacing
 from model.memory import slots
 from model.memory.fusion import Bank, empty_bank
 from model.memory.held import Carried, Held
+from model.run.checkpoint import Checkpoint
 
 VERSION = 2
 READS = (1, 2)  # 1: before there was trained memory
@@ -47,7 +49,7 @@ class MemoryState:
         return sum(x.numel() * x.element_size() for x in _tensors(self).values())
 
 
-def blank(checkpoint) -> MemoryState:
+def blank(checkpoint: Checkpoint) -> MemoryState:
     """A memory that holds nothing: with it, the model is exactly GPT-2."""
     return MemoryState(empty_bank(checkpoint), (), checkpoint.fingerprint)
 
@@ -86,7 +88,7 @@ def save_state(state: MemoryState, path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def load_state(path: Path, checkpoint) -> MemoryState:
+def load_state(path: Path, checkpoint: Checkpoint) -> MemoryState:
     """Read a state for this checkpoint.
 
     Raises ValueError, one line, for a file that is truncated or no memory, of another version,
@@ -110,7 +112,9 @@ def load_state(path: Path, checkpoint) -> MemoryState:
     return MemoryState(bank, tuple(told["prompts"]), told["fingerprint"], told["n_evicted"], *trained)
 
 
-def _trained(path: Path, told: dict, tensors: dict, checkpoint):
+def _trained(
+    path: Path, told: dict[str, Any], tensors: dict[str, Any], checkpoint: Checkpoint
+) -> tuple[Held | None, Carried | None, str]:
     """(external, carried, memory) of a file."""
     written = told.get("memory", "")
     if not written:
@@ -124,7 +128,9 @@ def _trained(path: Path, told: dict, tensors: dict, checkpoint):
     return _external(path, told, tensors, checkpoint), _carried(path, tensors, checkpoint), written
 
 
-def _external(path: Path, told: dict, tensors: dict, checkpoint) -> Held | None:
+def _external(
+    path: Path, told: dict[str, Any], tensors: dict[str, Any], checkpoint: Checkpoint
+) -> Held | None:
     if "external" not in told:
         return None
     table, width = slots.from_columns(told["external"]), checkpoint.model.config.n_embd
@@ -134,7 +140,7 @@ def _external(path: Path, told: dict, tensors: dict, checkpoint) -> Held | None:
     return Held(*parts, table, told["external_evicted"])
 
 
-def _carried(path: Path, tensors: dict, checkpoint) -> Carried | None:
+def _carried(path: Path, tensors: dict[str, Any], checkpoint: Checkpoint) -> Carried | None:
     if "early" not in tensors:
         return None
     wide = {name: (getattr(checkpoint.memory, name).state_width,) for name in CARRIED}
@@ -142,13 +148,13 @@ def _carried(path: Path, tensors: dict, checkpoint) -> Carried | None:
     return Carried(*(tensors[name].to(checkpoint.model.device) for name in CARRIED))
 
 
-def describe(path: Path) -> dict:
+def describe(path: Path) -> dict[str, Any]:
     """The header of a memory file (prompts, slots, fingerprint …), without its tensors.
     Raises ValueError for a file that is no memory, not whole or damaged."""
     return _read(path)[0]
 
 
-def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             told = json.loads((file.metadata() or {})["mnemoscope"])
@@ -172,7 +178,7 @@ def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     return told, tensors
 
 
-def _check_header(path: Path, told: dict) -> None:
+def _check_header(path: Path, told: dict[str, Any]) -> None:
     counts = [told.get(name) for name in ("n_prompts", "longest", "n_tokens", "n_evicted")]
     prompts = told.get("prompts")
     whole = (
@@ -189,7 +195,7 @@ def _check_header(path: Path, told: dict) -> None:
         )
 
 
-def _is_whole_external(told: dict) -> bool:
+def _is_whole_external(told: dict[str, Any]) -> bool:
     """Whether the EDM's part is complete or wholly absent."""
     if "external" not in told:
         return True
@@ -198,7 +204,9 @@ def _is_whole_external(told: dict) -> bool:
             and isinstance(evicted, int) and evicted >= 0)
 
 
-def _check_tensors(path: Path, tensors: dict[str, torch.Tensor], wanted: dict[str, tuple]) -> None:
+def _check_tensors(
+    path: Path, tensors: dict[str, torch.Tensor], wanted: dict[str, tuple[Any, ...]]
+) -> None:
     for name, shape in wanted.items():
         found = tuple(tensors[name].shape) if name in tensors else None
         if found != shape:

@@ -7,6 +7,7 @@ covers neighbouring sentences, of one prompt if possible, and records every toke
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,7 +87,7 @@ def _prompts(table: Slots, i: int) -> tuple[int, int]:
     return min(every), max(every)
 
 
-def _joined(sizes, first, last, few: int) -> np.ndarray:
+def _joined(sizes: np.ndarray, first: np.ndarray, last: np.ndarray, few: int) -> np.ndarray:
     """U units -> (U,): which of at most `few` summaries each goes into. The two neighbours that
     hold the fewest tokens together are folded first, the older among equals."""
     members = [[i] for i in range(len(sizes))]
@@ -159,7 +160,7 @@ def _firsts(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first[numbers >= 0], sizes[numbers >= 0] > 1
 
 
-def _summary(table: Slots, members: np.ndarray) -> dict:
+def _summary(table: Slots, members: np.ndarray) -> dict[str, Any]:
     members = members[np.lexsort((members, table.block[members]))]
     origins = _origins(table, members)
     said = [(o, i) for o in origins for i in range(len(o.positions))]

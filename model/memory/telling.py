@@ -5,7 +5,9 @@ Nothing is stored on the model: the state is an argument, and a new state is ret
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.memory.window import Window
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +53,12 @@ class Written:
 
 
 def tell(
-    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time,
-    heard: dict | None = None,
+    checkpoint: Checkpoint,
+    state: MemoryState,
+    text: str,
+    settings: Settings,
+    now: Callable[[], float] = time.time,
+    heard: dict[str, Any] | None = None,
 ) -> Written:
     """Write one prompt into memory, in `cuts.windows` if it is longer than half the model's window.
 
@@ -65,7 +73,13 @@ def tell(
 
 
 def _tell_ids(
-    checkpoint, state: MemoryState, ids, text: str, settings: Settings, now, heard=None
+    checkpoint: Checkpoint,
+    state: MemoryState,
+    ids: Ids,
+    text: str,
+    settings: Settings,
+    now: Callable[[], float],
+    heard: dict[Any, Any] | None = None,
 ) -> Written:
     number = state.bank.n_prompts + 1
     after = replace(state, bank=replace(state.bank, n_prompts=number), prompts=(*state.prompts, text))
@@ -81,7 +95,11 @@ def _tell_ids(
 
 
 def behind_front(
-    checkpoint, state: MemoryState, text: str, settings: Settings, now=time.time
+    checkpoint: Checkpoint,
+    state: MemoryState,
+    text: str,
+    settings: Settings,
+    now: Callable[[], float] = time.time,
 ) -> Written | None:
     """For a prompt that is too long to ask with after this memory: what telling its first
     `cuts.n_front` tokens does, so that the rest can ask the state after that. That state is for
@@ -98,7 +116,13 @@ def behind_front(
     return _tell_ids(checkpoint, state, ids[:n], said, settings, now)
 
 
-def _within_budget(full: MemoryState, settings: Settings, seen, gated, rng) -> Written:
+def _within_budget(
+    full: MemoryState,
+    settings: Settings,
+    seen: list[Any],
+    gated: list[Any],
+    rng: np.random.Generator,
+) -> Written:
     """Evict the slots over the budget, and report for every token whether it was stored."""
     bank = fusion.evict(full.bank, settings.fusion.slots, settings.policy, rng)
     n_evicted, report = len(full.bank) - len(bank), None

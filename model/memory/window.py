@@ -3,6 +3,7 @@
 Knows nothing of budgets and of the windows after it.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -14,13 +15,23 @@ from model.memory.fusion import Bank
 from model.memory.heard import ToldBefore, received, start_length, surprisal
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
+from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import Trace, run
 
 
 class Window:
     """One window of a prompt, read by the plain model, on its way into memory."""
 
-    def __init__(self, checkpoint, bank: Bank, ids, before: ToldBefore, settings: Settings, now: float):
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        bank: Bank,
+        ids: Ids,
+        before: ToldBefore,
+        settings: Settings,
+        now: float,
+    ) -> None:
         self.checkpoint, self.settings, self.before, self.now = checkpoint, settings, before, now
         self.number, self.offset, self._ids = bank.n_prompts, len(before.front), ids
         self._heard = before.plain(ids)
@@ -31,7 +42,9 @@ class Window:
             stored = fusion.reading(bank, "continue", None, 0.0)
             self.trace = run(checkpoint, ids, reading=stored)
 
-    def into_bank(self, bank: Bank):
+    def into_bank(
+        self, bank: Bank
+    ) -> tuple[Bank, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
         """Fusion's part -> the bank, and (ids, salience, sentence, stored) of the tokens."""
         trace, n_start = self.trace, start_length(self.checkpoint, self.trace.ids)
         sentence, texts = self._sentences(trace)
@@ -47,7 +60,9 @@ class Window:
         columns = self._columns(trace, chosen, sentence, texts, score, bank.slots)
         return fusion.remember(bank, trace, chosen, columns), (trace.ids, score, sentence, stored)
 
-    def into_modules(self, state: MemoryState):
+    def into_modules(
+        self, state: MemoryState
+    ) -> tuple[MemoryState, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None]:
         """The trained modules' part -> the state, and (ids, salience, gate, stored) of the EDM."""
         modules, told = self.checkpoint.memory, None
         on = self.settings.modules & set(modules.parts) if modules is not None else frozenset()
@@ -59,7 +74,9 @@ class Window:
             state = replace(state, external=external, memory=modules.fingerprint)
         return state, told
 
-    def _into_slots(self, before: held.Held | None):
+    def _into_slots(
+        self, before: held.Held | None
+    ) -> tuple[held.Held, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
         modules, plain = self.checkpoint.memory, self.plain
         before = held.nothing(modules, plain.next_logits.device) if before is None else before
         gate = self.gate.cpu().numpy()
@@ -79,7 +96,15 @@ class Window:
         n_start = start_length(self.checkpoint, trace.ids)
         return np.r_[[-1] * n_start, cuts.sentences(texts[n_start:])].astype(np.int64), texts
 
-    def _columns(self, trace: Trace, chosen, sentence, texts, score, table: slots.Slots):
+    def _columns(
+        self,
+        trace: Trace,
+        chosen: np.ndarray,
+        sentence: np.ndarray,
+        texts: list[str],
+        score: np.ndarray,
+        table: slots.Slots,
+    ) -> slots.Slots:
         n_start = start_length(self.checkpoint, trace.ids)
         first_block = int(table.block.max(initial=-1)) + 2
         said = {int(n): "".join(texts[i] for i in np.flatnonzero(sentence == n))
@@ -125,7 +150,15 @@ class Window:
 class _Evidence:
     """salience.Evidence of one prompt; each part is computed when a score looks at it."""
 
-    def __init__(self, window: Window, trace: Trace, nats, gate, keys, stored):
+    def __init__(
+        self,
+        window: Window,
+        trace: Trace,
+        nats: torch.Tensor,
+        gate: torch.Tensor | None,
+        keys: torch.Tensor,
+        stored: torch.Tensor,
+    ) -> None:
         self._window, self._trace, self._nats, self._gate = window, trace, nats, gate
         self._keys, self._stored = keys, stored
 
@@ -168,7 +201,7 @@ def _flat(keys: torch.Tensor) -> torch.Tensor:
     return keys.permute(2, 0, 1, 3).flatten(1)
 
 
-def _score(name: str):
+def _score(name: str) -> Callable[[salience.Evidence], np.ndarray]:
     if name not in salience.SCORES:
         raise ValueError(f"No salience {name!r}. Choose one of {', '.join(salience.SCORES)}.")
     return salience.SCORES[name]

@@ -67,7 +67,9 @@ def paragraphs(text: str) -> list[list[tuple[int, int]]]:
     return found
 
 
-def _sized(tokenizer: PreTrainedTokenizerFast, text, spans, size) -> list[tuple[int, int, int]]:
+def _sized(
+    tokenizer: PreTrainedTokenizerFast, text: str, spans: list[tuple[int, int]], size: int
+) -> list[tuple[int, int, int]]:
     """Spans -> (start, stop, n tokens) of spans that are at most `size` tokens long."""
     sized = []
     for (start, stop), n in zip(spans, _counts(tokenizer, text, spans)):
@@ -79,7 +81,7 @@ def _sized(tokenizer: PreTrainedTokenizerFast, text, spans, size) -> list[tuple[
 
 
 def _pieces(
-    tokenizer: PreTrainedTokenizerFast, text, start, stop, size
+    tokenizer: PreTrainedTokenizerFast, text: str, start: int, stop: int, size: int
 ) -> list[tuple[int, int, int]]:
     """A long sentence, cut between words."""
     words = [(start + m.start(), start + m.end()) for m in re.finditer(r"\S+", text[start:stop])]
@@ -95,7 +97,7 @@ def _pieces(
 
 
 def _halves(
-    tokenizer: PreTrainedTokenizerFast, text, start, stop, size
+    tokenizer: PreTrainedTokenizerFast, text: str, start: int, stop: int, size: int
 ) -> list[tuple[int, int, int]]:
     """A long word, halved until every part fits; a single character is never cut."""
     (n,) = _counts(tokenizer, text, [(start, stop)])
@@ -108,7 +110,9 @@ def _halves(
     ]
 
 
-def _counts(tokenizer: PreTrainedTokenizerFast, text, spans) -> list[int]:
+def _counts(
+    tokenizer: PreTrainedTokenizerFast, text: str, spans: list[tuple[int, int]]
+) -> list[int]:
     """Tokens of " " + each span, spaces inside made single."""
     counts: list[int] = []
     for i in range(0, len(spans), _BATCH):

@@ -6,16 +6,18 @@ less than those of a model that was trained for it. Axes: N texts, T tokens, C w
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from model.notes.note import NotesError
 from model.run import tokens, trace
+from model.run.checkpoint import Checkpoint
 
 MOST_TOKENS = 256  # of a text that a sentence model reads, or fewer where it holds fewer
 
@@ -37,7 +39,7 @@ class HiddenStates:
     mean: attention rests on a first token, and its state is many times longer than the others.
     """
 
-    checkpoint: object
+    checkpoint: Checkpoint
     layer: int
 
     @property
@@ -69,8 +71,8 @@ class SentenceModel:
 
     name: str
     key: str
-    model: torch.nn.Module
-    tokenizer: object
+    model: PreTrainedModel
+    tokenizer: Callable[..., Any]
     n_most: int
     odd: str = ""
 

@@ -70,7 +70,7 @@ def plain(markdown: str) -> str:
     for token in MarkdownIt("commonmark").enable("table").parse(markdown):
         if token.type == "inline":
             parts = ("\n" if part.type in ("softbreak", "hardbreak") else part.content
-                     for part in token.children)
+                     for part in token.children or ())
             lines.append("".join(parts))
         elif token.type in ("fence", "code_block"):
             lines.append(token.content.rstrip("\n"))

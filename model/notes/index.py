@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import apsw
+import numpy as np
+
 from model.notes import cutting
 from model.notes.store import Store, drop_passages
+from model.run.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from model.notes.embedding_text import Embedder
@@ -26,7 +30,7 @@ _REMEMBER_S = 600  # how exactly it is known when an index was used
 class Maker:
     """What an index is made with: checkpoint for the tokenizer, size in tokens, embedder."""
 
-    checkpoint: object
+    checkpoint: Checkpoint
     size: int
     embedder: "Embedder"
 
@@ -57,7 +61,7 @@ def open_index(store: Store, maker: Maker) -> int:
             (maker.key, maker.embedder.width, now),
         )
         query = "SELECT id FROM indexes WHERE key=?"
-        number = connection.execute(query, (maker.key,)).fetchone()[0]
+        number = int(connection.execute(query, (maker.key,)).get)
         _create_tables(connection, number, maker.embedder.width)
         _drop_oldest(connection)
     return number
@@ -91,7 +95,13 @@ def _uncut(store: Store, number: int) -> Iterator[tuple[int, int, str]]:
             yield note, found.revision, found.text
 
 
-def _write_passages(store: Store, number: int, note: int, revision: int, passages) -> None:
+def _write_passages(
+    store: Store,
+    number: int,
+    note: int,
+    revision: int,
+    passages: list[tuple[cutting.Passage, int | None]],
+) -> None:
     with store.writing() as connection:
         query = "SELECT revision FROM notes WHERE id=?"
         if connection.execute(query, (note,)).fetchone() != (revision,):
@@ -114,7 +124,7 @@ def _without_vector(store: Store, number: int) -> list[tuple[int, str]]:
     return store.rows(query)
 
 
-def _write_vectors(store: Store, number: int, ids: list[int], vectors) -> None:
+def _write_vectors(store: Store, number: int, ids: list[int], vectors: np.ndarray) -> None:
     with store.writing() as connection:
         for i, vector in zip(ids, vectors):
             query = f"UPDATE passages_{number} SET has_vector=1 WHERE id=? AND NOT has_vector"
@@ -131,7 +141,7 @@ def _counts(store: Store, number: int) -> tuple[int, int]:
     return store.rows(query)[0]
 
 
-def _create_tables(connection, number: int, width: int) -> None:
+def _create_tables(connection: apsw.Connection, number: int, width: int) -> None:
     connection.execute(f"""
 CREATE TABLE IF NOT EXISTS passages_{number}(
   id INTEGER PRIMARY KEY AUTOINCREMENT, note INTEGER NOT NULL, start INTEGER NOT NULL,
@@ -147,7 +157,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS vectors_{number} USING vec0(
 """)
 
 
-def _drop_oldest(connection) -> None:
+def _drop_oldest(connection: apsw.Connection) -> None:
     rows = connection.execute("SELECT id FROM indexes ORDER BY used DESC, id DESC").fetchall()
     for (number,) in rows[KEPT:]:
         for name in ("passages", "words", "vectors"):

@@ -5,6 +5,7 @@ next to the question (measured on the embedded model, see `order`). GPT-2's toke
 single space, so the parts' tokens are the tokens of the whole text. Runs no model.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +58,9 @@ def build(checkpoint: Checkpoint, question: str, passages: list[str], n_answer: 
     plain = [" ".join(passage.split()) for passage in passages]
     first = [_encode(checkpoint, text, False) for text in plain]  # as the text's beginning
     later = [_encode(checkpoint, text, True) for text in plain]
-    used, left_out, room = [], [], most - len(asked)
+    used: list[int] = []
+    left_out: list[int] = []
+    room = most - len(asked)
     for i in range(len(plain)):
         n = max(len(first[i]), len(later[i]))
         (used if n <= room else left_out).append(i)
@@ -65,7 +68,7 @@ def build(checkpoint: Checkpoint, question: str, passages: list[str], n_answer: 
     if not used:
         asked, n_cut = _question(checkpoint, question, False, most)
     blocks = [(i, later[i] if place else first[i]) for place, i in enumerate(order(used))]
-    start = (None, np.array([checkpoint.tokenizer.bos_token_id]))
+    start: tuple[int | None, np.ndarray] = (None, np.array([checkpoint.tokenizer.bos_token_id]))
     parts = [start, *blocks, (None, asked)]
     return _joined(parts, tuple(used), tuple(left_out), n_positions, n_cut)
 
@@ -95,7 +98,13 @@ def _encode(checkpoint: Checkpoint, text: str, follows: bool) -> np.ndarray:
     return tokens.encode(checkpoint.tokenizer, f" {text}" if follows else text)
 
 
-def _joined(blocks, used, left_out, n_positions: int, n_cut: int) -> Prompt:
+def _joined(
+    blocks: Sequence[tuple[int | None, np.ndarray]],
+    used: tuple[int, ...],
+    left_out: tuple[int, ...],
+    n_positions: int,
+    n_cut: int,
+) -> Prompt:
     parts, start = [], 0
     for of, ids in blocks:
         parts.append(Part(start, start + len(ids), of))

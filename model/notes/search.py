@@ -11,7 +11,9 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import apsw
 import numpy as np
 
 from model.notes.index import Maker, open_index
@@ -67,14 +69,17 @@ def search(
     with store.reading() as connection:
         words = dict(_by_words(connection, number, question))
         meaning = dict(_by_meaning(connection, number, vector))
-        found = {i: None for i in (*words, *meaning)}
         rank_w = {i: r for r, i in enumerate(words, 1)}
         rank_m = {i: r for r, i in enumerate(meaning, 1)}
-        for i in found:
-            scores = (words.get(i), rank_w.get(i), meaning.get(i), rank_m.get(i))
-            found[i] = Candidate(i, *_passage(connection, number, i), *scores)
+        found = [
+            Candidate(
+                i, *_passage(connection, number, i),
+                words.get(i), rank_w.get(i), meaning.get(i), rank_m.get(i),
+            )
+            for i in dict.fromkeys((*words, *meaning))
+        ]
     score = RANKINGS[by]
-    known = [c for c in found.values() if score(c) > -math.inf]
+    known = [c for c in found if score(c) > -math.inf]
     return sorted(known, key=lambda c: (-score(c), c.passage))[:n]
 
 
@@ -84,12 +89,12 @@ def query_of(question: str) -> str:
     return " OR ".join(f'"{word}"' for word in list(words)[-_MOST_WORDS:])
 
 
-def _by_words(connection, number: int, question: str) -> list[tuple[int, float]]:
+def _by_words(connection: apsw.Connection, number: int, question: str) -> list[tuple[int, float]]:
     query = query_of(question)
     if not query:
         return []
     table = f"words_{number}"
-    found = connection.execute(
+    found: list[Any] = connection.execute(
         f"SELECT rowid, -bm25({table}) FROM {table} WHERE {table} MATCH ? "
         f"ORDER BY bm25({table}), rowid LIMIT {DEPTH}",
         (query,),
@@ -97,8 +102,8 @@ def _by_words(connection, number: int, question: str) -> list[tuple[int, float]]
     return [(i, score) for i, score in found if score > _NOTHING]
 
 
-def _by_meaning(connection, number: int, vector: np.ndarray) -> list[tuple[int, float]]:
-    rows = connection.execute(
+def _by_meaning(connection: apsw.Connection, number: int, vector: np.ndarray) -> list[tuple[int, float]]:
+    rows: list[Any] = connection.execute(
         f"SELECT passage, distance FROM vectors_{number} WHERE embedding MATCH ? AND k = {DEPTH}",
         (np.ascontiguousarray(vector, dtype=np.float32).tobytes(),),
     ).fetchall()
@@ -106,9 +111,12 @@ def _by_meaning(connection, number: int, vector: np.ndarray) -> list[tuple[int, 
     return sorted(rows, key=lambda row: (-row[1], row[0]))
 
 
-def _passage(connection, number: int, passage: int) -> tuple:
-    return connection.execute(
+def _passage(
+    connection: apsw.Connection, number: int, passage: int
+) -> tuple[int, str, str, int | None, str, int]:
+    found: Any = connection.execute(
         "SELECT note, title, source, page, p.text, n_tokens "
         f"FROM passages_{number} p JOIN notes ON notes.id = p.note WHERE p.id=?",
         (passage,),
     ).fetchone()
+    return found  # of the types that the tables were made with

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 import sqlite_vec
@@ -115,7 +116,7 @@ class Store:
         whole = {"mnemoscope_notes": VERSION, "notes": told}
         return json.dumps(whole, ensure_ascii=False, indent=1)
 
-    def rows(self, query: str, values: tuple = ()) -> list[tuple]:
+    def rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """What a query finds."""
         with saying(self.file):
             return self.connection.execute(query, values).fetchall()
@@ -172,7 +173,7 @@ class Store:
         with self.reading():  # at one moment: another program may be making the tables
             pragma = self.connection.pragma
             version, application = pragma("user_version"), pragma("application_id")
-            tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            tables = self.connection.execute("SELECT count(*) FROM sqlite_master").get
         if application == 0 and version == 0 and tables == 0:
             return False
         if application != 0x4D4E454D:
@@ -202,7 +203,7 @@ class Store:
             )
 
     def _drop_passages(self, ids: list[int]) -> None:
-        for (index,) in self.connection.execute("SELECT id FROM indexes").fetchall():
+        for (index,) in self.rows("SELECT id FROM indexes"):
             for number in ids:
                 drop_passages(self.connection, index, number)
 
@@ -226,7 +227,7 @@ def drop_passages(connection: apsw.Connection, index: int, note: int) -> None:
 
 
 @contextmanager
-def saying(file: Path):
+def saying(file: Path) -> Iterator[None]:
     """An error of SQLite or of the system becomes a NotesError, one line; nothing was changed."""
     try:
         yield

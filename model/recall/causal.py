@@ -7,7 +7,7 @@ in all of them. The new state is asked with a new retrieval, so removing a slot 
 never been written.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,7 +122,9 @@ def edit(
     return state
 
 
-def effect(checkpoint: Checkpoint, one: Outcome, state: MemoryState, gone=()) -> Effect:
+def effect(
+    checkpoint: Checkpoint, one: Outcome, state: MemoryState, gone: Sequence[Place] = ()
+) -> Effect:
     """The outcome's tokens scored with another state."""
     scored = probe.score(
         checkpoint, state, one.ids, one.scored.ids, one.settings, one.lead_ids
@@ -171,7 +173,9 @@ def _minimised(checkpoint: Checkpoint, one: Outcome, found: Effect) -> Effect:
     return found
 
 
-def _selected(state: MemoryState, stays) -> MemoryState:
+def _selected(
+    state: MemoryState, stays: Callable[[tuple[tuple[int, int], ...]], bool]
+) -> MemoryState:
     """The slots for which stays((prompt, position) of every token that one holds) is true."""
     kept = {
         part: np.flatnonzero([stays(held) for held in slots.places])
@@ -181,7 +185,7 @@ def _selected(state: MemoryState, stays) -> MemoryState:
     return replace(state, bank=fusion.select(state.bank, kept["am"]), external=external)
 
 
-def _reordered(state: MemoryState, part: str, order) -> MemoryState:
+def _reordered(state: MemoryState, part: str, order: np.ndarray) -> MemoryState:
     """The values of a part in another order; everything else stays where it is."""
     index = torch.as_tensor(order, device=state.bank.values.device)
     if part == "am":
@@ -190,14 +194,18 @@ def _reordered(state: MemoryState, part: str, order) -> MemoryState:
     return replace(state, external=replace(state.external, values=state.external.values[index]))
 
 
-def _put_in_bank(checkpoint: Checkpoint, state: MemoryState, index: int, again: Trace, row: int):
+def _put_in_bank(
+    checkpoint: Checkpoint, state: MemoryState, index: int, again: Trace, row: int
+) -> MemoryState:
     values = state.bank.values.clone()
     values[:, :, index] = again.v[:, :, row]
     return replace(state, bank=replace(state.bank, values=values))
 
 
 @torch.inference_mode()
-def _put_in_slots(checkpoint: Checkpoint, state: MemoryState, index: int, again: Trace, row: int):
+def _put_in_slots(
+    checkpoint: Checkpoint, state: MemoryState, index: int, again: Trace, row: int
+) -> MemoryState:
     values = state.external.values.clone()
     values[index] = held.keys_and_values(checkpoint.memory, again)[1][row]
     return replace(state, external=replace(state.external, values=values))

@@ -28,6 +28,7 @@ from model.recall.told_facts import Fact, holding
 from model.recall.whole_words import says
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import logits
 
 MOST_FACTS = 4  # told sentences that hold the same answer; the newest are followed
@@ -154,7 +155,9 @@ def _states(checkpoint: Checkpoint, one: Outcome) -> Iterator[MemoryState]:
             return
 
 
-def _likeliest(checkpoint: Checkpoint, state: MemoryState, asked, fact: Fact, spoken):
+def _likeliest(
+    checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, fact: Fact, spoken: Ids
+) -> tuple[np.ndarray, np.ndarray]:
     """(tokens said before it, positions of the fact's words) of the words, new to the question,
     whose first token is most probable after the question or after the model's own words."""
     trace = probe.along(checkpoint, asked.trace, spoken)
@@ -166,7 +169,9 @@ def _likeliest(checkpoint: Checkpoint, state: MemoryState, asked, fact: Fact, sp
     return spoken[:at], runs[which]
 
 
-def _new_words(checkpoint: Checkpoint, prompt: str, fact: Fact, asked) -> list[tuple[int, ...]]:
+def _new_words(
+    checkpoint: Checkpoint, prompt: str, fact: Fact, asked: np.ndarray
+) -> list[tuple[int, ...]]:
     """Positions of the fact's words that the question does not hold, neighbours together. If the
     question holds them all: of all words; if the fact has no words: of all tokens."""
     texts = tokens.display(checkpoint.tokenizer, tokens.encode(checkpoint.tokenizer, prompt))

@@ -7,6 +7,7 @@ is a false recall. `runs` measures; this file knows nothing of looks.
 """
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -28,7 +29,15 @@ GAPS = (0, 50, 200)
 TESTED = 128  # slots where the policy decides
 
 
-def told(n: int, *, held_out=False, ask_held_out=False, stops=(0,), asked=4, never=4):
+def told(
+    n: int,
+    *,
+    held_out: bool = False,
+    ask_held_out: bool = False,
+    stops: Sequence[int] = (0,),
+    asked: int = 4,
+    never: int = 4,
+) -> Callable[..., Trial]:
     """A maker of trials: n facts about the speaker. `asked` of them are asked, and `never` facts
     that were not told (at most as many as were asked, and as kinds of fact allow)."""
     plan = Plan(facts=(n, n), others=(0, 0), fillers=(0, 0), asks=(1, 1), near=0.0, update=0.0,
@@ -43,7 +52,7 @@ def _trial(
     tokenizer: PreTrainedTokenizerFast,
     plan: Plan,
     held_out: bool,
-    stops,
+    stops: Sequence[int],
     n_asked: int,
     n_never: int,
 ) -> Trial:
@@ -69,7 +78,7 @@ def _phrase(rng: random.Random, kind: Kind, held_out: bool) -> str:
     return kind.asks[-1] if held_out else rng.choice(kind.asks[:-1])
 
 
-def contradicted(gap: int):
+def contradicted(gap: int) -> Callable[..., Trial]:
     """A maker of trials: a fact, `gap` tokens of other talk, then a fact that replaces it."""
     return partial(_contradiction, gap=gap)
 
@@ -91,7 +100,7 @@ def _contradiction(rng: random.Random, tokenizer: PreTrainedTokenizerFast, gap: 
     return Trial(tell, (replace(asked, first=f" {first}."),))
 
 
-def _distance(settings: Settings, stops=DISTANCES) -> list[Point]:
+def _distance(settings: Settings, stops: Sequence[int] = DISTANCES) -> list[Point]:
     return [Point("", 0, settings, told(4, stops=stops))]
 
 

@@ -38,7 +38,9 @@ def prompts(
         left -= max(1, len(ids))
 
 
-def _endless(tokenizer: PreTrainedTokenizerFast, text: str, seed: int):
+def _endless(
+    tokenizer: PreTrainedTokenizerFast, text: str, seed: int
+) -> Iterator[tuple[str, list[int]]]:
     sentences = _read(text) if text.strip() else _made(seed)
     while True:
         prompt, ids = "", []

@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from model.recall import words
 from model.recall.phrases import (
@@ -158,7 +159,14 @@ def _capital(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-def _tell(rng: random.Random, subject: str, kind: Kind, plan: Plan, texts, update=False) -> Fact:
+def _tell(
+    rng: random.Random,
+    subject: str,
+    kind: Kind,
+    plan: Plan,
+    texts: Sequence[str],
+    update: bool = False,
+) -> Fact:
     mine = kind.changes if update else kind.says
     phrasings = mine if subject == ME else kind.says_of
     phrase = _phrase(rng, phrasings, plan.held_out_phrasing)
@@ -259,7 +267,7 @@ def _questions(rng: random.Random, facts: list[Fact], plan: Plan) -> tuple[Ask, 
     return tuple(asks)
 
 
-def _untold(rng: random.Random, latest: dict) -> tuple[str, Kind]:
+def _untold(rng: random.Random, latest: dict[str, Any]) -> tuple[str, Kind]:
     """A (subject, kind) that nobody told, of the speaker or of somebody else."""
     while True:
         subject = ME if rng.random() < 0.7 else rng.choice(

@@ -11,6 +11,7 @@ Knows nothing of where probes and books come from.
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -127,12 +128,12 @@ class _Stream:
     """One memory that is told a book, with facts in it."""
 
     def __init__(
-        self, checkpoint: Checkpoint, settings: Settings, book: _Book, heard: dict
+        self, checkpoint: Checkpoint, settings: Settings, book: _Book, heard: dict[str, Any]
     ) -> None:
         self.checkpoint, self.settings, self.heard = checkpoint, settings, heard
         self.book, self.state = iter(book), blank(checkpoint)
 
-    def run(self, plans: list[Plan], stops: Sequence[int]) -> Iterator[tuple[int, list]]:
+    def run(self, plans: list[Plan], stops: Sequence[int]) -> Iterator[tuple[int, list[Any]]]:
         """(stop, (kept, recalled) of every fact) at each stop."""
         self._go_on(WARM)
         placed = []

@@ -169,7 +169,9 @@ def _fresh(checkpoint: Checkpoint) -> WithCache:
     return WithCache(checkpoint, KVCache(checkpoint.model.config.n_layer))
 
 
-def _answer(checkpoint: Checkpoint, reader, ids: Ids, n_window: int, stop: Event | None) -> Answer:
+def _answer(
+    checkpoint: Checkpoint, reader: generate.Reader, ids: Ids, n_window: int, stop: Event | None
+) -> Answer:
     end = checkpoint.tokenizer.eos_token_id
     drawn, first, ended = [], None, False
     for step in generate.generate(

@@ -8,6 +8,7 @@ are read at once, so nothing is padded. Knows nothing of slots and facts.
 
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ LETTERS = 2_400  # of a text, in which so many tokens are looked for
 @torch.inference_mode()
 def gist(
     checkpoint: Checkpoint, books: Mapping[str, str], *, n: int = 500, seed: int = 0, same: str = ""
-) -> dict:
+) -> dict[str, Any]:
     """n pairs -> nats a token with 95 % intervals: saved by the own book's vector and by the other
     book's, compared with none; and by the own compared with the other's, also in percent.
 
@@ -45,7 +46,9 @@ def gist(
     return _figures(np.concatenate(nats))
 
 
-def _pairs(checkpoint: Checkpoint, rng: random.Random, books, n: int, same: str):
+def _pairs(
+    checkpoint: Checkpoint, rng: random.Random, books: Mapping[str, str], n: int, same: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Tokens (n,TOLD) of a book, (n,TOLD) of another, and the (n,READ) that follow the first."""
     own, other = [], []
     for _ in range(n):
@@ -68,7 +71,9 @@ def _somewhere(checkpoint: Checkpoint, rng: random.Random, text: str) -> np.ndar
             return ids[: TOLD + READ]
 
 
-def _three_ways(checkpoint: Checkpoint, told, other, read) -> np.ndarray:
+def _three_ways(
+    checkpoint: Checkpoint, told: np.ndarray, other: np.ndarray, read: np.ndarray
+) -> np.ndarray:
     """(n,3) mean nats a token of what is read: without a vector, the own book's, the other's."""
     ways = (None, _carried(checkpoint, told), _carried(checkpoint, other))
     return np.stack([_nats(checkpoint, read, carried) for carried in ways], axis=1)
@@ -100,7 +105,7 @@ def _with_start(checkpoint: Checkpoint, ids: np.ndarray) -> torch.Tensor:
     return torch.as_tensor(np.hstack([start, ids]), device=checkpoint.model.device)
 
 
-def _figures(nats: np.ndarray) -> dict:
+def _figures(nats: np.ndarray) -> dict[str, Any]:
     without, own, other = nats.T
     return {
         "pairs": len(nats), "tokens_told": TOLD, "tokens_read": READ,
@@ -112,6 +117,6 @@ def _figures(nats: np.ndarray) -> dict:
     }
 
 
-def _mean(x: np.ndarray) -> dict:
+def _mean(x: np.ndarray) -> dict[str, Any]:
     half = 1.96 * float(x.std(ddof=1)) / len(x) ** 0.5 if len(x) > 1 else 0.0
     return {"mean": float(x.mean()), "low": float(x.mean()) - half, "high": float(x.mean()) + half}

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from model.disk.whole import write_text
 from model.memory import asking, telling
 from model.memory.settings import Settings
-from model.memory.state import blank
+from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
 from model.recall import distraction, headline_cases, probe, probe_controls
 from model.recall.headline_cases import CASES, RECALLED, WRONG, Case, Talk
@@ -45,7 +46,7 @@ class Step:
     seconds: float
 
 
-def load(path: Path) -> dict | None:
+def load(path: Path) -> dict[str, Any] | None:
     """A stored board; None if there is none, ValueError if it is damaged."""
     if not path.is_file():
         return None
@@ -127,7 +128,16 @@ def _far(stop: int, settings: Settings) -> Case:
     return Case(_far_name(stop, settings), title, RECALLED, headline_cases._next)
 
 
-def _group(checkpoint: Checkpoint, group, first: int, names, variants, settings, text: str, store):
+def _group(
+    checkpoint: Checkpoint,
+    group: Sequence[Probe],
+    first: int,
+    names: dict[int, str],
+    variants: Sequence[str],
+    settings: Settings,
+    text: str,
+    store: Any,
+) -> Iterator[float]:
     """Tell and ask a few memories side by side -> the share done. The text begins at another place
     for each group."""
     runs, waited, last = PlainRuns(4), 0, max(names)
@@ -150,14 +160,23 @@ def _group(checkpoint: Checkpoint, group, first: int, names, variants, settings,
     yield 1.0
 
 
-def _told(checkpoint: Checkpoint, one: Probe, settings: Settings, variants, runs):
+def _told(
+    checkpoint: Checkpoint, one: Probe, settings: Settings, variants: Sequence[str], runs: PlainRuns
+) -> MemoryState:
     state = blank(checkpoint)
     for text in one.tell:
         state = _tell(checkpoint, state, text, settings, variants, runs)
     return state
 
 
-def _tell(checkpoint: Checkpoint, state, text: str, settings: Settings, variants, runs):
+def _tell(
+    checkpoint: Checkpoint,
+    state: MemoryState,
+    text: str,
+    settings: Settings,
+    variants: Sequence[str],
+    runs: PlainRuns,
+) -> MemoryState:
     """One prompt, with the modules of all variants: each reads its own part of the state."""
     together = frozenset().union(*(VARIANTS[name] for name in variants))
     if not together:
@@ -166,7 +185,12 @@ def _tell(checkpoint: Checkpoint, state, text: str, settings: Settings, variants
 
 
 def _asked(
-    checkpoint: Checkpoint, one: Probe, state, settings, variants, case: Case
+    checkpoint: Checkpoint,
+    one: Probe,
+    state: MemoryState,
+    settings: Settings,
+    variants: Sequence[str],
+    case: Case,
 ) -> dict[str, bool]:
     """Variant -> whether what the case counts happened."""
     plan = probe.prepare(checkpoint, one)
@@ -175,7 +199,7 @@ def _asked(
 
 
 def _is_hit(
-    checkpoint: Checkpoint, plan: probe.Plan, state, settings: Settings, case: Case
+    checkpoint: Checkpoint, plan: probe.Plan, state: MemoryState, settings: Settings, case: Case
 ) -> bool:
     state = state if settings.modules else blank(checkpoint)
     ids, _ = probe.fitting(checkpoint, plan, state, settings, 0)
@@ -194,7 +218,12 @@ class _Store:
     """The results so far: a line for each probe of a case, and the board that sums them up."""
 
     def __init__(
-        self, checkpoint: Checkpoint, path: Path, variants, settings: Settings, text: str
+        self,
+        checkpoint: Checkpoint,
+        path: Path,
+        variants: Sequence[str],
+        settings: Settings,
+        text: str,
     ) -> None:
         self.path, self.lines_path = path, path.with_suffix(".episodes.jsonl")
         self.variants, self.settings = tuple(variants), settings
@@ -231,23 +260,25 @@ class _Store:
         self.board["cases"][name] = entry
         write(self.path, self.board)
 
-    def _share(self, case: str, probes: Sequence[Probe], variant: str) -> dict:
+    def _share(self, case: str, probes: Sequence[Probe], variant: str) -> dict[str, Any]:
         hits = [self.hits[case, _key(one)][variant] for one in probes]
         return share(sum(hits), len(hits))
 
 
-def share(hits: int, n: int) -> dict:
+def share(hits: int, n: int) -> dict[str, Any]:
     """hits of n with the 95 % interval (Wilson), for JSON."""
     low, high = wilson(hits, n)
     return {"hits": hits, "n": n, "share": hits / n if n else None, "low": low, "high": high}
 
 
-def write(path: Path, board: dict) -> None:
+def write(path: Path, board: dict[str, Any]) -> None:
     """Write the board; the file is always whole."""
     write_text(path, json.dumps(board, indent=1, ensure_ascii=False) + "\n")
 
 
-def add(checkpoint: Checkpoint, path: Path, name: str, figures: Callable[[], dict]) -> dict:
+def add(
+    checkpoint: Checkpoint, path: Path, name: str, figures: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
     """Figures of another kind ("text", "gist") on the same board, unless they are there already."""
     board = _board(checkpoint, path)
     if name not in board:
@@ -256,7 +287,7 @@ def add(checkpoint: Checkpoint, path: Path, name: str, figures: Callable[[], dic
     return board[name]
 
 
-def _board(checkpoint: Checkpoint, path: Path) -> dict:
+def _board(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
     memory = checkpoint.memory
     own = {"fingerprint": checkpoint.fingerprint,
            "memory": memory.fingerprint if memory is not None else None}
@@ -285,7 +316,7 @@ def _key(one: Probe) -> str:
     return _hash([one.tell, one.ask, one.answer, one.wrong])
 
 
-def _hash(what) -> str:
+def _hash(what: object) -> str:
     said = json.dumps(what, ensure_ascii=False).encode("utf-8", "replace")
     return hashlib.sha256(said).hexdigest()[:12]
 
@@ -294,7 +325,7 @@ def _now() -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
 
 
-def _lines(path: Path) -> list[dict]:
+def _lines(path: Path) -> list[dict[str, Any]]:
     """All whole lines; a last one torn by a crash is left out."""
     if not path.is_file():
         return []
@@ -302,7 +333,7 @@ def _lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]
 
 
-def _append(path: Path, line: dict) -> None:
+def _append(path: Path, line: dict[str, Any]) -> None:
     """Append one line after the last whole one."""
     with open(path, "a+b") as file:
         size = file.seek(0, os.SEEK_END)

@@ -47,18 +47,18 @@ class Talk:
         return [prompt for prompt, _ in stream]
 
 
-def _next(probes, number: int, talk: Talk) -> Probe | None:
+def _next(probes: Sequence[Probe], number: int, talk: Talk) -> Probe | None:
     one = probes[number]
     return replace(one, distance=0) if one.answer else None
 
 
-def _eight(probes, number: int, talk: Talk) -> Probe | None:
+def _eight(probes: Sequence[Probe], number: int, talk: Talk) -> Probe | None:
     one = _next(probes, number, talk)
     between = islice(talk.prompts(number, 1_000), 8)
     return one and replace(one, tell=(*one.tell, *between))
 
 
-def _never(probes, number: int, talk: Talk) -> Probe | None:
+def _never(probes: Sequence[Probe], number: int, talk: Talk) -> Probe | None:
     """The bare question, after a fact of another kind was told."""
     one = probes[number]
     if one.answer is None:
@@ -82,13 +82,13 @@ def _shared(one: Probe, other: Probe) -> int:
     return len(asked & told)
 
 
-def _near_miss(probes, number: int, talk: Talk) -> Probe | None:
+def _near_miss(probes: Sequence[Probe], number: int, talk: Talk) -> Probe | None:
     """The bare question after only the other's fact was told."""
     one = near_miss_of(probes[number])
     return one and bare(one.ask) and replace(one, ask=bare(one.ask)) or None
 
 
-def _near_miss_led(probes, number: int, talk: Talk) -> Probe | None:
+def _near_miss_led(probes: Sequence[Probe], number: int, talk: Talk) -> Probe | None:
     return near_miss_of(probes[number])
 
 
@@ -117,7 +117,7 @@ def _same_place(own: str, answer: str, other: str) -> str:
     return other[start + len(word[0]) : len(other) - len(after)].strip()
 
 
-def _middle(probes, number: int, talk: Talk) -> Probe | None:
+def _middle(probes: Sequence[Probe], number: int, talk: Talk) -> Probe | None:
     """The fact in the middle of one long prompt."""
     one = _next(probes, number, talk)
     around = talk.prompts(number, AROUND)
@@ -126,7 +126,7 @@ def _middle(probes, number: int, talk: Talk) -> Probe | None:
     return one and replace(one, tell=(" ".join(parts),))
 
 
-def _end(probes, number: int, talk: Talk) -> Probe | None:
+def _end(probes: Sequence[Probe], number: int, talk: Talk) -> Probe | None:
     """The question at the end of one long prompt."""
     one = _next(probes, number, talk)
     return one and replace(one, ask=" ".join([*talk.prompts(number, AROUND), one.ask]))

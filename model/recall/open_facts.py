@@ -211,7 +211,13 @@ def _asks(
     return tuple(asks)
 
 
-def _ask(rng: random.Random, plan: OpenPlan, topic: _Topic, topics, styles=()) -> Ask | None:
+def _ask(
+    rng: random.Random,
+    plan: OpenPlan,
+    topic: _Topic,
+    topics: Sequence[_Topic],
+    styles: Sequence[str] = (),
+) -> Ask | None:
     """A question that only this topic answers."""
     for _ in range(6):
         style = rng.choice(styles) if styles else _style(rng, plan)
@@ -228,7 +234,9 @@ def _style(rng: random.Random, plan: OpenPlan) -> str:
     return rng.choices(list(plan.mix), list(plan.mix.values()))[0]
 
 
-def _answers_too(found: Asking, topic: _Topic, style: str, seed: str, topics) -> bool:
+def _answers_too(
+    found: Asking, topic: _Topic, style: str, seed: str, topics: Sequence[_Topic]
+) -> bool:
     """Whether another fact that was told is asked for with the same words."""
     said = (found.question + " " + found.lead).strip().lower()
     for rival in topic.rivals:

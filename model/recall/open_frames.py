@@ -6,7 +6,9 @@ know values, nor what else is said (open_facts.py).
 """
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from model.recall import grammar_words as g
 from model.recall.phrases_of_things import MINE, Phrases
@@ -22,7 +24,7 @@ class Frame:
     asks: tuple[tuple[str, str], ...]
     value: str = "any"
 
-    def map(self, change) -> "Frame":
+    def map(self, change: Callable[[str], str]) -> "Frame":
         """The same with every text changed."""
         asks = tuple((change(question), change(answer)) for question, answer in self.asks)
         return replace(self, ways=tuple(map(change, self.ways)), asks=asks)
@@ -241,7 +243,7 @@ _SINCE = ("ill", "closed", "open", "away", "lost", "empty", "broken", "at home",
           "out of order", "under water", "in use", "asleep", "famous")
 
 
-def _draw(rng: random.Random, p: Phrases) -> dict:
+def _draw(rng: random.Random, p: Phrases) -> dict[str, Any]:
     """A word or phrase for every letter that templates use, drawn when asked for. Pronouns, prepositions
     and numbers are free: the rule holds out nouns, verbs and adjectives."""
     choose = p.choose
@@ -304,7 +306,7 @@ def sentence(text: str) -> str:
 
 _CLASSES = ((MINE[:4], MINE[:4]), g.PEOPLE, g.RELATIVES, g.KIN, g.THINGS, g.NAMED, g.PLACES, g.EVENTS, g.GROUPS, g.ATTRIBUTES,
             g.MODIFIERS, g.ADJECTIVES, g.UNITS, g.TIMES, g.HABITS)
-_LISTS_OF: dict[tuple[str, bool], list] = {}
+_LISTS_OF: dict[tuple[str, bool], list[Any]] = {}
 for _listed in _CLASSES:
     for _side in (False, True):
         for _word in _listed[_side]:

@@ -8,13 +8,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
 
 from model.memory import asking, telling
 from model.memory.settings import Settings
-from model.memory.state import blank
+from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
 from model.recall import distraction, probe
 from model.recall.plain_runs import PlainRuns
@@ -37,7 +38,7 @@ def bits_per_byte(
     *,
     n: int = 200,
     settings: Settings = Settings(),
-) -> dict:
+) -> dict[str, Any]:
     """n passages of about 64 tokens of the text, each read as its own prompt with the same full
     memory -> bits per byte of the base and of each variant, and the change in percent with its 95 %
     interval (normal, over passages)."""
@@ -53,7 +54,7 @@ def bits_per_byte(
     return {"passages": len(passages), "bytes": n_bytes, "variants": found}
 
 
-def full(checkpoint: Checkpoint, given: Sequence[Probe], settings: Settings):
+def full(checkpoint: Checkpoint, given: Sequence[Probe], settings: Settings) -> MemoryState:
     """A memory of all modules that holds a few facts and much made-up talk."""
     settings = replace(settings, modules=VARIANTS["gpt2-m"])
     state, runs = blank(checkpoint), PlainRuns(1)
@@ -64,7 +65,7 @@ def full(checkpoint: Checkpoint, given: Sequence[Probe], settings: Settings):
     return state
 
 
-def _nats(checkpoint: Checkpoint, state, ids: Ids, settings: Settings) -> float:
+def _nats(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settings) -> float:
     """−ln p of all tokens of a passage, summed, read with the variant's part of the memory."""
     state = state if settings.modules else blank(checkpoint)
     trace = asking.ask(checkpoint, state, ids, settings).trace
@@ -73,7 +74,7 @@ def _nats(checkpoint: Checkpoint, state, ids: Ids, settings: Settings) -> float:
     return float(-rows.gather(1, wanted).sum())
 
 
-def _figures(nats: np.ndarray, base: np.ndarray, n_bytes: int) -> dict:
+def _figures(nats: np.ndarray, base: np.ndarray, n_bytes: int) -> dict[str, Any]:
     change = nats.sum() / base.sum() - 1
     rest = nats - (1 + change) * base  # a ratio's error, to first order
     half = 1.96 * rest.std(ddof=1) * len(rest) ** 0.5 / base.sum() if len(rest) > 1 else 0.0

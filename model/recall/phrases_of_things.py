@@ -5,6 +5,7 @@ This file does not know in which sentence a phrase will stand (open_frames.py).
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from model.recall import grammar_words as g
 from model.recall import words
@@ -40,7 +41,7 @@ class Phrases:
         """One word of a list that `words.split` made."""
         return self.rng.choice(listed[self.held_out] or listed[0])
 
-    def verb(self, listed) -> g.Verb:
+    def verb(self, listed: Any) -> g.Verb:
         return g.verb(self.word(listed))
 
     def choose(self, options: Sequence):

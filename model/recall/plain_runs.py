@@ -5,6 +5,7 @@ many memories that are told the same prompt need only one run. Knows nothing of 
 """
 
 from collections import OrderedDict
+from typing import Any
 
 KEPT = 48  # runs; a run of 64 tokens of the embedded model takes about 3 MB
 
@@ -16,11 +17,11 @@ class PlainRuns(OrderedDict):
         super().__init__()
         self.most = most
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         self.move_to_end(key)
         return super().__getitem__(key)
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value)
         while len(self) > self.most:
             del self[next(iter(self))]

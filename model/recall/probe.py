@@ -224,7 +224,9 @@ def prepare(checkpoint: Checkpoint, probe: Probe) -> Plan:
     return Plan(probe, ask_ids, answer_ids, sum(sizes) + probe.distance, tuple(notes))
 
 
-def tell(checkpoint: Checkpoint, plan: Plan, settings: Settings, state: MemoryState | None = None):
+def tell(
+    checkpoint: Checkpoint, plan: Plan, settings: Settings, state: MemoryState | None = None
+) -> Iterator[Told]:
     """Tell the probe's prompts, then the distraction -> Iterator[Told], one a prompt.
 
     state: the memory that is told; None: an empty one. A variant without memory is told nothing.
@@ -278,21 +280,26 @@ def outcome(
 
 
 def score(
-    checkpoint: Checkpoint, state: MemoryState, ask_ids, wanted, settings: Settings, lead=()
+    checkpoint: Checkpoint,
+    state: MemoryState,
+    ask_ids: np.ndarray,
+    wanted: Ids,
+    settings: Settings,
+    lead: Ids = (),
 ) -> Scored:
     """The tokens `wanted` (A,), A >= 1, scored after the ask and the tokens `lead`, with this
     state. Only the ask decides what is retrieved: the answer does not help to find itself."""
     return score_on(checkpoint, asking.ask(checkpoint, state, ask_ids, settings), wanted, lead)
 
 
-def score_on(checkpoint: Checkpoint, asked: asking.Recalled, wanted, lead=()) -> Scored:
+def score_on(checkpoint: Checkpoint, asked: asking.Recalled, wanted: Ids, lead: Ids = ()) -> Scored:
     """The same after an ask that has been run."""
     lead = np.asarray(lead, dtype=np.int64)
     trace = along(checkpoint, asked.trace, np.r_[lead, wanted])
     return scored_rows(checkpoint, trace, len(asked.trace) - 1 + len(lead), wanted)
 
 
-def along(checkpoint: Checkpoint, asked: Trace, wanted) -> Trace:
+def along(checkpoint: Checkpoint, asked: Trace, wanted: Ids) -> Trace:
     """The ask's run, continued with all tokens of `wanted` but the last, reading the same
     memory."""
     ids = np.r_[asked.ids, np.asarray(wanted, dtype=np.int64)[:-1]]
@@ -320,7 +327,7 @@ def says(continuation: str, answer: str | None) -> bool | None:
     return None if answer is None else whole_words.says(continuation, answer)
 
 
-def own_lead(said, wanted) -> np.ndarray:
+def own_lead(said: Ids, wanted: Ids) -> np.ndarray:
     """The tokens said before the wanted ones; none if those are said at once, or not at all."""
     n = len(wanted)
     starts = (i for i in range(len(said) - n + 1) if np.array_equal(said[i : i + n], wanted))
@@ -328,7 +335,7 @@ def own_lead(said, wanted) -> np.ndarray:
 
 
 @torch.inference_mode()
-def scored_rows(checkpoint: Checkpoint, trace: Trace, first: int, wanted) -> Scored:
+def scored_rows(checkpoint: Checkpoint, trace: Trace, first: int, wanted: Ids) -> Scored:
     """Rows first, first + 1, … of the trace, each the prediction of one wanted token."""
     wanted = np.asarray(wanted, dtype=np.int64)
     rows = logits(checkpoint, trace, first).double()  # (A,V)
@@ -345,7 +352,7 @@ def _prompts(checkpoint: Checkpoint, probe: Probe) -> Iterator[tuple[str, int]]:
 
 
 def _split_answer(
-    tokenizer: PreTrainedTokenizerFast, probe: Probe, ask_ids
+    tokenizer: PreTrainedTokenizerFast, probe: Probe, ask_ids: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
     """The answer's own tokens, and what is unexpected about them."""
     if probe.answer is None:
@@ -380,7 +387,9 @@ def _windows(checkpoint: Checkpoint, sizes: list[int]) -> list[str]:
     ]
 
 
-def fitting(checkpoint: Checkpoint, plan: Plan, state, settings, n_lead: int):
+def fitting(
+    checkpoint: Checkpoint, plan: Plan, state: MemoryState, settings: Settings, n_lead: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """(the ask's ids, notes): cut at their start if ask and answer do not fit after the memory."""
     wanted = max(len(plan.answer_ids), 1) + n_lead
     room = asking.room(checkpoint, state, settings) - wanted + 1

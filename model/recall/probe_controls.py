@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from model.memory import asking
+from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.recall import distraction, episodes, probe, words
 from model.recall.probe import Outcome, Plan, Probe, Scored
@@ -126,14 +127,14 @@ def never_told(checkpoint: Checkpoint, one: Outcome) -> Never:
     return Never(changed, left_out, said, base, refuses(said), refuses(base))
 
 
-def say(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings) -> str:
+def say(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settings) -> str:
     """What is said, greedily, up to a sentence's end."""
     asked = asking.ask(checkpoint, state, ids, settings)
     return said_on(checkpoint, state, asked, ids, settings)
 
 
 def said_on(
-    checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, ids: Ids, settings
+    checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, ids: Ids, settings: Settings
 ) -> str:
     """The same after an ask that has been run."""
     room = asking.room(checkpoint, state, settings) - len(ids) + 1

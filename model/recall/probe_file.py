@@ -6,9 +6,10 @@ line by line, so it may be of any length; a line that cannot be run is named and
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Tally:
     reciprocal: float = 0.0
     notes: set[str] = field(default_factory=set)
 
-    def add(self, found: dict) -> None:
+    def add(self, found: dict[str, Any]) -> None:
         """Count one line's result."""
         if found["exact"] is None:
             self.n_open += 1
@@ -54,7 +55,7 @@ class Tally:
         self.log += found["log_probability"]
         self.reciprocal += 1 / max(found["ranks"])
 
-    def report(self) -> dict:
+    def report(self) -> dict[str, Any]:
         """Shares with n and 95 % intervals; means over the lines with an answer, None without."""
         return {
             "n": self.n, "n_without_answer": self.n_open,
@@ -73,7 +74,7 @@ class Tallies:
         self.every = self._new()
         self.labelled: dict[str, dict[str, Tally]] = {}
 
-    def add(self, label: str, found: dict[str, dict]) -> None:
+    def add(self, label: str, found: dict[str, dict[str, Any]]) -> None:
         """Count one line: variant -> its result. label "": the line has none."""
         groups = [self.every]
         if label:
@@ -82,11 +83,11 @@ class Tallies:
             for name, result in found.items():
                 group[name].add(result)
 
-    def report(self) -> dict[str, dict]:
+    def report(self) -> dict[str, dict[str, Any]]:
         """Variant -> report of all lines."""
         return _reports(self.every)
 
-    def labels(self) -> dict[str, dict[str, dict]]:
+    def labels(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Label -> variant -> report, in the order in which the file names them."""
         return {label: _reports(group) for label, group in self.labelled.items()}
 
@@ -94,7 +95,7 @@ class Tallies:
         return {name: Tally() for name in self._names}
 
 
-def _reports(group: dict[str, Tally]) -> dict[str, dict]:
+def _reports(group: dict[str, Tally]) -> dict[str, dict[str, Any]]:
     return {name: tally.report() for name, tally in group.items()}
 
 
@@ -144,7 +145,7 @@ def parsed(raw: bytes) -> Probe:
     )
 
 
-def _check_letters(given: dict) -> None:
+def _check_letters(given: dict[str, Any]) -> None:
     """Refuse half an emoji: JSON can hold it, but no file and no screen can show it."""
     try:
         json.dumps(given, ensure_ascii=False).encode()
@@ -162,10 +163,10 @@ def _label(given: str | None) -> str:
 def run_line(
     checkpoint: Checkpoint,
     given: Probe,
-    variants,
+    variants: Sequence[str],
     settings: Settings,
     on_told: Callable[[], None] | None = None,
-) -> dict[str, dict]:
+) -> dict[str, dict[str, Any]]:
     """Variant (long name) -> what it did with a probe: exact, said, continuation, probability
     (joint), log_probability (nats), its difference to memory off, probabilities and ranks of the
     answer's tokens; without an answer, false_recall.
@@ -185,7 +186,7 @@ def run_line(
     }
 
 
-def _result(one: probe.Outcome) -> dict:
+def _result(one: probe.Outcome) -> dict[str, Any]:
     found = {"exact": one.exact, "said": one.said, "continuation": one.continuation}
     if one.exact is None:
         found["false_recall"] = not probe_controls.refuses(one.continuation)
@@ -198,7 +199,7 @@ def _result(one: probe.Outcome) -> dict:
     return found | {"notes": list(one.notes)}
 
 
-def _share(hits: int, n: int) -> dict | None:
+def _share(hits: int, n: int) -> dict[str, Any] | None:
     if not n:
         return None
     low, high = wilson(hits, n)

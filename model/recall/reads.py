@@ -78,7 +78,9 @@ def read_by(
     return tuple(sorted(rows, key=lambda read: (-read.weight, read.place)))
 
 
-def _rows(part: str, slots: Slots, kept, weights: np.ndarray, first_layer: int = 0) -> list[Read]:
+def _rows(
+    part: str, slots: Slots, kept: np.ndarray, weights: np.ndarray, first_layer: int = 0
+) -> list[Read]:
     column = {int(slot): i for i, slot in enumerate(kept)}
     nothing = np.zeros((*weights.shape[:3], 1), weights.dtype)
     rows, every = [], slots.places

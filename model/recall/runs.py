@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from model.recall.probe import USUAL, Probe
 from model.recall.share import Share
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import Trace, run
 
 RULES = 3  # of telling and asking: raised when model.memory answers otherwise than before
@@ -101,7 +103,7 @@ class Step:
     n_done: int
     n_total: int
     seconds: float
-    lines: tuple[dict, ...] = field(default=())
+    lines: tuple[dict[str, Any], ...] = field(default=())
     is_new: bool = True
 
 
@@ -170,13 +172,13 @@ class _Runner:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        point,
-        trial,
+        point: Point,
+        trial: Trial,
         seed: int,
         names: list[str],
         text: str,
-        others,
-        runs,
+        others: dict[Any, MemoryState],
+        runs: PlainRuns,
     ) -> None:
         self.checkpoint, self.point, self.trial, self.seed = checkpoint, point, trial, seed
         self.names, self.text, self.others, self.lines = names, text, others, []
@@ -227,7 +229,7 @@ class _Runner:
             self.runs[key] = run(self.checkpoint, np.r_[start, self.recent])
         return self.runs[key]
 
-    def _asked(self, state: MemoryState, stop: int, waited: int) -> list[dict]:
+    def _asked(self, state: MemoryState, stop: int, waited: int) -> list[dict[str, Any]]:
         other, other_seed = self.others.get((self.point.name, stop), (None, None))
         self.others[self.point.name, stop] = (state, self.seed)
         told = self._in_context()
@@ -245,7 +247,7 @@ class _Runner:
             } for name in self.names
         ]
 
-    def _without(self, question: Question, told: Trace) -> dict:
+    def _without(self, question: Question, told: Trace) -> dict[str, Any]:
         """Results that all variants share: without memory, and with everything as one text."""
         ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
         found = {"ask": question.ask, "answer": question.answer}
@@ -259,7 +261,9 @@ class _Runner:
         name = "context" if self.n_told <= self.room else "window"
         return found | _scores({"_off": off, f"_{name}": context})
 
-    def _answer(self, question: Question, state, other, name: str) -> dict:
+    def _answer(
+        self, question: Question, state: MemoryState, other: MemoryState | None, name: str
+    ) -> dict[str, Any]:
         """What one variant says to one question."""
         settings = replace(self.settings, modules=VARIANTS[name])
         ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
@@ -282,7 +286,7 @@ class _Runner:
             found |= {"said": said, "right": SCORERS[question.scored](said, question)}
         return found
 
-    def _as_one_text(self, told: Trace, ask: str, wanted) -> probe.Scored:
+    def _as_one_text(self, told: Trace, ask: str, wanted: Ids) -> probe.Scored:
         """Everything told in one text with the question, cut at its start to fit the window."""
         ids = tokens.encode(self.checkpoint.tokenizer, ask if ask[0].isspace() else " " + ask)
         start = np.r_[told.ids, ids]
@@ -291,7 +295,7 @@ class _Runner:
         return probe.scored_rows(self.checkpoint, trace, len(start) - 1, wanted)
 
 
-def _scores(by_name: dict[str, probe.Scored]) -> dict:
+def _scores(by_name: dict[str, probe.Scored]) -> dict[str, Any]:
     found = {}
     for name, score in by_name.items():
         found |= {f"exact{name}": score.exact, f"p{name}": score.joint}
@@ -342,7 +346,7 @@ SERIES = {
 }
 
 
-def shares(lines: Iterable[dict]) -> dict[tuple[str, str], Share]:
+def shares(lines: Iterable[dict[str, Any]]) -> dict[tuple[str, str], Share]:
     """(point, or "point @ stop" where there are several, series) -> hits of n questions, with the
     95 % interval. Questions of one episode are counted as independent; that is an approximation."""
     counts: dict[tuple[str, str], list[int]] = {}
@@ -356,10 +360,10 @@ def shares(lines: Iterable[dict]) -> dict[tuple[str, str], Share]:
     return {key: Share(" · ".join(key), *hits) for key, hits in counts.items()}
 
 
-def summed(lines: Iterable[dict]) -> list[dict]:
+def summed(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """A row for each variant, point and stop: variant, point, x, y, stop, n_stops, the number of
     episodes, and under "series" the hits and n of each series. Small enough to be shipped."""
-    rows: dict[tuple, dict] = {}
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for line in lines:
         place = {name: line[name] for name in ("variant", "point", "x", "y", "stop", "n_stops")}
         new = place | {"episodes": 0, "series": {}}
@@ -373,14 +377,14 @@ def summed(lines: Iterable[dict]) -> list[dict]:
     return list(rows.values())
 
 
-def point_of(line: dict) -> str:
+def point_of(line: dict[str, Any]) -> str:
     """What a line's point is called in `shares`."""
     several = line["n_stops"] > 1
     return f"{line['point']} @ {line['stop']:,}".lstrip(" @") if several else line["point"]
 
 
 def probe_of(
-    checkpoint: Checkpoint, curve: Curve, line: dict, question: int, text: str = ""
+    checkpoint: Checkpoint, curve: Curve, line: dict[str, Any], question: int, text: str = ""
 ) -> Probe:
     """The probe of one question of a line: made again from the seed, with the same distance. (If
     the distraction read the memory, `reads`, the probe's distraction does not.)"""
@@ -390,13 +394,13 @@ def probe_of(
     return Probe(trial.tell, asked.ask, asked.answer, line["distance"], text, line["seed"])
 
 
-def settings_of(curve: Curve, line: dict, settings: Settings = USUAL) -> Settings:
+def settings_of(curve: Curve, line: dict[str, Any], settings: Settings = USUAL) -> Settings:
     """The memory's settings that a line was measured with, from the same base settings."""
     wanted = probe.settings_for(line["variant"], settings)
     return next(p.settings for p in curve.points(wanted) if p.name == line["point"])
 
 
-def read_lines(path: Path) -> list[dict]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
     """The records of all lines that are whole: a last one torn by a crash is left out."""
     raw = path.read_bytes()
     records = []
@@ -410,7 +414,7 @@ def read_lines(path: Path) -> list[dict]:
     return records
 
 
-def _append(path: Path | None, lines: list[dict]) -> None:
+def _append(path: Path | None, lines: list[dict[str, Any]]) -> None:
     """Append an episode in one write, after the last whole line."""
     if path is None:
         return
@@ -422,9 +426,9 @@ def _append(path: Path | None, lines: list[dict]) -> None:
         file.flush()
 
 
-def _whole(lines: list[dict], made: str) -> dict[tuple, list[dict]]:
+def _whole(lines: list[dict[str, Any]], made: str) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
     """(curve, variant, point, seed) -> its records, of those that were made with the same."""
-    found: dict[tuple, list[dict]] = {}
+    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for line in lines:
         if line.get("made_with") != made:
             continue

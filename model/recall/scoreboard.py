@@ -11,10 +11,11 @@ normal one for percent), or the quartiles for ms; None if nothing varies.
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from model.disk.whole import write_text
 from model.memory import asking
 from model.memory.reader import WithMemory
 from model.memory.settings import Settings
-from model.memory.state import blank
+from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
 from model.recall import curves, distraction, probe, runs
 from model.recall.probe import USUAL
@@ -57,7 +58,7 @@ class Step:
     share: float
 
 
-def load(path: Path = PLACE) -> dict | None:
+def load(path: Path = PLACE) -> dict[str, Any] | None:
     """A stored board; None where there is none, ValueError where it is damaged."""
     if not path.is_file():
         return None
@@ -75,7 +76,7 @@ def load(path: Path = PLACE) -> dict | None:
 
 
 def measure(
-    checkpoint: Checkpoint, variants, path: Path, *, n: int = 125, seed: int = 0,
+    checkpoint: Checkpoint, variants: Sequence[str], path: Path, *, n: int = 125, seed: int = 0,
     settings: Settings = USUAL, text: str = "", stops: tuple[int, ...] = STOPS,
 ) -> Iterator[Step]:
     """Measure everything and write the board to `path`. n: episodes, four questions each. text:
@@ -102,7 +103,7 @@ def measure(
     yield Step("written", 1.0)
 
 
-def _curves(stops) -> list[Curve]:
+def _curves(stops: tuple[int, ...]) -> list[Curve]:
     """Told facts, asked at every stop; facts never told, asked at once."""
     told = curves.told(4, stops=stops, never=0)
     never = curves.told(4, asked=0, never=4)
@@ -112,7 +113,7 @@ def _curves(stops) -> list[Curve]:
     ]
 
 
-def in_words(cell: dict) -> str:
+def in_words(cell: dict[str, Any]) -> str:
     """A cell as a short text: value, interval, n."""
     if cell["value"] is None:
         return f"– ({cell['how']})"
@@ -129,8 +130,13 @@ _SHOWN = {
 
 
 def _cells(
-    checkpoint: Checkpoint, name: str, records, settings: Settings, text: str, stops
-) -> dict:
+    checkpoint: Checkpoint,
+    name: str,
+    records: list[dict[str, Any]],
+    settings: Settings,
+    text: str,
+    stops: tuple[int, ...],
+) -> dict[str, Any]:
     window = checkpoint.model.config.n_positions
     found = runs.shares(records)
     has_memory = bool(VARIANTS[name])
@@ -158,18 +164,18 @@ def _cells(
     }
 
 
-def _at(stop: int, stops) -> str:
+def _at(stop: int, stops: tuple[int, ...]) -> str:
     return f"{stop:,}" if len(stops) > 1 else ""
 
 
-def _share(found: dict, point: str | None, series: list[str], how: str) -> dict:
+def _share(found: dict[str, Any], point: str | None, series: list[str], how: str) -> dict[str, Any]:
     share = next((found[point, name] for name in series if (point, name) in found), None)
     if share is None:
         return _cell(None, 0, "share", "not measured")
     return _cell(share.value, share.n, "share", how, share.interval)
 
 
-def _limit(found: dict, stops, has_memory: bool) -> dict:
+def _limit(found: dict[str, Any], stops: tuple[int, ...], has_memory: bool) -> dict[str, Any]:
     """The longest distance up to which every stop reached at least ENOUGH recall: through memory,
     or without memory in one text, cut at its start if it exceeds the window."""
     series = ["recalled"] if has_memory else ["in context", "last window"]
@@ -188,7 +194,7 @@ def _limit(found: dict, stops, has_memory: bool) -> dict:
     return _cell(reached, n, "tokens", how)
 
 
-def _after_facts(checkpoint: Checkpoint, settings: Settings):
+def _after_facts(checkpoint: Checkpoint, settings: Settings) -> MemoryState:
     """A full memory of all modules: one person's four facts and other talk."""
     trial = curves.told(4)(random.Random("scoreboard state"), checkpoint.tokenizer)
     given = probe.Probe(trial.tell, "?", None, FULL)
@@ -198,7 +204,9 @@ def _after_facts(checkpoint: Checkpoint, settings: Settings):
 
 
 @torch.inference_mode()
-def _perplexity(checkpoint: Checkpoint, name: str, state, settings: Settings, text: str) -> dict:
+def _perplexity(
+    checkpoint: Checkpoint, name: str, state: MemoryState, settings: Settings, text: str
+) -> dict[str, Any]:
     """Change of perplexity, in percent, on passages that are read with a full memory."""
     if not VARIANTS[name]:
         return _cell(0.0, 0, "percent", "no memory, nothing changes")
@@ -214,7 +222,7 @@ def _perplexity(checkpoint: Checkpoint, name: str, state, settings: Settings, te
     return _cell(float(percent[0]), len(changes), "percent", what, tuple(map(float, percent[1:])))
 
 
-def _nats(checkpoint: Checkpoint, state, ids: Ids, settings: Settings) -> float:
+def _nats(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settings) -> float:
     trace = asking.ask(checkpoint, state, ids, settings).trace
     behind = len(trace) - len(ids)  # <|endoftext|>, where it was put in front
     rows = logits(checkpoint, trace)[:-1].float().log_softmax(-1)
@@ -222,7 +230,9 @@ def _nats(checkpoint: Checkpoint, state, ids: Ids, settings: Settings) -> float:
     return float(-rows.gather(1, wanted)[max(0, behind - 1) :].mean())
 
 
-def _milliseconds(checkpoint: Checkpoint, name: str, state, settings: Settings) -> dict:
+def _milliseconds(
+    checkpoint: Checkpoint, name: str, state: MemoryState, settings: Settings
+) -> dict[str, Any]:
     """Milliseconds to generate one token with a full memory: median and quartiles."""
     own = probe.settings_for(name, settings)
     reader = WithMemory(checkpoint, state, own)
@@ -242,13 +252,25 @@ def _cache_bytes(checkpoint: Checkpoint) -> int:
     return 2 * config.n_layer * config.n_positions * config.n_embd * checkpoint.model.dtype.itemsize
 
 
-def _cell(value, n: int, unit: str, how: str, interval=(None, None)) -> dict:
+def _cell(
+    value: float | None,
+    n: int,
+    unit: str,
+    how: str,
+    interval: tuple[float | None, float | None] = (None, None),
+) -> dict[str, Any]:
     low, high = interval
     return {"value": value, "low": low, "high": high, "n": n, "unit": unit, "how": how}
 
 
 def _write(
-    path: Path, checkpoint: Checkpoint, rows, n: int, seed: int, settings: Settings, text: str
+    path: Path,
+    checkpoint: Checkpoint,
+    rows: list[dict[str, Any]],
+    n: int,
+    seed: int,
+    settings: Settings,
+    text: str,
 ) -> None:
     memory = checkpoint.memory
     board = {

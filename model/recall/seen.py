@@ -14,6 +14,7 @@ from model.recall.probe import Scored
 from model.recall.told_facts import Fact
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import Trace, run
 
 
@@ -34,7 +35,7 @@ class Seen:
         return int(np.argmax(self.scored.rank > 1))
 
 
-def see(checkpoint: Checkpoint, asked: asking.Recalled, lead, wanted) -> Seen:
+def see(checkpoint: Checkpoint, asked: asking.Recalled, lead: Ids, wanted: Ids) -> Seen:
     """The question's run, continued with the tokens `lead` and `wanted` (A,), A >= 1."""
     trace = probe.along(checkpoint, asked.trace, np.r_[lead, wanted])
     first = len(asked.trace) - 1 + len(lead)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from model.disk.whole import write_text
 from model.memory.settings import Settings
@@ -44,7 +45,7 @@ class Step:
     kept: str = ""
 
 
-def load(folder: Path) -> dict | None:
+def load(folder: Path) -> dict[str, Any] | None:
     """The stored curves of a folder; None if there are none. ValueError: the file is damaged."""
     path = folder / FILE
     if not path.is_file():
@@ -61,7 +62,7 @@ def load(folder: Path) -> dict | None:
     return board
 
 
-def why_other(board: dict, checkpoint: Checkpoint) -> str:
+def why_other(board: dict[str, Any], checkpoint: Checkpoint) -> str:
     """Why stored curves do not belong to this model with this memory, in a sentence; "" if they
     do."""
     if board["fingerprint"] != checkpoint.fingerprint:
@@ -104,7 +105,9 @@ def measure(
         _write(folder / FILE, board)
 
 
-def _episodes(checkpoint: Checkpoint, curve: Curve, folder: Path, n: int, settings: Settings):
+def _episodes(
+    checkpoint: Checkpoint, curve: Curve, folder: Path, n: int, settings: Settings
+) -> Iterator[tuple[float, list[dict[str, Any]]]]:
     """(share done, lines) of a curve, those points together that need as many episodes."""
     names = measurable(checkpoint)
     path, groups = folder / EPISODES / f"{curve.name}.jsonl", _groups(checkpoint, curve, n, settings)
@@ -140,7 +143,7 @@ def measurable(checkpoint: Checkpoint) -> list[str]:
             if parts and parts != probe.missing(checkpoint, probe.settings_for(name))]
 
 
-def _board(checkpoint: Checkpoint, folder: Path, settings: Settings) -> dict:
+def _board(checkpoint: Checkpoint, folder: Path, settings: Settings) -> dict[str, Any]:
     """What the folder holds, or an empty board of this model."""
     used = {name: value for name, value in settings.saved().items() if name != "modules"}
     fresh = {

@@ -7,6 +7,7 @@ window, the same text in one piece is the ceiling ("in context"). `runs` measure
 """
 
 import random
+from collections.abc import Callable
 from functools import cache, partial
 
 from transformers import PreTrainedTokenizerFast
@@ -74,7 +75,9 @@ def _babi(rng: random.Random, tokenizer: PreTrainedTokenizerFast, n: int) -> Tri
     return Trial(tuple(tell), (asked,))
 
 
-def _filled(tokenizer: PreTrainedTokenizerFast, sentence, length: int) -> list[str]:
+def _filled(
+    tokenizer: PreTrainedTokenizerFast, sentence: Callable[[], str], length: int
+) -> list[str]:
     """Sentences of at least `length` tokens in all."""
     found, n = [], 0
     while n < length:

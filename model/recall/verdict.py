@@ -6,6 +6,7 @@ memory, with memory off, and without each slot that was read.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from model.recall import causal
 from model.recall.causal import Effect
@@ -70,7 +71,9 @@ def _without_carried(checkpoint: Checkpoint, one: Outcome) -> Effect | None:
     return causal.effect(checkpoint, one, causal.without_carried(one.state))
 
 
-def _kind(one: Outcome, without_most, worst, carried) -> str:
+def _kind(
+    one: Outcome, without_most: Effect | None, worst: Effect | None, carried: Effect | None
+) -> str:
     is_read = one.asked.trace.reading or one.asked.trace.graft
     if not is_read and one.asked.moved is None:  # else it was looked at, and moved too little
         return "no memory"
@@ -90,7 +93,7 @@ def matters(one: Outcome, removed: Effect) -> bool:
     return removed.lost or removed.scored.joint <= HALF * one.scored.joint
 
 
-def _recalled(one, most, without_most, worst) -> str:
+def _recalled(one: Outcome, most: Any, without_most: Any, worst: Any) -> str:
     further = "" if worst.gone == without_most.gone else (
         f"; it falls furthest, to {p(worst.scored.joint)}, without "
         f"{where_place(one, worst.gone[0])}"
@@ -102,7 +105,7 @@ def _recalled(one, most, without_most, worst) -> str:
     )
 
 
-def _another(one, most, without_most, worst) -> str:
+def _another(one: Outcome, most: Any, without_most: Any, worst: Any) -> str:
     cause = next(read for read in one.read if read.place == worst.gone[0])
     return (
         f"recalled, but another slot than the most read one matters: without {where(cause)} "
@@ -111,7 +114,7 @@ def _another(one, most, without_most, worst) -> str:
     )
 
 
-def _many(one, most, without_most, worst) -> str:
+def _many(one: Outcome, most: Any, without_most: Any, worst: Any) -> str:
     least = "" if worst is None else (
         f": the removal that costs most, of {where_place(one, worst.gone[0])}, leaves p at "
         f"{p(worst.scored.joint)}"
@@ -122,7 +125,7 @@ def _many(one, most, without_most, worst) -> str:
     )
 
 
-def _carried(one, most, without_most, worst) -> str:
+def _carried(one: Outcome, most: Any, without_most: Any, worst: Any) -> str:
     return (
         f"recalled from the carried state, which has no slots: without it p falls "
         f"from {p(one.scored.joint)} to {p(worst.scored.joint)}; with memory off it is "
@@ -130,14 +133,14 @@ def _carried(one, most, without_most, worst) -> str:
     )
 
 
-def _likely(one, most, without_most, worst) -> str:
+def _likely(one: Outcome, most: Any, without_most: Any, worst: Any) -> str:
     return (
         f"said without memory as well, so no recall is shown: p {p(one.base.joint)} with memory "
         f"off, {p(one.scored.joint)} with it"
     )
 
 
-def _not(one, most, without_most, worst) -> str:
+def _not(one: Outcome, most: Any, without_most: Any, worst: Any) -> str:
     read = "" if most is None else f"; the most read slot is {where(most)} ({weight(most)})"
     return (
         f"not recalled: it says “{one.continuation.strip()}”; the answer has p "
@@ -145,7 +148,7 @@ def _not(one, most, without_most, worst) -> str:
     )
 
 
-def _otherwise(one, most, without_most, worst) -> str:
+def _otherwise(one: Outcome, most: Any, without_most: Any, worst: Any) -> str:
     return (
         f"it says “{one.continuation.strip()}”: the answer's words, but not letter for letter "
         f"{pieces(one)}, which has p {p(one.scored.joint)} ({ranks(one)}); write the answer as the "
@@ -153,7 +156,7 @@ def _otherwise(one, most, without_most, worst) -> str:
     )
 
 
-def _none(one, most, without_most, worst) -> str:
+def _none(one: Outcome, most: Any, without_most: Any, worst: Any) -> str:
     why = next((note for note in one.notes if note.endswith(ONLY_GPT2)), "no memory")
     if one.exact is None:
         return f"{why}: it says “{one.continuation.strip()}” from its weights alone"
@@ -163,7 +166,7 @@ def _none(one, most, without_most, worst) -> str:
     )
 
 
-def _open(one, most, without_most, worst) -> str:
+def _open(one: Outcome, most: Any, without_most: Any, worst: Any) -> str:
     says = f"no answer was given to judge; it says “{one.continuation.strip()}”"
     if most is None:
         return f"{says}, and reads no slot"

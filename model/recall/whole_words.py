@@ -5,6 +5,7 @@ write no space between words (Chinese, Japanese, Thai …) have no whole words t
 """
 
 import unicodedata
+from collections.abc import Iterator
 
 SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 ROUND = ".,;:!?…\"'“”‘’«»"  # round an answer, no part of its words
@@ -29,7 +30,7 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
-def _places(text: str, wanted: str):
+def _places(text: str, wanted: str) -> Iterator[int]:
     at = text.find(wanted)
     while at >= 0:
         yield at

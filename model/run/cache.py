@@ -18,9 +18,6 @@ class LayerCache(DynamicLayer):
     keys: Tensor  # set with the first entries
     values: Tensor
 
-    def __init__(self) -> None:
-        super().__init__()
-
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Called by transformers before the first entries come."""
         super().lazy_initialization(key_states, value_states)
@@ -75,7 +72,7 @@ class KVCache(Cache):
     """One LayerCache a layer; every layer holds the same number of entries."""
 
     def __init__(self, n_layers: int) -> None:
-        super().__init__(layers=[LayerCache() for _ in range(n_layers)])
+        super().__init__(layers=[LayerCache() for _ in range(n_layers)])  # type: ignore[no-untyped-call]
 
     @property
     def layer_caches(self) -> list[LayerCache]:

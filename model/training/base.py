@@ -290,7 +290,7 @@ def _one_step(training: Training) -> float:
     return loss
 
 
-def step(model, optimizers, batch: Batch, rate: float) -> float:
+def step(model: GPT2LMHeadModel, optimizers, batch: Batch, rate: float) -> float:
     """One update of the weights -> the loss before it, nats."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:

@@ -16,6 +16,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from model.recall import episodes, open_facts
+from model.run.tokens import Ids
 
 END = "<|endoftext|>"
 END_ID = 0
@@ -131,7 +132,9 @@ class _Row:
     weights: list[float] = field(default_factory=list)
     hidden: list[bool] = field(default_factory=list)
 
-    def add(self, ids, weights, first: int, document: int, part: int = -1, hide: bool = False) -> None:
+    def add(
+        self, ids: Ids, weights, first: int, document: int, part: int = -1, hide: bool = False
+    ) -> None:
         """Tokens from position `first` on; hide: the first of them is seen by this part only."""
         n = len(ids)
         self.ids += ids
@@ -151,7 +154,7 @@ class _Row:
 class Corpus:
     """Rows for a stage. All randomness comes from the `rng` handed in."""
 
-    def __init__(self, books: Books, tokenizer: Tokenizer):
+    def __init__(self, books: Books, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.fillers = sentences_of(books)
         self.source = open_facts.source_of(list(books.training.values()))
@@ -192,7 +195,9 @@ class Corpus:
             weights = [0.0] * n + [1.0] * (n * (times - 1))
             row.add(once * times, weights, first + len(row.ids), len(row.ids))
 
-    def _episodes(self, row: _Row, size: int, first: int, stage: Stage, is_open: bool, rng) -> None:
+    def _episodes(
+        self, row: _Row, size: int, first: int, stage: Stage, is_open: bool, rng: random.Random
+    ) -> None:
         """Packed episodes; the rest of the row is book text."""
         while len(row.ids) < size - 8:
             one = self._episode(stage, is_open, rng)
@@ -212,7 +217,9 @@ class Corpus:
         plan = stage.long if stage.long and rng.random() < 0.25 else stage.plan
         return episodes.episode(rng, plan, self.fillers)
 
-    def _apart(self, row: _Row, one: episodes.Episode, size: int, window: int, rng) -> None:
+    def _apart(
+        self, row: _Row, one: episodes.Episode, size: int, window: int, rng: random.Random
+    ) -> None:
         """An episode as memory stores it (fusion): every prompt alone behind its own <|endoftext|>,
         from one position on; what is asked begins behind the longest of them. Where it does
         not fit the row or the window, book text takes its place."""

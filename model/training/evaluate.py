@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 from tokenizers import Tokenizer
 from torch.nn import functional as F
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from model.recall import episodes
 from model.recall.episodes import Episode, Plan
@@ -18,7 +19,7 @@ from model.recall.share import Share
 from model.training.corpus import END_ID
 
 
-def forward(model, ids: torch.Tensor) -> torch.Tensor:
+def forward(model: GPT2LMHeadModel, ids: torch.Tensor) -> torch.Tensor:
     """ids (B,T) -> float32 logits (B,T,V): plain causal attention, whichever kernel is set."""
     return model(ids, attention_mask=_causal(ids), use_cache=False).logits.float()
 
@@ -29,7 +30,9 @@ def _causal(ids: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def bits_per_byte(model, tokenizer: Tokenizer, text: str, window: int = 0) -> float:
+def bits_per_byte(
+    model: GPT2LMHeadModel, tokenizer: Tokenizer, text: str, window: int = 0
+) -> float:
     """Mean bits the model needs for a byte of text (UTF-8); every token is predicted once.
 
     Windows of so many tokens, as long as the model's positions where none is given, half a window
@@ -48,7 +51,9 @@ def bits_per_byte(model, tokenizer: Tokenizer, text: str, window: int = 0) -> fl
 
 
 @torch.no_grad()
-def exact(model, contexts: list[list[int]], answers: list[list[int]], rows: int = 64) -> list[bool]:
+def exact(
+    model: GPT2LMHeadModel, contexts: list[list[int]], answers: list[list[int]], rows: int = 64
+) -> list[bool]:
     """Whether greedy decoding after each context gives exactly the answer's tokens."""
     hits = [False] * len(contexts)
     order = sorted(range(len(contexts)), key=lambda i: len(contexts[i]))  # little padding
@@ -76,7 +81,9 @@ def question_and_answer(tokenizer: Tokenizer, one: Episode) -> tuple[list[int], 
     return context, tokenizer.encode(parts[-2][0] + ending).ids
 
 
-def quick_recall(model, tokenizer: Tokenizer, plan: Plan, source: str, n: int = 96) -> float:
+def quick_recall(
+    model: GPT2LMHeadModel, tokenizer: Tokenizer, plan: Plan, source: str, n: int = 96
+) -> float:
     """Share of n episodes of a plan whose (told) answer is recalled exactly; for curves."""
     rng = random.Random(f"quick {source}")
     plan = replace(plan, source=source, unknown=0.0, asks=(1, 1))
@@ -92,14 +99,28 @@ NEVER_TOLD = Plan(asks=(1, 1), unknown=1.0)
 Wanted = Callable[[Episode, int], bool]  # (episode, tokens of its answer) -> does it count?
 
 
-def share_recalled(model, tokenizer, name: str, plan: Plan, n: int, wanted: Wanted) -> Share:
+def share_recalled(
+    model: GPT2LMHeadModel,
+    tokenizer: PreTrainedTokenizerFast,
+    name: str,
+    plan: Plan,
+    n: int,
+    wanted: Wanted,
+) -> Share:
     """Exact recall after question and lead ("Where do I live? You live in"), n episodes."""
     rng = random.Random(f"recall {name}")
     drawn = (episodes.episode(rng, plan) for _ in range(200 * n))
     return share_of(model, tokenizer, name, drawn, n, wanted)
 
 
-def share_of(model, tokenizer, name: str, drawn: Iterable[Episode], n: int, wanted: Wanted) -> Share:
+def share_of(
+    model: GPT2LMHeadModel,
+    tokenizer: PreTrainedTokenizerFast,
+    name: str,
+    drawn: Iterable[Episode],
+    n: int,
+    wanted: Wanted,
+) -> Share:
     """Exact recall of the last answer of n episodes, among those drawn that are wanted.
 
     Fewer than n, perhaps none, if few episodes are wanted or fit the positions.
@@ -116,7 +137,7 @@ def share_of(model, tokenizer, name: str, drawn: Iterable[Episode], n: int, want
     return Share(name, sum(exact(model, contexts, answers)), len(pairs))
 
 
-def recall(model, tokenizer: Tokenizer, n: int) -> list[Share]:
+def recall(model: GPT2LMHeadModel, tokenizer: Tokenizer, n: int) -> list[Share]:
     """Recall in every setting of the model card, n held-out episodes each; empty ones left out."""
     known, unseen = replace(TOLD, source="known"), replace(TOLD, source="unseen")
     many = replace(unseen, facts=(8, 8), others=(0, 0))
@@ -157,7 +178,7 @@ def question_alone(one: Episode) -> str:
 
 
 @torch.no_grad()
-def reply(model, tokenizer: Tokenizer, text: str, longest: int = 24) -> str:
+def reply(model: GPT2LMHeadModel, tokenizer: Tokenizer, text: str, longest: int = 24) -> str:
     """Greedy continuation of a text up to its first full stop, at most `longest` tokens."""
     fed = tokenizer.encode(text).ids[longest - model.config.n_positions :]
     said, cache = [], None
@@ -168,7 +189,7 @@ def reply(model, tokenizer: Tokenizer, text: str, longest: int = 24) -> str:
     return tokenizer.decode(said)
 
 
-def replies(model, tokenizer: Tokenizer, n: int) -> list[Share]:
+def replies(model: GPT2LMHeadModel, tokenizer: Tokenizer, n: int) -> list[Share]:
     """The model's own sentences as answers, with no first words given, n questions each."""
     told = _questions(replace(TOLD, source="unseen"), n)
     said = [reply(model, tokenizer, question_alone(one)) for one in told]
@@ -197,7 +218,7 @@ def _questions(plan: Plan, n: int) -> list[Episode]:
 
 
 @torch.no_grad()
-def best_heads_along(model, step: int = 100, n: int = 8) -> list[dict]:
+def best_heads_along(model: GPT2LMHeadModel, step: int = 100, n: int = 8) -> list[dict]:
     """For every `step` positions of the window: the best head's induction score and its
     previous-token score, as in `head_scores`, of the queries there.
 
@@ -216,7 +237,7 @@ def best_heads_along(model, step: int = 100, n: int = 8) -> list[dict]:
     return [{"from": start, **{k: round(v, 4) for k, v in one.items()}} for start, one in found.items()]
 
 
-def _maps_of_repeats(model, length: int, times: int, n: int) -> list[torch.Tensor]:
+def _maps_of_repeats(model: GPT2LMHeadModel, length: int, times: int, n: int) -> list[torch.Tensor]:
     """L maps (n,H,T,T) of n random sequences of `length` tokens, each said `times` times."""
     generator = torch.Generator().manual_seed(0)
     once = torch.randint(1, model.config.vocab_size, (n, length), generator=generator)
@@ -239,7 +260,9 @@ def _on_diagonal(m: torch.Tensor, back: int, rows: slice, first: int) -> float:
 
 
 @torch.no_grad()
-def head_scores(model, n: int = 64, length: int = 50, seed: int = 0) -> tuple[list, list]:
+def head_scores(
+    model: GPT2LMHeadModel, n: int = 64, length: int = 50, seed: int = 0
+) -> tuple[list, list]:
     """Induction and previous-token score of every head, each L lists of H numbers from 0 to 1.
 
     n sequences of `length` random tokens, said twice. Induction (Olsson et al. 2022): mean

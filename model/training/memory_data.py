@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from model.recall import episodes, open_facts
 from model.recall.episodes import UNKNOWN, Ask, Episode, Plan
@@ -80,7 +81,7 @@ class Data:
     All randomness comes from the `rng` handed in.
     """
 
-    def __init__(self, tokenizer, text: Path | None):
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, text: Path | None) -> None:
         self.tokenizer = tokenizer
         self.start = tokenizer.bos_token_id
         self.fillers: list[str] = []
@@ -168,7 +169,9 @@ class Data:
             never += [counts and ask.answer == UNKNOWN] * len(more)
         return ids, weights, answer, never
 
-    def _ordinary(self, rng: random.Random) -> tuple[list[int], list[float], list[bool], list[bool]]:
+    def _ordinary(
+        self, rng: random.Random
+    ) -> tuple[list[int], list[float], list[bool], list[bool]]:
         encoded = self.tokenizer.backend_tokenizer.encode(self.passage(rng)).ids
         ids = [self.start, *encoded][:ORDINARY]
         nothing = [False] * len(ids)

@@ -8,6 +8,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
 from model.recall import open_facts
 from model.recall.episodes import UNKNOWN, Episode
 from model.recall.open_facts import OpenPlan, Source
@@ -39,7 +41,9 @@ def settings() -> dict[str, tuple[OpenPlan, Wanted]]:
     }
 
 
-def shares(model, tokenizer, left_out: str, n: int) -> list[Share]:
+def shares(
+    model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, left_out: str, n: int
+) -> list[Share]:
     """A share for each of the settings, n episodes each; books: the one that was left out."""
     source, found = open_facts.source_of([left_out]), []
     for name, (plan, wanted) in settings().items():
@@ -57,7 +61,9 @@ def replied(model, tokenizer, source: Source, n: int) -> Share:
     return Share(ALONE, right, n)
 
 
-def quick(model, tokenizer, left_out: str, n: int = 96) -> float:
+def quick(
+    model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, left_out: str, n: int = 96
+) -> float:
     """Share of n open facts, asked in every style, that are continued exactly; for curves."""
     plan = OpenPlan(facts=(1, 3), asks=(1, 1), unknown=0.0, held_out=True)
     drawn = _drawn("quick", plan, open_facts.source_of([left_out]), 2 * n)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional as F
+from transformers import GPT2LMHeadModel
 
 from model.grafts import graft
 from model.grafts.external import Contents, one_before
@@ -70,7 +71,7 @@ def read_plainly(training: Training, told: Told) -> Read:
 
 
 @torch.no_grad()
-def _read_plainly(model, layer: int, told: Told) -> Read:
+def _read_plainly(model: GPT2LMHeadModel, layer: int, told: Told) -> Read:
     """In groups of similar length, so that little padding is read."""
     order, T = told.n.argsort(), told.ids.shape[1]
     groups = []
@@ -88,7 +89,7 @@ def _longer(x: torch.Tensor, T: int) -> torch.Tensor:
     return torch.cat([x, x.new_zeros(len(x), T - x.shape[1], *x.shape[2:])], dim=1)
 
 
-def _read_group(model, layer: int, told: Told) -> Read:
+def _read_group(model: GPT2LMHeadModel, layer: int, told: Told) -> Read:
     seen = {}
     hooks = [model.transformer.h[0].register_forward_pre_hook(
         lambda block, inputs: seen.update(first=inputs[0])),

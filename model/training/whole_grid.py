@@ -14,6 +14,7 @@ from model.memory.settings import Settings
 from model.memory.state import blank
 from model.memory.variants import modules_of
 from model.run import tap
+from model.run.checkpoint import Checkpoint
 from model.run.trace import logits, run
 from model.training import memory_grid
 from model.training.memory_data import Lesson
@@ -44,7 +45,7 @@ def row(training: Training, seeds: dict[int, Modules], about: str, facts: int, n
 
 
 def _one(
-    loaded: checkpoints.Checkpoint, training: Training, lesson: Lesson, rng
+    loaded: checkpoints.Checkpoint, training: Training, lesson: Lesson, rng: random.Random
 ) -> tuple[int, dict[tuple, int]]:
     """One episode: its prompts are told, then prompts without facts, one after the other -> (facts
     told, {(prompts between, variant): 1 if it was answered})."""
@@ -63,7 +64,7 @@ def _one(
     return len(one.facts), right
 
 
-def _is_right(loaded, training: Training, state, ask, variant: str) -> int:
+def _is_right(loaded: Checkpoint, training: Training, state, ask, variant: str) -> int:
     """1 if every token of the answer and its full stop is the most probable one. Only the question
     decides what is retrieved, before any token of the answer."""
     ids, _, answer, _ = training.data.asked(ask)
