@@ -64,7 +64,7 @@ def test_every_view_with_any_prompt(view, prompt):
     assert not app.exception and not app.error
     assert "<script>" not in tree.html(app)
     if view != "bytes" and not prompt:
-        assert "type a prompt" in app.info[0].value
+        assert "Type a prompt" in app.info[0].value
 
 
 def test_the_prefill_and_the_first_decode_step(loaded):

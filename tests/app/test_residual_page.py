@@ -59,7 +59,7 @@ def test_every_view_with_any_prompt(view, prompt):
 def test_an_empty_prompt_says_what_to_do(view):
     app = opened(view, prompt="")
     assert not app.exception and not app.error
-    assert "type a prompt" in app.info[0].value
+    assert "Type a prompt" in app.info[0].value
 
 
 @pytest.mark.parametrize(
