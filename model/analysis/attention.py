@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from model.grafts.blocks import blocks
+from model.run import causal
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, scaling
 from model.run.turn import give_way
@@ -22,7 +23,7 @@ def weights(checkpoint: Checkpoint, trace: Trace, layer: int, head: int) -> np.n
     """One head's attention weights, (T,T) float32; rows sum to 1, the future is 0."""
     _check_head(trace, layer, head)
     q, k = trace.layer_q(layer)[head], trace.layer_k(layer)[head]
-    return _softmax(q, k, scaling(checkpoint, layer)).cpu().numpy()
+    return causal.weights(q, k, scaling(checkpoint, layer)).cpu().numpy()
 
 
 def layer_weights(checkpoint: Checkpoint, trace: Trace, layer: int) -> np.ndarray:
@@ -100,7 +101,7 @@ def _survey_layer(
     for start in range(0, n_tokens, band):
         give_way()
         stop = min(start + band, n_tokens)
-        w = _softmax(q[:, start:stop], k[:, :stop], scale)
+        w = causal.weights(q[:, start:stop], k[:, :stop], scale)
         squares = torch.nn.functional.max_pool2d(w[None], cell, ceil_mode=True)[0]
         first = start // cell
         pooled[:, first : first + squares.shape[1], : squares.shape[2]] = squares
@@ -155,7 +156,7 @@ def steps(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: in
     q, k, v = (part(layer).float() for part in (trace.layer_q, trace.layer_k, trace.layer_v))
     scores = torch.einsum("hd,hsd->hs", q[:, query], k)
     visible = torch.arange(len(trace), device=q.device) <= query
-    row = (scores * scale).masked_fill(~visible, -torch.inf).softmax(-1)  # (H,T)
+    row = causal.softmax((scores * scale)[:, None], query)[:, 0]  # (H,T)
     mixed = torch.einsum("hs,hsd->hd", row, v)
     parts = _head_parts(checkpoint, layer, mixed)  # (H,C)
     bias = blocks(checkpoint.model)[layer].attn.c_proj.bias.float()
@@ -215,14 +216,6 @@ def cell(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: int
         denominator=float(denominator),
         weight=float(np.exp(seen[key] - largest) / denominator),
     )
-
-
-def _softmax(q: torch.Tensor, k: torch.Tensor, scale: float) -> torch.Tensor:
-    """q (..., T, D), k (..., S, D), the last T of S tokens -> causal weights (..., T, S) float32."""
-    scores = (q.float() @ k.float().transpose(-2, -1)).mul_(scale)
-    n_before = k.shape[-2] - q.shape[-2]
-    future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu_(n_before + 1)
-    return scores.masked_fill_(future, -torch.inf).softmax(-1)
 
 
 def _head_parts(checkpoint: Checkpoint, layer: int, mixed: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,9 @@ formula: position_table.py measures them, what_if.py runs a model with another o
 """
 
 import numpy as np
+import torch
+
+from model.run import causal
 
 BASE = 10_000.0
 
@@ -69,9 +72,7 @@ def alibi_bias(n_tokens: int, slope: float) -> np.ndarray:
 
 def causal_weights(scores: np.ndarray) -> np.ndarray:
     """Scaled scores (T,T) -> attention weights (T,T), float32; the future is 0."""
-    seen = np.where(np.tri(len(scores), dtype=bool), scores, -np.inf)
-    weights = np.exp(seen - seen.max(-1, keepdims=True))
-    return (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
+    return causal.softmax(torch.tensor(scores)).float().numpy()
 
 
 def mean_by_distance(weights: np.ndarray) -> np.ndarray:

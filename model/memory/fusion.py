@@ -20,6 +20,7 @@ import torch
 from model.grafts.reading import Reading
 from model.memory import eviction, merging, slots, summarising
 from model.memory.slots import Slots
+from model.run import causal
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
 
@@ -178,8 +179,7 @@ def union_weights(checkpoint: Checkpoint, trace: Trace, layer: int, start: int =
     scale = checkpoint.model.transformer.h[layer].attn.scaling
     q, k = trace.layer_q(layer)[:, start:].float(), trace.layer_k(layer).float()
     local = (q @ k.transpose(1, 2)) * scale
-    future = torch.ones(local.shape[1:], dtype=torch.bool, device=q.device).triu_(1 + start)
-    local = local.masked_fill(future, -torch.inf)
+    local = causal.without_future(local, start)
     if trace.reading is None:
         return local.softmax(-1)
     memory = (q @ trace.reading.keys[layer].to(q).transpose(1, 2)) * scale + trace.reading.strength

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from transformers import GPT2Config, PreTrainedTokenizerFast
 
-from model.run import sampling, tokens, trace, turn
+from model.run import causal, sampling, tokens, trace, turn
 from model.run.cache import KVCache
 from model.run.cache_policies import POLICIES, Entries, Policy, stop
 from model.run.checkpoint import Checkpoint
@@ -52,10 +52,7 @@ class Watch:
     ) -> None:
         """query (B,H,t,D), key (B,H,S,D), the last t of S entries: weights are summed, not kept."""
         scale = self._scalings[len(self.received)]
-        scores = query.float() @ key.float().transpose(-2, -1) * scale  # (B,H,t,S)
-        t, S = scores.shape[-2:]
-        future = torch.ones(t, S, dtype=torch.bool, device=scores.device).triu(S - t + 1)
-        weights = scores.masked_fill(future, -torch.inf).softmax(-1)
+        weights = causal.weights(query, key, scale)  # (B,H,t,S)
         self.received.append(weights.sum(-2).cpu())
         self.latest.append(weights[..., -1, :].cpu())
 
