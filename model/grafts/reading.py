@@ -30,6 +30,11 @@ class Reading:
         places = torch.arange(first, last) + self.start
         return places * (torch.arange(first, last) > 0) if self.behind_first else places
 
+    def is_seen_whole(self, n_query: int) -> bool:
+        """Whether so many new tokens, behind others, see all there is with no score changed: one
+        does, where `strength` is 0."""
+        return n_query == 1 and not self.strength
+
     def join(
         self,
         layer: int,
@@ -42,7 +47,7 @@ class Reading:
         n_memory, (n_query, n_local) = len(self.kept), (query.shape[2], key.shape[2])
         keys = torch.cat([self.keys[layer][None].to(key), key], dim=2)
         values = torch.cat([self.values[layer][None].to(value), value], dim=2)
-        if n_query == 1 and n_local > 1 and not self.strength:  # the newest token sees all
+        if n_local > 1 and self.is_seen_whole(n_query):  # the newest token sees everything
             return keys, values, None
         if mask is None or self.behind_first:  # the gap in positions looks like two texts to it
             mask = torch.ones(n_query, n_local, dtype=torch.bool, device=key.device)

@@ -5,6 +5,7 @@ and files. Nothing is stored on the model: the state is an argument.
 """
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from model.grafts.reading import Reading
 from model.memory import fusion, held, shared_words, slots
 from model.memory.fusion import Bank
 from model.memory.heard import start_length
-from model.memory.passes import Passes, Runner
+from model.memory.passes import Passes, Runner, ahead
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.run.checkpoint import Checkpoint
@@ -63,7 +64,10 @@ def ask(
     """
     bank, rules = _bank(checkpoint, state, settings), settings.fusion
     ids = _with_start(checkpoint, bank, ids, settings)
-    runner = Runner(checkpoint, ids, _passes(checkpoint, state, settings, before), stop)
+    passes = _passes(checkpoint, state, settings, before)
+    if before is not None and _fits(before, state, settings) and np.array_equal(ids, before.trace.ids):
+        return before
+    runner = Runner(checkpoint, ids, passes, stop)
     everything = fusion.reading(bank, rules.positions, None, rules.strength)
     if everything is None:
         trace = runner.left_out()
@@ -84,14 +88,36 @@ def plain(
     """The run of a prompt, ids (T,) without <|endoftext|>, without any memory: the same as `ask`
     with a blank state. before: such a run of another prompt; rows that both share are reused."""
     with_start = np.r_[checkpoint.tokenizer.bos_token_id, np.asarray(ids, dtype=np.int64)]
-    return run(checkpoint, with_start, before, stop)
+    same = before is not None and np.array_equal(with_start, before.ids)
+    return before if same else run(checkpoint, with_start, before, stop)
+
+
+def go_on(
+    checkpoint: Checkpoint, ids, before: Sequence[Recalled], plain: Trace | None = None,
+    stop: threading.Event | None = None,
+) -> tuple[list[Recalled], Trace | None]:
+    """What asks of the prompt before hand on to asks of this one, ids (T,) without <|endoftext|>, and
+    to its plain run: the rows that all of them will need if each retrieves what it did are run in
+    one batch. To be given to `ask` and `plain` as `before`."""
+    some = [x.passes for x in before]
+    if not some:
+        return [], plain
+    bank = _bank(checkpoint, some[0].state, some[0].settings)
+    made, plain = ahead(
+        checkpoint, _with_start(checkpoint, bank, ids, some[0].settings), some, plain, stop)
+    return [replace(x, passes=passes) for x, passes in zip(before, made)], plain
+
+
+def _fits(before: Recalled, state: MemoryState, settings: Settings) -> bool:
+    """Whether an ask of this state may go on with that one."""
+    return before.passes is not None and before.passes.fits(state, settings)
 
 
 def _passes(
     checkpoint: Checkpoint, state: MemoryState, settings: Settings, before: Recalled | None
 ) -> Passes:
     """The runs that can be reused; empty if another memory was asked, or with other settings."""
-    if before is not None and before.passes is not None and before.passes.fits(state, settings):
+    if before is not None and _fits(before, state, settings):
         return before.passes
     graft = graft_of(checkpoint, state, settings)
     reads_slots = graft is not None and graft.external is not None

@@ -15,7 +15,7 @@ from model.memory.fusion import Bank
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.memory.variants import MODULES
-from model.run import tokens
+from model.run import generate, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, run
@@ -33,6 +33,14 @@ class Compared:
     texts: list[str]
     after: np.ndarray
     before: np.ndarray
+
+
+def off_difference(checkpoint: Checkpoint, ids: Ids) -> float:
+    """The largest difference of the next logits with memory switched off from those of transformers'
+    own GPT-2, for ids (T,) as they are run: the proof that memory switched off is no memory. Both
+    run the whole prompt: too slow for every key."""
+    stock = generate.recompute(checkpoint, ids)[-1]
+    return float((run(checkpoint, ids).next_logits - stock).abs().max())
 
 
 @torch.inference_mode()
@@ -119,12 +127,23 @@ def each_alone(
 ) -> dict[str, torch.Tensor]:
     """The next token's logits (V,) of a prompt ids (T,): with "none" of the modules, with each
     active module alone (by name), and, if there are several, with "all" of them."""
+    found = ask_each(checkpoint, state, ids, settings)
+    return {name: one.trace.next_logits for name, one in found.items()}
+
+
+def ask_each(
+    checkpoint, state: MemoryState, ids, settings: Settings,
+    before: dict[str, asking.Recalled] | None = None,
+) -> dict[str, asking.Recalled]:
+    """`each_alone` as what each set of modules recalled; before: those of the prompt typed before."""
+    before = before or {}
     on = [name for name in MODULES if name in settings.modules]
     sets = {"none": frozenset(), **{name: frozenset({name}) for name in on}}
     if len(on) > 1:
         sets["all"] = frozenset(on)
     return {
-        name: asking.ask(checkpoint, state, ids, replace(settings, modules=modules))
-        .trace.next_logits
+        name: asking.ask(
+            checkpoint, state, ids, replace(settings, modules=modules), before.get(name)
+        )
         for name, modules in sets.items()
     }

@@ -7,7 +7,7 @@ nothing of what is retrieved, and why.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from model.memory import fusion
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.run.checkpoint import Checkpoint
+from model.run.together import can_join, run_together
 from model.run.trace import Trace, common_prefix, run
 
 MOST_FOUND = 2  # different choices of slots whose runs are kept: typing often goes back to the last
@@ -47,6 +48,22 @@ class Passes:
     def fits(self, state: MemoryState, settings: Settings) -> bool:
         """Whether an ask of this state with these settings may go on with these runs."""
         return self.state is state and self.settings == settings
+
+
+    def likely(self) -> list[Trace]:
+        """The runs that the next ask needs if it goes like this one."""
+        every = (self.first, *self.found[-1:], self.without, self.left_out)
+        return [t for t in every if t is not None]
+
+    def advanced(self, made: dict[int, Trace], n_old: int) -> "Passes":
+        """The same with runs that were made ahead, by the id of the run each goes on with; of what
+        tokens drew, the first n_old rows hold."""
+        first, without, left_out = (
+            made.get(id(t), t) for t in (self.first, self.without, self.left_out)
+        )
+        drawn = self.drawn if first is self.first or self.drawn is None else self.drawn[:n_old]
+        found = tuple(made.get(id(t), t) for t in self.found)
+        return replace(self, first=first, drawn=drawn, found=found, without=without, left_out=left_out)
 
 
 @dataclass(eq=False)
@@ -91,15 +108,37 @@ class Runner:
         return trace
 
     def _run(self, before: Trace | None, reading: Reading | None, graft: Graft | None) -> Trace:
+        same = before is not None and before.reading is reading and before.graft is graft
+        if same and np.array_equal(before.ids, self.ids):  # made ahead
+            return before
         return run(self.checkpoint, self.ids, before, self.stop, reading, graft)
 
     def _drawn(self, trace: Trace, before: Trace | None) -> np.ndarray:
-        start = shared_rows(trace, before)
+        n_known = 0 if self.passes.drawn is None else len(self.passes.drawn)
+        start = min(shared_rows(trace, before), n_known)
         rows = fusion.read_weights(self.checkpoint, trace, start).mean((0, 1))  # (t,M)
         return np.concatenate([self.passes.drawn[:start], rows]) if start else rows
 
     def _keep(self, **made: Any) -> None:
         self.passes = replace(self.passes, **made)
+
+
+def ahead(
+    checkpoint: Checkpoint, ids: np.ndarray, every: Sequence[Passes],
+    plain: Trace | None = None, stop: threading.Event | None = None,
+) -> tuple[list[Passes], Trace | None]:
+    """The runs that asks of ids (T,), as they are run, will need if they retrieve what the asks
+    before them did, made in one batch -> the asks' runs to go on with, and the plain one.
+
+    What cannot go on stays as it is, and is run when it is needed."""
+    wanted = [t for passes in every for t in passes.likely()] + ([] if plain is None else [plain])
+    able = list({id(t): t for t in wanted if can_join(ids, t)}.values())
+    n_old = max((common_prefix(ids, t.ids) for t in able), default=0)
+    able = [t for t in able if common_prefix(ids, t.ids) == n_old]
+    if len(able) < 2:
+        return list(every), plain
+    made = dict(zip(map(id, able), run_together(checkpoint, ids, able, stop)))
+    return [p.advanced(made, n_old) for p in every], made.get(id(plain), plain)
 
 
 def shared_rows(trace: Trace, before: Trace | None) -> int:

@@ -24,6 +24,7 @@ from model.grafts.context import current
 from model.grafts.reading import Reading
 from model.run import patch as patches
 from model.run import turn
+from model.run.beside import Beside
 from model.run.turn import Overtaken
 
 ATTENTION = "mnemoscope"
@@ -62,6 +63,14 @@ class Tap:
         self.k.append(key[0, :, -t:].clone())
         self.v.append(value[0, :, -t:].clone())
 
+    def see_stream(self, stream: torch.Tensor) -> None:
+        """The residual stream (1,t,C) before a LayerNorm."""
+        self.stream.append(stream[0])
+
+    def see_query(self, stream: torch.Tensor) -> None:
+        """The stream (1,t,C) that queries the external memory."""
+        self.query.append(stream[0])
+
     def open(self) -> AbstractContextManager["Tap"]:
         """While open, the residual stream of this thread's run flows into this tap."""
         return current(_current, self)
@@ -74,7 +83,7 @@ def tapped_attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     tap: AttentionTap | None = None,
-    memory: Reading | None = None,
+    memory: Reading | Beside | None = None,
     patch: patches.Patch | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -86,6 +95,8 @@ def tapped_attention(
     turn.give_way()
     if tap is not None:
         tap.see_attention(query, key, value)
+    if isinstance(memory, Beside):
+        return memory.attend(module, query, key, value, **kwargs), None
     if memory is not None:
         key, value, attention_mask = memory.join(module.layer_idx, key, value, attention_mask, query)
     mixed, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
@@ -110,10 +121,10 @@ def attach(model: GPT2LMHeadModel) -> None:
 def _see_stream(norm: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
     tap = _current.get()
     if tap is not None:
-        tap.stream.append(inputs[0][0])
+        tap.see_stream(inputs[0])
 
 
 def _see_query(stream: torch.Tensor) -> None:
     tap = _current.get()
     if tap is not None:
-        tap.query.append(stream[0])
+        tap.see_query(stream)

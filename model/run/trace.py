@@ -156,19 +156,19 @@ def run(
     the vocabulary; model.run.tap.Overtaken when `stop` is set while layers are running.
     """
     start = 0 if reading is None else reading.start
-    ids = _checked(checkpoint.model.config, ids, start)
+    ids = checked(checkpoint.model.config, ids, start)
     n_old = 0
     old: tuple[Rows, ...] = ()
     if prefix is not None and prefix.reading is reading and prefix.graft is graft:
         n_old = common_prefix(ids, prefix.ids)
-        old = _first_rows(prefix.rows, n_old)
+        old = first_rows(prefix.rows, n_old)
     if n_old == len(ids):
         last = old[-1].stream[-1][-1:]
         with opened(graft):
             return Trace(ids, old, final_logits(checkpoint.model, last)[0], 0, reading, graft)
     with opened(graft):
         new, logits = _run_rows(checkpoint.model, ids, old, stop, reading)
-    return Trace(ids, _gathered((*old, new)), logits, len(ids) - n_old, reading, graft)
+    return Trace(ids, gathered((*old, new)), logits, len(ids) - n_old, reading, graft)
 
 
 def final_logits(model: GPT2LMHeadModel, stream: torch.Tensor) -> torch.Tensor:
@@ -197,7 +197,8 @@ def common_prefix(a: np.ndarray, b: np.ndarray) -> int:
     return int(differs[0]) if len(differs) else n
 
 
-def _checked(config: GPT2Config, ids: Ids, start: int) -> np.ndarray:
+def checked(config: GPT2Config, ids: Ids, start: int) -> np.ndarray:
+    """ids (T,) as int64, read-only; ValueError where they are none, or do not fit behind `start`."""
     ids = np.array(ids, dtype=np.int64)
     room = config.n_positions - start
     if ids.ndim != 1 or not 1 <= len(ids) <= room:
@@ -252,7 +253,8 @@ def _cache_of(config: GPT2Config, rows: tuple[Rows, ...]) -> DynamicCache:
     return cache
 
 
-def _first_rows(rows: tuple[Rows, ...], n: int) -> tuple[Rows, ...]:
+def first_rows(rows: tuple[Rows, ...], n: int) -> tuple[Rows, ...]:
+    """The first n rows of these blocks, without copying."""
     kept = []
     for block in rows:
         if n == 0:
@@ -262,7 +264,8 @@ def _first_rows(rows: tuple[Rows, ...], n: int) -> tuple[Rows, ...]:
     return tuple(kept)
 
 
-def _gathered(rows: tuple[Rows, ...]) -> tuple[Rows, ...]:
+def gathered(rows: tuple[Rows, ...]) -> tuple[Rows, ...]:
+    """The same rows, in one block where there are more than MAX_SEGMENTS."""
     if len(rows) <= MAX_SEGMENTS:
         return rows
     heads = [

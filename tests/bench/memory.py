@@ -18,6 +18,7 @@ from model.memory.variants import VARIANTS
 from model.run import generate, tokens
 from model.run.cache import KVCache
 from model.run.sampling import Settings as Greedy
+from tests.bench import keystrokes
 from tests.bench.result import Result
 
 ROUNDS = 7
@@ -39,6 +40,7 @@ def measure() -> Iterator[Result]:
     yield _generation(checkpoint, state, Settings(fusion=FusionSettings(unit="all")), "gpt2+am, all slots read")
     yield _generation(checkpoint, state, Settings(modules=VARIANTS["gpt2+edm"]), "gpt2+edm")
     yield _generation(checkpoint, state, whole, "gpt2-m")
+    yield from keystrokes.measure(prompt)
     yield from _thousand_prompts(checkpoint, whole)
 
 

@@ -8,6 +8,7 @@ import torch
 
 from model.memory import asking, telling
 from model.memory.settings import from_saved
+from model.memory.spread import spread
 from model.memory.state import blank
 from model.memory.variants import MODULES, modules_of
 from model.run import tokens
@@ -119,3 +120,43 @@ def test_the_plain_run_is_that_of_a_blank_memory(able):
         torch.testing.assert_close(before.next_logits, full.next_logits, atol=1e-5, rtol=0)
         stock = run(able, np.r_[able.tokenizer.bos_token_id, ids]).next_logits
         assert torch.equal(full.next_logits, stock)
+
+
+@pytest.mark.parametrize("positions", ["parallel", "continue"])
+def test_runs_of_several_asks_made_in_one_batch(able, state, positions):
+    every = [from_saved({"modules": modules, "needed": 1e-3, "n_retrieved": 1,
+                         "positions": positions}) for modules in SETS]
+    before, plain = [], None
+    for text in TYPED:
+        ids = tokens.encode(able.tokenizer, text)
+        before, plain = asking.go_on(able, ids, before, plain)
+        plain = asking.plain(able, ids, plain)
+        earlier = before or [None] * len(every)
+        before = [asking.ask(able, state, ids, own, x) for own, x in zip(every, earlier)]
+        for own, fast in zip(every, before):
+            check_same(fast, asking.ask(able, state, ids, own))
+        full = asking.plain(able, ids)
+        torch.testing.assert_close(plain.next_logits, full.next_logits, atol=1e-5, rtol=0)
+        torch.testing.assert_close(plain.stream, full.stream, atol=1e-4, rtol=1e-5)
+
+
+def test_a_batch_leaves_nothing_to_run_where_each_retrieves_the_same(able, state):
+    settings = from_saved({"modules": modules_of("gpt2-m"), "needed": 1.0, "unit": "prompt"})
+    ids = tokens.encode(able.tokenizer, QUESTION)
+    first = asking.ask(able, state, ids[:-1], settings), asking.plain(able, ids[:-1])
+    (before,), plain = asking.go_on(able, ids, first[:1], first[1])
+    now = asking.ask(able, state, ids, settings, before)
+    assert now.trace is before.passes.left_out and now.passes.first is before.passes.first
+    assert now.passes.without is before.passes.without and asking.plain(able, ids, plain) is plain
+    assert plain.n_run == 1 and len(plain) == len(ids) + 1
+
+
+def test_where_tokens_looked_is_the_same_with_rows_taken_over(able, state):
+    settings = from_saved({"modules": modules_of("gpt2-m"), "needed": 1e-3, "n_retrieved": 1})
+    before = None
+    for fast, full in typed(able, state, settings):
+        before, alone = spread(able, fast.trace, before), spread(able, full.trace)
+        for own, other in zip((before.mean, before.share, before.external),
+                              (alone.mean, alone.share, alone.external)):
+            np.testing.assert_allclose(own, other, atol=1e-5)
+        np.testing.assert_allclose(before.mean.sum(-1), 1, atol=1e-5)

@@ -1,0 +1,140 @@
+"""A keystroke on Memory against one on Attention: from text to arrays, while the end of a prompt is
+typed. Both take turns in one run, so that they see one machine.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from model.analysis import attention
+from model.grafts.modules import untrained
+from model.loading import checkpoint as checkpoints
+from model.memory import answer, asking, effect, telling
+from model.memory.settings import Settings
+from model.memory.spread import Spread, spread
+from model.memory.state import MemoryState, blank
+from model.memory.variants import VARIANTS
+from model.run import tap, tokens
+from model.run.trace import Trace, run
+from tests.bench.result import Result
+
+N_KEYS = 20
+N_TOLD = 12
+SHOWN = 7  # tokens compared with memory and without
+MODULES = VARIANTS["gpt2-m"]
+AIM = 3.0
+
+
+@dataclass
+class Keys:
+    """What one key leaves for the next, and the seconds of each part, key by key."""
+
+    seconds: dict[str, list[float]]
+    attention: Trace | None = None
+    asked: asking.Recalled | None = None
+    plain: Trace | None = None
+    alone: dict[str, asking.Recalled] | None = None
+    looked: Spread | None = None
+    said: tuple[answer.Answer, ...] = ()
+
+
+def measure(prompt) -> Iterator[Result]:
+    """Ratios at 135 tokens of the embedded model and 256 of GPT-2-small's shape; prompt: number ->
+    two told sentences."""
+    embedded = checkpoints.load("embedded", device="cpu")
+    yield from _ratios(embedded, prompt, 135, "embedded, 135 tokens")
+    yield from _ratios(_small(embedded), prompt, 256, "GPT-2 small's shape, 256 tokens")
+
+
+def _small(like):
+    """Random weights of GPT-2-small's shape, with untaught memory that writes and is read."""
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=like.model.config.vocab_size, bos_token_id=0, eos_token_id=0)
+    model = GPT2LMHeadModel(config).eval().requires_grad_(False)
+    tap.attach(model)
+    memory = untrained(config).eval().requires_grad_(False)
+    memory.parts = ("early", "edm", "late")
+    return replace(like, model=model, memory=memory, fingerprint="random")
+
+
+def _ratios(checkpoint, prompt, n: int, what: str) -> Iterator[Result]:
+    settings, state = Settings(modules=MODULES).with_slots(128), blank(checkpoint)
+    for number in range(N_TOLD):
+        state = telling.tell(checkpoint, state, prompt(number), settings).state
+    keys = Keys({name: [] for name in ("attention", "reads", "tell", "answers")})
+    for text in _texts(checkpoint, prompt, n):
+        _attention(checkpoint, keys, text)
+        _reads(checkpoint, keys, state, text, settings)
+        _answers(checkpoint, keys)
+        _tell(checkpoint, keys, state, text, settings)
+    mean = {name: 1000 * statistics.mean(own[1:]) for name, own in keys.seconds.items()}
+    base = mean["attention"]
+    for name, title, aim in (
+        ("reads", "a key on Memory ÷ on Attention", AIM),
+        ("answers", "both answers to it ÷ a key on Attention", None),
+        ("tell", "telling it on trial (Writes) ÷ a key on Attention", None),
+    ):
+        detail = f"{mean[name]:.1f} against {base:.1f} ms a key, {len(keys.seconds[name]) - 1} keys"
+        yield Result(f"{title}, {what}", mean[name] / base, "×", detail, aim)
+
+
+def _texts(checkpoint, prompt, n: int) -> list[str]:
+    """The prompt of about n tokens as its last N_KEYS letters are typed, one by one."""
+    text, number = "", 1000
+    while len(tokens.encode(checkpoint.tokenizer, text)) < n:
+        text, number = f"{prompt(number)} {text}", number + 1
+    ids = tokens.encode(checkpoint.tokenizer, f"{text}Where does Ann live? Ann lives in")
+    text = checkpoint.tokenizer.decode(ids[-n + 1 :])
+    return [text[: len(text) - left] for left in range(N_KEYS, -1, -1)]
+
+
+def _timed(keys: Keys, name: str, start: float) -> None:
+    keys.seconds[name].append(time.perf_counter() - start)
+
+
+def _attention(checkpoint, keys: Keys, text: str) -> None:
+    """The trace, and the map of one head."""
+    start = time.perf_counter()
+    ids = tokens.encode(checkpoint.tokenizer, text)
+    keys.attention = run(checkpoint, ids, keys.attention)
+    attention.weights(checkpoint, keys.attention, 0, 0)
+    _timed(keys, "attention", start)
+
+
+def _reads(checkpoint, keys: Keys, state: MemoryState, text: str, settings: Settings) -> None:
+    """With memory, without, each module alone, where the tokens looked, the next token twice."""
+    start = time.perf_counter()
+    ids, alone = tokens.encode(checkpoint.tokenizer, text), keys.alone or {}
+    if keys.asked is not None:
+        (keys.asked, *others), keys.plain = asking.go_on(
+            checkpoint, ids, [keys.asked, *alone.values()], keys.plain)
+        alone = dict(zip(alone, others))
+    keys.asked = asking.ask(checkpoint, state, ids, settings, keys.asked)
+    keys.plain = asking.plain(checkpoint, ids, keys.plain)
+    keys.looked = spread(checkpoint, keys.asked.trace, keys.looked)
+    keys.alone = effect.ask_each(
+        checkpoint, state, ids, settings, alone | {"all": keys.asked})
+    tokens.display(checkpoint.tokenizer, keys.asked.trace.ids)
+    effect.compare(checkpoint, keys.asked.trace.next_logits, keys.plain.next_logits, SHOWN)
+    _timed(keys, "reads", start)
+
+
+def _answers(checkpoint, keys: Keys) -> None:
+    start = time.perf_counter()
+    said = []
+    for trace in (keys.asked.trace, keys.plain):
+        *_, last = answer.say(checkpoint, trace, drafts=keys.said)
+        said.append(last)
+    keys.said = tuple(said)
+    _timed(keys, "answers", start)
+
+
+def _tell(checkpoint, keys: Keys, state: MemoryState, text: str, settings: Settings) -> None:
+    start = time.perf_counter()
+    read = asking.after_reading(checkpoint, state, keys.asked)
+    telling.tell(checkpoint, read, text, settings)
+    _timed(keys, "tell", start)
