@@ -15,7 +15,7 @@ from components.start import run, token_strip
 from components.start.card_row import card_row
 
 now = run.memories()
-told, n_slots = conversation.current().state, choice.settings().fusion.budget
+told, n_slots = conversation.current().state, choice.settings().fusion.slots
 
 read, write = st.columns(2, gap="large")
 with read:
