@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from model.memory import asking, telling
+from model.memory.heard import surprisal
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
@@ -23,7 +24,6 @@ from model.recall.probe import Probe
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
-from model.run.trace import logits
 
 FULL = 1_500  # tokens told before the text is read
 FACTS = 8  # probes that are told as well
@@ -69,9 +69,7 @@ def _nats(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settin
     """−ln p of all tokens of a passage, summed, read with the variant's part of the memory."""
     state = state if settings.modules else blank(checkpoint)
     trace = asking.ask(checkpoint, state, ids, settings).trace
-    rows = logits(checkpoint, trace)[:-1].float().log_softmax(-1)[-len(ids) :]
-    wanted = torch.as_tensor(np.array(trace.ids[-len(rows) :]), device=rows.device)[:, None]
-    return float(-rows.gather(1, wanted).sum())
+    return float(surprisal(checkpoint, trace)[1:][-len(ids) :].sum())
 
 
 def _figures(nats: np.ndarray, base: np.ndarray, n_bytes: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import torch
 
 from model.disk.whole import write_text
 from model.memory import asking
+from model.memory.heard import surprisal
 from model.memory.reader import WithMemory
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
@@ -32,7 +33,6 @@ from model.recall.runs import Curve, Point, bytes_of
 from model.run import generate, sampling, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
-from model.run.trace import logits
 
 PLACE = Path(__file__).parents[1] / "embedded" / "scoreboard.json"
 VERSION = 1
@@ -225,9 +225,7 @@ def _perplexity(
 def _nats(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settings) -> float:
     trace = asking.ask(checkpoint, state, ids, settings).trace
     behind = len(trace) - len(ids)  # <|endoftext|>, where it was put in front
-    rows = logits(checkpoint, trace)[:-1].float().log_softmax(-1)
-    wanted = torch.as_tensor(np.array(trace.ids[1:]), device=rows.device)[:, None]
-    return float(-rows.gather(1, wanted)[max(0, behind - 1) :].mean())
+    return float(surprisal(checkpoint, trace)[1:][max(0, behind - 1) :].mean())
 
 
 def _milliseconds(
