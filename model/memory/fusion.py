@@ -68,7 +68,7 @@ def reading(
         return None
     index = torch.as_tensor(kept, device=bank.keys.device)
     parts = bank.keys.index_select(2, index), bank.values.index_select(2, index)
-    return Reading(*parts, kept, start, strength)
+    return Reading(*parts, kept, start, strength, apart=positions == "parallel")
 
 
 def replayed(
@@ -182,7 +182,8 @@ def union_weights(checkpoint: Checkpoint, trace: Trace, layer: int, start: int =
     local = causal.without_future(local, start)
     if trace.reading is None:
         return local.softmax(-1)
-    memory = (q @ trace.reading.keys[layer].to(q).transpose(1, 2)) * scale + trace.reading.strength
+    memory = (q @ trace.reading.keys[layer].to(q).transpose(1, 2)) * scale
+    memory = memory + trace.reading.added(start, len(trace)).to(q)[:, None]
     if trace.reading.behind_first and start == 0:
         memory[:, 0] = -torch.inf
     return torch.cat([memory, local], dim=-1).softmax(-1)

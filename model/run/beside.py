@@ -27,7 +27,8 @@ class Beside:
         layer, mixed = module.layer_idx, []
         for b, reading in enumerate(self.readings):
             q, mask, front = query[b : b + 1], None, ()
-            if reading is not None and reading.is_seen_whole(q.shape[2]):
+            n_old = sum(block.shape[1] for block in self.keys[b][layer])
+            if reading is not None and reading.is_seen_whole(n_old, n_old + q.shape[2]):
                 front = reading.keys[layer].to(q), reading.values[layer].to(q)
             k = torch.cat([*front[:1], *self.keys[b][layer], key[b]], dim=1)[None]
             v = torch.cat([*front[1:], *self.values[b][layer], value[b]], dim=1)[None]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from model.grafts.reading import Reading
 from model.memory import asking, cuts, fusion, telling
 from model.memory.settings import FusionSettings, Settings
 from model.memory.state import blank
@@ -332,3 +333,12 @@ def test_a_prompt_that_fusion_is_left_out_of_read_nothing(tiny):
     assert before.last_read.max() > 0
     for name in ("n_reads", "total_read", "last_read"):
         assert np.array_equal(getattr(after, name), getattr(before, name))
+
+
+def test_memory_does_not_fade_behind_a_long_prompt():
+    """Half of ln(n / 16) nats from 16 tokens on, for prompts that were read apart only."""
+    apart = Reading(torch.zeros(1, 1, 2, 4), torch.zeros(1, 1, 2, 4), np.arange(2), 0, 0.5, apart=True)
+    found = apart.added(0, 64)
+    assert found[:16].tolist() == [0.5] * 16 and found[63].item() == pytest.approx(0.5 + np.log(4) / 2)
+    assert torch.equal(apart.added(40, 64), found[40:])
+    assert replace(apart, apart=False).added(0, 64).tolist() == [0.5] * 64
