@@ -114,6 +114,13 @@ def episode(rng: random.Random, plan: OpenPlan, source: Source) -> Episode:
                    rng.choice(("\n", " ", " ")), frozenset(held_out))
 
 
+def untold(rng: random.Random) -> Episode:
+    """Nothing is told, and something is asked: it is not known."""
+    frame = open_frames.grammar_frame(rng)
+    found = asking(frame, frame.ways[0], "question", f"untold {rng.random()}")
+    return Episode((), (Ask(found.question, "", UNKNOWN, None),), (), rng.choice("\n "), frozenset())
+
+
 def _topics(rng: random.Random, plan: OpenPlan, source: Source) -> list[_Topic]:
     topics: list[_Topic] = []
     for _ in range(rng.randint(*plan.facts)):

@@ -23,6 +23,7 @@ END_ID = 0
 # Loss weight of a token by its role in an episode.
 ROLE_WEIGHTS = {"told": 0.5, "asked": 0.5, "lead": 1.0, "answer": 5.0, "end": 3.0, "tail": 1.0}
 UNKNOWN_WEIGHT = 2.0
+NOTHING = episodes.Plan(facts=(0, 0), others=(0, 0), near=0.0, fillers=(0, 0), asks=(1, 1), unknown=1.0)
 UNASKED = 0.5  # of the episodes read apart: ordinary text reads what was told, and asks for nothing
 OPEN_TOLD = 0.3  # of that, for what is told and asked in open facts: hardly any of it can be guessed
 
@@ -106,6 +107,7 @@ class Stage:
     enough: float = 2.0    # recall of unseen values at which the stage ends early; 2: never
     open: float = 0.0      # share of rows that are open facts
     open_plan: open_facts.OpenPlan = open_facts.OpenPlan()
+    untold: float = 0.0    # share of episodes in which nothing is told, and something asked
     apart: float = 0.0     # share of episodes whose prompts are read apart
     halved: float = 0.0    # share of steps with twice as many rows, half as long, at any position
 
@@ -201,7 +203,7 @@ class Corpus:
         """Packed episodes; the rest of the row is book text."""
         while len(row.ids) < size - 8:
             one = self._episode(stage, is_open, rng)
-            if rng.random() < stage.apart:
+            if one.prompts and rng.random() < stage.apart:
                 self._apart(row, one, size, stage.length, rng)
                 continue
             ids, weights = encode(self.tokenizer, one)
@@ -212,6 +214,8 @@ class Corpus:
             self._book_text(row, size - len(row.ids), first + len(row.ids), rng)
 
     def _episode(self, stage: Stage, is_open: bool, rng: random.Random) -> episodes.Episode:
+        if rng.random() < stage.untold:
+            return open_facts.untold(rng) if is_open else episodes.episode(rng, NOTHING)
         if is_open:
             return open_facts.episode(rng, stage.open_plan, self.source)
         plan = stage.long if stage.long and rng.random() < 0.25 else stage.plan

@@ -182,3 +182,9 @@ def test_short_lists_keep_held_out_words_from_training():
 def test_verbs_have_their_forms(entry, past, part):
     verb = grammar_words.verb(entry)
     assert (verb.past, verb.part) == (past, part)
+
+
+def test_where_nothing_is_told_nothing_is_known():
+    one = open_facts.untold(random.Random(1))
+    assert not one.prompts and not one.facts and one.answer == episodes.UNKNOWN
+    assert episodes.text_of(one) == f"{one.question} {episodes.UNKNOWN}" and one.question.endswith("?")
