@@ -106,7 +106,7 @@ def test_half_an_emoji_is_one_bad_line(capsys, tmp_path, where):
     code = main(["probe", "--file", str(path), "--variants", "gpt2"])
     out, err = capsys.readouterr()
     assert code == 0 and not err and "1 bad lines" in out
-    assert "line 1: the line holds half of a letter, '\\ud83d'" in out
+    assert "line 1: This line holds half of a letter, '\\ud83d'" in out
 
 
 @pytest.mark.slow

@@ -98,7 +98,7 @@ def test_not_among_the_best_of_its_prompt(trained, variant):
         chain = recall_chain.of_outcome(trained, outcome_of(trained, variant, few, answer=answer))
         if not chain.links[0].passed:
             check_breaks(chain, "written")
-            assert "only the best 1 of a prompt" in chain.broken.sentence
+            assert "only the best 1 of each prompt" in chain.broken.sentence
             return
     raise AssertionError("one of two sentences is not the best one")
 
