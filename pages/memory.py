@@ -29,7 +29,7 @@ now = look.look()
 answers.show(now)
 controls.show_bar()
 switches.show()
-views.show_laws(now)
+laws = views.show_laws(now)
 
 view = one_of("View", choice.VIEW)
 if now.problem:
@@ -48,3 +48,4 @@ elif view == "writes":
     write_views.show(now)
 else:
     gate_views.show(now)
+views.prove(now, laws)

@@ -92,7 +92,8 @@ def show_first_visit() -> None:
 
 
 def show_laws(
-    state, written: dict[str, tuple[int, int]], off_difference: float | None, said: str
+    state, written: dict[str, tuple[int, int]], off_difference: float | None, said: str,
+    is_asked: bool,
 ) -> None:
     """What is said of fusion, and the laws of the theory; those at work are lit. state: the memory
     that is asked; written: of its latest prompt, see conversation.what_was_written."""
@@ -102,8 +103,8 @@ def show_laws(
     kept = f"saved as {now.session}" if now.is_saved else "not saved yet"
     if now.session and not now.is_saved:
         kept = f"changed since {now.session} was saved"
-    off = "type a prompt to measure" if off_difference is None else (
-        f"memory off: Δ logits {off_difference:.3g}")
+    measured = "…" if off_difference is None else f"{off_difference:.3g}"
+    off = f"memory off: Δ logits {measured}" if is_asked else "type a prompt to measure"
     trained = [name for name in ("early", "late", "edm") if name in choice.modules()]
     is_chosen = any(n < of for n, of in written.values())
     st.html(words.line(said) + words.laws([
@@ -115,7 +116,8 @@ def show_laws(
          ("The EDM takes tokens whose salience reaches its threshold, the bank sentences whose "
           "mean salience reaches its own")),
         ("non-destructive", off, off_difference == 0,
-         "Largest difference to transformers' own GPT-2 with memory switched off; measured now"),
+         ("Largest difference to transformers' own GPT-2 with memory switched off; measured when "
+          "typing rests")),
         ("differentiable", ", ".join(_short(name) for name in trained) or "not at work",
          bool(trained),
          "Trained: gradients went from the answers through the reads into the writes"

@@ -1,7 +1,8 @@
 """The numbers of the memory page, computed by model/ and cached.
 
 A visitor's memory is an argument; results are cached under the memory's key, which changes with
-every change of the memory. Nothing is stored on the model.
+every change of the memory. While a visitor types, an ask goes on with the rows of the one before.
+Nothing is stored on the model.
 """
 
 import hashlib
@@ -10,19 +11,23 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import streamlit as st
 
 from components.frame import results, visit
-from model.memory import added, asking, cuts, effect, fusion, held, telling
+from model.memory import added, asking, cuts, effect, fusion, telling
 from model.memory import state as states
 from model.memory.settings import Settings
+from model.memory.spread import Spread, spread
 from model.memory.state import MemoryState
 from model.recall import causal
 from model.recall.reads import Place
-from model.run import generate, tokens
+from model.run import tokens
 from model.run.store import RunKey
 from model.run.trace import Trace
 
 MOST_WINDOWS = 4  # a prompt longer than this many windows is written, but not previewed
+SHOWN = 7  # tokens compared with memory and without
+_LATEST = "memory:asked"  # session key: under which keys the latest ask is kept, and its modules alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +36,12 @@ class Asked:
 
     names: T display strings; n_start: 1 where names[0] is <|endoftext|>; settings: how it
     was read; recalled: the run; plain: the run without any memory.
-    mean (T,K+T): weights over Memory ∪ Local, mean over layers and heads; rows sum to 1.
-    share (L,H,T): how much of each row went to memory. now (M,): read weight of every slot of the
-    bank: mean over layers and heads, the largest over the tokens behind <|endoftext|>.
-    external (H,T,1+N): what was read of the EDM's N slots, the null slot first; N = 0: not read.
+    looked: where its tokens looked. now (M,): read weight of every slot of the bank: mean over
+    layers and heads, the largest over the tokens behind <|endoftext|>.
     key: of the memory that was asked, for caches; front: if the prompt is too long, what telling
     its first n_front tokens did; the rest asked the state after that.
-    compared: the next token with memory and without. off_difference: the largest difference of the
-    logits with memory switched off from those of transformers' own GPT-2.
+    compared: the next token with memory and without. alone: rows of the modules alone that were made
+    ahead, for `each_alone` to go on with; empty where the visitor's latest view did not show them.
     """
 
     names: list[str]
@@ -46,15 +49,28 @@ class Asked:
     settings: Settings
     recalled: asking.Recalled
     plain: Trace
-    mean: np.ndarray
-    share: np.ndarray
+    looked: Spread
     now: np.ndarray
-    external: np.ndarray
     compared: effect.Compared
-    off_difference: float
     key: str
     front: telling.Written | None
     n_front: int
+    alone: dict[str, asking.Recalled]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(T,K+T): weights over Memory ∪ Local, mean over layers and heads; rows sum to 1."""
+        return self.looked.mean
+
+    @property
+    def share(self) -> np.ndarray:
+        """(L,H,T): how much of each row went to memory."""
+        return self.looked.share
+
+    @property
+    def external(self) -> np.ndarray:
+        """(H,T,1+N): what was read of the EDM's N slots, the null slot first; N = 0: not read."""
+        return self.looked.external
 
     @property
     def kept(self) -> np.ndarray:
@@ -80,10 +96,11 @@ class Asked:
 @dataclass(frozen=True, eq=False)
 class Each:
     """k tokens under every module alone: texts k visible strings; probabilities: "none", each
-    module that is on, and "all" -> (k,)."""
+    module that is on, and "all" -> (k,). recalled: what each of these sets of modules recalled."""
 
     texts: list[str]
     probabilities: dict[str, np.ndarray]
+    recalled: dict[str, asking.Recalled]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +152,22 @@ def ask(
             f"{chosen.model.config.n_positions:,}). Shorten the prompt, choose other positions or "
             "forget the memory. Remembering it still works."
         )
-    return _computed("asked", ids, (key, settings), _asked, key, state, ids, settings, front, n_front)
+    mark = _key("asked", ids, key, settings)
+    found = results.computed(mark, partial(
+        _asked, chosen, key, state, ids, settings, front, n_front, *_before(mark)))
+    st.session_state[_LATEST] = mark, None
+    return found
+
+
+def measured_off(asked: Asked) -> float | None:
+    """`off_difference` where it was measured before; None where it was not."""
+    return results.kept(_off(asked))
+
+
+def off_difference(asked: Asked) -> float:
+    """How far memory switched off is from transformers' own GPT-2; two full passes."""
+    work = partial(effect.off_difference, visit.checkpoint(), asked.plain.ids)
+    return results.computed(_off(asked), work)
 
 
 def next_step(steps: Iterator):
@@ -200,9 +232,11 @@ def forgotten(key: str, state: MemoryState, asked: Asked, gone: frozenset, setti
 def each_alone(key: str, state: MemoryState, asked: Asked, settings: Settings, k: int) -> Each:
     """The k first tokens of `asked.compared` with none of the modules, each alone, and all."""
     ids = asked.recalled.trace.ids[asked.n_start :]
-    return _computed(
-        "each alone", ids, (key, settings, k), _each, state, asked.compared, ids, settings, k
-    )
+    mark = _key("each alone", ids, key, settings, k)
+    work = partial(_each, visit.checkpoint(), state, asked, ids, settings, k)
+    found = results.computed(mark, work)
+    st.session_state[_LATEST] = _key("asked", ids, key, settings), mark
+    return found
 
 
 def ways(key: str, asked: Asked, settings: Settings) -> Ways:
@@ -269,45 +303,69 @@ def _check_fits(state: MemoryState, text: str, settings: Settings) -> None:
 def _computed(what: str, ids, settings: tuple, compute: Callable, *given):
     """compute(checkpoint, *given), which visitors share who ask this memory the same; settings:
     the memory's key and all that changes the result."""
-    chosen = visit.checkpoint()
-    key = RunKey.with_memory(chosen, f"memory: {what}", ids, *settings)
-    return results.computed(key, partial(compute, chosen, *given))
+    work = partial(compute, visit.checkpoint(), *given)
+    return results.computed(_key(what, ids, *settings), work)
 
 
-def _asked(checkpoint, key: str, state, ids, settings: Settings, front, n_front: int) -> Asked:
-    recalled = asking.ask(checkpoint, state, ids, settings)
-    plain = asking.ask(checkpoint, states.blank(checkpoint), ids, settings).trace
-    stock = generate.recompute(checkpoint, plain.ids)[-1]
-    mean, share = _spread(checkpoint, recalled)
+def _key(what: str, ids, *settings) -> RunKey:
+    return RunKey.with_memory(visit.checkpoint(), f"memory: {what}", ids, *settings)
+
+
+def _off(asked: Asked) -> RunKey:
+    return RunKey.of(visit.checkpoint(), visit.named(effect.off_difference), asked.plain.ids)
+
+
+def _before(mark: RunKey) -> tuple[Asked | None, Each | None]:
+    """This visitor's latest ask of the same model, and what its modules did alone if that was shown:
+    both from the store, and None where it no longer has them."""
+    latest, alone = st.session_state.get(_LATEST, (None, None))
+    same = latest is not None and (latest.placed_model, latest.memory) == (
+        mark.placed_model, mark.memory)
+    if not same:
+        return None, None
+    return results.kept(latest), None if alone is None else results.kept(alone)
+
+
+def _asked(
+    checkpoint, key: str, state, ids, settings: Settings, front, n_front: int,
+    before: Asked | None = None, before_alone: Each | None = None,
+) -> Asked:
+    """before, before_alone: of the prompt typed before; rows that both prompts share are not run
+    again."""
+    alone = {} if before_alone is None else before_alone.recalled
+    last, plain, alone = _gone_on(checkpoint, state, ids, settings, before, alone)
+    recalled = asking.ask(checkpoint, state, ids, settings, last)
+    plain = asking.plain(checkpoint, ids, plain)
+    looked = spread(checkpoint, recalled.trace, None if before is None else before.looked)
     n_start = int(len(recalled.trace) > len(ids))
     now = np.zeros(len(state.bank))
-    now[recalled.kept] = mean[n_start:, : len(recalled.kept)].max(0, initial=0)
+    now[recalled.kept] = looked.mean[n_start:, : len(recalled.kept)].max(0, initial=0)
     return Asked(
         names=tokens.display(checkpoint.tokenizer, recalled.trace.ids),
         n_start=n_start,
         settings=settings,
         recalled=recalled,
         plain=plain,
-        mean=mean,
-        share=share,
+        looked=looked,
         now=now,
-        external=held.read_weights(recalled.trace),
-        compared=effect.compare(checkpoint, recalled.trace.next_logits, plain.next_logits, 7),
-        off_difference=float((plain.next_logits - stock).abs().max()),
+        compared=effect.compare(checkpoint, recalled.trace.next_logits, plain.next_logits, SHOWN),
         key=key,
         front=front,
         n_front=n_front,
+        alone=alone,
     )
 
 
-def _spread(checkpoint, recalled) -> tuple[np.ndarray, np.ndarray]:
-    """The mean map (T,K+T) and memory's share of every row (L,H,T), a layer at a time."""
-    n_kept, total, share = len(recalled.kept), 0.0, []
-    for layer in range(recalled.trace.n_layers):
-        union = fusion.union_weights(checkpoint, recalled.trace, layer).cpu().numpy()  # (H,T,K+T)
-        total = total + union.mean(0, dtype=np.float64)
-        share.append(union[..., :n_kept].sum(-1))
-    return (total / len(share)).astype(np.float32), np.stack(share)
+def _gone_on(checkpoint, state, ids, settings: Settings, before: Asked | None, alone: dict):
+    """What the prompt before hands on, gone on with in one batch: to the ask, to the run without
+    memory, to the modules alone. Of another memory or other settings, only the second."""
+    if before is None:
+        return None, None, {}
+    if not asking.fits(before.recalled, state, settings):
+        return None, before.plain, {}
+    (last, *others), plain = asking.go_on(
+        checkpoint, ids, [before.recalled, *alone.values()], before.plain)
+    return last, plain, dict(zip(alone, others))
 
 
 def _told(checkpoint, state, text: str, settings: Settings, asked: Asked | None):
@@ -333,13 +391,16 @@ def _again(checkpoint, state, asked: Asked, gone, ids, settings: Settings):
     return effect.compare(checkpoint, again.next_logits, asked.recalled.trace.next_logits, 6)
 
 
-def _each(checkpoint, state, shown: effect.Compared, ids, settings: Settings, k: int) -> Each:
-    logits = effect.each_alone(checkpoint, state, ids, settings)
+def _each(checkpoint, state, asked: Asked, ids, settings: Settings, k: int) -> Each:
+    whole = "all" if len(settings.modules) > 1 else next(iter(settings.modules), "none")
+    recalled = effect.ask_each(
+        checkpoint, state, ids, settings, asked.alone | {whole: asked.recalled})
+    shown = asked.compared
     found = {
-        name: x.double().softmax(-1)[shown.ids[:k].tolist()].cpu().numpy()
-        for name, x in logits.items()
+        name: x.trace.next_logits.double().softmax(-1)[shown.ids[:k].tolist()].cpu().numpy()
+        for name, x in recalled.items()
     }
-    return Each(shown.texts[:k], found)
+    return Each(shown.texts[:k], found, recalled)
 
 
 def _ways(checkpoint, asked: Asked) -> Ways:

@@ -1,8 +1,11 @@
 """The memory page's views of what is read: the picture, the whole map, the next token."""
 
+import time
+
 import numpy as np
 import streamlit as st
 
+from components.frame import results
 from components.kit import next_token, palette
 from components.memory import (
     bars,
@@ -20,14 +23,34 @@ from components.memory import (
 )
 from components.memory.look import Moment
 
+REST_S = 0.3  # typing rests when no key came for so long
 MOST_ALONE = 3  # tokens whose probability is shown module by module
 
 
-def show_laws(now: Moment) -> None:
-    """What fusion reads, and the laws with what this prompt would change."""
-    difference = None if now.asked is None else now.asked.off_difference
+def show_laws(now: Moment):
+    """What fusion reads, and the laws with what this prompt would change -> where they stand, for
+    `prove`."""
+    place = st.empty()
+    _laws(now, place, None if now.asked is None else run.measured_off(now.asked))
+    return place
+
+
+def prove(now: Moment, place) -> None:
+    """Measure that memory switched off is GPT-2, once typing rests: a newer key ends the waiting."""
+    if now.asked is None or run.measured_off(now.asked) is not None:
+        return
+    pulse = st.empty()
+    for _ in range(round(REST_S / results.YIELD_S)):
+        time.sleep(results.YIELD_S)
+        pulse.empty()  # where nothing moves
+    _laws(now, place, run.off_difference(now.asked))
+
+
+def _laws(now: Moment, place, off_difference: float | None) -> None:
     written = now.now.written if now.front is None else conversation.what_was_written(now.front)
-    controls.show_laws(now.state, written, difference, say.fusion(now))
+    with place:
+        controls.show_laws(
+            now.state, written, off_difference, say.fusion(now), now.asked is not None)
 
 
 # -- reads -----------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def ask(
     bank, rules = _bank(checkpoint, state, settings), settings.fusion
     ids = _with_start(checkpoint, bank, ids, settings)
     passes = _passes(checkpoint, state, settings, before)
-    if before is not None and _fits(before, state, settings) and np.array_equal(ids, before.trace.ids):
+    if before is not None and fits(before, state, settings) and np.array_equal(ids, before.trace.ids):
         return before
     runner = Runner(checkpoint, ids, passes, stop)
     everything = fusion.reading(bank, rules.positions, None, rules.strength)
@@ -108,7 +108,7 @@ def go_on(
     return [replace(x, passes=passes) for x, passes in zip(before, made)], plain
 
 
-def _fits(before: Recalled, state: MemoryState, settings: Settings) -> bool:
+def fits(before: Recalled, state: MemoryState, settings: Settings) -> bool:
     """Whether an ask of this state may go on with that one."""
     return before.passes is not None and before.passes.fits(state, settings)
 
@@ -117,7 +117,7 @@ def _passes(
     checkpoint: Checkpoint, state: MemoryState, settings: Settings, before: Recalled | None
 ) -> Passes:
     """The runs that can be reused; empty if another memory was asked, or with other settings."""
-    if before is not None and _fits(before, state, settings):
+    if before is not None and fits(before, state, settings):
         return before.passes
     graft = graft_of(checkpoint, state, settings)
     reads_slots = graft is not None and graft.external is not None
