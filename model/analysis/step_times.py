@@ -30,22 +30,23 @@ class Timing:
 def measure(checkpoint: Checkpoint, ids: Ids, ts: list[int], repeats: int) -> Iterator[Timing]:
     """Run both ways in turns, for each length t of ids (T,), 2 <= t <= T; the first run of each is
     a warm-up and does not count."""
+    told = np.asarray(ids, dtype=np.int64)
     for t in ts:
         cache = KVCache(checkpoint.model.config.n_layer)
         reader = WithCache(checkpoint, cache)
-        reader.read(ids[: t - 1])
+        reader.read(told[: t - 1])
         with_s, without_s = [], []
         for _ in range(repeats + 1):
-            reading = reader.read(ids[t - 1 : t])
+            reading = reader.read(told[t - 1 : t])
             with_s.append(reading.seconds)
             cache.crop(-1)
             with turn.undivided():
                 start = now(checkpoint.model.device)
-                logits = recompute(checkpoint, ids[:t])[-1]
+                logits = recompute(checkpoint, told[:t])[-1]
                 without_s.append(now(checkpoint.model.device) - start)
         error = float((logits - reading.logits).abs().max())
-        medians = [1000 * statistics.median(s[1:]) for s in (with_s, without_s)]
-        yield Timing(t, *medians, repeats, error)
+        with_ms, without_ms = (1000 * statistics.median(s[1:]) for s in (with_s, without_s))
+        yield Timing(t, with_ms, without_ms, repeats, error)
 
 
 def measure_all(

@@ -5,11 +5,11 @@ plus what it added is the stream after it. Knows nothing of looks and sessions.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from model.grafts.blocks import blocks
 from model.grafts.modules import Modules
 from model.memory import fusion, held
 from model.memory.held import Carried
@@ -41,9 +41,10 @@ def by_modules(checkpoint: Checkpoint, trace: Trace) -> dict[str, Added]:
         before = _embeddings(checkpoint, trace)
         found["early"] = _with(before, graft.modules.early.read(before[None], graft.early)[0])
     if graft is not None and graft.external is not None:
-        before = trace.external_query()
-        added = graft.modules.external.read(before[None], graft.external)[0][0]
-        found["edm"] = _with(before, added)
+        query = trace.external_query()
+        assert query is not None, "an EDM was read, but its query was not seen"
+        added = graft.modules.external.read(query[None], graft.external)[0][0]
+        found["edm"] = _with(query, added)
     if graft is not None and graft.late is not None:
         before = checkpoint.model.transformer.ln_f(trace.layer_stream(-1))
         found["late"] = _with(before, graft.modules.late.read(before[None], graft.late)[0])
@@ -59,7 +60,7 @@ def by_attention(checkpoint: Checkpoint, trace: Trace, layer: int) -> Added:
         return Added(before, torch.zeros_like(before))
     weights = fusion.union_weights(checkpoint, trace, layer)[..., : len(trace.reading.kept)]
     mixed = weights @ trace.reading.values[layer].to(weights)  # (H,T,D)
-    rows = checkpoint.model.transformer.h[layer].attn.c_proj.weight.float()  # (C,C)
+    rows = blocks(checkpoint.model)[layer].attn.c_proj.weight.float()  # (C,C)
     return Added(before, mixed.transpose(0, 1).flatten(1) @ rows)
 
 
@@ -69,10 +70,11 @@ def openness(checkpoint: Checkpoint, trace: Trace) -> dict[str, np.ndarray]:
     channels; edm: the weight not on the null slot, mean over its heads; am: the share of attention
     that went to memory, mean over layers and heads. Modules that read nothing are left out.
     """
-    found, parts = {}, by_modules(checkpoint, trace)
+    found: dict[str, np.ndarray] = {}
+    graft, parts = trace.graft, by_modules(checkpoint, trace)
     for name in ("early", "late"):
-        if name in parts:
-            module = getattr(trace.graft.modules, name)
+        if graft is not None and name in parts:
+            module = getattr(graft.modules, name)
             gate = module.openness(parts[name].before[None])[0]  # (T,C)
             found[name] = gate.mean(-1).cpu().numpy()
     if "edm" in parts:
@@ -100,7 +102,9 @@ def paths(checkpoint: Checkpoint, carried: Carried | None, ids: Ids) -> dict[str
     """The states of the trained recurrent memories, token by token, while a prompt of ids (T-1,),
     at most one window, is told on trial."""
     plain = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, np.asarray(ids, np.int64)])
-    streams, modules, found = held.streams_of(checkpoint, plain), checkpoint.memory, {}
+    streams, modules = held.streams_of(checkpoint, plain), checkpoint.memory
+    found: dict[str, Path] = {}
+    assert modules is not None, "paths of states without trained memory"
     names = tokens.display(checkpoint.tokenizer, plain.ids)
     for name in ("early", "late"):
         if name not in modules.parts:
@@ -116,10 +120,10 @@ def paths(checkpoint: Checkpoint, carried: Carried | None, ids: Ids) -> dict[str
 @torch.inference_mode()
 def changes(
     modules: Modules, before: Carried | None, after: Carried | None
-) -> dict[str, tuple[Any, ...]]:
+) -> dict[str, tuple[float, float]]:
     """Recurrent module -> (length of its hidden state, cosine to the one before; NaN if that was
     zero) of one prompt told. Empty if no recurrent state was written."""
-    found = {}
+    found: dict[str, tuple[float, float]] = {}
     for name in ("early", "late") if after is not None else ():
         if name in modules.parts:
             width, new = modules.sizes.width, getattr(after, name)
@@ -141,7 +145,8 @@ def _embeddings(checkpoint: Checkpoint, trace: Trace) -> torch.Tensor:
     body, n = checkpoint.model.transformer, len(trace)
     places = torch.arange(n) if trace.reading is None else trace.reading.positions(0, n)
     ids = torch.as_tensor(np.array(trace.ids), device=checkpoint.model.device)
-    return body.wte(ids) + body.wpe(places.to(ids.device))
+    stream: torch.Tensor = body.wte(ids) + body.wpe(places.to(ids.device))
+    return stream
 
 
 def _with(before: torch.Tensor, added: torch.Tensor) -> Added:

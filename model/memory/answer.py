@@ -165,7 +165,7 @@ def _one_more(checkpoint: Checkpoint, said: Answer, row: torch.Tensor, most: int
     token = int(row.argmax())
     if token == checkpoint.model.config.eos_token_id:
         return replace(said, end=END_OF_TEXT)
-    if _was_over(said.text, checkpoint.tokenizer.decode([token])):
+    if _was_over(said.text, tokens.decode(checkpoint.tokenizer, [token])):
         return replace(said, end=SENTENCE)
     log = float(row.double().log_softmax(-1)[token])
     return _longer(checkpoint, said, token, log, most)
@@ -173,7 +173,7 @@ def _one_more(checkpoint: Checkpoint, said: Answer, row: torch.Tensor, most: int
 
 def _longer(checkpoint: Checkpoint, said: Answer, token: int, log: float, most: int) -> Answer:
     ids = np.r_[said.ids, token]
-    text = checkpoint.tokenizer.decode(ids)
+    text = tokens.decode(checkpoint.tokenizer, ids)
     end = SENTENCE if _is_over(text) else LIMIT if len(ids) >= most else ""
     return Answer(ids, np.r_[said.log, log], text, end)
 

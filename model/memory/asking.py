@@ -18,6 +18,7 @@ from model.memory.heard import start_length
 from model.memory.passes import Passes, Runner, ahead
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
+from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.distance import total_variation
 from model.run.tokens import Ids
@@ -73,7 +74,9 @@ def ask(
         trace = runner.left_out()
         return Recalled(trace, {}, _NOTHING, None, runner.passes)
     first = runner.first(everything)
-    weight = _drawn_most(checkpoint, runner.passes.drawn, ids) + _read_by_slots(state, bank, first)
+    drawn = runner.passes.drawn
+    assert drawn is not None, "the first pass left no weights"
+    weight = _drawn_most(checkpoint, drawn, ids) + _read_by_slots(state, bank, first)
     weight = _with_words(checkpoint, bank, first, weight)
     found = _second_pass(runner, bank, first, weight, settings)
     if rules.needed and rules.unit != "all" and rules.positions != "continue":
@@ -88,18 +91,20 @@ def plain(
     """The run of a prompt, ids (T,) without <|endoftext|>, without any memory: the same as `ask`
     with a blank state. before: such a run of another prompt; rows that both share are reused."""
     with_start = np.r_[checkpoint.tokenizer.bos_token_id, np.asarray(ids, dtype=np.int64)]
-    same = before is not None and np.array_equal(with_start, before.ids)
-    return before if same else run(checkpoint, with_start, before, stop)
+    if before is not None and np.array_equal(with_start, before.ids):
+        return before
+    return run(checkpoint, with_start, before, stop)
 
 
 def go_on(
-    checkpoint: Checkpoint, ids, before: Sequence[Recalled], plain: Trace | None = None,
+    checkpoint: Checkpoint, ids: Ids, before: Sequence[Recalled], plain: Trace | None = None,
     stop: threading.Event | None = None,
 ) -> tuple[list[Recalled], Trace | None]:
     """What asks of the prompt before hand on to asks of this one, ids (T,) without <|endoftext|>, and
     to its plain run: the rows that all of them will need if each retrieves what it did are run in
     one batch. To be given to `ask` and `plain` as `before`."""
-    some = [x.passes for x in before]
+    some = [x.passes for x in before if x.passes is not None]
+    assert len(some) == len(before), "an ask without the runs that led to it"
     if not some:
         return [], plain
     bank = _bank(checkpoint, some[0].state, some[0].settings)
@@ -117,11 +122,13 @@ def _passes(
     checkpoint: Checkpoint, state: MemoryState, settings: Settings, before: Recalled | None
 ) -> Passes:
     """The runs that can be reused; empty if another memory was asked, or with other settings."""
-    if before is not None and fits(before, state, settings):
+    if before is not None and before.passes is not None and before.passes.fits(state, settings):
         return before.passes
     graft = graft_of(checkpoint, state, settings)
-    reads_slots = graft is not None and graft.external is not None
-    return Passes(state, settings, graft, graft.without_external() if reads_slots else graft)
+    others = graft
+    if graft is not None and graft.external is not None:
+        others = graft.without_external()
+    return Passes(state, settings, graft, others)
 
 
 def _second_pass(
@@ -210,7 +217,8 @@ def weight_drawn(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:
 
 def _drawn_most(checkpoint: Checkpoint, drawn: np.ndarray, ids: Ids) -> np.ndarray:
     """Weights (T,M) of every token -> the largest after <|endoftext|>, (M,)."""
-    return drawn[start_length(checkpoint, ids) :].max(0, initial=0)
+    most: np.ndarray = drawn[start_length(checkpoint, ids) :].max(0, initial=0)
+    return most
 
 
 def _with_words(checkpoint: Checkpoint, bank: Bank, asked: Trace, weight: np.ndarray) -> np.ndarray:
@@ -219,7 +227,7 @@ def _with_words(checkpoint: Checkpoint, bank: Bank, asked: Trace, weight: np.nda
     blocks, where, of = np.unique(bank.slots.block, return_index=True, return_inverse=True)
     texts = [_said(checkpoint, bank, block, str(bank.slots.around[first]))
              for block, first in zip(blocks, where)]
-    prompt = checkpoint.tokenizer.decode(asked.ids)
+    prompt = tokens.decode(checkpoint.tokenizer, asked.ids)
     weight = weight * (1 + shared_words.weights(texts, prompt))[of]
     fits = np.array([weight[of == i].max() for i in range(len(blocks))])
     return np.where(shared_words.near_misses(texts, prompt, fits)[of], weight / 10, weight)
@@ -229,13 +237,13 @@ def _said(checkpoint: Checkpoint, bank: Bank, block: int, around: str) -> str:
     """A stored sentence as text: as it is shown, or its tokens if it is shown as single bytes."""
     if "‹" not in around:
         return around.replace("·", " ")
-    return checkpoint.tokenizer.decode(bank.slots.token[bank.slots.block == block])
+    return tokens.decode(checkpoint.tokenizer, bank.slots.token[bank.slots.block == block])
 
 
 def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
     """For each slot of the bank, the weight that the prompt's last token gave to the EDM's slot of
     the same token, (M,), mean over the EDM's heads; zeros if the EDM is off."""
-    if trace.external_query() is None:
+    if state.external is None or trace.external_query() is None:
         return np.zeros(len(bank))
     read = held.read_weights(trace, len(trace) - 1)[:, -1].mean(0)  # (1+slots,), null first
     return slots.by_place(state.external.slots, read[1:], bank.slots)
@@ -249,11 +257,11 @@ def _retrieved(bank: Bank, weight: np.ndarray, settings: Settings, room: int) ->
         raise ValueError(f"No unit {settings.fusion.unit!r}. Choose one of sentence, prompt, all.")
     unit = units[settings.fusion.unit]
     drawn = _largest(weight, unit)
-    best = sorted(drawn, key=drawn.get, reverse=True)
+    best = sorted(drawn, key=drawn.__getitem__, reverse=True)
     if settings.fusion.unit != "all":
         least = drawn[best[0]] * settings.fusion.fits
         best = [number for number in best[: settings.fusion.n_retrieved] if drawn[number] >= least]
-    fitting = []
+    fitting: list[int] = []
     for number in best:
         size = int((unit == number).sum())
         if size <= room:
@@ -287,6 +295,7 @@ def after_reading(
         state = replace(state, bank=replace(state.bank, slots=table))
     if state.external is None or recalled.trace.external_query() is None:
         return state
+    assert asked.external is not None, "slots of an EDM were read that the asked state does not hold"
     read = held.read_weights(recalled.trace)[:, start_length(checkpoint, recalled.trace.ids) :, 1:]
     weight = read.mean(0).max(0, initial=0)
     table = _counted(state.external.slots, asked.external.slots, weight)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from model.grafts.blocks import blocks
 from model.memory import asking
 from model.memory.fusion import Bank
 from model.memory.settings import Settings
@@ -75,7 +76,8 @@ def without_external(
     settings: Settings,
 ) -> Trace:
     """The same prompt without the EDM's slots `gone` (indices); all else is read as before."""
-    left = np.setdiff1d(np.arange(len(state.external)), gone)
+    assert state.external is not None, "no slots of an EDM to leave out"
+    left = np.setdiff1d(np.arange(len(state.external)), np.asarray(gone))
     graft = asking.graft_of(
         checkpoint, replace(state, external=state.external.select(left)), settings
     )
@@ -93,7 +95,7 @@ def value_points_to(
     LM head. Later layers, biases and the true scale are left out.
     """
     width = values.shape[-1]
-    matrix = checkpoint.model.transformer.h[layer].attn.c_proj.weight
+    matrix = blocks(checkpoint.model)[layer].attn.c_proj.weight
     rows = matrix[head * width : (head + 1) * width]  # (D,C)
     return _promoted(checkpoint, values[layer, head, slot].to(rows) @ rows, k)
 
@@ -108,6 +110,7 @@ def external_points_to(
     The direct path only: through the EDM's output matrix, then ln_f's gain, then the LM head. The
     layers above, biases and the true scale are left out.
     """
+    assert checkpoint.memory is not None, "an EDM slot without trained memory"
     return _promoted(checkpoint, checkpoint.memory.external.output(value), k)
 
 
@@ -132,7 +135,7 @@ def each_alone(
 
 
 def ask_each(
-    checkpoint, state: MemoryState, ids, settings: Settings,
+    checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settings,
     before: dict[str, asking.Recalled] | None = None,
 ) -> dict[str, asking.Recalled]:
     """`each_alone` as what each set of modules recalled; before: those of the prompt typed before."""

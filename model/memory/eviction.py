@@ -76,7 +76,7 @@ def keep(slots: Slots, budget: int, policy: str, rng: np.random.Generator) -> np
     pinned = np.isin(blocks, slots.block[slots.pinned])
     order = np.lexsort((POLICIES[policy](slots, blocks, rng), pinned))  # pinned last; stable
     n_over = len(slots) - budget
-    leaving = []
+    leaving: list[int] = []
     for index in order:
         if n_over <= 0 or len(leaving) == len(blocks) - 1:
             break

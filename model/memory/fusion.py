@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from model.grafts.blocks import blocks
 from model.grafts.reading import Reading
 from model.memory import eviction, merging, slots, summarising
 from model.memory.slots import Slots
@@ -176,7 +177,7 @@ def read_weights(checkpoint: Checkpoint, trace: Trace, start: int = 0) -> np.nda
 def union_weights(checkpoint: Checkpoint, trace: Trace, layer: int, start: int = 0) -> torch.Tensor:
     """One layer's weights over Memory ∪ Local of the tokens from `start` on, (H,T-start,M+T): memory
     columns first; rows sum to 1."""
-    scale = checkpoint.model.transformer.h[layer].attn.scaling
+    scale = blocks(checkpoint.model)[layer].attn.scaling
     q, k = trace.layer_q(layer)[:, start:].float(), trace.layer_k(layer).float()
     local = (q @ k.transpose(1, 2)) * scale
     local = causal.without_future(local, start)

@@ -16,6 +16,7 @@ from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, logits, run
 
+Heard = dict[Any, Any]  # what the plain model computed, by the bytes of the ids it read
 CONTEXT = 200  # tokens told before the prompt that a score may read, see salience.Evidence
 
 
@@ -45,10 +46,10 @@ class ToldBefore:
     """What was told before a window: earlier prompts and the front (n,) of its own; heard: see
     `tell`."""
 
-    checkpoint: object
+    checkpoint: Checkpoint
     prompts: tuple[str, ...]
     front: np.ndarray
-    heard: dict[str, Any] | None
+    heard: Heard | None
 
     def plain(self, ids: np.ndarray) -> PlainRun:
         """The plain model's run of these tokens, alone."""
@@ -57,7 +58,8 @@ class ToldBefore:
         key = np.asarray(ids).tobytes()
         if key not in self.heard:
             self.heard[key] = PlainRun(self.checkpoint, ids)
-        return self.heard[key]
+        plain: PlainRun = self.heard[key]
+        return plain
 
     def bits_behind(self, ids: np.ndarray) -> np.ndarray:
         """Surprisal in bits, (T,), of these tokens after the CONTEXT tokens told last."""
@@ -65,9 +67,11 @@ class ToldBefore:
         last = self.last(min(CONTEXT, window - 1 - len(ids)))
         key = (last.tobytes(), np.asarray(ids).tobytes())
         if self.heard is not None and key in self.heard:
-            return self.heard[key]
+            known: np.ndarray = self.heard[key]
+            return known
         whole = run(self.checkpoint, np.r_[self.checkpoint.tokenizer.bos_token_id, last, ids])
-        bits = surprisal(self.checkpoint, whole).cpu().numpy()[len(whole) - len(ids) :] / np.log(2)
+        nats = surprisal(self.checkpoint, whole).cpu().numpy()[len(whole) - len(ids) :]
+        bits: np.ndarray = nats / np.log(2)
         if self.heard is not None:
             self.heard[key] = bits
         return bits
@@ -92,7 +96,9 @@ def surprisal(checkpoint: Checkpoint, trace: Trace) -> torch.Tensor:
 def received(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:
     """See salience.Evidence, (T,): mean over layers."""
     layers = range(trace.n_layers)
-    return np.mean([_received_in(checkpoint, trace, layer) for layer in layers], axis=0)
+    each = [_received_in(checkpoint, trace, layer) for layer in layers]
+    mean: np.ndarray = np.mean(each, axis=0)
+    return mean
 
 
 def _received_in(checkpoint: Checkpoint, trace: Trace, layer: int) -> np.ndarray:

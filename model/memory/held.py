@@ -35,8 +35,10 @@ class Held:
     def select(self, kept: np.ndarray) -> "Held":
         """Only the slots of these indices, in that order."""
         index = torch.as_tensor(np.asarray(kept, dtype=np.int64), device=self.keys.device)
-        parts = (x.index_select(0, index) for x in (self.keys, self.values, self.gate))
-        return Held(*parts, self.slots.select(kept), self.n_evicted)
+        keys, values, gate = (
+            x.index_select(0, index) for x in (self.keys, self.values, self.gate)
+        )
+        return Held(keys, values, gate, self.slots.select(kept), self.n_evicted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +139,8 @@ def _merge(held: Held, budget: int) -> Held:
         parts = [x.clone() for x in (held.keys, held.values, held.gate)]
         for part in parts:
             part[old] = (part[old] + part[young]) / 2
-        folded = Held(*parts, merging.folded(held.slots, old, young), held.n_evicted)
+        keys, values, gate = parts
+        folded = Held(keys, values, gate, merging.folded(held.slots, old, young), held.n_evicted)
         held = folded.select(np.delete(np.arange(len(held)), young))
     return held if budget else held.select(np.zeros(0, dtype=np.int64))
 
@@ -148,8 +151,10 @@ def _summarise(held: Held, budget: int) -> Held:
     if len(held) <= budget:
         return held
     group, weight = summarising.groups(held.slots, budget), summarising.weights(held.slots)
-    parts = (summarising.means(x, group, weight) for x in (held.keys, held.values, held.gate))
-    return Held(*parts, summarising.folded(held.slots, group), held.n_evicted)
+    keys, values, gate = (
+        summarising.means(x, group, weight) for x in (held.keys, held.values, held.gate)
+    )
+    return Held(keys, values, gate, summarising.folded(held.slots, group), held.n_evicted)
 
 
 def contents(held: Held) -> Contents:
@@ -190,4 +195,6 @@ def read_weights(trace: Trace, start: int = 0) -> np.ndarray:
         heads = trace.graft.modules.sizes.heads if trace.graft else 1
         return np.ones((heads, len(trace) - start, 1), dtype=np.float32)
     graft = trace.graft
-    return graft.modules.external.read(query[None, start:], graft.external)[1][0].float().cpu().numpy()
+    assert graft is not None and graft.external is not None, "a query without an EDM"
+    weights = graft.modules.external.read(query[None, start:], graft.external)[1]  # (1,H,t,1+M)
+    return weights[0].float().cpu().numpy()

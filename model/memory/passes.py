@@ -108,16 +108,18 @@ class Runner:
         return trace
 
     def _run(self, before: Trace | None, reading: Reading | None, graft: Graft | None) -> Trace:
-        same = before is not None and before.reading is reading and before.graft is graft
-        if same and np.array_equal(before.ids, self.ids):  # made ahead
+        if (
+            before is not None and before.reading is reading and before.graft is graft
+            and np.array_equal(before.ids, self.ids)  # made ahead
+        ):
             return before
         return run(self.checkpoint, self.ids, before, self.stop, reading, graft)
 
     def _drawn(self, trace: Trace, before: Trace | None) -> np.ndarray:
-        n_known = 0 if self.passes.drawn is None else len(self.passes.drawn)
-        start = min(shared_rows(trace, before), n_known)
+        known = self.passes.drawn
+        start = 0 if known is None else min(shared_rows(trace, before), len(known))
         rows = fusion.read_weights(self.checkpoint, trace, start).mean((0, 1))  # (t,M)
-        return np.concatenate([self.passes.drawn[:start], rows]) if start else rows
+        return rows if known is None or not start else np.concatenate([known[:start], rows])
 
     def _keep(self, **made: Any) -> None:
         self.passes = replace(self.passes, **made)

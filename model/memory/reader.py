@@ -58,12 +58,14 @@ class WithMemory:
         model, start = self.checkpoint.model, self._next_position()
         positions = torch.arange(start, start + len(ids), device=model.device)[None]
         batch = torch.tensor(np.asarray(ids), device=model.device)[None]
+        assert self.recalled is not None, "the prompt is read first"
         trace = self.recalled.trace
         with opened(trace.graft):
-            return model(
+            logits: torch.Tensor = model(
                 batch, past_key_values=self.cache, use_cache=True, logits_to_keep=1,
                 position_ids=positions, memory=trace.reading,
-            ).logits[0, -1]
+            ).logits
+        return logits[0, -1]
 
     def _next_position(self) -> int:
         reading = self.recalled.trace.reading if self.recalled else None

@@ -9,16 +9,14 @@ tokens, which is then that number.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 USUAL = 128  # tokens from which on the others say as much about what is usual as they leave open
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
+class Evidence(Protocol):
     """What scores may look at, T tokens of one prompt.
 
     surprisal (T,) bits, 0 for the first token, which nothing predicted; received (T,): the
@@ -29,14 +27,22 @@ class Evidence:
     `rarity_of`; in_context (T,) bits: surprisal behind the end of what was told before.
     """
 
-    surprisal: np.ndarray
-    received: np.ndarray
-    keys: np.ndarray
-    stored: np.ndarray
-    gate: np.ndarray | None = None
-    sentence: np.ndarray | None = None
-    rarity: np.ndarray | None = None
-    in_context: np.ndarray | None = None
+    @property
+    def surprisal(self) -> np.ndarray: ...
+    @property
+    def received(self) -> np.ndarray: ...
+    @property
+    def keys(self) -> np.ndarray: ...
+    @property
+    def stored(self) -> np.ndarray: ...
+    @property
+    def gate(self) -> np.ndarray | None: ...
+    @property
+    def sentence(self) -> np.ndarray: ...
+    @property
+    def rarity(self) -> np.ndarray: ...
+    @property
+    def in_context(self) -> np.ndarray: ...
 
 
 def everything(evidence: Evidence) -> np.ndarray:
@@ -96,20 +102,24 @@ def apart(evidence: Evidence) -> np.ndarray:
     others = sums.sum(0) - sums + evidence.stored.sum(0)
     n = len(evidence.stored) + member.sum() - member.sum(1)
     cosine = (_unit(sums) * _unit(others)).sum(1) * n / (n + USUAL)
-    return (1 - cosine)[own]
+    different: np.ndarray = (1 - cosine)[own]
+    return different
 
 
 def apart_and_surprising(evidence: Evidence) -> np.ndarray:
     """`apart` times the sentence's mean surprisal in context: high if both the topic and the words
     are unexpected."""
-    return apart(evidence) * _by_sentence(evidence, evidence.in_context, np.mean)
+    bits = _by_sentence(evidence, evidence.in_context, np.mean)
+    both: np.ndarray = apart(evidence) * bits
+    return both
 
 
 def novelty(evidence: Evidence) -> np.ndarray:
     """1 − the largest cosine of the token's keys to any stored slot's; 1 with an empty memory."""
     if not len(evidence.stored):
         return np.ones(len(evidence.keys))
-    return 1 - (_unit(evidence.keys) @ _unit(evidence.stored).T).max(1)
+    nearest: np.ndarray = (_unit(evidence.keys) @ _unit(evidence.stored).T).max(1)
+    return 1 - nearest
 
 
 def attention_received(evidence: Evidence) -> np.ndarray:
@@ -177,8 +187,11 @@ def _by_sentence(
 ) -> np.ndarray:
     """values (T,) -> (T,): every token gets `together` of the values of its sentence."""
     units, own = np.unique(evidence.sentence, return_inverse=True)
-    return np.array([together(values[own == i]) for i in range(len(units))])[own]
+    each = np.array([together(values[own == i]) for i in range(len(units))])
+    every: np.ndarray = each[own]
+    return every
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    units: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return units

@@ -49,7 +49,8 @@ def shares(texts: list[str], prompt: str) -> np.ndarray:
     no text weighs as much as one that stands in one."""
     said, asked = [_words(text) for text in texts], _words(prompt)
     weigh = {word: np.log1p(len(texts)) for word in asked} | _weigh(said, asked)
-    return weights(texts, prompt) / max(sum(weigh.values()), 1e-12)
+    found: np.ndarray = weights(texts, prompt) / max(sum(weigh.values()), 1e-12)
+    return found
 
 
 def _weigh(said: list[set[str]], asked: set[str]) -> dict[str, float]:

@@ -164,7 +164,8 @@ def from_columns(columns: dict[str, list[Any]]) -> Slots:
     """
     names = [f.name for f in fields(Slots)]
     n = len(columns.get("prompt", []))
-    columns = {"pinned": [False] * n, "origins": [[]] * n} | columns
+    later: dict[str, list[Any]] = {"pinned": [False] * n, "origins": [[]] * n}
+    columns = later | columns
     missing = [name for name in names if name not in columns]
     lengths = {len(columns[name]) for name in names if name in columns}
     if missing or len(lengths) > 1:

@@ -136,8 +136,8 @@ def _external(
     table, width = slots.from_columns(told["external"]), checkpoint.model.config.n_embd
     vectors = (len(table), width)
     _check_tensors(path, tensors, dict(zip(EXTERNAL, (vectors, vectors, (len(table),)))))
-    parts = (tensors[name].to(checkpoint.model.device) for name in EXTERNAL)
-    return Held(*parts, table, told["external_evicted"])
+    keys, values, gate = (tensors[name].to(checkpoint.model.device) for name in EXTERNAL)
+    return Held(keys, values, gate, table, told["external_evicted"])
 
 
 def _carried(path: Path, tensors: dict[str, Any], checkpoint: Checkpoint) -> Carried | None:

@@ -77,8 +77,8 @@ def _extents(table: Slots, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     own, n_units = unit[mine], unit.max() + 1
     sizes = np.bincount(own, weights=table.n_tokens[mine], minlength=n_units)
     first, last = np.full(n_units, np.iinfo(np.int64).max), np.zeros(n_units, dtype=np.int64)
-    np.minimum.at(first, own, [_prompts(table, i)[0] for i in mine])
-    np.maximum.at(last, own, [_prompts(table, i)[1] for i in mine])
+    np.minimum.at(first, own, [_prompts(table, i)[0] for i in mine.tolist()])
+    np.maximum.at(last, own, [_prompts(table, i)[1] for i in mine.tolist()])
     return sizes, first, last
 
 
@@ -185,7 +185,10 @@ def _origins(table: Slots, members: np.ndarray) -> tuple[Origin, ...]:
             same = found and (found[-1].prompt, found[-1].around) == (new.prompt, new.around)
             if same:
                 old = found.pop()
-                new = Origin(old.prompt, *(a + b for a, b in zip(old[1:5], new[1:5])), old.around)
+                new = Origin(
+                    old.prompt, old.positions + new.positions, old.tokens + new.tokens,
+                    old.texts + new.texts, old.saliences + new.saliences, old.around,
+                )
             found.append(new)
     return tuple(found)
 

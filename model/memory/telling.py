@@ -7,19 +7,17 @@ Nothing is stored on the model: the state is an argument, and a new state is ret
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from model.memory import cuts, fusion, held
 from model.memory.asking import room
-from model.memory.heard import ToldBefore
+from model.memory.heard import Heard, ToldBefore
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.memory.window import Window
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
-from model.run.tokens import Ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ def tell(
     text: str,
     settings: Settings,
     now: Callable[[], float] = time.time,
-    heard: dict[str, Any] | None = None,
+    heard: Heard | None = None,
 ) -> Written:
     """Write one prompt into memory, in `cuts.windows` if it is longer than half the model's window.
 
@@ -75,15 +73,16 @@ def tell(
 def _tell_ids(
     checkpoint: Checkpoint,
     state: MemoryState,
-    ids: Ids,
+    ids: np.ndarray,
     text: str,
     settings: Settings,
     now: Callable[[], float],
-    heard: dict[Any, Any] | None = None,
+    heard: Heard | None = None,
 ) -> Written:
     number = state.bank.n_prompts + 1
     after = replace(state, bank=replace(state.bank, n_prompts=number), prompts=(*state.prompts, text))
-    seen, gated = [], []
+    seen: list[tuple[np.ndarray, ...]] = []
+    gated: list[tuple[np.ndarray, ...] | None] = []
     for part in cuts.windows(checkpoint, ids):
         before = ToldBefore(checkpoint, state.prompts, ids[: part.start], heard)
         window = Window(checkpoint, after.bank, ids[part], before, settings, now())
@@ -112,15 +111,15 @@ def behind_front(
     n, fits = cuts.n_front(checkpoint, ids), len(ids) <= room(checkpoint, state, settings)
     if fits or not n or settings.fusion.positions == "continue":
         return None
-    said = checkpoint.tokenizer.decode(ids[:n])
+    said = tokens.decode(checkpoint.tokenizer, ids[:n])
     return _tell_ids(checkpoint, state, ids[:n], said, settings, now)
 
 
 def _within_budget(
     full: MemoryState,
     settings: Settings,
-    seen: list[Any],
-    gated: list[Any],
+    seen: list[tuple[np.ndarray, ...]],
+    gated: list[tuple[np.ndarray, ...] | None],
     rng: np.random.Generator,
 ) -> Written:
     """Evict the slots over the budget, and report for every token whether it was stored."""
@@ -128,10 +127,12 @@ def _within_budget(
     n_evicted, report = len(full.bank) - len(bank), None
     external = full.external
     if external is not None and gated[0] is not None:
+        n_before = external.n_evicted
         external = held.evict(external, settings.edm.slots, settings.policy, rng)
-        columns = (np.concatenate(column) for column in zip(*gated))
-        report = Gated(*columns, external.n_evicted - full.external.n_evicted)
+        ids, score, gate, stored = (np.concatenate(column) for column in zip(*gated))
+        report = Gated(ids, score, gate, stored, external.n_evicted - n_before)
     after = replace(
         full, bank=bank, external=external, n_evicted=full.n_evicted + n_evicted
     )
-    return Written(after, *(np.concatenate(column) for column in zip(*seen)), n_evicted, report)
+    ids, score, sentence, stored = (np.concatenate(column) for column in zip(*seen))
+    return Written(after, ids, score, sentence, stored, n_evicted, report)

@@ -10,13 +10,13 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from model.grafts.modules import Modules
 from model.memory import cuts, fusion, held, salience, slots
 from model.memory.fusion import Bank
 from model.memory.heard import ToldBefore, received, start_length, surprisal
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.run.checkpoint import Checkpoint
-from model.run.tokens import Ids
 from model.run.trace import Trace, run
 
 
@@ -27,7 +27,7 @@ class Window:
         self,
         checkpoint: Checkpoint,
         bank: Bank,
-        ids: Ids,
+        ids: np.ndarray,
         before: ToldBefore,
         settings: Settings,
         now: float,
@@ -65,22 +65,25 @@ class Window:
     ) -> tuple[MemoryState, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None]:
         """The trained modules' part -> the state, and (ids, salience, gate, stored) of the EDM."""
         modules, told = self.checkpoint.memory, None
-        on = self.settings.modules & set(modules.parts) if modules is not None else frozenset()
+        if modules is None:
+            return state, None
+        on = self.settings.modules & set(modules.parts)
         if on & {"early", "late"}:
             carried = held.carry(state.carried, modules, self.checkpoint, self.plain)
             state = replace(state, carried=carried, memory=modules.fingerprint)
         if "edm" in on:
-            external, told = self._into_slots(state.external)
+            external, told = self._into_slots(modules, state.external)
             state = replace(state, external=external, memory=modules.fingerprint)
         return state, told
 
     def _into_slots(
-        self, before: held.Held | None
+        self, modules: Modules, before: held.Held | None
     ) -> tuple[held.Held, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-        modules, plain = self.checkpoint.memory, self.plain
+        plain, logit = self.plain, self.gate
+        assert logit is not None, "an EDM without its gate"
         before = held.nothing(modules, plain.next_logits.device) if before is None else before
-        gate = self.gate.cpu().numpy()
-        score = _score(self.settings.edm.score)(self._evidence_of_slots(before))
+        gate = logit.cpu().numpy()
+        score = _score(self.settings.edm.score)(self._evidence_of_slots(modules, before))
         sentence, texts = self._sentences(plain)
         stored = salience.chosen(
             score[1:], np.arange(len(plain) - 1), self.settings.edm.threshold, self.settings.best
@@ -88,7 +91,7 @@ class Window:
         stored = np.r_[False, stored]
         chosen = np.flatnonzero(stored)
         columns = self._columns(plain, chosen, sentence, texts, score, before.slots)
-        after = held.write(before, modules, plain, chosen, self.gate, columns)
+        after = held.write(before, modules, plain, chosen, logit, columns)
         return after, (plain.ids, score, gate, stored)
 
     def _sentences(self, trace: Trace) -> tuple[np.ndarray, list[str]]:
@@ -126,9 +129,9 @@ class Window:
         gate = None if self.gate is None else self.gate[-len(trace) :]
         return _Evidence(self, trace, nats, gate, _flat(trace.k), _flat(bank.keys))
 
-    def _evidence_of_slots(self, before: held.Held) -> "_Evidence":
+    def _evidence_of_slots(self, modules: Modules, before: held.Held) -> "_Evidence":
         """For the EDM, novelty is against its own keys."""
-        keys = held.keys_of(self.checkpoint.memory, self.plain)
+        keys = held.keys_of(modules, self.plain)
         return _Evidence(self, self.plain, self.nats, self.gate, keys, before.keys)
 
     @cached_property
@@ -164,7 +167,8 @@ class _Evidence:
 
     @property
     def surprisal(self) -> np.ndarray:
-        return self._nats.cpu().numpy() / np.log(2)
+        bits: np.ndarray = self._nats.cpu().numpy() / np.log(2)
+        return bits
 
     @property
     def received(self) -> np.ndarray:
@@ -181,7 +185,8 @@ class _Evidence:
     @property
     def in_context(self) -> np.ndarray:
         bits = self._window.in_context
-        return np.r_[np.zeros(len(self._trace) - len(bits)), bits]
+        every: np.ndarray = np.r_[np.zeros(len(self._trace) - len(bits)), bits]
+        return every
 
     @property
     def keys(self) -> np.ndarray:

@@ -26,7 +26,8 @@ class Beside:
         """q, k, v of the new tokens (B,H,t,D) -> what attention mixed, (B,t,H,D)."""
         layer, mixed = module.layer_idx, []
         for b, reading in enumerate(self.readings):
-            q, mask, front = query[b : b + 1], None, ()
+            q, mask = query[b : b + 1], None
+            front: tuple[torch.Tensor, ...] = ()
             n_old = sum(block.shape[1] for block in self.keys[b][layer])
             if reading is not None and reading.is_seen_whole(n_old, n_old + q.shape[2]):
                 front = reading.keys[layer].to(q), reading.values[layer].to(q)

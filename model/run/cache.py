@@ -55,7 +55,7 @@ class LayerCache(DynamicLayer):
 
     def forked(self) -> "LayerCache":
         """Another cache of the same entries, which are not copied."""
-        other = LayerCache()
+        other = LayerCache()  # type: ignore[no-untyped-call]
         if self.is_initialized:
             other.lazy_initialization(self.keys, self.values)
             other._k, other._v = self._k, self._v

@@ -39,9 +39,11 @@ class _BatchTap(Tap):
 
     def rows(self, b: int, reads_slots: bool) -> Rows:
         """Those of one run; copies, so that none keeps the others' alive."""
-        parts = (tuple(x[b].clone() for x in part) for part in (self.q, self.k, self.v, self.stream))
-        query = tuple(x[b].clone() for x in self.query) if reads_slots else ()
-        return Rows(*parts, query)
+        q, k, v, stream, query = (
+            tuple(x[b].clone() for x in part)
+            for part in (self.q, self.k, self.v, self.stream, self.query if reads_slots else [])
+        )
+        return Rows(q, k, v, stream, query)
 
 
 def can_join(ids: np.ndarray, prefix: Trace) -> bool:
@@ -95,8 +97,8 @@ def _batched(grafts: Sequence[Graft | None]) -> Graft | None:
     some = [graft for graft in grafts if graft is not None]
     if not some:
         return None
-    states = {name: _states([getattr(g, name, None) for g in grafts]) for name in ("early", "late")}
-    return Graft(some[0].modules, **states, external=_contents(
+    early, late = (_states([getattr(g, name, None) for g in grafts]) for name in ("early", "late"))
+    return Graft(some[0].modules, early, late, _contents(
         [None if g is None else g.external for g in grafts]))
 
 

@@ -39,6 +39,11 @@ def token_bytes(tokenizer: PreTrainedTokenizerFast, token_id: int) -> bytes:
     return bytes_of_letters(piece)
 
 
+def decode(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> str:
+    """ids (T,) -> their text; bytes that are no whole character become "�"."""
+    return cast(str, tokenizer.decode(cast(list[int], ids)))  # a list only for lists of lists
+
+
 def bytes_of_letters(letters: str) -> bytes:
     """GPT-2's stand-ins -> the bytes they stand for, one each."""
     table = _byte_of_character()

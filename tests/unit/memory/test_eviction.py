@@ -1,11 +1,25 @@
 """Eviction and salience by hand, on five slots in three sentences."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from model.memory import eviction, salience, slots
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """salience.Evidence by hand."""
+
+    surprisal: np.ndarray
+    received: np.ndarray
+    keys: np.ndarray
+    stored: np.ndarray
+    gate: np.ndarray | None = None
+    sentence: np.ndarray | None = None
+    rarity: np.ndarray | None = None
+    in_context: np.ndarray | None = None
 
 
 def table(**columns):
@@ -86,7 +100,7 @@ def test_columns_make_a_round_trip_and_damage_is_said():
 
 
 def test_scores_by_hand():
-    evidence = salience.Evidence(
+    evidence = Evidence(
         surprisal=np.array([0.0, 3.0]), received=np.array([0.9, 0.2]),
         keys=np.array([[1.0, 0.0], [0.0, 2.0]]), stored=np.array([[5.0, 0.0], [1.0, 1.0]]),
     )
@@ -96,7 +110,7 @@ def test_scores_by_hand():
     np.testing.assert_allclose(salience.novelty(evidence), [0, 1 - np.sqrt(0.5)], atol=1e-12)
 
 
-SENTENCES = salience.Evidence(  # <|endoftext|>, then a sentence of three tokens and one of one
+SENTENCES = Evidence(  # <|endoftext|>, then a sentence of three tokens and one of one
     surprisal=np.array([0.0, 1, 9, 2, 4]), received=np.zeros(5),
     keys=np.array([[9.0, 9], [1, 0], [1, 0], [1, 0], [0, 1]]), stored=np.array([[4.0, 0]]),
     sentence=np.array([-1, 0, 0, 0, 1]), rarity=np.array([0.0, 0, 8, 0, 1]),
