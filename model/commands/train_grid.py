@@ -14,6 +14,7 @@ from model.disk.whole import write_text
 from model.grafts.modules import load_modules
 from model.recall.runs import RULES
 from model.training import memory, memory_grid, memory_readme, whole_grid
+from model.training.under_way import Options
 
 SAID = ("seed", "steps", "tokens", "seconds")  # of every seed's card
 
@@ -39,7 +40,7 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
     if args.episodes < 1 or args.whole < 0:
         raise ValueError(f"Give 1 or more --episodes and 0 or more --whole; got {args.episodes} "
                          f"and {args.whole}.")
-    training = memory.start(memory.Options(args.out.parent, args.model, text=args.text), fresh=False)
+    training = memory.start(Options(args.out.parent, args.model, text=args.text), fresh=False)
     base, config = training.checkpoint.fingerprint, training.model.config
     found = [load_modules(path, config, base).to(training.model.device) for path in args.memory]
     seeds = {modules.card.get("seed", i): modules for i, modules in enumerate(found)}

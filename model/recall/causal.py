@@ -154,7 +154,7 @@ def smallest_set(checkpoint: Checkpoint, one: Outcome, alone: list[Effect]) -> E
     """
     if not one.scored.exact:
         return None
-    gone, last = [], None
+    gone: list[Place] = []
     for single in sorted(alone, key=lambda e: -e.drop):
         gone += single.gone
         last = effect(checkpoint, one, without(one.state, gone), gone)
@@ -191,7 +191,9 @@ def _reordered(state: MemoryState, part: str, order: np.ndarray) -> MemoryState:
     if part == "am":
         values = state.bank.values.index_select(2, index)
         return replace(state, bank=replace(state.bank, values=values))
-    return replace(state, external=replace(state.external, values=state.external.values[index]))
+    assert state.external is not None, "an EDM without slots has no order"
+    values = state.external.values[index]
+    return replace(state, external=replace(state.external, values=values))
 
 
 def _put_in_bank(
@@ -206,6 +208,7 @@ def _put_in_bank(
 def _put_in_slots(
     checkpoint: Checkpoint, state: MemoryState, index: int, again: Trace, row: int
 ) -> MemoryState:
+    assert state.external is not None and checkpoint.memory is not None, "no EDM to put into"
     values = state.external.values.clone()
     values[index] = held.keys_and_values(checkpoint.memory, again)[1][row]
     return replace(state, external=replace(state.external, values=values))

@@ -28,7 +28,6 @@ from model.recall.told_facts import Fact, holding
 from model.recall.whole_words import says
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
-from model.run.tokens import Ids
 from model.run.trace import logits
 
 MOST_FACTS = 4  # told sentences that hold the same answer; the newest are followed
@@ -93,8 +92,8 @@ def of_question(
     fact = replace(fact, wanted=wanted)
     ids = tokens.encode(checkpoint.tokenizer, state.prompts[fact.prompt - 1])[list(wanted)]
     seen = see(checkpoint, asked, lead, ids[: max(1, room - len(lead))])
-    words = checkpoint.tokenizer.decode(spoken)
-    is_said = says(words, checkpoint.tokenizer.decode(ids))
+    words = tokens.decode(checkpoint.tokenizer, spoken)
+    is_said = says(words, tokens.decode(checkpoint.tokenizer, ids))
     said = _said(seen.scored, is_said, seen.off.exact, words)
     told = ToldFact(state, writing, fact, target(checkpoint, state, fact, seen), lambda: states)
     return _chain(checkpoint, told, seen, settings, said)
@@ -116,7 +115,7 @@ def _chain(
 
 def _followed(store: Store) -> list[Link]:
     """A store's four links; links after a break are not reached."""
-    links = []
+    links: list[Link] = []
     for name in NAMES[:-1]:
         is_broken = links and not links[-1].passed
         links.append(Link(name, None) if is_broken else getattr(store, name)())
@@ -156,8 +155,8 @@ def _states(checkpoint: Checkpoint, one: Outcome) -> Iterator[MemoryState]:
 
 
 def _likeliest(
-    checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, fact: Fact, spoken: Ids
-) -> tuple[np.ndarray, np.ndarray]:
+    checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, fact: Fact, spoken: np.ndarray
+) -> tuple[np.ndarray, tuple[int, ...]]:
     """(tokens said before it, positions of the fact's words) of the words, new to the question,
     whose first token is most probable after the question or after the model's own words."""
     trace = probe.along(checkpoint, asked.trace, spoken)

@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Iterator
 
+import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from model.recall import episodes
@@ -31,7 +32,7 @@ def prompts(
         if left <= 0:
             return
         if len(ids) > left:
-            prompt = checkpoint.tokenizer.decode(ids[:left])
+            prompt = tokens.decode(checkpoint.tokenizer, ids[:left])
             ids = tokens.encode(checkpoint.tokenizer, prompt)
         if len(ids):
             yield prompt, len(ids)
@@ -40,10 +41,10 @@ def prompts(
 
 def _endless(
     tokenizer: PreTrainedTokenizerFast, text: str, seed: int
-) -> Iterator[tuple[str, list[int]]]:
+) -> Iterator[tuple[str, np.ndarray]]:
     sentences = _read(text) if text.strip() else _made(seed)
     while True:
-        prompt, ids = "", []
+        prompt, ids = "", np.zeros(0, dtype=np.int64)
         while len(ids) < PROMPT_TOKENS:
             prompt = f"{prompt} {next(sentences)}".strip()
             ids = tokens.encode(tokenizer, prompt)

@@ -7,7 +7,6 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from model.recall import words
 from model.recall.phrases import (
@@ -267,7 +266,7 @@ def _questions(rng: random.Random, facts: list[Fact], plan: Plan) -> tuple[Ask, 
     return tuple(asks)
 
 
-def _untold(rng: random.Random, latest: dict[str, Any]) -> tuple[str, Kind]:
+def _untold(rng: random.Random, latest: dict[tuple[str, str], Fact]) -> tuple[str, Kind]:
     """A (subject, kind) that nobody told, of the speaker or of somebody else."""
     while True:
         subject = ME if rng.random() < 0.7 else rng.choice(

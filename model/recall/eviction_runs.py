@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from model.memory import asking, telling
+from model.memory.heard import Heard
 from model.memory.salience import SCORES
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
@@ -60,12 +61,13 @@ def pairs(
     scores = [name for name in SCORES if name != "learned gate" or trained]
     own = {"least salient": scores[1:], "summarise": ["everything", "surprisal in context"]}
     quick = ("fifo", "random", "summarise", "least salient")
-    return [
+    pairs = [
         Pair(name, chosen)
         for chosen in ([policy] if policy else quick)
         for name in own.get(chosen, ["everything"])
         if score in (None, name)
-    ] or [Pair(score, policy or "least salient")]
+    ]
+    return pairs if pairs or score is None else [Pair(score, policy or "least salient")]
 
 
 def measure(
@@ -77,10 +79,11 @@ def measure(
     Raises ValueError, one line, for a probe that cannot be run.
     """
     groups = _groups([probe.prepare(checkpoint, one) for one in probes])
-    told, heard = [_Book(checkpoint, text) for text in books], {}
+    told = [_Book(checkpoint, text) for text in books]
+    heard: Heard = {}
     for pair in which:
         chosen = replace(settings, policy=pair.policy).with_fusion(score=pair.score)
-        hits = {stop: [] for stop in stops}
+        hits: dict[int, list[tuple[bool, bool]]] = {stop: [] for stop in stops}
         for number, plans in enumerate(groups):
             one = _Stream(checkpoint, chosen, told[number % len(told)], heard)
             for stop, found in one.run(plans, stops):
@@ -115,7 +118,8 @@ class _Book:
     read."""
 
     def __init__(self, checkpoint: Checkpoint, text: str) -> None:
-        self._cut, self._done = distraction.prompts(checkpoint, probe.FARTHEST, text), []
+        self._cut = distraction.prompts(checkpoint, probe.FARTHEST, text)
+        self._done: list[tuple[str, int]] = []
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
         for i in itertools.count():
@@ -128,7 +132,7 @@ class _Stream:
     """One memory that is told a book, with facts in it."""
 
     def __init__(
-        self, checkpoint: Checkpoint, settings: Settings, book: _Book, heard: dict[str, Any]
+        self, checkpoint: Checkpoint, settings: Settings, book: _Book, heard: Heard
     ) -> None:
         self.checkpoint, self.settings, self.heard = checkpoint, settings, heard
         self.book, self.state = iter(book), blank(checkpoint)

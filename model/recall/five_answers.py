@@ -11,6 +11,7 @@ from threading import Event
 import numpy as np
 import torch
 
+from model.grafts.blocks import blocks
 from model.memory import asking, telling
 from model.memory.reader import WithMemory
 from model.memory.settings import Settings
@@ -22,8 +23,8 @@ from model.run.cache import KVCache
 from model.run.checkpoint import Checkpoint
 from model.run.generate import WithCache
 from model.run.sampling import Settings as Sampling
-from model.run.tap import Overtaken
 from model.run.tokens import Ids
+from model.run.turn import Overtaken
 
 MOST_TOKENS = 16  # of an answer
 GREEDY = Sampling(temperature=0)
@@ -66,7 +67,8 @@ def answer(checkpoint: Checkpoint, ids: np.ndarray, stop: Event | None = None) -
 
 def facts(checkpoint: Checkpoint, notes: list[str], n_most: int) -> Facts:
     """The newest of the notes (the newest last) whose tokens fit n_most, <|endoftext|> included."""
-    chosen, room = [], n_most - 1
+    chosen: list[str] = []
+    room = n_most - 1
     for text in reversed(notes):
         words = text.split()
         plain = " ".join(words[-room:])  # a word is a token or more
@@ -111,7 +113,7 @@ def continued(
 ) -> Answer:
     """The question's ids (T,) read after the kept keys and values, which stay unchanged."""
     cache = KVCache(len(kept.layers))
-    for i, layer in enumerate(kept.layers):
+    for i, layer in enumerate(kept.layer_caches):
         cache.update(layer.keys, layer.values, i)
     n = kept.n_entries + len(ids)
     return _answer(checkpoint, WithCache(checkpoint, cache), ids, n, stop)
@@ -122,7 +124,8 @@ def told(
 ) -> tuple[MemoryState, int]:
     """A memory that was told the newest notes (the newest last), one by one, and how many: as many
     as its slots hold; older notes would have been evicted."""
-    room, chosen = settings.fusion.slots, []
+    chosen: list[str] = []
+    room = settings.fusion.slots
     for text in reversed(notes):
         if room <= 0:
             break
@@ -149,6 +152,7 @@ def remembered(
         )
     reader = WithMemory(checkpoint, state, settings)
     found = _answer(checkpoint, reader, ids, len(ids) + 1, stop)
+    assert reader.recalled is not None, "the reader has read the question"
     reading = reader.recalled.trace.reading
     return replace(found, first_position=reading.start if reading else 0)
 
@@ -160,8 +164,8 @@ def alone(checkpoint: Checkpoint, question: str) -> Prompt:
 
 def is_untrained(checkpoint: Checkpoint) -> bool:
     """Whether all LayerNorms still have gain 1 and bias 0, as before any training."""
-    body = checkpoint.model.transformer
-    norms = [norm for block in body.h for norm in (block.ln_1, block.ln_2)] + [body.ln_f]
+    norms = [norm for block in blocks(checkpoint.model) for norm in (block.ln_1, block.ln_2)]
+    norms.append(checkpoint.model.transformer.ln_f)
     return all(bool((n.weight == 1).all()) and not n.bias.any() for n in norms)
 
 
@@ -173,7 +177,9 @@ def _answer(
     checkpoint: Checkpoint, reader: generate.Reader, ids: Ids, n_window: int, stop: Event | None
 ) -> Answer:
     end = checkpoint.tokenizer.eos_token_id
-    drawn, first, ended = [], None, False
+    drawn: list[int] = []
+    first: torch.Tensor | None = None
+    ended = False
     for step in generate.generate(
         reader, ids, MOST_TOKENS, settings=GREEDY, generator=torch.Generator(), end_token=end
     ):
@@ -184,11 +190,12 @@ def _answer(
             ended = True
             break
         drawn.append(step.token)
-        if ended := _is_sentence(checkpoint.tokenizer.decode(drawn)):
+        if ended := _is_sentence(tokens.decode(checkpoint.tokenizer, drawn)):
             break
+    assert first is not None, f"no step of {MOST_TOKENS}"
     top = predict.top_tokens(checkpoint, first, 6)
     texts = tokens.display(checkpoint.tokenizer, drawn)
-    text = checkpoint.tokenizer.decode(drawn)
+    text = tokens.decode(checkpoint.tokenizer, drawn)
     return Answer(text, texts, ended, top, first, n_window)
 
 

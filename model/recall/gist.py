@@ -56,8 +56,8 @@ def _pairs(
         another = rng.choice([one for one in books if one != name])
         own.append(_somewhere(checkpoint, rng, books[name]))
         other.append(_somewhere(checkpoint, rng, books[another]))
-    own, other = np.stack(own), np.stack(other)
-    return own[:, :TOLD], other[:, :TOLD], own[:, TOLD:]
+    mine = np.stack(own)
+    return mine[:, :TOLD], np.stack(other)[:, :TOLD], mine[:, TOLD:]
 
 
 def _somewhere(checkpoint: Checkpoint, rng: random.Random, text: str) -> np.ndarray:
@@ -82,22 +82,25 @@ def _three_ways(
 def _carried(checkpoint: Checkpoint, ids: np.ndarray) -> Graft:
     """The states (n,S·C) after a prompt that the plain model reads from its start."""
     memory, model = checkpoint.memory, checkpoint.model
+    assert memory is not None, "states without trained memory"
     out = model.transformer(_with_start(checkpoint, ids), output_hidden_states=True, use_cache=False)
     streams = {"early": out.hidden_states[0], "late": out.last_hidden_state}  # (n,T,C)
     n, T = streams["early"].shape[:2]
-    states = {}
+    states: dict[str, torch.Tensor] = {}
     for name in {"early", "late"} & set(memory.parts):
         module = getattr(memory, name)
         blank = torch.zeros(n, module.state_width, device=model.device)
         states[name] = module.write(streams[name].float(), blank, torch.full((n,), T))
-    return Graft(memory, **states, lora="lora" in memory.parts)
+    return Graft(memory, states.get("early"), states.get("late"), lora="lora" in memory.parts)
 
 
 def _nats(checkpoint: Checkpoint, ids: np.ndarray, graft: Graft | None) -> np.ndarray:
     whole = _with_start(checkpoint, ids)
     with opened(graft):
         rows = checkpoint.model(whole, use_cache=False).logits[:, :-1].float().log_softmax(-1)
-    return -rows.gather(-1, whole[:, 1:, None])[..., 0].mean(1).cpu().numpy()
+    log = rows.gather(-1, whole[:, 1:, None])[..., 0]
+    nats: np.ndarray = -log.mean(1).cpu().numpy()
+    return nats
 
 
 def _with_start(checkpoint: Checkpoint, ids: np.ndarray) -> torch.Tensor:

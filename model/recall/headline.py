@@ -51,7 +51,7 @@ def load(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        board = json.loads(path.read_text(encoding="utf-8"))
+        board: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = board["version"]
     except (ValueError, KeyError, TypeError) as problem:
         raise ValueError(f"No headline figures in {path} ({problem!r}). Move it away.") from problem
@@ -142,7 +142,7 @@ def _group(
     for each group."""
     runs, waited, last = PlainRuns(4), 0, max(names)
     states = [_told(checkpoint, one, settings, variants, runs) for one in group]
-    stream = iter([])
+    stream: Iterator[tuple[str, int]] = iter(())
     if group:
         at = text.find(". ", first * 997 % max(1, len(text))) + 1
         stream = distraction.prompts(checkpoint, last + 1_000, text[at:] + text[:at], first)
@@ -284,7 +284,8 @@ def add(
     if name not in board:
         board[name] = figures()
         write(path, board)
-    return board[name]
+    found: dict[str, Any] = board[name]
+    return found
 
 
 def _board(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:

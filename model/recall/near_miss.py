@@ -58,12 +58,13 @@ def find(
     most = max((len(_folded(fact.text) & new) for fact in holding), default=0)
     holding = [fact for fact in holding if len(_folded(fact.text) & new) == most]
     exchanged = [exchanged_word(checkpoint, fact.text, question, said) for fact in holding]
-    if not holding or not all(exchanged):
+    pairs = [(fact, words) for fact, words in zip(holding, exchanged) if words is not None]
+    if not holding or len(pairs) < len(holding):
         return None
-    fact, words = max(zip(holding, exchanged), key=lambda pair: shares[pair[0]])
+    fact, (its_word, asked_word) = max(pairs, key=lambda pair: shares[pair[0]])
     lacks = tuple(word for word in _lacking(question, fact.text)
                   if _commonness(checkpoint, word) >= COMMON)
-    return NearMiss(fact, *words, lacks, float(shares[fact]), _fit(state, asked, fact))
+    return NearMiss(fact, its_word, asked_word, lacks, float(shares[fact]), _fit(state, asked, fact))
 
 
 def exchanged_word(checkpoint: Checkpoint, told: str, question: str, said: str) -> tuple[str, str] | None:
@@ -75,7 +76,7 @@ def exchanged_word(checkpoint: Checkpoint, told: str, question: str, said: str) 
     its = [j for j, word in enumerate(other) if not _has(own, word)]
     pairs = [(own[i], other[j]) for i, j in product(mine, its) if _same_place(own, i, other, j)]
     rare = {pair: min(_commonness(checkpoint, word) for word in pair) for pair in pairs}
-    best = max(rare, key=rare.get, default=None)
+    best = max(rare, key=rare.__getitem__, default=None)
     return best if best and rare[best] >= COMMON else None
 
 
@@ -137,5 +138,6 @@ def _tables(state: MemoryState) -> list[Slots]:
 
 def _inside(table: Slots, fact: Fact) -> np.ndarray:
     """Which slots hold a token of the sentence, (M,) bool."""
-    return (table.prompt == fact.prompt) & (table.position >= fact.start) & (
-        table.position < fact.stop)
+    inside = (table.position >= fact.start) & (table.position < fact.stop)
+    found: np.ndarray = (table.prompt == fact.prompt) & inside
+    return found

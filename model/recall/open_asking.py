@@ -35,7 +35,7 @@ class Asking:
 
 def turned(text: str) -> str:
     """What I say about me, said to me: "my sister" -> "your sister"."""
-    def turn(match: re.Match) -> str:
+    def turn(match: re.Match[str]) -> str:
         new = _TURNED.get(match[0].lower())
         if new is None:
             return match[0]
@@ -46,7 +46,7 @@ def turned(text: str) -> str:
 
 def lower(text: str) -> str:
     """Fit to stand inside a sentence."""
-    first = re.match(r"\w*", text)[0]
+    first = "".join(re.findall(r"\A\w*", text))
     return text[:1].lower() + text[1:] if first.lower() in _LOWER else text
 
 
@@ -60,6 +60,7 @@ def asking(frame: Frame, way: str, style: str, seed: str) -> Asking | None:
     rng = random.Random(seed)
     if style == "question":
         return _question(rng, frame)
+    before: str | None
     before, _, after = way.partition(V)
     if style == "other":
         others = [other for other in frame.ways if other != way]

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from model.recall import open_frames, open_values
-from model.recall.episodes import UNKNOWN, Ask, Episode, Fact, agree, filler, group
+from model.recall.episodes import Ask, Episode, Fact, agree, filler, group
 from model.recall.open_asking import Asking, asking, lower, upper
 from model.recall.open_frames import Frame, V
+from model.recall.phrases import UNKNOWN
 
 KIND = "open"  # of every open Fact
 # How often each style of asking is chosen.
@@ -61,7 +62,8 @@ class _Topic:
 def source_of(texts: Sequence[str]) -> Source:
     """Sentences of 4 to 24 words, words that come at most six times, passages of 200 to 900
     letters."""
-    sentences, counts = [], {}
+    sentences: list[str] = []
+    counts: dict[str, int] = {}
     for text in texts:
         found = re.findall(r"(?<=[.!?] )[A-Z][A-Za-z ,;'-]+[.!?](?=\s)", text)
         sentences += [s for s in found if 4 <= len(s.split()) <= 24]
@@ -130,11 +132,11 @@ def _topics(rng: random.Random, plan: OpenPlan, source: Source) -> list[_Topic]:
         first = _topic(rng, plan, frame, source)
         family = [first]
         while len(family) < 4 and rng.random() < plan.rivals:
-            frame = _near(rng, plan, rng.choice(family).frame, source)
-            if frame is None or any(frame == other.frame for other in (*family, *topics)):
+            near = _near(rng, plan, rng.choice(family).frame, source)
+            if near is None or any(near == other.frame for other in (*family, *topics)):
                 break
             index = first.frame.ways.index(first.way)
-            family.append(_topic(rng, plan, frame, source, index))
+            family.append(_topic(rng, plan, near, source, index))
         for topic in family:
             topic.rivals = [other for other in family if other is not topic]
         topics += family
@@ -155,12 +157,12 @@ def _near(rng: random.Random, plan: OpenPlan, frame: Frame, source: Source) -> F
 
 def _topic(rng: random.Random, plan: OpenPlan, frame: Frame, source: Source, way: int | None = None,
            opened: Sequence[str] = _OPENED, chance: float = 0.1) -> _Topic:
-    way = rng.choice(frame.ways) if way is None else frame.ways[way]
+    chosen = rng.choice(frame.ways) if way is None else frame.ways[way]
     value = open_values.value_of(rng, frame.value, plan.held_out, source.rare)
-    sentence = _put(way, value)
+    sentence = _put(chosen, value)
     if rng.random() < chance:
         sentence = rng.choice(opened) + lower(sentence)
-    return _Topic(frame, way, Fact(frame.ways[0], KIND, value, sentence))
+    return _Topic(frame, chosen, Fact(frame.ways[0], KIND, value, sentence))
 
 
 def _put(way: str, value: str) -> str:
@@ -272,6 +274,7 @@ def _ask_untold(
     if frame is None or frame in told:
         frame = open_frames.grammar_frame(rng, plan.held_out)
     found = asking(frame, frame.ways[0], "question", f"untold {rng.random()}")
+    assert found is not None, f"a frame without a question: {frame.ways[0]!r}"
     asked_for = [question.lower() for one in told for question, _ in one.asks]
     if any(found.question.lower().endswith(question) for question in asked_for):
         return None  # the word that differs does not stand in the question: it was told

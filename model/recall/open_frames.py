@@ -327,9 +327,9 @@ def near(rng: random.Random, frame: Frame, held_out: bool = False) -> Frame | No
     others = [other for other in listed[held_out] if other != word]
     if not others:
         return None
-    other = rng.choice(others)
+    other: str = rng.choice(others)
 
-    def swap(match: re.Match) -> str:
+    def swap(match: re.Match[str]) -> str:
         return other[0].upper() + other[1:] if match[0][0].isupper() else other
 
     return frame.map(lambda text: re.sub(rf"\b{re.escape(word)}\b", swap, text, flags=re.IGNORECASE))

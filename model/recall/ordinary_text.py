@@ -44,7 +44,8 @@ def bits_per_byte(
     interval (normal, over passages)."""
     state = full(checkpoint, given, settings)
     passages = list(islice(distraction.prompts(checkpoint, 200 * n, text, 1), n))
-    nats, n_bytes = {name: [] for name in ("gpt2", *variants)}, 0
+    nats: dict[str, list[float]] = {name: [] for name in ("gpt2", *variants)}
+    n_bytes = 0
     for passage, _ in passages:
         ids, n_bytes = tokens.encode(checkpoint.tokenizer, passage), n_bytes + len(passage.encode())
         for name, sums in nats.items():

@@ -44,7 +44,7 @@ class Phrases:
     def verb(self, listed: Any) -> g.Verb:
         return g.verb(self.word(listed))
 
-    def choose(self, options: Sequence):
+    def choose(self, options: Sequence[Any]) -> Any:
         """One of a short list of texts, or of tuples with a text in the middle; in training none with a
         held-out noun, verb or adjective in it."""
         trained = [one for one in options if not _is_held_out(one if isinstance(one, str) else one[1])]

@@ -10,7 +10,7 @@ from typing import Any
 KEPT = 48  # runs; a run of 64 tokens of the embedded model takes about 3 MB
 
 
-class PlainRuns(OrderedDict):
+class PlainRuns(OrderedDict[Any, Any]):
     """What `telling.tell` may keep in `heard`, for one checkpoint: the `most` entries used last."""
 
     def __init__(self, most: int = KEPT) -> None:

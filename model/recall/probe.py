@@ -103,7 +103,8 @@ class Scored:
 
     @property
     def probability(self) -> np.ndarray:
-        return np.exp(self.log)
+        found: np.ndarray = np.exp(self.log)
+        return found
 
     @property
     def joint_log(self) -> float:
@@ -269,8 +270,8 @@ def outcome(
     start = len(asked.trace) - 1 + len(first)
     return Outcome(
         plan, settings, state, asked, ids,
-        continuation=checkpoint.tokenizer.decode(said),
-        lead=checkpoint.tokenizer.decode(first),
+        continuation=tokens.decode(checkpoint.tokenizer, said),
+        lead=tokens.decode(checkpoint.tokenizer, first),
         lead_ids=first,
         scored=scored_rows(checkpoint, trace, start, wanted),
         base=score(checkpoint, blank(checkpoint), ids, wanted, settings, first),
@@ -327,7 +328,7 @@ def says(continuation: str, answer: str | None) -> bool | None:
     return None if answer is None else whole_words.says(continuation, answer)
 
 
-def own_lead(said: Ids, wanted: Ids) -> np.ndarray:
+def own_lead(said: np.ndarray, wanted: Ids) -> np.ndarray:
     """The tokens said before the wanted ones; none if those are said at once, or not at all."""
     n = len(wanted)
     starts = (i for i in range(len(said) - n + 1) if np.array_equal(said[i : i + n], wanted))

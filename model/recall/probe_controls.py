@@ -15,6 +15,7 @@ from model.memory import asking
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.recall import distraction, episodes, probe, words
+from model.recall.phrases import UNKNOWN
 from model.recall.probe import Outcome, Plan, Probe, Scored
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
@@ -138,12 +139,12 @@ def said_on(
 ) -> str:
     """The same after an ask that has been run."""
     room = asking.room(checkpoint, state, settings) - len(ids) + 1
-    return checkpoint.tokenizer.decode(probe.follow(checkpoint, asked, max(1, room)))
+    return tokens.decode(checkpoint.tokenizer, probe.follow(checkpoint, asked, max(1, room)))
 
 
 def refuses(said: str) -> bool:
     """Whether the reply is that it does not know, in the embedded model's own words."""
-    return said.strip() == episodes.UNKNOWN
+    return said.strip() == UNKNOWN
 
 
 def another(given: Probe) -> tuple[str, Probe]:
@@ -179,7 +180,7 @@ def _value(given: Probe) -> str:
     return found.group() if found else ""
 
 
-def _word(text: str) -> re.Pattern:
+def _word(text: str) -> re.Pattern[str]:
     """The text as whole words, whatever its capitals."""
     return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", re.IGNORECASE)
 

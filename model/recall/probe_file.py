@@ -187,7 +187,7 @@ def run_line(
 
 
 def _result(one: probe.Outcome) -> dict[str, Any]:
-    found = {"exact": one.exact, "said": one.said, "continuation": one.continuation}
+    found: dict[str, Any] = {"exact": one.exact, "said": one.said, "continuation": one.continuation}
     if one.exact is None:
         found["false_recall"] = not probe_controls.refuses(one.continuation)
     else:

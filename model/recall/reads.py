@@ -72,6 +72,7 @@ def read_by(
     weights = fusion.read_weights(checkpoint, trace)[:, :, first:]  # (L,H,A,kept)
     rows = _rows("am", state.bank.slots, asked.kept, weights)
     if trace.external_query() is not None:
+        assert state.external is not None and trace.graft is not None, "an EDM was read, but is not there"
         weights = held.read_weights(trace)[None, :, first:, 1:]  # (1,H,A,M): it has one layer
         table, layer = state.external.slots, trace.graft.modules.external.layer
         rows += _rows("edm", table, np.arange(len(table)), weights, layer)

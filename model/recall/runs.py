@@ -107,6 +107,9 @@ class Step:
     is_new: bool = True
 
 
+Others = dict[tuple[str, int], tuple[MemoryState, int]]  # (point, stop) -> memory, its seed
+
+
 def measure(
     checkpoint: Checkpoint,
     curve: Curve,
@@ -131,7 +134,8 @@ def measure(
     done = {} if path is None else _whole(read_lines(path) if path.exists() else [], mark)
     points = [point for point in curve.points(together) if _can(checkpoint, point)]
     todo = [(point, s) for s in range(seed, seed + n) for point in points]
-    start, others, runs = time.perf_counter(), {}, PlainRuns()
+    start, runs = time.perf_counter(), PlainRuns()
+    others: Others = {}
     for i, (point, number) in enumerate(todo):
         found = {name: done.get((curve.name, name, point.name, number)) for name in names}
         missing = [name for name in names if found[name] is None]
@@ -144,9 +148,9 @@ def measure(
             lines = [{"curve": curve.name, "made_with": mark} | line for line in runner.lines]
             found |= {name: [line for line in lines if line["variant"] == name] for name in group}
             _append(path, lines)
-        lines = tuple(line for name in names for line in found[name])
+        every = tuple(line for name in names for line in found[name] or ())
         seconds = time.perf_counter() - start
-        yield Step((i + 1) / len(todo), i + 1, len(todo), seconds, lines, bool(missing))
+        yield Step((i + 1) / len(todo), i + 1, len(todo), seconds, every, bool(missing))
 
 
 def made_with(checkpoint: Checkpoint, settings: Settings, text: str) -> str:
@@ -177,11 +181,12 @@ class _Runner:
         seed: int,
         names: list[str],
         text: str,
-        others: dict[Any, MemoryState],
+        others: Others,
         runs: PlainRuns,
     ) -> None:
         self.checkpoint, self.point, self.trial, self.seed = checkpoint, point, trial, seed
-        self.names, self.text, self.others, self.lines = names, text, others, []
+        self.names, self.text, self.others = names, text, others
+        self.lines: list[dict[str, Any]] = []
         self.runs = runs
         modules = frozenset().union(*(VARIANTS[name] for name in names))
         self.settings = replace(point.settings, modules=modules)
@@ -227,7 +232,8 @@ class _Runner:
         if key not in self.runs:
             start = self.checkpoint.tokenizer.bos_token_id
             self.runs[key] = run(self.checkpoint, np.r_[start, self.recent])
-        return self.runs[key]
+        plain: Trace = self.runs[key]
+        return plain
 
     def _asked(self, state: MemoryState, stop: int, waited: int) -> list[dict[str, Any]]:
         other, other_seed = self.others.get((self.point.name, stop), (None, None))
@@ -296,7 +302,7 @@ class _Runner:
 
 
 def _scores(by_name: dict[str, probe.Scored]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for name, score in by_name.items():
         found |= {f"exact{name}": score.exact, f"p{name}": score.joint}
     return found
@@ -317,6 +323,7 @@ def first_integer(said: str, question: Question) -> bool:
     """Whether the first whole number of the reply is the right one (passkey, Landmark
     Attention)."""
     found = re.search(r"\d+", said)
+    assert question.answer is not None, "only questions with an answer are scored"
     return found is not None and found.group() == question.answer.strip().rstrip(".")
 
 
@@ -332,6 +339,7 @@ def only_label(said: str, question: Question) -> bool:
     asked = question.ask.lower()
     named = {label for label in question.labels
              if probe.says(first, label) and not probe.says(asked, label)}
+    assert question.answer is not None, "only questions with an answer are scored"
     return named == {question.answer.strip().rstrip(".")}
 
 

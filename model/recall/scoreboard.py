@@ -11,7 +11,7 @@ normal one for percent), or the quartiles for ms; None if nothing varies.
 import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from model.memory.variants import VARIANTS
 from model.recall import curves, distraction, probe, runs
 from model.recall.probe import USUAL
 from model.recall.runs import Curve, Point, bytes_of
+from model.recall.share import Share
 from model.run import generate, sampling, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -63,7 +64,7 @@ def load(path: Path = PLACE) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        board = json.loads(path.read_text(encoding="utf-8"))
+        board: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if board["version"] == VERSION:
             return board
     except (ValueError, KeyError, TypeError) as problem:
@@ -86,7 +87,8 @@ def measure(
     there.
     """
     names = [probe.long_name(name) for name in variants]
-    kept, records = path.with_suffix(".episodes.jsonl"), []
+    kept = path.with_suffix(".episodes.jsonl")
+    records: list[dict[str, Any]] = []
     for curve in _curves(stops):
         for step in runs.measure(
             checkpoint, curve, names, kept, n=n, seed=seed, settings=settings
@@ -122,7 +124,7 @@ def in_words(cell: dict[str, Any]) -> str:
     return f"{shown(cell['value'])}{interval}, n {cell['n']:,}"
 
 
-_SHOWN = {
+_SHOWN: dict[str, Callable[[float], str]] = {
     "share": lambda v: f"{v:.1%}", "tokens": lambda v: f"{v:,.0f} tokens",
     "percent": lambda v: f"{v:+.2f} %", "bytes": lambda v: f"{v:,.0f} bytes",
     "ms": lambda v: f"{v:.1f} ms",
@@ -168,14 +170,19 @@ def _at(stop: int, stops: tuple[int, ...]) -> str:
     return f"{stop:,}" if len(stops) > 1 else ""
 
 
-def _share(found: dict[str, Any], point: str | None, series: list[str], how: str) -> dict[str, Any]:
-    share = next((found[point, name] for name in series if (point, name) in found), None)
+def _share(
+    found: dict[tuple[str, str], Share], point: str | None, series: list[str], how: str
+) -> dict[str, Any]:
+    keys = [] if point is None else [(point, name) for name in series]
+    share = next((found[key] for key in keys if key in found), None)
     if share is None:
         return _cell(None, 0, "share", "not measured")
     return _cell(share.value, share.n, "share", how, share.interval)
 
 
-def _limit(found: dict[str, Any], stops: tuple[int, ...], has_memory: bool) -> dict[str, Any]:
+def _limit(
+    found: dict[tuple[str, str], Share], stops: tuple[int, ...], has_memory: bool
+) -> dict[str, Any]:
     """The longest distance up to which every stop reached at least ENOUGH recall: through memory,
     or without memory in one text, cut at its start if it exceeds the window."""
     series = ["recalled"] if has_memory else ["in context", "last window"]
@@ -215,11 +222,11 @@ def _perplexity(
     for passage, _ in distraction.prompts(checkpoint, ORDINARY, text, seed=1):
         ids = tokens.encode(checkpoint.tokenizer, passage)[:room]
         changes.append(_nats(checkpoint, state, ids, own) - _nats(checkpoint, nothing, ids, own))
-    changes = np.array(changes)  # nats a token
-    mean, half = changes.mean(), 1.96 * changes.std(ddof=1) / len(changes) ** 0.5
-    percent = [100 * np.expm1(x) for x in (mean, mean - half, mean + half)]
+    each = np.array(changes)  # nats a token
+    mean, half = each.mean(), 1.96 * each.std(ddof=1) / len(each) ** 0.5
+    percent, low, high = (float(100 * np.expm1(x)) for x in (mean, mean - half, mean + half))
     what = "passages of the text that was named" if text else "passages of sentences made up here"
-    return _cell(float(percent[0]), len(changes), "percent", what, tuple(map(float, percent[1:])))
+    return _cell(percent, len(changes), "percent", what, (low, high))
 
 
 def _nats(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settings) -> float:

@@ -51,7 +51,7 @@ def load(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        board = json.loads(path.read_text(encoding="utf-8"))
+        board: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         found = board["version"], board["fingerprint"], board["memory"], board["curves"]
     except (ValueError, KeyError, TypeError) as problem:
         raise ValueError(f"No curves in {FILE} ({problem!r}). Please measure them "
@@ -97,7 +97,8 @@ def measure(
         if stored and stored["n"] >= n:
             yield Step(name, 1.0, 0.0, f"{stored['n']:,} questions a point are stored already")
             continue
-        began, lines = time.perf_counter(), []
+        began = time.perf_counter()
+        lines: list[dict[str, Any]] = []
         for share, found in _episodes(checkpoint, EVERY[name], folder, n, settings):
             lines += found
             yield Step(name, share, time.perf_counter() - began)
@@ -107,18 +108,21 @@ def measure(
 
 def _episodes(
     checkpoint: Checkpoint, curve: Curve, folder: Path, n: int, settings: Settings
-) -> Iterator[tuple[float, list[dict[str, Any]]]]:
+) -> Iterator[tuple[float, tuple[dict[str, Any], ...]]]:
     """(share done, lines) of a curve, those points together that need as many episodes."""
     names = measurable(checkpoint)
     path, groups = folder / EPISODES / f"{curve.name}.jsonl", _groups(checkpoint, curve, n, settings)
     total, done = sum(episodes * len(points) for episodes, points in groups.items()), 0
     for episodes, points in groups.items():
-        part = replace(curve, points=lambda own, kept=points: [
-            point for point in curve.points(own) if point.name in kept])
-        for step in runs.measure(checkpoint, part, names, path, n=episodes,
-                                        settings=settings):
+        part = _part(curve, points)
+        for step in runs.measure(checkpoint, part, names, path, n=episodes, settings=settings):
             yield (done + step.share * episodes * len(points)) / total, step.lines
         done += episodes * len(points)
+
+
+def _part(curve: Curve, names: list[str]) -> Curve:
+    """The curve with only the points of these names."""
+    return replace(curve, points=lambda own: [p for p in curve.points(own) if p.name in names])
 
 
 def _groups(
@@ -177,5 +181,5 @@ def _now() -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
 
 
-def _write(path: Path, board: dict) -> None:
+def _write(path: Path, board: dict[str, Any]) -> None:
     write_text(path, json.dumps(board, ensure_ascii=False) + "\n")

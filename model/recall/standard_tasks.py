@@ -64,7 +64,8 @@ def _mqar(rng: random.Random, tokenizer: PreTrainedTokenizerFast, n: int) -> Tri
 def _babi(rng: random.Random, tokenizer: PreTrainedTokenizerFast, n: int) -> Trial:
     """n people walk to rooms, perhaps more than once; where is one of them now?"""
     people = rng.sample(words.FIRST[0], max(1, (n + 1) // 2))
-    where, tell = {}, []
+    where: dict[str, str] = {}
+    tell = []
     for _ in range(n):
         who = rng.choice(people)
         where[who] = rng.choice([room for room in ROOMS if room != where.get(who)])

@@ -3,6 +3,7 @@
 Two stores can hold a fact: fusion's bank and the EDM's slots. Knows nothing of the answer.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from model.recall.link import Link, number, percent
 from model.recall.seen import Seen
 from model.recall.told_facts import Fact
 from model.run import tokens
+from model.run.checkpoint import Checkpoint
 from model.run.distance import total_variation
 from model.run.trace import logits, run
 
@@ -35,15 +37,35 @@ class ToldFact:
 
 
 @dataclass(frozen=True, eq=False)
-class Store:
+class Store(ABC):
     """A fact in one store, and the run that should have read it."""
 
-    checkpoint: object
+    checkpoint: Checkpoint
     told: ToldFact
     seen: Seen
     settings: Settings
 
     name = what = ""
+
+    @abstractmethod
+    def table(self, state: MemoryState) -> Slots:
+        """Its slots in that state."""
+
+    @abstractmethod
+    def budget(self) -> int:
+        """How many slots it may have."""
+
+    @abstractmethod
+    def rule(self) -> tuple[str, float]:
+        """The score that decides the writing, in words, and its threshold."""
+
+    @abstractmethod
+    def stored_salience(self) -> float:
+        """The fact's salience, from its slots."""
+
+    @abstractmethod
+    def retold(self) -> tuple[float, bool]:
+        """The fact's salience when its prompt is told again, and whether it is stored then."""
 
     def written(self) -> Link:
         """Judged by its slots if it has some, else by telling its prompt again."""
@@ -179,6 +201,7 @@ class InBank(Store):
         """Its share of the attention; where fusion is left out, what memory moves."""
         if self.is_vetoed:
             moved, needed = self.seen.asked.moved, self.settings.fusion.needed
+            assert moved is not None, "left out without a reason"
             words = (f"Not read from {self.name}: memory moves {percent(moved)} of the next token's "
                      f"probability, {percent(needed)} is needed.")
             return Link("read", False, moved, "of the probability moved", words)
@@ -218,6 +241,7 @@ class InEdm(Store):
     def retold(self) -> tuple[float, bool]:
         """The largest salience of a wanted token, and whether one was stored."""
         gated = self.again.gated
+        assert gated is not None, "the EDM is off"
         told = self.of_prompt(len(gated.ids))
         salience, stored = gated.salience[told], gated.stored[told]
         own = list(self.told.target)
@@ -249,11 +273,13 @@ class InEdm(Store):
 
     def _drawn(self) -> np.ndarray:
         """What the reader gave to each slot, (1+M,), the null slot first, mean over the heads."""
-        return held.read_weights(self.seen.trace)[:, self.seen.row].mean(0)
+        drawn: np.ndarray = held.read_weights(self.seen.trace)[:, self.seen.row].mean(0)
+        return drawn
 
     def _moved(self) -> float:
         """Share of the next token's probability that differs without the EDM, all else equal."""
         trace, row = self.seen.trace, self.seen.row
+        assert trace.graft is not None, "the EDM was not read"
         others = trace.graft.without_external()
         silent = run(self.checkpoint, trace.ids, reading=trace.reading, graft=others)
         one, other = (logits(self.checkpoint, x, row)[0] for x in (trace, silent))

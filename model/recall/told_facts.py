@@ -64,13 +64,13 @@ def holding(checkpoint: Checkpoint, prompts: Iterable[str], answer: str) -> list
 
 
 def _fact(checkpoint: Checkpoint, ids: Ids, prompt: int, start: int, stop: int) -> Fact:
-    return Fact(prompt, start, stop, checkpoint.tokenizer.decode(ids[start:stop]).strip())
+    return Fact(prompt, start, stop, tokens.decode(checkpoint.tokenizer, ids[start:stop]).strip())
 
 
 def _wanted(checkpoint: Checkpoint, ids: Ids, fact: Fact, answer: str) -> tuple[int, ...]:
     """The shortest run of tokens that says the answer: its first end, then its last start."""
     def said(start: int, stop: int) -> bool:
-        return says(checkpoint.tokenizer.decode(ids[start:stop]), answer)
+        return says(tokens.decode(checkpoint.tokenizer, ids[start:stop]), answer)
 
     ends = range(fact.start + 1, fact.stop + 1)
     end = next(e for e in ends if said(fact.start, e) and said(fact.start, min(e + 1, fact.stop)))

@@ -85,6 +85,7 @@ def _kind(
         return "already likely"
     if worst is None or not matters(one, worst):
         return "carried" if carried is not None and matters(one, carried) else "many slots"
+    assert without_most is not None, "slots were removed, but not the one read most"
     return "recalled" if matters(one, without_most) else "another slot"
 
 

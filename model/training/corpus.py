@@ -16,6 +16,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from model.recall import episodes, open_facts
+from model.recall.phrases import UNKNOWN
 from model.run.tokens import Ids
 
 END = "<|endoftext|>"
@@ -262,7 +263,7 @@ def encode(tokenizer: Tokenizer, one: episodes.Episode) -> tuple[list[int], list
     is_open = any(fact.kind == open_facts.KIND for fact in one.facts)
     for encoded, (text, role) in zip(tokenizer.encode_batch([text for text, _ in parts]), parts):
         weight = ROLE_WEIGHTS[role]
-        if role == "answer" and text.endswith(episodes.UNKNOWN.removesuffix(".")):
+        if role == "answer" and text.endswith(UNKNOWN.removesuffix(".")):
             weight = UNKNOWN_WEIGHT
         elif is_open and role in ("told", "asked"):
             weight *= OPEN_TOLD

@@ -15,6 +15,7 @@ from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from model.recall import episodes
 from model.recall.episodes import Episode, Plan
+from model.recall.phrases import UNKNOWN
 from model.recall.share import Share
 from model.training.corpus import END_ID
 
@@ -194,14 +195,14 @@ def replies(model: GPT2LMHeadModel, tokenizer: Tokenizer, n: int) -> list[Share]
     told = _questions(replace(TOLD, source="unseen"), n)
     said = [reply(model, tokenizer, question_alone(one)) for one in told]
     right = sum(answer.endswith(f" {one.answer}.") for one, answer in zip(told, said))
-    denied = sum(answer.strip() == episodes.UNKNOWN for answer in said)
+    denied = sum(answer.strip() == UNKNOWN for answer in said)
     empty = replace(NEVER_TOLD, facts=(0, 0), others=(0, 0), near=0.0, fillers=(0, 0))
     shares = [Share("told, whole sentence right, values never seen", right, n),
               Share('told, but said "I do not know."', denied, n)]
     for name, plan in (("stand-alone question", empty), ("other things told", NEVER_TOLD)):
         asked = [tokenizer.encode(question_alone(one)).ids
                  for one in _questions(replace(plan, source="unseen"), n)]
-        unknown = sum(exact(model, asked, [tokenizer.encode(f" {episodes.UNKNOWN}").ids] * n))
+        unknown = sum(exact(model, asked, [tokenizer.encode(f" {UNKNOWN}").ids] * n))
         shares += [Share(f'never told, {name}: "I do not know."', unknown, n),
                    Share(f"never told, {name}: something else (false recall)", n - unknown, n)]
     return shares

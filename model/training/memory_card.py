@@ -13,6 +13,7 @@ from model.recall import episodes
 from model.recall.share import Share, wilson
 from model.training import memory, remembering
 from model.training.memory_data import Batch, Lesson
+from model.training.under_way import RECURRENT, Training
 
 GRID = (
     ("one fact", Lesson("one", episodes.Plan(facts=(1, 1), others=(0, 0), fillers=(0, 1), near=0,
@@ -33,7 +34,7 @@ BATCH = 32
 KNOWN = "one to three facts, values of the lists, up to three prompts between"
 
 
-def figures(training: memory.Training, path: Path, n: int) -> dict:
+def figures(training: Training, path: Path, n: int) -> dict:
     """Everything the card says, ready for JSON; n held-out episodes for each share."""
     options, state, config = training.options, training.state, training.model.config
     shipped = modules.load_modules(path, config, training.checkpoint.fingerprint)
@@ -65,10 +66,10 @@ def _before(weights: Path | None) -> dict:
 def _known() -> Lesson:
     """Recall of what the recurrent memory was taught: one to three facts with values of the
     lists."""
-    return replace(memory.RECURRENT, name="known", plan=replace(memory.RECURRENT.plan, unknown=0.0))
+    return replace(RECURRENT, name="known", plan=replace(RECURRENT.plan, unknown=0.0))
 
 
-def _shares(training: memory.Training, lesson: Lesson, n: int) -> dict[str, dict]:
+def _shares(training: Training, lesson: Lesson, n: int) -> dict[str, dict]:
     rng, hits = random.Random(f"card {lesson.name}"), {}
     for first in range(0, n, BATCH):
         batch = training.data.batch(rng, [lesson] * min(BATCH, n - first), 1)
@@ -86,7 +87,7 @@ def share(one: Share) -> dict:
 
 
 @torch.no_grad()
-def stability(training: memory.Training, n: int) -> dict:
+def stability(training: Training, n: int) -> dict:
     """How a memory full of other facts changes ordinary text: nats a token with and without it, the
     KL, and the same with empty memory (0 by construction)."""
     rng, sums = random.Random("card stability"), {"base": 0.0, "with": 0.0, "kl": 0.0, "tokens": 0}
@@ -102,7 +103,7 @@ def stability(training: memory.Training, n: int) -> dict:
             "kl_nats_per_token": found["kl"], "tokens": tokens}
 
 
-def _on_ordinary_text(training: memory.Training, batch: Batch) -> dict[str, float]:
+def _on_ordinary_text(training: Training, batch: Batch) -> dict[str, float]:
     rows = len(batch.episodes)
     _, asked, remembered = remembering.read_batch(training, batch)
     ordinary = remembering.select(asked, slice(rows, None))

@@ -13,8 +13,9 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from model.recall import episodes, open_facts
-from model.recall.episodes import UNKNOWN, Ask, Episode, Plan
+from model.recall.episodes import Ask, Episode, Plan
 from model.recall.open_facts import OpenPlan, Source
+from model.recall.phrases import UNKNOWN
 from model.training import corpus
 
 LEAD_WEIGHT = 0.3  # of the words before the answer: "You live in"

@@ -11,9 +11,10 @@ from dataclasses import replace
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from model.recall import open_facts
-from model.recall.episodes import UNKNOWN, Episode
+from model.recall.episodes import Episode
 from model.recall.open_facts import OpenPlan, Source
 from model.recall.open_probes import OTHER, QUESTION, WORDS
+from model.recall.phrases import UNKNOWN
 from model.recall.share import Share
 from model.training.evaluate import Wanted, question_alone, reply, share_of
 
