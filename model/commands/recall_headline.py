@@ -90,14 +90,18 @@ def run_command(chosen: argparse.Namespace) -> Iterator[str]:
         yield from _progress(headline.measure_far(
             loaded, given, chosen.out, stops=stops, variants=names, n=chosen.n_far, settings=far,
             text=text))
-    yield from lines(headline.load(chosen.out))
+    board = headline.load(chosen.out)
+    if board is None:
+        raise ValueError(f"Nothing was measured: {TEXT} and {GIST} need books, {GIST} a recurrent "
+                         "memory too. Add --text DIR, or choose other cases with --only.")
+    yield from lines(board)
     yield f"wrote {chosen.out}"
 
 
 def read(paths: list[Path]) -> list[Probe]:
     """The probes of all files, in turn from each, so that the first n are of all. ValueError names a
     line that is no probe."""
-    files = []
+    files: list[list[Probe]] = []
     for path in paths:
         files.append([])
         for number, one in probe_file.read_probes(path):
@@ -119,7 +123,7 @@ def _gists(loaded: Checkpoint, books: corpus.Books, n: int) -> dict:
             "a book left out of training": gist.gist(loaded, every, n=n, same=books.left_out_name)}
 
 
-def _loaded(chosen: Namespace):
+def _loaded(chosen: Namespace) -> Checkpoint:
     loaded = checkpoint.load(chosen.model)
     if chosen.memory is None:
         return loaded

@@ -118,6 +118,13 @@ def test_the_command_runs_and_names_what_is_wrong(tmp_path, capsys):
     assert "No case nonsense" in capsys.readouterr().err
 
 
+def test_the_command_says_so_if_nothing_could_be_measured(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    command = ["recall", "headline", "--out", str(out), "--n", "1", "--variants", "am"]
+    assert main([*command, "--only", "text; gist"]) == 2  # both need --text
+    assert "Nothing was measured" in capsys.readouterr().err and not out.exists()
+
+
 def test_the_gist_reads_the_vector_that_telling_leaves(embedded):
     ids = np.array([[5, 9, 300, 41, 7, 700]])
     graft = gist._carried(embedded, ids)
