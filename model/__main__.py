@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands, name: str, module, summary: str) -> None:
+def _add(commands: Any, name: str, module: ModuleType, summary: str) -> None:
     parser = commands.add_parser(name, help=summary, description=module.__doc__)
     module.add_arguments(parser)
     parser.set_defaults(command=module.run_command)

@@ -6,7 +6,7 @@ in tests/bench; those in a browser need Chromium and the test tools (see README.
 
 import importlib
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
 PARTS = {
@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--part", choices=PARTS, help="; ".join(f"{k}: {v}" for k, v in PARTS.items()))
 
 
-def run_command(options) -> Iterator[str]:
+def run_command(options: Namespace) -> Iterator[str]:
     """Run the measurements; one line each, or one JSON object at the end."""
     results = {}
     for part in [options.part] if options.part else PARTS:

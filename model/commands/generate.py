@@ -7,8 +7,10 @@ and the cache's entries and bytes after it. A seed gives the same text every tim
 import json
 import statistics
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import cast
 
+import numpy as np
 import torch
 
 from model.commands import options
@@ -16,7 +18,7 @@ from model.loading import checkpoint
 from model.memory import asking, cuts, sessions, telling
 from model.memory.reader import WithMemory
 from model.memory.settings import Settings as MemorySettings
-from model.memory.state import blank, load_state, save_state
+from model.memory.state import MemoryState, blank, load_state, save_state
 from model.memory.variants import VARIANTS, modules_of
 from model.run import cache_budget, generate, tokens
 from model.run.cache import KVCache
@@ -79,7 +81,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
         yield from _summary(report)
 
 
-def _converse(loaded: Checkpoint, chosen: Namespace) -> Iterator[str]:
+def _converse(loaded: Checkpoint, chosen: Namespace) -> Generator[str, None, dict]:
     """One prompt of a session: generate through its memory, tell it the prompt, save it."""
     with sessions.hold(chosen.session) as path:
         state = load_state(path, loaded) if path.exists() else blank(loaded)
@@ -99,7 +101,9 @@ def _converse(loaded: Checkpoint, chosen: Namespace) -> Iterator[str]:
     }}
 
 
-def _asked(loaded: Checkpoint, state, settings, chosen: Namespace):
+def _asked(
+    loaded: Checkpoint, state: MemoryState, settings: MemorySettings, chosen: Namespace
+) -> tuple[MemoryState, np.ndarray, int]:
     """The state to ask, the ids that ask it, and how many tokens of the prompt were told to that
     state because they do not fit beside it."""
     ids, n_front = tokens.encode(loaded.tokenizer, chosen.prompt), 0
@@ -148,7 +152,7 @@ def _check_memory(chosen: Namespace) -> None:
 
 def _generate(
     loaded: Checkpoint, reader: generate.Reader, chosen: Namespace, ids: Ids, n_front: int = 0
-) -> Iterator[str]:
+) -> Generator[str, None, dict]:
     """Go on behind ids (T,), in front of which n_front tokens more are in memory. A line a token
     (none with --json); returns the report."""
     steps = []
@@ -159,7 +163,7 @@ def _generate(
         reader, ids, chosen.tokens,
         settings=Settings(chosen.temperature, chosen.top_k, chosen.top_p),
         generator=torch.Generator().manual_seed(chosen.seed),
-        end_token=loaded.model.config.eos_token_id,
+        end_token=cast(int | None, loaded.model.config.eos_token_id),
     ):
         steps.append(step)
         if not chosen.json:

@@ -1,11 +1,12 @@
 """Command-line options that several commands share."""
 
+import argparse
 import os
-from argparse import ArgumentParser
 
 
-def add_model(parser: ArgumentParser) -> None:
-    """--model; by default what MNEMOSCOPE_MODEL names, else the embedded model."""
+def add_model(parser: argparse._ActionsContainer) -> None:
+    """--model, on a parser or a group of it; by default what MNEMOSCOPE_MODEL names, else the
+    embedded model."""
     parser.add_argument(
         "--model",
         default=os.environ.get("MNEMOSCOPE_MODEL") or "embedded",

@@ -16,6 +16,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from model.commands import options
 from model.commands.score import read_text
@@ -25,6 +26,7 @@ from model.memory.salience import SCORES
 from model.memory.settings import Settings, from_saved
 from model.recall import eviction_runs, probe, probe_file, runs, scoreboard, verdict
 from model.recall.curves import CURVES
+from model.recall.share import Share
 from model.recall.standard_tasks import TASKS
 from model.run.checkpoint import Checkpoint
 
@@ -146,7 +148,7 @@ def _eviction(loaded: Checkpoint, chosen: Namespace, settings: Settings) -> Iter
         loaded, given, _books(chosen.text), which, settings, eviction_runs.STOPS
     ):
         for row in rows:
-            found = {"score": row.pair.score, "policy": row.pair.policy, "tokens": row.stop}
+            found: dict[str, Any] = {"score": row.pair.score, "policy": row.pair.policy, "tokens": row.stop}
             found |= {share.name: _counted(share) for share in (row.kept, row.recalled)}
             yield json.dumps(found) if chosen.json else (
                 f"{row.pair.policy:14} {row.pair.score:22} after {row.stop:6,} tokens  "
@@ -167,7 +169,7 @@ def _books(path: Path | None) -> list[str]:
     return [read_text(file) for file in files]
 
 
-def _counted(share) -> dict:
+def _counted(share: Share) -> dict:
     low, high = share.interval
     return {"hits": share.hits, "n": share.n, "share": share.value, "low": low, "high": high}
 
@@ -222,7 +224,8 @@ def _curve(
 ) -> Iterator[str]:
     curve = TASKS[chosen.task] if chosen.task else CURVES[chosen.curve]
     text = read_text(chosen.text) if chosen.text else ""
-    lines, said = [], time.perf_counter()
+    lines: list[dict] = []
+    said = time.perf_counter()
     if not chosen.json:
         yield f"{curve.name}: {curve.what}"
     for step in runs.measure(
@@ -248,7 +251,7 @@ def _progress(step: runs.Step) -> str:
     )
 
 
-def _tables(loaded: Checkpoint, chosen: Namespace, curve, by_variant: dict) -> Iterator[str]:
+def _tables(loaded: Checkpoint, chosen: Namespace, curve: runs.Curve, by_variant: dict) -> Iterator[str]:
     rows = [
         {"variant": name, "point": point, "series": series, "hits": share.hits, "n": share.n,
          "share": share.value, "low": share.interval[0], "high": share.interval[1]}
@@ -278,6 +281,7 @@ def _scoreboard(
             said = time.perf_counter()
             yield f"{step.what}: {step.share:.1%}"
     board = scoreboard.load(chosen.out)
+    assert board is not None, f"{chosen.out} was written just now"
     if chosen.json:
         yield json.dumps(board, ensure_ascii=False)
         return

@@ -75,7 +75,10 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def _facts(path, loaded: Checkpoint, ids: Ids, total, window, stride, seconds) -> dict:
+def _facts(
+    path: Path, loaded: Checkpoint, ids: Ids, total: surprisal.Total, window: int, stride: int,
+    seconds: float,
+) -> dict:
     return {
         "file": str(path),
         "model": loaded.name,

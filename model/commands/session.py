@@ -6,8 +6,9 @@ They are files in MNEMOSCOPE_HOME, by default in your user data folder.
 import json
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from model.memory import sessions
 from model.memory.state import describe
@@ -29,8 +30,11 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     return chosen.what(chosen)
 
 
-def _add(commands, name: str, function, summary: str, *positional: str):
-    parser = commands.add_parser(name, help=summary, description=summary)
+def _add(
+    commands: Any, name: str, function: Callable[[Namespace], Iterator[str]], summary: str,
+    *positional: str,
+) -> ArgumentParser:
+    parser: ArgumentParser = commands.add_parser(name, help=summary, description=summary)
     if "name" in positional:
         parser.add_argument("name", metavar="NAME", help="the session's name")
     if "new name" in positional:

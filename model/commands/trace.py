@@ -7,6 +7,7 @@ residual (L+1,T,D) before each block and after the last, logits (T,V).
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,6 @@ def arrays_of(loaded: Checkpoint, run: trace.Trace) -> dict[str, np.ndarray]:
     return {"ids": run.ids, "tokens": texts, **numbers, "attention": np.array(maps), "logits": logits}
 
 
-def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def _write(path: Path, arrays: dict[str, Any]) -> None:
     with replacing(path) as draft, open(draft, "wb") as file:
         np.savez_compressed(file, **arrays)

@@ -6,7 +6,7 @@ a stopped measurement continues there; at the end all rows are written to MEMORY
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from model.commands import options as shared
@@ -75,7 +75,10 @@ def _forget_others(kept: dict, made_with: dict[str, list]) -> None:
             kept.setdefault("made_with", {})[part] = mark
 
 
-def _row(path: Path, kept: dict, part: str, about: str, facts: int, measure) -> Iterator[str]:
+def _row(
+    path: Path, kept: dict, part: str, about: str, facts: int,
+    measure: Callable[[str, int], list[memory_grid.Cell]],
+) -> Iterator[str]:
     name = f"{about}, {facts} facts"
     if name not in kept.setdefault(part, {}):
         kept[part][name] = [cell.as_json() for cell in measure(about, facts)]

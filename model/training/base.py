@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from transformers import AttentionInterface, GPT2Config, GPT2LMHeadModel
 
 from model.disk.whole import replacing
+from model.grafts.blocks import blocks
 from model.recall.episodes import Plan
 from model.recall.open_facts import OpenPlan
 from model.training import corpus, evaluate, open_evaluate
@@ -123,6 +125,7 @@ class Training:
         """How much of the training is done, 0 to 1."""
         if self.options.tokens is not None:
             return self.state.tokens / self.options.tokens
+        assert self.options.minutes is not None, "options name neither tokens nor minutes"
         return self.state.seconds / (60 * self.options.minutes)
 
     @property
@@ -130,7 +133,10 @@ class Training:
         return self.options.stages[self.state.stage]
 
 
-def attend(module, query, key, value, attention_mask, **_kwargs):
+def attend(
+    module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
+    attention_mask: torch.Tensor, **_kwargs: Any,
+) -> tuple[torch.Tensor, None]:
     """q, k, v (B,H,T,D), additive mask (B,1,T,T) -> (B,T,H,D)."""
     mask = attention_mask.to(query.dtype)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2), None
@@ -183,11 +189,13 @@ def bfloat16_pays(device: torch.device) -> bool:
 def build_optimizers(model: GPT2LMHeadModel, peak: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for embeddings, norms and biases; a position is met
     once a row, so its embedding learns three times as fast."""
-    matrices, others, positions = [], [], [model.transformer.wpe.weight]
+    positions = [model.transformer.wpe.weight]
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter is not positions[0]:
             (matrices if parameter.ndim == 2 and ".h." in name else others).append(parameter)
-    groups = [{"params": others}, {"params": positions, "pace": 3.0}]
+    groups: list[dict[str, Any]] = [{"params": others}, {"params": positions, "pace": 3.0}]
     return [torch.optim.Muon(matrices, lr=peak, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), weight_decay=0.01)]
 
@@ -221,7 +229,8 @@ def start(options: Options, resume: bool) -> Training:
     if options.weights is not None and not resume:
         model.load_state_dict(weights_of(options.weights, model), strict=False)  # lm_head is wte
     _faster(model)
-    model.to("cuda" if torch.cuda.is_available() else "cpu").train()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device).train()  # type: ignore[arg-type]
     training = Training(options, books, data, model, build_optimizers(model, options.peak),
                         random.Random(f"rows {options.seed}"), State(seed=options.seed))
     if options.weights is not None:  # the early stages have done their work
@@ -260,7 +269,7 @@ def weights_of(folder: Path, model: GPT2LMHeadModel) -> dict[str, torch.Tensor]:
 def _faster(model: GPT2LMHeadModel) -> None:
     """Use fused attention and the fused form of the same GELU: a third less time on a CPU."""
     model.set_attn_implementation(ATTENTION)
-    for block in model.transformer.h:
+    for block in blocks(model):
         block.mlp.act = torch.nn.GELU(approximate="tanh")
 
 
@@ -290,7 +299,9 @@ def _one_step(training: Training) -> float:
     return loss
 
 
-def step(model: GPT2LMHeadModel, optimizers, batch: Batch, rate: float) -> float:
+def step(
+    model: GPT2LMHeadModel, optimizers: list[torch.optim.Optimizer], batch: Batch, rate: float
+) -> float:
     """One update of the weights -> the loss before it, nats."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:

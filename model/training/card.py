@@ -4,6 +4,7 @@ Knows nothing of training; the facts about it are arguments.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -197,7 +198,7 @@ def _rows(shares: list[dict]) -> list[tuple[str, ...]]:
              str(row["n"])) for row in shares]
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -136,7 +137,7 @@ class _Row:
     hidden: list[bool] = field(default_factory=list)
 
     def add(
-        self, ids: Ids, weights, first: int, document: int, part: int = -1, hide: bool = False
+        self, ids: Ids, weights: list[float], first: int, document: int, part: int = -1, hide: bool = False
     ) -> None:
         """Tokens from position `first` on; hide: the first of them is seen by this part only."""
         n = len(ids)
@@ -150,7 +151,7 @@ class _Row:
     def arrays(self, size: int) -> tuple[np.ndarray, ...]:
         """Cut to `size` tokens, in the order of Batch."""
         kinds = (np.int64, np.int64, np.int64, np.int64, np.float32, np.bool_)
-        columns = (self.ids, self.documents, self.places, self.parts, self.weights, self.hidden)
+        columns: tuple[list[Any], ...] = (self.ids, self.documents, self.places, self.parts, self.weights, self.hidden)
         return tuple(np.array(column[:size], kind) for column, kind in zip(columns, kinds))
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from tokenizers import Tokenizer
 from torch.nn import functional as F
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2LMHeadModel
 
 from model.recall import episodes
 from model.recall.episodes import Episode, Plan
@@ -67,7 +67,7 @@ def exact(
     return hits
 
 
-def _padded(rows: list[list[int]], device) -> torch.Tensor:
+def _padded(rows: list[list[int]], device: torch.device) -> torch.Tensor:
     T = max(map(len, rows))
     return torch.tensor([row + [END_ID] * (T - len(row)) for row in rows], device=device)
 
@@ -90,7 +90,7 @@ def quick_recall(
     plan = replace(plan, source=source, unknown=0.0, asks=(1, 1))
     pairs = [question_and_answer(tokenizer, episodes.episode(rng, plan)) for _ in range(n)]
     pairs = [(c, a) for c, a in pairs if len(c) + len(a) <= model.config.n_positions]
-    return sum(exact(model, *map(list, zip(*pairs)))) / len(pairs)
+    return sum(exact(model, [c for c, _ in pairs], [a for _, a in pairs])) / len(pairs)
 
 
 # --- the measurements of the model card ----------------------------------------------------------
@@ -102,7 +102,7 @@ Wanted = Callable[[Episode, int], bool]  # (episode, tokens of its answer) -> do
 
 def share_recalled(
     model: GPT2LMHeadModel,
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: Tokenizer,
     name: str,
     plan: Plan,
     n: int,
@@ -116,7 +116,7 @@ def share_recalled(
 
 def share_of(
     model: GPT2LMHeadModel,
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: Tokenizer,
     name: str,
     drawn: Iterable[Episode],
     n: int,
@@ -152,7 +152,7 @@ def recall(model: GPT2LMHeadModel, tokenizer: Tokenizer, n: int) -> list[Share]:
         ("phrasings and values never seen", replace(unseen, held_out_phrasing=True),
          lambda one, size: True),
         ("about somebody else, values never seen", replace(unseen, others=(1, 3)),
-         lambda one, size: one.asks[-1].fact.subject != episodes.ME),
+         _is_about_another),
         ("replaced later, the latest wins, values never seen", replace(unseen, update=0.8),
          _was_replaced),
         ("eight facts told, values never seen", many, lambda one, size: True),
@@ -164,8 +164,15 @@ def recall(model: GPT2LMHeadModel, tokenizer: Tokenizer, n: int) -> list[Share]:
     return [share for share in shares if share.n]
 
 
+def _is_about_another(one: Episode, size: int) -> bool:
+    asked = one.asks[-1].fact
+    return asked is not None and asked.subject != episodes.ME
+
+
 def _was_replaced(one: Episode, size: int) -> bool:
     asked = one.asks[-1].fact
+    if asked is None:
+        return False
     told = [fact for fact in one.facts if (fact.subject, fact.kind) == (asked.subject, asked.kind)]
     return len(told) > 1
 
@@ -182,7 +189,8 @@ def question_alone(one: Episode) -> str:
 def reply(model: GPT2LMHeadModel, tokenizer: Tokenizer, text: str, longest: int = 24) -> str:
     """Greedy continuation of a text up to its first full stop, at most `longest` tokens."""
     fed = tokenizer.encode(text).ids[longest - model.config.n_positions :]
-    said, cache = [], None
+    said: list[int] = []
+    cache = None
     while len(said) < longest and END_ID not in said and "." not in tokenizer.decode(said):
         out = model(torch.tensor([fed], device=model.device), past_key_values=cache, use_cache=True)
         said.append(int(out.logits[0, -1].argmax()))
@@ -210,7 +218,8 @@ def replies(model: GPT2LMHeadModel, tokenizer: Tokenizer, n: int) -> list[Share]
 
 def _questions(plan: Plan, n: int) -> list[Episode]:
     """n episodes that end in a question, not in a bare continuation."""
-    rng, found = random.Random(f"questions {plan}"), []
+    rng = random.Random(f"questions {plan}")
+    found: list[Episode] = []
     while len(found) < n:
         one = episodes.episode(rng, plan)
         if one.question:
@@ -226,7 +235,8 @@ def best_heads_along(model: GPT2LMHeadModel, step: int = 100, n: int = 8) -> lis
     One random sequence of half the window, repeated once, fills all positions. The first half has
     no repetition, so there induction is measured with a sequence of a quarter of the window.
     """
-    window, found = model.config.n_positions, {}
+    window = model.config.n_positions
+    found: dict[int, dict[str, float]] = {}
     for length in (window // 2, window // 8):
         maps = _maps_of_repeats(model, length, window // length, n)
         for start in range(0, window, step):

@@ -24,10 +24,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock
 
@@ -252,7 +254,7 @@ def _spawn(job: Job) -> Job:
     return job
 
 
-def _started(command: list[str], log) -> subprocess.Popen:
+def _started(command: list[str], log: IO[bytes]) -> subprocess.Popen:
     """The trainer's process. JobError if the system cannot start one."""
     try:
         return subprocess.Popen(
@@ -291,7 +293,7 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _one_at_a_time():
+def _one_at_a_time() -> Iterator[None]:
     """Only one process changes jobs at any moment; waits for the other."""
     with _disk(home()):
         home().mkdir(parents=True, exist_ok=True)
@@ -304,7 +306,7 @@ def _one_at_a_time():
 
 
 @contextmanager
-def _disk(folder: Path):
+def _disk(folder: Path) -> Iterator[None]:
     """An OSError of the block becomes a JobError that says what the system refused."""
     try:
         yield

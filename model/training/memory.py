@@ -201,7 +201,8 @@ def recall(
     """Share of n newly made episodes answered exactly, for every combination of trained modules and
     for the base; every answer token must be the most probable one. unknown 1: only questions whose
     answer was never told; the right answer is "I do not know."."""
-    rng, hits, total = random.Random(seed), {}, 0
+    rng, total = random.Random(seed), 0
+    hits: dict[str, int] = {}
     lesson = replace(lesson, plan=replace(lesson.plan, unknown=unknown),
                      open_plan=replace(lesson.open_plan, unknown=unknown))
     training.modules.eval()

@@ -70,7 +70,8 @@ def _known() -> Lesson:
 
 
 def _shares(training: Training, lesson: Lesson, n: int) -> dict[str, dict]:
-    rng, hits = random.Random(f"card {lesson.name}"), {}
+    rng = random.Random(f"card {lesson.name}")
+    hits: dict[str, int] = {}
     for first in range(0, n, BATCH):
         batch = training.data.batch(rng, [lesson] * min(BATCH, n - first), 1)
         with torch.no_grad():

@@ -23,6 +23,9 @@ ORDINARY = 64  # tokens of an ordinary text that is read with memory
 GIST_WEIGHT = 0.1  # of a token of a book that goes on
 PASSAGE = 350  # letters of one prompt of a book
 
+ToldRow = tuple[int, list[int], list[float]]  # row, ids, value
+AskedRow = tuple[int, list[int], list[float], list[bool], list[bool]]  # row, ids, weight, answer, never
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -134,7 +137,7 @@ class Data:
         nothing = [False] * len(ids)
         return ids, [0.0, *[GIST_WEIGHT] * (len(ids) - 1)], nothing, nothing
 
-    def as_told(self, rows) -> Told:
+    def as_told(self, rows: Sequence[ToldRow]) -> Told:
         """Prompts as tensors, from (row, ids, value) of each."""
         return _told(rows, self.start)
 
@@ -232,18 +235,18 @@ def _ending(ask: Ask, told: bool) -> list[tuple[str, float, bool]]:
     return [(first, 1.0 * told, True), (gap + rest, LEAD_WEIGHT * told, False)]
 
 
-def _padded(rows: list[list], fill, dtype) -> torch.Tensor:
+def _padded(rows: list[list], fill: float, dtype: torch.dtype) -> torch.Tensor:
     longest = max(map(len, rows))
     return torch.tensor([row + [fill] * (longest - len(row)) for row in rows], dtype=dtype)
 
 
-def _told(rows, fill: int) -> Told:
+def _told(rows: Sequence[ToldRow], fill: int) -> Told:
     numbers, ids, value = zip(*rows)
     return Told(_padded(list(ids), fill, torch.long), torch.tensor(list(map(len, ids))),
                 torch.tensor(numbers), _padded(list(value), 0.0, torch.float32))
 
 
-def _asked(rows, fill: int) -> Asked:
+def _asked(rows: Sequence[AskedRow], fill: int) -> Asked:
     numbers, ids, weight, answer, never = zip(*rows)
     return Asked(_padded(list(ids), fill, torch.long), torch.tensor(list(map(len, ids))),
                  torch.tensor(numbers), _padded(list(weight), 0.0, torch.float32),

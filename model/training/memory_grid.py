@@ -16,7 +16,7 @@ from model.grafts.modules import Modules
 from model.recall.episodes import Plan
 from model.recall.share import wilson
 from model.training import evaluate, remembering
-from model.training.memory_data import Batch, Data, Lesson
+from model.training.memory_data import Asked, Batch, Data, Lesson, Told
 from model.training.remembering import Remembered
 from model.training.under_way import Training
 
@@ -58,7 +58,8 @@ def row(
     training: Training, seeds: dict[int, Modules], about: str, facts: int, n: int, slots: int = 128
 ) -> list[Cell]:
     """The cells of one row of the grid, n episodes each; the last one is the control in context."""
-    rng, hits = random.Random(f"grid {about} {facts}"), {}
+    rng = random.Random(f"grid {about} {facts}")
+    hits: dict[tuple[int, str, int], int] = {}
     wanted = lesson(about, facts)
     for first in range(0, n, ROWS):
         batch = training.data.batch(rng, [wanted] * min(ROWS, n - first), 1)
@@ -105,7 +106,8 @@ def in_context(training: Training, about: str, facts: int, n: int) -> Cell:
         pairs.append(evaluate.question_and_answer(data.tokenizer.backend_tokenizer, one))
     window = training.model.config.n_positions
     fitting = [pair for pair in pairs if sum(map(len, pair)) <= window]
-    hits = evaluate.exact(training.model, *map(list, zip(*fitting)), rows=ROWS)
+    contexts, answers = [context for context, _ in fitting], [answer for _, answer in fitting]
+    hits = evaluate.exact(training.model, contexts, answers, rows=ROWS)
     return Cell(about, len(one.facts), 0, "gpt2, all in one prompt", -1, sum(hits), len(fitting))
 
 
@@ -117,9 +119,10 @@ def newest(stored: Remembered, slots: int) -> Remembered:
     return replace(stored, external=Contents(**{**vars(stored.external), "filled": filled}))
 
 
-def _first(batch: Batch, told, between: int) -> torch.Tensor:
+def _first(batch: Batch, told: Told, between: int) -> torch.Tensor:
     """Indices of the prompts up to `between` after the episode's own."""
-    seen, kept = {}, []
+    seen: dict[int, int] = {}
+    kept = []
     for i, row in enumerate(told.row.tolist()):
         seen[row] = seen.get(row, 0) + 1
         if seen[row] <= len(batch.episodes[row].prompts) + between:
@@ -127,7 +130,7 @@ def _first(batch: Batch, told, between: int) -> torch.Tensor:
     return torch.tensor(kept, device=told.row.device)
 
 
-def _right(training: Training, asked, stored: Remembered | None) -> int:
+def _right(training: Training, asked: Asked, stored: Remembered | None) -> int:
     places = torch.arange(asked.ids.shape[1], device=asked.ids.device).expand(len(asked.ids), -1)
     best = remembering.logits(training, asked, stored, places).argmax(-1)
     same = (best[:, :-1] == asked.ids[:, 1:]) | ~asked.answer[:, 1:]

@@ -5,6 +5,7 @@ out. With several seeds of trained memory, the mean is given. Knows nothing of m
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from model.recall.share import mean_of_seeds, share_of_seeds
@@ -210,7 +211,7 @@ def _nats(found: list[dict], part: str) -> str:
     return f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -6,6 +6,7 @@ commands.train_grid, `recall headline`).
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from model.disk.whole import write_text
@@ -35,7 +36,7 @@ def write_from(folder: Path) -> Path:
     return write(folder, json.loads((folder / CARD).read_text()), grid)
 
 
-def readme(card: dict, grid: dict, headline: list[dict] = ()) -> str:
+def readme(card: dict, grid: dict, headline: Sequence[dict] = ()) -> str:
     """The page, in Markdown. card: of the shipped memory; grid: what `train grid` measured, {}
     where it did not; headline: the boards of `recall headline`, one for each seed."""
     trained = ", ".join(f"seed {c['seed']}: {c['steps']:,} steps, {c['tokens']:,} tokens, "
@@ -157,7 +158,7 @@ def _whole(grid: dict) -> str:
 
 def _together(cells: list[dict]) -> list[dict]:
     """All seeds of a cell as one, with its interval."""
-    alike = {}
+    alike: dict[tuple[int, int], list[dict]] = {}
     for cell in cells:
         alike.setdefault((cell["facts"], cell["between"]), []).append(cell)
     found = []

@@ -8,7 +8,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+from tokenizers import Tokenizer
+from transformers import GPT2LMHeadModel
 
 from model.recall import open_facts
 from model.recall.episodes import Episode
@@ -43,7 +44,7 @@ def settings() -> dict[str, tuple[OpenPlan, Wanted]]:
 
 
 def shares(
-    model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, left_out: str, n: int
+    model: GPT2LMHeadModel, tokenizer: Tokenizer, left_out: str, n: int
 ) -> list[Share]:
     """A share for each of the settings, n episodes each; books: the one that was left out."""
     source, found = open_facts.source_of([left_out]), []
@@ -53,7 +54,7 @@ def shares(
     return [share for share in (*found, replied(model, tokenizer, source, n)) if share.n]
 
 
-def replied(model, tokenizer, source: Source, n: int) -> Share:
+def replied(model: GPT2LMHeadModel, tokenizer: Tokenizer, source: Source, n: int) -> Share:
     """The question alone: whether the value stands in the sentence that the model then says."""
     plan, right = replace(HELD_OUT, mix=QUESTION), 0
     for one in _drawn(ALONE, plan, source, n):
@@ -63,7 +64,7 @@ def replied(model, tokenizer, source: Source, n: int) -> Share:
 
 
 def quick(
-    model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, left_out: str, n: int = 96
+    model: GPT2LMHeadModel, tokenizer: Tokenizer, left_out: str, n: int = 96
 ) -> float:
     """Share of n open facts, asked in every style, that are continued exactly; for curves."""
     plan = OpenPlan(facts=(1, 3), asks=(1, 1), unknown=0.0, held_out=True)

@@ -6,8 +6,10 @@ the later line counts. Knows nothing of processes.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _point_of_line(line: str) -> Point | None:
         return None
 
 
-def _in_order(points) -> list[Point]:
+def _in_order(points: Iterable[Point]) -> list[Point]:
     """If a step occurs again, drop the later points measured before: they were measured again."""
     kept: list[Point] = []
     for now in points:
@@ -104,13 +106,13 @@ def _in_order(points) -> list[Point]:
     return kept
 
 
-def _count(value) -> int | None:
+def _count(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def _number(value) -> float | None:
+def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _numbers(values) -> dict[str, float]:
+def _numbers(values: Any) -> dict[str, float]:
     return {str(k): float(v) for k, v in (values or {}).items() if v is not None}

@@ -7,6 +7,7 @@ recurrent state. Knows nothing of losses, lessons and files.
 
 import random
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch.nn import functional as F
@@ -15,9 +16,12 @@ from transformers import GPT2LMHeadModel
 from model.grafts import graft
 from model.grafts.external import Contents, one_before
 from model.grafts.graft import Graft
+from model.grafts.recurrent import Recurrent
 from model.training import base
 from model.training.memory_data import Asked, Batch, Told
 from model.training.under_way import Training
+
+Part = TypeVar("Part", Told, Asked)
 
 GROUP = 24  # prompts read at a time
 RECURRENT_EVERY = 3  # steps: the others leave the recurrent memory alone; its backward pass goes
@@ -90,7 +94,7 @@ def _longer(x: torch.Tensor, T: int) -> torch.Tensor:
 
 
 def _read_group(model: GPT2LMHeadModel, layer: int, told: Told) -> Read:
-    seen = {}
+    seen: dict[str, torch.Tensor] = {}
     hooks = [model.transformer.h[0].register_forward_pre_hook(
         lambda block, inputs: seen.update(first=inputs[0])),
         model.transformer.h[layer].register_forward_pre_hook(
@@ -118,12 +122,15 @@ class Remembered:
     external: Contents | None
 
 
-def remember(training: Training, told: Told, read: Read, salience, n_rows: int, use) -> Remembered:
+def remember(
+    training: Training, told: Told, read: Read, salience: torch.Tensor, n_rows: int,
+    use: dict[str, torch.Tensor],
+) -> Remembered:
     """Everything the told prompts leave behind, row by row; part of the graph."""
     parts, external = training.modules, None
     if "edm" in training.parts:
         external = _slots(training, told, read, salience, n_rows, use["edm"])
-    states = {"early": None, "late": None}
+    states: dict[str, torch.Tensor | None] = {"early": None, "late": None}
     for name, stream in (("early", read.first), ("late", read.last)):
         if name in training.parts and use["rnn"].any():
             begin = _begin(training, name, n_rows)
@@ -132,7 +139,10 @@ def remember(training: Training, told: Told, read: Read, salience, n_rows: int, 
     return Remembered(states["early"], states["late"], external)
 
 
-def _carry(module, stream, told: Told, n_rows: int, begin=None) -> torch.Tensor:
+def _carry(
+    module: Recurrent, stream: torch.Tensor, told: Told, n_rows: int,
+    begin: torch.Tensor | None = None,
+) -> torch.Tensor:
     """The state (B,S·C) after all prompts of each row, read as one sequence."""
     begin = stream.new_zeros(n_rows, module.state_width) if begin is None else begin
     rows = [[stream[i, : told.n[i]] for i in (told.row == row).nonzero()[:, 0].tolist()]
@@ -143,7 +153,10 @@ def _carry(module, stream, told: Told, n_rows: int, begin=None) -> torch.Tensor:
     return module.write(padded, begin, n)
 
 
-def _slots(training: Training, told: Told, read: Read, salience, n_rows: int, use) -> Contents:
+def _slots(
+    training: Training, told: Told, read: Read, salience: torch.Tensor, n_rows: int,
+    use: torch.Tensor,
+) -> Contents:
     """A slot for every token that passes the gate; <|endoftext|> is never stored."""
     keys, values = training.modules.external.write(
         read.middle, one_before(read.middle), read.first)
@@ -195,8 +208,8 @@ def pick(memory: Remembered, rows: torch.Tensor) -> Remembered:
     if external is not None:
         external = Contents(*(getattr(external, name)[rows] for name in
                               ("keys", "values", "salience", "newer", "filled")))
-    states = [None if x is None else x[rows] for x in (memory.early, memory.late)]
-    return Remembered(*states, external)
+    early, late = (None if x is None else x[rows] for x in (memory.early, memory.late))
+    return Remembered(early, late, external)
 
 
 def places_of(training: Training, asked: Asked) -> torch.Tensor:
@@ -207,7 +220,9 @@ def places_of(training: Training, asked: Asked) -> torch.Tensor:
     return (begin[:, None] + torch.arange(T)).to(training.model.device)
 
 
-def logits(training: Training, asked: Asked, memory: Remembered | None, places) -> torch.Tensor:
+def logits(
+    training: Training, asked: Asked, memory: Remembered | None, places: torch.Tensor
+) -> torch.Tensor:
     """(Q,T,V) float32, with this memory, or plain for None."""
     reading = None
     if memory is not None:
@@ -218,7 +233,7 @@ def logits(training: Training, asked: Asked, memory: Remembered | None, places) 
                               use_cache=False).logits.float()
 
 
-def _numbers(device: torch.device):
+def _numbers(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=base.bfloat16_pays(device))
 
 
@@ -228,7 +243,7 @@ def _causal(ids: torch.Tensor) -> torch.Tensor:
     return mask.expand(len(ids), -1, -1, -1)
 
 
-def _to(part, device):
+def _to(part: Part, device: torch.device) -> Part:
     return type(part)(**{name: getattr(part, name).to(device) for name in vars(part)})
 
 
@@ -248,7 +263,7 @@ def on_device(training: Training, batch: Batch) -> tuple[Told, Asked]:
     return _to(batch.told, device), _to(batch.asked, device)
 
 
-def select(asked: Asked, which) -> Asked:
+def select(asked: Asked, which: torch.Tensor | slice) -> Asked:
     """Some of the prompts, padded no further than needed."""
     some = {name: getattr(asked, name)[which] for name in vars(asked)}
     T = int(some["n"].max())
@@ -258,7 +273,7 @@ def select(asked: Asked, which) -> Asked:
 def combinations(memory: Remembered) -> dict[str, Remembered | None]:
     """Every variant without fusion -> what it reads of this memory. Here gpt2-m is early, late and
     EDM together; in use it has fusion (AM) as well."""
-    found = {"gpt2": None}
+    found: dict[str, Remembered | None] = {"gpt2": None}
     if memory.early is not None:
         found["gpt2+rnn"] = Remembered(memory.early, memory.late, None)
     if memory.external is not None:

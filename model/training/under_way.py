@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from transformers import GPT2LMHeadModel
 
 from model.grafts.modules import Modules
 from model.memory.variants import modules_of
@@ -80,7 +81,7 @@ class Training:
     warm: dict[str, torch.Tensor] = field(default_factory=dict)  # name -> (len(WARM),S·C)
 
     @property
-    def model(self):
+    def model(self) -> GPT2LMHeadModel:
         return self.checkpoint.model
 
     @property

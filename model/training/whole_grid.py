@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from model.grafts.modules import Modules
-from model.loading import checkpoint as checkpoints
 from model.memory import asking, telling
 from model.memory.settings import Settings
-from model.memory.state import blank
+from model.memory.state import MemoryState, blank
 from model.memory.variants import modules_of
+from model.recall.episodes import Ask
 from model.run import tap
 from model.run.checkpoint import Checkpoint
 from model.run.trace import logits, run
@@ -23,10 +23,13 @@ from model.training.under_way import Training
 VARIANTS = ("gpt2+am", "gpt2-m")
 
 
-def row(training: Training, seeds: dict[int, Modules], about: str, facts: int, n: int) -> list:
+def row(
+    training: Training, seeds: dict[int, Modules], about: str, facts: int, n: int
+) -> list[memory_grid.Cell]:
     """memory_grid.Cell for gpt2+am, which needs no training, and gpt2-m of each seed. The n
     episodes are dealt to the seeds in turn, so that all seeds together have n."""
-    lesson, rng, found = memory_grid.lesson(about, facts), random.Random(f"whole {about} {facts}"), {}
+    lesson, rng = memory_grid.lesson(about, facts), random.Random(f"whole {about} {facts}")
+    found: dict[tuple[int, str, int], list[int]] = {}
     model = training.model
     before = model.config._attn_implementation
     model.set_attn_implementation(tap.ATTENTION)
@@ -40,12 +43,12 @@ def row(training: Training, seeds: dict[int, Modules], about: str, facts: int, n
                 found.setdefault((between, variant, of), []).append(hit)
     finally:
         model.set_attn_implementation(before)
-    return [memory_grid.Cell(about, told, *cell, sum(hits), len(hits))
-            for cell, hits in sorted(found.items())]
+    return [memory_grid.Cell(about, told, between, variant, of, sum(hits), len(hits))
+            for (between, variant, of), hits in sorted(found.items())]
 
 
 def _one(
-    loaded: checkpoints.Checkpoint, training: Training, lesson: Lesson, rng: random.Random
+    loaded: Checkpoint, training: Training, lesson: Lesson, rng: random.Random
 ) -> tuple[int, dict[tuple, int]]:
     """One episode: its prompts are told, then prompts without facts, one after the other -> (facts
     told, {(prompts between, variant): 1 if it was answered})."""
@@ -64,7 +67,9 @@ def _one(
     return len(one.facts), right
 
 
-def _is_right(loaded: Checkpoint, training: Training, state, ask, variant: str) -> int:
+def _is_right(
+    loaded: Checkpoint, training: Training, state: MemoryState, ask: Ask, variant: str
+) -> int:
     """1 if every token of the answer and its full stop is the most probable one. Only the question
     decides what is retrieved, before any token of the answer."""
     ids, _, answer, _ = training.data.asked(ask)
