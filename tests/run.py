@@ -1,8 +1,9 @@
 """Set up everything the tests need, and run all of them: python3 tests/run.py [--fast] [pytest arguments]
 
 Makes a virtual environment in .venv, installs tests/requirements.txt into it, and Chromium where
-this machine has none and lets us install it. Ruff's rules, those of imports (pyproject.toml) and
-oxlint's for JavaScript (.oxlintrc.json) are checked first. Needs Python 3.11 or newer and nothing else.
+this machine has none and lets us install it. Ruff's rules, those of imports (pyproject.toml), oxlint's
+for JavaScript (.oxlintrc.json) and the types of model/ (mypy, pyproject.toml) are checked first. Needs
+Python 3.11 or newer and nothing else.
 
 --fast leaves out the tests of pages and those marked `slow`: it needs no Chromium, and no network
 once the environment is made.
@@ -28,6 +29,11 @@ REPEAT = ["--reruns", "1", *(f"--only-rerun={words}" for words in WAITED)]
 
 FAST = ["tests/unit", "-m", "not slow"]
 
+# The quick ones first; mypy keeps what it found in .mypy_cache, so only its first run takes long.
+LINTERS = (
+    ("ruff", "check", "."), ("lint-imports", "--no-cache"), ("oxlint", "components"), ("mypy",)
+)
+
 
 def main(arguments: list[str]) -> int:
     """The exit code of the first linter that finds something, else of pytest; 1 with one line when
@@ -47,7 +53,7 @@ def main(arguments: list[str]) -> int:
     install = [PYTHON, "-m", "pip", "install", *quick, "-r", wanted]
     if subprocess.run(install, check=False).returncode:
         return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
-    for tool, *options in (("ruff", "check", "."), ("lint-imports", "--no-cache"), ("oxlint", "components")):
+    for tool, *options in LINTERS:
         checked = subprocess.run([PYTHON.with_name(tool), *options], cwd=ROOT, check=False)
         if checked.returncode:
             return checked.returncode
