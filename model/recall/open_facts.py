@@ -119,8 +119,15 @@ def episode(rng: random.Random, plan: OpenPlan, source: Source) -> Episode:
 def untold(rng: random.Random) -> Episode:
     """Nothing is told, and something is asked: it is not known."""
     frame = open_frames.grammar_frame(rng)
-    found = asking(frame, frame.ways[0], "question", f"untold {rng.random()}")
+    found = _question(rng, frame)
     return Episode((), (Ask(found.question, "", UNKNOWN, None),), (), rng.choice("\n "), frozenset())
+
+
+def _question(rng: random.Random, frame: Frame) -> Asking:
+    """A frame of the grammar, which has a question, asked."""
+    found = asking(frame, frame.ways[0], "question", f"untold {rng.random()}")
+    assert found is not None, f"a frame without a question: {frame.ways[0]!r}"
+    return found
 
 
 def _topics(rng: random.Random, plan: OpenPlan, source: Source) -> list[_Topic]:
@@ -273,8 +280,7 @@ def _ask_untold(
         frame = open_frames.near(rng, rng.choice(asked), plan.held_out)
     if frame is None or frame in told:
         frame = open_frames.grammar_frame(rng, plan.held_out)
-    found = asking(frame, frame.ways[0], "question", f"untold {rng.random()}")
-    assert found is not None, f"a frame without a question: {frame.ways[0]!r}"
+    found = _question(rng, frame)
     asked_for = [question.lower() for one in told for question, _ in one.asks]
     if any(found.question.lower().endswith(question) for question in asked_for):
         return None  # the word that differs does not stand in the question: it was told
