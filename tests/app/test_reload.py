@@ -26,6 +26,9 @@ OTHER = {  # where any text or number would choose nothing
     "step": 3, "cache_most": 64, "recall_distance": 50,
     "temperature": 0.5, "logit_of": 300, "logit_against": 301,
 }
+UNSEEN = (  # ids of files differ; an empty place shows nothing
+    "iframe", "file_uploader", "download_button", "empty",
+)
 
 
 def address(app) -> dict[str, str]:
@@ -57,8 +60,8 @@ def picture(app) -> list[tuple]:
 def _drawn(node) -> tuple | None:
     proto, kind = getattr(node, "proto", None), getattr(node, "type", "")
     name = getattr(proto, "component_name", "")
-    if name.endswith("live_prompt") or kind in ("iframe", "file_uploader", "download_button"):
-        return None  # its address is compared apart; ids of files differ
+    if name.endswith("live_prompt") or kind in UNSEEN:
+        return None  # its address is compared apart
     if name:
         return name, tree.key_of(proto), _plain(tree._message(proto))
     if kind == "plotly_chart":
