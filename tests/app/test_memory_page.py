@@ -275,7 +275,7 @@ def test_save_and_load(app):
     app.button(key="undo").click().run()
     app.text_input(key="session_name").set_value("../../x").run()
     app.button(key="session_save").click().run()
-    assert "choose another name" in app.error[0].value and state_of(app).prompts == (FACT,)
+    assert "Not a session name: '../../x'. Choose" in app.error[0].value and state_of(app).prompts == (FACT,)
 
 
 def test_a_session_that_another_process_changed_is_not_overwritten(app):

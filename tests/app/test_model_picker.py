@@ -173,7 +173,7 @@ def test_files_that_do_not_fit_leave_the_old_model_in_use(server):
     hub.download("gpt2")
     test = choose(choose(opened(), "gpt2"), "gpt2")
     assert "wpe" in errors(test) and in_use(test) == "embedded"
-    assert any("In use until then: **embedded**" in c.value for c in test.sidebar.caption)
+    assert any("Until then the app uses **embedded**" in c.value for c in test.sidebar.caption)
     assert constants.HF_HUB_CACHE not in errors(test).replace("\\", "")
     button(test, "Try again")
     assert errors(choose(test, "embedded")) == ""

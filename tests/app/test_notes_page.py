@@ -188,7 +188,7 @@ def test_files_are_imported_and_bad_ones_named(app):
     assert not app.exception and kept() == ["Home\nI live in Oslo."]
     said = [error.value.replace("\\", "") for error in app.error]  # a line for each file
     assert "“bad.bin”: neither text" in said[0]
-    assert "“scan.pdf”: this PDF holds no text on its 1 page;" in said[1]
+    assert "“scan.pdf”: this PDF holds no text on its 1 page." in said[1]
     assert app.info[0].value == "“good.md” is kept as a note."
     assert "Oslo" in drawn(app)
 

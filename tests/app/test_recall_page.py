@@ -140,7 +140,7 @@ def test_what_was_never_trained_is_exactly_gpt2_and_says_so():
     for name in ("gpt2+rnn", "gpt2+edm"):
         assert shown[name]["tokens"] == shown["gpt2"]["tokens"]
         assert "exactly GPT-2" in shown[name]["what"]
-    assert any("nothing was trained for this model" in c.value for c in app.caption)
+    assert any("no memory was trained for this model yet" in c.value for c in app.caption)
 
 
 def test_the_controls_are_shown_with_their_numbers(loaded, truth):
@@ -170,9 +170,9 @@ def test_several_prompts_and_distraction_from_ones_own_text():
 
 
 @pytest.mark.parametrize("state, words", [
-    (asked("", "Where do I live?"), "Wanted something to tell"),
-    (asked(" \n ", "Where do I live?"), "Wanted something to tell"),
-    (asked("I live in Rome.", "  "), "Wanted a question"),
+    (asked("", "Where do I live?"), "There is nothing to tell: a prompt is empty. Write"),
+    (asked(" \n ", "Where do I live?"), "There is nothing to tell: a prompt is empty. Write"),
+    (asked("I live in Rome.", "  "), "The question is empty. Write"),
 ])
 def test_an_empty_field_is_one_sentence(state, words):
     app = opened(**state)
@@ -250,7 +250,7 @@ def test_the_smallest_set_is_one_click(loaded, truth):
 
 def test_a_prompts_number_takes_all_its_words():
     two = asked("I live in Rome.\nMy name is Ann.", "Where do I live? You live in", " Rome")
-    app = opened("cause", recall_prompt=1, **two)
+    app = opened("cause", **{choice.CLICKED_PROMPT: 1}, **two)
     marks = {place: word["mark"] for place, word in words_of(app).items()}
     assert {place for place, mark in marks.items() if mark} == {p for p in marks if p[0] == 1}
 

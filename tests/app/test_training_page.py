@@ -219,8 +219,8 @@ def test_a_killed_trainer_is_told_in_one_sentence_and_goes_on():
     step = reaches(job, "killed").points[-1].step
     app = opened()
     page = tree.html(app)
-    assert f"ended from outside (a kill, a restart, no memory left) after step {step:,}" in page
-    assert "Going on starts from its last checkpoint; nothing before it is lost." in page
+    assert f"Something outside ended the trainer (a kill, a restart, no memory left) after step {step:,}" in page
+    assert "Go on starts from its last checkpoint; nothing before it is lost." in page
     app = press(app, "training_go_on")
     assert not app.error
     until(lambda: jobs.look(jobs.find(job.id)).points[-1].step > step)
