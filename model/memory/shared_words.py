@@ -25,7 +25,8 @@ def weights(texts: list[str], prompt: str) -> np.ndarray:
 
 def near_misses(texts: list[str], prompt: str, fits: np.ndarray) -> np.ndarray:
     """For each of N texts, (N,) bool: whether another one shares with the prompt the words that this
-    one shares, and more. Then this text is about something else of the same form: a near miss.
+    one shares, and more. Then this text is about something else of the same form: a near miss. A text
+    that lacks more than it shares is none: it may say the same in other words.
 
     fits (N,): how well each fits. Only the FIRST that fit best are compared, and only one that fits
     at least NEAR times as well makes a near miss of another.
@@ -33,11 +34,13 @@ def near_misses(texts: list[str], prompt: str, fits: np.ndarray) -> np.ndarray:
     said, asked = [_words(text) for text in texts], _words(prompt)
     weigh = _weigh(said, asked)
 
-    def only(one: int, other: int) -> float:
-        return sum(weigh[word] for word in (said[one] - said[other]) & asked)
+    def weight(words: set[str]) -> float:
+        return sum(weigh[word] for word in words & asked)
 
     def beats(one: int, other: int) -> bool:
-        return fits[one] > NEAR * fits[other] and only(other, one) <= MORE * only(one, other) > 0
+        more, less = weight(said[one] - said[other]), weight(said[other] - said[one])
+        is_near = more <= weight(said[other])  # it shares at least as much as it lacks
+        return is_near and fits[one] > NEAR * fits[other] and less <= MORE * more > 0
 
     first, found = np.argsort(-fits, kind="stable")[:FIRST], np.zeros(len(texts), dtype=bool)
     found[first] = [any(beats(one, other) for one in first) for other in first]

@@ -37,3 +37,8 @@ def test_two_that_share_the_same_words_or_different_ones_are_both_read():
     fits = np.ones(3)
     assert not shared_words.near_misses(told[:2], "What is my dog called?", fits[:2]).any()
     assert not shared_words.near_misses(told[1:], "Is the boat called so?", fits[1:]).any()
+
+
+def test_what_shares_little_may_say_the_same_in_other_words():
+    told = ["My dog is Rex.", "I have a boat and a pet shop."]
+    assert not shared_words.near_misses(told, "What pet do I have?", np.ones(2)).any()
