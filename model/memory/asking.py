@@ -148,8 +148,9 @@ def _second_pass(
 
 
 def _if_it_moves(runner: Runner, found: Recalled, needed: float) -> Recalled:
-    """The run with fusion, or without it if the stored slots move the prediction too little."""
-    moved = _moved(runner.checkpoint, found.trace, runner.without())
+    """The run with fusion, or without it if the retrieved slots move the prediction too little. They
+    must do so without the EDM: what both move together says nothing of either."""
+    moved = _moved(runner.checkpoint, runner.alone(found.trace), runner.without())
     if moved < needed:
         return Recalled(runner.left_out(), found.relevance, _NOTHING, moved)
     return replace(found, moved=moved)

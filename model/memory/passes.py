@@ -32,7 +32,7 @@ class Passes:
     state, settings: what was asked; graft: the trained memory read; others: the same without the
     EDM. first: over the whole bank; drawn (T,M): what each of its tokens read of each slot, mean
     over layers and heads. found: over what was retrieved, the latest last; without: with `others`
-    and no bank; left_out: with `graft` and no bank.
+    and no bank; left_out: with `graft` and no bank; alone: with `others`, over what was retrieved.
     """
 
     state: MemoryState
@@ -44,6 +44,7 @@ class Passes:
     found: tuple[Trace, ...] = ()
     without: Trace | None = None
     left_out: Trace | None = None
+    alone: Trace | None = None
 
     def fits(self, state: MemoryState, settings: Settings) -> bool:
         """Whether an ask of this state with these settings may go on with these runs."""
@@ -52,18 +53,19 @@ class Passes:
 
     def likely(self) -> list[Trace]:
         """The runs that the next ask needs if it goes like this one."""
-        every = (self.first, *self.found[-1:], self.without, self.left_out)
+        every = (self.first, *self.found[-1:], self.without, self.left_out, self.alone)
         return [t for t in every if t is not None]
 
     def advanced(self, made: dict[int, Trace], n_old: int) -> "Passes":
         """The same with runs that were made ahead, by the id of the run each goes on with; of what
         tokens drew, the first n_old rows hold."""
-        first, without, left_out = (
-            made.get(id(t), t) for t in (self.first, self.without, self.left_out)
+        first, without, left_out, alone = (
+            made.get(id(t), t) for t in (self.first, self.without, self.left_out, self.alone)
         )
         drawn = self.drawn if first is self.first or self.drawn is None else self.drawn[:n_old]
         found = tuple(made.get(id(t), t) for t in self.found)
-        return replace(self, first=first, drawn=drawn, found=found, without=without, left_out=left_out)
+        return replace(self, first=first, drawn=drawn, found=found, without=without, left_out=left_out,
+                       alone=alone)
 
 
 @dataclass(eq=False)
@@ -97,6 +99,17 @@ class Runner:
         """The run without anything that is stored in slots."""
         trace = self._run(self.passes.without, None, self.passes.others)
         self._keep(without=trace)
+        return trace
+
+    def alone(self, found: Trace) -> Trace:
+        """The run that reads of the bank what `found` reads, and no EDM."""
+        if self.passes.graft is self.passes.others:
+            return found
+        before = self.passes.alone
+        if before is not None and before.reading is not found.reading:
+            before = None
+        trace = self._run(before, found.reading, self.passes.others)
+        self._keep(alone=trace)
         return trace
 
     def left_out(self) -> Trace:
