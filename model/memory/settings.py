@@ -15,10 +15,9 @@ class FusionSettings:
     lower mean score is not written. positions: see fusion. unit: what is retrieved whole,
     "sentence", "prompt" or "all" (no second pass); n_retrieved: at most so many units are
     retrieved, and none that fits less than `fits` times as well as the best. strength: nats added
-    to every memory score. needed: fusion is read only if the stored slots (of the bank, and of the
-    EDM if it is on) move at least this share of the next token's probability, so a prompt that asks
-    for nothing told is answered without it. With 0, unit "all" or positions `continue`, fusion is
-    always read.
+    to every memory score. needed: fusion is read only if the retrieved slots alone, without the EDM,
+    move at least this share of the next token's probability, so a prompt that asks for nothing told
+    is answered without it. With 0, unit "all" or positions `continue`, fusion is always read.
     """
 
     slots: int = 512

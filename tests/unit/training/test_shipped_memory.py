@@ -163,12 +163,12 @@ def test_ordinary_text_hardly_changes_with_memory_full_of_other_things(embedded)
 
 @pytest.mark.parametrize("on", [{"am"}, {"edm", "am"}, {"edm", "am", "early", "late"}])
 def test_moved_is_the_probability_that_what_is_stored_moves(embedded, on):
-    """Two runs that differ in the stores alone; half the sum of |p − q| is at most 1."""
+    """Two runs that differ in the bank alone, without the EDM; half the sum of |p − q| is at most 1."""
     state = told(embedded, "gpt2-m", TOLD, *CHATTER)
     ids = tokens.encode(embedded.tokenizer, QUESTION)
     both = replace(settings("gpt2-m"), modules=frozenset(on))
     runs = (asking.ask(embedded, state, ids, replace(both, modules=both.modules - off)).trace
-            for off in (set(), {"am", "edm"}))
+            for off in ({"edm"}, {"am", "edm"}))
     p, q = (trace.logits(embedded, run)[-3:].softmax(-1) for run in runs)
     moved = asking.ask(embedded, state, ids, both).moved
     assert moved == pytest.approx(float((p - q).clamp(min=0).sum(-1).max()), abs=1e-5)
