@@ -1,10 +1,11 @@
-"""A checkpoint on disk, tiny and random, for the tests of loading."""
+"""Checkpoints that several rooms' tests share: tiny and random, on disk or with trained memory."""
 
 import shutil
 
 import pytest
 
 from tests.conftest import byte_tokenizer, random_gpt2
+from tests.unit.grafts.test_trained_modules import random_modules
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +20,12 @@ def saved(tmp_path_factory):
 def folder(saved, tmp_path):
     """A checkpoint folder that a test may break."""
     return shutil.copytree(saved, tmp_path / "model")
+
+
+@pytest.fixture(scope="module")
+def able(tiny):
+    """The tiny checkpoint with trained memory whose gate lets everything through."""
+    made = random_modules(tiny.model.config)
+    made.external.gate.bias.data.fill_(20.0)
+    made.fingerprint = "modules-0"
+    return type(tiny)(**{**vars(tiny), "memory": made})

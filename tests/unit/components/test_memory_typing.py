@@ -14,22 +14,12 @@ from model.memory.state import blank
 from model.memory.variants import MODULES, modules_of
 from model.run import tokens, trace
 from model.run.engine import Engine
-from tests.unit.grafts.test_trained_modules import random_modules
 
 QUESTION = "Where do I live? The dog"
 TYPED = [*(QUESTION[:n] for n in range(14, len(QUESTION) + 1)), "Where do I eat? The d", "What"]
 EVERYTHING = from_saved({"modules": frozenset(MODULES), "slot_threshold": -99.0})
 SETS = [modules_of("gpt2-m"), frozenset({"am"}), frozenset({"edm"}), frozenset()]
 SHOWN = 3
-
-
-@pytest.fixture(scope="module")
-def able(tiny):
-    """The tiny checkpoint with trained memory whose gate lets everything through."""
-    made = random_modules(tiny.model.config)
-    made.external.gate.bias.data.fill_(20.0)
-    made.fingerprint = "modules-0"
-    return type(tiny)(**{**vars(tiny), "memory": made})
 
 
 @pytest.fixture(scope="module")

@@ -13,18 +13,8 @@ from model.memory.state import blank, load_state, save_state
 from model.memory.variants import VARIANTS, modules_of, name_of
 from model.run import generate, tokens, trace
 from model.run.sampling import Settings as Draw
-from tests.unit.grafts.test_trained_modules import random_modules
 
 FIRST, SECOND, QUESTION = "My name is Ann.", "I live in Rome. It rains.", "Where do I live?"
-
-
-@pytest.fixture(scope="module")
-def able(tiny):
-    """The tiny checkpoint with trained memory whose gate lets everything through."""
-    made = random_modules(tiny.model.config)
-    made.external.gate.bias.data.fill_(20.0)
-    made.fingerprint = "modules-0"
-    return type(tiny)(**{**vars(tiny), "memory": made})
 
 
 def settings(variant, **others):

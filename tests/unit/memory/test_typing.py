@@ -13,7 +13,6 @@ from model.memory.state import blank
 from model.memory.variants import MODULES, modules_of
 from model.run import tokens
 from model.run.trace import run
-from tests.unit.grafts.test_trained_modules import random_modules
 
 TOLD = ("My name is Ann.", "I live in Rome. It rains.", "The dog is called Bo.")
 QUESTION = "Where do I live? The dog"
@@ -22,15 +21,6 @@ TYPED = [  # letter by letter, letters out of the middle, another middle, anothe
     "Where do I ? The dog", "Where do I eat? The dog", "Where do I eat? The d", "What", "What rains",
 ]
 SETS = [frozenset({name}) for name in MODULES] + [modules_of("gpt2-m"), frozenset({"edm", "am"})]
-
-
-@pytest.fixture(scope="module")
-def able(tiny):
-    """The tiny checkpoint with trained memory whose gate lets everything through."""
-    made = random_modules(tiny.model.config)
-    made.external.gate.bias.data.fill_(20.0)
-    made.fingerprint = "modules-0"
-    return type(tiny)(**{**vars(tiny), "memory": made})
 
 
 @pytest.fixture(scope="module")
