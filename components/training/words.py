@@ -66,7 +66,7 @@ def sentence(now: JobReport, every_s: float | None) -> str:
         "failed": f"The trainer gave up: {now.problem.rstrip('.')}. {again}.",
         "killed": f"Something outside ended the trainer (a kill, a restart, no memory left) {at}. "
         f"{again}.",
-        SHIPPED: "The last training run of the memory that comes with Mnemoscope; MEMORY.md says what it began on.",
+        SHIPPED: "The last training run of the memory that comes with Mnemoscope; it went on from an earlier run.",
     }[now.state]
 
 
