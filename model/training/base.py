@@ -44,7 +44,7 @@ STAGES = (
           open_plan=OpenPlan(facts=(1, 2), fillers=(0, 2), long=0.0)),
     Stage("long", 0.50, 256, 16, books=0.50, repeats=0.08, plan=PLAN, long=LONG_PLAN, open=0.26,
           apart=0.3),
-    Stage("full", 1.00, 512, 8, books=0.40, repeats=0.05, plan=PLAN, long=LONGEST_PLAN, open=0.40, untold=0.15,
+    Stage("full", 1.00, 512, 8, books=0.35, repeats=0.07, plan=PLAN, long=LONGEST_PLAN, open=0.45, untold=0.15,
           open_plan=OpenPlan(facts=(1, 4), rivals=0.7, fillers=(0, 8), long=0.2, asks=(3, 9)),
           apart=0.4, halved=0.5),
 )
