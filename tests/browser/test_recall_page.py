@@ -89,7 +89,7 @@ def test_another_probe_overwrites_the_boxes_and_hostile_text_is_text(recall):
     recall.keyboard.press("Escape")
     area(recall, "tell").fill(HOSTILE)
     area(recall, "tell").press("Control+Enter")
-    expect(recall.locator(".st-key-recall_told .told")).to_contain_text("onerror")
+    expect(recall.locator(".st-key-recall_told .told").last).to_contain_text("onerror")  # the old one may stand above it
     settled(recall)
 
 
