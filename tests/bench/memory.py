@@ -34,7 +34,7 @@ def measure() -> Iterator[Result]:
     checkpoint = checkpoints.load("embedded")
     whole = Settings(modules=VARIANTS["gpt2-m"])
     state = blank(checkpoint)
-    while len(state.bank) < 0.95 * whole.budget:
+    while len(state.bank) < 0.95 * whole.fusion.slots:
         state = telling.tell(checkpoint, state, prompt(len(state.prompts)), whole).state
     yield _generation(checkpoint, state, Settings(), "gpt2+am, 4 sentences read")
     yield _generation(checkpoint, state, Settings(fusion=FusionSettings(unit="all")), "gpt2+am, all slots read")
