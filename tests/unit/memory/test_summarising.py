@@ -16,18 +16,8 @@ from model.memory.variants import modules_of
 from model.recall import causal
 from model.recall.reads import Place
 from model.run import tokens
-from tests.unit.grafts.test_trained_modules import random_modules
 
 PROMPTS = ("My name is Ann. I live in Rome.", "It rains.", "He left. She saw him go.", "I am here.")
-
-
-@pytest.fixture(scope="module")
-def able(tiny):
-    """The tiny checkpoint with trained memory that writes every token."""
-    made = random_modules(tiny.model.config)
-    made.external.gate.bias.data.fill_(20.0)
-    made.fingerprint = "modules-0"
-    return type(tiny)(**{**vars(tiny), "memory": made})
 
 
 def settings(**others):
