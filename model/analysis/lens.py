@@ -13,6 +13,7 @@ from transformers import GPT2LMHeadModel
 
 from model.analysis.attention import check_token
 from model.analysis.residual import check_finite
+from model.grafts.graft import opened
 from model.run import predict, sampling, turn
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, final_logits
@@ -103,6 +104,23 @@ def _rank(logits: torch.Tensor, wanted: torch.Tensor, spare: torch.Tensor) -> to
     Counted in float32 (exact below 2²⁴ tokens): six times as fast as the sum of booleans.
     """
     return torch.gt(logits, wanted[:, None], out=spare).sum(-1).long() + 1
+
+
+@torch.inference_mode()
+def best_words(checkpoint: Checkpoint, trace: Trace, position: int) -> tuple[np.ndarray, np.ndarray]:
+    """One token's most probable next token at every layer, with the memory the trace was run with:
+    ids (L+1,) and their probabilities (L+1,); the last is the model's own answer.
+
+    Raises ValueError for a position outside the prompt and for logits that are not finite.
+    """
+    check_token(trace, position)
+    rows = torch.stack([trace.layer_stream(2 * i)[position] for i in range(trace.n_layers + 1)])
+    with opened(trace.graft):
+        logits = final_logits(checkpoint.model, rows).float()  # (L+1,V)
+    sampling.check_finite(logits, "the logits of the lens")
+    ids = _top(logits)
+    total = logits.sub_(logits.gather(-1, ids[:, None])).exp_().sum(-1)
+    return ids.cpu().numpy(), (1 / total).cpu().numpy()
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ PARTS = {
     "memory": "generation through a memory, 1,000 prompts told: size and time",
     "external": "the EDM: a prompt at once against a loop over its tokens",
     "lens": "the logit lens against the LM head alone",
+    "flow": "the whole model as one flow, from a trace of 256 tokens",
     "neighbours": "nearest tokens over a whole vocabulary: time, exactness",
     "app": "the app in Chromium: first page, repaint while typing, 1,024 tokens, memory growth",
 }

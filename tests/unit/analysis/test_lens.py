@@ -118,3 +118,10 @@ def damaged(tiny):
 def test_a_logit_that_is_not_finite_is_no_number(damaged, read):
     with pytest.raises(ValueError, match="(?s)finite.*NaN"):
         read(*damaged)
+
+
+def test_the_best_words_of_a_token_are_the_lens_s_column(tiny, run):
+    ids, probability = lenses.best_words(tiny, run, 13)
+    whole = lenses.lens(tiny, run)
+    np.testing.assert_array_equal(ids, whole.ids[:, 13])
+    np.testing.assert_allclose(probability, whole.probability[:, 13], rtol=1e-5)
