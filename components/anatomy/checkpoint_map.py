@@ -4,7 +4,7 @@ import html
 
 import pandas as pd
 
-from components.anatomy.treemap import Box
+from components.anatomy.treemap import TreemapBox
 from components.kit import palette
 from components.kit.fact_strip import fact_strip
 from components.kit.plain_table import plain_table
@@ -35,10 +35,10 @@ SHORT = {
 }
 
 
-def by_layer(found: Anatomy) -> dict[str, list[Box]]:
+def by_layer(found: Anatomy) -> dict[str, list[TreemapBox]]:
     """Groups for the map: first the tensors outside the blocks, then block by block; large
     first."""
-    groups: dict[str, list[Box]] = {}
+    groups: dict[str, list[TreemapBox]] = {}
     for t in sorted(found.tensors, key=lambda t: (t.layer is not None, t.layer or 0, -t.n_bytes)):
         if t.n_bytes:
             group = "around the blocks" if t.layer is None else f"layer {t.layer}"
@@ -46,12 +46,12 @@ def by_layer(found: Anatomy) -> dict[str, list[Box]]:
     return groups
 
 
-def _box(t: StoredTensor) -> Box:
+def _box(t: StoredTensor) -> TreemapBox:
     kind = SHORT.get(t.part, t.part)
     label = kind if t.layer is None else f"{t.layer} {kind}"
     size = f"{show_count(t.n_values)} values"
     title = f"{t.name}: {show_shape(t.shape)} {t.dtype}, {t.n_values:,} values, {t.n_bytes:,} bytes"
-    return Box(t.name, label, size, title, t.n_bytes, COLOURS[t.part])
+    return TreemapBox(t.name, label, size, title, t.n_bytes, COLOURS[t.part])
 
 
 def legend(found: Anatomy) -> str:

@@ -173,7 +173,7 @@ def size_inputs() -> arithmetic.Count:
     with st.container(horizontal=True):
         numbers = {field: _own_number(preset, field, start) for field in start}
     tied = preset != size_figures.THIS or config.tie_word_embeddings
-    return arithmetic.count(arithmetic.Shape(**numbers), tied)
+    return arithmetic.count(arithmetic.GptShape(**numbers), tied)
 
 
 def _own_number(preset: str, field: str, start: dict[str, int]) -> int:

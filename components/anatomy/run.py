@@ -15,7 +15,7 @@ def tensor_view(name: str) -> tensor_values.View:
     return visit.read_off(_view, _folder(), name)
 
 
-def tensor_window(name: str, row: int, column: int, side: int) -> tensor_values.Grid:
+def tensor_window(name: str, row: int, column: int, side: int) -> tensor_values.MatrixPicture:
     """side × side values of a stored tensor from (row, column) on, none left out."""
     found = anatomy()
     values = tensor_values.read(found, found.tensor(name), visit.checkpoint().model)

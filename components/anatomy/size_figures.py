@@ -6,7 +6,7 @@ from components.kit import palette
 from components.kit.fact_strip import fact_strip
 from components.kit.plain_table import plain_table
 from model.analysis import arithmetic
-from model.analysis.arithmetic import Count, Shape
+from model.analysis.arithmetic import Count, GptShape
 
 COLOURS = {
     "embedding": palette.EMBEDDING,
@@ -32,7 +32,7 @@ TITLES = {THIS: "This model", **arithmetic.TITLES}
 LARGEST = 10_000_000
 
 
-def starting_shape(preset: str, config) -> Shape:
+def starting_shape(preset: str, config) -> GptShape:
     """The seven numbers of a preset, or of the loaded model's config."""
     return arithmetic.of_config(config) if preset == THIS else arithmetic.PRESETS[preset]
 

@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 from components.kit import palette
 from components.kit.fact_strip import fact_strip
 from components.kit.units import show_bytes
-from model.analysis.tensor_values import Grid, HeadWeights, Histogram, View
+from model.analysis.tensor_values import HeadWeights, Histogram, MatrixPicture, View
 
 KINDS = {"query": palette.QUERY, "key": palette.KEY, "value": palette.VALUE}
 # values near zero fade into the page, light or dark
@@ -39,7 +39,7 @@ def histogram(bars: Histogram, colour: str) -> go.Figure:
     return _finish(figure, 260).update_layout(bargap=0)
 
 
-def heat_map(grid: Grid, row_names: list[str] | None = None) -> go.Figure:
+def heat_map(grid: MatrixPicture, row_names: list[str] | None = None) -> go.Figure:
     """The values of a matrix; hover gives the exact value and its place."""
     if grid.shape[0] == 1:
         return _vector(grid)
@@ -53,7 +53,7 @@ def heat_map(grid: Grid, row_names: list[str] | None = None) -> go.Figure:
     return _finish(figure, 460 if not row_names else 900)
 
 
-def pooling_words(grid: Grid) -> str:
+def pooling_words(grid: MatrixPicture) -> str:
     """What one cell of a picture shows."""
     r, c = grid.block
     if (r, c) == (1, 1):
@@ -69,7 +69,7 @@ def colour_limit(values: np.ndarray) -> float:
     return float(np.quantile(np.abs(values), 0.995)) or 1.0
 
 
-def _cells(grid: Grid, limit: float, **looks) -> go.Heatmap:
+def _cells(grid: MatrixPicture, limit: float, **looks) -> go.Heatmap:
     return go.Heatmap(
         z=grid.values, x=grid.column[0] // grid.block[1] * grid.block[1],
         y=grid.row[:, 0] // grid.block[0] * grid.block[0],
@@ -80,7 +80,7 @@ def _cells(grid: Grid, limit: float, **looks) -> go.Heatmap:
     )
 
 
-def _vector(grid: Grid) -> go.Figure:
+def _vector(grid: MatrixPicture) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             x=grid.column[0], y=grid.values[0], marker={"color": palette.NORM, "line": {"width": 0}},
@@ -122,7 +122,7 @@ def all_heads(weights: HeadWeights) -> go.Figure:
     return _finish(figure, 520)
 
 
-def _side_by_side(grids: tuple[Grid, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _side_by_side(grids: tuple[MatrixPicture, ...]) -> tuple[np.ndarray, np.ndarray]:
     """H pooled matrices -> |values| with a gap after each, and (head, row, column, value)."""
     rows = grids[0].values.shape[0]
     gap, no_place = np.full((rows, 1), np.nan), np.full((rows, 1, 4), np.nan)

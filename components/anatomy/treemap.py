@@ -13,7 +13,7 @@ _mount = assets.component("treemap", "anatomy/treemap", '<div class="map" role="
 
 
 @dataclass(frozen=True)
-class Box:
+class TreemapBox:
     """One box: `name` is sent back on a click, `label` and `size` stand in it, `title` on hover."""
 
     name: str
@@ -35,7 +35,8 @@ class Rectangle:
 
 
 def treemap(
-    groups: dict[str, list[Box]], chosen: str | None, key: str, height: int, on_choose: Callable
+    groups: dict[str, list[TreemapBox]], chosen: str | None, key: str, height: int,
+    on_choose: Callable
 ) -> str | None:
     """Draw the groups; returns the name of the box just clicked (on_choose runs first)."""
     boxes, frames = placed(groups, aspect=2.2)
@@ -47,7 +48,7 @@ def treemap(
     return state.get("clicked")
 
 
-def placed(groups: dict[str, list[Box]], aspect: float) -> tuple[list[dict], list[dict]]:
+def placed(groups: dict[str, list[TreemapBox]], aspect: float) -> tuple[list[dict], list[dict]]:
     """Boxes with their places, and the groups' own; aspect: width ÷ height of the map."""
     weights = [sum(box.weight for box in boxes) for boxes in groups.values()]
     frames, all_boxes = shelve(weights, aspect, 1.0), []

@@ -47,37 +47,39 @@ class ViewError(ValueError):
 
 
 @dataclass(frozen=True)
-class Choice:
+class BertvizChoice:
     """What bertviz can draw of a prompt, and why."""
 
     view: str  # "layer": all heads of a layer; "head": one head; "model": all heads; "map": nothing
     reason: str  # the sentence for the page
 
 
-def choice(kind: str, n_tokens: int, n_layers: int, n_heads: int) -> Choice:
+def choice(kind: str, n_tokens: int, n_layers: int, n_heads: int) -> BertvizChoice:
     """kind is "head", "model" or "neuron". A view "map" means: show a heat map instead."""
     _known(kind)
     if n_tokens < 1:
-        return Choice("map", "There is no token yet. Type something.")
+        return BertvizChoice("map", "There is no token yet. Type something.")
     if kind == "model":
         return _model_choice(n_tokens, n_layers, n_heads)
     limit, here = HEAD_TOKENS[kind], _here(n_tokens)
     limits = f"all heads of a layer up to {LAYER_TOKENS} tokens, one head up to {limit}"
     if n_tokens <= LAYER_TOKENS:
-        return Choice("layer", _fits(kind, f"all {n_heads} heads of this layer", here, limits))
+        return BertvizChoice(
+            "layer", _fits(kind, f"all {n_heads} heads of this layer", here, limits)
+        )
     if n_tokens <= limit:
-        return Choice("head", _fits(kind, "this head alone", here, limits))
-    return Choice("map", _too_many(kind, here, f"{n_tokens**2:,} for one head", limits))
+        return BertvizChoice("head", _fits(kind, "this head alone", here, limits))
+    return BertvizChoice("map", _too_many(kind, here, f"{n_tokens**2:,} for one head", limits))
 
 
-def _model_choice(n_tokens: int, n_layers: int, n_heads: int) -> Choice:
+def _model_choice(n_tokens: int, n_layers: int, n_heads: int) -> BertvizChoice:
     most, here = most_model_tokens(n_layers * n_heads), _here(n_tokens)
     heads = f"all {n_layers} × {n_heads} heads"
     limits = f"{heads} of this model up to {most} tokens"
     if n_tokens <= most:
-        return Choice("model", _fits("model", heads, here, limits))
+        return BertvizChoice("model", _fits("model", heads, here, limits))
     lines = f"{n_layers * n_heads * _n_causal(n_tokens):,} here"
-    return Choice("map", _too_many("model", here, lines, limits))
+    return BertvizChoice("map", _too_many("model", here, lines, limits))
 
 
 def _here(n_tokens: int) -> str:
@@ -151,7 +153,7 @@ def neuron_view_html(
     return _document("neuron", params, tokens, layer, heads, theme)
 
 
-def show(kind: str, weights, tokens, layer: int, head: int, q=None, k=None) -> Choice:
+def show(kind: str, weights, tokens, layer: int, head: int, q=None, k=None) -> BertvizChoice:
     """Draw one view on the page: the sentence of `choice`, the view, a download button.
 
     kind "head": weights (H,T,T) of all heads of layer `layer`. kind "neuron": the same, with q and

@@ -26,6 +26,6 @@ def steps(layer: int, head: int, query: int) -> attention.Steps:
     return visit.derived(attention.steps, layer, head, query)
 
 
-def cell(layer: int, head: int, query: int, key: int) -> attention.Cell:
+def cell(layer: int, head: int, query: int, key: int) -> attention.WeightArithmetic:
     """The arithmetic of one weight."""
     return visit.derived(attention.cell, layer, head, query, key)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from components.kit import palette
 from components.kit.fact_strip import fact_strip
 from components.kit.plain_table import plain_table
-from components.kit.token_row import Box
+from components.kit.token_row import TokenBox
 from components.kit.units import show_bytes
 
 WITH, WITHOUT = palette.OUTPUT, palette.MLP
@@ -19,12 +19,12 @@ POLICY_HUES = ("#e11d48", "#0891b2", "#7c3aed", "#65a30d", "#b45309")  # of poli
 SHADES = {"prompt": "rgba(245,158,11,.16)", "generated": "rgba(245,158,11,.42)"}
 
 
-def text(tokens: list[str], n_prompt: int, n_cached: int) -> list[Box]:
+def text(tokens: list[str], n_prompt: int, n_cached: int) -> list[TokenBox]:
     """tokens: prompt and all drawn up to this step; beyond n_cached they are not read yet."""
     boxes = []
     for i, token in enumerate(tokens):
         shade = SHADES["prompt" if i < n_prompt else "generated"] if i < n_cached else ""
-        boxes.append(Box(token, ground=shade, is_dashed=i >= n_cached))
+        boxes.append(TokenBox(token, ground=shade, is_dashed=i >= n_cached))
     return boxes
 
 

@@ -25,7 +25,7 @@ MOST_AT_ONCE = 64  # steps run for one click or link
 REPEATS = 5  # runs behind one timing
 
 
-def recording(settings: sampling.Settings, seed: int, n_steps: int) -> Recording | None:
+def recording(settings: sampling.SamplingSettings, seed: int, n_steps: int) -> Recording | None:
     """The generation from the prompt, run up to n steps (at most MOST_AT_ONCE new ones) unless it
     ends before; None for the empty prompt."""
     chosen, trace = visit.checkpoint(), visit.trace()
@@ -54,7 +54,7 @@ def placement() -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Times:
+class StepTimes:
     """measured: one Timing a length; ts and the multiply–adds of each way at every t, (n,)."""
 
     measured: tuple[step_times.Timing, ...]
@@ -72,13 +72,13 @@ class Times:
         )
 
 
-def counts(most: int) -> Times:
+def counts(most: int) -> StepTimes:
     """The multiply–adds of every step up to `most` tokens; nothing measured yet."""
     config = visit.checkpoint().model.config
     ts = np.arange(1, most + 1)
     both = [[way(config, int(t)).total for t in ts]
             for way in (cost.with_cache, cost.without_cache)]
-    return Times(measured_times(most), ts, *map(np.array, both))
+    return StepTimes(measured_times(most), ts, *map(np.array, both))
 
 
 def work(t: int) -> tuple[cost.Work, cost.Work]:

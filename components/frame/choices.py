@@ -14,7 +14,7 @@ import streamlit as st
 MOST_DIGITS = 10  # of a number in a link; Python refuses to read thousands of them
 
 
-class Kind(Protocol):
+class ValueKind(Protocol):
     """What a choice may be. `read` and `write` are each other's inverse."""
 
     def read(self, said: str) -> Any:
@@ -206,7 +206,7 @@ class Choice:
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     default: Any = None
     in_link: bool = True
 

@@ -10,7 +10,7 @@ from model.memory.state import MemoryState
 from model.recall import chain, near_miss, told_facts
 from model.recall.chain import Chain
 from model.recall.near_miss import NearMiss
-from model.recall.told_facts import Fact
+from model.recall.told_facts import ToldSentence
 from model.run.store import RunKey
 
 MOST_FACTS = 200  # at most so many told sentences to choose from, the newest
@@ -23,15 +23,18 @@ def of_outcome(one, key: tuple) -> Chain | None:
     return results.computed(mark, partial(chain.of_outcome, chosen, one))
 
 
-def facts(key: str, state: MemoryState) -> list[Fact]:
+def facts(key: str, state: MemoryState) -> list[ToldSentence]:
     """Sentences that were told, the newest last; key: of the memory."""
     chosen = visit.checkpoint()
     return results.made(RunKey.of(chosen, "told sentences", (), key), partial(_facts, chosen, state))
 
 
-def of_question(key: str, state: MemoryState, asked, fact: Fact, writing, states) -> Chain | None:
+def of_question(
+    key: str, state: MemoryState, asked, fact: ToldSentence, writing, states
+) -> Chain | None:
     """The chain of a sentence that should have answered; key: of the memory; asked: the question
-    (memory.run.Asked); writing: the settings it is told with; states: memories before this one."""
+    (memory.run.AskedPrompt); writing: the settings it is told with; states: memories before
+    this one."""
     chosen, recalled, settings = visit.checkpoint(), asked.recalled, asked.settings
     mark = RunKey.with_memory(
         chosen, "chain of a question", recalled.trace.ids, key, settings, fact, writing
@@ -42,7 +45,7 @@ def of_question(key: str, state: MemoryState, asked, fact: Fact, writing, states
 
 
 def near_miss_of(
-    state: MemoryState, asked, told: list[Fact], question: str, said: str, without: str
+    state: MemoryState, asked, told: list[ToldSentence], question: str, said: str, without: str
 ) -> NearMiss | None:
     """Of what was told another thing was asked; asked: the question (asking.Recalled); said, without:
     the answers with memory and without."""
@@ -52,5 +55,5 @@ def near_miss_of(
     return results.computed(None, work)
 
 
-def _facts(checkpoint, state: MemoryState) -> list[Fact]:
+def _facts(checkpoint, state: MemoryState) -> list[ToldSentence]:
     return told_facts.newest(checkpoint, state.prompts, MOST_FACTS)

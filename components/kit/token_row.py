@@ -11,7 +11,7 @@ _mount = assets.component("token_row", "kit/token_row", '<div class="row"></div>
 
 
 @dataclass(frozen=True)
-class Box:
+class TokenBox:
     """A token: what stands in its box and below it; CSS colours of its ground, of the line under
     it and of the words below ("" = none, the text's); is_dashed: framed, not filled."""
 
@@ -23,7 +23,9 @@ class Box:
     is_dashed: bool = False
 
 
-def show(boxes: list[Box], *, most: int, height_em: float, opens_at_end: bool, key: str) -> None:
+def show(
+    boxes: list[TokenBox], *, most: int, height_em: float, opens_at_end: bool, key: str
+) -> None:
     """Draw the boxes; if there are more than `most`, the middle is folded, and the fold says how
     many tokens it hides."""
     n_hidden = max(0, len(boxes) - most)

@@ -15,7 +15,7 @@ from components.kit.next_token import percent
 from components.memory import said as memory_said
 from components.memory import say
 from components.memory.look import Moment
-from components.memory.said import Both
+from components.memory.said import TwoAnswers
 from model.memory.answer import END_OF_TEXT, LIMIT, SENTENCE, WINDOW, Answer
 from model.recall.near_miss import NearMiss
 
@@ -57,7 +57,7 @@ def _follow(now: Moment) -> None:
     (place or st).html(_answers(now, both))
 
 
-def _answers(now: Moment, both: Both, verdict: str = "") -> str:
+def _answers(now: Moment, both: TwoAnswers, verdict: str = "") -> str:
     lead = _lead(now.text)
     size, miss = _size(lead, both), None if verdict else _near_miss(now, both)
     sides = [_words(lead, said, size) for said in (both.after, both.before)]
@@ -80,7 +80,7 @@ def _frame(sides, verdict: str, shares=("", ""), hover=("", ""), more: str = LEG
             f"<footer><b>{html.escape(verdict)}</b>{legend}</footer></div>")
 
 
-def _near_miss(now: Moment, both: Both) -> NearMiss | None:
+def _near_miss(now: Moment, both: TwoAnswers) -> NearMiss | None:
     """Whether what memory answers was told of something else than what is asked."""
     if not both.is_read or both.is_same:
         return None
@@ -101,7 +101,7 @@ def _words(lead: str, answer: Answer, size: str) -> str:
     return f'<div class="{size}"><bdi>{said}</bdi></div>'
 
 
-def _size(lead: str, both: Both) -> str:
+def _size(lead: str, both: TwoAnswers) -> str:
     """One size of letters for both answers, in steps."""
     n = len(lead) + max(len(both.after.text), len(both.before.text))
     return "longer" if n > LONGER else "long" if n > LONG else ""
@@ -139,7 +139,7 @@ def _more(answer: Answer) -> str:
             f"{percent(answer.per_token)} a token (geometric mean). {ENDS[answer.end]}")
 
 
-def _verdict(now: Moment, both: Both) -> str:
+def _verdict(now: Moment, both: TwoAnswers) -> str:
     """What memory does to the answer, in one sentence."""
     if not now.now.state.prompts and not both.is_read:
         return "Nothing is in memory yet: both say the same."

@@ -29,7 +29,7 @@ class Moment:
     now: conversation.Conversation
     settings: object
     text: str
-    asked: run.Asked | None
+    asked: run.AskedPrompt | None
     problem: str
     store: str
     n_layers: int

@@ -21,7 +21,7 @@ _mount = assets.component(
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class ReadsPicture:
     """told: rows of told_rows; typed: T display strings; weights (T,K) read from the slots
     columns (K,); at: the word whose reads are drawn strongest; of: whose weights these are.
     guesses: (token, probability) of the next token with memory, and without. store: the store that
@@ -42,7 +42,7 @@ class Picture:
 
 
 def show(
-    picture: Picture, key: str, on_row: Callable[[int], None], on_slot: Callable[[int], None]
+    picture: ReadsPicture, key: str, on_row: Callable[[int], None], on_slot: Callable[[int], None]
 ) -> None:
     """Draw it; `on_row(t)` and `on_slot(slot)` run before the next script run."""
     header = {name: value for name, value in vars(picture).items() if name != "weights"}

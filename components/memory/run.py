@@ -31,7 +31,7 @@ _LATEST = "memory:asked"  # session key: under which keys the latest ask is kept
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class AskedPrompt:
     """A prompt of T tokens, <|endoftext|> in front included, asked of a memory; K slots were read.
 
     names: T display strings; n_start: 1 where names[0] is <|endoftext|>; settings: how it
@@ -94,7 +94,7 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Each:
+class EachAlone:
     """k tokens under every module alone: texts k visible strings; probabilities: "none", each
     module that is on, and "all" -> (k,). recalled: what each of these sets of modules recalled."""
 
@@ -104,7 +104,7 @@ class Each:
 
 
 @dataclass(frozen=True, eq=False)
-class Ways:
+class WaysIn:
     """How far a memory's ways into the stream are open, for T tokens behind <|endoftext|>.
 
     openness: module -> (T,) of 0 to 1; added: (module, layer, or −1 where there is one place only,
@@ -127,7 +127,7 @@ def encode(text: str) -> np.ndarray:
 
 def ask(
     key: str, state: MemoryState, text: str, settings: Settings, writing: Settings
-) -> Asked | None:
+) -> AskedPrompt | None:
     """The prompt's run with this memory; None for an empty prompt. If the prompt is too long, all
     but its end is told first, on trial, with the settings `writing`.
 
@@ -159,12 +159,12 @@ def ask(
     return found
 
 
-def measured_off(asked: Asked) -> float | None:
+def measured_off(asked: AskedPrompt) -> float | None:
     """`off_difference` where it was measured before; None where it was not."""
     return results.kept(_off(asked))
 
 
-def off_difference(asked: Asked) -> float:
+def off_difference(asked: AskedPrompt) -> float:
     """How far memory switched off is from transformers' own GPT-2; two full passes."""
     work = partial(effect.off_difference, visit.checkpoint(), asked.plain.ids)
     return results.computed(_off(asked), work)
@@ -175,7 +175,7 @@ def next_step(steps: Iterator):
     return results.computed(None, partial(next, steps, None))
 
 
-def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Asked | None):
+def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: AskedPrompt | None):
     """What telling the prompt would do (telling.Written); its reads are counted first."""
     _check_fits(state, text, settings)
     was_read = asked is not None and bool(len(asked.kept) or asked.n_external)
@@ -194,7 +194,7 @@ def most() -> int:
     return MOST_WINDOWS * visit.checkpoint().model.config.n_positions
 
 
-def weights(key: str, asked: Asked, head: tuple[int, int] | None) -> np.ndarray:
+def weights(key: str, asked: AskedPrompt, head: tuple[int, int] | None) -> np.ndarray:
     """(T,K+T): memory's columns, then the prompt's own; one head's, or the mean of all (None)."""
     if head is None:
         return asked.mean
@@ -202,34 +202,38 @@ def weights(key: str, asked: Asked, head: tuple[int, int] | None) -> np.ndarray:
     return _computed("one head", trace.ids, (asked.key, asked.settings, *head), _union, trace, *head)
 
 
-def best_head(asked: Asked, column: int) -> tuple[int, int, float]:
+def best_head(asked: AskedPrompt, column: int) -> tuple[int, int, float]:
     """(layer, head, weight) that reads a retrieved slot most, over the tokens behind the start."""
     where = (asked.key, asked.settings, column)
     return _computed("best head", asked.recalled.trace.ids, where, _read_most, asked, column)
 
 
-def without(key: str, state: MemoryState, asked: Asked, gone, settings: Settings):
+def without(key: str, state: MemoryState, asked: AskedPrompt, gone, settings: Settings):
     """The next token with everything retrieved, and without the slots `gone` (effect.Compared)."""
     gone = np.asarray(gone, dtype=np.int64)
     return _computed("without", asked.recalled.trace.ids,
                      (key, settings, gone.tobytes()), _left, state, asked, gone, settings)
 
 
-def without_external(key: str, state: MemoryState, asked: Asked, gone, settings: Settings):
+def without_external(key: str, state: MemoryState, asked: AskedPrompt, gone, settings: Settings):
     """The next token with everything that was read, and without the EDM's slots `gone`."""
     gone = np.asarray(gone, dtype=np.int64)
     return _computed("without external", asked.recalled.trace.ids,
                      (key, settings, gone.tobytes()), _left_external, state, asked, gone, settings)
 
 
-def forgotten(key: str, state: MemoryState, asked: Asked, gone: frozenset, settings: Settings):
+def forgotten(
+    key: str, state: MemoryState, asked: AskedPrompt, gone: frozenset, settings: Settings
+):
     """The next token with everything that was read, and, asked anew, as if the tokens `gone`
     (prompt, position) had never been stored."""
     ids = asked.recalled.trace.ids[asked.n_start :]
     return _computed("forgotten", ids, (key, settings, gone), _again, state, asked, gone, ids, settings)
 
 
-def each_alone(key: str, state: MemoryState, asked: Asked, settings: Settings, k: int) -> Each:
+def each_alone(
+    key: str, state: MemoryState, asked: AskedPrompt, settings: Settings, k: int
+) -> EachAlone:
     """The k first tokens of `asked.compared` with none of the modules, each alone, and all."""
     ids = asked.recalled.trace.ids[asked.n_start :]
     mark = _key("each alone", ids, key, settings, k)
@@ -239,7 +243,7 @@ def each_alone(key: str, state: MemoryState, asked: Asked, settings: Settings, k
     return found
 
 
-def ways(key: str, asked: Asked, settings: Settings) -> Ways:
+def ways(key: str, asked: AskedPrompt, settings: Settings) -> WaysIn:
     """What each module added at each token, and how far its way in was open."""
     return _computed("ways", asked.recalled.trace.ids, (key, settings), _ways, asked)
 
@@ -311,11 +315,11 @@ def _key(what: str, ids, *settings) -> RunKey:
     return RunKey.with_memory(visit.checkpoint(), f"memory: {what}", ids, *settings)
 
 
-def _off(asked: Asked) -> RunKey:
+def _off(asked: AskedPrompt) -> RunKey:
     return RunKey.of(visit.checkpoint(), visit.named(effect.off_difference), asked.plain.ids)
 
 
-def _before(mark: RunKey) -> tuple[Asked | None, Each | None]:
+def _before(mark: RunKey) -> tuple[AskedPrompt | None, EachAlone | None]:
     """This visitor's latest ask of the same model, and what its modules did alone if that was shown:
     both from the store, and None where it no longer has them."""
     latest, alone = st.session_state.get(_LATEST, (None, None))
@@ -328,8 +332,8 @@ def _before(mark: RunKey) -> tuple[Asked | None, Each | None]:
 
 def _asked(
     checkpoint, key: str, state, ids, settings: Settings, front, n_front: int,
-    before: Asked | None = None, before_alone: Each | None = None,
-) -> Asked:
+    before: AskedPrompt | None = None, before_alone: EachAlone | None = None,
+) -> AskedPrompt:
     """before, before_alone: of the prompt typed before; rows that both prompts share are not run
     again."""
     alone = {} if before_alone is None else before_alone.recalled
@@ -340,7 +344,7 @@ def _asked(
     n_start = int(len(recalled.trace) > len(ids))
     now = np.zeros(len(state.bank))
     now[recalled.kept] = looked.mean[n_start:, : len(recalled.kept)].max(0, initial=0)
-    return Asked(
+    return AskedPrompt(
         names=tokens.display(checkpoint.tokenizer, recalled.trace.ids),
         n_start=n_start,
         settings=settings,
@@ -356,7 +360,7 @@ def _asked(
     )
 
 
-def _gone_on(checkpoint, state, ids, settings: Settings, before: Asked | None, alone: dict):
+def _gone_on(checkpoint, state, ids, settings: Settings, before: AskedPrompt | None, alone: dict):
     """What the prompt before hands on, gone on with in one batch: to the ask, to the run without
     memory, to the modules alone. Of another memory or other settings, only the second."""
     if before is None:
@@ -368,30 +372,30 @@ def _gone_on(checkpoint, state, ids, settings: Settings, before: Asked | None, a
     return last, plain, dict(zip(alone, others))
 
 
-def _told(checkpoint, state, text: str, settings: Settings, asked: Asked | None):
+def _told(checkpoint, state, text: str, settings: Settings, asked: AskedPrompt | None):
     if asked is not None:
         behind = None if asked.front is None else asked.front.state
         state = asking.after_reading(checkpoint, state, asked.recalled, behind)
     return telling.tell(checkpoint, state, text, settings)
 
 
-def _left(checkpoint, state, asked: Asked, gone, settings: Settings):
+def _left(checkpoint, state, asked: AskedPrompt, gone, settings: Settings):
     left = effect.without(checkpoint, state.bank, asked.recalled, gone, settings)
     return effect.compare(checkpoint, left.next_logits, asked.recalled.trace.next_logits, 6)
 
 
-def _left_external(checkpoint, state, asked: Asked, gone, settings: Settings):
+def _left_external(checkpoint, state, asked: AskedPrompt, gone, settings: Settings):
     left = effect.without_external(checkpoint, state, asked.recalled, gone, settings)
     return effect.compare(checkpoint, left.next_logits, asked.recalled.trace.next_logits, 6)
 
 
-def _again(checkpoint, state, asked: Asked, gone, ids, settings: Settings):
+def _again(checkpoint, state, asked: AskedPrompt, gone, ids, settings: Settings):
     left = causal.without(state, (Place(*place) for place in gone))
     again = asking.ask(checkpoint, left, ids, settings).trace
     return effect.compare(checkpoint, again.next_logits, asked.recalled.trace.next_logits, 6)
 
 
-def _each(checkpoint, state, asked: Asked, ids, settings: Settings, k: int) -> Each:
+def _each(checkpoint, state, asked: AskedPrompt, ids, settings: Settings, k: int) -> EachAlone:
     whole = "all" if len(settings.modules) > 1 else next(iter(settings.modules), "none")
     recalled = effect.ask_each(
         checkpoint, state, ids, settings, asked.alone | {whole: asked.recalled})
@@ -400,10 +404,10 @@ def _each(checkpoint, state, asked: Asked, ids, settings: Settings, k: int) -> E
         name: x.trace.next_logits.double().softmax(-1)[shown.ids[:k].tolist()].cpu().numpy()
         for name, x in recalled.items()
     }
-    return Each(shown.texts[:k], found, recalled)
+    return EachAlone(shown.texts[:k], found, recalled)
 
 
-def _ways(checkpoint, asked: Asked) -> Ways:
+def _ways(checkpoint, asked: AskedPrompt) -> WaysIn:
     trace, start = asked.recalled.trace, asked.n_start
     parts = [(name, -1, part) for name, part in added.by_modules(checkpoint, trace).items()]
     open_at = added.openness(checkpoint, trace)
@@ -413,14 +417,14 @@ def _ways(checkpoint, asked: Asked) -> Ways:
         parts += [("am", layer, added.by_attention(checkpoint, trace, layer))
                   for layer in range(trace.n_layers)]
     lengths = [(name, layer, *(x[start:] for x in part.norms)) for name, layer, part in parts]
-    return Ways({name: x[start:] for name, x in open_at.items()}, lengths)
+    return WaysIn({name: x[start:] for name, x in open_at.items()}, lengths)
 
 
 def _union(checkpoint, trace: Trace, layer: int, head: int) -> np.ndarray:
     return fusion.union_weights(checkpoint, trace, layer)[head].cpu().numpy()
 
 
-def _read_most(checkpoint, asked: Asked, column: int) -> tuple[int, int, float]:
+def _read_most(checkpoint, asked: AskedPrompt, column: int) -> tuple[int, int, float]:
     read = fusion.read_weights(checkpoint, asked.recalled.trace)[..., column]  # (L,H,T)
     most = read[..., asked.n_start :].max(-1)
     layer, head = np.unravel_index(most.argmax(), most.shape)

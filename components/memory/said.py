@@ -13,13 +13,13 @@ import streamlit as st
 
 from components.frame import visit
 from components.memory import run
-from model.memory.answer import NOTHING, Answer, Piece, pieces, readable, rest, say
+from model.memory.answer import NOTHING, Answer, AnswerPiece, pieces, readable, rest, say
 
 MOST_KEPT = 16  # answers of one visitor
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class KeptAnswer:
     """memory: the key of what was read, equal for equal memories; asked (T,): the prompt's ids."""
 
     memory: tuple
@@ -28,7 +28,7 @@ class Said:
 
 
 @dataclass(frozen=True, eq=False)
-class Both:
+class TwoAnswers:
     """The two answers so far; is_read: whether any memory could be read."""
 
     after: Answer
@@ -41,17 +41,17 @@ class Both:
         return np.array_equal(self.after.ids, self.before.ids)
 
 
-def follow(asked: run.Asked) -> Iterator[Both]:
+def follow(asked: run.AskedPrompt) -> Iterator[TwoAnswers]:
     """Both answers as they grow, the one with memory first; the last is whole."""
     after, trace = NOTHING, asked.recalled.trace
     is_read = trace.reading is not None or trace.graft is not None
     for after in _one(_memory(asked) if is_read else _none(), trace):
-        yield Both(after, NOTHING, is_read)
+        yield TwoAnswers(after, NOTHING, is_read)
     for before in _one(_none(), asked.plain):
-        yield Both(after, before, is_read)
+        yield TwoAnswers(after, before, is_read)
 
 
-def words(answer: Answer) -> list[Piece]:
+def words(answer: Answer) -> list[AnswerPiece]:
     """An answer as pieces of text with their probabilities."""
     return pieces(visit.checkpoint().tokenizer, answer)
 
@@ -70,11 +70,11 @@ def _one(memory: tuple, trace) -> Iterator[Answer]:
     drafts = [said.answer for said in reversed(_kept())]
     steps = say(visit.checkpoint(), trace, known, drafts)
     while (known := run.next_step(steps)) is not None:
-        _keep(Said(memory, trace.ids, known))
+        _keep(KeptAnswer(memory, trace.ids, known))
         yield known
 
 
-def _memory(asked: run.Asked) -> tuple:
+def _memory(asked: run.AskedPrompt) -> tuple:
     """What the prompt read: of this memory, with these settings, these slots of the bank."""
     return (*_none(), asked.key, asked.settings, asked.recalled.kept.tobytes())
 
@@ -83,7 +83,7 @@ def _none() -> tuple:
     return (visit.mark(), str(visit.checkpoint().placement))
 
 
-def _keep(said: Said) -> None:
+def _keep(said: KeptAnswer) -> None:
     """Keep an answer, even one that a newer key cut off; it replaces its own beginning."""
     same = [one for one in _kept() if one.memory == said.memory
             and np.array_equal(one.asked, said.asked)]
@@ -91,5 +91,5 @@ def _keep(said: Said) -> None:
     st.session_state["memory:said"] = [*left, said][-MOST_KEPT:]
 
 
-def _kept() -> list[Said]:
+def _kept() -> list[KeptAnswer]:
     return st.session_state.get("memory:said", [])

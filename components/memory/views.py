@@ -104,7 +104,7 @@ def _show_picture(now: Moment) -> None:
     store = choice.STORES[now.store]
     if now.asked is None:
         is_struck = now.store == "bank"
-        drawn = reads.Picture(told, [], np.zeros((0, 0)), read, 0, "", [], store, is_struck)
+        drawn = reads.ReadsPicture(told, [], np.zeros((0, 0)), read, 0, "", [], store, is_struck)
     else:
         drawn = _picture(now, told, store)
     reads.show(drawn, "memory_reads", choice.choose_row, choice.choose_slot)
@@ -117,13 +117,13 @@ def _show_picture(now: Moment) -> None:
     )
 
 
-def _picture(now: Moment, told: list[dict], store: str) -> reads.Picture:
+def _picture(now: Moment, told: list[dict], store: str) -> reads.ReadsPicture:
     asked, (weights, columns, nothing) = now.asked, look.reads(now)
     best = [(asked.compared.texts[i], float(p[i])) for p, i in (
         (p, int(p.argmax())) for p in (asked.compared.after, asked.compared.before))]
     is_read = say.is_read(now)
     guesses = best if is_read else best[1:]
-    return reads.Picture(
+    return reads.ReadsPicture(
         told, asked.names[asked.n_start :], weights, columns, now.row, now.of, guesses, store,
         now.store == "bank", nothing, say.store(now) if is_read else say.EXACTLY,
     )
@@ -168,7 +168,7 @@ def show_weights(now: Moment) -> None:
 
 def _show_union_map(now: Moment) -> None:
     asked, texts = now.asked, now.state.bank.slots.text
-    drawn = weights_map.Map(
+    drawn = weights_map.WeightsMap(
         run.weights(now.key, asked, now.head), asked.names,
         [texts[i] for i in asked.kept], asked.names, now.of, start=_token_0(asked),
     )
@@ -180,7 +180,7 @@ def _show_external_map(now: Moment) -> None:
     if not asked.n_external:
         return st.info(say.store(now))
     whole = asked.external_weights(now.edm_head)
-    drawn = weights_map.Map(
+    drawn = weights_map.WeightsMap(
         np.concatenate([whole[:, 1:], whole[:, :1]], axis=1), asked.names,
         now.table.text.tolist(), ["nothing"], now.of, "EDM", "nothing (null slot)", causal=False,
         start=_token_0(asked),
@@ -195,7 +195,7 @@ def _token_0(asked) -> int:
     return asked.n_start - asked.n_front
 
 
-def _show_map(now: Moment, drawn: weights_map.Map) -> None:
+def _show_map(now: Moment, drawn: weights_map.WeightsMap) -> None:
     start = now.asked.n_start
     weights_map.show(
         drawn, now.row + start, "memory_map",

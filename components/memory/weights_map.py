@@ -17,7 +17,7 @@ _mount = grid.component(
 
 
 @dataclass(frozen=True, eq=False)
-class Map:
+class WeightsMap:
     """weights (T,K+R), rows sum to 1; rows: T token strings; slots: K strings, one a memory column;
     rest: R strings, what else a row can read; of: whose weights these are. title, rest_title: the
     two groups of columns; causal: of the rest, a row sees its own column and those before; start:
@@ -34,7 +34,7 @@ class Map:
     start: int = 0
 
 
-def show(drawn: Map, at: int, key: str, on_choose: Callable[[int], None]) -> None:
+def show(drawn: WeightsMap, at: int, key: str, on_choose: Callable[[int], None]) -> None:
     """Draw it; at: the row drawn as bars. `on_choose(row)` runs before the next script run."""
     header = {name: value for name, value in vars(drawn).items() if name != "weights"}
     header |= {"chosen": at, "hues": {"memory": palette.MEMORY}}

@@ -36,7 +36,7 @@ KINDS = {
 
 
 def cards(memories, n_positions: int) -> str:
-    """memories: run.Memory, five of them -> cards side by side, as many as fit."""
+    """memories: run.AskedMemory, five of them -> cards side by side, as many as fit."""
     inside = "".join(_card(memory, n_positions) for memory in memories)
     grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(210px,1fr));gap:.9em"
     return f'<div style="{grid}">{inside}</div>'

@@ -8,8 +8,8 @@ NOTE, ASKED, START = palette.MEMORY, palette.EMBEDDING, palette.NORM
 
 
 def marked(names: list[str], parts, titles: list[str]) -> str:
-    """names (T,) display strings; parts of notes.prompt.Prompt; titles of the passages by number ->
-    boxes in reading order: injected notes marked and named, then the question."""
+    """names (T,) display strings; parts of notes.prompt.NotesPrompt; titles of the passages by
+    number -> boxes in reading order: injected notes marked and named, then the question."""
     groups = "".join(_group(names[part.start : part.stop], part, titles) for part in parts)
     return (
         '<div style="max-height:19em;overflow:auto;line-height:1.5">'

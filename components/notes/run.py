@@ -18,11 +18,11 @@ from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.notes import embedding_text, importing, index, search
 from model.notes.note import EXAMPLE, Draft, Note, NotesError
-from model.notes.prompt import Prompt, build
+from model.notes.prompt import NotesPrompt, build
 from model.notes.search import RRF, Candidate  # noqa: F401  (the page says it)
 from model.notes.store import opened
 from model.recall import five_answers
-from model.recall.five_answers import MOST_TOKENS, Answer
+from model.recall.five_answers import MOST_TOKENS, GreedyAnswer
 from model.recall.note_examples import EXAMPLES  # noqa: F401  (the page's first visit)
 from model.run import tokens, turn
 from model.run.store import RunKey
@@ -42,30 +42,30 @@ class Overview:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class QuestionWithNotes:
     """A question with notes and without.
 
     prompt: with the notes; names: its tokens as display strings; plain: the question alone.
     used: the candidates in the prompt, the best first.
     """
 
-    prompt: Prompt
-    plain: Prompt
+    prompt: NotesPrompt
+    plain: NotesPrompt
     names: list[str]
     used: list[Candidate]
-    with_notes: Answer
-    without: Answer
+    with_notes: GreedyAnswer
+    without: GreedyAnswer
     compared: effect.Compared
 
 
 @dataclass(frozen=True, eq=False)
-class Memory:
+class AskedMemory:
     """One of the five memories. answer: None if it cannot be asked (`problem` says why). n_window:
     tokens of the window that it takes before the answer; n_bytes: bytes of `kept`, which it keeps
     between two questions; note: a remark on this answer."""
 
     name: str
-    answer: Answer | None
+    answer: GreedyAnswer | None
     n_window: int
     n_bytes: int
     kept: str
@@ -186,14 +186,14 @@ def sentence_model() -> embedding_text.SentenceModel | None:
 # -- answering -------------------------------------------------------------------------------------
 
 
-def ask(question: str, found: list[Candidate]) -> Asked:
+def ask(question: str, found: list[Candidate]) -> QuestionWithNotes:
     """The question answered with the best passages in its prompt, and without."""
     chosen = visit.checkpoint()
     best = found[: choice.n_notes()]
     prompt = build(chosen, question, [c.text for c in best], MOST_TOKENS)
     plain = five_answers.alone(chosen, question)
     with_notes, without = _answer(chosen, prompt.ids), _answer(chosen, plain.ids)
-    return Asked(
+    return QuestionWithNotes(
         prompt, plain, tokens.display(chosen.tokenizer, prompt.ids), [best[i] for i in prompt.used],
         with_notes, without, effect.compare(chosen, with_notes.logits, without.logits, 6),
     )
@@ -211,7 +211,7 @@ def variants() -> list[str]:
     return sorted((name for name, parts in VARIANTS.items() if parts), key=lambda n: n != "gpt2+am")
 
 
-def five(question: str, asked: Asked, now: Overview) -> list[Memory]:
+def five(question: str, asked: QuestionWithNotes, now: Overview) -> list[AskedMemory]:
     """The same question asked of five memories, each told the same notes."""
     texts = [note.text for note in notes(now)]
     return [
@@ -220,14 +220,14 @@ def five(question: str, asked: Asked, now: Overview) -> list[Memory]:
     ]
 
 
-def _weights(asked: Asked) -> Memory:
+def _weights(asked: QuestionWithNotes) -> AskedMemory:
     model = visit.checkpoint().model
     n_bytes = sum(p.numel() * p.element_size() for p in model.parameters())
     note = "No note is in the weights."
-    return Memory("weights", asked.without, len(asked.plain.ids), n_bytes, "parameters", note)
+    return AskedMemory("weights", asked.without, len(asked.plain.ids), n_bytes, "parameters", note)
 
 
-def _pasted_and_cached(question: str, texts: list[str], now: Overview) -> list[Memory]:
+def _pasted_and_cached(question: str, texts: list[str], now: Overview) -> list[AskedMemory]:
     """The prompt with the facts in it, and the same facts kept as keys and values."""
     chosen = visit.checkpoint()
     n_most = chosen.model.config.n_positions * 3 // 4
@@ -251,12 +251,12 @@ def _pasted_and_cached(question: str, texts: list[str], now: Overview) -> list[M
     apart = float((pasted.logits - going_on.logits).abs().max())
     same = f"Largest difference of a logit from the prompt's: {apart:.1g}."
     return [
-        Memory("prompt", pasted, n, len(text.encode()), "text", _holds(facts)),
-        Memory("cache", going_on, n, kept.n_bytes, "keys and values", same),
+        AskedMemory("prompt", pasted, n, len(text.encode()), "text", _holds(facts)),
+        AskedMemory("cache", going_on, n, kept.n_bytes, "keys and values", same),
     ]
 
 
-def _in_network(question: str, texts: list[str], now: Overview) -> Memory:
+def _in_network(question: str, texts: list[str], now: Overview) -> AskedMemory:
     chosen, settings = visit.checkpoint(), memory_settings()
     state, n_told = results.computed(
         _key("told", now, settings), partial(five_answers.told, chosen, texts, settings)
@@ -272,7 +272,7 @@ def _in_network(question: str, texts: list[str], now: Overview) -> Memory:
     n_slots = len(state.bank) + (0 if state.external is None else len(state.external.keys))
     kept = f"in {n_slots:,} slots" if state.carried is None else f"in {n_slots:,} slots, states"
     note = f"{name}, told {_of(n_told, len(texts))}."
-    return Memory("memory", found, found.n_window, state.nbytes, kept, note)
+    return AskedMemory("memory", found, found.n_window, state.nbytes, kept, note)
 
 
 def memory_settings() -> Settings:
@@ -281,12 +281,12 @@ def memory_settings() -> Settings:
     return Settings(modules=VARIANTS[choice.variant(variants())])
 
 
-def _notes_memory(asked: Asked, now: Overview) -> Memory:
+def _notes_memory(asked: QuestionWithNotes, now: Overview) -> AskedMemory:
     n_used = len(asked.prompt.used)
     note = (f"{n_used} of the found passages went into the prompt." if n_used
             else "No passage was put in.")
     n = len(asked.prompt.ids)
-    return Memory("notes", asked.with_notes, n, now.n_bytes, "the notes file", note)
+    return AskedMemory("notes", asked.with_notes, n, now.n_bytes, "the notes file", note)
 
 
 def _holds(facts) -> str:
@@ -301,11 +301,11 @@ def _of(n: int, n_all: int) -> str:
     return f"the newest {n:,} of {n_all:,} notes"
 
 
-def _silent(name: str, problem: str) -> Memory:
-    return Memory(name, None, 0, 0, "", "", problem)
+def _silent(name: str, problem: str) -> AskedMemory:
+    return AskedMemory(name, None, 0, 0, "", "", problem)
 
 
-def _answer(checkpoint, ids: np.ndarray) -> Answer:
+def _answer(checkpoint, ids: np.ndarray) -> GreedyAnswer:
     key = RunKey.of(checkpoint, "notes: answer", ids)
     return results.computed(key, partial(five_answers.answer, checkpoint, ids))
 

@@ -8,7 +8,7 @@ from components.kit import palette
 from components.kit.cell_grid import Grid
 from components.kit.next_token import percent
 from components.kit.safe_text import for_plotly
-from components.kit.token_row import Box
+from components.kit.token_row import TokenBox
 
 NAMES = {
     "learned": "Learned",
@@ -168,12 +168,12 @@ def _heads(slopes, chosen, n, value, title, digits) -> go.Figure:
 # -- order ----------------------------------------------------------------------------------------
 
 
-def boxes(tokens: list[str], order) -> list[Box]:
+def boxes(tokens: list[str], order) -> list[TokenBox]:
     """The changed prompt: each token with the position it gets; moved ones are marked."""
     ground, found = "rgba(128,128,128,.12)", []
     for i, (word, place) in enumerate(zip(order.words, order.places)):
         is_old = place == i and order.placed
-        found.append(Box(
+        found.append(TokenBox(
             tokens[word], str(place) if order.placed else "–", ground,
             palette.EMBEDDING if word == i else palette.KEY,
             palette.LABEL if is_old else palette.KEY,

@@ -99,7 +99,7 @@ def order(edit: str, seed: int, shift: int) -> what_if.Order:
     }[edit]
 
 
-def change(edit: str, seed: int, shift: int) -> what_if.Change:
+def change(edit: str, seed: int, shift: int) -> what_if.OrderChange:
     """What an edit does to the next token; "none_words" is compared with "none"."""
     before = _last("none" if edit == "none_words" else "", 0, 0)
     is_random = edit in ("words", "positions", "both", "none_words")

@@ -9,7 +9,7 @@ import streamlit as st
 from components.frame import draw_choice
 from components.frame.choices import Choice, OneOf, choose, chosen
 from components.frame.place import AT
-from model.run.sampling import Settings
+from model.run.sampling import SamplingSettings
 
 VIEWS = {
     "next": "What comes next",
@@ -65,7 +65,7 @@ def n_draws() -> int:
 
 def choose_dials(sent: dict) -> None:
     """Remember the dials' values. Raises ValueError for values that make no sense."""
-    wanted = Settings(float(sent["temperature"]), int(sent["top_k"]), float(sent["top_p"]))
+    wanted = SamplingSettings(float(sent["temperature"]), int(sent["top_k"]), float(sent["top_p"]))
     choose(draw_choice.TEMPERATURE, wanted.temperature)
     choose(draw_choice.TOP_K, wanted.top_k)
     choose(draw_choice.TOP_P, wanted.top_p)

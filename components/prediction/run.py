@@ -25,7 +25,7 @@ class Draws:
     first: str
 
 
-def reading() -> surprisal.Reading | None:
+def reading() -> surprisal.PredictedPrompt | None:
     """How each token of the prompt was predicted; None without a prompt. Only tokens typed since
     the last run are computed."""
     chosen, trace = visit.checkpoint(), visit.trace()
@@ -44,14 +44,14 @@ def forecast(at: int) -> Forecast:
     return visit.derived(forecasts.forecast, at)
 
 
-def stages(at: int, settings: sampling.Settings) -> sampling.Stages:
+def stages(at: int, settings: sampling.SamplingSettings) -> sampling.SamplingStages:
     """The stages of a draw after token `at`."""
     key = RunKey.of(visit.checkpoint(), "stages", visit.trace().ids, at, settings)
     scores = forecast(at).scores
     return results.made(key, partial(forecasts.stages, scores, settings, at))
 
 
-def draws(at: int, settings: sampling.Settings, seed: int, n: int) -> Draws:
+def draws(at: int, settings: sampling.SamplingSettings, seed: int, n: int) -> Draws:
     """n draws with a seed after token `at`."""
     points = sampling.uniform(n, torch.Generator().manual_seed(seed))
     ids = sampling.at(stages(at, settings).probabilities, points).numpy()

@@ -9,7 +9,7 @@ from components.frame.choice_widgets import holding
 from components.frame.choices import choose, chosen
 from components.kit import palette
 from components.recall import choice, figures, pictures, run, told_text, views, words
-from components.recall.run import Changed, Looked
+from components.recall.run import ChangedAnswer, VariantOutcome
 from components.recall.words import Line
 from model.recall.reads import Place
 
@@ -48,7 +48,7 @@ def show() -> None:
     _read_or_cause(looked)
 
 
-def _bar(looked: Looked) -> str:
+def _bar(looked: VariantOutcome) -> str:
     """Variant, way of changing, smallest set, clear -> the way of changing."""
     if choice.CLICKED_PROMPT in st.session_state:
         _take_prompt(looked, st.session_state.pop(choice.CLICKED_PROMPT))
@@ -74,7 +74,7 @@ def _bar(looked: Looked) -> str:
     return how
 
 
-def _change(looked: Looked, how: str) -> Changed | None:
+def _change(looked: VariantOutcome, how: str) -> ChangedAnswer | None:
     """The answer after the chosen change; None if no word is chosen, or a message is shown."""
     words_now = tuple(_chosen(looked))
     text = ""
@@ -95,7 +95,7 @@ def _change(looked: Looked, how: str) -> Changed | None:
         return None
 
 
-def _before_and_after(looked: Looked, changed: Changed | None) -> str:
+def _before_and_after(looked: VariantOutcome, changed: ChangedAnswer | None) -> str:
     one, after = looked.one, changed.effect.scored if changed else None
     said = one.continuation.strip()
     lines = []
@@ -114,7 +114,7 @@ def _before_and_after(looked: Looked, changed: Changed | None) -> str:
     )
 
 
-def _read_or_cause(looked: Looked) -> None:
+def _read_or_cause(looked: VariantOutcome) -> None:
     """Read weight beside loss, and each kind of memory taken away."""
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -137,21 +137,21 @@ def _read_or_cause(looked: Looked) -> None:
         st.html(words.bars(lines))
 
 
-def _has(looked: Looked, part: str) -> bool:
+def _has(looked: VariantOutcome, part: str) -> bool:
     state = looked.one.state
     held = {"am": len(state.bank), "edm": state.external and len(state.external),
             "carried": state.carried is not None}
     return bool(held[part])
 
 
-def _chosen(looked: Looked) -> list[Place]:
+def _chosen(looked: VariantOutcome) -> list[Place]:
     """The chosen words that are in this variant's memory."""
     stored = {read.place for read in looked.one.read}
     places = (Place(*place) for place in chosen(choice.WORDS))
     return [place for place in places if place in stored]
 
 
-def _marks(looked: Looked, how: str) -> dict[Place, str]:
+def _marks(looked: VariantOutcome, how: str) -> dict[Place, str]:
     """How each chosen token is drawn; of a swap, all tokens of its words."""
     kinds, marks = MARKS[how], {}
     for i, place in enumerate(_chosen(looked)):
@@ -160,7 +160,7 @@ def _marks(looked: Looked, how: str) -> dict[Place, str]:
     return marks
 
 
-def _pairs(looked: Looked, places: tuple[Place, ...]) -> tuple[Place, ...]:
+def _pairs(looked: VariantOutcome, places: tuple[Place, ...]) -> tuple[Place, ...]:
     """The tokens of every two chosen words, pair by pair, as many as the shorter word has."""
     found: list[Place] = []
     for one, other in zip(places[::2], places[1::2]):
@@ -169,7 +169,7 @@ def _pairs(looked: Looked, places: tuple[Place, ...]) -> tuple[Place, ...]:
     return tuple(found)
 
 
-def _word(looked: Looked, place: Place) -> list[Place]:
+def _word(looked: VariantOutcome, place: Place) -> list[Place]:
     """All stored tokens of the word that this token is a part of."""
     texts = {read.place: read.text for read in looked.one.read}
 
@@ -197,7 +197,7 @@ def _click_prompt(prompt: int) -> None:
     st.session_state[choice.CLICKED_PROMPT] = prompt
 
 
-def _take_prompt(looked: Looked, prompt: int) -> None:
+def _take_prompt(looked: VariantOutcome, prompt: int) -> None:
     """All words of the prompt, or none of them where all were chosen."""
     if chosen(choice.CHANGE) not in ("without", "only"):
         return

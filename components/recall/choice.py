@@ -32,7 +32,7 @@ PLAIN, PLAIN_SLOTS = Settings(), 128
 
 
 @dataclass(frozen=True)
-class Example:
+class ProbeExample:
     """A probe to begin with, and one sentence on what to look at."""
 
     tell: str
@@ -43,25 +43,25 @@ class Example:
 
 
 EXAMPLES = {
-    "James Theory": Example(
+    "James Theory": ProbeExample(
         "My name is James Theory. I live in New York.", "Where do I live? You live in",
         " New York",
         "Only the columns with memory can say New York: it is not in the question's prompt.",
     ),
-    "Two people": Example(
+    "Two people": ProbeExample(
         "The favourite drink of Mary is tea. The favourite drink of Tom is coffee.",
         "What is the favourite drink of Mary? The favourite drink of Mary is", " tea",
         "Two drinks are in memory. Under “What causes it”, swap the values of tea and coffee.",
     ),
-    "He moved": Example(
+    "He moved": ProbeExample(
         "I live in Boston.\nI moved to Madrid.", "Where do I live? You live in", " Madrid",
         "Two contradicting facts were told. Does it answer the latest, the first, or neither?",
     ),
-    "Never told": Example(
+    "Never told": ProbeExample(
         "My name is James Theory. I live in New York.", "What is my job? You work as a", "",
         "The answer was never told. An honest memory changes nothing here.",
     ),
-    "After 250 tokens": Example(
+    "After 250 tokens": ProbeExample(
         "My name is James Theory. I live in New York.", "Where do I live? You live in",
         " New York", "Other talk came in between. Which memories still hold the fact?", 250,
     ),

@@ -7,8 +7,8 @@ import numpy as np
 from components.kit import palette
 from components.recall import choice, run
 from components.recall.cards import Bar, Card
-from components.recall.run import Looked
-from components.recall.told_text import Picture, Row, Word
+from components.recall.run import VariantOutcome
+from components.recall.told_text import ToldPicture, Word, WordRow
 from components.recall.words import GOOD, HEADS, Line, signed
 from model.recall.reads import Place, tables
 
@@ -17,7 +17,7 @@ MOST_WORDS = 160  # words of one prompt
 PARTS = {"am": "Attention with memory", "edm": "External memory"}
 
 
-def card(looked: Looked) -> Card:
+def card(looked: VariantOutcome) -> Card:
     """A variant's card."""
     one = looked.one
     untrained = looked.variant in run.untrained()
@@ -35,7 +35,7 @@ def card(looked: Looked) -> Card:
     )
 
 
-def told(looked: Looked, marks: dict[Place, str], clicks: str) -> Picture:
+def told(looked: VariantOutcome, marks: dict[Place, str], clicks: str) -> ToldPicture:
     """The told text of one variant; marks: how the visitor changed a word."""
     one = looked.one
     reads, lost = _with_summaries(looked, _reads(looked)), _lost(looked)
@@ -50,10 +50,10 @@ def told(looked: Looked, marks: dict[Place, str], clicks: str) -> Picture:
             rows += _row(number, texts, stored, reads, lost, marks)
     answer = tuple((t, float(p)) for t, p in zip(one.scored.texts, one.scored.probability))
     ask = (*run.show(one.plan.probe.ask), *(["…"] if one.lead else []))
-    return Picture(tuple(rows), ask, answer, clicks)
+    return ToldPicture(tuple(rows), ask, answer, clicks)
 
 
-def most_read(looked: Looked, n: int = 8) -> list[tuple[str, Place, float, float | None]]:
+def most_read(looked: VariantOutcome, n: int = 8) -> list[tuple[str, Place, float, float | None]]:
     """(word, place, largest mean read weight, share lost without it) of the words that were removed
     one at a time, the most costly first."""
     reads, lost = _reads(looked), _lost(looked)
@@ -62,7 +62,7 @@ def most_read(looked: Looked, n: int = 8) -> list[tuple[str, Place, float, float
     return sorted(rows, key=lambda row: (-(row[3] or 0), -row[2]))[:n]
 
 
-def controls(looked: Looked, found) -> list[Line]:
+def controls(looked: VariantOutcome, found) -> list[Line]:
     """The controls as bars; found: probe_controls.Controls."""
     one, grey = looked.one, palette.LABEL
     other = (
@@ -89,7 +89,7 @@ def controls(looked: Looked, found) -> list[Line]:
     return [*lines, Line("never told", None, grey, says)]
 
 
-def is_good(looked: Looked) -> bool:
+def is_good(looked: VariantOutcome) -> bool:
     """Whether the verdict is that it was recalled."""
     return looked.verdict.kind in GOOD
 
@@ -99,7 +99,7 @@ def _prompts(one) -> tuple[str, ...]:
     return one.state.prompts or one.plan.probe.tell
 
 
-def _reads(looked: Looked) -> dict[Place, tuple[np.ndarray, str]]:
+def _reads(looked: VariantOutcome) -> dict[Place, tuple[np.ndarray, str]]:
     """Place -> read weight of each answer token, the larger of its modules', and words on each."""
     found: dict[Place, tuple[np.ndarray, str]] = {}
     for read in looked.one.read:
@@ -112,7 +112,9 @@ def _reads(looked: Looked) -> dict[Place, tuple[np.ndarray, str]]:
     return found
 
 
-def _with_summaries(looked: Looked, reads: dict) -> dict[Place, tuple[np.ndarray | None, str]]:
+def _with_summaries(
+    looked: VariantOutcome, reads: dict
+) -> dict[Place, tuple[np.ndarray | None, str]]:
     """The same, and every token of a summary with the reads of the whole; None: it is not read."""
     found = dict(reads)
     for read in looked.one.read:
@@ -122,7 +124,7 @@ def _with_summaries(looked: Looked, reads: dict) -> dict[Place, tuple[np.ndarray
     return found
 
 
-def _lost(looked: Looked) -> dict[Place, float]:
+def _lost(looked: VariantOutcome) -> dict[Place, float]:
     """Place -> the share of the answer's probability that is lost without it, 0 to 1; empty if the
     answer was not said: there is nothing to lose."""
     p = looked.one.scored.joint
@@ -145,21 +147,22 @@ def _shown(one, reads) -> set[int]:
     return set([*first, *(n for n in by_read if n not in first)][:MOST_ROWS])
 
 
-def _folded(numbers: list[int], stored) -> Row:
+def _folded(numbers: list[int], stored) -> WordRow:
     first, last = numbers[0], numbers[-1]
     name = f"prompt {first:,}" if first == last else f"prompts {first:,}–{last:,}"
     n = sum(first <= place.prompt <= last for place in stored)
     held = f"{n:,} of their words in memory, read less than those shown" if n else (
         "none of their words in memory" if last > first else "none of its words in memory")
-    return Row(0, fold=f"… {name}: {held} …")
+    return WordRow(0, fold=f"… {name}: {held} …")
 
 
-def _row(number: int, texts: list[str], stored, reads, lost, marks) -> list[Row]:
+def _row(number: int, texts: list[str], stored, reads, lost, marks) -> list[WordRow]:
     start, end = _window(number, len(texts), reads)
     words = tuple(_word(number, i, texts[i], stored, reads, lost, marks) for i in range(start, end))
-    row = [Row(number, words)]
+    row = [WordRow(number, words)]
     left_out = len(texts) - (end - start)
-    return row + ([Row(0, fold=f"… {left_out:,} more tokens of prompt {number} …")] if left_out else [])
+    fold = f"… {left_out:,} more tokens of prompt {number} …"
+    return row + ([WordRow(0, fold=fold)] if left_out else [])
 
 
 def _window(number: int, n: int, reads) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from model.recall import causal, probe, probe_controls, told_facts, verdict
 from model.recall.causal import Effect
 from model.recall.chain import Chain
 from model.recall.near_miss import NearMiss
-from model.recall.probe import Outcome, Plan, Probe
+from model.recall.probe import Outcome, Probe, ProbePlan
 from model.recall.reads import Place
 from model.recall.verdict import Verdict
 from model.run.store import RunKey
@@ -27,7 +27,7 @@ SHOWN_FROM = 1_500  # tokens told; fewer are told before a visitor could read th
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class VariantOutcome:
     """One variant and what it did; missing: its modules that nothing was trained for."""
 
     variant: str
@@ -41,20 +41,20 @@ class Looked:
 
 
 @dataclass(frozen=True, eq=False)
-class Changed:
+class ChangedAnswer:
     """The answer's tokens with another memory, and what is said then."""
 
     effect: Effect
     said: str
 
 
-def plan(wanted: Probe) -> Plan:
+def plan(wanted: Probe) -> ProbePlan:
     """The probe cut into tokens. Raises ValueError, one line: what is wrong with it."""
     return results.made(_key("plan", wanted), partial(probe.prepare, visit.checkpoint(), wanted))
 
 
 def told(
-    wanted: Plan, settings: Settings, on_progress: Callable[[int], None] = lambda n: None
+    wanted: ProbePlan, settings: Settings, on_progress: Callable[[int], None] = lambda n: None
 ) -> MemoryState:
     """The memory after telling everything, with every module on; on_progress gets the number of
     tokens told so far."""
@@ -63,7 +63,7 @@ def told(
     return results.computed(_key("told", wanted.probe, settings), work, on_progress=on_progress)
 
 
-def look(wanted: Plan, state: MemoryState, settings: Settings, variant: str) -> Looked:
+def look(wanted: ProbePlan, state: MemoryState, settings: Settings, variant: str) -> VariantOutcome:
     """What a variant does with the probe; state: as `told` gave it."""
     key = _key("looked at", wanted.probe, settings, variant)
     return results.computed(
@@ -71,19 +71,19 @@ def look(wanted: Plan, state: MemoryState, settings: Settings, variant: str) -> 
     )
 
 
-def controls(looked: Looked) -> probe_controls.Controls:
+def controls(looked: VariantOutcome) -> probe_controls.Controls:
     """The controls of what a variant did."""
     return _of(looked, "controls", (), probe_controls.run_controls, looked.one)
 
 
-def chain(looked: Looked) -> Chain | None:
+def chain(looked: VariantOutcome) -> Chain | None:
     """How far the told answer came; None without an answer, without slots, or if no told sentence
     holds it."""
     one = looked.one
     return links.of_outcome(one, (_key("chain", one.plan.probe, one.settings, looked.variant),))
 
 
-def near_miss(looked: Looked, without: str) -> NearMiss | None:
+def near_miss(looked: VariantOutcome, without: str) -> NearMiss | None:
     """Whether what the variant says was told of something else than what is asked; without: what
     GPT-2 says without memory."""
     one = looked.one
@@ -93,27 +93,29 @@ def near_miss(looked: Looked, without: str) -> NearMiss | None:
                               without)
 
 
-def removed(looked: Looked, gone: tuple[Place, ...], is_only: bool = False) -> Changed:
+def removed(
+    looked: VariantOutcome, gone: tuple[Place, ...], is_only: bool = False
+) -> ChangedAnswer:
     """Without these words, or with them alone."""
     return _change(looked, "only" if is_only else "without", gone)
 
 
-def swapped(looked: Looked, words: tuple[Place, ...]) -> Changed:
+def swapped(looked: VariantOutcome, words: tuple[Place, ...]) -> ChangedAnswer:
     """The values of the first and second word change places, of the third and fourth, …"""
     return _change(looked, "swap", words)
 
 
-def edited(looked: Looked, place: Place, text: str) -> Changed:
+def edited(looked: VariantOutcome, place: Place, text: str) -> ChangedAnswer:
     """The word's value becomes that of `text`. Raises ValueError where that is not one token."""
     return _change(looked, "edit", (place,), text)
 
 
-def without_part(looked: Looked, part: str) -> Changed:
+def without_part(looked: VariantOutcome, part: str) -> ChangedAnswer:
     """Without what one kind of memory holds: "am", "edm" or "carried"."""
     return _change(looked, part)
 
 
-def smallest(looked: Looked) -> Effect | None:
+def smallest(looked: VariantOutcome) -> Effect | None:
     """The few words whose removal loses the answer; None where there are none."""
     alone = list(looked.verdict.alone)
     return _of(looked, "smallest set", (), causal.smallest_set, looked.one, alone)
@@ -150,27 +152,31 @@ def _key(what: str, wanted: Probe, *settings: Hashable) -> RunKey:
     return RunKey.with_memory(visit.checkpoint(), f"recall: {what}", (), asked, *settings)
 
 
-def _of(looked: Looked, what: str, chosen: tuple, compute: Callable, *given):
+def _of(looked: VariantOutcome, what: str, chosen: tuple, compute: Callable, *given):
     """compute(checkpoint, *given) of what a variant did; chosen: what else the result depends on."""
     key = _key(what, looked.one.plan.probe, looked.one.settings, *chosen)
     return results.computed(key, partial(compute, visit.checkpoint(), *given))
 
 
-def _change(looked: Looked, how: str, places: tuple[Place, ...] = (), text: str = "") -> Changed:
+def _change(
+    looked: VariantOutcome, how: str, places: tuple[Place, ...] = (), text: str = ""
+) -> ChangedAnswer:
     return _of(looked, "changed", (how, places, text), _changed, looked.one, how, places, text)
 
 
-def _looked(checkpoint, plan: Plan, state: MemoryState, settings: Settings, variant: str) -> Looked:
+def _looked(
+    checkpoint, plan: ProbePlan, state: MemoryState, settings: Settings, variant: str
+) -> VariantOutcome:
     own = probe.settings_for(variant, settings)
     one = probe.outcome(checkpoint, plan, _seen_by(state, own, checkpoint), own)
     judged = verdict.judge(checkpoint, one, MOST_TRIED)
-    return Looked(variant, one, judged, probe.missing(checkpoint, own))
+    return VariantOutcome(variant, one, judged, probe.missing(checkpoint, own))
 
 
-def _changed(checkpoint, one: Outcome, how: str, places, text: str) -> Changed:
+def _changed(checkpoint, one: Outcome, how: str, places, text: str) -> ChangedAnswer:
     state = _other_state(checkpoint, one, how, places, text)
     found = causal.effect(checkpoint, one, state, places)
-    return Changed(found, probe_controls.say(checkpoint, state, one.ids, one.settings))
+    return ChangedAnswer(found, probe_controls.say(checkpoint, state, one.ids, one.settings))
 
 
 def _other_state(checkpoint, one: Outcome, how: str, places, text: str) -> MemoryState:

@@ -36,7 +36,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Row:
+class WordRow:
     """number of the prompt, 0 for a row of folded ones; words; fold: words instead of them."""
 
     number: int
@@ -45,18 +45,18 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ToldPicture:
     """rows told; ask: D visible strings; answer: A of them, each with its probability; clicks: what
     a click on a word does, in words."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[WordRow, ...]
     ask: tuple[str, ...]
     answer: tuple[tuple[str, float], ...]
     clicks: str
 
 
 def show(
-    picture: Picture, key: str, on_word: Callable[[int, int], None],
+    picture: ToldPicture, key: str, on_word: Callable[[int, int], None],
     on_prompt: Callable[[int], None],
 ) -> None:
     """Draw it; `on_word(prompt, position)` and `on_prompt(prompt)` run before the next script run."""

@@ -5,7 +5,7 @@ import streamlit as st
 from components.frame import link_row, near_miss
 from components.frame.choices import choose
 from components.recall import cards, choice, form, pictures, run, told_text, words
-from components.recall.run import Looked
+from components.recall.run import VariantOutcome
 from model.memory import variants
 
 
@@ -28,7 +28,7 @@ def prepare():
     return plan, state, settings
 
 
-def look() -> dict[str, Looked] | None:
+def look() -> dict[str, VariantOutcome] | None:
     """What every variant does with the probe."""
     prepared = prepare()
     if prepared is None:
@@ -65,7 +65,7 @@ def show() -> None:
         st.html(words.notes(notes))
 
 
-def show_variants(found: dict[str, Looked]) -> None:
+def show_variants(found: dict[str, VariantOutcome]) -> None:
     """The cards; a click chooses the variant that the rest of the view is about."""
     cards.show(
         [pictures.card(looked) for looked in found.values()], choice.variant(),
@@ -79,13 +79,13 @@ def show_variants(found: dict[str, Looked]) -> None:
         )
 
 
-def _show_told(looked: Looked) -> None:
+def _show_told(looked: VariantOutcome) -> None:
     st.html(words.heading("Where it was read from", _where(looked)))
     picture = pictures.told(looked, {}, "Click a word: the answer without it.")
     told_text.show(picture, "recall_told", _open_word, _open_prompt)
 
 
-def _show_controls(looked: Looked) -> None:
+def _show_controls(looked: VariantOutcome) -> None:
     try:
         with st.spinner("asking the controls"):
             controls = run.controls(looked)
@@ -95,7 +95,7 @@ def _show_controls(looked: Looked) -> None:
     st.html(words.bars(pictures.controls(looked, controls)))
 
 
-def _where(looked: Looked) -> str:
+def _where(looked: VariantOutcome) -> str:
     if looked.holds_slots:
         return f"{choice.TITLES[looked.variant]}: read weights of the answer's tokens"
     if looked.one.state.carried is not None:
@@ -103,7 +103,7 @@ def _where(looked: Looked) -> str:
     return "nothing is stored: this variant has no memory here"
 
 
-def _scored(looked: Looked) -> str:
+def _scored(looked: VariantOutcome) -> str:
     tokens = "".join(looked.one.scored.texts).replace("·", " ").strip()
     return f"probability of “{tokens}”, all its tokens together"
 

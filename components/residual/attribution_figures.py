@@ -22,7 +22,7 @@ COLOURS = {
 
 
 @dataclass(frozen=True)
-class Part:
+class Addend:
     """One addend of a logit: its name, its kind (a key of COLOURS) and its value in logits."""
 
     name: str
@@ -30,30 +30,30 @@ class Part:
     value: float
 
 
-def parts(found, token: str) -> list[Part]:
+def parts(found, token: str) -> list[Addend]:
     """found: what `run.attribute` gives -> every addend, the largest size first."""
     n_layers, n_heads = found.heads.shape
-    rows = [Part(f"token {token}", "token", found.token)]
-    rows.append(Part("position", "position", found.position))
+    rows = [Addend(f"token {token}", "token", found.token)]
+    rows.append(Addend("position", "position", found.position))
     for i in range(n_layers):
         rows += [
-            Part(f"layer {i} head {h}", "head", float(found.heads[i, h])) for h in range(n_heads)
+            Addend(f"layer {i} head {h}", "head", float(found.heads[i, h])) for h in range(n_heads)
         ]
-        rows.append(Part(f"layer {i} attention bias", "bias", float(found.attention_bias[i])))
-        rows.append(Part(f"layer {i} MLP", "mlp", float(found.mlp[i])))
-    rows.append(Part("final LayerNorm β", "bias", found.final_bias))
+        rows.append(Addend(f"layer {i} attention bias", "bias", float(found.attention_bias[i])))
+        rows.append(Addend(f"layer {i} MLP", "mlp", float(found.mlp[i])))
+    rows.append(Addend("final LayerNorm β", "bias", found.final_bias))
     return sorted(rows, key=lambda part: -abs(part.value))
 
 
-def folded(rows: list[Part], most: int = MOST_BARS) -> list[Part]:
+def folded(rows: list[Addend], most: int = MOST_BARS) -> list[Addend]:
     """The `most` largest parts, and the sum of all others as one."""
     if len(rows) <= most + 1:
         return rows
     rest = sum(part.value for part in rows[most:])
-    return [*rows[:most], Part(f"rest: {len(rows) - most} smaller parts", "rest", rest)]
+    return [*rows[:most], Addend(f"rest: {len(rows) - most} smaller parts", "rest", rest)]
 
 
-def waterfall(rows: list[Part], total_name: str) -> go.Figure:
+def waterfall(rows: list[Addend], total_name: str) -> go.Figure:
     """Each bar begins where the one above ends; the last bar is the sum. Bars that lower the logit
     are hatched."""
     values = np.array([part.value for part in rows])
@@ -89,7 +89,7 @@ def waterfall(rows: list[Part], total_name: str) -> go.Figure:
     return figure.update_layout(height=560, bargap=0.22, font_size=15, margin=margin)
 
 
-def facts(found, shown: list[Part], n_parts: int) -> str:
+def facts(found, shown: list[Addend], n_parts: int) -> str:
     """The logit, the sum of the parts and their difference (HTML)."""
     gap = found.total - found.logit
     n_folded = n_parts - len(shown) + 1 if shown[-1].kind == "rest" else 0

@@ -84,7 +84,7 @@ def norm_steps(station: int, position: int) -> residual.NormSteps:
     return visit.derived(residual.norm_steps, station, position)
 
 
-def change(off: ablation.Off, position: int) -> ablation.Change:
+def change(off: ablation.Off, position: int) -> ablation.AblationChange:
     """The distribution after `position` as it is and with parts off."""
     before, after = (
         visit.derived(ablation.logits, parts, position) for parts in (ablation.Off(), off)

@@ -6,7 +6,7 @@ Between two boxes stands the rank of that pair in the list of merges; the lowest
 import unicodedata
 
 from components.kit import assets, palette
-from model.analysis.tokenization import Piece, Row
+from model.analysis.tokenization import MergeStep, PreToken
 from model.run import tokens
 
 _mount = assets.component(
@@ -17,7 +17,7 @@ _mount = assets.component(
 )
 
 
-def show(piece: Piece, rows: list[Row], ids: list[int], key: str) -> None:
+def show(piece: PreToken, rows: list[MergeStep], ids: list[int], key: str) -> None:
     """One pre-token; rows as model.analysis.tokenization.rows gives them; ids: what it becomes."""
     most = rows[0].parts[-1][1]
     data = {
@@ -50,7 +50,7 @@ def characters(raw: bytes, most: int) -> list[dict]:
     return found
 
 
-def row_data(piece: Piece, row: Row, most: int) -> dict:
+def row_data(piece: PreToken, row: MergeStep, most: int) -> dict:
     """A row as the browser draws it: parts cut at `most` bytes, their texts, the ranks."""
     return {
         "parts": [[a, min(b, most)] for a, b in row.parts],
@@ -62,7 +62,7 @@ def row_data(piece: Piece, row: Row, most: int) -> dict:
     }
 
 
-def _readable(piece: Piece, start: int, end: int) -> str:
+def _readable(piece: PreToken, start: int, end: int) -> str:
     """The text of a part; if its bytes are no whole characters, their stand-in letters."""
     try:
         return tokens.show_bytes(piece.raw[start:end].decode("utf-8").encode())

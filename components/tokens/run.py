@@ -14,14 +14,14 @@ MOST_PIECES = 1_000  # pre-tokens shown of it
 
 
 @dataclass(frozen=True, eq=False)
-class Apart:
+class SplitText:
     """A text taken apart: its first pre-tokens (at most MOST_PIECES) with the tokens of each.
 
     n_pieces, n_ids: of the whole text, or of its first MOST_CHARS where is_cut; is_same: the ids
     of all steps together are the tokenizer's own.
     """
 
-    pieces: list[tokenization.Piece]
+    pieces: list[tokenization.PreToken]
     tokens: list[list[tuple[str, int]]]
     n_pieces: int
     n_ids: int
@@ -34,17 +34,17 @@ def rules() -> tokenization.Rules:
     return visit.read_off(_rules)
 
 
-def take_apart(text: str) -> Apart:
+def take_apart(text: str) -> SplitText:
     """Pre-tokens and tokens of a text, through every step."""
     return visit.read_off(_apart, text)
 
 
-def staircase(piece: tokenization.Piece) -> list[tokenization.Row]:
+def staircase(piece: tokenization.PreToken) -> list[tokenization.MergeStep]:
     """A word before and after each merge."""
     return visit.read_off(_staircase, piece)
 
 
-def piece_ids(piece: tokenization.Piece) -> list[int]:
+def piece_ids(piece: tokenization.PreToken) -> list[int]:
     """The tokens a pre-token ends up as."""
     return tokenization.ids(rules(), piece)
 
@@ -132,20 +132,20 @@ def _rules(chosen) -> tokenization.Rules:
     return tokenization.rules(chosen.tokenizer)
 
 
-def _apart(chosen, text: str) -> Apart:
+def _apart(chosen, text: str) -> SplitText:
     taken = text[:MOST_CHARS]
     pieces = tokenization.pieces(rules(), taken)
     ids = [tokenization.ids(rules(), piece) for piece in pieces]
     theirs = tokens.encode(chosen.tokenizer, taken).tolist()
     texts = words().texts
     shown = [[(texts[i], i) for i in one] for one in ids[:MOST_PIECES]]
-    return Apart(
+    return SplitText(
         pieces[:MOST_PIECES], shown, len(pieces), len(theirs),
         is_same=[i for one in ids for i in one] == theirs, is_cut=len(text) > MOST_CHARS,
     )
 
 
-def _staircase(chosen, piece: tokenization.Piece) -> list[tokenization.Row]:
+def _staircase(chosen, piece: tokenization.PreToken) -> list[tokenization.MergeStep]:
     return tokenization.rows(rules(), piece, MOST_BYTES)
 
 

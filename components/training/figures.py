@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from components.kit import palette
 from components.kit.titles import TITLES
 from model.recall.share import wilson
-from model.training.progress import Point
+from model.training.progress import Measurement
 
 BASE = "gpt2"  # the frozen model, without memory
 HUES = {
@@ -19,7 +19,7 @@ GATE_TITLES = {"early": "early RNN", "late": "late RNN", "edm": "EDM"}
 
 
 def recall(
-    points: list[Point], steps: int, height: int = 430, title: str = "recall of new episodes"
+    points: list[Measurement], steps: int, height: int = 430, title: str = "recall of new episodes"
 ) -> go.Figure:
     """Share of new episodes answered exactly, by step; the frozen base dashed; a 95 % band (Wilson)
     if the points know their number of episodes."""
@@ -36,13 +36,13 @@ def recall(
     return _framed(figure, steps, height)
 
 
-def with_known_values(points: list[Point]) -> list[Point]:
+def with_known_values(points: list[Measurement]) -> list[Measurement]:
     """The points with recall of values of the lists in the place of recall; those that have it."""
     return [replace(p, recall=p.recall_known, recall_n=p.recall_known_n, stage="")
             for p in points if p.recall_known]
 
 
-def with_refusals(points: list[Point]) -> list[Point]:
+def with_refusals(points: list[Measurement]) -> list[Measurement]:
     """The points with the share of refusals in the place of recall; those that have it."""
     return [replace(p, recall=p.refused, recall_n=p.refused_n) for p in points if p.refused]
 
@@ -59,7 +59,7 @@ def _curve(figure, x, y, name: str, title: str, hue: str, is_base: bool, some) -
     )
 
 
-def _band(figure: go.Figure, some: list[Point], name: str) -> None:
+def _band(figure: go.Figure, some: list[Measurement], name: str) -> None:
     known = [p for p in some if p.recall_n]
     if not known:
         return
@@ -72,7 +72,7 @@ def _band(figure: go.Figure, some: list[Point], name: str) -> None:
     )
 
 
-def _stages(figure: go.Figure, points: list[Point]) -> None:
+def _stages(figure: go.Figure, points: list[Measurement]) -> None:
     """A line where a harder lesson begins, and its name; every other name is one line higher, so
     that names of short lessons do not overlap."""
     before, height = "", 18
@@ -90,7 +90,7 @@ def _stages(figure: go.Figure, points: list[Point]) -> None:
         before = p.stage
 
 
-def single(points: list[Point], steps: int, field: str, hue: str) -> go.Figure:
+def single(points: list[Measurement], steps: int, field: str, hue: str) -> go.Figure:
     """loss or kl against the step, from 0."""
     some = [p for p in points if getattr(p, field) is not None]
     figure = go.Figure(go.Scatter(
@@ -101,7 +101,7 @@ def single(points: list[Point], steps: int, field: str, hue: str) -> go.Figure:
     return _small(figure, steps)
 
 
-def gates(points: list[Point], steps: int) -> go.Figure:
+def gates(points: list[Measurement], steps: int) -> go.Figure:
     """The norm of each module's output matrix; 0: closed, exactly GPT-2."""
     figure = go.Figure()
     for name in {name: None for p in points for name in p.gates}:

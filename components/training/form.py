@@ -8,7 +8,7 @@ from components.frame.choices import choose
 from components.kit.titles import TITLES
 from components.training import choice, run
 from model.training import jobs
-from model.training.jobs import JobError, Request
+from model.training.jobs import JobError, TrainingRequest
 
 
 def show() -> None:
@@ -20,7 +20,7 @@ def show() -> None:
         _start(request, texts)
 
 
-def _choices() -> tuple[Request, dict[str, bytes]]:
+def _choices() -> tuple[TrainingRequest, dict[str, bytes]]:
     base, plain = visit.checkpoint(), run.options()
     st.markdown(f"**Base**, frozen: {visit.model_name()}. Another one: in the sidebar.")
     titles = {name: TITLES[name] for name in choice.VARIANTS}
@@ -46,7 +46,7 @@ def _choices() -> tuple[Request, dict[str, bytes]]:
         "learned gate for the episode. Choose both where memory is used, on the Memory page."
     )
     model = memory_weights.base_name(base)
-    return Request(model, variant, int(steps), int(seed), cell, lora), texts
+    return TrainingRequest(model, variant, int(steps), int(seed), cell, lora), texts
 
 
 def _texts() -> dict[str, bytes]:
@@ -81,7 +81,7 @@ def _lora() -> int:
     return int(rank) if wanted else 0
 
 
-def _start(request: Request, texts: dict[str, bytes]) -> None:
+def _start(request: TrainingRequest, texts: dict[str, bytes]) -> None:
     st.markdown(
         f"The training runs in the background on {_threads()}, with low priority, and continues "
         "when you close this page. You can pause it, or stop it and keep what it learned, at any "
@@ -98,7 +98,7 @@ def _start(request: Request, texts: dict[str, bytes]) -> None:
     )
 
 
-def _begin(request: Request, texts: dict[str, bytes]) -> None:
+def _begin(request: TrainingRequest, texts: dict[str, bytes]) -> None:
     """Start it and show its curves; if it cannot start, stay here and say why."""
     try:
         choose(choice.TRAINING, jobs.start(request, texts).id)
@@ -112,7 +112,7 @@ def _threads() -> str:
     return f"{n} thread{'s' if n > 1 else ''}"
 
 
-def _command(request: Request, has_text: bool) -> str:
+def _command(request: TrainingRequest, has_text: bool) -> str:
     words = jobs.choices(request)
     pairs = [f"{name} {value}" for name, value in zip(words[::2], words[1::2])]
     pairs = ["python -m model train memory", "--out FOLDER", *pairs]

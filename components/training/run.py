@@ -29,7 +29,7 @@ SOURCES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class DrawnEpisode:
     """An episode and its prompts in order, what is asked not among them."""
 
     episode: episodes.Episode
@@ -56,7 +56,7 @@ def trainings() -> list[Job]:
     return jobs.all_jobs()
 
 
-def draw(lesson: str, source: str, seed: int) -> Drawn:
+def draw(lesson: str, source: str, seed: int) -> DrawnEpisode:
     """One episode of a lesson, as the trainer would draw it; source: a key of SOURCES."""
     rng = random.Random(f"shown {seed}")
     chosen = LESSONS[lesson]
@@ -65,7 +65,7 @@ def draw(lesson: str, source: str, seed: int) -> Drawn:
         held_out_phrasing=source == "phrasings",
     )
     one = episodes.episode(rng, plan)
-    return Drawn(one, _data().prompts(rng, one, chosen.between))
+    return DrawnEpisode(one, _data().prompts(rng, one, chosen.between))
 
 
 def _data() -> Data:
@@ -87,6 +87,6 @@ def four_bit_problem() -> str:
     return "this trainer does not load a base in 4 bits yet"
 
 
-def options() -> memory.Options:
+def options() -> memory.MemoryTrainingOptions:
     """The trainer's own defaults."""
-    return memory.Options(out=Path())
+    return memory.MemoryTrainingOptions(out=Path())

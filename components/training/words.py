@@ -8,7 +8,7 @@ from components.kit.fact_strip import fact_strip
 from components.kit.units import show_duration
 from components.training.figures import GATE_HUES, GATE_TITLES
 from model.training.jobs import Job, JobReport
-from model.training.progress import Point
+from model.training.progress import Measurement
 
 SHIPPED = "shipped"
 STATES = {
@@ -108,7 +108,7 @@ def facts(now: JobReport) -> str:
     return fact_strip(cells)
 
 
-def heading(title: str, unit: str, points: list[Point]) -> str:
+def heading(title: str, unit: str, points: list[Measurement]) -> str:
     """Over a small chart: what it shows, its unit, and the lines by colour (HTML)."""
     names = {name: None for p in points for name in p.gates}
     lines = "".join(map(_line_of, names))

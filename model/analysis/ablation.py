@@ -66,7 +66,7 @@ def make_patch(checkpoint: Checkpoint, trace: Trace, off: Off) -> Patch:
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
+class AblationChange:
     """A next-token distribution before and after, over the whole vocabulary.
 
     ids (k,): the tokens that are among the most probable before or after, or whose probability
@@ -88,7 +88,7 @@ class Change:
 @torch.inference_mode()
 def compare(
     checkpoint: Checkpoint, before: torch.Tensor, after: torch.Tensor, k: int = 12
-) -> Change:
+) -> AblationChange:
     """Two logit vectors (V,) -> their distributions side by side; raises ValueError for logits
     that are not finite."""
     for name, x in (("original", before), ("ablated", after)):
@@ -104,8 +104,8 @@ def compare(
     was, now, logit_was, logit_now = (
         x[ids].double().cpu().numpy() for x in (p.exp(), q.exp(), before, after)
     )
-    return Change(ids.cpu().numpy(), texts, was, now, logit_was, logit_now, kl_nats=kl(p, q),
-                  top_before=tops[0], top_after=tops[1])
+    return AblationChange(ids.cpu().numpy(), texts, was, now, logit_was, logit_now,
+                                  kl_nats=kl(p, q), top_before=tops[0], top_after=tops[1])
 
 
 def kl(log_p: torch.Tensor, log_q: torch.Tensor) -> float:

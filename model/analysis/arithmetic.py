@@ -13,7 +13,7 @@ class SizeError(ValueError):
 
 
 @dataclass(frozen=True)
-class Shape:
+class GptShape:
     """The seven numbers that fix the size of a GPT.
 
     n_layer L, n_head H, d_model C, d_head D, d_mlp F, n_vocab V, n_positions P. GPT-2 needs
@@ -52,11 +52,11 @@ class Group:
 
 
 PRESETS = {
-    "gpt2": Shape(12, 12, 768, 64, 3072, 50_257, 1024),
-    "gpt2-medium": Shape(24, 16, 1024, 64, 4096, 50_257, 1024),
-    "gpt2-large": Shape(36, 20, 1280, 64, 5120, 50_257, 1024),
-    "gpt2-xl": Shape(48, 25, 1600, 64, 6400, 50_257, 1024),
-    "gpt3": Shape(96, 96, 12_288, 128, 49_152, 50_257, 2048),
+    "gpt2": GptShape(12, 12, 768, 64, 3072, 50_257, 1024),
+    "gpt2-medium": GptShape(24, 16, 1024, 64, 4096, 50_257, 1024),
+    "gpt2-large": GptShape(36, 20, 1280, 64, 5120, 50_257, 1024),
+    "gpt2-xl": GptShape(48, 25, 1600, 64, 6400, 50_257, 1024),
+    "gpt3": GptShape(96, 96, 12_288, 128, 49_152, 50_257, 2048),
 }
 """GPT-2: the configurations published with its weights. GPT-3 175B: Brown et al. 2020
 (arXiv:2005.14165), table 2.1, with GPT-2's vocabulary."""
@@ -70,14 +70,14 @@ TITLES = {
 }
 
 
-def of_config(config: GPT2Config) -> Shape:
-    """transformers' GPT2Config -> Shape."""
+def of_config(config: GPT2Config) -> GptShape:
+    """transformers' GPT2Config -> GptShape."""
     C, H = config.n_embd, config.n_head
     F = config.n_inner if config.n_inner is not None else 4 * C
-    return Shape(config.n_layer, H, C, C // H, F, config.vocab_size, config.n_positions)
+    return GptShape(config.n_layer, H, C, C // H, F, config.vocab_size, config.n_positions)
 
 
-def counted(shape: Shape) -> list[Group]:
+def counted(shape: GptShape) -> list[Group]:
     """The eight groups of matrices, the way GPT-3's 175,181,291,520 is commonly counted.
 
     Query, key and value have a matrix per head; embedding and unembedding are counted apart; no
@@ -96,7 +96,7 @@ def counted(shape: Shape) -> list[Group]:
     ]
 
 
-def left_out(shape: Shape) -> list[Group]:
+def left_out(shape: GptShape) -> list[Group]:
     """What the common count leaves out: vectors and the position table."""
     L, C, HD, F = shape.n_layer, shape.d_model, shape.n_head * shape.d_head, shape.d_mlp
     return [
@@ -129,7 +129,7 @@ class Count:
         return self.weights + sum(g.weights for g in self.left_out) - self.tied
 
 
-def count(shape: Shape, tied: bool = True) -> Count:
-    """Shape -> Count; tied: the unembedding is the embedding (GPT-2 and GPT-3)."""
+def count(shape: GptShape, tied: bool = True) -> Count:
+    """GptShape -> Count; tied: the unembedding is the embedding (GPT-2 and GPT-3)."""
     groups = counted(shape)
     return Count(groups, left_out(shape), groups[-1].weights if tied else 0)

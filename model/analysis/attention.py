@@ -174,7 +174,7 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class WeightArithmetic:
     """The arithmetic of one weight: weight = exp(scaled − largest) / denominator.
 
     q, k, products = q × k (D,); score = their sum; scaled = score × scaling; largest: the largest
@@ -192,7 +192,9 @@ class Cell:
     weight: float
 
 
-def cell(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: int, key: int) -> Cell:
+def cell(
+    checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: int, key: int
+) -> WeightArithmetic:
     """The arithmetic of one cell; raises ValueError for a key the query cannot see."""
     check_token(trace, query)
     check_token(trace, key)
@@ -205,7 +207,7 @@ def cell(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: int
     seen = step.scaled[: query + 1].astype(np.float64)
     largest = seen.max()
     denominator = np.exp(seen - largest).sum()
-    return Cell(
+    return WeightArithmetic(
         q=step.q,
         k=step.k[key],
         products=step.q * step.k[key],

@@ -48,7 +48,9 @@ def forecast(checkpoint: Checkpoint, trace: Trace, at: int) -> Forecast:
     return Forecast(scores, order.numpy(), scores[order].numpy(), named, came, came_name)
 
 
-def stages(scores: torch.Tensor, settings: sampling.Settings, at: int) -> sampling.Stages:
+def stages(
+    scores: torch.Tensor, settings: sampling.SamplingSettings, at: int
+) -> sampling.SamplingStages:
     """The stages of a draw after token `at`, all of their figures made."""
     made = sampling.stages(scores, settings, f"logits after token {at:,}")
     _ = made.probabilities, made.facts, made.kept

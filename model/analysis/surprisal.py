@@ -47,7 +47,7 @@ class Total:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class PredictedPrompt:
     """How the model predicted a prompt of T tokens; row t is the prediction made *after* token t.
 
     ids (T,); n_bytes (T,) of each token.
@@ -79,7 +79,9 @@ class Reading:
 
 
 @torch.inference_mode()
-def read(checkpoint: Checkpoint, trace: Trace, earlier: Reading | None = None) -> Reading:
+def read(
+    checkpoint: Checkpoint, trace: Trace, earlier: PredictedPrompt | None = None
+) -> PredictedPrompt:
     """Trace of T tokens -> how each was predicted. Rows that it shares with `earlier` (of the same
     model) are not computed again.
 
@@ -96,7 +98,7 @@ def read(checkpoint: Checkpoint, trace: Trace, earlier: Reading | None = None) -
     bits, rank, ids, probability, entropy = (np.concatenate(same) for same in zip(*parts))
     bits, rank = np.insert(bits[:-1], 0, np.nan), np.insert(rank[:-1], 0, 0)
     sizes = _sizes(checkpoint.tokenizer, trace.ids)
-    return Reading(trace.ids, sizes, bits, rank, ids, probability, entropy)
+    return PredictedPrompt(trace.ids, sizes, bits, rank, ids, probability, entropy)
 
 
 def _sizes(tokenizer: PreTrainedTokenizerFast, ids: np.ndarray) -> np.ndarray:
@@ -218,7 +220,7 @@ def _check_windows(n_positions: int, n_tokens: int, window: int, stride: int) ->
 def _read_rows(
     logits: torch.Tensor, targets: Targets, start: int
 ) -> tuple[np.ndarray, ...]:
-    """The rows of `Reading` from start on, a few at a time, so that they fit the processor's cache."""
+    """The rows of `PredictedPrompt` from start on, so few at a time that the cache holds them."""
     parts = []
     for at in range(0, len(logits), ROWS_IN_CACHE):
         few = slice(at, at + ROWS_IN_CACHE)
@@ -238,7 +240,7 @@ def _read_few(
     return *_judged(weighed, targets), *made
 
 
-def _old_rows(earlier: Reading, n: int) -> tuple[np.ndarray, ...]:
+def _old_rows(earlier: PredictedPrompt, n: int) -> tuple[np.ndarray, ...]:
     """The first n - 1 rows, with what came after them, as `_read_rows` made them."""
     n = n - 1
     judged = (earlier.bits[1 : n + 1], earlier.rank[1 : n + 1])

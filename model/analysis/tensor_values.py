@@ -1,6 +1,6 @@
 """The numbers in one tensor of a checkpoint, read from its file when somebody looks at it.
 
-Facts are exact, over all values. A picture of a large tensor is pooled: each cell shows one value
+Statistics are of all values. A picture of a large tensor is pooled: each cell shows one value
 of its block and says where it stands. Knows nothing of what the tensor is for.
 """
 
@@ -19,7 +19,7 @@ CHUNK = 1 << 17  # values turned into float64 at a time
 
 
 @dataclass(frozen=True)
-class Facts:
+class TensorStatistics:
     """Over all n values of a tensor, in float64: std is over n (not n − 1), norm is √Σx²."""
 
     n: int
@@ -41,7 +41,7 @@ class Histogram:
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class MatrixPicture:
     """A picture of a matrix: each cell shows the value furthest from zero in its block.
 
     values (r,c) are values of the tensor itself, found at row[i,j], column[i,j]; block is the
@@ -60,9 +60,9 @@ class View:
     """One tensor at a glance: facts and histogram of all values, and a picture."""
 
     tensor: StoredTensor
-    facts: Facts
+    facts: TensorStatistics
     histogram: Histogram
-    grid: Grid
+    grid: MatrixPicture
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +76,8 @@ class HeadWeights:
     layer: int
     head: int
     norms: np.ndarray
-    thumbnails: tuple[tuple[Grid, ...], ...]
-    chosen: tuple[Grid, ...]
+    thumbnails: tuple[tuple[MatrixPicture, ...], ...]
+    chosen: tuple[MatrixPicture, ...]
 
 
 def view(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel | None = None) -> View:
@@ -110,8 +110,8 @@ def read(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel | None =
     return model.get_parameter(tensor.name).detach().cpu()
 
 
-def facts(values: torch.Tensor) -> Facts:
-    """Any tensor -> Facts; values that are not finite are counted and left out of the rest.
+def facts(values: torch.Tensor) -> TensorStatistics:
+    """Any tensor -> TensorStatistics; of values that are not finite, only the number.
 
     One pass; means and squared distances of the parts are combined as in Chan, Golub, LeVeque 1979.
     """
@@ -127,13 +127,13 @@ def facts(values: torch.Tensor) -> Facts:
         n, mean = n + k, mean + step * k / (n + k)
     if n == 0:
         nan = math.nan
-        return Facts(values.numel(), nan, nan, nan, nan, nan, 0, values.numel())
+        return TensorStatistics(values.numel(), nan, nan, nan, nan, nan, 0, values.numel())
     norm = math.sqrt(spread + n * mean**2)
     std = math.sqrt(spread / n)
-    return Facts(values.numel(), mean, std, low, high, norm, zero, values.numel() - n)
+    return TensorStatistics(values.numel(), mean, std, low, high, norm, zero, values.numel() - n)
 
 
-def histogram(values: torch.Tensor, known: Facts, n_bins: int = 120) -> Histogram:
+def histogram(values: torch.Tensor, known: TensorStatistics, n_bins: int = 120) -> Histogram:
     """All finite values in n_bins equal intervals between the smallest and the largest."""
     low, high = known.minimum, known.maximum
     if not low < high:  # one value only, or none
@@ -154,8 +154,8 @@ def as_matrix(values: torch.Tensor) -> torch.Tensor:
     return squeezed.reshape(-1, squeezed.shape[-1])
 
 
-def pooled(matrix: torch.Tensor, max_rows: int, max_columns: int) -> Grid:
-    """Matrix (R,C) -> Grid of at most max_rows × max_columns cells; a strip of blocks at a time."""
+def pooled(matrix: torch.Tensor, max_rows: int, max_columns: int) -> MatrixPicture:
+    """Matrix (R,C) -> MatrixPicture of at most max_rows × max_columns cells, a strip at a time."""
     R, C = matrix.shape
     r, c = -(-R // max_rows), -(-C // max_columns)
     strips = [_furthest(matrix[top : top + r], c) for top in range(0, R, r)]
@@ -163,7 +163,7 @@ def pooled(matrix: torch.Tensor, max_rows: int, max_columns: int) -> Grid:
     inside = np.stack([i for _, i in strips])  # row inside the block · c + column inside it
     row = np.arange(len(values))[:, None] * r + inside // c
     column = np.arange(values.shape[1])[None, :] * c + inside % c
-    return Grid(values, row, column, (r, c), (R, C))
+    return MatrixPicture(values, row, column, (r, c), (R, C))
 
 
 def _furthest(strip: torch.Tensor, c: int) -> tuple[np.ndarray, np.ndarray]:
@@ -176,14 +176,14 @@ def _furthest(strip: torch.Tensor, c: int) -> tuple[np.ndarray, np.ndarray]:
     return blocks.gather(-1, furthest)[:, 0].numpy(), furthest[:, 0].numpy()
 
 
-def window(matrix: torch.Tensor, row: int, column: int, side: int) -> Grid:
+def window(matrix: torch.Tensor, row: int, column: int, side: int) -> MatrixPicture:
     """The side × side values from (row, column) on, every one of them; shorter at the edge."""
     row = min(max(row, 0), max(matrix.shape[0] - side, 0))
     column = min(max(column, 0), max(matrix.shape[1] - side, 0))
     values = matrix[row : row + side, column : column + side].float().numpy()
     rows, columns = np.indices(values.shape)[:]
     R, C = matrix.shape
-    return Grid(values, rows + row, columns + column, (1, 1), (R, C))
+    return MatrixPicture(values, rows + row, columns + column, (1, 1), (R, C))
 
 
 def split_heads(c_attn: torch.Tensor, n_head: int) -> torch.Tensor:

@@ -54,7 +54,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Piece:
+class PreToken:
     """A pre-token: letters, one for each byte (GPT-2's stand-ins), and the branch that cut it.
 
     kind is a name of GPT2_PATTERN, or "special" for a token that is taken whole.
@@ -82,7 +82,7 @@ class Merge:
 
 
 @dataclass(frozen=True)
-class Row:
+class MergeStep:
     """A word between two merges.
 
     parts: (start, end) of each; ranks: of each pair of neighbours, None where the list has no
@@ -123,19 +123,19 @@ def rules(tokenizer: PreTrainedTokenizerFast) -> Rules:
     )
 
 
-def pieces(rules: Rules, text: str) -> list[Piece]:
+def pieces(rules: Rules, text: str) -> list[PreToken]:
     """text -> its pre-tokens in order, cut by the tokenizer's own rules; [] for the empty text."""
     text = text.encode("utf-8", "replace").decode("utf-8")  # as model.run.tokens.encode
     found = []
     for part in _split_added(rules, text):
         if part in rules.added:
-            found.append(Piece(part, "special"))
+            found.append(PreToken(part, "special"))
         elif part:
-            found += [Piece(letters, _kind(letters)) for letters in _pre_tokens(rules, part)]
+            found += [PreToken(letters, _kind(letters)) for letters in _pre_tokens(rules, part)]
     return found
 
 
-def merges(rules: Rules, piece: Piece) -> list[Merge]:
+def merges(rules: Rules, piece: PreToken) -> list[Merge]:
     """Every merge of a pre-token in the order they happen: lowest rank first, then leftmost.
 
     O(n log n) in the number of bytes, so that a long pasted text does not block the page.
@@ -170,7 +170,7 @@ def merges(rules: Rules, piece: Piece) -> list[Merge]:
     return done
 
 
-def ids(rules: Rules, piece: Piece) -> list[int]:
+def ids(rules: Rules, piece: PreToken) -> list[int]:
     """The tokens that a pre-token ends up as."""
     if piece.kind == "special":
         return [rules.added[piece.letters]]
@@ -182,7 +182,7 @@ def encode(rules: Rules, text: str) -> list[int]:
     return [i for piece in pieces(rules, text) for i in ids(rules, piece)]
 
 
-def parts(piece: Piece, done: list[Merge]) -> list[tuple[int, int]]:
+def parts(piece: PreToken, done: list[Merge]) -> list[tuple[int, int]]:
     """Where the parts of a pre-token lie after some merges: (start, end) in letters."""
     if piece.kind == "special":
         return [(0, len(piece.letters))]
@@ -193,7 +193,7 @@ def parts(piece: Piece, done: list[Merge]) -> list[tuple[int, int]]:
     return list(ends.items())
 
 
-def rows(rules: Rules, piece: Piece, most: int = 64) -> list[Row]:
+def rows(rules: Rules, piece: PreToken, most: int = 64) -> list[MergeStep]:
     """The word before the first merge, then after each; successive merges of one rank share a row.
 
     The rows of a longer word hold only parts that begin in its first `most` bytes; the merges are
@@ -217,11 +217,11 @@ def show_letters(letters: str) -> str:
     return tokens.show_bytes(tokens.bytes_of_letters(letters))
 
 
-def _row(rules: Rules, piece: Piece, ends: dict[int, int], now: list[Merge]) -> Row:
+def _row(rules: Rules, piece: PreToken, ends: dict[int, int], now: list[Merge]) -> MergeStep:
     spans, word = list(ends.items()), piece.letters
     texts = [word[a:b] for a, b in spans]
     starts = {merge.start for merge in now}
-    return Row(
+    return MergeStep(
         parts=spans,
         ranks=[rules.ranks.get(pair) for pair in pairwise(texts)],
         rank=now[0].rank if now else None,

@@ -174,7 +174,7 @@ def last_of(checkpoint: Checkpoint, ids: np.ndarray, order: Order) -> Last:
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
+class OrderChange:
     """The next token before and after a change of order.
 
     ids (n,): the tokens most probable before or after, most probable before first; before, after
@@ -190,7 +190,7 @@ class Change:
 
 
 @torch.inference_mode()
-def compare(before: Last, after: Last, n_top: int = 5) -> Change:
+def compare(before: Last, after: Last, n_top: int = 5) -> OrderChange:
     """Two last tokens -> what changed; raises ValueError for logits that are not finite."""
     for logits in (before.logits, after.logits):
         sampling.check_finite(logits, "next-token logits")
@@ -202,7 +202,7 @@ def compare(before: Last, after: Last, n_top: int = 5) -> Change:
     lengths = np.linalg.norm(before.stream, axis=-1)
     moved = np.linalg.norm(after.stream - before.stream, axis=-1) / np.maximum(lengths, 1e-30)
     chosen, was, now = (x.cpu().numpy() for x in (top, old[top], new[top]))
-    return Change(chosen, was, now, max(kl, 0.0), moved)
+    return OrderChange(chosen, was, now, max(kl, 0.0), moved)
 
 
 # -- the end of the table -------------------------------------------------------------------------

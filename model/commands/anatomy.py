@@ -140,7 +140,7 @@ def _header_name(found: anatomy.Anatomy) -> str:
     return "header" if found.source == "safetensors header" else "pickle and zip structure"
 
 
-def _shape(shape: arithmetic.Shape) -> str:
+def _shape(shape: arithmetic.GptShape) -> str:
     return ", ".join(f"{name} {value:,}" for name, value in asdict(shape).items())
 
 

@@ -24,7 +24,7 @@ from model.run import cache_budget, generate, tokens
 from model.run.cache import KVCache
 from model.run.cache_policies import POLICIES
 from model.run.checkpoint import Checkpoint
-from model.run.sampling import Settings
+from model.run.sampling import SamplingSettings
 from model.run.tokens import Ids
 
 MAX_SEED = 2**63 - 1
@@ -161,7 +161,7 @@ def _generate(
                f"told to the memory, its last {len(ids):,} ask")
     for step in generate.generate(
         reader, ids, chosen.tokens,
-        settings=Settings(chosen.temperature, chosen.top_k, chosen.top_p),
+        settings=SamplingSettings(chosen.temperature, chosen.top_k, chosen.top_p),
         generator=torch.Generator().manual_seed(chosen.seed),
         end_token=cast(int | None, loaded.model.config.eos_token_id),
     ):
@@ -191,7 +191,7 @@ def _reader(loaded: Checkpoint, chosen: Namespace) -> generate.Reader:
     )
 
 
-def _line(loaded: Checkpoint, number: int, step: generate.Step) -> str:
+def _line(loaded: Checkpoint, number: int, step: generate.GeneratedToken) -> str:
     text, reading = tokens.display(loaded.tokenizer, [step.token])[0], step.reading
     return (
         f"{number:6}  {text:16} p {step.probability:<8.3g}  {1000 * reading.seconds:8.1f} ms  "
@@ -200,7 +200,9 @@ def _line(loaded: Checkpoint, number: int, step: generate.Step) -> str:
     )
 
 
-def _report(loaded: Checkpoint, n_read: int, n_front: int, steps: list[generate.Step]) -> dict:
+def _report(
+    loaded: Checkpoint, n_read: int, n_front: int, steps: list[generate.GeneratedToken]
+) -> dict:
     """Everything about one generation, as JSON."""
     later = [1000 * s.reading.seconds for s in steps[1:]]
     placement = loaded.placement
@@ -221,7 +223,7 @@ def _report(loaded: Checkpoint, n_read: int, n_front: int, steps: list[generate.
     }
 
 
-def _token(name: str, step: generate.Step) -> dict:
+def _token(name: str, step: generate.GeneratedToken) -> dict:
     reading = step.reading
     return {
         "id": step.token, "token": name, "probability": step.probability,

@@ -243,7 +243,7 @@ def _curve(
     yield from _tables(loaded, chosen, curve, by_variant)
 
 
-def _progress(step: runs.Step) -> str:
+def _progress(step: runs.CurveProgress) -> str:
     left = step.seconds * (1 - step.share) / step.share if step.share else 0
     return (
         f"{step.share:6.1%}, episode {step.n_done:,} of {step.n_total:,}, "

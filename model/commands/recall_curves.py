@@ -13,7 +13,7 @@ from pathlib import Path
 from model.commands import options
 from model.loading import checkpoint
 from model.recall import shipped_curves
-from model.recall.shipped_curves import EVERY, FILE, ORDER, Step
+from model.recall.shipped_curves import EVERY, FILE, ORDER, ShippedCurveProgress
 
 EVERY_S = 5.0  # a line of progress at most this often
 
@@ -56,7 +56,7 @@ def _names(only: str | None) -> list[str]:
     return names
 
 
-def _line(step: Step) -> str:
+def _line(step: ShippedCurveProgress) -> str:
     if step.kept:
         return f"{step.curve}: {step.kept}"
     if step.share == 1:

@@ -157,7 +157,7 @@ def _stops(said: str) -> list[int]:
     return found
 
 
-def _progress(steps: Iterator[headline.Step]) -> Iterator[str]:
+def _progress(steps: Iterator[headline.HeadlineProgress]) -> Iterator[str]:
     said = time.perf_counter()
     for step in steps:
         if step.share == 1:

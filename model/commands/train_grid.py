@@ -14,7 +14,7 @@ from model.disk.whole import write_text
 from model.grafts.modules import load_modules
 from model.recall.runs import RULES
 from model.training import memory, memory_grid, memory_readme, whole_grid
-from model.training.under_way import Options
+from model.training.under_way import MemoryTrainingOptions
 
 SAID = ("seed", "steps", "tokens", "seconds")  # of every seed's card
 
@@ -40,7 +40,9 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
     if args.episodes < 1 or args.whole < 0:
         raise ValueError(f"Give 1 or more --episodes and 0 or more --whole; got {args.episodes} "
                          f"and {args.whole}.")
-    training = memory.start(Options(args.out.parent, args.model, text=args.text), fresh=False)
+    training = memory.start(
+        MemoryTrainingOptions(args.out.parent, args.model, text=args.text), fresh=False
+    )
     base, config = training.checkpoint.fingerprint, training.model.config
     found = [load_modules(path, config, base).to(training.model.device) for path in args.memory]
     seeds = {modules.card.get("seed", i): modules for i, modules in enumerate(found)}
@@ -77,7 +79,7 @@ def _forget_others(kept: dict, made_with: dict[str, list]) -> None:
 
 def _row(
     path: Path, kept: dict, part: str, about: str, facts: int,
-    measure: Callable[[str, int], list[memory_grid.Cell]],
+    measure: Callable[[str, int], list[memory_grid.GridCell]],
 ) -> Iterator[str]:
     name = f"{about}, {facts} facts"
     if name not in kept.setdefault(part, {}):

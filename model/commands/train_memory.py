@@ -13,7 +13,7 @@ from model.grafts.recurrent import CELLS
 from model.loading.checkpoint import EMBEDDED
 from model.memory.variants import VARIANTS
 from model.training import memory, memory_card
-from model.training.under_way import Options, Training
+from model.training.under_way import MemoryTraining, MemoryTrainingOptions
 
 TRAINABLE = [name for name, parts in VARIANTS.items() if parts - {"am"}]
 CARD, CURVES, ADAPTER = "card.json", "curves.json", "adapter"
@@ -58,17 +58,17 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
     yield from finish(training, args.episodes)
 
 
-def options_of(args: argparse.Namespace) -> Options:
+def options_of(args: argparse.Namespace) -> MemoryTrainingOptions:
     """Checked options. Raises ValueError for a number that makes no sense."""
     for name in ("steps", "rows", "episodes"):
         if getattr(args, name) < 1:
             raise ValueError(f"--{name} must be 1 or more, got {getattr(args, name)}.")
     if not 0 <= args.lora <= 256:
         raise ValueError(f"--lora must be from 0 (none) to 256, got {args.lora}.")
-    return Options(
+    return MemoryTrainingOptions(
         args.out, args.model, args.variant, args.text, args.steps, args.seed, args.rows,
         cell=args.cell, lora=args.lora, weights=args.weights,
-        peak=memory.FROM_PEAK if args.weights else Options.peak,
+        peak=memory.FROM_PEAK if args.weights else MemoryTrainingOptions.peak,
     )
 
 
@@ -84,7 +84,7 @@ def line(m: dict) -> str:
             f"\"I do not know.\" where never told: {refused}; {m['seconds_left'] / 60:.0f} min left")
 
 
-def finish(training: Training, n: int) -> Iterator[str]:
+def finish(training: MemoryTraining, n: int) -> Iterator[str]:
     """Export the trained weights, measure what was exported, write the card."""
     options = training.options
     path = options.out / FILE
@@ -103,7 +103,7 @@ def finish(training: Training, n: int) -> Iterator[str]:
     yield from memory_card.lines(card)
 
 
-def write_file(training: Training, path: Path, card: dict) -> None:
+def write_file(training: MemoryTraining, path: Path, card: dict) -> None:
     """The modules of a training as a memory file."""
     save_modules(training.modules, path, training.checkpoint.fingerprint,
                  memory.written(training), card)

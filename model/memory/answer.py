@@ -26,7 +26,7 @@ _SHORTENED = re.compile(r"\b(?:[A-Z]|Mrs?|Ms|Drs?|St|Prof|Capt|Col|Gen|Rev|No|vs
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class AnswerPiece:
     """text: whole characters, spaces as they are, else visible; probability: of its tokens together
     (most pieces are one token; a character of several bytes can be several)."""
 
@@ -102,13 +102,13 @@ def rest(
     return replace(left, end=answer.end) if answer.end in (END_OF_TEXT, WINDOW) else left
 
 
-def pieces(tokenizer: PreTrainedTokenizerFast, answer: Answer) -> list[Piece]:
+def pieces(tokenizer: PreTrainedTokenizerFast, answer: Answer) -> list[AnswerPiece]:
     """The answer as pieces to show: tokens that are parts of one character form one piece."""
     found, raw, log = [], b"", 0.0
     for i, (token, own) in enumerate(zip(answer.ids, answer.log)):
         raw, log = raw + tokens.token_bytes(tokenizer, token), log + own
         if _is_whole(raw) or i == len(answer) - 1:
-            found.append(Piece(readable(raw), float(np.exp(log))))
+            found.append(AnswerPiece(readable(raw), float(np.exp(log))))
             raw, log = b"", 0.0
     return found
 

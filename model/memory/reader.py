@@ -13,7 +13,7 @@ from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.run.cache import KVCache
 from model.run.checkpoint import Checkpoint
-from model.run.generate import Reading, check_rows, now, window_full
+from model.run.generate import GenerationPass, check_rows, now, window_full
 from model.run.tokens import Ids
 from model.run.trace import Rows
 
@@ -30,7 +30,7 @@ class WithMemory:
         self.recalled: asking.Recalled | None = None
 
     @torch.inference_mode()
-    def read(self, ids: np.ndarray) -> Reading:
+    def read(self, ids: np.ndarray) -> GenerationPass:
         """The prompt first, both passes; then token by token."""
         device = self.checkpoint.model.device
         start = now(device)
@@ -41,7 +41,7 @@ class WithMemory:
             check_rows(logits, rows)
         n_bytes = self.cache.n_bytes
         phase = "prefill" if first else "decode"
-        return Reading(phase, len(ids), self.cache.n_entries, n_bytes, seconds, logits, rows)
+        return GenerationPass(phase, len(ids), self.cache.n_entries, n_bytes, seconds, logits, rows)
 
     def full(self) -> str:
         """The window's end; it comes sooner if the reader begins after the stored prompts."""

@@ -1,4 +1,4 @@
-"""Files -> notes: text, Markdown, PDF, and what `Store.export` wrote. Keeps nothing itself.
+"""Files -> notes: text, Markdown, PDF, and what `NotesFile.export` wrote. Keeps nothing itself.
 
 A file is read whole or refused whole, with one line. The pages of a PDF are joined by form feeds,
 so that a passage knows its page.
@@ -24,7 +24,7 @@ logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every oddity o
 
 
 @dataclass(frozen=True)
-class Read:
+class PagesRead:
     """done of total pages of a file were read (of a text file: 1 of 1)."""
 
     done: int
@@ -39,7 +39,7 @@ class Imported:
     odd: str = ""
 
 
-def read(name: str, content: bytes) -> Generator[Read, None, Imported]:
+def read(name: str, content: bytes) -> Generator[PagesRead, None, Imported]:
     """A file's name and bytes -> its notes; yields its progress page by page.
 
     Raises NotesError for a file that is empty, too large, no text, or a PDF that is damaged,
@@ -53,7 +53,7 @@ def read(name: str, content: bytes) -> Generator[Read, None, Imported]:
     if content[:1024].lstrip().startswith(b"%PDF-"):
         return (yield from _read_pdf(name, content))
     text = _decoded(name, content)
-    yield Read(1, 1)
+    yield PagesRead(1, 1)
     if (notes := _exported(name, text)) is not None:
         return Imported(notes)
     if not text.strip():
@@ -112,7 +112,7 @@ def _exported(name: str, text: str) -> list[Draft] | None:
         ) from None
 
 
-def _read_pdf(name: str, content: bytes) -> Generator[Read, None, Imported]:
+def _read_pdf(name: str, content: bytes) -> Generator[PagesRead, None, Imported]:
     pages: list[str] = []
     try:
         document = pypdf.PdfReader(io.BytesIO(content))
@@ -121,7 +121,7 @@ def _read_pdf(name: str, content: bytes) -> Generator[Read, None, Imported]:
         total = len(document.pages)
         for i in range(total):
             pages.append(document.pages[i].extract_text())
-            yield Read(i + 1, total)
+            yield PagesRead(i + 1, total)
     except FileNotDecryptedError:
         raise NotesError(
             f"“{name}”: this PDF is locked with a password. Save an unlocked copy and choose that."

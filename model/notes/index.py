@@ -14,7 +14,7 @@ import apsw
 import numpy as np
 
 from model.notes import cutting
-from model.notes.store import Store, drop_passages
+from model.notes.store import NotesFile, drop_passages
 from model.run.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class IndexProgress:
     total: int
 
 
-def open_index(store: Store, maker: Maker) -> int:
+def open_index(store: NotesFile, maker: Maker) -> int:
     """The index's number; if there is none, an empty one is made and the oldest one is removed."""
     now = time.time()
     found = store.rows("SELECT id, used FROM indexes WHERE key=?", (maker.key,))
@@ -67,7 +67,7 @@ def open_index(store: Store, maker: Maker) -> int:
     return number
 
 
-def update(store: Store, maker: Maker) -> Iterator[IndexProgress]:
+def update(store: NotesFile, maker: Maker) -> Iterator[IndexProgress]:
     """Bring the index up to date; yields the progress after every batch, and at the end.
 
     Passages and their words come first, a note at a time; then the vectors, a batch at a time.
@@ -86,7 +86,7 @@ def update(store: Store, maker: Maker) -> Iterator[IndexProgress]:
     yield IndexProgress(done, total)
 
 
-def _uncut(store: Store, number: int) -> Iterator[tuple[int, int, str]]:
+def _uncut(store: NotesFile, number: int) -> Iterator[tuple[int, int, str]]:
     """(id, revision, text) of the notes without passages."""
     query = f"SELECT id FROM notes WHERE id NOT IN (SELECT note FROM passages_{number})"
     for (note,) in store.rows(query):
@@ -96,7 +96,7 @@ def _uncut(store: Store, number: int) -> Iterator[tuple[int, int, str]]:
 
 
 def _write_passages(
-    store: Store,
+    store: NotesFile,
     number: int,
     note: int,
     revision: int,
@@ -119,12 +119,12 @@ def _write_passages(
             )
 
 
-def _without_vector(store: Store, number: int) -> list[tuple[int, str]]:
+def _without_vector(store: NotesFile, number: int) -> list[tuple[int, str]]:
     query = f"SELECT id, text FROM passages_{number} WHERE NOT has_vector ORDER BY id LIMIT {BATCH}"
     return store.rows(query)
 
 
-def _write_vectors(store: Store, number: int, ids: list[int], vectors: np.ndarray) -> None:
+def _write_vectors(store: NotesFile, number: int, ids: list[int], vectors: np.ndarray) -> None:
     with store.writing() as connection:
         for i, vector in zip(ids, vectors):
             query = f"UPDATE passages_{number} SET has_vector=1 WHERE id=? AND NOT has_vector"
@@ -136,7 +136,7 @@ def _write_vectors(store: Store, number: int, ids: list[int], vectors: np.ndarra
                 )
 
 
-def _counts(store: Store, number: int) -> tuple[int, int]:
+def _counts(store: NotesFile, number: int) -> tuple[int, int]:
     query = f"SELECT coalesce(sum(has_vector),0), count(*) FROM passages_{number}"
     return store.rows(query)[0]
 

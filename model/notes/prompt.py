@@ -16,7 +16,7 @@ from model.run.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class PromptPart:
     """Tokens [start, stop) of a prompt; of: which passage (index into those given), None for
     <|endoftext|> and for the question."""
 
@@ -26,7 +26,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Prompt:
+class NotesPrompt:
     """ids (T,), the first one <|endoftext|>; parts in reading order, which cover all ids.
 
     used: the passages in the prompt (indices, the best first); left_out: those that did not fit;
@@ -34,7 +34,7 @@ class Prompt:
     """
 
     ids: np.ndarray
-    parts: tuple[Part, ...]
+    parts: tuple[PromptPart, ...]
     used: tuple[int, ...]
     left_out: tuple[int, ...]
     n_positions: int
@@ -46,7 +46,7 @@ class Prompt:
         return sum(part.stop - part.start for part in self.parts if part.of is not None)
 
 
-def build(checkpoint: Checkpoint, question: str, passages: list[str], n_answer: int) -> Prompt:
+def build(checkpoint: Checkpoint, question: str, passages: list[str], n_answer: int) -> NotesPrompt:
     """The prompt of a question with passages, the best first, as many as fit before the question
     with room for an answer of n_answer tokens. A passage that does not fit is left out whole.
 
@@ -104,10 +104,10 @@ def _joined(
     left_out: tuple[int, ...],
     n_positions: int,
     n_cut: int,
-) -> Prompt:
+) -> NotesPrompt:
     parts, start = [], 0
     for of, ids in blocks:
-        parts.append(Part(start, start + len(ids), of))
+        parts.append(PromptPart(start, start + len(ids), of))
         start += len(ids)
     ids = np.concatenate([ids for _, ids in blocks])
-    return Prompt(ids, tuple(parts), used, left_out, n_positions, n_cut)
+    return NotesPrompt(ids, tuple(parts), used, left_out, n_positions, n_cut)

@@ -17,7 +17,7 @@ import apsw
 import numpy as np
 
 from model.notes.index import Maker, open_index
-from model.notes.store import Store
+from model.notes.store import NotesFile
 
 RRF = 60  # the constant of the paper: how little the first ranks differ
 DEPTH = 50  # ranks of each search that count
@@ -61,7 +61,7 @@ RANKINGS: dict[str, Callable[[Candidate], float]] = {
 
 
 def search(
-    store: Store, maker: Maker, question: str, vector: np.ndarray, n: int, by: str = "both"
+    store: NotesFile, maker: Maker, question: str, vector: np.ndarray, n: int, by: str = "both"
 ) -> list[Candidate]:
     """The n best passages for a question, vector (C,) its embedding; the best of RANKINGS[by]
     first; passages without a rank in it are left out."""

@@ -36,7 +36,7 @@ PRAGMA user_version = {VERSION};
 """
 
 
-class Store:
+class NotesFile:
     """An open notes file. `connection` is apsw's; only model/notes_*.py may touch it."""
 
     def __init__(self, file: Path, busy_s: float = BUSY_S) -> None:
@@ -209,9 +209,9 @@ class Store:
 
 
 @contextmanager
-def opened(file: Path | None = None, busy_s: float = BUSY_S) -> Iterator[Store]:
+def opened(file: Path | None = None, busy_s: float = BUSY_S) -> Iterator[NotesFile]:
     """The notes file, open while the block runs. Raises NotesError if it cannot be used."""
-    store = Store(file or path(), busy_s)
+    store = NotesFile(file or path(), busy_s)
     try:
         yield store
     finally:

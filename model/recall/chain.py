@@ -22,9 +22,9 @@ from model.memory.state import MemoryState
 from model.recall import probe
 from model.recall.link import NAMES, Link, percent
 from model.recall.probe import Outcome, Scored
-from model.recall.seen import Seen, see, target
-from model.recall.stores import InBank, InEdm, Store, ToldFact
-from model.recall.told_facts import Fact, holding
+from model.recall.seen import QuestionRun, see, target
+from model.recall.stores import FactInStore, InBank, InEdm, ToldFact
+from model.recall.told_facts import ToldSentence, holding
 from model.recall.whole_words import says
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
@@ -38,7 +38,7 @@ MOST_TOLD = 2_000  # tokens told again to find out when a fact was evicted
 class Chain:
     """A fact's five links, in the order of NAMES."""
 
-    fact: Fact
+    fact: ToldSentence
     links: tuple[Link, ...]
 
     @property
@@ -74,7 +74,7 @@ def of_question(
     state: MemoryState,
     asked: asking.Recalled,
     settings: Settings,
-    fact: Fact,
+    fact: ToldSentence,
     writing: Settings,
     states: Iterable[MemoryState] = (),
 ) -> Chain | None:
@@ -99,7 +99,7 @@ def of_question(
     return _chain(checkpoint, told, seen, settings, said)
 
 
-def _stores(checkpoint: Checkpoint, settings: Settings) -> list[type[Store]]:
+def _stores(checkpoint: Checkpoint, settings: Settings) -> list[type[FactInStore]]:
     """The stores with slots that these settings read."""
     parts = checkpoint.memory.parts if checkpoint.memory is not None else ()
     return [InBank] * ("am" in settings.modules) + [InEdm] * (
@@ -107,13 +107,13 @@ def _stores(checkpoint: Checkpoint, settings: Settings) -> list[type[Store]]:
 
 
 def _chain(
-    checkpoint: Checkpoint, told: ToldFact, seen: Seen, settings: Settings, said: Link
+    checkpoint: Checkpoint, told: ToldFact, seen: QuestionRun, settings: Settings, said: Link
 ) -> Chain:
     stores = (kind(checkpoint, told, seen, settings) for kind in _stores(checkpoint, settings))
     return Chain(told.fact, (*(_either(links) for links in zip(*map(_followed, stores))), said))
 
 
-def _followed(store: Store) -> list[Link]:
+def _followed(store: FactInStore) -> list[Link]:
     """A store's four links; links after a break are not reached."""
     links: list[Link] = []
     for name in NAMES[:-1]:
@@ -155,7 +155,8 @@ def _states(checkpoint: Checkpoint, one: Outcome) -> Iterator[MemoryState]:
 
 
 def _likeliest(
-    checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, fact: Fact, spoken: np.ndarray
+    checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, fact: ToldSentence,
+    spoken: np.ndarray
 ) -> tuple[np.ndarray, tuple[int, ...]]:
     """(tokens said before it, positions of the fact's words) of the words, new to the question,
     whose first token is most probable after the question or after the model's own words."""
@@ -169,7 +170,7 @@ def _likeliest(
 
 
 def _new_words(
-    checkpoint: Checkpoint, prompt: str, fact: Fact, asked: np.ndarray
+    checkpoint: Checkpoint, prompt: str, fact: ToldSentence, asked: np.ndarray
 ) -> list[tuple[int, ...]]:
     """Positions of the fact's words that the question does not hold, neighbours together. If the
     question holds them all: of all words; if the fact has no words: of all tokens."""

@@ -19,7 +19,7 @@ from model.memory.settings import Settings
 from model.recall import episodes
 from model.recall.episodes import ME, Fact, Plan
 from model.recall.phrases import KINDS, Kind
-from model.recall.runs import Curve, Point, Question, Trial
+from model.recall.runs import Curve, CurvePoint, Question, Trial
 
 DISTANCES = (0, 100, 1_000, 10_000)
 FAR = (*DISTANCES, 100_000)
@@ -100,29 +100,29 @@ def _contradiction(rng: random.Random, tokenizer: PreTrainedTokenizerFast, gap: 
     return Trial(tell, (replace(asked, first=f" {first}."),))
 
 
-def _distance(settings: Settings, stops: Sequence[int] = DISTANCES) -> list[Point]:
-    return [Point("", 0, settings, told(4, stops=stops))]
+def _distance(settings: Settings, stops: Sequence[int] = DISTANCES) -> list[CurvePoint]:
+    return [CurvePoint("", 0, settings, told(4, stops=stops))]
 
 
-def _facts(settings: Settings) -> list[Point]:
-    return [Point(f"{n} fact{'s' * (n > 1)}", n, settings, told(n)) for n in FACTS]
+def _facts(settings: Settings) -> list[CurvePoint]:
+    return [CurvePoint(f"{n} fact{'s' * (n > 1)}", n, settings, told(n)) for n in FACTS]
 
 
-def _slots(settings: Settings) -> list[Point]:
+def _slots(settings: Settings) -> list[CurvePoint]:
     return [
-        Point(f"{n} slots", n, settings.with_slots(n), told(4, stops=(300,)))
+        CurvePoint(f"{n} slots", n, settings.with_slots(n), told(4, stops=(300,)))
         for n in SLOTS
     ]
 
 
-def _policies(settings: Settings) -> list[Point]:
+def _policies(settings: Settings) -> list[CurvePoint]:
     """Every policy; every score is tried with `least salient`, the only policy that uses scores."""
     small = settings.with_slots(TESTED)
     scores = [score for score in SCORES if score != "everything"]
     kinds = [(policy, "everything") for policy in NAMES if policy != "least salient"]
     kinds += [("least salient", score) for score in scores]
     return [
-        Point(
+        CurvePoint(
             policy if score == "everything" else f"{policy}: {score}", i,
             replace(small, policy=policy).with_fusion(score=score), told(4, stops=(500,)),
             reads=policy in ("least recently read", "least attended"),
@@ -131,15 +131,15 @@ def _policies(settings: Settings) -> list[Point]:
     ]
 
 
-def _contradictions(settings: Settings) -> list[Point]:
-    return [Point(f"{gap} tokens apart", gap, settings, contradicted(gap)) for gap in GAPS]
+def _contradictions(settings: Settings) -> list[CurvePoint]:
+    return [CurvePoint(f"{gap} tokens apart", gap, settings, contradicted(gap)) for gap in GAPS]
 
 
-def _paraphrases(settings: Settings) -> list[Point]:
+def _paraphrases(settings: Settings) -> list[CurvePoint]:
     kinds = [("as trained", False, False), ("asked otherwise", False, True),
              ("told otherwise", True, False), ("both otherwise", True, True)]
     return [
-        Point(name, i, settings, told(2, held_out=said, ask_held_out=asked))
+        CurvePoint(name, i, settings, told(2, held_out=said, ask_held_out=asked))
         for i, (name, said, asked) in enumerate(kinds)
     ]
 

@@ -21,7 +21,7 @@ from model.memory.salience import SCORES
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.recall import distraction, probe
-from model.recall.probe import Plan, Probe
+from model.recall.probe import Probe, ProbePlan
 from model.recall.share import Share
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
@@ -41,7 +41,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Row:
+class PairResult:
     """The result of one pair at one stop. kept: facts whose tokens all still have their own slots;
     recalled: facts whose answer greedy decoding says exactly."""
 
@@ -73,7 +73,7 @@ def pairs(
 def measure(
     checkpoint: Checkpoint, probes: Sequence[Probe], books: Sequence[str], which: Sequence[Pair],
     settings: Settings, stops: Sequence[int],
-) -> Iterator[list[Row]]:
+) -> Iterator[list[PairResult]]:
     """The rows of each pair, one for every stop, as they are known. books: texts, taken in turns.
 
     Raises ValueError, one line, for a probe that cannot be run.
@@ -91,14 +91,16 @@ def measure(
         yield [_row(pair, stop, found) for stop, found in hits.items()]
 
 
-def _row(pair: Pair, stop: int, found: list[tuple[bool, bool]]) -> Row:
+def _row(pair: Pair, stop: int, found: list[tuple[bool, bool]]) -> PairResult:
     kept, recalled = (sum(column) for column in zip(*found))
-    return Row(pair, stop, Share("kept", kept, len(found)), Share("recalled", recalled, len(found)))
+    return PairResult(
+        pair, stop, Share("kept", kept, len(found)), Share("recalled", recalled, len(found))
+    )
 
 
-def _groups(plans: list[Plan]) -> list[list[Plan]]:
+def _groups(plans: list[ProbePlan]) -> list[list[ProbePlan]]:
     """Plans with an answer in groups of TOGETHER; no two of a group ask the same."""
-    groups: list[list[Plan]] = []
+    groups: list[list[ProbePlan]] = []
     for plan in (plan for plan in plans if len(plan.answer_ids)):
         for group in groups:
             same = any(plan.probe.ask == other.probe.ask for other in group)
@@ -137,7 +139,7 @@ class _Stream:
         self.checkpoint, self.settings, self.heard = checkpoint, settings, heard
         self.book, self.state = iter(book), blank(checkpoint)
 
-    def run(self, plans: list[Plan], stops: Sequence[int]) -> Iterator[tuple[int, list[Any]]]:
+    def run(self, plans: list[ProbePlan], stops: Sequence[int]) -> Iterator[tuple[int, list[Any]]]:
         """(stop, (kept, recalled) of every fact) at each stop."""
         self._go_on(WARM)
         placed = []
@@ -170,7 +172,7 @@ class _Stream:
         told = telling.tell(self.checkpoint, self.state, text, self.settings, heard=self.heard)
         self.state = told.state
 
-    def _asked(self, plan: Plan, numbers: range) -> tuple[bool, bool]:
+    def _asked(self, plan: ProbePlan, numbers: range) -> tuple[bool, bool]:
         scored = probe.score(
             self.checkpoint, self.state, plan.ask_ids, plan.answer_ids, self.settings
         )

@@ -17,12 +17,12 @@ from model.memory.reader import WithMemory
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.notes.note import NotesError
-from model.notes.prompt import Prompt, build
+from model.notes.prompt import NotesPrompt, build
 from model.run import generate, predict, tokens
 from model.run.cache import KVCache
 from model.run.checkpoint import Checkpoint
 from model.run.generate import WithCache
-from model.run.sampling import Settings as Sampling
+from model.run.sampling import SamplingSettings as Sampling
 from model.run.tokens import Ids
 from model.run.turn import Overtaken
 
@@ -31,7 +31,7 @@ GREEDY = Sampling(temperature=0)
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class GreedyAnswer:
     """A greedy answer of n tokens.
 
     text: as written; texts: n display strings; ended: True at a sentence's end, False if cut at
@@ -50,7 +50,7 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class NotesInWindow:
     """The notes that the prompt and the cache hold. ids (T,), <|endoftext|> first; n_notes of
     n_all, the newest; is_cut: only the end of the newest one fits."""
 
@@ -60,12 +60,12 @@ class Facts:
     is_cut: bool = False
 
 
-def answer(checkpoint: Checkpoint, ids: np.ndarray, stop: Event | None = None) -> Answer:
+def answer(checkpoint: Checkpoint, ids: np.ndarray, stop: Event | None = None) -> GreedyAnswer:
     """What follows ids (T,), read from the beginning."""
     return _answer(checkpoint, _fresh(checkpoint), ids, len(ids), stop)
 
 
-def facts(checkpoint: Checkpoint, notes: list[str], n_most: int) -> Facts:
+def facts(checkpoint: Checkpoint, notes: list[str], n_most: int) -> NotesInWindow:
     """The newest of the notes (the newest last) whose tokens fit n_most, <|endoftext|> included."""
     chosen: list[str] = []
     room = n_most - 1
@@ -80,12 +80,12 @@ def facts(checkpoint: Checkpoint, notes: list[str], n_most: int) -> Facts:
         room -= n
     start = np.array([checkpoint.tokenizer.bos_token_id])
     if notes and not chosen:  # the newest alone is too long
-        return Facts(np.r_[start, ids[-room:]], 1, len(notes), True)
+        return NotesInWindow(np.r_[start, ids[-room:]], 1, len(notes), True)
     ids = tokens.encode(checkpoint.tokenizer, " ".join(chosen))
-    return Facts(np.r_[start, ids], len(chosen), len(notes))
+    return NotesInWindow(np.r_[start, ids], len(chosen), len(notes))
 
 
-def question_behind(checkpoint: Checkpoint, facts: Facts, question: str) -> np.ndarray:
+def question_behind(checkpoint: Checkpoint, facts: NotesInWindow, question: str) -> np.ndarray:
     """The question's ids (T,) as they continue the facts.
 
     Raises NotesError if they do not fit the window with room for an answer.
@@ -101,7 +101,7 @@ def question_behind(checkpoint: Checkpoint, facts: Facts, question: str) -> np.n
     return ids
 
 
-def keep(checkpoint: Checkpoint, facts: Facts) -> KVCache:
+def keep(checkpoint: Checkpoint, facts: NotesInWindow) -> KVCache:
     """The facts read once: their keys and values of all layers."""
     cache = KVCache(checkpoint.model.config.n_layer)
     WithCache(checkpoint, cache).read(facts.ids)
@@ -110,7 +110,7 @@ def keep(checkpoint: Checkpoint, facts: Facts) -> KVCache:
 
 def continued(
     checkpoint: Checkpoint, kept: KVCache, ids: np.ndarray, stop: Event | None = None
-) -> Answer:
+) -> GreedyAnswer:
     """The question's ids (T,) read after the kept keys and values, which stay unchanged."""
     cache = KVCache(len(kept.layers))
     for i, layer in enumerate(kept.layer_caches):
@@ -141,7 +141,7 @@ def told(
 def remembered(
     checkpoint: Checkpoint, state: MemoryState, question: str, settings: Settings,
     stop: Event | None = None,
-) -> Answer:
+) -> GreedyAnswer:
     """The question asked of the network's own memory; its window holds no fact."""
     ids = tokens.encode(checkpoint.tokenizer, question.lstrip())
     room = asking.room(checkpoint, state, settings) - MOST_TOKENS
@@ -157,7 +157,7 @@ def remembered(
     return replace(found, first_position=reading.start if reading else 0)
 
 
-def alone(checkpoint: Checkpoint, question: str) -> Prompt:
+def alone(checkpoint: Checkpoint, question: str) -> NotesPrompt:
     """The question as a prompt of its own."""
     return build(checkpoint, question, [], MOST_TOKENS)
 
@@ -175,7 +175,7 @@ def _fresh(checkpoint: Checkpoint) -> WithCache:
 
 def _answer(
     checkpoint: Checkpoint, reader: generate.Reader, ids: Ids, n_window: int, stop: Event | None
-) -> Answer:
+) -> GreedyAnswer:
     end = checkpoint.tokenizer.eos_token_id
     drawn: list[int] = []
     first: torch.Tensor | None = None
@@ -196,7 +196,7 @@ def _answer(
     top = predict.top_tokens(checkpoint, first, 6)
     texts = tokens.display(checkpoint.tokenizer, drawn)
     text = tokens.decode(checkpoint.tokenizer, drawn)
-    return Answer(text, texts, ended, top, first, n_window)
+    return GreedyAnswer(text, texts, ended, top, first, n_window)
 
 
 def _is_sentence(text: str) -> bool:

@@ -38,7 +38,7 @@ FEW = Settings().with_slots(128)
 
 
 @dataclass(frozen=True)
-class Step:
+class HeadlineProgress:
     """Progress: the case, the share of it that is done (0 to 1), and seconds so far."""
 
     case: str
@@ -71,13 +71,13 @@ def measure(
     n: int = 500,
     settings: Settings = Settings(),
     text: str = "",
-) -> Iterator[Step]:
+) -> Iterator[HeadlineProgress]:
     """The first n probes of every case, for each variant; the board is written after each case.
 
     text: other talk is taken from it; "": made up. Raises ValueError if `path` holds figures of
     another model or memory.
     """
-    store = _Store(checkpoint, path, variants, settings, text)
+    store = _Results(checkpoint, path, variants, settings, text)
     given, talk, runs = list(given), Talk(checkpoint, text), PlainRuns()
     for name in cases:
         case, began = CASES[name], time.perf_counter()
@@ -88,7 +88,7 @@ def measure(
             if not store.has(name, one):
                 state = _told(checkpoint, one, settings, variants, runs)
                 store.add(name, one, _asked(checkpoint, one, state, settings, variants, case))
-            yield Step(name, (i + 1) / len(wanted), time.perf_counter() - began)
+            yield HeadlineProgress(name, (i + 1) / len(wanted), time.perf_counter() - began)
         store.sum_up(name, case, wanted)
 
 
@@ -102,10 +102,10 @@ def measure_far(
     n: int = 100,
     settings: Settings = FEW,
     text: str = "",
-) -> Iterator[Step]:
+) -> Iterator[HeadlineProgress]:
     """The first n probes that have an answer, asked after each number of tokens in `stops`. Several
     memories are told the same text side by side: the plain model reads it once for all."""
-    store = _Store(checkpoint, path, variants, settings, text)
+    store = _Results(checkpoint, path, variants, settings, text)
     wanted = list(islice((replace(p, distance=0) for p in given if p.answer), n))
     names, began = {stop: _far_name(stop, settings) for stop in sorted(stops)}, time.perf_counter()
     for first in range(0, len(wanted), TOGETHER):
@@ -113,10 +113,10 @@ def measure_far(
                  if not all(store.has(name, p) for name in names.values())]
         for share in _group(checkpoint, group, first, names, variants, settings, text, store):
             done = min(first + share * TOGETHER, len(wanted) - 1) / len(wanted)
-            yield Step("far", done, time.perf_counter() - began)
+            yield HeadlineProgress("far", done, time.perf_counter() - began)
     for stop, name in names.items():
         store.sum_up(name, _far(stop, settings), wanted)
-    yield Step("far", 1.0, time.perf_counter() - began)
+    yield HeadlineProgress("far", 1.0, time.perf_counter() - began)
 
 
 def _far_name(stop: int, settings: Settings) -> str:
@@ -199,7 +199,8 @@ def _asked(
 
 
 def _is_hit(
-    checkpoint: Checkpoint, plan: probe.Plan, state: MemoryState, settings: Settings, case: Case
+    checkpoint: Checkpoint, plan: probe.ProbePlan, state: MemoryState, settings: Settings,
+    case: Case
 ) -> bool:
     state = state if settings.modules else blank(checkpoint)
     ids, _ = probe.fitting(checkpoint, plan, state, settings, 0)
@@ -214,7 +215,7 @@ def _is_hit(
     return not probe_controls.refuses(said)
 
 
-class _Store:
+class _Results:
     """The results so far: a line for each probe of a case, and the board that sums them up."""
 
     def __init__(

@@ -18,7 +18,7 @@ from model.memory import shared_words
 from model.memory.asking import Recalled
 from model.memory.slots import Slots
 from model.memory.state import MemoryState
-from model.recall.told_facts import Fact
+from model.recall.told_facts import ToldSentence
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
 
@@ -33,7 +33,7 @@ class NearMiss:
     have; share: what of the weight of the question's words it has, 0 to 1 (shared_words.shares);
     fit: how well retrieval found that it fits (Recalled), None where only the EDM read it."""
 
-    fact: Fact
+    fact: ToldSentence
     told: str
     asked: str
     lacks: tuple[str, ...]
@@ -42,7 +42,8 @@ class NearMiss:
 
 
 def find(
-    checkpoint: Checkpoint, state: MemoryState, asked: Recalled, facts: Sequence[Fact], question: str,
+    checkpoint: Checkpoint, state: MemoryState, asked: Recalled, facts: Sequence[ToldSentence],
+    question: str,
     said: str, without: str = "",
 ) -> NearMiss | None:
     """The near miss of an answer, None where it is none: every stored sentence that holds what
@@ -121,12 +122,12 @@ def _folded(text: str) -> set[str]:
     return {word.casefold() for word in _words(text)}
 
 
-def _is_stored(state: MemoryState, fact: Fact) -> bool:
+def _is_stored(state: MemoryState, fact: ToldSentence) -> bool:
     """Whether a store holds one of the sentence's tokens."""
     return any(_inside(table, fact).any() for table in _tables(state))
 
 
-def _fit(state: MemoryState, asked: Recalled, fact: Fact) -> float | None:
+def _fit(state: MemoryState, asked: Recalled, fact: ToldSentence) -> float | None:
     table = state.bank.slots
     blocks = table.block[_inside(table, fact)]
     return max((asked.relevance[int(b)] for b in blocks if int(b) in asked.relevance), default=None)
@@ -136,7 +137,7 @@ def _tables(state: MemoryState) -> list[Slots]:
     return [state.bank.slots] + ([] if state.external is None else [state.external.slots])
 
 
-def _inside(table: Slots, fact: Fact) -> np.ndarray:
+def _inside(table: Slots, fact: ToldSentence) -> np.ndarray:
     """Which slots hold a token of the sentence, (M,) bool."""
     inside = (table.position >= fact.start) & (table.position < fact.stop)
     found: np.ndarray = (table.prompt == fact.prompt) & inside

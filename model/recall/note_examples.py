@@ -7,7 +7,7 @@ from model.recall import phrases as p
 
 
 @dataclass(frozen=True)
-class Example:
+class NotesExample:
     """texts: a note each; question: for the prompt box; look: what to look at."""
 
     name: str
@@ -36,7 +36,7 @@ def _pick(words: tuple[str, ...], i: int) -> str:
 
 
 EXAMPLES = (
-    Example(
+    NotesExample(
         "James Theory",
         (
             "My name is James Theory.", "I live in New York.", "I work as a teacher.",
@@ -46,14 +46,14 @@ EXAMPLES = (
         "Where do I live? I live in",
         "Look at the marked words: they are why it knows. Then ask: What is my favourite drink?",
     ),
-    Example(
+    NotesExample(
         "A long diary",
         _diary(),
         "Where do I live? I live in",
         "90 idle sentences behind one fact: more than the prompt or the slots can hold. Compare "
         "the five memories.",
     ),
-    Example(
+    NotesExample(
         "A fact that changed",
         (
             "I live in Paris.", "My favourite colour is green.", "I play the violin.",

@@ -35,7 +35,7 @@ from model.memory import asking, telling, variants
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.recall import distraction, whole_words
-from model.recall.reads import Read, read_by
+from model.recall.reads import SlotRead, read_by
 from model.run import tokens, turn
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -67,7 +67,7 @@ class Probe:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class ProbePlan:
     """A probe that can be run. ask_ids (T,), answer_ids (A,), A = 0 without an answer.
 
     n_tokens: tokens that will be told, distraction included. notes: sentences for the visitor.
@@ -81,7 +81,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class ToldSoFar:
     """Progress of telling: the state so far, and how many tokens it has been told."""
 
     state: MemoryState
@@ -133,7 +133,7 @@ class Outcome:
     without an answer, those of the reply; base: the same with memory off. read: one row per slot.
     """
 
-    plan: Plan
+    plan: ProbePlan
     settings: Settings
     state: MemoryState
     asked: asking.Recalled
@@ -143,7 +143,7 @@ class Outcome:
     lead_ids: np.ndarray
     scored: Scored
     base: Scored
-    read: tuple[Read, ...]
+    read: tuple[SlotRead, ...]
     notes: tuple[str, ...]
 
     @property
@@ -201,7 +201,7 @@ def untrained_notes(checkpoint: Checkpoint, settings: Settings) -> tuple[str, ..
     return (what + (f"only {' and '.join(sorted(left))} works" if left else ONLY_GPT2),)
 
 
-def prepare(checkpoint: Checkpoint, probe: Probe) -> Plan:
+def prepare(checkpoint: Checkpoint, probe: Probe) -> ProbePlan:
     """Check a probe and cut it into tokens. ValueError, one line: what is wrong with it."""
     if not probe.tell or not all(text.strip() for text in probe.tell):
         raise ValueError("There is nothing to tell: a prompt is empty. Write at least one fact.")
@@ -222,28 +222,28 @@ def prepare(checkpoint: Checkpoint, probe: Probe) -> Plan:
     notes += of_answer
     sizes = [len(tokens.encode(checkpoint.tokenizer, text)) for text in probe.tell]
     notes += _windows(checkpoint, sizes)
-    return Plan(probe, ask_ids, answer_ids, sum(sizes) + probe.distance, tuple(notes))
+    return ProbePlan(probe, ask_ids, answer_ids, sum(sizes) + probe.distance, tuple(notes))
 
 
 def tell(
-    checkpoint: Checkpoint, plan: Plan, settings: Settings, state: MemoryState | None = None
-) -> Iterator[Told]:
-    """Tell the probe's prompts, then the distraction -> Iterator[Told], one a prompt.
+    checkpoint: Checkpoint, plan: ProbePlan, settings: Settings, state: MemoryState | None = None
+) -> Iterator[ToldSoFar]:
+    """Tell the probe's prompts, then the distraction -> Iterator[ToldSoFar], one a prompt.
 
     state: the memory that is told; None: an empty one. A variant without memory is told nothing.
     """
     state = blank(checkpoint) if state is None else state
     if not settings.modules:
-        yield Told(state, plan.n_tokens)
+        yield ToldSoFar(state, plan.n_tokens)
         return
     n = 0
     for text, size in _prompts(checkpoint, plan.probe):
         state = telling.tell(checkpoint, state, text, settings).state
         n += size
-        yield Told(state, n)
+        yield ToldSoFar(state, n)
 
 
-def told(checkpoint: Checkpoint, plan: Plan, settings: Settings) -> MemoryState:
+def told(checkpoint: Checkpoint, plan: ProbePlan, settings: Settings) -> MemoryState:
     """The state after telling everything; reports how many tokens were told so far."""
     for step in tell(checkpoint, plan, settings):
         state = step.state
@@ -253,7 +253,7 @@ def told(checkpoint: Checkpoint, plan: Plan, settings: Settings) -> MemoryState:
 
 def outcome(
     checkpoint: Checkpoint,
-    plan: Plan,
+    plan: ProbePlan,
     state: MemoryState,
     settings: Settings,
     lead: str | None = None,
@@ -389,7 +389,7 @@ def _windows(checkpoint: Checkpoint, sizes: list[int]) -> list[str]:
 
 
 def fitting(
-    checkpoint: Checkpoint, plan: Plan, state: MemoryState, settings: Settings, n_lead: int
+    checkpoint: Checkpoint, plan: ProbePlan, state: MemoryState, settings: Settings, n_lead: int
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """(the ask's ids, notes): cut at their start if ask and answer do not fit after the memory."""
     wanted = max(len(plan.answer_ids), 1) + n_lead

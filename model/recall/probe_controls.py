@@ -16,7 +16,7 @@ from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.recall import distraction, episodes, probe, words
 from model.recall.phrases import UNKNOWN
-from model.recall.probe import Outcome, Plan, Probe, Scored
+from model.recall.probe import Outcome, Probe, ProbePlan, Scored
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -27,7 +27,7 @@ LISTS = (words.CITY, words.FIRST, words.LAST, words.JOB, words.FOOD, words.DRINK
 
 
 @dataclass(frozen=True, eq=False)
-class Other:
+class OtherPerson:
     """The same question to another person's memory. value: what that person told in the answer's
     place, "" if the answer was never told and the memory holds other facts; right: scores of the
     answer's tokens; own: of the other value's tokens, None without one; continuation: the reply."""
@@ -40,7 +40,7 @@ class Other:
 
 
 @dataclass(frozen=True, eq=False)
-class Never:
+class NeverTold:
     """The same memory without the sentences that hold the answer, and the question without words
     after its question mark. left_out: whether there was such a sentence; if not, the reply shows
     nothing. refused: it says that it does not know; base, base_refused: the reply with memory off.
@@ -62,8 +62,8 @@ class Controls:
     prior: Scored
     empty: Scored
     in_context: Scored | None
-    other: Other
-    never: Never
+    other: OtherPerson
+    never: NeverTold
 
 
 def run_controls(checkpoint: Checkpoint, one: Outcome) -> Controls:
@@ -102,7 +102,7 @@ def in_context(checkpoint: Checkpoint, one: Outcome) -> Scored | None:
     return _plain(checkpoint, one, ids)
 
 
-def other_person(checkpoint: Checkpoint, one: Outcome) -> Other:
+def other_person(checkpoint: Checkpoint, one: Outcome) -> OtherPerson:
     """The question to a memory of the same shape with another value in the answer's place."""
     given = one.plan.probe
     value, changed = another(given)
@@ -114,10 +114,10 @@ def other_person(checkpoint: Checkpoint, one: Outcome) -> Other:
     right = probe.score(
         checkpoint, state, one.ids, one.scored.ids, one.settings, one.lead_ids
     )
-    return Other(changed, value, say(checkpoint, state, one.ids, one.settings), right, own)
+    return OtherPerson(changed, value, say(checkpoint, state, one.ids, one.settings), right, own)
 
 
-def never_told(checkpoint: Checkpoint, one: Outcome) -> Never:
+def never_told(checkpoint: Checkpoint, one: Outcome) -> NeverTold:
     """The question after everything but its answer was told."""
     changed = untold(one.plan.probe)
     left_out = changed.tell != one.plan.probe.tell
@@ -125,7 +125,7 @@ def never_told(checkpoint: Checkpoint, one: Outcome) -> Never:
     ids, _ = probe.fitting(checkpoint, plan, state, one.settings, 0)
     said = say(checkpoint, state, ids, one.settings)
     base = say(checkpoint, blank(checkpoint), ids, one.settings)
-    return Never(changed, left_out, said, base, refuses(said), refuses(base))
+    return NeverTold(changed, left_out, said, base, refuses(said), refuses(base))
 
 
 def say(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settings) -> str:
@@ -204,7 +204,7 @@ def _sentences(text: str) -> list[str]:
     return [s for s in re.split(r"(?<=[.!?])\s+", text) if s]
 
 
-def _told(checkpoint: Checkpoint, changed: Probe, one: Outcome) -> tuple[Plan, MemoryState]:
+def _told(checkpoint: Checkpoint, changed: Probe, one: Outcome) -> tuple[ProbePlan, MemoryState]:
     plan = probe.prepare(checkpoint, changed)
     return plan, probe.told(checkpoint, plan, one.settings)
 

@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Read:
+class SlotRead:
     """One slot, and what the answer's A tokens read from it.
 
     part: "am" or "edm" (one layer, the block before which it sits); index: in that part's table.
@@ -66,7 +66,7 @@ def places_of(slots: Slots) -> list[Place]:
 
 def read_by(
     checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, trace: Trace, first: int
-) -> tuple[Read, ...]:
+) -> tuple[SlotRead, ...]:
     """Rows first, first + 1, … of the trace (each predicts a token of the answer) -> every slot,
     most read first."""
     weights = fusion.read_weights(checkpoint, trace)[:, :, first:]  # (L,H,A,kept)
@@ -81,7 +81,7 @@ def read_by(
 
 def _rows(
     part: str, slots: Slots, kept: np.ndarray, weights: np.ndarray, first_layer: int = 0
-) -> list[Read]:
+) -> list[SlotRead]:
     column = {int(slot): i for i, slot in enumerate(kept)}
     nothing = np.zeros((*weights.shape[:3], 1), weights.dtype)
     rows, every = [], slots.places
@@ -89,7 +89,7 @@ def _rows(
         i = column.get(index)
         own = (nothing if i is None else weights[..., i : i + 1])[..., 0]  # (L,H,A)
         layer, head, _ = np.unravel_index(own.argmax(), own.shape) if own.size else (0, 0, 0)
-        rows.append(Read(
+        rows.append(SlotRead(
             part, index, place, str(slots.text[index]), str(slots.around[index]),
             mean=own.mean((0, 1)), peak=float(own.max(initial=0)), layer=first_layer + int(layer),
             head=int(head), kept=i is not None,

@@ -68,7 +68,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """One setting of a curve: its name, its place on the x axis, the memory's settings, and a
     function that makes an episode from a generator and the model's tokenizer. reads: every prompt
     of the distraction reads the memory before it is told, as in a conversation, and the reads
@@ -90,12 +90,12 @@ class Curve:
     name: str
     what: str
     x_label: str
-    points: Callable[[Settings], list[Point]]
+    points: Callable[[Settings], list[CurvePoint]]
     honest: str = ""
 
 
 @dataclass(frozen=True)
-class Step:
+class CurveProgress:
     """Progress: share (0 to 1) of everything; n_done of n_total episodes; seconds so far; lines: of
     the episode that was finished just now, else none; is_new: whether it was measured just now."""
 
@@ -120,7 +120,7 @@ def measure(
     seed: int = 0,
     settings: Settings = USUAL,
     text: str = "",
-) -> Iterator[Step]:
+) -> Iterator[CurveProgress]:
     """n episodes of every point, seeds `seed` to seed + n - 1; the file `path` (None: no file) gets
     a line for each: a list with a record for each stop and variant. text: the source of
     distraction; "": made up.
@@ -144,13 +144,15 @@ def measure(
             trial = point.make(_rng(curve, number), checkpoint.tokenizer)
             runner = _Runner(checkpoint, point, trial, number, group, text, others, runs)
             for share in runner.run():
-                yield Step((i + share) / len(todo), i, len(todo), time.perf_counter() - start)
+                yield CurveProgress(
+                    (i + share) / len(todo), i, len(todo), time.perf_counter() - start
+                )
             lines = [{"curve": curve.name, "made_with": mark} | line for line in runner.lines]
             found |= {name: [line for line in lines if line["variant"] == name] for name in group}
             _append(path, lines)
         every = tuple(line for name in names for line in found[name] or ())
         seconds = time.perf_counter() - start
-        yield Step((i + 1) / len(todo), i + 1, len(todo), seconds, every, bool(missing))
+        yield CurveProgress((i + 1) / len(todo), i + 1, len(todo), seconds, every, bool(missing))
 
 
 def made_with(checkpoint: Checkpoint, settings: Settings, text: str) -> str:
@@ -163,7 +165,7 @@ def made_with(checkpoint: Checkpoint, settings: Settings, text: str) -> str:
     return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def _can(checkpoint: Checkpoint, point: Point) -> bool:
+def _can(checkpoint: Checkpoint, point: CurvePoint) -> bool:
     """Whether this model has what the point needs: the learned gate must have been trained."""
     trained = checkpoint.memory is not None and "edm" in checkpoint.memory.parts
     return trained or point.settings.fusion.score != "learned gate"
@@ -176,7 +178,7 @@ class _Runner:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        point: Point,
+        point: CurvePoint,
         trial: Trial,
         seed: int,
         names: list[str],

@@ -29,7 +29,7 @@ from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
 from model.recall import curves, distraction, probe, runs
 from model.recall.probe import USUAL
-from model.recall.runs import Curve, Point, bytes_of
+from model.recall.runs import Curve, CurvePoint, bytes_of
 from model.recall.share import Share
 from model.run import generate, sampling, tokens
 from model.run.checkpoint import Checkpoint
@@ -52,7 +52,7 @@ TIMED = 48  # tokens generated for the time per token
 
 
 @dataclass(frozen=True)
-class Step:
+class ScoreboardProgress:
     """Progress: what is being measured, and the share of it that is done."""
 
     what: str
@@ -79,7 +79,7 @@ def load(path: Path = PLACE) -> dict[str, Any] | None:
 def measure(
     checkpoint: Checkpoint, variants: Sequence[str], path: Path, *, n: int = 125, seed: int = 0,
     settings: Settings = USUAL, text: str = "", stops: tuple[int, ...] = STOPS,
-) -> Iterator[Step]:
+) -> Iterator[ScoreboardProgress]:
     """Measure everything and write the board to `path`. n: episodes, four questions each. text:
     ordinary text for the perplexity; "": sentences made up here.
 
@@ -94,15 +94,15 @@ def measure(
             checkpoint, curve, names, kept, n=n, seed=seed, settings=settings
         ):
             records += step.lines
-            yield Step(curve.what, step.share)
+            yield ScoreboardProgress(curve.what, step.share)
     rows = []
     for i, name in enumerate(names):
-        yield Step(f"perplexity and time of {name}", i / len(names))
+        yield ScoreboardProgress(f"perplexity and time of {name}", i / len(names))
         own = [line for line in records if line["variant"] == name]
         cells = _cells(checkpoint, name, own, settings, text, stops)
         rows.append({"variant": name, "cells": cells})
     _write(path, checkpoint, rows, n, seed, settings, text)
-    yield Step("written", 1.0)
+    yield ScoreboardProgress("written", 1.0)
 
 
 def _curves(stops: tuple[int, ...]) -> list[Curve]:
@@ -110,8 +110,9 @@ def _curves(stops: tuple[int, ...]) -> list[Curve]:
     told = curves.told(4, stops=stops, never=0)
     never = curves.told(4, asked=0, never=4)
     return [
-        Curve("scoreboard", "recall", "", lambda s: [Point("", 0, s, told)]),
-        Curve("scoreboard, never told", "false recall", "", lambda s: [Point(NEVER, 0, s, never)]),
+        Curve("scoreboard", "recall", "", lambda s: [CurvePoint("", 0, s, told)]),
+        Curve("scoreboard, never told", "false recall", "",
+              lambda s: [CurvePoint(NEVER, 0, s, never)]),
     ]
 
 
@@ -243,7 +244,7 @@ def _milliseconds(
     reader = WithMemory(checkpoint, state, own)
     ids = tokens.encode(checkpoint.tokenizer, "Where do I live?")
     steps = generate.generate(
-        reader, ids, TIMED + 1, settings=sampling.Settings(1.0), generator=torch.Generator()
+        reader, ids, TIMED + 1, settings=sampling.SamplingSettings(1.0), generator=torch.Generator()
     )
     later = [1000 * step.reading.seconds for step in steps][1:]
     low, middle, high = np.percentile(later, [25, 50, 75]).tolist()

@@ -11,7 +11,7 @@ from model.memory import asking
 from model.memory.state import MemoryState
 from model.recall import probe
 from model.recall.probe import Scored
-from model.recall.told_facts import Fact
+from model.recall.told_facts import ToldSentence
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -19,7 +19,7 @@ from model.run.trace import Trace, run
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class QuestionRun:
     """The question's run, continued with the wanted tokens. scored, off: these, with memory and
     without; row: the token that predicts the first one that failed."""
 
@@ -35,17 +35,19 @@ class Seen:
         return int(np.argmax(self.scored.rank > 1))
 
 
-def see(checkpoint: Checkpoint, asked: asking.Recalled, lead: Ids, wanted: Ids) -> Seen:
+def see(checkpoint: Checkpoint, asked: asking.Recalled, lead: Ids, wanted: Ids) -> QuestionRun:
     """The question's run, continued with the tokens `lead` and `wanted` (A,), A >= 1."""
     trace = probe.along(checkpoint, asked.trace, np.r_[lead, wanted])
     first = len(asked.trace) - 1 + len(lead)
     scored = probe.scored_rows(checkpoint, trace, first, wanted)
     off = _off(checkpoint, trace)
     off_scored = probe.scored_rows(checkpoint, off, first + len(off) - len(trace), wanted)
-    return Seen(asked, trace, scored, off_scored, first + int(np.argmax(scored.rank > 1)))
+    return QuestionRun(asked, trace, scored, off_scored, first + int(np.argmax(scored.rank > 1)))
 
 
-def target(checkpoint: Checkpoint, state: MemoryState, fact: Fact, seen: Seen) -> tuple[int, ...]:
+def target(
+    checkpoint: Checkpoint, state: MemoryState, fact: ToldSentence, seen: QuestionRun
+) -> tuple[int, ...]:
     """The told position of the wanted token that failed: the token with the same id, else the one
     at the same place in the answer."""
     ids = tokens.encode(checkpoint.tokenizer, state.prompts[fact.prompt - 1])

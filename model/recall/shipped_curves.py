@@ -23,7 +23,7 @@ from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.recall import probe, runs
 from model.recall.curves import CURVES
-from model.recall.runs import RULES, Curve, Point
+from model.recall.runs import RULES, Curve, CurvePoint
 from model.recall.standard_tasks import TASKS
 from model.run.checkpoint import Checkpoint
 
@@ -35,7 +35,7 @@ USUAL = Settings().with_slots(128)
 
 
 @dataclass(frozen=True)
-class Step:
+class ShippedCurveProgress:
     """Progress: the curve, the share of it that is done (0 to 1), seconds spent on it, and "" or
     why nothing had to be measured."""
 
@@ -84,7 +84,7 @@ def measure(
     *,
     n: int = 200,
     settings: Settings = USUAL,
-) -> Iterator[Step]:
+) -> Iterator[ShippedCurveProgress]:
     """Measure curves one after the other, at least n questions a point (n episodes, or fewer if an
     episode asks several), and write the folder's file anew after each.
 
@@ -95,13 +95,15 @@ def measure(
     for name in names:
         stored = board["curves"].get(name)
         if stored and stored["n"] >= n:
-            yield Step(name, 1.0, 0.0, f"{stored['n']:,} questions a point are stored already")
+            yield ShippedCurveProgress(
+                name, 1.0, 0.0, f"{stored['n']:,} questions a point are stored already"
+            )
             continue
         began = time.perf_counter()
         lines: list[dict[str, Any]] = []
         for share, found in _episodes(checkpoint, EVERY[name], folder, n, settings):
             lines += found
-            yield Step(name, share, time.perf_counter() - began)
+            yield ShippedCurveProgress(name, share, time.perf_counter() - began)
         board["curves"][name] = {"n": n, "made": _now(), "rows": runs.summed(lines)}
         _write(folder / FILE, board)
 
@@ -136,7 +138,7 @@ def _groups(
     return groups
 
 
-def _n_asked(checkpoint: Checkpoint, point: Point) -> int:
+def _n_asked(checkpoint: Checkpoint, point: CurvePoint) -> int:
     trial = point.make(random.Random(0), checkpoint.tokenizer)
     return max(1, sum(question.answer is not None for question in trial.questions))
 

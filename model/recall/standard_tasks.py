@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from model.memory.settings import Settings
 from model.recall import episodes, words
-from model.recall.runs import Curve, Point, Question, Trial
+from model.recall.runs import Curve, CurvePoint, Question, Trial
 from model.run import tokens
 
 LENGTHS = (100, 400, 2_000)
@@ -112,27 +112,28 @@ def _single_words(tokenizer: PreTrainedTokenizerFast) -> list[str]:
     return found
 
 
-def _passkeys(settings: Settings) -> list[Point]:
+def _passkeys(settings: Settings) -> list[CurvePoint]:
     return [
-        Point(f"{n:,} tokens", n, settings, partial(_passkey, length=n)) for n in LENGTHS
+        CurvePoint(f"{n:,} tokens", n, settings, partial(_passkey, length=n)) for n in LENGTHS
     ]
 
 
-def _needles(settings: Settings) -> list[Point]:
+def _needles(settings: Settings) -> list[CurvePoint]:
     return [
-        Point(f"{n:,} tokens, depth {depth:.0%}", n, settings,
-              partial(_needle, length=n, depth=depth), y=depth)
+        CurvePoint(f"{n:,} tokens, depth {depth:.0%}", n, settings,
+                   partial(_needle, length=n, depth=depth), y=depth)
         for n in LENGTHS for depth in DEPTHS
     ]
 
 
-def _pairs(settings: Settings) -> list[Point]:
-    return [Point(f"{n} pairs", n, settings, partial(_mqar, n=n)) for n in PAIRS]
+def _pairs(settings: Settings) -> list[CurvePoint]:
+    return [CurvePoint(f"{n} pairs", n, settings, partial(_mqar, n=n)) for n in PAIRS]
 
 
-def _stories(settings: Settings) -> list[Point]:
+def _stories(settings: Settings) -> list[CurvePoint]:
     return [
-        Point(f"{n} sentence{'s' * (n > 1)}", n, settings, partial(_babi, n=n)) for n in SENTENCES
+        CurvePoint(f"{n} sentence{'s' * (n > 1)}", n, settings, partial(_babi, n=n))
+        for n in SENTENCES
     ]
 
 

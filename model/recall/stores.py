@@ -16,8 +16,8 @@ from model.memory.settings import Settings
 from model.memory.slots import READ_FLOOR, Slots
 from model.memory.state import MemoryState, blank
 from model.recall.link import Link, number, percent
-from model.recall.seen import Seen
-from model.recall.told_facts import Fact
+from model.recall.seen import QuestionRun
+from model.recall.told_facts import ToldSentence
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.distance import total_variation
@@ -31,18 +31,18 @@ class ToldFact:
 
     state: MemoryState
     writing: Settings
-    fact: Fact
+    fact: ToldSentence
     target: tuple[int, ...]
     states: Callable[[], Iterable[MemoryState]]
 
 
 @dataclass(frozen=True, eq=False)
-class Store(ABC):
+class FactInStore(ABC):
     """A fact in one store, and the run that should have read it."""
 
     checkpoint: Checkpoint
     told: ToldFact
-    seen: Seen
+    seen: QuestionRun
     settings: Settings
 
     name = what = ""
@@ -138,7 +138,7 @@ class Store(ABC):
         return tokens.display(self.checkpoint.tokenizer, self.seen.trace.ids[[self.seen.row]])[0]
 
 
-class InBank(Store):
+class InBank(FactInStore):
     """Fusion's bank: whole sentences, retrieved by rank, read by every attention head."""
 
     name, what = "the attention bank", "the sentence"
@@ -217,7 +217,7 @@ class InBank(Store):
         return Link("read", share >= READ_FLOOR, share, "of the attention", words)
 
 
-class InEdm(Store):
+class InEdm(FactInStore):
     """The EDM: single tokens, all weighed in one softmax beside the null slot."""
 
     name, what = "the EDM", "the wanted token"

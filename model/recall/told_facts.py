@@ -17,7 +17,7 @@ from model.run.tokens import Ids
 
 
 @dataclass(frozen=True)
-class Fact:
+class ToldSentence:
     """One told sentence: the tokens start to stop - 1 of a prompt, counted from 1.
 
     wanted: positions of its tokens that should be said, () if that is not known.
@@ -30,7 +30,7 @@ class Fact:
     wanted: tuple[int, ...] = ()
 
 
-def sentences(checkpoint: Checkpoint, text: str, prompt: int) -> list[Fact]:
+def sentences(checkpoint: Checkpoint, text: str, prompt: int) -> list[ToldSentence]:
     """The sentences of a prompt, cut as memory cuts them."""
     ids, found = tokens.encode(checkpoint.tokenizer, text), []
     for window in cuts.windows(checkpoint, ids):
@@ -40,9 +40,9 @@ def sentences(checkpoint: Checkpoint, text: str, prompt: int) -> list[Fact]:
     return found
 
 
-def newest(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> list[Fact]:
+def newest(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> list[ToldSentence]:
     """The last `most` told sentences, oldest first; older prompts are not cut at all."""
-    found: list[Fact] = []
+    found: list[ToldSentence] = []
     for number in range(len(prompts), 0, -1):
         found = sentences(checkpoint, prompts[number - 1], number) + found
         if len(found) >= most:
@@ -50,7 +50,7 @@ def newest(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> list[Fa
     return found[-most:]
 
 
-def holding(checkpoint: Checkpoint, prompts: Iterable[str], answer: str) -> list[Fact]:
+def holding(checkpoint: Checkpoint, prompts: Iterable[str], answer: str) -> list[ToldSentence]:
     """The told sentences that say the answer, oldest first, each with the answer's tokens."""
     found = []
     for number, text in enumerate(prompts, 1):
@@ -63,11 +63,13 @@ def holding(checkpoint: Checkpoint, prompts: Iterable[str], answer: str) -> list
     return found
 
 
-def _fact(checkpoint: Checkpoint, ids: Ids, prompt: int, start: int, stop: int) -> Fact:
-    return Fact(prompt, start, stop, tokens.decode(checkpoint.tokenizer, ids[start:stop]).strip())
+def _fact(checkpoint: Checkpoint, ids: Ids, prompt: int, start: int, stop: int) -> ToldSentence:
+    return ToldSentence(
+        prompt, start, stop, tokens.decode(checkpoint.tokenizer, ids[start:stop]).strip()
+    )
 
 
-def _wanted(checkpoint: Checkpoint, ids: Ids, fact: Fact, answer: str) -> tuple[int, ...]:
+def _wanted(checkpoint: Checkpoint, ids: Ids, fact: ToldSentence, answer: str) -> tuple[int, ...]:
     """The shortest run of tokens that says the answer: its first end, then its last start."""
     def said(start: int, stop: int) -> bool:
         return says(tokens.decode(checkpoint.tokenizer, ids[start:stop]), answer)

@@ -11,7 +11,7 @@ from typing import Any
 from model.recall import causal
 from model.recall.causal import Effect
 from model.recall.probe import ONLY_GPT2, Outcome
-from model.recall.reads import Place, Read
+from model.recall.reads import Place, SlotRead
 from model.run.checkpoint import Checkpoint
 
 HALF = 0.5  # a slot matters when without it the answer's probability is at most this share
@@ -42,7 +42,7 @@ class Verdict:
     sentence: str
     p: float
     p_off: float
-    most: Read | None = None
+    most: SlotRead | None = None
     without_most: Effect | None = None
     causal: Effect | None = None
     alone: tuple[Effect, ...] = ()
@@ -188,7 +188,7 @@ def _behind(one: Outcome) -> str:
     return f" (scored after its own words, “{one.lead.strip()}”)" if one.lead else ""
 
 
-def where(read: Read) -> str:
+def where(read: SlotRead) -> str:
     """"prompt 1, token 13 “·York”"."""
     return f"prompt {read.place.prompt}, token {read.place.position} “{read.text}”"
 
@@ -198,7 +198,7 @@ def where_place(one: Outcome, place: Place) -> str:
     return where(next(read for read in one.read if read.place == place))
 
 
-def weight(read: Read) -> str:
+def weight(read: SlotRead) -> str:
     """The read weight in words: the mean over all layers and heads, and the strongest head."""
     return (
         f"read weight {read.peak:.2f} in its strongest head (layer {read.layer}, head "

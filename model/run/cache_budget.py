@@ -19,7 +19,7 @@ from model.run import causal, sampling, tokens, trace, turn
 from model.run.cache import KVCache
 from model.run.cache_policies import POLICIES, Entries, Policy, stop
 from model.run.checkpoint import Checkpoint
-from model.run.generate import Reading, now
+from model.run.generate import GenerationPass, now
 from model.run.tokens import Ids
 
 Place = Callable[[int, int, int], int]
@@ -88,7 +88,7 @@ class WithBudget:
         layers = range(checkpoint.model.config.n_layer)
         self._scalings = [trace.scaling(checkpoint, i) for i in layers]
 
-    def read(self, ids: np.ndarray) -> Reading:
+    def read(self, ids: np.ndarray) -> GenerationPass:
         """Read tokens (n,); the logits (V,) are the first row's."""
         start, phase = now(self.checkpoint.model.device), "decode" if self.n_read else "prefill"
         n_first = 0
@@ -99,7 +99,7 @@ class WithBudget:
             logits = self.decode(int(token))
         sampling.check_finite(logits, "the logits with a bounded cache")
         seconds = now(self.checkpoint.model.device) - start
-        return Reading(
+        return GenerationPass(
             phase, len(ids), self.cache.n_entries, self.cache.n_bytes, seconds, logits[0]
         )
 

@@ -19,7 +19,7 @@ import torch
 
 from model.run import trace, turn
 from model.run.checkpoint import Checkpoint
-from model.run.store import ABSENT, RunKey, Store
+from model.run.store import ABSENT, ResultStore, RunKey
 from model.run.tokens import Ids
 from model.run.turn import Overtaken
 
@@ -68,8 +68,8 @@ class Engine:
     Paused work rests on its own thread in the middle of its pass; only one thread runs at a time.
     """
 
-    def __init__(self, store: Store | None = None, slice_s: float = SLICE_S):
-        self.store = Store() if store is None else store
+    def __init__(self, store: ResultStore | None = None, slice_s: float = SLICE_S):
+        self.store = ResultStore() if store is None else store
         self.slice_s = slice_s
         self._line: list[Request] = []  # who wants to run, in order; begun or not
         self._running: Request | None = None
@@ -226,7 +226,7 @@ class Engine:
 
 
 def trace_request(
-    store: Store, checkpoint: Checkpoint, ids: Ids
+    store: ResultStore, checkpoint: Checkpoint, ids: Ids
 ) -> tuple[RunKey, Callable[[], trace.Trace]]:
     """Key and work of a prompt's trace; ids (T,). One that begins like an earlier prompt runs only
     its new tokens. The work raises what `trace.run` raises."""
@@ -235,7 +235,7 @@ def trace_request(
     return key, partial(_grown, store, key, checkpoint, ids)
 
 
-def _grown(store: Store, key: RunKey, checkpoint: Checkpoint, ids: np.ndarray) -> trace.Trace:
+def _grown(store: ResultStore, key: RunKey, checkpoint: Checkpoint, ids: np.ndarray) -> trace.Trace:
     return trace.run(checkpoint, ids, store.longest_prefix(key, ids))
 
 

@@ -28,7 +28,7 @@ END_OF_TEXT = "the model drew its end-of-text token"
 class Reader(Protocol):
     """What generation needs from a reader: the logits of the newest token, and the costs."""
 
-    def read(self, ids: np.ndarray) -> "Reading":
+    def read(self, ids: np.ndarray) -> "GenerationPass":
         """Read the next tokens (n,) of the text."""
 
     def full(self) -> str:
@@ -36,7 +36,7 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class GenerationPass:
     """One pass of the model.
 
     phase: "prefill" (several tokens into an empty cache), "decode" (the cache holds the others) or
@@ -55,14 +55,14 @@ class Reading:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class GeneratedToken:
     """A pass and the token drawn from its logits; that token is not in the cache yet.
 
     probability: of the token, after temperature, top-k and top-p. end: why nothing can follow,
     "" when it goes on.
     """
 
-    reading: Reading
+    reading: GenerationPass
     token: int
     probability: float
     end: str
@@ -75,7 +75,7 @@ class WithCache:
         self.checkpoint, self.cache = checkpoint, cache
 
     @torch.inference_mode()
-    def read(self, ids: np.ndarray) -> Reading:
+    def read(self, ids: np.ndarray) -> GenerationPass:
         """Prefill when the cache is empty, decode when it is not."""
         phase = "decode" if self.cache.n_entries else "prefill"
         model, tap = self.checkpoint.model, Tap()
@@ -89,7 +89,7 @@ class WithCache:
             seconds = now(model.device) - start
         rows = Rows(*(tuple(part) for part in (tap.q, tap.k, tap.v, tap.stream)))
         check_rows(logits, rows)
-        return Reading(
+        return GenerationPass(
             phase, len(ids), self.cache.n_entries, self.cache.n_bytes, seconds, logits, rows
         )
 
@@ -104,13 +104,13 @@ class WithoutCache:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint, self.ids = checkpoint, np.zeros(0, np.int64)
 
-    def read(self, ids: np.ndarray) -> Reading:
+    def read(self, ids: np.ndarray) -> GenerationPass:
         """One pass over the whole text so far."""
         self.ids = np.concatenate([self.ids, ids])
         start = now(self.checkpoint.model.device)
         logits = recompute(self.checkpoint, self.ids)[-1]
         seconds = now(self.checkpoint.model.device) - start
-        return Reading("recompute", len(self.ids), 0, 0, seconds, logits)
+        return GenerationPass("recompute", len(self.ids), 0, 0, seconds, logits)
 
     def full(self) -> str:
         """The window's end."""
@@ -122,10 +122,10 @@ def generate(
     ids: Ids,
     n_tokens: int,
     *,
-    settings: sampling.Settings,
+    settings: sampling.SamplingSettings,
     generator: torch.Generator,
     end_token: int | None = None,
-) -> Iterator[Step]:
+) -> Iterator[GeneratedToken]:
     """ids (T,) not read yet, T >= 1 -> up to n_tokens steps; each draw advances the generator.
 
     Ends early, and says why in the last step, at `end_token` and when the reader is full. Raises
@@ -148,26 +148,26 @@ def generate(
 def take_step(
     reader: Reader,
     unread: np.ndarray,
-    settings: sampling.Settings,
+    settings: sampling.SamplingSettings,
     generator: torch.Generator,
     end_token: int | None = None,
-) -> Step:
+) -> GeneratedToken:
     """Read the unread tokens (n,), draw what follows."""
     return draw(reader, reader.read(unread), settings, generator, end_token)
 
 
 def draw(
     reader: Reader,
-    reading: Reading,
-    settings: sampling.Settings,
+    reading: GenerationPass,
+    settings: sampling.SamplingSettings,
     generator: torch.Generator,
     end_token: int | None = None,
-) -> Step:
+) -> GeneratedToken:
     """Draw the token that follows a reading."""
     probabilities = sampling.stages(reading.logits, settings).probabilities
     token = sampling.draw(probabilities, generator)
     end = END_OF_TEXT if token == end_token else reader.full()
-    return Step(reading, token, float(probabilities[token]), end)
+    return GeneratedToken(reading, token, float(probabilities[token]), end)
 
 
 @torch.inference_mode()

@@ -19,7 +19,7 @@ from model.run.turn import undivided
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class RecordedStep:
     """One step as it happened.
 
     ms: of its pass; None for the prefill, which was read while it was typed. anew_n, anew_ms: a
@@ -47,11 +47,11 @@ class Recording:
     id of <|endoftext|>."""
 
     prompt_ids: np.ndarray
-    settings: sampling.Settings
+    settings: sampling.SamplingSettings
     cache: KVCache
     random: torch.Tensor
     end_token: int | list[int] | None
-    steps: tuple[Seen, ...]
+    steps: tuple[RecordedStep, ...]
 
     @property
     def ids(self) -> np.ndarray:
@@ -73,20 +73,21 @@ class Recording:
 
 
 def begun(
-    checkpoint: Checkpoint, trace: Trace, settings: sampling.Settings, seed: int
+    checkpoint: Checkpoint, trace: Trace, settings: sampling.SamplingSettings, seed: int
 ) -> Recording:
     """The first step. The prompt's trace holds its keys and values already: they become the cache."""
     cache = KVCache(checkpoint.model.config.n_layer)
     for i in range(trace.n_layers):
         cache.update(trace.layer_k(i)[None], trace.layer_v(i)[None], i)
     generator = torch.Generator().manual_seed(seed)
-    reading = generate.Reading(
+    reading = generate.GenerationPass(
         "prefill", len(trace), cache.n_entries, cache.n_bytes, 0.0, trace.next_logits
     )
     first = generate.draw(generate.WithCache(checkpoint, cache), reading, settings, generator)
     end_token = checkpoint.model.config.eos_token_id
     return Recording(
-        trace.ids, settings, cache, generator.get_state(), end_token, (Seen(**_facts(first)),)
+        trace.ids, settings, cache, generator.get_state(), end_token,
+        (RecordedStep(**_facts(first)),)
     )
 
 
@@ -124,8 +125,8 @@ def sizes(recording: Recording, n: int) -> list[tuple[str, str, int]]:
 
 
 def _proved(
-    checkpoint: Checkpoint, ids_before: np.ndarray, fresh: list[generate.Step]
-) -> Iterator[Seen]:
+    checkpoint: Checkpoint, ids_before: np.ndarray, fresh: list[generate.GeneratedToken]
+) -> Iterator[RecordedStep]:
     """Each step beside one pass over the same text that has no cache."""
     ids = np.concatenate([ids_before, [s.token for s in fresh[:-1]]]).astype(np.int64)
     device = checkpoint.model.device
@@ -134,13 +135,13 @@ def _proved(
         anew = generate.recompute(checkpoint, ids, len(fresh))
         anew_ms = 1000 * (generate.now(device) - start)
     for step, logits in zip(fresh, anew):
-        yield Seen(
+        yield RecordedStep(
             **_facts(step), ms=1000 * step.reading.seconds, anew_n=len(ids), anew_ms=anew_ms,
             error=float((step.reading.logits.float() - logits.float()).abs().max()),
         )
 
 
-def _facts(step: generate.Step) -> dict[str, Any]:
+def _facts(step: generate.GeneratedToken) -> dict[str, Any]:
     r = step.reading
     return {
         "phase": r.phase, "n_read": r.n_read, "n_entries": r.n_entries,

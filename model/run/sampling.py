@@ -13,7 +13,7 @@ LIKELY = 256  # how many tokens a draw looks at first; it sorts all of them only
 
 
 @dataclass(frozen=True)
-class Settings:
+class SamplingSettings:
     """temperature: 0 (greedy) or 0.001 to 1,000; top_k: 0 = all; top_p: 0 = the first, 1 = all."""
 
     temperature: float = 1.0
@@ -40,7 +40,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Stage:
+class SamplingStage:
     """One stage's figures.
 
     n_alive: tokens with a finite score; n_cut: tokens this stage removed;
@@ -57,13 +57,13 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
-class Stages:
+class SamplingStages:
     """The scores after each stage, (V,) float32 each, -inf for a token that is out.
 
     Temperature 0 leaves only the highest logit (the first of equals): the limit of T -> 0.
     """
 
-    settings: Settings
+    settings: SamplingSettings
     logits: torch.Tensor
     tempered: torch.Tensor
     after_top_k: torch.Tensor
@@ -75,7 +75,7 @@ class Stages:
         return softmax(self.after_top_p)
 
     @cached_property
-    def facts(self) -> tuple[Stage, ...]:
+    def facts(self) -> tuple[SamplingStage, ...]:
         """The figures of the four stages: logits, temperature, top-k, top-p."""
         scores = (self.logits, self.tempered, self.after_top_k, self.after_top_p)
         before = (self.logits, self.tempered, self.tempered, self.after_top_k)
@@ -95,7 +95,9 @@ class Stages:
 
 
 @torch.inference_mode()
-def stages(logits: torch.Tensor, settings: Settings, name: str = "logits") -> Stages:
+def stages(
+    logits: torch.Tensor, settings: SamplingSettings, name: str = "logits"
+) -> SamplingStages:
     """logits (V,), any float dtype -> every stage, computed in float32 as `generate` does.
 
     Raises ValueError with `name` when a logit, or a logit divided by the temperature, is NaN or
@@ -108,7 +110,9 @@ def stages(logits: torch.Tensor, settings: Settings, name: str = "logits") -> St
     if settings.temperature:
         check_finite(tempered, f"{name} / temperature {settings.temperature:g}")
     after_top_k = _keep_top_k(tempered, settings.top_k)
-    return Stages(settings, logits, tempered, after_top_k, _keep_top_p(after_top_k, settings.top_p))
+    return SamplingStages(
+        settings, logits, tempered, after_top_k, _keep_top_p(after_top_k, settings.top_p)
+    )
 
 
 def check_finite(tensor: torch.Tensor, name: str) -> None:
@@ -195,7 +199,7 @@ def _keep_top_p(scores: torch.Tensor, p: float) -> torch.Tensor:
     return scores.masked_fill(torch.zeros_like(out).scatter(1, order, out)[0], -math.inf)
 
 
-def _facts(name: str, before: torch.Tensor, after: torch.Tensor) -> Stage:
+def _facts(name: str, before: torch.Tensor, after: torch.Tensor) -> SamplingStage:
     p, alive = softmax(after), after > -math.inf
     n_before = int((before > -math.inf).sum())
     removes = name.startswith("top")  # temperature moves probability and cuts no token
@@ -203,7 +207,7 @@ def _facts(name: str, before: torch.Tensor, after: torch.Tensor) -> Stage:
     n_alive = int(alive.sum())
     entropy = -float(torch.special.xlogy(p, p).sum()) / math.log(2)
     n_cut = n_before - n_alive if removes else 0
-    return Stage(name, n_alive, n_cut, cut, max(entropy, 0.0), float(p.max()))
+    return SamplingStage(name, n_alive, n_cut, cut, max(entropy, 0.0), float(p.max()))
 
 
 def _is_number(x: object) -> bool:

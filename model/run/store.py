@@ -62,7 +62,7 @@ class RunKey:
         return (self.model, self.device, self.dtype)
 
 
-class Store:
+class ResultStore:
     """The latest results; what several of them hold counts once. Safe to use from any thread.
 
     max_bytes bounds tensors and arrays; the newest entry stays whatever its size.

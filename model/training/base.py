@@ -23,7 +23,7 @@ from model.grafts.blocks import blocks
 from model.recall.episodes import Plan
 from model.recall.open_facts import OpenPlan
 from model.training import corpus, evaluate, open_evaluate
-from model.training.corpus import Batch, Books, Corpus, Stage
+from model.training.corpus import Books, Corpus, CorpusBatch, Stage
 
 CHECKPOINT = "training.pt"
 TOKENIZER = "tokenizer.json"
@@ -157,7 +157,7 @@ def build_model(shape: Shape, seed: int) -> GPT2LMHeadModel:
 
 
 def mask_of(documents: torch.Tensor, parts: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-    """(B,T) each, see corpus.Batch -> additive mask (B,1,T,T): 0 where the query sees the key."""
+    """(B,T) each, of a CorpusBatch -> additive mask (B,1,T,T): 0 where the query sees the key."""
     T, query, key = documents.shape[1], (..., slice(None), None), (..., None, slice(None))
     told = (parts[query] < 0) & (parts[key] >= 0) & ~hidden[key]
     seen = (documents[query] == documents[key]) & ((parts[query] == parts[key]) | told)
@@ -165,7 +165,7 @@ def mask_of(documents: torch.Tensor, parts: torch.Tensor, hidden: torch.Tensor) 
     return torch.zeros(seen.shape, device=seen.device).masked_fill_(~seen, -1e9)[:, None]
 
 
-def loss_of(model: GPT2LMHeadModel, batch: Batch) -> torch.Tensor:
+def loss_of(model: GPT2LMHeadModel, batch: CorpusBatch) -> torch.Tensor:
     """Weighted mean loss of the next token, in nats, without the first tokens of documents and of
     prompts that are read apart."""
     ids, documents, places, parts, weights, hidden = (
@@ -300,7 +300,7 @@ def _one_step(training: Training) -> float:
 
 
 def step(
-    model: GPT2LMHeadModel, optimizers: list[torch.optim.Optimizer], batch: Batch, rate: float
+    model: GPT2LMHeadModel, optimizers: list[torch.optim.Optimizer], batch: CorpusBatch, rate: float
 ) -> float:
     """One update of the weights -> the loss before it, nats."""
     for optimizer in optimizers:

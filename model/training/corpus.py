@@ -115,7 +115,7 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class CorpusBatch:
     """Arrays (B,T+1), int64 but for the last two. A token sees those before it in its document, if
     they are of its part, or if it asks (part below 0) and they were told (0 or above) in sight."""
     ids: np.ndarray
@@ -128,7 +128,7 @@ class Batch:
 
 @dataclass(eq=False)
 class _Row:
-    """A row under way: a list for every array of a Batch."""
+    """A row under way: a list for every array of a CorpusBatch."""
     ids: list[int] = field(default_factory=list)
     documents: list[int] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
@@ -149,7 +149,7 @@ class _Row:
         self.hidden += [hide, *[False] * (n - 1)][:n]
 
     def arrays(self, size: int) -> tuple[np.ndarray, ...]:
-        """Cut to `size` tokens, in the order of Batch."""
+        """Cut to `size` tokens, in the order of CorpusBatch."""
         kinds = (np.int64, np.int64, np.int64, np.int64, np.float32, np.bool_)
         columns: tuple[list[Any], ...] = (self.ids, self.documents, self.places, self.parts, self.weights, self.hidden)
         return tuple(np.array(column[:size], kind) for column, kind in zip(columns, kinds))
@@ -167,12 +167,12 @@ class Corpus:
             [np.array([END_ID, *one.ids], dtype=np.int32) for one in encoded])
         self.n_vocab = tokenizer.get_vocab_size()
 
-    def batch(self, stage: Stage, rng: random.Random) -> Batch:
+    def batch(self, stage: Stage, rng: random.Random) -> CorpusBatch:
         """B rows of T+1 tokens, or 2·B of T/2+1."""
         halved = rng.random() < stage.halved
         length, rows = (stage.length // 2, stage.rows * 2) if halved else (stage.length, stage.rows)
         drawn = [self._row(stage, length, rng) for _ in range(rows)]
-        return Batch(*(np.stack(column) for column in zip(*drawn)))
+        return CorpusBatch(*(np.stack(column) for column in zip(*drawn)))
 
     def _row(self, stage: Stage, length: int, rng: random.Random) -> tuple[np.ndarray, ...]:
         row, size, draw = _Row(), length + 1, rng.random()

@@ -38,7 +38,7 @@ from model.disk.whole import write_text
 from model.loading.placement import n_cores
 from model.training import progress
 from model.training.process import birth
-from model.training.progress import Point
+from model.training.progress import Measurement
 
 ROOT = Path(__file__).parents[2]
 TRAINER = (sys.executable, "-m", "model", "train", "memory")
@@ -54,7 +54,7 @@ class JobError(ValueError):
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainingRequest:
     """The request for a training. lora: rank, 0 for none; texts: names of the visitor's files;
     episodes: of each share on the card."""
 
@@ -73,7 +73,7 @@ class Job:
     """A training that was asked for. pid and birth: its trainer's; created: seconds since 1970."""
 
     folder: Path
-    request: Request
+    request: TrainingRequest
     created: float
     pid: int = 0
     birth: str = ""
@@ -89,7 +89,7 @@ class JobReport:
     memory file and card (or None), and whether there is a checkpoint to continue from."""
 
     state: str
-    points: list[Point]
+    points: list[Measurement]
     problem: str = ""
     memory: Path | None = None
     card: dict | None = None
@@ -141,7 +141,7 @@ def is_alive(job: Job) -> bool:
     return job.pid > 0 and bool(job.birth) and birth(job.pid) == job.birth
 
 
-def _at_work(job: Job, points: list[Point]) -> str:
+def _at_work(job: Job, points: list[Measurement]) -> str:
     if (job.folder / "stop").exists():
         return "finishing" if _is_kept(job) else "stopping"
     if (job.folder / "pause").exists():
@@ -166,7 +166,7 @@ def _over(job: Job, memory: Path | None, problem: str) -> str:
 # -- starting and ending --------------------------------------------------------------------------
 
 
-def start(request: Request, texts: dict[str, bytes] | None = None) -> Job:
+def start(request: TrainingRequest, texts: dict[str, bytes] | None = None) -> Job:
     """Begin a training, with the visitor's own text files (name -> bytes), if any.
 
     Raises JobError if another one is under way, a file is no text, or the disk is full.
@@ -273,7 +273,7 @@ def arguments(job: Job) -> list[str]:
     return words + (["--resume"] if (job.folder / "training.pt").is_file() else [])
 
 
-def choices(asked: Request) -> list[str]:
+def choices(asked: TrainingRequest) -> list[str]:
     """A request as the command line's options, without its folders."""
     words = ["--model", asked.model, "--variant", asked.variant, "--steps", str(asked.steps)]
     words += ["--seed", str(asked.seed)]
@@ -391,7 +391,7 @@ def _read(folder: Path) -> Job:
         values = json.loads((folder / "job.json").read_text())
         request = values.pop("request")
         request["texts"] = tuple(request["texts"])
-        return Job(folder=folder, request=Request(**request), **values)
+        return Job(folder=folder, request=TrainingRequest(**request), **values)
     except FileNotFoundError:
         raise JobError(f"There is no training {folder.name} any more: it was deleted.") from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

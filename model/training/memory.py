@@ -24,9 +24,16 @@ from model.loading import checkpoint as checkpoints
 from model.memory.variants import VARIANTS, modules_of
 from model.training import base, remembering
 from model.training.corpus import CorpusError
-from model.training.memory_data import Asked, Batch, Data, Lesson
+from model.training.memory_data import AskedPrompts, Data, Lesson, LessonBatch
 from model.training.remembering import Remembered
-from model.training.under_way import GIST, LESSONS, RECURRENT, Options, State, Training
+from model.training.under_way import (
+    GIST,
+    LESSONS,
+    RECURRENT,
+    MemoryTraining,
+    MemoryTrainingOptions,
+    MemoryTrainingState,
+)
 
 CHECKPOINT, PROGRESS = "training.pt", "progress.jsonl"
 KL_WEIGHT, NEVER_WEIGHT, GATE_WEIGHT = 1.0, 1.0, 0.2
@@ -36,7 +43,9 @@ FROM_PEAK = 1e-3  # learning rate of a training that goes on from trained memory
 FEWEST = 150  # but in a short training not before so many steps each
 
 
-def start(options: Options, resume: bool = False, fresh: bool = True) -> Training:
+def start(
+    options: MemoryTrainingOptions, resume: bool = False, fresh: bool = True
+) -> MemoryTraining:
     """A training at its first step, or at the step of its checkpoint; fresh: delete the
     measurements of an earlier training in the same folder.
 
@@ -57,9 +66,9 @@ def start(options: Options, resume: bool = False, fresh: bool = True) -> Trainin
     if options.weights is not None:
         modules.fill_from(own, options.weights)
     own.to(loaded.model.device)
-    training = Training(options, loaded, Data(loaded.tokenizer, options.text), own,
-                        _optimizer(own, options.peak),
-                        random.Random(f"memory {options.seed}"), State())
+    training = MemoryTraining(options, loaded, Data(loaded.tokenizer, options.text), own,
+                              _optimizer(own, options.peak),
+                              random.Random(f"memory {options.seed}"), MemoryTrainingState())
     if options.weights is not None:
         training.state.lesson = len(LESSONS) - 1
     if resume:
@@ -69,14 +78,14 @@ def start(options: Options, resume: bool = False, fresh: bool = True) -> Trainin
     return training
 
 
-def train(options: Options, resume: bool = False) -> Iterator[dict]:
+def train(options: MemoryTrainingOptions, resume: bool = False) -> Iterator[dict]:
     """Train to the last step; yields a measurement now and then. A file `pause` in options.out
     holds it, a file `stop` ends it early."""
     training = start(options, resume)
     yield from loop(training)
 
 
-def loop(training: Training) -> Iterator[dict]:
+def loop(training: MemoryTraining) -> Iterator[dict]:
     """Steps, and a measurement every `options.every` of them and at the end."""
     options, state = training.options, training.state
     while state.step < options.steps and not (options.out / "stop").exists():
@@ -91,12 +100,12 @@ def loop(training: Training) -> Iterator[dict]:
         yield _measure(training, losses, (state.tokens - n_before) / busy)
 
 
-def written(training: Training) -> list[str]:
+def written(training: MemoryTraining) -> list[str]:
     """The parts that a memory file of this training holds."""
     return sorted(training.parts | ({"lora"} if training.modules.lora is not None else set()))
 
 
-def step(training: Training) -> dict[str, float]:
+def step(training: MemoryTraining) -> dict[str, float]:
     """One update of the modules -> the parts of its loss, in nats."""
     options, state = training.options, training.state
     _next_lesson(training)
@@ -123,7 +132,7 @@ def rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / 50) * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
 
 
-def loss_of(training: Training, batch: Batch) -> dict[str, torch.Tensor]:
+def loss_of(training: MemoryTraining, batch: LessonBatch) -> dict[str, torch.Tensor]:
     """Mean nats. loss: of the answers; kl: base ‖ with memory, on tokens that should not change;
     never: the same for questions whose answer was never told; gate: of which tokens are worth
     writing."""
@@ -142,7 +151,7 @@ def loss_of(training: Training, batch: Batch) -> dict[str, torch.Tensor]:
     return {**means, "gate": gate}
 
 
-def _sums(training: Training, asked: Asked, memory: Remembered) -> dict[str, tuple]:
+def _sums(training: MemoryTraining, asked: AskedPrompts, memory: Remembered) -> dict[str, tuple]:
     """Name -> nats of some prompts, summed with their weights, and the sum of the weights."""
     place = remembering.places_of(training, asked)
     read = remembering.pick(memory, asked.row)
@@ -158,7 +167,7 @@ def _sums(training: Training, asked: Asked, memory: Remembered) -> dict[str, tup
     return {name: ((value * w).sum(), w.sum()) for name, (value, w) in counted.items()}
 
 
-def lessons(training: Training) -> list[Lesson]:
+def lessons(training: MemoryTraining) -> list[Lesson]:
     """A lesson for every row."""
     alone = frozenset({"rnn"})
     rows = remembering.reads(training, training.options.rows)
@@ -178,7 +187,7 @@ def _optimizer(fresh: Modules, peak: float) -> torch.optim.Optimizer:
          {"params": opens, "peak": 5 * peak, "weight_decay": 0.0}], lr=peak, betas=(0.9, 0.98))
 
 
-def _next_lesson(training: Training) -> None:
+def _next_lesson(training: MemoryTraining) -> None:
     state, steps = training.state, training.options.steps
     while state.lesson + 1 < len(LESSONS) and state.step >= max(
         UNTIL[state.lesson] * steps, FEWEST * (state.lesson + 1)
@@ -196,7 +205,7 @@ def _wait_while_paused(folder: Path) -> float:
 
 @torch.no_grad()
 def recall(
-    training: Training, lesson: Lesson, n: int, seed: str, unknown: float = 0.0
+    training: MemoryTraining, lesson: Lesson, n: int, seed: str, unknown: float = 0.0
 ) -> dict[str, float]:
     """Share of n newly made episodes answered exactly, for every combination of trained modules and
     for the base; every answer token must be the most probable one. unknown 1: only questions whose
@@ -216,7 +225,7 @@ def recall(
     return {name: right / total for name, right in hits.items()}
 
 
-def answered(training: Training, batch: Batch) -> dict[str, int]:
+def answered(training: MemoryTraining, batch: LessonBatch) -> dict[str, int]:
     """How many of a batch's first questions are answered exactly, by every combination."""
     rows = len(batch.episodes)
     _, asked, remembered = remembering.read_batch(training, batch)
@@ -230,7 +239,7 @@ def answered(training: Training, batch: Batch) -> dict[str, int]:
     return right
 
 
-def _measure(training: Training, losses: list[dict], speed: float) -> dict:
+def _measure(training: MemoryTraining, losses: list[dict], speed: float) -> dict:
     """Measure, append the line to progress.jsonl, save, and go to the next lesson if this one is
     learned."""
     options, state = training.options, training.state
@@ -266,14 +275,14 @@ def _measure(training: Training, losses: list[dict], speed: float) -> dict:
     return line
 
 
-def openness(training: Training) -> dict[str, float]:
+def openness(training: MemoryTraining) -> dict[str, float]:
     """How far each module is open: the norm of its output matrix, 0 if untrained."""
     parts = training.modules
     ways = {"early": parts.early.output, "late": parts.late.output, "edm": parts.external.output}
     return {name: round(ways[name].weight.norm().item(), 4) for name in sorted(training.parts)}
 
 
-def _save(path: Path, training: Training) -> None:
+def _save(path: Path, training: MemoryTraining) -> None:
     with replacing(path) as draft:
         torch.save({"modules": training.modules.state_dict(),
                     "optimizer": training.optimizer.state_dict(),
@@ -282,7 +291,7 @@ def _save(path: Path, training: Training) -> None:
                     "state": json.dumps(asdict(training.state))}, draft)
 
 
-def _load(path: Path, training: Training) -> None:
+def _load(path: Path, training: MemoryTraining) -> None:
     saved = torch.load(path, map_location=training.model.device, weights_only=True)
     if saved["base"] != training.checkpoint.fingerprint:
         raise ValueError(f"Wrong model: {path} trains memory for another model ({saved['base']}), "
@@ -293,4 +302,4 @@ def _load(path: Path, training: Training) -> None:
     version, internal, gauss = json.loads(saved["rng"])
     training.rng.setstate((version, tuple(internal), gauss))
     torch.set_rng_state(saved["torch_rng"].cpu())
-    training.state = State(**json.loads(saved["state"]))
+    training.state = MemoryTrainingState(**json.loads(saved["state"]))

@@ -12,8 +12,8 @@ from model.grafts import modules
 from model.recall import episodes
 from model.recall.share import Share, wilson
 from model.training import memory, remembering
-from model.training.memory_data import Batch, Lesson
-from model.training.under_way import RECURRENT, Training
+from model.training.memory_data import Lesson, LessonBatch
+from model.training.under_way import RECURRENT, MemoryTraining
 
 GRID = (
     ("one fact", Lesson("one", episodes.Plan(facts=(1, 1), others=(0, 0), fillers=(0, 1), near=0,
@@ -34,7 +34,7 @@ BATCH = 32
 KNOWN = "one to three facts, values of the lists, up to three prompts between"
 
 
-def figures(training: Training, path: Path, n: int) -> dict:
+def figures(training: MemoryTraining, path: Path, n: int) -> dict:
     """Everything the card says, ready for JSON; n held-out episodes for each share."""
     options, state, config = training.options, training.state, training.model.config
     shipped = modules.load_modules(path, config, training.checkpoint.fingerprint)
@@ -69,7 +69,7 @@ def _known() -> Lesson:
     return replace(RECURRENT, name="known", plan=replace(RECURRENT.plan, unknown=0.0))
 
 
-def _shares(training: Training, lesson: Lesson, n: int) -> dict[str, dict]:
+def _shares(training: MemoryTraining, lesson: Lesson, n: int) -> dict[str, dict]:
     rng = random.Random(f"card {lesson.name}")
     hits: dict[str, int] = {}
     for first in range(0, n, BATCH):
@@ -88,7 +88,7 @@ def share(one: Share) -> dict:
 
 
 @torch.no_grad()
-def stability(training: Training, n: int) -> dict:
+def stability(training: MemoryTraining, n: int) -> dict:
     """How a memory full of other facts changes ordinary text: nats a token with and without it, the
     KL, and the same with empty memory (0 by construction)."""
     rng, sums = random.Random("card stability"), {"base": 0.0, "with": 0.0, "kl": 0.0, "tokens": 0}
@@ -104,7 +104,7 @@ def stability(training: Training, n: int) -> dict:
             "kl_nats_per_token": found["kl"], "tokens": tokens}
 
 
-def _on_ordinary_text(training: Training, batch: Batch) -> dict[str, float]:
+def _on_ordinary_text(training: MemoryTraining, batch: LessonBatch) -> dict[str, float]:
     rows = len(batch.episodes)
     _, asked, remembered = remembering.read_batch(training, batch)
     ordinary = remembering.select(asked, slice(rows, None))

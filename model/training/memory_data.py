@@ -45,7 +45,7 @@ class Lesson:
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class ToldPrompts:
     """N prompts, padded: ids (N,T); n (N,) real tokens; row (N,); value (N,T): 1 where a token
     belongs to the value of a fact or ends it."""
 
@@ -56,7 +56,7 @@ class Told:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class AskedPrompts:
     """Q prompts, padded: ids (Q,T); n (Q,); row (Q,): whose memory is read; weight (Q,T): how much
     token t, predicted from those before it, counts as an answer; 0 elsewhere. answer (Q,T) bool:
     the answer itself and its full stop. never (Q,T) bool: the reply to a question whose answer was
@@ -71,12 +71,12 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class LessonBatch:
     """Everything one step sees; told prompts of a row stand in the order they were told."""
 
     episodes: list[Episode]
-    told: Told
-    asked: Asked
+    told: ToldPrompts
+    asked: AskedPrompts
 
 
 class Data:
@@ -99,7 +99,7 @@ class Data:
             self.source = open_facts.source_of(self.books)
             self.held_out_source = open_facts.source_of([self.held_out])
 
-    def batch(self, rng: random.Random, lessons: Sequence[Lesson], asks: int) -> Batch:
+    def batch(self, rng: random.Random, lessons: Sequence[Lesson], asks: int) -> LessonBatch:
         """A row for each lesson; each asks `asks` questions, every second one reads an ordinary text
         besides."""
         drawn = [self.episode(rng, lesson, asks) for lesson in lessons]
@@ -110,7 +110,7 @@ class Data:
                  for row, one in enumerate(drawn) for ask in one.asks]
         asked += [(row, *self._book(one.separator)) for row, one in enumerate(drawn) if not one.asks]
         asked += [(row, *self._ordinary(rng)) for row in range(0, len(drawn), 2)]
-        return Batch(drawn, self.as_told(told), _asked(asked, self.start))
+        return LessonBatch(drawn, self.as_told(told), _asked(asked, self.start))
 
     def episode(self, rng: random.Random, lesson: Lesson, asks: int) -> Episode:
         """One episode of a lesson with so many questions; of a gist lesson without any."""
@@ -137,7 +137,7 @@ class Data:
         nothing = [False] * len(ids)
         return ids, [0.0, *[GIST_WEIGHT] * (len(ids) - 1)], nothing, nothing
 
-    def as_told(self, rows: Sequence[ToldRow]) -> Told:
+    def as_told(self, rows: Sequence[ToldRow]) -> ToldPrompts:
         """Prompts as tensors, from (row, ids, value) of each."""
         return _told(rows, self.start)
 
@@ -240,15 +240,15 @@ def _padded(rows: list[list], fill: float, dtype: torch.dtype) -> torch.Tensor:
     return torch.tensor([row + [fill] * (longest - len(row)) for row in rows], dtype=dtype)
 
 
-def _told(rows: Sequence[ToldRow], fill: int) -> Told:
+def _told(rows: Sequence[ToldRow], fill: int) -> ToldPrompts:
     numbers, ids, value = zip(*rows)
-    return Told(_padded(list(ids), fill, torch.long), torch.tensor(list(map(len, ids))),
-                torch.tensor(numbers), _padded(list(value), 0.0, torch.float32))
+    return ToldPrompts(_padded(list(ids), fill, torch.long), torch.tensor(list(map(len, ids))),
+                       torch.tensor(numbers), _padded(list(value), 0.0, torch.float32))
 
 
-def _asked(rows: Sequence[AskedRow], fill: int) -> Asked:
+def _asked(rows: Sequence[AskedRow], fill: int) -> AskedPrompts:
     numbers, ids, weight, answer, never = zip(*rows)
-    return Asked(_padded(list(ids), fill, torch.long), torch.tensor(list(map(len, ids))),
-                 torch.tensor(numbers), _padded(list(weight), 0.0, torch.float32),
-                 _padded(list(answer), False, torch.bool),
-                 _padded(list(never), False, torch.bool))
+    return AskedPrompts(_padded(list(ids), fill, torch.long), torch.tensor(list(map(len, ids))),
+                        torch.tensor(numbers), _padded(list(weight), 0.0, torch.float32),
+                        _padded(list(answer), False, torch.bool),
+                        _padded(list(never), False, torch.bool))

@@ -16,9 +16,9 @@ from model.grafts.modules import Modules
 from model.recall.episodes import Plan
 from model.recall.share import wilson
 from model.training import evaluate, remembering
-from model.training.memory_data import Asked, Batch, Data, Lesson, Told
+from model.training.memory_data import AskedPrompts, Data, Lesson, LessonBatch, ToldPrompts
 from model.training.remembering import Remembered
-from model.training.under_way import Training
+from model.training.under_way import MemoryTraining
 
 FACTS = (1, 2, 4, 8, 16)
 BETWEEN = (1, 2, 4, 8, 20)
@@ -27,7 +27,7 @@ ROWS = 16
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridCell:
     """hits of n, with the 95 % Wilson interval. facts: as told (13 kinds of facts about oneself
     exist); seed: of the trained memory, −1 if none is read."""
 
@@ -55,8 +55,9 @@ def lesson(about: str, facts: int) -> Lesson:
 
 
 def row(
-    training: Training, seeds: dict[int, Modules], about: str, facts: int, n: int, slots: int = 128
-) -> list[Cell]:
+    training: MemoryTraining, seeds: dict[int, Modules], about: str, facts: int, n: int,
+    slots: int = 128
+) -> list[GridCell]:
     """The cells of one row of the grid, n episodes each; the last one is the control in context."""
     rng = random.Random(f"grid {about} {facts}")
     hits: dict[tuple[int, str, int], int] = {}
@@ -66,13 +67,15 @@ def row(
         for key, right in answered(training, seeds, batch, slots).items():
             hits[key] = hits.get(key, 0) + right
     told = len(batch.episodes[0].facts)
-    cells = [Cell(about, told, between, variant, seed, right, n)
+    cells = [GridCell(about, told, between, variant, seed, right, n)
              for (between, variant, seed), right in sorted(hits.items())]
     return [*cells, in_context(training, about, facts, n)]
 
 
 @torch.no_grad()
-def answered(training: Training, seeds: dict[int, Modules], batch: Batch, slots: int) -> dict:
+def answered(
+    training: MemoryTraining, seeds: dict[int, Modules], batch: LessonBatch, slots: int
+) -> dict:
     """(prompts between, variant, seed) -> episodes of the batch answered exactly."""
     rows, right = len(batch.episodes), {}
     told, asked = remembering.on_device(training, batch)
@@ -97,7 +100,7 @@ def answered(training: Training, seeds: dict[int, Modules], batch: Batch, slots:
     return right
 
 
-def in_context(training: Training, about: str, facts: int, n: int) -> Cell:
+def in_context(training: MemoryTraining, about: str, facts: int, n: int) -> GridCell:
     """The control that bounds what memory can do: the same prompts and the question as one text."""
     rng, wanted, pairs = random.Random(f"grid {about} {facts}"), lesson(about, facts), []
     data: Data = training.data
@@ -108,7 +111,9 @@ def in_context(training: Training, about: str, facts: int, n: int) -> Cell:
     fitting = [pair for pair in pairs if sum(map(len, pair)) <= window]
     contexts, answers = [context for context, _ in fitting], [answer for _, answer in fitting]
     hits = evaluate.exact(training.model, contexts, answers, rows=ROWS)
-    return Cell(about, len(one.facts), 0, "gpt2, all in one prompt", -1, sum(hits), len(fitting))
+    return GridCell(
+        about, len(one.facts), 0, "gpt2, all in one prompt", -1, sum(hits), len(fitting)
+    )
 
 
 def newest(stored: Remembered, slots: int) -> Remembered:
@@ -119,7 +124,7 @@ def newest(stored: Remembered, slots: int) -> Remembered:
     return replace(stored, external=Contents(**{**vars(stored.external), "filled": filled}))
 
 
-def _first(batch: Batch, told: Told, between: int) -> torch.Tensor:
+def _first(batch: LessonBatch, told: ToldPrompts, between: int) -> torch.Tensor:
     """Indices of the prompts up to `between` after the episode's own."""
     seen: dict[int, int] = {}
     kept = []
@@ -130,7 +135,7 @@ def _first(batch: Batch, told: Told, between: int) -> torch.Tensor:
     return torch.tensor(kept, device=told.row.device)
 
 
-def _right(training: Training, asked: Asked, stored: Remembered | None) -> int:
+def _right(training: MemoryTraining, asked: AskedPrompts, stored: Remembered | None) -> int:
     places = torch.arange(asked.ids.shape[1], device=asked.ids.device).expand(len(asked.ids), -1)
     best = remembering.logits(training, asked, stored, places).argmax(-1)
     same = (best[:, :-1] == asked.ids[:, 1:]) | ~asked.answer[:, 1:]

@@ -13,7 +13,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Point:
+class Measurement:
     """One measurement, as the trainer gave it; None: it gave none.
 
     seconds: of training so far; loss and kl: nats a token; recall: share of newly made
@@ -40,7 +40,7 @@ class Point:
     gates: dict[str, float]
 
 
-def read(path: Path) -> list[Point]:
+def read(path: Path) -> list[Measurement]:
     """The points of a progress.jsonl in the order of their steps; empty if there is no file."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -49,7 +49,7 @@ def read(path: Path) -> list[Point]:
     return _in_order(filter(None, map(_point_of_line, lines)))
 
 
-def read_curves(path: Path) -> list[Point]:
+def read_curves(path: Path) -> list[Measurement]:
     """The points of a JSON list, as a finished training ships it; empty if there is no file.
 
     Raises ValueError if the file is not such a list.
@@ -64,10 +64,10 @@ def read_curves(path: Path) -> list[Point]:
     return _in_order(filter(None, map(point, rows)))
 
 
-def point(row: dict) -> Point | None:
+def point(row: dict) -> Measurement | None:
     """A measurement from its JSON; None if it is not one."""
     try:
-        return Point(
+        return Measurement(
             step=int(row["step"]),
             steps=int(row["steps"]),
             seconds=float(row["seconds"]),
@@ -89,16 +89,16 @@ def point(row: dict) -> Point | None:
         return None
 
 
-def _point_of_line(line: str) -> Point | None:
+def _point_of_line(line: str) -> Measurement | None:
     try:
         return point(json.loads(line))
     except ValueError:
         return None
 
 
-def _in_order(points: Iterable[Point]) -> list[Point]:
+def _in_order(points: Iterable[Measurement]) -> list[Measurement]:
     """If a step occurs again, drop the later points measured before: they were measured again."""
-    kept: list[Point] = []
+    kept: list[Measurement] = []
     for now in points:
         while kept and kept[-1].step >= now.step:
             kept.pop()

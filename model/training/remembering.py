@@ -18,10 +18,10 @@ from model.grafts.external import Contents, one_before
 from model.grafts.graft import Graft
 from model.grafts.recurrent import Recurrent
 from model.training import base
-from model.training.memory_data import Asked, Batch, Told
-from model.training.under_way import Training
+from model.training.memory_data import AskedPrompts, LessonBatch, ToldPrompts
+from model.training.under_way import MemoryTraining
 
-Part = TypeVar("Part", Told, Asked)
+Part = TypeVar("Part", ToldPrompts, AskedPrompts)
 
 GROUP = 24  # prompts read at a time
 RECURRENT_EVERY = 3  # steps: the others leave the recurrent memory alone; its backward pass goes
@@ -30,7 +30,7 @@ WARM = tuple(12 * 2**i for i in range(8))  # tokens of other text that rows may 
 
 
 @dataclass(frozen=True, eq=False)
-class Read:
+class ToldStreams:
     """The plain model's run of the told prompts, all (N,T,C): embeddings, the stream at the EDM's
     block, the last layer's normed output; surprisal (N,T) in nats, 0 for the first token."""
 
@@ -40,13 +40,13 @@ class Read:
     surprisal: torch.Tensor
 
 
-def by_length(asked: Asked) -> list[Asked]:
+def by_length(asked: AskedPrompts) -> list[AskedPrompts]:
     """The prompts in groups of similar length, so that little padding is read."""
     return [select(asked, some) for some in asked.n.argsort().split(GROUP)]
 
 
 @torch.no_grad()
-def warm_states(training: Training) -> dict[str, torch.Tensor]:
+def warm_states(training: MemoryTraining) -> dict[str, torch.Tensor]:
     """The states after ordinary text of the lengths WARM. Half of the rows begin with one, because
     a memory in use has nearly always read something before."""
     rng = random.Random(f"warm {training.options.seed} {training.state.step}")
@@ -58,7 +58,7 @@ def warm_states(training: Training) -> dict[str, torch.Tensor]:
             for name, stream in (("early", read.first), ("late", read.last))}
 
 
-def _begin(training: Training, name: str, n_rows: int) -> torch.Tensor:
+def _begin(training: MemoryTraining, name: str, n_rows: int) -> torch.Tensor:
     """The states (B,S·C) that rows begin with: none, or while training half of them warm."""
     module = getattr(training.modules, name)
     blank = torch.zeros(n_rows, module.state_width, device=training.model.device)
@@ -69,23 +69,23 @@ def _begin(training: Training, name: str, n_rows: int) -> torch.Tensor:
     return torch.where(cold, blank, training.warm[name][chosen % len(WARM)])
 
 
-def read_plainly(training: Training, told: Told) -> Read:
+def read_plainly(training: MemoryTraining, told: ToldPrompts) -> ToldStreams:
     """The frozen model reads every told prompt alone, from position 0; no gradients."""
     return _read_plainly(training.model, training.modules.sizes.layer, told)
 
 
 @torch.no_grad()
-def _read_plainly(model: GPT2LMHeadModel, layer: int, told: Told) -> Read:
+def _read_plainly(model: GPT2LMHeadModel, layer: int, told: ToldPrompts) -> ToldStreams:
     """In groups of similar length, so that little padding is read."""
     order, T = told.n.argsort(), told.ids.shape[1]
     groups = []
     for some in order.split(GROUP):
-        part = Told(*(getattr(told, name)[some] for name in ("ids", "n", "row", "value")))
+        part = ToldPrompts(*(getattr(told, name)[some] for name in ("ids", "n", "row", "value")))
         short = replace(part, ids=part.ids[:, : int(part.n.max())])
         groups.append(_read_group(model, layer, short))
     back = order.argsort()
-    return Read(*(torch.cat([_longer(getattr(one, name), T) for one in groups])[back]
-                  for name in ("first", "middle", "last", "surprisal")))
+    return ToldStreams(*(torch.cat([_longer(getattr(one, name), T) for one in groups])[back]
+                         for name in ("first", "middle", "last", "surprisal")))
 
 
 def _longer(x: torch.Tensor, T: int) -> torch.Tensor:
@@ -93,7 +93,7 @@ def _longer(x: torch.Tensor, T: int) -> torch.Tensor:
     return torch.cat([x, x.new_zeros(len(x), T - x.shape[1], *x.shape[2:])], dim=1)
 
 
-def _read_group(model: GPT2LMHeadModel, layer: int, told: Told) -> Read:
+def _read_group(model: GPT2LMHeadModel, layer: int, told: ToldPrompts) -> ToldStreams:
     seen: dict[str, torch.Tensor] = {}
     hooks = [model.transformer.h[0].register_forward_pre_hook(
         lambda block, inputs: seen.update(first=inputs[0])),
@@ -109,8 +109,8 @@ def _read_group(model: GPT2LMHeadModel, layer: int, told: Told) -> Read:
             hook.remove()
     nats = F.cross_entropy(logits.float().flatten(0, 1), told.ids[:, 1:].flatten(),
                            reduction="none").view(len(told.ids), -1)
-    return Read(seen["first"].float(), seen["middle"].float(), last.float(),
-                F.pad(nats, (1, 0)))
+    return ToldStreams(seen["first"].float(), seen["middle"].float(), last.float(),
+                       F.pad(nats, (1, 0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,8 @@ class Remembered:
 
 
 def remember(
-    training: Training, told: Told, read: Read, salience: torch.Tensor, n_rows: int,
+    training: MemoryTraining, told: ToldPrompts, read: ToldStreams, salience: torch.Tensor,
+    n_rows: int,
     use: dict[str, torch.Tensor],
 ) -> Remembered:
     """Everything the told prompts leave behind, row by row; part of the graph."""
@@ -140,7 +141,7 @@ def remember(
 
 
 def _carry(
-    module: Recurrent, stream: torch.Tensor, told: Told, n_rows: int,
+    module: Recurrent, stream: torch.Tensor, told: ToldPrompts, n_rows: int,
     begin: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The state (B,S·C) after all prompts of each row, read as one sequence."""
@@ -154,7 +155,8 @@ def _carry(
 
 
 def _slots(
-    training: Training, told: Told, read: Read, salience: torch.Tensor, n_rows: int,
+    training: MemoryTraining, told: ToldPrompts, read: ToldStreams, salience: torch.Tensor,
+    n_rows: int,
     use: torch.Tensor,
 ) -> Contents:
     """A slot for every token that passes the gate; <|endoftext|> is never stored."""
@@ -172,7 +174,7 @@ def _slots(
     return Contents(parts[0], parts[1], parts[2], newer.float(), filled)
 
 
-def _passes(training: Training, salience: torch.Tensor) -> torch.Tensor:
+def _passes(training: MemoryTraining, salience: torch.Tensor) -> torch.Tensor:
     """At first everything passes; later only what the gate lets through, with less and less
     noise."""
     done = training.state.step / training.options.steps
@@ -183,7 +185,7 @@ def _passes(training: Training, salience: torch.Tensor) -> torch.Tensor:
     return salience + noise * (1 - done / 0.7) + 8 * max(0.0, 1 - done / 0.3) > 0
 
 
-def reads(training: Training, n_rows: int) -> list[frozenset[str]]:
+def reads(training: MemoryTraining, n_rows: int) -> list[frozenset[str]]:
     """Which of edm and rnn each row reads: each alone, or both, so that each can stand alone when
     the other is switched off. While measuring, every row reads all."""
     trained = frozenset(training.parts)
@@ -195,7 +197,7 @@ def reads(training: Training, n_rows: int) -> list[frozenset[str]]:
     return [(groups, frozenset({"rnn"}))[row % 2] for row in range(n_rows)]
 
 
-def switches(training: Training, n_rows: int) -> dict[str, torch.Tensor]:
+def switches(training: MemoryTraining, n_rows: int) -> dict[str, torch.Tensor]:
     """`reads` as (B,) of 0 and 1."""
     rows, device = reads(training, n_rows), training.model.device
     return {name: torch.tensor([float(name in read) for read in rows], device=device)
@@ -212,7 +214,7 @@ def pick(memory: Remembered, rows: torch.Tensor) -> Remembered:
     return Remembered(early, late, external)
 
 
-def places_of(training: Training, asked: Asked) -> torch.Tensor:
+def places_of(training: MemoryTraining, asked: AskedPrompts) -> torch.Tensor:
     """Positions (Q,T): from 0, or a third of the time from anywhere that leaves room."""
     T, window = asked.ids.shape[1], training.model.config.n_positions
     n = len(asked.ids)
@@ -221,7 +223,7 @@ def places_of(training: Training, asked: Asked) -> torch.Tensor:
 
 
 def logits(
-    training: Training, asked: Asked, memory: Remembered | None, places: torch.Tensor
+    training: MemoryTraining, asked: AskedPrompts, memory: Remembered | None, places: torch.Tensor
 ) -> torch.Tensor:
     """(Q,T,V) float32, with this memory, or plain for None."""
     reading = None
@@ -247,7 +249,9 @@ def _to(part: Part, device: torch.device) -> Part:
     return type(part)(**{name: getattr(part, name).to(device) for name in vars(part)})
 
 
-def read_batch(training: Training, batch: Batch) -> tuple[Told, Asked, Remembered]:
+def read_batch(
+    training: MemoryTraining, batch: LessonBatch
+) -> tuple[ToldPrompts, AskedPrompts, Remembered]:
     """A batch on the model's device, and the memory of its told prompts."""
     rows = len(batch.episodes)
     told, asked = on_device(training, batch)
@@ -257,17 +261,17 @@ def read_batch(training: Training, batch: Batch) -> tuple[Told, Asked, Remembere
     return told, asked, remember(training, told, read, salience, rows, use)
 
 
-def on_device(training: Training, batch: Batch) -> tuple[Told, Asked]:
+def on_device(training: MemoryTraining, batch: LessonBatch) -> tuple[ToldPrompts, AskedPrompts]:
     """A batch's tensors where the model is."""
     device = training.model.device
     return _to(batch.told, device), _to(batch.asked, device)
 
 
-def select(asked: Asked, which: torch.Tensor | slice) -> Asked:
+def select(asked: AskedPrompts, which: torch.Tensor | slice) -> AskedPrompts:
     """Some of the prompts, padded no further than needed."""
     some = {name: getattr(asked, name)[which] for name in vars(asked)}
     T = int(some["n"].max())
-    return Asked(**{name: x[:, :T] if x.ndim == 2 else x for name, x in some.items()})
+    return AskedPrompts(**{name: x[:, :T] if x.ndim == 2 else x for name, x in some.items()})
 
 
 def combinations(memory: Remembered) -> dict[str, Remembered | None]:

@@ -37,7 +37,7 @@ GIST = Lesson("gist", Plan(), (0, 0), gist=True)
 
 
 @dataclass(frozen=True)
-class Options:
+class MemoryTrainingOptions:
     """One training of `steps` steps; at its end the learning rate is a twentieth of `peak`."""
 
     out: Path
@@ -57,7 +57,7 @@ class Options:
 
 
 @dataclass
-class State:
+class MemoryTrainingState:
     """What a resumed training needs besides weights, optimizer and random numbers."""
 
     step: int = 0
@@ -68,16 +68,16 @@ class State:
 
 
 @dataclass(eq=False)
-class Training:
+class MemoryTraining:
     """A training under way."""
 
-    options: Options
+    options: MemoryTrainingOptions
     checkpoint: Checkpoint
     data: Data
     modules: Modules
     optimizer: torch.optim.Optimizer
     rng: random.Random
-    state: State
+    state: MemoryTrainingState
     warm: dict[str, torch.Tensor] = field(default_factory=dict)  # name -> (len(WARM),S·C)
 
     @property

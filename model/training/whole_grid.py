@@ -18,15 +18,15 @@ from model.run.checkpoint import Checkpoint
 from model.run.trace import logits, run
 from model.training import memory_grid
 from model.training.memory_data import Lesson
-from model.training.under_way import Training
+from model.training.under_way import MemoryTraining
 
 VARIANTS = ("gpt2+am", "gpt2-m")
 
 
 def row(
-    training: Training, seeds: dict[int, Modules], about: str, facts: int, n: int
-) -> list[memory_grid.Cell]:
-    """memory_grid.Cell for gpt2+am, which needs no training, and gpt2-m of each seed. The n
+    training: MemoryTraining, seeds: dict[int, Modules], about: str, facts: int, n: int
+) -> list[memory_grid.GridCell]:
+    """memory_grid.GridCell for gpt2+am, which needs no training, and gpt2-m of each seed. The n
     episodes are dealt to the seeds in turn, so that all seeds together have n."""
     lesson, rng = memory_grid.lesson(about, facts), random.Random(f"whole {about} {facts}")
     found: dict[tuple[int, str, int], list[int]] = {}
@@ -43,12 +43,12 @@ def row(
                 found.setdefault((between, variant, of), []).append(hit)
     finally:
         model.set_attn_implementation(before)
-    return [memory_grid.Cell(about, told, between, variant, of, sum(hits), len(hits))
+    return [memory_grid.GridCell(about, told, between, variant, of, sum(hits), len(hits))
             for (between, variant, of), hits in sorted(found.items())]
 
 
 def _one(
-    loaded: Checkpoint, training: Training, lesson: Lesson, rng: random.Random
+    loaded: Checkpoint, training: MemoryTraining, lesson: Lesson, rng: random.Random
 ) -> tuple[int, dict[tuple, int]]:
     """One episode: its prompts are told, then prompts without facts, one after the other -> (facts
     told, {(prompts between, variant): 1 if it was answered})."""
@@ -68,7 +68,7 @@ def _one(
 
 
 def _is_right(
-    loaded: Checkpoint, training: Training, state: MemoryState, ask: Ask, variant: str
+    loaded: Checkpoint, training: MemoryTraining, state: MemoryState, ask: Ask, variant: str
 ) -> int:
     """1 if every token of the answer and its full stop is the most probable one. Only the question
     decides what is retrieved, before any token of the answer."""

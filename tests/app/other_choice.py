@@ -6,15 +6,15 @@ from components.frame.choices import (
     Choice,
     Decimal,
     Flag,
-    Kind,
     OneOf,
     Several,
     Text,
+    ValueKind,
     Whole,
 )
 
 
-def values(kind: Kind) -> list:
+def values(kind: ValueKind) -> list:
     """A few values that this kind allows, small ones first."""
     if isinstance(kind, OneOf):
         return list(kind.titles)

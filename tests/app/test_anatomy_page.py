@@ -118,7 +118,7 @@ def test_the_calculator_starts_with_gpt3_and_follows_its_inputs():
     for number in ("175,181,291,520", "27,938", "174,604,259,328"):
         assert number in page
     app.number_input(key="gpt3 n_layer").set_value(1).run()
-    shape = arithmetic.Shape(1, 96, 12_288, 128, 49_152, 50_257, 2048)
+    shape = arithmetic.GptShape(1, 96, 12_288, 128, 49_152, 50_257, 2048)
     assert f"{arithmetic.count(shape).weights:,}" in tree.html(app)
 
 

@@ -113,7 +113,7 @@ def test_the_text_is_what_generate_gives_with_these_settings(loaded):
     reader = generate.WithCache(loaded, KVCache(6))
     expected = generate.generate(
         reader, tokens.encode(loaded.tokenizer, PROMPT), 9,
-        settings=run.sampling.Settings(0.9, 50, 0.95),
+        settings=run.sampling.SamplingSettings(0.9, 50, 0.95),
         generator=torch.Generator().manual_seed(7),
     )
     assert drawn == tokens.display(loaded.tokenizer, [s.token for s in expected])

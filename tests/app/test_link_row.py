@@ -16,7 +16,7 @@ from model.recall import probe, told_facts
 from model.recall.chain import Chain
 from model.recall.link import NAMES, Link
 from model.recall.probe import Probe
-from model.recall.told_facts import Fact
+from model.recall.told_facts import ToldSentence
 from model.run import tokens
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, QUESTION, ask, open_page, tell
@@ -51,7 +51,7 @@ def chain_of(loaded, given: Probe, settings=SETTINGS):
 def test_green_until_the_break_then_grey():
     passed = (True, True, False, None, True)
     links = tuple(Link(name, p, 1.0, "rank", f"About {name} <b>.") for name, p in zip(NAMES, passed))
-    page = link_row.row(Chain(Fact(1, 0, 3, "I am <i>."), links))
+    page = link_row.row(Chain(ToldSentence(1, 0, 3, "I am <i>."), links))
     assert drawn(page) == list(zip(NAMES, ("True", "True", "False", "None", "None")))
     assert "<b>About retrieved &lt;b&gt;." in page and "I am &lt;i&gt;." in page
     assert page.index("About retrieved &lt;b&gt;.</b>") < page.rindex("About said &lt;b&gt;.")

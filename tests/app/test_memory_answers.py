@@ -11,7 +11,7 @@ from components.kit import own_sentence
 from components.kit.next_token import percent
 from components.memory import said as memory_said
 from components.memory import say
-from components.memory.said import Both
+from components.memory.said import TwoAnswers
 from model.loading import checkpoint
 from model.memory import answer, asking, telling
 from model.memory.state import blank
@@ -108,7 +108,7 @@ def test_both_say_the_same_and_the_page_says_so(app, runs):
 def test_a_near_miss_is_shown_as_such_with_its_numbers(app, monkeypatch):
     """Whatever this model says: memory answers with what was told of something else."""
     def follow(asked):
-        yield Both(spoken(" Rex."), spoken(" I do not know."), is_read=True)
+        yield TwoAnswers(spoken(" Rex."), spoken(" I do not know."), is_read=True)
 
     monkeypatch.setattr(memory_said, "follow", follow)
     ask(tell(open_page(app), "My dog is called Rex \u202e."), "What is my cat called?")

@@ -11,7 +11,7 @@ from components.frame import memory_weights, model_picker
 from model.grafts import modules
 from model.loading import checkpoint
 from model.training import jobs
-from model.training.jobs import Request
+from model.training.jobs import TrainingRequest
 from tests.waiting import PATIENCE_S, until
 
 FAKE = (sys.executable, str(Path(__file__).parents[1] / "fake_trainer.py"))
@@ -27,7 +27,7 @@ def job(monkeypatch):
     """A finished training that left a file which is no memory yet."""
     monkeypatch.setattr(jobs, "TRAINER", FAKE)
     monkeypatch.setattr(model_picker, "is_on_this_machine", lambda: True)
-    job = jobs.start(Request("embedded", "gpt2+edm", 5))
+    job = jobs.start(TrainingRequest("embedded", "gpt2+edm", 5))
     until(lambda: jobs.look(job).state == "finished")
     return job
 

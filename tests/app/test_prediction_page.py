@@ -61,7 +61,7 @@ def test_settings_seed_and_draws_of_the_link(app, truth):
     link = {"temperature": 0.8, "top_k": 40, "top_p": 0.9, "seed": 11, "draws": 1000}
     given = sent(open_page(app, prompt=PROMPT, follow="last", **link), "curve")
     assert given["chosen"] == link
-    made = sampling.stages(logits[-1], sampling.Settings(0.8, 40, 0.9))
+    made = sampling.stages(logits[-1], sampling.SamplingSettings(0.8, 40, 0.9))
     for told, fact in zip(given["facts"], made.facts, strict=True):
         assert told["n_alive"] == fact.n_alive
         assert told["entropy"] == pytest.approx(fact.entropy_bits, abs=1e-4)

@@ -28,7 +28,7 @@ from model.recall import (
 )
 from model.recall.probe import Probe
 from model.recall.reads import Place
-from model.recall.runs import Curve, Point
+from model.recall.runs import Curve, CurvePoint
 from model.run import tokens
 from tests.app import tree
 from tests.waiting import PATIENCE_S
@@ -319,7 +319,7 @@ def test_a_variant_without_slots_says_so():
 def short(monkeypatch):
     """The curve of facts, with one point that takes no time."""
     curve = Curve("facts", "How many facts fit?", "facts told",
-                  lambda s: [Point("1 fact", 1, s, curves.told(1))])
+                  lambda s: [CurvePoint("1 fact", 1, s, curves.told(1))])
     monkeypatch.setitem(jobs.EVERY, "facts", curve)
     return curve
 

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from components.tokens import merge_stairs
 from model.analysis import embeddings
-from model.analysis.tokenization import Piece, Row
+from model.analysis.tokenization import MergeStep, PreToken
 from model.loading import checkpoint
 from model.run import tokens
 from tests.app import tree
@@ -87,8 +87,8 @@ def test_a_wall_of_letters_is_not_all_drawn(loaded):
 
 
 def test_a_part_of_a_character_is_written_in_letters():
-    piece = Piece("ĠðŁĺ", "other")  # a space and three of the four bytes of an emoji
-    row = Row(parts=[(0, 1), (1, 4)], ranks=[None], rank=None, joined=[])
+    piece = PreToken("ĠðŁĺ", "other")  # a space and three of the four bytes of an emoji
+    row = MergeStep(parts=[(0, 1), (1, 4)], ranks=[None], rank=None, joined=[])
     assert merge_stairs.row_data(piece, row, 64)["texts"] == ["·", "ðŁĺ"]
 
 

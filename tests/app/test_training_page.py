@@ -15,12 +15,12 @@ from components.kit.units import show_duration
 from components.training import episode, run
 from model.loading import checkpoint
 from model.training import jobs
-from model.training.jobs import Request
+from model.training.jobs import TrainingRequest
 from tests.app import tree
 from tests.waiting import PATIENCE_S, until
 
 FAKE = (sys.executable, str(Path(__file__).parents[1] / "fake_trainer.py"))
-ASKED = Request(model="embedded", variant="gpt2+edm", steps=5_000)
+ASKED = TrainingRequest(model="embedded", variant="gpt2+edm", steps=5_000)
 ROWS = [
     {"step": 50, "steps": 100, "seconds": 20, "seconds_left": 20, "stage": "one fact",
      "tokens": 1000, "tokens_per_second": 5432.1, "loss": 3.5, "kl": 0.01,
@@ -154,7 +154,7 @@ def test_a_training_is_started_as_chosen():
     app = press(app, "training_start")
     assert not app.error and app.session_state["training_view"] == "curves"
     (job,) = jobs.all_jobs()
-    assert job.request == Request("embedded", "gpt2+rnn", 4_000, 7, "lstm")
+    assert job.request == TrainingRequest("embedded", "gpt2+rnn", 4_000, 7, "lstm")
     assert app.session_state["training"] == job.id and jobs.is_alive(job)
 
 

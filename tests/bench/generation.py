@@ -10,7 +10,7 @@ from transformers import DynamicCache
 
 from model.run import generate
 from model.run.cache import KVCache
-from model.run.sampling import Settings
+from model.run.sampling import SamplingSettings
 from tests.bench.model import gpt2_small, ids
 from tests.bench.result import Result
 
@@ -27,10 +27,10 @@ def measure() -> Iterator[Result]:
     yield _cached_against_uncached(checkpoint)
 
 
-def _ours(checkpoint) -> list[generate.Step]:
+def _ours(checkpoint) -> list[generate.GeneratedToken]:
     reader = generate.WithCache(checkpoint, KVCache(checkpoint.model.config.n_layer))
     return list(generate.generate(
-        reader, ids(N_PROMPT), N_TOKENS, settings=Settings(temperature=0),
+        reader, ids(N_PROMPT), N_TOKENS, settings=SamplingSettings(temperature=0),
         generator=torch.Generator(),
     ))
 

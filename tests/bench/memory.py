@@ -17,7 +17,7 @@ from model.memory.state import blank, save_state
 from model.memory.variants import VARIANTS
 from model.run import generate, tokens
 from model.run.cache import KVCache
-from model.run.sampling import Settings as Greedy
+from model.run.sampling import SamplingSettings as Greedy
 from tests.bench import keystrokes
 from tests.bench.result import Result
 

@@ -59,7 +59,7 @@ def logits():
 
 
 SETTINGS = [
-    sampling.Settings(t, k, p)
+    sampling.SamplingSettings(t, k, p)
     for t in (0, 0.05, 0.7, 1, 2.5)
     for k in (0, 1, 40, 10**6)
     for p in (0, 0.3, 0.9, 1)
@@ -113,7 +113,8 @@ def test_a_slider_redraws_at_once_then_the_model_confirms(page, server, outside,
     slide(page, "Top-p", 0.5)
     live, is_exact = slide(page, "Temperature", 0.8)
     assert is_exact == "false"  # no server was asked yet: the answer is the browser's own
-    ours = [f.n_alive for f in sampling.stages(logits, sampling.Settings(0.8, 0, 0.5)).facts]
+    settings = sampling.SamplingSettings(0.8, 0, 0.5)
+    ours = [f.n_alive for f in sampling.stages(logits, settings).facts]
     assert live == ours
     exact(page)
     assert facts(page) == ours
@@ -122,7 +123,7 @@ def test_a_slider_redraws_at_once_then_the_model_confirms(page, server, outside,
 
 
 def test_a_link_repeats_the_draw(page, server, logits):
-    settings, seed = sampling.Settings(1.3, 0, 0.9), 41
+    settings, seed = sampling.SamplingSettings(1.3, 0, 0.9), 41
     p = sampling.stages(logits, settings).probabilities
     drawn = sampling.draw(p, torch.Generator().manual_seed(seed))
     rank = int((p > p[drawn]).sum()) + 1

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from model.training import jobs
-from model.training.jobs import Request
+from model.training.jobs import TrainingRequest
 from tests.browser.conftest import fits, settled, start_app, stop
 from tests.conftest import byte_tokenizer, random_gpt2
 from tests.waiting import until
@@ -88,7 +88,7 @@ def press(page, key: str) -> None:
 
 def test_curves_grow_and_nothing_jumps(watched, house, monkeypatch, shots):
     monkeypatch.setattr(jobs, "TRAINER", FAKE)
-    job = jobs.start(Request(str(house.base), "gpt2+edm", 5_000))
+    job = jobs.start(TrainingRequest(str(house.base), "gpt2+edm", 5_000))
     until(lambda: jobs.look(job).points)
     watched.goto(f"{house.address}/training")
     expect(chart(watched)).to_be_visible()

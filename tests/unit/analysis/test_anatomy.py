@@ -356,7 +356,7 @@ def test_checkpoint_and_arithmetic_agree(folder, model):
 
 def test_a_size_of_nothing_is_refused():
     with pytest.raises(arithmetic.SizeError, match="n_head must be at least 1, got 0"):
-        arithmetic.Shape(1, 0, 1, 1, 1, 1, 1)
+        arithmetic.GptShape(1, 0, 1, 1, 1, 1, 1)
 
 
 # --- the shape tour -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from model.__main__ import main
 from model.loading import checkpoint
 from model.recall import curves, distraction, probe, probe_file, scoreboard, standard_tasks
-from model.recall.runs import Curve, Point, Question, Trial, read_lines
+from model.recall.runs import Curve, CurvePoint, Question, Trial, read_lines
 from model.recall.share import wilson
 from tests.conftest import byte_tokenizer, random_gpt2
 
@@ -164,7 +164,7 @@ def small(monkeypatch):
         asked = Question("I am", f" {name}."), Question("Who?", None)
         return Trial((f"I am {name}.",), asked, stops)
 
-    tiny = Curve("facts", "What.", "x", lambda s: [Point("1 fact", 1, s, make)], "Honest.")
+    tiny = Curve("facts", "What.", "x", lambda s: [CurvePoint("1 fact", 1, s, make)], "Honest.")
     monkeypatch.setitem(curves.CURVES, "facts", tiny)
     monkeypatch.setitem(standard_tasks.TASKS, "babi", tiny)
     monkeypatch.setattr(curves, "told", lambda n, stops=(0,), **given: (

@@ -9,7 +9,7 @@ import pytest
 
 from components.frame import visit
 from components.memory import answers
-from components.memory.said import Both
+from components.memory.said import TwoAnswers
 from model.loading import checkpoint
 from model.memory import asking, telling
 from model.memory.answer import SENTENCE, Answer
@@ -33,7 +33,7 @@ def drawn(embedded, monkeypatch, told, question, said, without=" I do not know."
                           asked=SimpleNamespace(recalled=found))
     spoken = (Answer(np.array([len(text)]), np.array([-0.1]), text, SENTENCE)
               for text in (said, without))
-    page = answers._answers(now, Both(*spoken, is_read=True))
+    page = answers._answers(now, TwoAnswers(*spoken, is_read=True))
     return re.findall(r"<footer><b>(.*?)</b><small title=\".*?\">(.*?)</small>", page)[0]
 
 

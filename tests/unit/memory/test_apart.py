@@ -11,7 +11,7 @@ from model.memory.reader import WithMemory
 from model.memory.settings import FusionSettings, Settings
 from model.memory.state import MemoryState, blank
 from model.run import generate, tokens, trace
-from model.run.sampling import Settings as Greedy
+from model.run.sampling import SamplingSettings as Greedy
 
 ANN, BOB = ("I am Ann. I live in Rome.", "It rains."), ("I am Bob. I live in Oslo.", "He left.")
 QUESTION = "Where do I live?"

@@ -12,7 +12,7 @@ from model.memory.settings import from_saved
 from model.memory.state import blank, load_state, save_state
 from model.memory.variants import VARIANTS, modules_of, name_of
 from model.run import generate, tokens, trace
-from model.run.sampling import Settings as Draw
+from model.run.sampling import SamplingSettings as Draw
 
 FIRST, SECOND, QUESTION = "My name is Ann.", "I live in Rome. It rains.", "Where do I live?"
 

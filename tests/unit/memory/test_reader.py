@@ -10,7 +10,7 @@ from model.memory.settings import FusionSettings, Settings
 from model.memory.state import blank
 from model.run import generate, tokens, trace
 from model.run.cache import KVCache
-from model.run.sampling import Settings as Greedy
+from model.run.sampling import SamplingSettings as Greedy
 
 QUESTION = "Where do I live?"
 

@@ -9,7 +9,7 @@ from model.loading import checkpoint
 from model.memory.settings import FusionSettings, Settings
 from model.recall import probe, runs
 from model.recall.curves import CURVES, contradicted, told
-from model.recall.runs import Curve, Point, Question, Trial, measure, read_lines, shares
+from model.recall.runs import Curve, CurvePoint, Question, Trial, measure, read_lines, shares
 from model.recall.share import wilson
 
 
@@ -27,7 +27,7 @@ def untold(rng, tokenizer):
     return Trial(("I am Ann.",), (Question("I am", " Ann."), Question("Who?", None)))
 
 
-SHORT = Curve("short", "", "", lambda s: [Point("", 0, s, short)])
+SHORT = Curve("short", "", "", lambda s: [CurvePoint("", 0, s, short)])
 SMALL = Settings(fusion=FusionSettings(slots=40))
 
 
@@ -79,7 +79,7 @@ def test_stops_are_one_stream(tiny):
     """What is asked at a stop leaves no trace: the next stop is as if nothing had been asked."""
     both = lines_of(tiny, SHORT, n=1, settings=SMALL)
     late = Curve("short", "", "", lambda s: [
-        Point("", 0, s, lambda rng, tok: short(rng, tok, (70,)))])
+        CurvePoint("", 0, s, lambda rng, tok: short(rng, tok, (70,)))])
     alone = lines_of(tiny, late, n=1, settings=SMALL)
     assert both[1]["answers"] == alone[0]["answers"]
     assert both[1]["distance"] == alone[0]["distance"] >= 70
@@ -92,14 +92,14 @@ def test_progress_grows_to_one(tiny):
 
 def test_memory_stays_within_its_slots_however_far(tiny):
     far = Curve("far", "", "", lambda s: [
-        Point("", 0, s, lambda rng, tok: short(rng, tok, (300, 1_000)))])
+        CurvePoint("", 0, s, lambda rng, tok: short(rng, tok, (300, 1_000)))])
     lines = lines_of(tiny, far, n=1, settings=SMALL)
     per_slot = 2 * 3 * 4 * 8 * 4  # keys and values, layers, heads, width, bytes
     assert len(lines) == 2 and all(0 < line["bytes"] <= 40 * per_slot for line in lines)
 
 
 def test_without_memory_is_memory_off(tiny):
-    unasked = Curve("never", "", "", lambda s: [Point("", 0, s, untold)])
+    unasked = Curve("never", "", "", lambda s: [CurvePoint("", 0, s, untold)])
     for line in lines_of(tiny, unasked, variant="gpt2", n=1):
         asked, never = line["answers"]
         assert asked["p"] == asked["p_off"] and never["false"] == never["false_off"]
@@ -158,7 +158,7 @@ def test_what_was_never_told_is_in_no_episode_and_the_rest_is(embedded):
 
 def test_each_line_opens_as_the_probe_that_made_it(embedded):
     """Told anew, waiting as long, the same answer has the same probability."""
-    curve = Curve("distance", "", "", lambda s: [Point("", 0, s, told(2, stops=(0, 100)))])
+    curve = Curve("distance", "", "", lambda s: [CurvePoint("", 0, s, told(2, stops=(0, 100)))])
     lines = lines_of(embedded, curve, n=1)
     for line in lines:
         given = runs.probe_of(embedded, curve, line, 0)
@@ -171,7 +171,7 @@ def test_each_line_opens_as_the_probe_that_made_it(embedded):
 
 
 def test_the_embedded_model_recalls_through_memory_and_not_without(embedded):
-    curve = Curve("facts", "", "", lambda s: [Point("2 facts", 2, s, told(2))])
+    curve = Curve("facts", "", "", lambda s: [CurvePoint("2 facts", 2, s, told(2))])
     found = shares(lines_of(embedded, curve, n=4))
     assert found["2 facts", "recalled"].value >= 0.75
     assert found["2 facts", "in context"].value >= 0.75

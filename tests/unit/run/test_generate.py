@@ -9,10 +9,10 @@ import torch
 from model.analysis import cost, step_times
 from model.run import generate, tap, trace
 from model.run.cache import FIRST_RESERVE, KVCache
-from model.run.sampling import Settings
+from model.run.sampling import SamplingSettings
 from tests.conftest import byte_tokenizer, random_gpt2
 
-GREEDY = Settings(temperature=0)
+GREEDY = SamplingSettings(temperature=0)
 PROMPT = np.array([72, 101, 108, 108, 111, 44, 32])
 
 
@@ -27,7 +27,7 @@ def cached(checkpoint):
     return generate.WithCache(checkpoint, KVCache(checkpoint.model.config.n_layer))
 
 
-@pytest.mark.parametrize("settings", [GREEDY, Settings(1.3, 20, 0.9)])
+@pytest.mark.parametrize("settings", [GREEDY, SamplingSettings(1.3, 20, 0.9)])
 def test_with_cache_equals_without_token_by_token(tiny, settings):
     with_cache = steps(cached(tiny), PROMPT, 50, settings)
     without = steps(generate.WithoutCache(tiny), PROMPT, 50, settings)
@@ -87,7 +87,7 @@ def test_the_caller_owns_the_cache_and_can_go_on_with_it(tiny):
 
 def test_a_seed_gives_the_same_text_and_another_seed_another(tiny):
     def once(seed):
-        return [s.token for s in steps(cached(tiny), PROMPT, 20, Settings(), seed)]
+        return [s.token for s in steps(cached(tiny), PROMPT, 20, SamplingSettings(), seed)]
 
     assert once(1) == once(1) != once(2)
 

@@ -12,7 +12,7 @@ from model.run import trace as traces
 @pytest.fixture
 def recording(tiny):
     trace = traces.run(tiny, np.array([1, 2, 3]))
-    return recordings.begun(tiny, trace, sampling.Settings(), seed=3)
+    return recordings.begun(tiny, trace, sampling.SamplingSettings(), seed=3)
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, KeyboardInterrupt])
@@ -55,7 +55,7 @@ def test_a_longer_recording_leaves_the_shorter_one_as_it_was(tiny, recording):
 def test_steps_taken_one_by_one_are_those_taken_at_once(tiny, recording):
     at_once, one_by_one = recordings.longer(tiny, recording, 6), recording
     other = recordings.begun(
-        tiny, traces.run(tiny, np.array([1, 2, 3])), sampling.Settings(), seed=3)
+        tiny, traces.run(tiny, np.array([1, 2, 3])), sampling.SamplingSettings(), seed=3)
     for n in range(2, 7):
         one_by_one = recordings.longer(tiny, other if n == 2 else one_by_one, n)
     assert [s.token for s in at_once.steps] == [s.token for s in one_by_one.steps]

@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from model.run import sampling
-from model.run.sampling import Settings, stages
+from model.run.sampling import SamplingSettings, stages
 
 
 def their_scores(logits, wanted):
@@ -48,20 +48,20 @@ def random_logits(seed, n, levels):
 )
 @example(seed=0, n=4096, levels=2, temperature=1.0, top_k=3, top_p=0.5)
 def test_every_setting_gives_what_transformers_gives(seed, n, levels, temperature, top_k, top_p):
-    logits, wanted = random_logits(seed, n, levels), Settings(temperature, top_k, top_p)
+    logits, wanted = random_logits(seed, n, levels), SamplingSettings(temperature, top_k, top_p)
     ours, theirs = stages(logits, wanted), their_scores(logits, wanted)
     assert torch.equal(ours.after_top_p, theirs)
     assert torch.allclose(ours.probabilities, theirs.softmax(-1).double(), atol=1e-6)
 
 
 def test_half_precision_logits_are_processed_in_float32_as_generate_does():
-    logits, wanted = random_logits(1, 500, 0).bfloat16(), Settings(0.7, 50, 0.9)
+    logits, wanted = random_logits(1, 500, 0).bfloat16(), SamplingSettings(0.7, 50, 0.9)
     assert torch.equal(stages(logits, wanted).after_top_p, their_scores(logits, wanted))
 
 
 def test_the_figures_of_each_stage_by_hand():
     logits = torch.tensor([4.0, 2.0, 1.0, 1.0]).log()  # probabilities 1/2, 1/4, 1/8, 1/8
-    made = stages(logits, Settings(top_k=2, top_p=0.6))
+    made = stages(logits, SamplingSettings(top_k=2, top_p=0.6))
     first, tempered, top_k, top_p = made.facts
     assert [s.name for s in made.facts] == ["logits", "temperature", "top-k", "top-p"]
     assert first.entropy_bits == pytest.approx(1.75) == tempered.entropy_bits
@@ -74,13 +74,13 @@ def test_the_figures_of_each_stage_by_hand():
 
 
 def test_temperature_two_by_hand():
-    made = stages(torch.tensor([9.0, 1.0]).log(), Settings(temperature=2))
+    made = stages(torch.tensor([9.0, 1.0]).log(), SamplingSettings(temperature=2))
     assert made.probabilities.tolist() == pytest.approx([3 / 4, 1 / 4])
     assert made.facts[1].cut == 0 and made.facts[1].top == pytest.approx(3 / 4)
 
 
 def test_temperature_zero_is_greedy_and_takes_the_first_of_equals():
-    made = stages(torch.tensor([1.0, 5.0, 5.0, 2.0]), Settings(temperature=0))
+    made = stages(torch.tensor([1.0, 5.0, 5.0, 2.0]), SamplingSettings(temperature=0))
     assert made.probabilities.tolist() == [0, 1, 0, 0]
     assert [s.n_alive for s in made.facts] == [4, 1, 1, 1]
     assert made.facts[1].entropy_bits == 0 == made.facts[1].cut
@@ -90,14 +90,15 @@ def test_temperature_zero_is_greedy_and_takes_the_first_of_equals():
 @pytest.mark.parametrize("n", [1, 40, 50257])
 def test_top_p_zero_leaves_exactly_one_most_probable_token(n, levels):
     logits = random_logits(5, n, levels)
-    made = stages(logits, Settings(top_p=0))
+    made = stages(logits, SamplingSettings(top_p=0))
     assert made.n_alive == 1
     assert logits[made.probabilities.argmax()] == logits.max()
 
 
 def test_top_p_one_and_a_top_k_beyond_the_vocabulary_keep_everything():
     logits = random_logits(5, 40, 0)
-    for wanted in (Settings(top_p=1), Settings(top_k=0), Settings(top_k=40), Settings(top_k=10**9)):
+    for wanted in (SamplingSettings(top_p=1), SamplingSettings(top_k=0), SamplingSettings(top_k=40),
+                   SamplingSettings(top_k=10**9)):
         made = stages(logits, wanted)
         assert made.n_alive == 40 and made.kept == pytest.approx(1)
         assert torch.equal(made.after_top_p, logits)
@@ -105,7 +106,7 @@ def test_top_p_one_and_a_top_k_beyond_the_vocabulary_keep_everything():
 
 def test_the_kept_set_is_the_smallest_that_reaches_p():
     logits = random_logits(8, 1000, 0)
-    made = stages(logits, Settings(top_p=0.8))
+    made = stages(logits, SamplingSettings(top_p=0.8))
     before = sampling.softmax(logits).sort(descending=True).values.cumsum(0)
     assert before[made.n_alive - 1] >= 0.8 > before[made.n_alive - 2]
 
@@ -115,12 +116,12 @@ def test_a_broken_logit_is_named_and_never_drawn_from(bad):
     logits = torch.zeros(10)
     logits[7] = bad
     with pytest.raises(ValueError, match=r"logits after token 3 \(10,\).*first at \(7,\)"):
-        stages(logits, Settings(), "logits after token 3")
+        stages(logits, SamplingSettings(), "logits after token 3")
 
 
 def test_a_logit_that_overflows_at_the_temperature_is_named():
     with pytest.raises(ValueError, match="/ temperature 0.001 .*2 infinite"):
-        stages(torch.tensor([3e38, -3e38, 0.0]), Settings(temperature=0.001))
+        stages(torch.tensor([3e38, -3e38, 0.0]), SamplingSettings(temperature=0.001))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_logit_that_overflows_at_the_temperature_is_named():
 )
 def test_settings_that_make_no_sense_are_refused(wrong, says):
     with pytest.raises(ValueError, match=says):
-        Settings(**wrong)
+        SamplingSettings(**wrong)
 
 
 # -- draws ----------------------------------------------------------------------------------------
@@ -165,7 +166,7 @@ def test_a_point_beyond_the_rounded_sum_gives_the_last_living_token():
 
 @pytest.mark.parametrize("levels", [0, 3])
 def test_looking_at_the_likely_tokens_first_changes_nothing(levels, monkeypatch):
-    p = stages(random_logits(2, 5000, levels), Settings()).probabilities
+    p = stages(random_logits(2, 5000, levels), SamplingSettings()).probabilities
     points = sampling.uniform(300, seeded())
     fast = torch.tensor([int(sampling.at(p, points[i : i + 1])[0]) for i in range(300)])
     monkeypatch.setattr(sampling, "LIKELY", 5000)
@@ -173,7 +174,7 @@ def test_looking_at_the_likely_tokens_first_changes_nothing(levels, monkeypatch)
 
 
 def test_a_seed_repeats_the_draws_and_many_begin_with_the_one():
-    p = stages(random_logits(3, 100, 0), Settings()).probabilities
+    p = stages(random_logits(3, 100, 0), SamplingSettings()).probabilities
     g = seeded()
     one_by_one = [sampling.draw(p, g) for _ in range(40)]
     assert one_by_one == sampling.at(p, sampling.uniform(40, seeded())).tolist()
@@ -181,7 +182,7 @@ def test_a_seed_repeats_the_draws_and_many_begin_with_the_one():
 
 
 def test_a_cut_token_is_never_drawn_and_frequencies_follow_the_probabilities():
-    made = stages(random_logits(4, 30, 0), Settings(top_k=5))
+    made = stages(random_logits(4, 30, 0), SamplingSettings(top_k=5))
     n = 20_000
     counts = sampling.at(made.probabilities, sampling.uniform(n, seeded())).bincount(minlength=30)
     p = made.probabilities

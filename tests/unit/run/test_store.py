@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from model.run import trace
-from model.run.store import ABSENT, RunKey, Store, held
+from model.run.store import ABSENT, ResultStore, RunKey, held
 
 
 def test_the_store_keeps_the_latest_entries(tiny):
-    store = Store(max_entries=2)
+    store = ResultStore(max_entries=2)
     traces = [trace.run(tiny, [n]) for n in range(3)]
     store.put(("m", 0), traces[0])
     store.put(("m", 1), traces[1])
@@ -23,7 +23,7 @@ def test_the_store_keeps_the_latest_entries(tiny):
 
 
 def test_the_store_stays_within_its_bytes(tiny):
-    store = Store(max_bytes=300_000)
+    store = ResultStore(max_bytes=300_000)
     for n in range(40):
         store.put(("m", n), trace.run(tiny, np.full(30, n)))
         assert store.n_bytes <= 300_000
@@ -31,7 +31,7 @@ def test_the_store_stays_within_its_bytes(tiny):
 
 
 def test_shared_rows_count_once_and_all_are_given_back(tiny):
-    store = Store(max_entries=3)
+    store = ResultStore(max_entries=3)
     first = trace.run(tiny, np.arange(60))
     store.put(("m", 0), first)
     alone = store.n_bytes
@@ -51,7 +51,7 @@ def test_shared_rows_count_once_and_all_are_given_back(tiny):
 
 @pytest.mark.parametrize("size", [4, 300])
 def test_an_entry_put_again_counts_once_and_the_newest_stays_whatever_its_size(size):
-    store = Store(max_bytes=1000)
+    store = ResultStore(max_bytes=1000)
     for _ in range(2):
         store.put("a", np.zeros(size))
         assert store.n_bytes == 8 * size and len(store) == 1
@@ -72,7 +72,7 @@ def test_arrays_anywhere_in_a_value_count_and_views_count_as_what_they_view():
 
 
 def test_none_is_told_from_nothing():
-    store = Store()
+    store = ResultStore()
     store.put("a", None)
     assert store.get("a", ABSENT) is None and store.get("b", ABSENT) is ABSENT
 
@@ -93,7 +93,7 @@ def test_a_key_holds_model_device_dtype_memory_prompt_and_settings(tiny):
 
 
 def test_the_longest_prefix_is_of_the_same_model_and_the_same_result(tiny):
-    store = Store()
+    store = ResultStore()
     long, short = (trace.run(tiny, list(range(n))) for n in (5, 2))
     store.put(RunKey.of(tiny, "trace", long.ids), long)
     store.put(RunKey.of(tiny, "trace", short.ids), short)

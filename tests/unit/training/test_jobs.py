@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from model.training import corpus, jobs, progress
-from model.training.jobs import JobError, Request
+from model.training.jobs import JobError, TrainingRequest
 from tests.waiting import until
 
 FAKE = (sys.executable, str(Path(__file__).parents[2] / "fake_trainer.py"))
-ASKED = Request(model="embedded", variant="gpt2+edm", steps=5_000)
+ASKED = TrainingRequest(model="embedded", variant="gpt2+edm", steps=5_000)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def test_it_survives_the_death_of_who_started_it(place):
     """A process starts a training and is killed with its whole group; the training goes on."""
     code = (
         "import sys, time; from model.training import jobs; jobs.TRAINER = tuple(sys.argv[1:]);"
-        "print(jobs.start(jobs.Request('embedded', 'gpt2+edm', 5000)).id, flush=True);"
+        "print(jobs.start(jobs.TrainingRequest('embedded', 'gpt2+edm', 5000)).id, flush=True);"
         "time.sleep(600)"
     )
     parent = subprocess.Popen(

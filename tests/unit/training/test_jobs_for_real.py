@@ -7,7 +7,7 @@ import pytest
 
 from model.grafts import modules
 from model.training import jobs
-from model.training.jobs import Request
+from model.training.jobs import TrainingRequest
 from tests.conftest import byte_tokenizer, random_gpt2
 from tests.waiting import until
 
@@ -26,7 +26,7 @@ def base(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_killed_gone_on_paused_and_kept(base):
-    job = jobs.start(Request(str(base), "gpt2+edm", 5_000, episodes=8))
+    job = jobs.start(TrainingRequest(str(base), "gpt2+edm", 5_000, episodes=8))
     until(lambda: jobs.look(job).points or jobs.look(job).problem)
     os.kill(job.pid, signal.SIGKILL)
     killed = until(lambda: (now := jobs.look(job)).state == "killed" and now)
@@ -51,6 +51,6 @@ def test_killed_gone_on_paused_and_kept(base):
 
 @pytest.mark.slow
 def test_a_request_the_trainer_refuses_is_its_own_sentence(base):
-    job = jobs.start(Request(str(base / "nowhere"), "gpt2+edm", 5))
+    job = jobs.start(TrainingRequest(str(base / "nowhere"), "gpt2+edm", 5))
     failed = until(lambda: (now := jobs.look(job)).state == "failed" and now)
     assert "nowhere" in failed.problem and "\n" not in failed.problem and not failed.has_checkpoint

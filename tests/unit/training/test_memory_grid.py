@@ -18,7 +18,7 @@ from tests.unit.training.test_memory_training import folder_of
 def training(tmp_path_factory):
     out = tmp_path_factory.mktemp("grid")
     folder = folder_of(out / "base", n_positions=512)
-    found = memory.start(memory.Options(out, model=str(folder)))
+    found = memory.start(memory.MemoryTrainingOptions(out, model=str(folder)))
     found.modules.eval().requires_grad_(False)
     return found
 

@@ -35,8 +35,8 @@ def folder(tmp_path_factory):
 
 
 def options(folder, out, **others):
-    return memory.Options(out, model=str(folder), rows=3, asks=2, every=2, n_recall=4,
-                          **{"steps": 4} | others)
+    return memory.MemoryTrainingOptions(out, model=str(folder), rows=3, asks=2, every=2, n_recall=4,
+                                        **{"steps": 4} | others)
 
 
 @pytest.fixture(scope="module")
