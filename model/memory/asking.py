@@ -4,7 +4,6 @@ A prompt is asked with every module that is on (model.memory.variants). Knows no
 and files. Nothing is stored on the model: the state is an argument.
 """
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -47,7 +46,7 @@ class Recalled:
 
 def ask(
     checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settings,
-    before: Recalled | None = None, stop: threading.Event | None = None,
+    before: Recalled | None = None,
 ) -> Recalled:
     """A prompt's run with memory: the first pass finds what to read, the second pass reads it.
 
@@ -61,14 +60,14 @@ def ask(
     fits the window after better ones is not retrieved; a merged slot is replayed as its older
     token, a summary as its most salient one.
     Trained memory is read in both passes. Raises ValueError if prompt and memory together do not
-    fit the model's positions; model.run.tap.Overtaken when `stop` is set meanwhile.
+    fit the model's positions.
     """
     bank, rules = _bank(checkpoint, state, settings), settings.fusion
     ids = _with_start(checkpoint, bank, ids, settings)
     passes = _passes(checkpoint, state, settings, before)
     if before is not None and fits(before, state, settings) and np.array_equal(ids, before.trace.ids):
         return before
-    runner = Runner(checkpoint, ids, passes, stop)
+    runner = Runner(checkpoint, ids, passes)
     everything = fusion.reading(bank, rules.positions, None, rules.strength)
     if everything is None:
         trace = runner.left_out()
@@ -84,21 +83,17 @@ def ask(
     return replace(found, passes=runner.passes)
 
 
-def plain(
-    checkpoint: Checkpoint, ids: Ids, before: Trace | None = None,
-    stop: threading.Event | None = None,
-) -> Trace:
+def plain(checkpoint: Checkpoint, ids: Ids, before: Trace | None = None) -> Trace:
     """The run of a prompt, ids (T,) without <|endoftext|>, without any memory: the same as `ask`
     with a blank state. before: such a run of another prompt; rows that both share are reused."""
     with_start = np.r_[checkpoint.tokenizer.bos_token_id, np.asarray(ids, dtype=np.int64)]
     if before is not None and np.array_equal(with_start, before.ids):
         return before
-    return run(checkpoint, with_start, before, stop)
+    return run(checkpoint, with_start, before)
 
 
 def go_on(
     checkpoint: Checkpoint, ids: Ids, before: Sequence[Recalled], plain: Trace | None = None,
-    stop: threading.Event | None = None,
 ) -> tuple[list[Recalled], Trace | None]:
     """What asks of the prompt before hand on to asks of this one, ids (T,) without <|endoftext|>, and
     to its plain run: the rows that all of them will need if each retrieves what it did are run in
@@ -109,7 +104,7 @@ def go_on(
         return [], plain
     bank = _bank(checkpoint, some[0].state, some[0].settings)
     made, plain = ahead(
-        checkpoint, _with_start(checkpoint, bank, ids, some[0].settings), some, plain, stop)
+        checkpoint, _with_start(checkpoint, bank, ids, some[0].settings), some, plain)
     return [replace(x, passes=passes) for x, passes in zip(before, made)], plain
 
 

@@ -6,7 +6,6 @@ same slots and trained memory; where retrieval chose other slots, that run start
 nothing of what is retrieved, and why.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -75,7 +74,6 @@ class Runner:
     checkpoint: Checkpoint
     ids: np.ndarray
     passes: Passes
-    stop: threading.Event | None = None
 
     def first(self, everything: Reading) -> Trace:
         """The run over the whole bank."""
@@ -126,7 +124,7 @@ class Runner:
             and np.array_equal(before.ids, self.ids)  # made ahead
         ):
             return before
-        return run(self.checkpoint, self.ids, before, self.stop, reading, graft)
+        return run(self.checkpoint, self.ids, before, reading, graft)
 
     def _drawn(self, trace: Trace, before: Trace | None) -> np.ndarray:
         known = self.passes.drawn
@@ -140,7 +138,7 @@ class Runner:
 
 def ahead(
     checkpoint: Checkpoint, ids: np.ndarray, every: Sequence[Passes],
-    plain: Trace | None = None, stop: threading.Event | None = None,
+    plain: Trace | None = None,
 ) -> tuple[list[Passes], Trace | None]:
     """The runs that asks of ids (T,), as they are run, will need if they retrieve what the asks
     before them did, made in one batch -> the asks' runs to go on with, and the plain one.
@@ -152,7 +150,7 @@ def ahead(
     able = [t for t in able if common_prefix(ids, t.ids) == n_old]
     if len(able) < 2:
         return list(every), plain
-    made = dict(zip(map(id, able), run_together(checkpoint, ids, able, stop)))
+    made = dict(zip(map(id, able), run_together(checkpoint, ids, able)))
     return [p.advanced(made, n_old) for p in every], made.get(id(plain), plain)
 
 

@@ -6,7 +6,6 @@ can hold.
 """
 
 from dataclasses import dataclass, replace
-from threading import Event
 
 import numpy as np
 import torch
@@ -24,7 +23,6 @@ from model.run.checkpoint import Checkpoint
 from model.run.generate import WithCache
 from model.run.sampling import SamplingSettings as Sampling
 from model.run.tokens import Ids
-from model.run.turn import Overtaken
 
 MOST_TOKENS = 16  # of an answer
 GREEDY = Sampling(temperature=0)
@@ -60,9 +58,9 @@ class NotesInWindow:
     is_cut: bool = False
 
 
-def answer(checkpoint: Checkpoint, ids: np.ndarray, stop: Event | None = None) -> GreedyAnswer:
+def answer(checkpoint: Checkpoint, ids: np.ndarray) -> GreedyAnswer:
     """What follows ids (T,), read from the beginning."""
-    return _answer(checkpoint, _fresh(checkpoint), ids, len(ids), stop)
+    return _answer(checkpoint, _fresh(checkpoint), ids, len(ids))
 
 
 def facts(checkpoint: Checkpoint, notes: list[str], n_most: int) -> NotesInWindow:
@@ -108,15 +106,13 @@ def keep(checkpoint: Checkpoint, facts: NotesInWindow) -> KVCache:
     return cache
 
 
-def continued(
-    checkpoint: Checkpoint, kept: KVCache, ids: np.ndarray, stop: Event | None = None
-) -> GreedyAnswer:
+def continued(checkpoint: Checkpoint, kept: KVCache, ids: np.ndarray) -> GreedyAnswer:
     """The question's ids (T,) read after the kept keys and values, which stay unchanged."""
     cache = KVCache(len(kept.layers))
     for i, layer in enumerate(kept.layer_caches):
         cache.update(layer.keys, layer.values, i)
     n = kept.n_entries + len(ids)
-    return _answer(checkpoint, WithCache(checkpoint, cache), ids, n, stop)
+    return _answer(checkpoint, WithCache(checkpoint, cache), ids, n)
 
 
 def told(
@@ -139,8 +135,7 @@ def told(
 
 
 def remembered(
-    checkpoint: Checkpoint, state: MemoryState, question: str, settings: Settings,
-    stop: Event | None = None,
+    checkpoint: Checkpoint, state: MemoryState, question: str, settings: Settings
 ) -> GreedyAnswer:
     """The question asked of the network's own memory; its window holds no fact."""
     ids = tokens.encode(checkpoint.tokenizer, question.lstrip())
@@ -151,7 +146,7 @@ def remembered(
             "Please shorten it."
         )
     reader = WithMemory(checkpoint, state, settings)
-    found = _answer(checkpoint, reader, ids, len(ids) + 1, stop)
+    found = _answer(checkpoint, reader, ids, len(ids) + 1)
     assert reader.recalled is not None, "the reader has read the question"
     reading = reader.recalled.trace.reading
     return replace(found, first_position=reading.start if reading else 0)
@@ -174,7 +169,7 @@ def _fresh(checkpoint: Checkpoint) -> WithCache:
 
 
 def _answer(
-    checkpoint: Checkpoint, reader: generate.Reader, ids: Ids, n_window: int, stop: Event | None
+    checkpoint: Checkpoint, reader: generate.Reader, ids: Ids, n_window: int
 ) -> GreedyAnswer:
     end = checkpoint.tokenizer.eos_token_id
     drawn: list[int] = []
@@ -183,8 +178,6 @@ def _answer(
     for step in generate.generate(
         reader, ids, MOST_TOKENS, settings=GREEDY, generator=torch.Generator(), end_token=end
     ):
-        if stop is not None and stop.is_set():
-            raise Overtaken
         first = step.reading.logits if first is None else first
         if step.token == end:
             ended = True

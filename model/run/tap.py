@@ -6,7 +6,6 @@ transformers' own fused attention. A hook on every LayerNorm hands its input, wh
 stream, to the tap that is current in this thread.
 """
 
-import threading
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -25,7 +24,6 @@ from model.grafts.reading import Reading
 from model.run import patch as patches
 from model.run import turn
 from model.run.beside import Beside
-from model.run.turn import Overtaken
 
 ATTENTION = "mnemoscope"
 
@@ -44,20 +42,17 @@ class AttentionTap(Protocol):
 class Tap:
     """Collects the new rows of one run of one prompt (batch 1); t = number of rows run."""
 
-    def __init__(self, stop: threading.Event | None = None) -> None:
+    def __init__(self) -> None:
         self.q: list[torch.Tensor] = []  # per layer (H,t,D)
         self.k: list[torch.Tensor] = []
         self.v: list[torch.Tensor] = []
         self.stream: list[torch.Tensor] = []  # 2L+1 of (t,C)
         self.query: list[torch.Tensor] = []  # (t,C), the stream that queried the external memory
-        self._stop = stop
 
     def see_attention(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
     ) -> None:
         """query (1,H,t,D); key, value (1,H,S,D) with the cache in front: only the last t are new."""
-        if self._stop is not None and self._stop.is_set():
-            raise Overtaken
         t = query.shape[2]
         self.q.append(query[0].contiguous())
         self.k.append(key[0, :, -t:].clone())

@@ -4,7 +4,6 @@ read once for all of them. Knows nothing of why there are several.
 Only what was typed is run: every run goes on with the rows of its prefix.
 """
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,7 +16,6 @@ from model.run.beside import Beside
 from model.run.checkpoint import Checkpoint
 from model.run.tap import Tap
 from model.run.trace import Rows, Trace, checked, common_prefix, first_rows, gathered
-from model.run.turn import Overtaken
 
 
 class _BatchTap(Tap):
@@ -26,8 +24,6 @@ class _BatchTap(Tap):
     def see_attention(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
     ) -> None:
-        if self._stop is not None and self._stop.is_set():
-            raise Overtaken
         for kept, seen in ((self.q, query), (self.k, key), (self.v, value)):
             kept.append(seen.contiguous())
 
@@ -55,8 +51,7 @@ def can_join(ids: np.ndarray, prefix: Trace) -> bool:
 
 @torch.inference_mode()
 def run_together(
-    checkpoint: Checkpoint, ids: np.ndarray, prefixes: Sequence[Trace],
-    stop: threading.Event | None = None,
+    checkpoint: Checkpoint, ids: np.ndarray, prefixes: Sequence[Trace]
 ) -> list[Trace]:
     """The run of ids (T,) behind each prefix, with what that prefix reads. All prefixes share as
     many leading ids with `ids`, and `can_join`. Raises as model.run.trace.run does."""
@@ -75,7 +70,7 @@ def run_together(
         [[tuple(r.v[i] for r in rows) for i in layers] for rows in old],
         [p.reading for p in prefixes],
     )
-    tap, graft = _BatchTap(stop), _batched([p.graft for p in prefixes])
+    tap, graft = _BatchTap(), _batched([p.graft for p in prefixes])
     new = torch.tensor(ids[n_old:], device=device).expand(len(prefixes), -1)
     with opened(graft), tap.open():
         out = model(

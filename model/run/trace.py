@@ -6,7 +6,6 @@ GPT-2 is causal, so the rows of an unchanged prefix never change: traces of one 
 being typed share the rows they have in common.
 """
 
-import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -144,7 +143,6 @@ def run(
     checkpoint: Checkpoint,
     ids: Ids,
     prefix: Trace | None = None,
-    stop: threading.Event | None = None,
     reading: Reading | None = None,
     graft: Graft | None = None,
 ) -> Trace:
@@ -153,7 +151,7 @@ def run(
     With a `reading`, attention covers its slots and the prompt, and the reading sets the prompt's
     positions. A prefix is used only if it was run with the same reading.
     Raises ValueError for an empty prompt, for one beyond the model's window and for ids outside
-    the vocabulary; model.run.tap.Overtaken when `stop` is set while layers are running.
+    the vocabulary; model.run.turn.Overtaken between two layers if nobody waits any more.
     """
     start = 0 if reading is None else reading.start
     ids = checked(checkpoint.model.config, ids, start)
@@ -167,7 +165,7 @@ def run(
         with opened(graft):
             return Trace(ids, old, final_logits(checkpoint.model, last)[0], 0, reading, graft)
     with opened(graft):
-        new, logits = _run_rows(checkpoint.model, ids, old, stop, reading)
+        new, logits = _run_rows(checkpoint.model, ids, old, reading)
     return Trace(ids, gathered((*old, new)), logits, len(ids) - n_old, reading, graft)
 
 
@@ -220,11 +218,10 @@ def _run_rows(
     model: GPT2LMHeadModel,
     ids: Ids,
     old: tuple[Rows, ...],
-    stop: threading.Event | None,
     reading: Reading | None,
 ) -> tuple[Rows, torch.Tensor]:
     """Run the ids after the old rows -> their rows and the logits of the last one."""
-    tap, n_old, device = Tap(stop), sum(map(len, old)), model.device
+    tap, n_old, device = Tap(), sum(map(len, old)), model.device
     memory: dict[str, Any] = {}
     if reading is not None:
         positions = reading.positions(n_old, len(ids)).to(device)

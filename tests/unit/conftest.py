@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from model.run.turn import Overtaken
 from tests.conftest import byte_tokenizer, random_gpt2
 from tests.unit.grafts.test_trained_modules import random_modules
 
@@ -29,3 +30,21 @@ def able(tiny):
     made.external.gate.bias.data.fill_(20.0)
     made.fingerprint = "modules-0"
     return type(tiny)(**{**vars(tiny), "memory": made})
+
+
+class _NobodyWaits:
+    """The turn of a work for which nobody waits."""
+
+    undivided = False
+
+    def give_way(self):
+        raise Overtaken
+
+    def report(self, progress):
+        raise AssertionError("the work went on")
+
+
+@pytest.fixture
+def nobody_waits():
+    """A turn that ends its work at the next place where others may run."""
+    return _NobodyWaits()

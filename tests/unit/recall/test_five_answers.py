@@ -1,7 +1,5 @@
 """Five memories: the cache says what the prompt says, and the embedded model says it plainly."""
 
-import threading
-
 import numpy as np
 import pytest
 import torch
@@ -16,8 +14,7 @@ from model.notes.prompt import build
 from model.notes.store import opened
 from model.recall import five_answers
 from model.recall.note_examples import EXAMPLES
-from model.run import generate, tokens, trace
-from model.run.tap import Overtaken
+from model.run import generate, tokens, trace, turn
 
 NOTES = ["My name is James Theory.", "I live in New York.", "I work as a teacher."]
 QUESTION = "Where do I live? I live in"
@@ -90,11 +87,9 @@ def test_the_networks_memory_is_told_what_its_slots_hold(embedded):
     assert found.n_window == len(asked.trace) and found.first_position == asked.trace.reading.start
 
 
-def test_a_stopped_answer_ends(embedded):
-    stop = threading.Event()
-    stop.set()
-    with pytest.raises(Overtaken):
-        five_answers.answer(embedded, np.array([1, 2, 3]), stop)
+def test_an_answer_that_nobody_waits_for_ends(embedded, nobody_waits):
+    with turn.opened(nobody_waits), pytest.raises(turn.Overtaken):
+        five_answers.answer(embedded, np.array([1, 2, 3]))
 
 
 def test_random_weights_are_known_as_such(embedded, tiny):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.run import trace
-from model.run.tap import Overtaken
+from model.run import trace, turn
 
 IDS = np.random.default_rng(1).integers(0, 256, 40)
 
@@ -107,11 +106,9 @@ def test_two_threads_do_not_see_each_other(tiny, full):
     assert_same(seen["back"], other)
 
 
-def test_a_set_stop_ends_the_run(tiny):
-    stop = threading.Event()
-    stop.set()
-    with pytest.raises(Overtaken):
-        trace.run(tiny, IDS, stop=stop)
+def test_a_run_that_nobody_waits_for_ends(tiny, nobody_waits):
+    with turn.opened(nobody_waits), pytest.raises(turn.Overtaken):
+        trace.run(tiny, IDS)
 
 
 @pytest.mark.parametrize("ids, says", [
