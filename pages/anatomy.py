@@ -28,11 +28,11 @@ def show_map() -> None:
         "Biases and LayerNorms are too thin to click here: find them under *Every tensor*."
     )
     panels.tensor_panel(found)
-    st.markdown("#### Where every byte goes")
-    st.html(checkpoint_map.ledger(found))
-    for note in checkpoint_map.ledger_notes(found):
-        st.markdown(note)
-    panels.files(found)
+    with st.expander("Where every byte goes"):
+        st.html(checkpoint_map.ledger(found))
+        for note in checkpoint_map.ledger_notes(found):
+            st.markdown(note)
+        panels.files(found)
 
 
 def show_tensors() -> None:
@@ -82,7 +82,7 @@ def show_size() -> None:
 
 
 SHOW = {
-    "map": show_map, "tensors": show_tensors, "heads": show_heads, "tour": show_tour,
+    "tour": show_tour, "map": show_map, "tensors": show_tensors, "heads": show_heads,
     "size": show_size,
 }
 SHOW[one_of("View", choice.VIEW)]()

@@ -6,12 +6,12 @@ from components.frame.choices import Cell, Choice, OneOf, Several, Text
 from model.analysis.anatomy import PARTS as PART_NAMES
 
 VIEWS = {
-    "map": "Map of the weights", "tensors": "Every tensor", "heads": "Q, K, V by head",
-    "tour": "Shape tour", "size": "Size of any GPT",
+    "tour": "Shape tour", "map": "Map of the weights", "tensors": "Every tensor",
+    "heads": "Q, K, V by head", "size": "Size of any GPT",
 }
 FORMS = {"whole": "The whole tensor, pooled", "window": "A window, every value"}
 
-VIEW = Choice("anatomy", OneOf(VIEWS), "map")
+VIEW = Choice("anatomy", OneOf(VIEWS), "tour")
 TENSOR = Choice("tensor", Text(200))
 PARTS = Choice("tensor_parts", Several({name: name for name in PART_NAMES}))
 FORM = Choice("tensor_form", OneOf(FORMS), "whole")

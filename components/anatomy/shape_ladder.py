@@ -10,7 +10,7 @@ import pandas as pd
 
 from components.kit import palette
 from components.kit.fact_strip import fact_strip
-from components.kit.units import show_bytes
+from components.kit.units import show_bytes, show_number
 from model.analysis.shape_tour import Observed, Tour, evaluate
 
 STAGES = [
@@ -186,13 +186,13 @@ def _spine(how: str) -> str:
 def _hover(step: Observed) -> str:
     return (
         f"{step.operation.title}: {_tuple(step.shape)} {step.dtype}, {show_bytes(step.n_bytes)}, "
-        f"values {step.minimum:.4g} to {step.maximum:.4g}"
+        f"values {show_number(step.minimum, 4)} to {show_number(step.maximum, 4)}"
     )
 
 
 def _formula(step: Observed, tour: Tour) -> str:
     if step.operation.key == "scaled":
-        return f"× {tour.scaling:.4g}" + (" (1/√d_h)" if _is_plain_scaling(tour) else "")
+        return f"× {show_number(tour.scaling, 4)}" + (" (1/√d_h)" if _is_plain_scaling(tour) else "")
     return tour.activation if step.operation.key == "act" else step.operation.formula
 
 

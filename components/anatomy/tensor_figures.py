@@ -6,7 +6,7 @@ from plotly.subplots import make_subplots
 
 from components.kit import palette
 from components.kit.fact_strip import fact_strip
-from components.kit.units import show_bytes
+from components.kit.units import show_bytes, show_number
 from model.analysis.tensor_values import HeadWeights, Histogram, MatrixPicture, View
 
 KINDS = {"query": palette.QUERY, "key": palette.KEY, "value": palette.VALUE}
@@ -19,7 +19,7 @@ def facts(view: View) -> str:
     f = view.facts
     named = {"mean": f.mean, "std": f.std, "min": f.minimum, "max": f.maximum, "norm √Σx²": f.norm}
     size = (show_bytes(view.tensor.n_bytes), "in the file", f"{view.tensor.n_bytes:,} bytes")
-    numbers = [(f"{x:.4g}".replace("-", "−"), name, repr(x)) for name, x in named.items()]
+    numbers = [(show_number(x, 4), name, repr(x)) for name, x in named.items()]
     return fact_strip([(f"{f.n:,}", "values", ""), size, *numbers])
 
 
@@ -30,7 +30,7 @@ def histogram(bars: Histogram, colour: str) -> go.Figure:
         go.Bar(
             x=centres, y=bars.counts, width=width, marker={"color": colour, "line": {"width": 0}},
             customdata=np.stack([bars.edges[:-1], bars.edges[1:]], -1),
-            hovertemplate="%{y:,} values<br>%{customdata[0]:.5g} to %{customdata[1]:.5g}"
+            hovertemplate="%{y:,} values<br>%{customdata[0]:.5~r} to %{customdata[1]:.5~r}"
             "<extra></extra>",
         )
     )
@@ -74,7 +74,7 @@ def _cells(grid: MatrixPicture, limit: float, **looks) -> go.Heatmap:
         z=grid.values, x=grid.column[0] // grid.block[1] * grid.block[1],
         y=grid.row[:, 0] // grid.block[0] * grid.block[0],
         customdata=np.stack([grid.row, grid.column], -1).astype(np.int32),
-        hovertemplate="row %{customdata[0]}, column %{customdata[1]}<br><b>%{z:.9g}</b>"
+        hovertemplate="row %{customdata[0]}, column %{customdata[1]}<br><b>%{z:.9~r}</b>"
         "<extra></extra>",
         colorscale=SIGNED, zmin=-limit, zmax=limit, **looks,
     )
@@ -84,7 +84,7 @@ def _vector(grid: MatrixPicture) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             x=grid.column[0], y=grid.values[0], marker={"color": palette.NORM, "line": {"width": 0}},
-            hovertemplate="place %{x}<br><b>%{y:.9g}</b><extra></extra>",
+            hovertemplate="place %{x}<br><b>%{y:.9~r}</b><extra></extra>",
         )
     )
     figure.update_xaxes(title="place in the vector")
@@ -101,7 +101,7 @@ def all_heads(weights: HeadWeights) -> go.Figure:
         figure.add_heatmap(
             z=z, customdata=at, colorscale=tinted(colour), zmin=0, zmax=limit, showscale=False,
             hovertemplate=f"{kind}, head %{{customdata[0]}}<br>row %{{customdata[1]}}, column "
-            "%{customdata[2]} of the head<br><b>%{customdata[3]:.9g}</b><extra></extra>",
+            "%{customdata[2]} of the head<br><b>%{customdata[3]:.9~r}</b><extra></extra>",
             hoverongaps=False, row=i, col=1,
         )
         figure.update_yaxes(
@@ -147,7 +147,7 @@ def head_norms(weights: HeadWeights) -> go.Figure:
     figure = go.Figure(
         [
             go.Bar(x=heads, y=norms, name=kind, marker_color=colour,
-                   hovertemplate=f"{kind}, head %{{x}}<br><b>%{{y:.6g}}</b><extra></extra>")
+                   hovertemplate=f"{kind}, head %{{x}}<br><b>%{{y:.6~r}}</b><extra></extra>")
             for norms, (kind, colour) in zip(weights.norms, KINDS.items())
         ]
     )

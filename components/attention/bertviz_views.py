@@ -32,8 +32,8 @@ _HOW = {
     "stronger a line, the larger the attention weight. Click a picture to enlarge it; tokens "
     "of more than 11 characters are cut there.",
     "neuron": "Left: query (reads). Right: key (is read). Point at a token on the left to see its "
-    "query, the keys it can see, their products and q · k ÷ √d. Blue is positive, orange is "
-    "negative, faint is near zero. Its − closes the vectors, its + opens them.",
+    "query, the keys it can see, their products and q · k ÷ √d, a number each: the fuller its "
+    "square, the larger it is. Elsewhere blue is positive, orange negative, faint near zero. Its − closes the vectors, its + opens them.",
 }
 _MARKED = (
     "const params = PYTHON_PARAMS; // HACK: PYTHON_PARAMS is a template marker that is "

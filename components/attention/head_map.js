@@ -62,7 +62,8 @@ function measure(map, width) {
   const [left, top] = small ? [96, 116] : [126, 100];
   const legend = small ? 86 : 62; // for the colour scale under the map
   const room = room_below(map, LEAST_HEIGHT + top + legend) - top - legend;
-  const side = Math.max(120, Math.min(width - left - 12, room, map.data.most_px));
+  const right = small ? 48 : 62; // for the sum of every row
+  const side = Math.max(120, Math.min(width - left - right, room, map.data.most_px));
   const { n, part } = map;
   const cell = side / part.span;
   const along = (from, origin) => axis(n, from - origin * cell, from + (n - origin) * cell);
@@ -83,6 +84,7 @@ function paint(context, map) {
   frame(context, css(theme.faint), 1, size.left - 0.5, size.top - 0.5, size.side + 1, size.side + 1);
   draw_titles(context, map);
   draw_names(context, map);
+  draw_sums(context, map);
   if (pointed(map)) draw_cross(context, map, pointed(map), 1);
   draw_cross(context, map, map.chosen, 2.5);
   draw_legend(context, map);
@@ -139,6 +141,18 @@ function draw_name(context, { data, theme, size }, axis_name, i, look) {
   const text = place + shorten(data.tokens[i], 40);
   if (is_query) write(context, theme, text, size.left - 7, at, { px, room, align: "right", ...look });
   else write(context, theme, text, at, size.top - 7, { px, room, turn: -Math.PI / 3, ...look });
+}
+
+// What each row adds up to, at its right end, beside the rows that have their names.
+function draw_sums(context, map) {
+  const { data, theme, size } = map;
+  const [x, px] = [size.left + size.side + 8, size.small ? 12 : 14];
+  write(context, theme, "Σ row", x, size.top - 12, { px, color: css(theme.soft) });
+  for (const i of named(size.y, NAME, [map.chosen.query, pointed(map)?.query])) {
+    const at = size.y.at(i) + size.cell / 2;
+    if (at < size.top || at > size.top + size.side) continue;
+    write(context, theme, data.sums[i].toFixed(3), x, at, { px, color: css(theme.soft) });
+  }
 }
 
 function draw_cross(context, { theme, size }, cell, width) {

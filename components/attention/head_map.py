@@ -36,7 +36,8 @@ def show(
     the downloaded picture.
     """
     triangle = canvas.lower_triangle(weights)
-    arrays = {"levels": canvas.levels(triangle)}
+    sums = weights.sum(axis=1, dtype=np.float64).astype(np.float32)
+    arrays = {"levels": canvas.levels(triangle), "sums": sums}
     if len(tokens) <= EXACT_TOKENS:
         arrays["weights"] = triangle.astype(np.float32)
     header = {"tokens": tokens, "title": title, "origin": origin, "most_px": most_px}

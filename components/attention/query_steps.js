@@ -1,4 +1,4 @@
-import { choose, component, exact, shorten } from "../kit/canvas.js";
+import { choose, component, exact, shorten, significant } from "../kit/canvas.js";
 import { apply_inks, largest, make_strip, number, rows_of } from "../kit/strips.js";
 import { make } from "../kit/dom.js";
 
@@ -83,7 +83,7 @@ function value_strip(values, top, theme, say) {
 function weight_bar(weight) {
   const bar = make("div", "bar");
   bar.style.width = `${100 * weight}%`;
-  const text = weight > 0 && weight < 5e-5 ? weight.toExponential(1) : weight.toFixed(4);
+  const text = weight > 0 && weight < 5e-5 ? significant(weight, 2) : weight.toFixed(4);
   const cell = make("div", "weight", [bar, make("span", "", text)]);
   cell.title = exact(weight);
   return cell;
@@ -107,7 +107,7 @@ function sum_row(table) {
   const say = (i, x) => tell(table, "sum of weight × v", i, x, "v");
   return make("div", "row sum", [
     make("div", "label", "sum of the weights"),
-    make("div", "weight", [make("span", "", data.sum.toFixed(6))]),
+    make("div", "weight", [make("span", "", data.sum.toFixed(4))]),
     value_strip(data.mixed, largest(data.mixed), theme, say),
     make("div", "value", "5  sum of each v × its weight ↑"),
   ]);
@@ -119,7 +119,7 @@ function projection(table) {
   const norm = Math.sqrt(data.projected.reduce((sum, x) => sum + x * x, 0));
   const full = [["q", data.q], ["k", data.k], ["v", data.v], ["their sum", data.mixed],
     ["the last", data.projected]]
-    .map(([name, x]) => `${name} ${largest(x).toPrecision(3)}`).join(", ");
+    .map(([name, x]) => `${name} ${significant(largest(x), 3)}`).join(", ");
   return [
     make("p", "head attention",
       `6  × this head's ${data.q.length} rows of c_proj → ${data.projected.length} numbers added `
@@ -127,7 +127,7 @@ function projection(table) {
     make_strip(data.projected, largest(data.projected), theme, "attention", say),
     make("p", "check", "Check: what all heads of this layer and the bias add, against what "
       + "attention really added to the residual stream: largest difference "
-      + `${data.error.toExponential(1)}.`),
+      + `${significant(data.error, 1)}.`),
     make("p", "check",
       `Colours: a vector's hue is positive, grey is negative; full colour at ${full}.`),
   ];

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from components.kit import assets, canvas
+from components.kit.units import show_number
 
 MOST_KEYS = 14  # rows drawn: the keys with the largest weights and the chosen one
 MOST_FUTURE = 2  # masked rows drawn
@@ -77,4 +78,4 @@ def show_cell(cell, tokens: list[str], query: int, chosen: int, key: str) -> Non
 def scaling_words(part) -> str:
     """The factor on q·k in words: "÷ √32", or the number if a model scales otherwise."""
     width = len(part.q)
-    return f"÷ √{width}" if np.isclose(part.scaling, width**-0.5) else f"× {part.scaling:.6g}"
+    return f"÷ √{width}" if np.isclose(part.scaling, width**-0.5) else f"× {show_number(part.scaling, 6)}"

@@ -1,7 +1,8 @@
 """Bytes at scale: the KV cache of any configuration."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -34,8 +35,9 @@ def show() -> None:
     st.html(_formula(shape))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown("#### One conversation, one token: bytes each model keeps")
-        st.plotly_chart(per_token(own, visit.checkpoint().name), key="cache_per_token")
+        st.markdown(f"#### One conversation, one token: bytes each model keeps in {shape.dtype}")
+        figure = per_token(own, visit.checkpoint().name, shape.dtype)
+        st.plotly_chart(figure, key="cache_per_token")
     with right:
         st.markdown("#### What makes it smaller")
         st.html(_shrink(shape))
@@ -97,21 +99,26 @@ def _shrink(shape: CacheShape) -> str:
     return plain_table(["numbers in", *names], rows)
 
 
-def per_token(own: CacheShape, own_name: str) -> go.Figure:
-    """Bytes a token of every preset, each in the number format it is published in."""
-    shapes = {own_name: own} | {title: shape for title, shape in PRESETS.values()}
+def per_token(own: CacheShape, own_name: str, dtype: str) -> go.Figure:
+    """Bytes a token of every preset as dots on a log axis, all in one number format."""
+    told = {own_name: own} | {title: shape for title, shape in PRESETS.values()}
+    shapes = {name: replace(shape, dtype=dtype) for name, shape in told.items()}
     names = sorted(shapes, key=lambda name: -shapes[name].bytes_per_token)
     grouped = [shapes[name].saved_by_sharing for name in names]
-    figure = go.Figure(go.Bar(
-        y=names, x=[shapes[name].bytes_per_token for name in names], orientation="h",
-        marker_color=[palette.VALUE if g > 1 else palette.KEY for g in grouped],
-        text=[f"{shapes[name].bytes_per_token:,}" for name in names], textposition="outside",
-        cliponaxis=False, customdata=[(shapes[n].dtype, g) for n, g in zip(names, grouped)],
-        hovertemplate="<b>%{x:,}</b> bytes a token, %{customdata[0]}<br>"
-        "%{customdata[1]} query heads share a K and V<extra>%{y}</extra>",
+    figure = go.Figure(go.Scatter(
+        y=names, x=[shapes[name].bytes_per_token for name in names], mode="markers+text",
+        marker={"color": [palette.VALUE if g > 1 else palette.KEY for g in grouped], "size": 15,
+                "symbol": ["diamond" if g > 1 else "circle" for g in grouped]},
+        text=[f"  {show_bytes(shapes[name].bytes_per_token)}" for name in names],
+        textposition="middle right", cliponaxis=False, customdata=grouped,
+        hovertemplate=f"<b>%{{x:,}}</b> bytes a token in {dtype}<br>"
+        "%{customdata} query heads share a K and V<extra>%{y}</extra>",
     ))
-    title = "bytes a token (log scale); green: shared KV heads"
-    figure.update_xaxes(type="log", dtick=1, title=title)
-    figure.update_yaxes(autorange="reversed", tickfont_size=15)
-    margin = {"l": 8, "r": 90, "t": 8, "b": 8}
+    most = max(shape.bytes_per_token for shape in shapes.values())
+    least = min(shape.bytes_per_token for shape in shapes.values())
+    spread = [np.log10(least) - 0.1, np.log10(most) + 0.1]
+    title = "bytes a token (log scale); green diamonds: query heads share keys and values"
+    figure.update_xaxes(type="log", dtick=1, title=title, range=spread)
+    figure.update_yaxes(autorange="reversed", tickfont_size=15, showgrid=True)
+    margin = {"l": 8, "r": 100, "t": 8, "b": 8}
     return figure.update_layout(height=520, font={"size": 15}, margin=margin)

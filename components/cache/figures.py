@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 
 from components.kit import palette
 from components.kit.fact_strip import fact_strip
+from components.kit.next_token import percent
 from components.kit.plain_table import plain_table
 from components.kit.token_row import TokenBox
-from components.kit.units import show_bytes
+from components.kit.units import show_bytes, show_error
 
 WITH, WITHOUT = palette.OUTPUT, palette.MLP
 FONT = {"size": 16}
@@ -31,7 +32,7 @@ def text(tokens: list[str], n_prompt: int, n_cached: int) -> list[TokenBox]:
 def drawn(token: str, probability: float, is_end_of_text: bool, ended: str) -> str:
     """The token that a step draws, and whether generation ends there (HTML)."""
     words = 'draws <b style="outline:2px dashed;border-radius:.25em;padding:.05em .3em;margin:0 .2em">'
-    words += f"{html.escape(token)}</b> with probability {probability:.3g}"
+    words += f"{html.escape(token)}</b> with probability {percent(probability)}"
     if is_end_of_text:
         words += ", the end of its text: <code>generate</code> stops here; you may step on"
     if ended:
@@ -71,7 +72,7 @@ def facts(number: int, seen, before: int, shape: tuple, n_layers: int, place: st
     else:
         cells.append((f"{seen.ms:.1f} ms", f"one run, {place}", ""))
         cells.append((
-            f"{seen.error:.1e}", "max |Δ logit|, cached − recomputed",
+            show_error(seen.error), "max |Δ logit|, cached − recomputed",
             f"against one pass without cache over {seen.anew_n:,} tokens, {seen.anew_ms:.1f} ms",
         ))
     return fact_strip(cells)
@@ -90,7 +91,7 @@ def vector(values: np.ndarray, kind: str) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=values, colorscale=scale, zmin=-top, zmax=top, xgap=1, ygap=2,
-            hovertemplate="head %{y}, number %{x}<br><b>%{z:.7g}</b><extra></extra>",
+            hovertemplate="head %{y}, number %{x}<br><b>%{z:.7~r}</b><extra></extra>",
             colorbar={"thickness": 12, "tickfont": {"size": 14}},
         )
     )
@@ -110,12 +111,12 @@ def times(measured: list, ts, with_ms, without_ms, log: bool) -> go.Figure:
         figure.add_scatter(
             x=ts, y=line, mode="lines", name=f"{name}: theory",
             line={"color": colour, "dash": "dot"},
-            hovertemplate="token %{x}: %{y:.3g} ms<extra>theory, " + name + "</extra>",
+            hovertemplate="token %{x}: %{y:.3~r} ms<extra>theory, " + name + "</extra>",
         )
         figure.add_scatter(
             x=x, y=points, mode="markers", name=f"{name}: measured",
             marker={"color": colour, "size": 11},
-            hovertemplate="token %{x}: <b>%{y:.4g} ms</b><extra>measured, " + name + "</extra>",
+            hovertemplate="token %{x}: <b>%{y:.4~r} ms</b><extra>measured, " + name + "</extra>",
         )
     figure.update_xaxes(title="token that is read (t)", rangemode="tozero")
     figure.update_yaxes(title="ms a step", **_scale(log))

@@ -39,18 +39,24 @@ def show() -> None:
     _every_step(found)
 
 
+ICONS = {"first": "first_page", "back": "chevron_left", "forward": "chevron_right",
+         "ten": "last_page"}
+
+
 def _controls(found, number: int) -> None:
     n, seen = len(found.steps), found.steps[number - 1]
     ended = seen.end
     with st.container(horizontal=True, vertical_alignment="center", key="cache_controls"):
         for key, label, to, off in (
-            ("first", "◀◀ Prefill", 1, number == 1),
-            ("back", "◀ Back", number - 1, number == 1),
-            ("forward", "Forward ▶", number + 1, bool(ended)),
-            ("ten", "10 more ▶▶", number + 10, bool(ended)),
+            ("first", "Prefill", 1, number == 1),
+            ("back", "Back", number - 1, number == 1),
+            ("forward", "Forward", number + 1, bool(ended)),
+            ("ten", "10 more", number + 10, bool(ended)),
         ):
             look = "primary" if key == "forward" else "secondary"
-            st.button(label, on_click=choice.go_to, args=(to,), disabled=off, key=key, type=look)
+            st.button(label, on_click=choice.go_to, args=(to,), disabled=off, key=key, type=look,
+                      icon=f":material/{ICONS[key]}:",
+                      icon_position="left" if to < number else "right")
         if n > 1:
             st.session_state["cache:slider"] = number
             st.slider("Step", 1, n, key="cache:slider", label_visibility="collapsed", width=260,

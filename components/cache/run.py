@@ -63,12 +63,12 @@ class StepTimes:
     without_work: np.ndarray
 
     @property
-    def rates(self) -> tuple[float, float]:
-        """Multiply–adds a millisecond of each way, fitted."""
+    def paces(self) -> tuple[cost.Pace, cost.Pace]:
+        """How long each way takes for its multiply–adds, fitted."""
         at = np.array([m.t for m in self.measured]) - 1
         return (
-            cost.rate(self.with_work[at], [m.with_ms for m in self.measured]),
-            cost.rate(self.without_work[at], [m.without_ms for m in self.measured]),
+            cost.pace(self.with_work[at], [m.with_ms for m in self.measured]),
+            cost.pace(self.without_work[at], [m.without_ms for m in self.measured]),
         )
 
 

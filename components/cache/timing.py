@@ -1,11 +1,15 @@
 """What the cache saves: milliseconds measured here, multiply–adds counted, both against t."""
 
+import math
+
 import streamlit as st
 
 from components.cache import choice, figures, run
 from components.frame import visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
+from components.kit.units import show_error, show_number
+from model.analysis.cost import Pace
 
 
 def show() -> None:
@@ -21,10 +25,14 @@ def show() -> None:
         run.measure(most, lambda share: bar.progress(share, "Measuring both ways …"))
         bar.empty()
     found = run.counts(most)
-    left, right = st.columns(2, gap="large")
-    with left:
-        _times(found, log)
-    with right:
+    if found.measured:
+        left, right = st.columns(2, gap="large")
+        with left:
+            _times(found, log)
+        with right:
+            at = _counts(found, most, log)
+    else:
+        st.info("Nothing measured yet for this model: press *Measure on this machine*.")
         at = _counts(found, most, log)
     _work(at)
 
@@ -35,13 +43,10 @@ def _ask() -> None:
 
 def _times(found, log: bool) -> None:
     st.markdown("#### Time of one step")
-    if not found.measured:
-        st.info("Nothing measured yet for this model: press *Measure on this machine*.")
-        return
-    with_rate, without_rate = found.rates
+    with_pace, without_pace = found.paces
     figure = figures.times(
-        found.measured, found.ts, found.with_work / with_rate, found.without_work / without_rate,
-        log,
+        found.measured, found.ts, with_pace.ms(found.with_work),
+        without_pace.ms(found.without_work), log,
     )
     st.plotly_chart(figure, key="cache_times")
     last = found.measured[-1]
@@ -52,10 +57,17 @@ def _times(found, log: bool) -> None:
     worst = max(m.error for m in found.measured)
     st.caption(
         f"Dots: medians of {last.repeats} runs each, {run.placement()}, one conversation. "
-        f"Lines: the multiply–adds at right ÷ {with_rate / 1e6:.2f} and {without_rate / 1e6:.2f} "
-        "billion a second (fitted to the dots). With the cache, a step mostly waits for reading "
-        f"the weights, not for arithmetic: hence the lower rate. Largest |Δ logit|: {worst:.1e}."
+        f"Lines, fitted to the dots: {_pace(with_pace)} with the cache, {_pace(without_pace)} "
+        "without. With the cache, a step mostly waits for its start and for reading the weights, "
+        f"not for arithmetic. Largest |Δ logit|: {show_error(worst)}."
     )
+
+
+def _pace(pace: Pace) -> str:
+    """"1.2 ms + multiply–adds ÷ 5.31 billion a second"."""
+    if math.isinf(pace.per_ms):
+        return f"{show_number(pace.start_ms, 2)} ms at every length"
+    return f"{show_number(pace.start_ms, 2)} ms + multiply–adds ÷ {show_number(pace.per_ms / 1e6)} billion a second"
 
 
 def _counts(found, most: int, log: bool) -> int:

@@ -145,7 +145,21 @@ export function frame(context, color, width, x, y, wide, high) {
 }
 
 // Up to seven significant digits, and never "0" for a number that is not zero.
-export const exact = (x) => (x === 0 ? "0" : Math.abs(x) < 1e-4 ? x.toExponential(4) : x.toPrecision(6));
+export const exact = (x) => significant(x, 6);
+
+// x rounded to so many significant digits, never in e-notation: 0.0123, −4.5, 1.2 × 10⁻⁵.
+export function significant(x, digits) {
+  const [mantissa, power] = Math.abs(x).toExponential(digits - 1).split("e");
+  const sign = x < 0 ? "−" : "";
+  if (x === 0 || (power >= -5 && power < 9)) {
+    const shown = Number(`${mantissa}e${power}`);
+    const places = Math.min(20, Math.max(0, digits - 1 - power));
+    return sign + shown.toLocaleString("en", { maximumFractionDigits: places });
+  }
+  return `${sign}${Number(mantissa)} × 10${[...`${Number(power)}`].map((c) => RAISED[c]).join("")}`;
+}
+
+const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
 // -- components -----------------------------------------------------------------------------------
 

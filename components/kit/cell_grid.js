@@ -1,6 +1,6 @@
 // A grid of coloured cells, rows × columns, with words in them where there is room. Wide grids
 // scroll: the canvas is as wide as the window and draws the columns that are in it.
-import { choose, css, exact, frame, ink, mix, shorten, write } from "./canvas.js";
+import { choose, css, exact, frame, ink, mix, shorten, significant, write } from "./canvas.js";
 import { axis, bold, cells, named } from "./grid.js";
 
 const GAP = 14; // pixels between two groups of columns
@@ -224,10 +224,10 @@ function outline(context, { size, theme }, { row, column }, width) {
 // -- reading --------------------------------------------------------------------------------------
 
 const WRITE = {
-  percent: (x) => `${x >= 0.00995 || x === 0 ? (100 * x).toFixed(1) : (100 * x).toPrecision(2)} %`,
+  percent: (x) => `${x >= 0.00995 || x === 0 ? (100 * x).toFixed(1) : significant(100 * x, 2)} %`,
   rank: (x) => (x === 0 ? "" : String(x)),
-  number: (x) => exact(x).replace("-", "−"),
-  signed: (x) => (x < 0 ? exact(x).replace("-", "−") : `+${exact(x)}`),
+  number: exact,
+  signed: (x) => (x < 0 ? exact(x) : `+${exact(x)}`),
 };
 
 function read_out(grid) {

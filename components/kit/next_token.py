@@ -3,6 +3,7 @@
 import html
 
 from components.kit import palette
+from components.kit.units import show_number
 
 # A row is name, bars, probabilities, change; in a narrow column the bars take a line of their own.
 TWICE = """<style>
@@ -82,4 +83,6 @@ def points(change: float) -> str:
     """A change in percentage points, never 0 for what is not 0."""
     if change == 0:
         return "0"
-    return (f"{change:+.1f}" if abs(change) >= 0.05 else f"{change:+.0e}").replace("-", "−")
+    if abs(change) < 0.05:
+        return show_number(change, 1, sign=True)
+    return f"{change:+.1f}".replace("-", "−")

@@ -1,5 +1,9 @@
 """Numbers as people read them, with their unit. Knows nothing of what is counted."""
 
+import math
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def show_bytes(n: int) -> str:
     """1_234_567 -> "1.18 MiB"; binary units, exact below 1 KiB."""
@@ -31,6 +35,32 @@ def show_duration(seconds: float) -> str:
     if whole < 7200:
         return f"{round(whole / 60)} min"
     return f"{whole / 3600:.1f} h"
+
+
+def show_number(x: float, digits: int = 3, sign: bool = False) -> str:
+    """x rounded to so many significant digits, never in e-notation: 0.0123, −4.5, 12,300, and
+    1.2 × 10⁻⁵ where that is shorter to read. sign: a plus before what is positive."""
+    mark = "−" if x < 0 else "+" if sign and x > 0 else ""
+    size = abs(float(x))
+    if not math.isfinite(size):
+        return mark + ("∞" if math.isinf(size) else "not a number")
+    mantissa, power = f"{size:.{digits - 1}e}".split("e")
+    if size and not -5 <= int(power) < 9:
+        return f"{mark}{_trimmed(mantissa)} × 10{str(int(power)).translate(RAISED)}"
+    places = max(0, digits - 1 - int(power))
+    return mark + _trimmed(f"{float(f'{mantissa}e{power}'):,.{places}f}")
+
+
+def show_error(x: float) -> str:
+    """A difference that should be nothing: 0, or its size as a power of ten, 7 × 10⁻⁷."""
+    if x == 0:
+        return "0"
+    mantissa, power = f"{abs(x):.0e}".split("e")
+    return f"{mantissa} × 10{str(int(power)).translate(RAISED)}"
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _digits(x: float) -> str:

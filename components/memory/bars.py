@@ -9,6 +9,7 @@ import numpy as np
 
 from components.kit import palette
 from components.kit.next_token import percent, points
+from components.kit.units import show_number
 
 TITLES = {
     "none": "no memory", "early": "early alone", "late": "late alone", "edm": "EDM alone",
@@ -56,7 +57,7 @@ def _bar(hue: str, p: float, change: float | None) -> str:
     exact = "" if change is None else f", {points(100 * change)} points against no memory"
     moved = "" if change is None else f"{_rounded(100 * change)} pt"
     return (
-        f'<span title="{p:.6g}{exact}"><span style="display:block;background:{palette.EMPTY};'
+        f'<span title="{show_number(p, 6)}{exact}"><span style="display:block;background:{palette.EMPTY};'
         'border-radius:.2em"><span style="display:block;height:.75em;border-radius:.2em;'
         f'min-width:1px;width:{100 * p:.2f}%;background:{hue}"></span></span>'
         '<span style="display:flex;flex-wrap:wrap;justify-content:space-between;'
@@ -93,7 +94,7 @@ def _gate(name: str, salience: float, stored: bool, height: float, line: float) 
     edge = palette.MEMORY if stored else "transparent"
     verdict = "stored" if stored else "not stored"
     return (
-        f'<span title="salience {salience:.4g}: {verdict}" style="display:flex;'
+        f'<span title="salience {show_number(salience, 4)}: {verdict}" style="display:flex;'
         'flex-direction:column"><span style="position:relative;height:4.2em;min-width:1.5em">'
         f'<span style="position:absolute;left:15%;right:15%;bottom:0;height:{height:.1f}%;'
         f'border-radius:.2em .2em 0 0;background:{hue}"></span><span style="position:absolute;'

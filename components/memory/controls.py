@@ -8,6 +8,7 @@ from components.frame import visit
 from components.frame.choice_widgets import holding
 from components.frame.choices import Choice, choose, chosen
 from components.kit import own_sentence
+from components.kit.units import show_number
 from components.memory import choice, conversation, words
 from components.memory.choice import SETTINGS
 from model.memory import eviction, fusion, salience
@@ -103,7 +104,7 @@ def show_laws(
     kept = f"saved as {now.session}" if now.is_saved else "not saved yet"
     if now.session and not now.is_saved:
         kept = f"changed since {now.session} was saved"
-    measured = "…" if off_difference is None else f"{off_difference:.3g}"
+    measured = "…" if off_difference is None else show_number(off_difference)
     off = f"memory off: Δ logits {measured}" if is_asked else "type a prompt to measure"
     trained = [name for name in ("early", "late", "edm") if name in choice.modules()]
     is_chosen = any(n < of for n, of in written.values())

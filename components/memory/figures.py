@@ -89,7 +89,7 @@ def states(names: list[str], found: dict[str, tuple], of: str, height: int = 330
                 line={"color": HUES[name], "width": 3.5, "dash": "solid" if name == "early"
                       else "dot"},
                 marker={"size": 9}, customdata=names, row=row, col=1,
-                hovertemplate=f"<b>%{{customdata}}</b> {what} %{{y:.4g}}"
+                hovertemplate=f"<b>%{{customdata}}</b> {what} %{{y:.4~r}}"
                 "<extra>%{fullData.name}</extra>",
             )
     every = max(1, -(-len(names) // 24))

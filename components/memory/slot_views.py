@@ -7,6 +7,7 @@ from components.frame import visit
 from components.frame.choice_widgets import holding, one_of
 from components.kit import next_token, palette
 from components.kit.fact_strip import fact_strip
+from components.kit.units import show_number
 from components.memory import choice, conversation, look, run, say, slots, vectors, words
 from components.memory.look import Moment
 
@@ -53,7 +54,7 @@ def _show_slot(now: Moment, slot: int, weight: float) -> None:
             _show_pin(now, bool(table.pinned[slot]), slot)
     facts = words.slot_facts(table, slot, len(now.state.prompts), weight)
     if now.store == "edm":
-        facts.append((f"{float(now.state.external.gate[slot]):.3g}", "learned gate, a logit",
+        facts.append((show_number(now.state.external.gate[slot]), "learned gate, a logit",
                       "its log-sigmoid is added to the score of every query"))
     st.html(fact_strip(facts))
     if table.origins[slot]:

@@ -1,4 +1,6 @@
-import { choose, css, exact, frame, ink, mix, paint_scale, shorten, write } from "../kit/canvas.js";
+import {
+  choose, css, exact, frame, ink, mix, paint_scale, shorten, significant, write,
+} from "../kit/canvas.js";
 import { axis, bold, cells, named, stamp, within } from "../kit/grid.js";
 
 const LABELS = 92, BARS = 96, GAP = 14; // pixels: column names, bars, between memory and prompt
@@ -100,7 +102,7 @@ function draw_bars(context, map) {
   context.fillStyle = css(theme.faint);
   context.fillRect(size.x.from, zero, size.x.to - size.x.from, 1);
   const look = { px: 13, align: "right", color: css(theme.soft) };
-  write(context, theme, most.toPrecision(3), size.x.from - 6, LABELS + 8, look);
+  write(context, theme, significant(most, 3), size.x.from - 6, LABELS + 8, look);
   write(context, theme, "0", size.x.from - 6, zero - 2, look);
 }
 

@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from components.kit import palette
+from components.kit.units import show_number
 
 LINE = """<style>
 .line { height: 1.9em; line-height: 1.5; font-size: .94em; overflow: hidden; text-overflow: ellipsis;
@@ -55,7 +56,7 @@ def sentence_rows(names: list[str], written, threshold: float, best: int) -> str
     place = _scale([*means, *([threshold] if np.isfinite(threshold) else [])])
     rows = "".join(
         _sentence(names, written, group, top, (place(mean), place(threshold)),
-                  f"mean {mean:.3g}", _why_not(mean, threshold, best))
+                  f"mean {show_number(mean)}", _why_not(mean, threshold, best))
         for group, mean in zip(groups, means)
     )
     return f'<div style="display:grid;gap:.7em">{rows}</div>'
@@ -178,9 +179,9 @@ def slot_facts(slots, i: int, n_prompts: int, now: float) -> list[tuple[str, str
         (f"{int(slots.prompt[i])}", "prompt", "number of the prompt that wrote it"),
         (f"{int(slots.position[i])}", "position in it", "counted in tokens, from 0"),
         (age(time.time() - float(slots.written[i])), f"old, {later} ago", f"written {when}"),
-        (f"{float(slots.salience[i]):.3g}", "salience", "what the chosen score gave this token"),
-        (f"{now:.3g}", "read now", "mean over layers and heads, largest over the prompt's tokens"),
-        (f"{float(slots.total_read[i]):.3g}", f"read in all, {times}",
+        (show_number(slots.salience[i]), "salience", "what the chosen score gave this token"),
+        (show_number(now), "read now", "mean over layers and heads, largest over the prompt's tokens"),
+        (show_number(slots.total_read[i]), f"read in all, {times}",
          "sum over the prompts told after it; a weight below 0.01 does not count as a read"),
     ]
 
@@ -197,7 +198,7 @@ def weighted_sentences(texts: list[str], weights, hue: str) -> str:
         f'font-variant-numeric:tabular-nums"><span style="background:{palette.EMPTY};'
         f'border-radius:.2em"><span style="display:block;height:.6em;border-radius:.2em;'
         f'background:{hue};width:{100 * max(0.0, float(w)) / largest:.1f}%"></span></span>'
-        f"<span>{float(w):.3g}</span></div></div>"
+        f"<span>{show_number(w)}</span></div></div>"
         for text, w in zip(texts, weights)
     )
 
@@ -211,7 +212,7 @@ def weighted(texts: list[str], weights, hue: str) -> str:
         f'<span style="background:{palette.EMPTY};border-radius:.2em"><span style="display:block;'
         f'height:1em;border-radius:.2em;background:{hue};'
         f'width:{100 * max(0.0, float(w)) / largest:.1f}%"></span></span>'
-        f"<span>{float(w):.3g}</span>"
+        f"<span>{show_number(w)}</span>"
         for text, w in zip(texts, weights)
     )
     return (

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from components.frame import visit
+from components.kit.units import show_number
 from components.memory import bars, choice, conversation, look, run, words
 from components.memory.look import Moment
 
@@ -40,7 +41,7 @@ def _show_tokens(now: Moment, written) -> None:
     st.html(bars.gate_strip(names, score, stored, settings.edm.threshold))
     st.caption(
         f"Bar: salience (“{settings.edm.score}”) of each token; line: the threshold, "
-        f"{settings.edm.threshold:.3g}. Framed: would be stored, each in a slot of its own."
+        f"{show_number(settings.edm.threshold)}. Framed: would be stored, each in a slot of its own."
         + (" The gate is a logit: above 0 it votes to write." if settings.edm.score
            == choice.TRAINED else "")
     )
@@ -62,7 +63,7 @@ def _show_sentences(now: Moment, written) -> None:
     st.html(words.sentence_rows(names, written, settings.fusion.threshold, settings.best))
     st.caption(
         f"Colour: salience (“{settings.fusion.score}”) of each token. Bar: the sentence's mean; "
-        f"line: the threshold, {settings.fusion.threshold:.3g}. Sentences are written whole."
+        f"line: the threshold, {show_number(settings.fusion.threshold)}. Sentences are written whole."
     )
     _show_evicted(now.now.state.bank.slots, written.state.bank.slots, settings.fusion.slots,
                   written.n_evicted)

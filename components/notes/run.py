@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from components.frame import model_picker, results, visit
+from components.kit.units import show_error
 from components.notes import choice
 from model.memory import effect
 from model.memory.settings import Settings
@@ -249,7 +250,7 @@ def _pasted_and_cached(question: str, texts: list[str], now: Overview) -> list[A
         partial(five_answers.continued, chosen, kept, ids),
     )
     apart = float((pasted.logits - going_on.logits).abs().max())
-    same = f"Largest difference of a logit from the prompt's: {apart:.1g}."
+    same = f"Largest difference of a logit from the prompt's: {show_error(apart)}."
     return [
         AskedMemory("prompt", pasted, n, len(text.encode()), "text", _holds(facts)),
         AskedMemory("cache", going_on, n, kept.n_bytes, "keys and values", same),

@@ -1,6 +1,8 @@
 // Clocks: pair i of q and of k turned by position × frequency i. Two dials: how far the key lies
 // before the query, and how far both are moved together, which turns every hand and no score.
-import { component, css, fit_canvas, frame, ink, mix, shorten, write } from "../kit/canvas.js";
+import {
+  component, css, fit_canvas, frame, ink, mix, shorten, significant, write,
+} from "../kit/canvas.js";
 
 const CURVE = { height: 230, left: 62, right: 14, top: 16, bottom: 46 };
 
@@ -116,7 +118,7 @@ function say(clocks, at_query, at_key, score, still) {
     word("b", shorten(data.names[1], 20), ink(theme, "key")), ` at ${at_key}:  q·k/√d = `,
     word("b", minus(score.toFixed(4))), " ",
     word("i", `moved back to ${at_query - at_key} and 0: ${minus(still.toFixed(4))}, difference `
-      + `${score === still ? "0" : minus(Math.abs(score - still).toExponential(0))}`),
+      + `${score === still ? "0" : significant(Math.abs(score - still), 1)}`),
   );
 }
 

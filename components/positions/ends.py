@@ -8,6 +8,7 @@ from components.frame.choice_widgets import one_of
 from components.frame.choices import chosen
 from components.frame.place import AT
 from components.kit.safe_text import for_markdown
+from components.kit.units import show_number
 from components.positions import choice, figures, run
 
 CHART = {"displayModeBar": False}
@@ -80,7 +81,7 @@ def _end_of_alibi(tokens: list[str]) -> None:
     gentle = float(np.exp(-slopes.min() * n))
     st.markdown(
         "ALiBi's line has no end: a key twice as far gets twice the bias, and its weight fades. "
-        f"Nothing breaks, and nothing far is seen: a key {n:,} tokens back counts {gentle:.2g} of "
+        f"Nothing breaks, and nothing far is seen: a key {n:,} tokens back counts {show_number(gentle, 2)} of "
         "a near one in the gentlest head."
     )
     st.plotly_chart(

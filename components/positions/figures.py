@@ -9,6 +9,7 @@ from components.kit.cell_grid import Grid
 from components.kit.next_token import percent
 from components.kit.safe_text import for_plotly
 from components.kit.token_row import TokenBox
+from components.kit.units import show_number
 
 NAMES = {
     "learned": "Learned",
@@ -156,7 +157,7 @@ def _heads(slopes, chosen, n, value, title, digits) -> go.Figure:
         hue, width = (HUES["alibi"], 4) if is_chosen else (palette.LABEL, 1.3)
         figure.add_scatter(
             x=distance, y=value(distance, slopes[h]), mode="lines",
-            name=f"head {h}: slope {slopes[h]:.4g}", showlegend=is_chosen,
+            name=f"head {h}: slope {show_number(slopes[h], 4)}", showlegend=is_chosen,
             line={"color": hue, "width": width},
             hovertemplate=f"distance %{{x}}: %{{y:{digits}}}<extra>head {h}</extra>",
         )
@@ -202,8 +203,8 @@ def prices(found: dict[str, float], titles: dict[str, str], chosen: str) -> go.F
         go.Bar(
             y=[titles[name] for name in names], x=[found[name] for name in names], orientation="h",
             marker_color=[AFTER if name == chosen else palette.LABEL for name in names],
-            text=[f"{found[name]:.3g}" for name in names], textposition="outside", cliponaxis=False,
-            hovertemplate="<b>%{x:.6g}</b> bits<extra>%{y}</extra>",
+            text=[show_number(found[name]) for name in names], textposition="outside", cliponaxis=False,
+            hovertemplate="<b>%{x:.6~r}</b> bits<extra>%{y}</extra>",
         )
     )
     figure.update_xaxes(title="KL, bits", range=[0, 1.4 * max(*found.values(), 1e-3)])
@@ -239,7 +240,7 @@ def moved(curves: dict[str, np.ndarray]) -> go.Figure:
         figure.add_scatter(
             x=stations, y=values, name=name, mode="lines+markers",
             line={"color": hue, "width": 3.5}, marker={"size": 9},
-            hovertemplate="%{x}: <b>%{y:.3g}</b><extra>" + name + "</extra>",
+            hovertemplate="%{x}: <b>%{y:.3~r}</b><extra>" + name + "</extra>",
         )
     figure.update_yaxes(title="change ÷ length", rangemode="tozero")
     figure.update_xaxes(tickangle=-45)
@@ -280,7 +281,7 @@ def rope_turns(frequencies: np.ndarray, n_positions: int) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             y=turns, marker_color=[AFTER if t < 1 else HUES["rope"] for t in turns],
-            hovertemplate="pair %{x}: %{y:.4g} turns<extra></extra>",
+            hovertemplate="pair %{x}: %{y:.4~r} turns<extra></extra>",
         )
     )
     figure.add_hline(y=1, line={"color": palette.LABEL, "width": 2, "dash": "dash"})
@@ -306,7 +307,7 @@ def scaled(found) -> tuple[go.Figure, go.Figure]:
         ("after LayerNorm", found.length_after, palette.OUTPUT),
     ):
         lengths.add_scatter(x=found.factor, y=values, name=name, mode="lines",
-                            line={"color": hue, "width": 4}, hovertemplate="%{y:.4g}")
+                            line={"color": hue, "width": 4}, hovertemplate="%{y:.4~r}")
     for name, values, hue in (
         ("with the word", found.to_word, palette.EMBEDDING),
         ("with the position", found.to_position, palette.POSITION),

@@ -1,5 +1,5 @@
 // Several maps of one head, each a tile: name and tag above, a note below; one cell in all of them.
-import { css, frame, ink, paint_map, shorten, write } from "../kit/canvas.js";
+import { css, frame, ink, paint_map, shorten, significant, write } from "../kit/canvas.js";
 import { bold, causal, cells, cross, stamp } from "../kit/grid.js";
 
 const ABOVE = 50, BELOW = 34, GAP = 16, MOST = 360;
@@ -92,4 +92,4 @@ function weight({ data }, i, query, key) {
   return `${data.cell > 1 ? "at most" : "about"} ${show_weight((data.levels[at] / 255) ** 2)}`;
 }
 
-const show_weight = (x) => (x === 0 ? "0" : x < 5e-4 ? x.toExponential(1) : x.toFixed(3));
+const show_weight = (x) => (x === 0 ? "0" : x < 5e-4 ? significant(x, 2) : x.toFixed(3));

@@ -5,6 +5,7 @@ import streamlit as st
 from components.frame import visit
 from components.frame.choice_widgets import one_of
 from components.kit import token_row
+from components.kit.units import show_number
 from components.positions import choice, figures, run
 
 EDIT_WORDS = {
@@ -42,7 +43,7 @@ def order(tokens: list[str]) -> None:
     before, after = ("no positions", "and shuffled") if bare else ("before", "after")
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown(f"#### The next token: KL {found.kl_bits:.3g} bits")
+        st.markdown(f"#### The next token: KL {show_number(found.kl_bits)} bits")
         texts = visit.show_tokens(found.ids)
         st.plotly_chart(
             figures.pairs(found, texts, before, after), key="order_pairs", config=CHART

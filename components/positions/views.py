@@ -9,6 +9,7 @@ from components.frame.choices import choose, chosen
 from components.kit import cell_grid
 from components.kit.fact_strip import fact_strip
 from components.kit.safe_text import for_markdown
+from components.kit.units import show_number
 from components.positions import choice, clocks, figures, head_maps, run
 
 TAGS = {
@@ -121,9 +122,9 @@ def alibi(tokens: list[str]) -> None:
     slopes = run.slopes()
     slope = float(slopes[head])
     st.html(fact_strip([
-        (f"{slope:.4g}", f"slope of head {head} (of {len(slopes)})", repr(slope)),
-        (f"−{slope:.4g} × distance", "added to its scaled scores", ""),
-        (f"{np.log(2) / slope:.3g} tokens", "further back, an equal key counts half", ""),
+        (show_number(slope, 4), f"slope of head {head} (of {len(slopes)})", repr(slope)),
+        (f"−{show_number(slope, 4)} × distance", "added to its scaled scores", ""),
+        (f"{show_number(np.log(2) / slope)} tokens", "further back, an equal key counts half", ""),
     ]))
     n = min(_config().n_positions, 256)
     left, right = st.columns(2, gap="medium")
@@ -147,7 +148,7 @@ def _sights(tokens: list[str], layer: int, head: int, slopes: np.ndarray) -> Non
     maps = run.alibi_maps(layer, head, picked.tolist())
     none = run.maps(layer, head)["none"]
     st.markdown("#### The same q and k, from far-sighted to near-sighted")
-    maps, names = [none, *maps[::-1]], ["None", *(f"slope {slopes[h]:.3g}" for h in picked[::-1])]
+    maps, names = [none, *maps[::-1]], ["None", *(f"slope {show_number(slopes[h])}" for h in picked[::-1])]
     tags = ["what if: no position", *(f"what if: as head {h}" for h in picked[::-1])]
     head_maps.show(
         maps, names, tags, [""] * len(maps), tokens, choice.pair(len(tokens)), "alibi_maps",

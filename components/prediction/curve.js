@@ -1,4 +1,4 @@
-import { choose, component, exact } from "../kit/canvas.js";
+import { choose, component, exact, significant } from "../kit/canvas.js";
 import { spread, throw_darts, work_out } from "./math.js";
 import { make_dials, make_draw_dials } from "./dials.js";
 import { N_LINEAR, PLOT, draw_curve, draw_line_of_chance, full_scale } from "./drawing.js";
@@ -89,8 +89,7 @@ function draw_all(one) {
 
 const percent = (p) => {
   if (p === 0 || p === 1) return `${100 * p} %`;
-  if (p < 1e-6) return `${(100 * p).toExponential(1).replace("e-", "e−")} %`;
-  if (p < 0.01) return `${(100 * p).toPrecision(2)} %`;
+  if (p < 0.01) return `${significant(100 * p, 2)} %`;
   return p > 0.9995 ? "> 99.9 %" : `${(100 * p).toFixed(1)} %`;
 };
 
@@ -108,7 +107,7 @@ function show_stages(one) {
     [tempered, count(tempered.n_alive), moved],
     [top_k, count(top_k.n_alive), cut(top_k, tempered)],
     [top_p, count(top_p.n_alive), cut(top_p, top_k)],
-    [top_p, `× ${(1 / now.kept).toPrecision(4)}`, left],
+    [top_p, `× ${significant(1 / now.kept, 4)}`, left],
   ];
   const box = one.picture.querySelector(".stages");
   box.replaceChildren(...cards.map(([fact, alive, words], i) => {
@@ -152,7 +151,7 @@ function show_bars(one) {
       n_draws, scale,
     }));
   }
-  const titles = ["token", `full width = ${+(100 * scale).toPrecision(3)} %`, "final", "drawn"];
+  const titles = ["token", `full width = ${significant(100 * scale, 3)} %`, "final", "drawn"];
   const head = make("div", "bar head", titles.map((words) => make("span", "", words)));
   one.bars.replaceChildren(head, ...rows);
 }

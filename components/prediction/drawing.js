@@ -1,5 +1,5 @@
 // The sorted curve on its axes. view: {plain, now, chosen, theme, names, came, axes}.
-import { css, fit_canvas, mix, shorten, write } from "../kit/canvas.js";
+import { css, fit_canvas, mix, shorten, significant, write } from "../kit/canvas.js";
 
 export const PLOT = { left: 74, right: 14, top: 54, bottom: 46, height: 372 };
 export const N_LINEAR = 40;
@@ -58,7 +58,7 @@ function linear_axes(view, width) {
   };
 }
 
-const share_of = (p) => `${+(100 * p).toPrecision(3)} %`;
+const share_of = (p) => `${significant(100 * p, 3)} %`;
 const SCALES = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 export const full_scale = (p) => SCALES.find((scale) => p <= scale) ?? 1;
 

@@ -28,7 +28,7 @@ def bits_chart(
         x=places, y=bits, customdata=custom, name="surprisal of the token",
         marker={"color": palette.SURPRISAL, "line": {"width": width, "color": palette.OUTPUT}},
         hovertemplate="%{x}: %{customdata[0]}<br>%{y:.3f} bits, probability "
-        "%{customdata[2]:.4g}<br>rank %{customdata[1]}<extra></extra>",
+        "%{customdata[2]:.4~r}<br>rank %{customdata[1]}<extra></extra>",
     )
     figure.add_scatter(
         x=edges, y=np.repeat(entropy[:-1], 2), mode="lines",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from components.kit import palette
 from components.kit.next_token import percent
+from components.kit.units import show_number
 
 HEADS = {
     "recalled": "Recalled", "another slot": "Recalled", "many slots": "Recalled, by several words",
@@ -142,7 +143,7 @@ def tallies(reports: dict[str, dict]) -> str:
     for name, one in reports.items():
         means = (one["probability_geometric_mean"], one["reciprocal_rank"])
         cells = [_share(one[key]) for key in ("exact", "said", "false_recall")]
-        cells += ["–" if x is None else f"<b>{x:.3g}</b>" for x in means]
+        cells += ["–" if x is None else f"<b>{show_number(x)}</b>" for x in means]
         row = "".join(f'<td style="padding:.3em .9em .3em 0">{cell}</td>' for cell in cells)
         rows += f'<tr><th style="text-align:left;padding-right:1em">{html.escape(name)}</th>{row}</tr>'
     return (

@@ -7,6 +7,8 @@ import numpy as np
 from components.kit import palette
 from components.kit.cell_grid import Grid, levels
 from components.kit.fact_strip import fact_strip
+from components.kit.next_token import points
+from components.kit.units import show_number
 from components.residual.figures import percent
 
 AFTER = palette.KEY
@@ -52,9 +54,9 @@ def facts(change, n_off: int) -> str:
     """How switching off changes the next token, in three numbers (HTML)."""
     top = float(np.abs(change.probability_after - change.probability_before).max())
     return fact_strip([
-        (f"{change.kl_nats:.4g}", "KL(original ‖ switched off), nats", repr(change.kl_nats)),
+        (show_number(change.kl_nats, 4), "KL(original ‖ switched off), nats", repr(change.kl_nats)),
         (f"{change.top_before} → {change.top_after}", "most probable next token", ""),
-        (f"{100 * top:.3g} pts", "largest change of a probability shown", ""),
+        (f"{show_number(100 * top)} points", "largest change of a probability shown", ""),
         (str(n_off), "part off" if n_off == 1 else "parts off", ""),
     ])
 
@@ -95,12 +97,12 @@ def _differences(probability: str, logit: str) -> str:
 
 def _row(text: str, before: float, after: float, logit: float) -> str:
     bars = _bar(before, palette.OUTPUT) + _bar(after, AFTER)
-    points = f"{100 * (after - before):+.3g} pts".replace("-", "−")
+    change = f"{points(100 * (after - before))} pt"
     return (
         f'<div style="{_WRAP}"><bdi style="flex:0 0 5em;text-align:right;font-weight:600;'
         f'overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{html.escape(text)}</bdi>'
         f'<span style="flex:1 1 9.5em;min-width:0;display:grid;gap:1px">{bars}</span>'
-        f'{_differences(points, f"{logit:+.2f}".replace("-", "−"))}</div>'
+        f'{_differences(change, f"{logit:+.2f}".replace("-", "−"))}</div>'
     )
 
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from components.kit import palette
 from components.kit.cell_grid import Grid, signed_levels
 from components.kit.fact_strip import fact_strip
+from components.kit.units import show_error
 
 MOST_BARS = 14
 COLOURS = {
@@ -97,7 +98,7 @@ def facts(found, shown: list[Addend], n_parts: int) -> str:
     return fact_strip([
         (f"{found.logit:.3f}".replace("-", "−"), "the model's own logit", repr(found.logit)),
         (f"{found.total:.3f}".replace("-", "−"), f"sum of {n_parts} parts", repr(found.total)),
-        (f"{gap:+.1e}".replace("-", "−"), "difference", "rounding of the model's number format"),
+        (show_error(gap), "difference", "rounding of the model's number format"),
         fold if n_folded else ("all shown", "nothing folded", ""),
     ])
 

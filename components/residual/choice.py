@@ -5,6 +5,7 @@ pages (frame/place.py).
 """
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -182,6 +183,11 @@ def marks(now: Off, n_heads: int) -> list[int]:
     places = [layer * width + head for layer, head in now.heads]
     places += [layer * width + n_heads for layer in now.mlps]
     return sorted(places + [layer * width + n_heads + 1 for layer in now.layers])
+
+
+def most_missed(alone: np.ndarray, before: Off) -> Off:
+    """The head alone that changes the prediction most; alone (L,H+2): KL with only that part off."""
+    return replace(before, heads=frozenset({strongest(alone[:, :-2])}))
 
 
 def in_words(now: Off) -> str:

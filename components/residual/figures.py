@@ -6,6 +6,7 @@ import numpy as np
 
 from components.kit import palette
 from components.kit.cell_grid import Grid, levels, signed_levels
+from components.kit.units import show_number
 
 MAPS = {
     "norm": "Length of the stream",
@@ -145,7 +146,7 @@ def percent(p: float) -> str:
     100 % for what is not certain."""
     if 0.9995 <= p < 1:
         return "> 99.9 %"
-    return f"{100 * p:.1f} %" if p >= 0.00995 or p == 0 else f"{100 * p:#.2g} %"
+    return f"{100 * p:.1f} %" if p >= 0.00995 or p == 0 else f"{show_number(100 * p, 2)} %"
 
 
 def _bar(text: str, p: float) -> str:

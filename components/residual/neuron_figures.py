@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from components.kit import palette
 from components.kit.cell_grid import HUES
 from components.kit.fact_strip import fact_strip
+from components.kit.units import show_error
 
 NAMED = 8  # neurons with their number beside their dot
 
@@ -67,7 +68,7 @@ def facts(found) -> str:
     return fact_strip([
         (f"{firing:,} of {n:,}", "neurons with a positive pre-activation", f"{firing / n:.1%}"),
         (f"{ten:.0%}", "of all Σ length² is written by ten neurons", repr(float(ten))),
-        (f"{found.error:.0e}".replace("-", "−"), "largest error against what the MLP added", ""),
+        (show_error(found.error), "largest error against what the MLP added", ""),
     ])
 
 

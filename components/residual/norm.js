@@ -1,5 +1,5 @@
 // One LayerNorm on one vector: four pictures of it, and the arithmetic of the place pointed at.
-import { component, css, exact, fit_canvas, write } from "../kit/canvas.js";
+import { component, css, exact, fit_canvas, significant, write } from "../kit/canvas.js";
 import { make } from "../kit/dom.js";
 
 export default component(open_norm, (norm) => {
@@ -14,8 +14,8 @@ function open_norm(picture) {
 }
 
 const EDGE = 62; // pixels for the numbers beside the bars
-const round = (x) => String(Number(x.toPrecision(4))).replace("-", "−");
-const say = (x) => exact(x).replace("-", "−");
+const round = (x) => significant(x, 4);
+const say = exact;
 
 function build(norm) {
   const { data, picture } = norm;

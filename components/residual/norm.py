@@ -5,6 +5,7 @@ import numpy as np
 from components.kit import assets, canvas
 from components.kit.cell_grid import HUES
 from components.kit.fact_strip import fact_strip
+from components.kit.units import show_error, show_number
 
 _mount = assets.component("residual_norm", "residual/norm", '<div class="picture"></div>')
 
@@ -34,6 +35,6 @@ def facts(steps) -> str:
         (steps.mean, "μ, the mean"), (steps.sigma, "σ, the spread"), (lengths[0], "length before"),
         (lengths[1], "length after ÷ σ"), (lengths[2], "length of the output"),
     ]
-    rows = [(f"{x:.4g}".replace("-", "−"), name, repr(x)) for x, name in numbers]
-    error = f"{steps.error:.0e}".replace("-", "−")
+    rows = [(show_number(x, 4), name, repr(x)) for x, name in numbers]
+    error = show_error(steps.error)
     return fact_strip([*rows, (error, "largest error against the module", repr(steps.error))])

@@ -7,6 +7,7 @@ import numpy as np
 
 from components.kit import assets, canvas
 from components.kit.cell_grid import HUES
+from components.kit.units import show_number
 
 _mount = assets.component(
     "residual_river",
@@ -21,8 +22,8 @@ def show(stream, position: int, words: list[str], probability: np.ndarray, token
     arrays = {"norm": stream.norm[:, position], "added": stream.added[:, position]}
     arrays |= {"cosine": stream.cosine[:, position], "word_probability": probability}
     title = (
-        f"Residual stream of token {token}: length {arrays['norm'][0]:.3g} at the embedding, "
-        f"{arrays['norm'][-1]:.3g} at the end; read as {words[-1]}"
+        f"Residual stream of token {token}: length {show_number(arrays['norm'][0])} at the embedding, "
+        f"{show_number(arrays['norm'][-1])} at the end; read as {words[-1]}"
     )
     header = {"words": words, "title": title, "hues": HUES}
     packed = {name: np.ascontiguousarray(x, dtype=np.float32) for name, x in arrays.items()}

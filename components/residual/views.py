@@ -1,5 +1,6 @@
 """The six views of the residual page."""
 
+import numpy as np
 import streamlit as st
 
 from components.frame import visit
@@ -155,16 +156,20 @@ def switch_off(tokens: list[str], at: int) -> None:
                   on_click=chooser(choice.OFF, None))
     left, right = st.columns(2, gap="medium")
     with left:
-        _draw_board(off, at, measure)
+        alone = _draw_board(off, at, measure)
     with right:
-        change = run.change(off, at)
-        st.html(ablation_figures.facts(change, len(off)))
+        shown = off if len(off) or alone is None else choice.most_missed(alone, off)
+        if shown is not off:
+            st.markdown(f"**What if {choice.in_words(shown)} were off?** No other head matters as "
+                        "much here.")
+        change = run.change(shown, at)
+        st.html(ablation_figures.facts(change, len(shown)))
         st.html(ablation_figures.pairs(change))
         st.caption(f"After {_md(tokens[at])} ({at}); the {len(change.ids)} tokens most probable "
                    "before or after, of the whole vocabulary. KL is over all of it.")
 
 
-def _draw_board(off, at: int, measure: bool) -> None:
+def _draw_board(off, at: int, measure: bool) -> np.ndarray | None:
     config, place = _config(), st.empty()
 
     def follow(n_done):
@@ -186,6 +191,7 @@ def _draw_board(off, at: int, measure: bool) -> None:
                 "cell rounds to 0.00.")
     st.caption("A head that is off leaves the layer's output bias; *all* skips the whole block, "
                f"biases too. Parts are off at every position.{'' if alone is None else measured}")
+    return alone
 
 
 def mlp(tokens: list[str], at: int) -> None:

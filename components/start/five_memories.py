@@ -6,6 +6,7 @@ import html
 import numpy as np
 
 from components.kit import palette
+from components.kit.units import show_number
 
 WIDTH, HEIGHT = 240, 96  # user units of every picture; CSS scales them to their card
 
@@ -81,7 +82,7 @@ def slots(n_full: int, n_slots: int, n_drawn: int = 20) -> str:
             f'stroke="{palette.MEMORY}" opacity=".7"/>'
         )
     each = n_slots / n_drawn
-    words = "nothing written, nothing kept" if not n_full else f"1 box: {each:.3g} slots"
+    words = "nothing written, nothing kept" if not n_full else f"1 box: {show_number(each)} slots"
     return _svg([*marks, _text(0, 84, words)], f"{n_full:,} of {n_slots:,} slots full")
 
 

@@ -29,7 +29,7 @@ def projection(points: np.ndarray, explained: np.ndarray, names: list[str]) -> g
             mode="markers+text", textfont={"size": 17}, cliponaxis=False,
             marker={"color": palette.EMBEDDING, "size": size, "opacity": 0.8},
             customdata=np.arange(len(shown)),
-            hovertemplate="%{hovertext} (%{customdata})<br>%{x:.4g}, %{y:.4g}<extra></extra>",
+            hovertemplate="%{hovertext} (%{customdata})<br>%{x:.4~r}, %{y:.4~r}<extra></extra>",
         )
     )
     first, second = (f"{share:.1%}".replace("%", " %") for share in explained)

@@ -1,5 +1,5 @@
 // A matrix of signed numbers: the hue for positive, grey for negative, the page's ground for zero.
-import { choose, css, exact, frame, mix, pixel, write } from "../kit/canvas.js";
+import { choose, css, exact, frame, mix, pixel, significant, write } from "../kit/canvas.js";
 import { axis, cells, every, kept, named, within } from "../kit/grid.js";
 
 export default cells({
@@ -110,7 +110,7 @@ function draw_scale(context, { data, theme, size }) {
     context.fillStyle = css(ramp[Math.round((i / (width - 1)) * 254)]);
     context.fillRect(left + 52 + i, top, 1.5, 14);
   }
-  const text = (x) => x.toPrecision(2).replace("-", "−");
+  const text = (x) => significant(x, 2);
   write(context, theme, text(-data.limit), left + 46, top + 8, { px: 14, align: "right" });
   write(context, theme, text(data.limit), left + 58 + width, top + 8, { px: 14 });
 }

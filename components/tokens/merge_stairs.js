@@ -26,9 +26,9 @@ function open_stairs(parentElement) {
   const state = { picture, say, grid, step: 0 };
   fade_edges(picture.querySelector(".scroll"));
   const go = (step) => { state.step = Math.max(0, Math.min(state.last, step)); draw(state); };
-  state.first = button("⏮", "Back to the bytes", () => go(0));
-  state.back = button("◀", "Undo one merge", () => go(state.step - 1));
-  state.next = button("▶", "Apply the next merge", () => go(state.step + 1));
+  state.first = button(icon("M5 3v14M15 3 7 10l8 7z"), "Back to the bytes", () => go(0));
+  state.back = button(icon("M14 3 5 10l9 7z"), "Undo one merge", () => go(state.step - 1));
+  state.next = button(icon("M6 3l9 7-9 7z"), "Apply the next merge", () => go(state.step + 1));
   state.all = button("All rows", "Show every merge", () => go(state.last));
   state.slider = Object.assign(document.createElement("input"), { type: "range", min: 0, step: 1 });
   state.slider.setAttribute("aria-label", "Merges applied");
@@ -48,9 +48,21 @@ function open_stairs(parentElement) {
   return state;
 }
 
-function button(text, title, onclick) {
+// A drawing of 20 × 20, so that it looks the same in every font.
+function icon(path) {
+  const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  drawing.setAttribute("viewBox", "0 0 20 20");
+  drawing.setAttribute("class", "icon");
+  line.setAttribute("d", path);
+  drawing.append(line);
+  return drawing;
+}
+
+function button(face, title, onclick) {
   const made = document.createElement("button");
-  Object.assign(made, { type: "button", textContent: text, title, onclick });
+  Object.assign(made, { type: "button", title, onclick });
+  made.append(face);
   made.setAttribute("aria-label", title);
   return made;
 }

@@ -96,7 +96,7 @@ def single(points: list[Measurement], steps: int, field: str, hue: str) -> go.Fi
     figure = go.Figure(go.Scatter(
         x=[p.step for p in some], y=[getattr(p, field) for p in some], mode="lines+markers",
         line={"color": hue, "width": 4}, marker={"size": 6}, showlegend=False,
-        hovertemplate="<b>%{y:.4g}</b> nats a token<br>step %{x:,}<extra></extra>",
+        hovertemplate="<b>%{y:.4~r}</b> nats a token<br>step %{x:,}<extra></extra>",
     ))
     return _small(figure, steps)
 
@@ -111,7 +111,7 @@ def gates(points: list[Measurement], steps: int) -> go.Figure:
             name=GATE_TITLES.get(name, name),
             line={"color": GATE_HUES.get(name, palette.OUTPUT), "width": 4,
                   "dash": "dot" if name == "late" else "solid"},
-            hovertemplate="<b>%{y:.4g}</b>, step %{x:,}<extra>%{fullData.name}</extra>",
+            hovertemplate="<b>%{y:.4~r}</b>, step %{x:,}<extra>%{fullData.name}</extra>",
         )
     return _small(figure, steps)
 

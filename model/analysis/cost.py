@@ -58,11 +58,37 @@ def without_cache(config: GPT2Config, t: int) -> Work:
     return work(config, t, 0)
 
 
-def rate(amounts: Sequence[float] | np.ndarray, times_ms: Sequence[float]) -> float:
-    """The best fit of multiply–adds per millisecond: least squares of the relative error, through
-    the origin, so that short steps count as much as long ones."""
-    ratio = np.asarray(times_ms, dtype=float) / np.asarray(amounts, dtype=float)
-    return float(ratio.sum() / (ratio**2).sum())
+@dataclass(frozen=True)
+class Pace:
+    """What a step takes: `start_ms` however small it is, and then `per_ms` multiply–adds a
+    millisecond (infinite where time does not grow with the work)."""
+
+    start_ms: float
+    per_ms: float
+
+    def ms(self, amounts: np.ndarray) -> np.ndarray:
+        """Milliseconds of steps of so many multiply–adds, same shape."""
+        return self.start_ms + amounts / self.per_ms
+
+
+def pace(amounts: Sequence[float] | np.ndarray, times_ms: Sequence[float]) -> Pace:
+    """The pace that fits measured steps best: least squares of the relative error, so that short
+    steps count as much as long ones; neither part is negative."""
+    work, ms = np.asarray(amounts, dtype=float), np.asarray(times_ms, dtype=float)
+    start, slope = _least(1 / ms, work / ms)
+    if start < 0:
+        start, (slope,) = 0.0, _least(work / ms)
+    elif slope <= 0:
+        (start,), slope = _least(1 / ms), 0.0
+    return Pace(start, 1 / slope if slope else float("inf"))
+
+
+def _least(*columns: np.ndarray) -> list[float]:
+    """The multiples of these columns, (n,) each, whose sum is nearest to 1 everywhere."""
+    scales = [column.max() for column in columns]
+    told = np.stack([column / scale for column, scale in zip(columns, scales)], axis=1)
+    found = np.linalg.lstsq(told, np.ones(len(told)), rcond=None)[0]
+    return [float(x / scale) for x, scale in zip(found, scales)]
 
 
 def lens_window(checkpoint: Checkpoint, at: int, n_tokens: int) -> tuple[int, int]:

@@ -116,7 +116,7 @@ def test_five_memories_side_by_side(app):
     assert "New York." in found.pop("notes")
     assert all("New York." not in words for words in found.values())
     assert "of 91 notes" in found["prompt"] and "of 91 notes" in found["memory"]
-    assert re.search(r"from the prompt&#x27;s: (0|\de-0[4-9])\.", found["cache"])
+    assert re.search(r"from the prompt&#x27;s: (0|\d × 10⁻[⁴-⁹])\.", found["cache"])
     bold = re.search(r"(\d+)\s+of 512 tokens", found["prompt"])[1]
     assert bold == re.search(r"(\d+)\s+of 512 tokens", found["cache"])[1]
     assert "9 of 512 tokens" in re.sub(r"\s+", " ", found["memory"])

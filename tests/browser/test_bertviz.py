@@ -156,6 +156,10 @@ def test_neuron_view_opens_with_the_last_token_and_shows_what_was_given(load):
         np.testing.assert_allclose(np.reshape(cells, wanted.shape), wanted, atol=0.0005)
     dots = page.locator("#expanded .dotproduct").evaluate_all(read)
     np.testing.assert_allclose(dots, k[1] @ q[1, -1] / np.sqrt(8), atol=0.01)
+    labels = page.locator("#expanded .score")
+    assert labels.all_text_contents() == [f"{x:.1f}".replace("-", "−") for x in map(float, dots)]
+    squares = page.locator("#expanded .dotproduct").evaluate_all("all => all.map(s => +s.style.fillOpacity)")
+    assert squares[int(np.argmax(dots))] == 1 and np.argsort(squares).tolist() == np.argsort(dots).tolist()
     page.select_option("#att_head", "2")
     dots = page.locator("#expanded .dotproduct").evaluate_all(read)
     np.testing.assert_allclose(dots, k[2] @ q[2, -1] / np.sqrt(8), atol=0.01)

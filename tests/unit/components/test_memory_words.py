@@ -66,7 +66,7 @@ def test_what_is_not_zero_is_not_shown_as_zero(p, words):
 
 @pytest.mark.parametrize(
     "change, words",
-    [(0.0, "0"), (98.04, "+98.0"), (-29.7, "−29.7"), (-0.002, "−2e−03"), (1e-9, "+1e−09")],
+    [(0.0, "0"), (98.04, "+98.0"), (-29.7, "−29.7"), (-0.002, "−0.002"), (1e-9, "+1 × 10⁻⁹")],
 )
 def test_changes_in_points(change, words):
     assert next_token.points(change) == words

@@ -55,8 +55,8 @@ def test_levels_cover_their_range():
 
 
 @pytest.mark.parametrize("p, words", [(0, "0.0 %"), (1, "100.0 %"), (0.72649, "72.6 %"),
-                                      (0.00019, "0.019 %"), (1e-9, "1.0e-07 %"),
-                                      (0.001, "0.10 %"), (0.00098, "0.098 %"), (0.0144, "1.4 %")])
+                                      (0.00019, "0.019 %"), (1e-9, "1 × 10⁻⁷ %"),
+                                      (0.001, "0.1 %"), (0.00098, "0.098 %"), (0.0144, "1.4 %")])
 def test_a_probability_is_never_rounded_to_nothing(p, words):
     assert residual_figures.percent(p) == words
 

@@ -244,6 +244,19 @@ def test_measured_both_ways_agree_and_nothing_stays_behind(tiny):
     assert all(t.with_ms > 0 and t.without_ms > 0 and t.error < 1e-4 for t in timings)
 
 
-def test_rate_is_exact_where_time_is_proportional_to_work():
-    assert cost.rate([10, 200, 3000], [2, 40, 600]) == pytest.approx(5)
+def test_the_pace_of_steps_is_found_again():
+    assert cost.pace([10, 200, 3000], [2, 40, 600]) == cost.Pace(0.0, pytest.approx(5))
+    with_start = cost.pace([10, 200, 3000], [7, 45, 605])
+    assert with_start == cost.Pace(pytest.approx(5), pytest.approx(5))
+    assert with_start.ms(np.array([10, 3000])) == pytest.approx([7, 605])
+    assert cost.pace([10, 200, 3000], [3, 3, 3]).ms(np.array([1, 9000])) == pytest.approx([3, 3])
     assert step_times.lengths(64, 4) == [2, 23, 43, 64]
+
+
+def test_the_fitted_line_runs_through_the_dots_where_starting_a_step_costs_most():
+    work = np.array([1e6, 2e7, 9e7, 4e8])
+    dots = 4 + work / 5e6
+    assert cost.pace(work, dots).ms(work) == pytest.approx(dots)
+    faster = np.array([9.0, 4, 4, 3])  # a longer step that is quicker: a start, and no slope
+    assert cost.pace(work, faster).per_ms == float("inf")
+    assert cost.pace(work, work / 5e6 - 0.1).start_ms == 0
