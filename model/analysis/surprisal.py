@@ -11,15 +11,13 @@ import numpy as np
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from model.run import sampling, tokens
+from model.run import tokens
+from model.run.bits import ROWS_AT_ONCE, Targets, as_bits, bits_and_rank, weigh
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, common_prefix, final_logits
 from model.run.turn import give_way
 
 N_GUESSES = 5
-Targets = np.ndarray | torch.Tensor  # (n,) ids of the tokens that came; -1: none
-
-ROWS_AT_ONCE = 64  # rows of V float32 logits held at a time: 13 MB with GPT-2's vocabulary
 ROWS_IN_CACHE = 8
 
 
@@ -107,47 +105,6 @@ def _sizes(tokenizer: PreTrainedTokenizerFast, ids: np.ndarray) -> np.ndarray:
     return np.array([known[i] for i in ids.tolist()])
 
 
-def bits_and_rank(
-    logits: torch.Tensor, targets: Targets, name: str = "logits"
-) -> tuple[np.ndarray, np.ndarray]:
-    """logits (n,V), targets (n,) -> surprisal in bits (n,) and rank (n,), on the CPU.
-
-    A target of -1 (nothing came) gives the rank and bits of token 0: the caller drops them.
-    """
-    return _judged(_weigh(logits, name), targets)
-
-
-@dataclass(frozen=True, eq=False)
-class _Weighed:
-    """logits (n,V) float32 less each row's highest; their exponentials; the sums (n,) float64.
-
-    Differences of near float32 numbers are exact and the sums run in float64: bits are good to
-    1e-6, at half the time of a softmax in float64.
-    """
-
-    shifted: torch.Tensor
-    weights: torch.Tensor
-    total: torch.Tensor
-
-
-def _weigh(logits: torch.Tensor, name: str) -> _Weighed:
-    logits = logits.float()
-    low, high = logits.aminmax(dim=-1, keepdim=True)
-    if not (torch.isfinite(low) & torch.isfinite(high)).all():
-        sampling.check_finite(logits, name)
-    shifted = logits - high
-    weights = shifted.exp()
-    return _Weighed(shifted, weights, weights.sum(-1, dtype=torch.float64))
-
-
-def _judged(weighed: _Weighed, targets: Targets) -> tuple[np.ndarray, np.ndarray]:
-    targets = torch.tensor(np.asarray(targets), device=weighed.total.device).clamp(min=0)[:, None]
-    own = weighed.shifted.gather(1, targets)
-    bits = (weighed.total.log() - own[:, 0].double()) / np.log(2)
-    rank = 1 + (weighed.shifted > own).sum(-1)
-    return bits.cpu().numpy(), rank.cpu().numpy()
-
-
 # -- long texts -----------------------------------------------------------------------------------
 
 
@@ -231,13 +188,13 @@ def _read_rows(
 def _read_few(
     logits: torch.Tensor, targets: Targets, start: int
 ) -> tuple[np.ndarray, ...]:
-    weighed = _weigh(logits, f"logits after tokens {start:,} to {start + len(logits) - 1:,}")
+    weighed = weigh(logits, f"logits after tokens {start:,} to {start + len(logits) - 1:,}")
     guesses, ids = weighed.weights.topk(min(N_GUESSES, logits.shape[-1]))
     probability = guesses.double() / weighed.total[:, None]
     mean = (weighed.weights * weighed.shifted).sum(-1, dtype=torch.float64) / weighed.total
-    entropy = ((weighed.total.log() - mean) / np.log(2)).clamp(min=0)
-    made = (x.cpu().numpy() for x in (ids, probability, entropy))
-    return *_judged(weighed, targets), *made
+    entropy = as_bits((weighed.total.log() - mean).clamp(min=0))
+    bits, rank = as_bits(weighed.nats(targets)), weighed.rank(targets)
+    return bits, *(x.cpu().numpy() for x in (rank, ids, probability)), entropy
 
 
 def _old_rows(earlier: PredictedPrompt, n: int) -> tuple[np.ndarray, ...]:

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from transformers import GPT2Config
 
-from model.analysis import attention, embeddings, position_table, positions, surprisal
-from model.run import sampling
+from model.analysis import attention, embeddings, position_table, positions
+from model.run import bits, sampling
+from model.run.bits import ROWS_AT_ONCE
 from model.run.checkpoint import Checkpoint
 from model.run.tap import Tap
 from model.run.trace import Trace, final_logits, scaling
 
-ROWS_AT_ONCE = 64
 SCHEMES = ("learned", "none", "sinusoidal", "rope", "alibi")
 
 
@@ -218,7 +218,7 @@ def bits_when_shifted(checkpoint: Checkpoint, ids: np.ndarray, shift: int) -> fl
     for start in range(0, len(ids) - 1, ROWS_AT_ONCE):
         stop = min(start + ROWS_AT_ONCE, len(ids) - 1)
         logits = final_logits(checkpoint.model, stream[start:stop])
-        parts.append(surprisal.bits_and_rank(logits, ids[start + 1 : stop + 1])[0])
+        parts.append(bits.bits(logits, ids[start + 1 : stop + 1]))
     return float(np.concatenate(parts).mean())
 
 

@@ -14,6 +14,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from model.run import tokens
+from model.run.bits import nats
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, logits, run
@@ -167,7 +168,7 @@ def _one_more(checkpoint: Checkpoint, said: Answer, row: torch.Tensor, most: int
         return replace(said, end=END_OF_TEXT)
     if _was_over(said.text, tokens.decode(checkpoint.tokenizer, [token])):
         return replace(said, end=SENTENCE)
-    log = float(row.double().log_softmax(-1)[token])
+    log = -float(nats(row[None], [token])[0])
     return _longer(checkpoint, said, token, log, most)
 
 

@@ -12,6 +12,7 @@ import torch
 
 from model.memory import fusion, held
 from model.run import tokens
+from model.run.bits import as_bits, nats
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, logits, run
@@ -70,8 +71,7 @@ class ToldBefore:
             known: np.ndarray = self.heard[key]
             return known
         whole = run(self.checkpoint, np.r_[self.checkpoint.tokenizer.bos_token_id, last, ids])
-        nats = surprisal(self.checkpoint, whole).cpu().numpy()[len(whole) - len(ids) :]
-        bits: np.ndarray = nats / np.log(2)
+        bits = as_bits(surprisal(self.checkpoint, whole)[len(whole) - len(ids) :])
         if self.heard is not None:
             self.heard[key] = bits
         return bits
@@ -87,10 +87,9 @@ class ToldBefore:
 
 
 def surprisal(checkpoint: Checkpoint, trace: Trace) -> torch.Tensor:
-    """−ln p of every token (T,), 0 for the first, which nothing predicted."""
-    ids = torch.as_tensor(np.array(trace.ids[1:]), device=trace.next_logits.device)
-    nats = -logits(checkpoint, trace)[:-1].float().log_softmax(-1).gather(1, ids[:, None])[:, 0]
-    return torch.nn.functional.pad(nats, (1, 0))
+    """−ln p of every token (T,) float64, 0 for the first, which nothing predicted."""
+    found = nats(logits(checkpoint, trace)[:-1], trace.ids[1:])
+    return torch.nn.functional.pad(found, (1, 0))
 
 
 def received(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:

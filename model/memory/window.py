@@ -16,6 +16,7 @@ from model.memory.fusion import Bank
 from model.memory.heard import ToldBefore, received, start_length, surprisal
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
+from model.run.bits import as_bits
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
 
@@ -167,8 +168,7 @@ class _Evidence:
 
     @property
     def surprisal(self) -> np.ndarray:
-        bits: np.ndarray = self._nats.cpu().numpy() / np.log(2)
-        return bits
+        return as_bits(self._nats)
 
     @property
     def received(self) -> np.ndarray:

@@ -15,6 +15,7 @@ import torch
 
 from model.grafts.graft import Graft, opened
 from model.run import tokens
+from model.run.bits import nats
 from model.run.checkpoint import Checkpoint
 
 TOLD, READ, ROWS = 192, 64, 16  # tokens told, tokens read, pairs at once
@@ -97,10 +98,10 @@ def _carried(checkpoint: Checkpoint, ids: np.ndarray) -> Graft:
 def _nats(checkpoint: Checkpoint, ids: np.ndarray, graft: Graft | None) -> np.ndarray:
     whole = _with_start(checkpoint, ids)
     with opened(graft):
-        rows = checkpoint.model(whole, use_cache=False).logits[:, :-1].float().log_softmax(-1)
-    log = rows.gather(-1, whole[:, 1:, None])[..., 0]
-    nats: np.ndarray = -log.mean(1).cpu().numpy()
-    return nats
+        logits = checkpoint.model(whole, use_cache=False).logits[:, :-1]
+    each = nats(logits.flatten(0, 1), ids.flatten()).view(len(ids), -1)
+    mean: np.ndarray = each.mean(1).cpu().numpy()
+    return mean
 
 
 def _with_start(checkpoint: Checkpoint, ids: np.ndarray) -> torch.Tensor:

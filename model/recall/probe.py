@@ -37,6 +37,7 @@ from model.memory.state import MemoryState, blank
 from model.recall import distraction, whole_words
 from model.recall.reads import SlotRead, read_by
 from model.run import tokens, turn
+from model.run.bits import weigh
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, common_prefix, logits, run
@@ -339,10 +340,8 @@ def own_lead(said: np.ndarray, wanted: Ids) -> np.ndarray:
 def scored_rows(checkpoint: Checkpoint, trace: Trace, first: int, wanted: Ids) -> Scored:
     """Rows first, first + 1, … of the trace, each the prediction of one wanted token."""
     wanted = np.asarray(wanted, dtype=np.int64)
-    rows = logits(checkpoint, trace, first).double()  # (A,V)
-    own = rows.gather(1, torch.as_tensor(wanted, device=rows.device)[:, None])  # (A,1)
-    log = (own[:, 0] - rows.logsumexp(-1)).cpu().numpy()
-    rank = 1 + (rows > own).sum(-1).cpu().numpy()
+    weighed = weigh(logits(checkpoint, trace, first))  # (A,V)
+    log, rank = (x.cpu().numpy() for x in (-weighed.nats(wanted), weighed.rank(wanted)))
     return Scored(wanted, tuple(tokens.display(checkpoint.tokenizer, wanted)), log, rank)
 
 

@@ -6,7 +6,6 @@ so a cached key or value keeps its old position for ever; only a new token's pos
 Axes: B rows (one a policy), L layers, H heads, S entries, T tokens, V vocabulary.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from transformers import GPT2Config, PreTrainedTokenizerFast
 
 from model.run import causal, sampling, tokens, trace, turn
+from model.run.bits import bits
 from model.run.cache import KVCache
 from model.run.cache_policies import POLICIES, Entries, Policy, stop
 from model.run.checkpoint import Checkpoint
@@ -203,7 +203,7 @@ class Price:
 def full_context(checkpoint: Checkpoint, ids: Ids) -> Price:
     """ids (T,), 2 <= T <= window: nothing is dropped."""
     run = trace.run(checkpoint, _checked(ids))
-    surprisal = _bits(trace.logits(checkpoint, run)[:-1], run.ids[1:])
+    surprisal = bits(trace.logits(checkpoint, run)[:-1], run.ids[1:])
     T = len(run)
     held = np.tri(T, dtype=np.float32)
     return Price(surprisal, held, T, scored_bytes(checkpoint.tokenizer, ids))
@@ -225,18 +225,18 @@ def with_policies(
     ids, P = _checked(ids), len(policies)
     reader = WithBudget(checkpoint, list(policies.values()), budget, place=place, seed=seed)
     T, n_first = len(ids), min(len(ids), reader.budget)
-    bits, held = np.zeros((P, T - 1)), np.zeros((P, T, T), np.float32)
+    surprisal, held = np.zeros((P, T - 1)), np.zeros((P, T, T), np.float32)
     logits = reader.prefill(ids[:n_first], n_first)
-    bits[:, : n_first - 1] = _bits(logits[:-1], ids[1:n_first])
+    surprisal[:, : n_first - 1] = bits(logits[:-1], ids[1:n_first])
     held[:, :n_first] = np.tri(n_first, T)
     last = logits[-1:].expand(P, -1)
     for t in range(n_first, T):
-        bits[:, t - 1] = _bits(last, np.full(P, ids[t]))
+        surprisal[:, t - 1] = bits(last, np.full(P, ids[t]))
         last = reader.decode(int(ids[t]))
         held[:, t] = reader.held(T)
         yield t
     n_bytes = scored_bytes(checkpoint.tokenizer, ids)
-    yield {name: Price(bits[i], held[i], T, n_bytes) for i, name in enumerate(policies)}
+    yield {name: Price(surprisal[i], held[i], T, n_bytes) for i, name in enumerate(policies)}
 
 
 @torch.inference_mode()
@@ -253,13 +253,13 @@ def re_encoded(
     n_first = min(T, budget)
     batch = torch.tensor(ids, device=model.device)
     logits = model(batch[None, :n_first], use_cache=False).logits[0]
-    parts = [_bits(logits[: T - 1], ids[1 : n_first + 1])]
+    parts = [bits(logits[: T - 1], ids[1 : n_first + 1])]
     windows = batch.unfold(0, budget, 1)[1:-1] if T > budget else batch[:0]
     for start in range(0, len(windows), max(1, most // budget)):
         some = windows[start : start + max(1, most // budget)]
         logits = model(some, use_cache=False, logits_to_keep=1).logits[:, -1]
         n_before = 1 + sum(map(len, parts))
-        parts.append(_bits(logits, ids[n_before : n_before + len(some)]))
+        parts.append(bits(logits, ids[n_before : n_before + len(some)]))
         yield n_before + len(some)
     held = np.tri(T, dtype=np.float32) - np.tri(T, k=-budget, dtype=np.float32)
     n_run = n_first + windows.numel()
@@ -303,12 +303,3 @@ def _checked(ids: Ids) -> np.ndarray:
             "first has nothing before it). Type more text."
         )
     return ids
-
-
-def _bits(logits: torch.Tensor, ids: Ids, block: int = 64) -> np.ndarray:
-    """logits (n,V) before tokens (n,) -> -log2 of their probability, (n,) float64."""
-    sampling.check_finite(logits, "the logits")
-    chosen = torch.tensor(np.asarray(ids), device=logits.device)[:, None]
-    pairs = zip(logits.split(block), chosen.split(block))
-    logs = [x.double().log_softmax(-1).gather(1, i)[:, 0] for x, i in pairs]
-    return (-torch.cat(logs) / math.log(2)).cpu().numpy() if logs else np.zeros(0)

@@ -105,28 +105,6 @@ def test_rows_beyond_one_block_are_joined(tiny, monkeypatch):
     np.testing.assert_allclose(surprisal.read(tiny, run).bits, whole.bits, atol=1e-5)
 
 
-def test_equal_logits_share_the_better_rank():
-    logits = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
-    bits, rank = surprisal.bits_and_rank(logits, [1, 2])
-    assert rank.tolist() == [1, 1] and bits[1] == pytest.approx(math.log2(3))
-
-
-def test_bits_are_as_good_as_in_float64_where_logits_are_large():
-    logits = torch.randn(50, 5000, generator=torch.Generator().manual_seed(3)) * 5 - 120
-    targets = torch.arange(50) * 90
-    bits, _ = surprisal.bits_and_rank(logits, targets)
-    exact = -logits.double().log_softmax(-1)[torch.arange(50), targets] / math.log(2)
-    np.testing.assert_allclose(bits, exact, atol=1e-6)
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_broken_logit_is_named(bad):
-    logits = torch.zeros(3, 5)
-    logits[1, 2] = bad
-    with pytest.raises(ValueError, match=r"logits here \(3, 5\).*first at \(1, 2\)"):
-        surprisal.bits_and_rank(logits, [0, 0, 0], "logits here")
-
-
 def test_a_broken_model_is_named_not_scored():
     model = random_gpt2()
     broken = SimpleNamespace(model=model, tokenizer=None)
