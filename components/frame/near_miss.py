@@ -18,8 +18,9 @@ def numbers(miss: NearMiss) -> str:
     """What the told sentence lacks of the question, how much it shares, how well it fits."""
     lacks = ", ".join(f"“{word}”" for word in miss.lacks)
     fit = "" if miss.fit is None else f", and its fit is {number(miss.fit)}"
+    left_out = "" if miss.is_read else " So it is not read."
     return (f"“{_short(miss.fact.text)}” lacks {lacks}; it has {percent(miss.share)} of what the "
-            f"question's words weigh{fit}.")
+            f"question's words weigh{fit}.{left_out}")
 
 
 def box(miss: NearMiss) -> str:

@@ -82,7 +82,7 @@ def _frame(sides, verdict: str, shares=("", ""), hover=("", ""), more: str = LEG
 
 def _near_miss(now: Moment, both: TwoAnswers) -> NearMiss | None:
     """Whether what memory answers was told of something else than what is asked."""
-    if not both.is_read or both.is_same:
+    if both.is_read and both.is_same:
         return None
     told = links.facts(now.key, now.state)
     return links.near_miss_of(now.state, now.asked.recalled, told, now.text, both.after.text,

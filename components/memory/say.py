@@ -32,6 +32,8 @@ def store(now) -> str:
         return fusion(now)
     if "edm" not in now.settings.modules:
         return "The EDM is switched off: its slots are not read."
+    if now.state.external is not None and len(now.state.external) and now.asked is not None:
+        return f"The EDM is not read: {_near_miss(now)}."
     return "The EDM is empty: there is no slot to read."
 
 
@@ -44,9 +46,20 @@ def _found(now) -> str:
 
 def _not_found(now) -> str:
     moved = now.asked.recalled.moved
+    if moved is None and now.asked.recalled.not_asked.nearest:
+        return f"AM is not read: {_near_miss(now)}."
     if moved is None:
         return "AM is not read: no stored sentence fits the window beside this prompt."
     return f"AM is not read: memory {_changes(moved, now.settings.fusion.needed)}."
+
+
+def _near_miss(now) -> str:
+    """Of what the sentence that shares most with the prompt was told, and what is asked of."""
+    left_out = now.asked.recalled.not_asked
+    if not left_out.nearest:
+        return "nothing that it holds is asked for"
+    told, asked = left_out.pairs[left_out.nearest]
+    return f"it was told of “{told}”, you ask of “{asked}”: a near miss"
 
 
 def _changes(share: float, needed: float) -> str:

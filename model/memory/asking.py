@@ -5,18 +5,19 @@ and files. Nothing is stored on the model: the state is an argument.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from model.grafts.graft import Graft
 from model.grafts.reading import Reading
-from model.memory import fusion, held, shared_words, slots
+from model.memory import fusion, held, shared_words, slots, told_of
 from model.memory.fusion import Bank
 from model.memory.heard import start_length
 from model.memory.passes import Passes, Runner, ahead
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
+from model.memory.told_of import NotAsked
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.distance import total_variation
@@ -34,13 +35,15 @@ class Recalled:
     times 1 + the weight of the words that it shares with the prompt; a tenth of that for a
     near miss (shared_words); kept (M,): slots read; moved:
     the share of the next token's probability that the stored slots move, the largest after one of
-    the prompt's last three tokens; None if fusion is always read.
-    passes: the runs that led here, for the ask of the next prompt."""
+    the prompt's last three tokens; None if fusion is always read, or nothing was retrieved.
+    not_asked: the stored sentences that were told of something else than the prompt asks, neither
+    store's are read; empty if fusion is always read. passes: the runs that led here, for the ask of the next prompt."""
 
     trace: Trace
     relevance: dict[int, float]
     kept: np.ndarray
     moved: float | None = None
+    not_asked: NotAsked = field(default_factory=NotAsked)
     passes: Passes | None = None
 
 
@@ -52,7 +55,8 @@ def ask(
 
     The first pass goes over the whole bank and finds the sentences that fusion reads; if the EDM is
     on, the sentences of its slots count as well. Fusion is left out if reading them hardly changes
-    the next token.
+    the next token. Sentences that were told of something else than is asked are left out of fusion
+    and of the EDM (told_of), unless fusion is always read.
     ids (T,) without <|endoftext|>, which is put in front unless the prompt continues the memory.
     before: the ask of the prompt typed before, with the same state (the same object) and settings;
     rows that both prompts share are not run again. With another state it is ignored.
@@ -64,23 +68,24 @@ def ask(
     """
     bank, rules = _bank(checkpoint, state, settings), settings.fusion
     ids = _with_start(checkpoint, bank, ids, settings)
-    passes = _passes(checkpoint, state, settings, before)
+    not_asked = _not_asked(checkpoint, state, bank, ids, settings)
+    passes = _passes(checkpoint, state, settings, before, not_asked)
     if before is not None and fits(before, state, settings) and np.array_equal(ids, before.trace.ids):
         return before
     runner = Runner(checkpoint, ids, passes)
     everything = fusion.reading(bank, rules.positions, None, rules.strength)
     if everything is None:
         trace = runner.left_out()
-        return Recalled(trace, {}, _NOTHING, None, runner.passes)
+        return Recalled(trace, {}, _NOTHING, None, not_asked, runner.passes)
     first = runner.first(everything)
     drawn = runner.passes.drawn
     assert drawn is not None, "the first pass left no weights"
     weight = _drawn_most(checkpoint, drawn, ids) + _read_by_slots(state, bank, first)
     weight = _with_words(checkpoint, bank, first, weight)
-    found = _second_pass(runner, bank, first, weight, settings)
-    if rules.needed and rules.unit != "all" and rules.positions != "continue":
+    found = _second_pass(runner, bank, first, weight, settings, not_asked)
+    if _chooses(settings) and len(found.kept):
         found = _if_it_moves(runner, found, rules.needed)
-    return replace(found, passes=runner.passes)
+    return replace(found, not_asked=not_asked, passes=runner.passes)
 
 
 def plain(checkpoint: Checkpoint, ids: Ids, before: Trace | None = None) -> Trace:
@@ -114,25 +119,50 @@ def fits(before: Recalled, state: MemoryState, settings: Settings) -> bool:
 
 
 def _passes(
-    checkpoint: Checkpoint, state: MemoryState, settings: Settings, before: Recalled | None
+    checkpoint: Checkpoint, state: MemoryState, settings: Settings, before: Recalled | None,
+    not_asked: NotAsked,
 ) -> Passes:
     """The runs that can be reused; empty if another memory was asked, or with other settings."""
-    if before is not None and before.passes is not None and before.passes.fits(state, settings):
-        return before.passes
-    graft = graft_of(checkpoint, state, settings)
+    old, hidden = before.passes if before is not None else None, not_asked.external.tobytes()
+    if old is not None and not old.fits(state, settings):
+        old = None
+    if old is not None and old.hidden == hidden:
+        return old
+    graft = graft_of(checkpoint, state, settings, not_asked.external)
     others = graft
     if graft is not None and graft.external is not None:
         others = graft.without_external()
-    return Passes(state, settings, graft, others)
+    if old is not None:
+        return replace(old, graft=graft, others=others, hidden=hidden)
+    return Passes(state, settings, graft, others, hidden=hidden)
+
+
+def _chooses(settings: Settings) -> bool:
+    """Whether a prompt decides if fusion is read."""
+    rules = settings.fusion
+    return bool(rules.needed) and rules.unit != "all" and rules.positions != "continue"
+
+
+def _not_asked(
+    checkpoint: Checkpoint, state: MemoryState, bank: Bank, ids: np.ndarray, settings: Settings
+) -> NotAsked:
+    """The near misses in the stores that these settings read."""
+    is_read = "edm" in settings.modules and state.external is not None
+    external = state.external.slots if is_read and state.external is not None else slots.empty()
+    if not _chooses(settings):
+        return NotAsked()
+    prompt = tokens.decode(checkpoint.tokenizer, ids[start_length(checkpoint, ids):])
+    return told_of.not_asked(checkpoint, bank.slots, external, prompt)
 
 
 def _second_pass(
-    runner: Runner, bank: Bank, first: Trace, weight: np.ndarray, settings: Settings
+    runner: Runner, bank: Bank, first: Trace, weight: np.ndarray, settings: Settings,
+    not_asked: NotAsked,
 ) -> Recalled:
     """The second pass: read what was found, unless the first pass read exactly that."""
     checkpoint, again = runner.checkpoint, settings.fusion.positions == "replay"
     room = checkpoint.model.config.n_positions - len(first) if again else len(bank)
-    kept = _retrieved(bank, weight, settings, room)
+    kept = _retrieved(bank, weight, settings, room, not_asked.bank)
     drawn = _largest(weight, bank.slots.block)
     if len(kept) == len(bank) and not again:
         return Recalled(first, drawn, kept)
@@ -171,10 +201,14 @@ def reading(
     return fusion.reading(bank, settings.fusion.positions, kept, settings.fusion.strength)
 
 
-def graft_of(checkpoint: Checkpoint, state: MemoryState, settings: Settings) -> Graft | None:
-    """The trained memory that a run with this state and these settings reads; None: nothing."""
+def graft_of(
+    checkpoint: Checkpoint, state: MemoryState, settings: Settings, hidden: np.ndarray = _NOTHING
+) -> Graft | None:
+    """The trained memory that a run with this state and these settings reads, without the EDM's
+    slots `hidden` (N,) bool; None: nothing."""
     return held.graft_of(
-        checkpoint.memory, state.external, state.carried, settings.modules, settings.lora
+        checkpoint.memory, state.external, state.carried, settings.modules, settings.lora,
+        hidden if len(hidden) else None,
     )
 
 
@@ -221,19 +255,11 @@ def _with_words(checkpoint: Checkpoint, bank: Bank, asked: Trace, weight: np.nda
     """Each slot's weight (M,) times 1 + the weight of the words that its sentence shares with the
     prompt; a tenth of it if another sentence shares these words and more: a near miss."""
     blocks, where, of = np.unique(bank.slots.block, return_index=True, return_inverse=True)
-    texts = [_said(checkpoint, bank, block, str(bank.slots.around[first]))
-             for block, first in zip(blocks, where)]
+    texts = told_of.sentences(checkpoint, bank.slots)[where].tolist()
     prompt = tokens.decode(checkpoint.tokenizer, asked.ids)
     weight = weight * (1 + shared_words.weights(texts, prompt))[of]
     fits = np.array([weight[of == i].max() for i in range(len(blocks))])
     return np.where(shared_words.near_misses(texts, prompt, fits)[of], weight / 10, weight)
-
-
-def _said(checkpoint: Checkpoint, bank: Bank, block: int, around: str) -> str:
-    """A stored sentence as text: as it is shown, or its tokens if it is shown as single bytes."""
-    if "‹" not in around:
-        return around.replace("·", " ")
-    return tokens.decode(checkpoint.tokenizer, bank.slots.token[bank.slots.block == block])
 
 
 def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
@@ -245,9 +271,14 @@ def _read_by_slots(state: MemoryState, bank: Bank, trace: Trace) -> np.ndarray:
     return slots.by_place(state.external.slots, read[1:], bank.slots)
 
 
-def _retrieved(bank: Bank, weight: np.ndarray, settings: Settings, room: int) -> np.ndarray:
+def _retrieved(
+    bank: Bank, weight: np.ndarray, settings: Settings, room: int, not_asked: np.ndarray
+) -> np.ndarray:
     """Indices of the slots whose sentence or prompt fits best, at most `room`, without those that
-    fit less than `fits` times as well as the best."""
+    fit less than `fits` times as well as the best, and without those `not_asked` (M,) bool."""
+    asked = np.ones(len(bank), dtype=bool)
+    if len(not_asked):
+        asked = ~not_asked
     units = {"sentence": bank.slots.block, "prompt": bank.slots.prompt, "all": bank.slots.block}
     if settings.fusion.unit not in units:
         raise ValueError(f"No unit {settings.fusion.unit!r}. Choose one of sentence, prompt, all.")
@@ -256,13 +287,14 @@ def _retrieved(bank: Bank, weight: np.ndarray, settings: Settings, room: int) ->
     best = sorted(drawn, key=drawn.__getitem__, reverse=True)
     if settings.fusion.unit != "all":
         least = drawn[best[0]] * settings.fusion.fits
-        best = [number for number in best[: settings.fusion.n_retrieved] if drawn[number] >= least]
+        best = [number for number in best if drawn[number] >= least and asked[unit == number].any()]
+        best = best[: settings.fusion.n_retrieved]
     fitting: list[int] = []
     for number in best:
-        size = int((unit == number).sum())
+        size = int(((unit == number) & asked).sum())
         if size <= room:
             fitting, room = [*fitting, number], room - size
-    return np.flatnonzero(np.isin(unit, fitting))
+    return np.flatnonzero(np.isin(unit, fitting) & asked)
 
 
 def _largest(weight: np.ndarray, group: np.ndarray) -> dict[int, float]:

@@ -78,8 +78,9 @@ def without_external(
     """The same prompt without the EDM's slots `gone` (indices); all else is read as before."""
     assert state.external is not None, "no slots of an EDM to leave out"
     left = np.setdiff1d(np.arange(len(state.external)), np.asarray(gone))
+    hidden = recalled.not_asked.external[left] if len(recalled.not_asked.external) else left[:0]
     graft = asking.graft_of(
-        checkpoint, replace(state, external=state.external.select(left)), settings
+        checkpoint, replace(state, external=state.external.select(left)), settings, hidden
     )
     return run(checkpoint, recalled.trace.ids, reading=recalled.trace.reading, graft=graft)
 

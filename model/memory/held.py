@@ -157,22 +157,25 @@ def _summarise(held: Held, budget: int) -> Held:
     return Held(keys, values, gate, summarising.folded(held.slots, group), held.n_evicted)
 
 
-def contents(held: Held) -> Contents:
-    """The slots as one row, B = 1. Newer: by prompt and position, in whatever order they lie."""
+def contents(held: Held, hidden: np.ndarray | None = None) -> Contents:
+    """The slots as one row, B = 1; those of `hidden` (M,) bool are not read. Newer: by prompt and
+    position, in whatever order they lie."""
     order = np.lexsort((held.slots.position, held.slots.prompt))
     newer = np.empty(len(held), dtype=np.float32)
     newer[order] = np.arange(len(held))[::-1]
     filled = torch.ones(1, len(held), dtype=torch.bool, device=held.keys.device)
+    if hidden is not None:
+        filled &= torch.as_tensor(~hidden, device=filled.device)
     places = torch.as_tensor(newer, device=held.keys.device)[None]
     return Contents(held.keys[None], held.values[None], held.gate[None], places, filled)
 
 
 def graft_of(
     modules: Modules | None, held: Held | None, carried: Carried | None, on: frozenset[str],
-    lora: bool = True,
+    lora: bool = True, hidden: np.ndarray | None = None,
 ) -> Graft | None:
-    """What a run with the modules `on` reads of it; None if there is nothing to read, with or
-    without LoRA."""
+    """What a run with the modules `on` reads of it, without the EDM's slots `hidden` (M,) bool; None
+    if there is nothing to read, with or without LoRA."""
     if modules is None:
         return None
     parts = on & set(modules.parts)
@@ -180,7 +183,8 @@ def graft_of(
         getattr(carried, name)[None] if carried is not None and name in parts else None
         for name in ("early", "late")
     )
-    external = contents(held) if held is not None and len(held) and "edm" in parts else None
+    is_read = held is not None and len(held) and "edm" in parts and (hidden is None or not hidden.all())
+    external = contents(held, hidden) if held is not None and is_read else None
     if early is None and late is None and external is None:
         return None
     return Graft(modules, early, late, external, lora and "lora" in modules.parts)

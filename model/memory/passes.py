@@ -31,7 +31,8 @@ class Passes:
     state, settings: what was asked; graft: the trained memory read; others: the same without the
     EDM. first: over the whole bank; drawn (T,M): what each of its tokens read of each slot, mean
     over layers and heads. found: over what was retrieved, the latest last; without: with `others`
-    and no bank; left_out: with `graft` and no bank; alone: with `others`, over what was retrieved.
+    and no bank; left_out: with `graft` and no bank; alone: with `others`, over what was retrieved;
+    hidden: the EDM's slots that `graft` leaves out, as bytes.
     """
 
     state: MemoryState
@@ -44,6 +45,7 @@ class Passes:
     without: Trace | None = None
     left_out: Trace | None = None
     alone: Trace | None = None
+    hidden: bytes = b""
 
     def fits(self, state: MemoryState, settings: Settings) -> bool:
         """Whether an ask of this state with these settings may go on with these runs."""

@@ -31,7 +31,8 @@ class NearMiss:
     """fact: the told sentence that the answer's words come from; told, asked: its word, and the
     question's in the same place; lacks: the question's words, common ones left out, that it does not
     have; share: what of the weight of the question's words it has, 0 to 1 (shared_words.shares);
-    fit: how well retrieval found that it fits (Recalled), None where only the EDM read it."""
+    fit: how well retrieval found that it fits (Recalled), None where only the EDM read it; is_read:
+    False if memory found the near miss itself, and left it out (memory.told_of)."""
 
     fact: ToldSentence
     told: str
@@ -39,6 +40,7 @@ class NearMiss:
     lacks: tuple[str, ...]
     share: float
     fit: float | None
+    is_read: bool = True
 
 
 def find(
@@ -48,10 +50,13 @@ def find(
 ) -> NearMiss | None:
     """The near miss of an answer, None where it is none: every stored sentence that holds what
     memory said was told of something else. Of several the one that shares most with the question.
+    Where nothing is read because of a near miss, that one.
 
     facts: the told sentences; said: the answer; without: the answer that the model gives without
     memory, whose words memory did not put there.
     """
+    if asked.trace.reading is None and asked.trace.external_query() is None and asked.not_asked.nearest:
+        return _left_out(checkpoint, state, asked, facts, question)
     new = _folded(said) - _folded(question) - _folded(without)
     texts = [fact.text for fact in facts]
     shares = dict(zip(facts, shared_words.shares(texts, question)))
@@ -63,9 +68,28 @@ def find(
     if not holding or len(pairs) < len(holding):
         return None
     fact, (its_word, asked_word) = max(pairs, key=lambda pair: shares[pair[0]])
-    lacks = tuple(word for word in _lacking(question, fact.text)
-                  if _commonness(checkpoint, word) >= COMMON)
+    lacks = _rare_lacking(checkpoint, question, fact)
     return NearMiss(fact, its_word, asked_word, lacks, float(shares[fact]), _fit(state, asked, fact))
+
+
+def _left_out(
+    checkpoint: Checkpoint, state: MemoryState, asked: Recalled, facts: Sequence[Fact], question: str
+) -> NearMiss | None:
+    """The near miss that memory left out; of several the one that shares most with the question.
+    None if its sentence is not among the facts."""
+    nearest, shares = asked.not_asked.nearest, shared_words.shares([f.text for f in facts], question)
+    same = [i for i, fact in enumerate(facts) if fact.text.strip() == nearest.strip()]
+    if not same:
+        return None
+    pair, fact = asked.not_asked.pairs[nearest], facts[same[-1]]
+    lacks = _rare_lacking(checkpoint, question, fact) or (pair.asked,)
+    fit, share = _fit(state, asked, fact), float(shares[same[-1]])
+    return NearMiss(fact, pair.told, pair.asked, lacks, share, fit, is_read=False)
+
+
+def _rare_lacking(checkpoint: Checkpoint, question: str, fact: Fact) -> tuple[str, ...]:
+    return tuple(word for word in _lacking(question, fact.text)
+                 if _commonness(checkpoint, word) >= COMMON)
 
 
 def exchanged_word(checkpoint: Checkpoint, told: str, question: str, said: str) -> tuple[str, str] | None:

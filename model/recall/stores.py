@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from model.memory import cuts, eviction, fusion, held, telling
+from model.memory import cuts, eviction, fusion, held, telling, told_of
 from model.memory.salience import BEHIND
 from model.memory.settings import Settings
 from model.memory.slots import READ_FLOOR, Slots
@@ -109,6 +109,17 @@ class FactInStore(ABC):
         return np.flatnonzero(
             (table.prompt == self.told.fact.prompt) & np.isin(table.position, self.told.target))
 
+    def near_miss(self, hidden: np.ndarray) -> Link | None:
+        """The link `retrieved` of a sentence that was told of something else than is asked; hidden
+        (M,) bool: the slots of such sentences. None: it is none."""
+        mine = self.mine(self.told.state)
+        if not len(hidden) or not hidden[mine].any():
+            return None
+        sentences = told_of.sentences(self.checkpoint, self.table(self.told.state))
+        told, asked = self.seen.asked.not_asked.pairs[str(sentences[mine[0]])]
+        words = f"a near miss, told of “{told}”, asked of “{asked}”"
+        return Link("retrieved", False, None, "", f"Not retrieved from {self.name}: {words}.")
+
     @property
     def is_kept(self) -> bool:
         """Whether it holds a wanted token now."""
@@ -168,6 +179,8 @@ class InBank(FactInStore):
 
     def retrieved(self) -> Link:
         """Its rank among the sentences, and how well it fits against the last one retrieved."""
+        if near := self.near_miss(self.seen.asked.not_asked.bank):
+            return near
         drawn, block = self.seen.asked.relevance, self.told.state.bank.slots.block
         mine = block[self.mine(self.told.state)]
         own = max(drawn.get(int(b), 0.0) for b in mine)
@@ -249,6 +262,8 @@ class InEdm(FactInStore):
 
     def retrieved(self) -> Link:
         """Its rank among the slots, and what it drew against the best one."""
+        if near := self.near_miss(self.seen.asked.not_asked.external):
+            return near
         drawn = self._drawn()
         own, best = float(drawn[1:][self.mine(self.told.state)].max()), float(drawn[1:].max())
         rank = 1 + int((drawn[1:] > own).sum())

@@ -120,6 +120,16 @@ def test_a_near_miss_is_shown_as_such_with_its_numbers(app, monkeypatch):
     assert verdict(app) == "Memory changes the answer."
 
 
+def test_a_near_miss_is_not_read_and_the_page_says_why(app):
+    ask(tell(open_page(app), "My dog is called Zorin."), "My cat is called")
+    one, other = sides(app)
+    assert one == other and "Zorin" not in one[1]
+    assert verdict(app) == "Near miss: this was told of “dog”, you asked of “cat”."
+    assert "So it is not read." in frame(app)
+    ask(app, "My dog is called")
+    assert "Zorin" in sides(app)[0][1] and verdict(app) == "Memory changes the answer."
+
+
 def test_an_empty_prompt_runs_nothing_and_the_frame_stays(app, runs):
     assert verdict(open_page(app)) == "Nothing is in memory yet: tell it something first."
     assert [words for _, words in sides(app)] == ["", ""]  # the dots are pale

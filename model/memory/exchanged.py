@@ -1,0 +1,302 @@
+"""Whether a stored sentence was told of something else than a prompt asks for: a near miss.
+
+"My dog is called Rex." is told and "What is my cat called?" asked: where the told sentence has "dog"
+the prompt has "cat". Decided from the words alone, by English grammar's small words; it cannot tell
+a synonym from another thing. What it does not see, it does not call a near miss. Knows no model.
+"""
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from functools import lru_cache
+from itertools import pairwise, product
+from os.path import commonprefix
+from typing import NamedTuple
+
+ALIKE = 0.85  # from which likeness on two spellings are one word, mistyped
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+DEFINITE = _words("the this that these those")
+INDEFINITE = _words("a an another")
+PREPOSITIONS = _words("""
+in on at under behind near with from to for by after before during over through into upon beside
+against of about above below inside outside opposite beyond since until between than as without via
+s""")  # s: what an apostrophe leaves of "Anna's"
+BEING = _words("is are was were am be been being has have had")
+AUXILIARIES = BEING | _words("do does did will would shall should can could may might must")
+SPEAKERS = _words("i you we")
+ASKING = _words("who whom whose which what where when why how besides many much else")
+OTHERS = _words("""
+i you he she it we they me him us them one there and or but not no that if so too also only nobody
+everyone please tell say now well both than then there here very just still never always often once
+better best more most ever again first some any instead rather according long yes oh hello hi ok okay listen remember
+whoever somebody someone everybody t ll re ve d m ,""")  # ,: any mark
+NUMBERS = _words("""
+one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty
+sixty seventy eighty ninety hundred thousand""")
+OWNERS = {word: owner for owner, words in enumerate((
+    "my our your", "his", "her", "their", "its")) for word in words.split()}
+SMALL = (DEFINITE | INDEFINITE | PREPOSITIONS | AUXILIARIES | ASKING | OTHERS | NUMBERS
+         | frozenset(OWNERS))
+TIMES = (_words("""
+monday tuesday wednesday thursday friday saturday sunday january february march april june july august
+september october november december morning afternoon evening night noon midnight summer winter spring
+autumn"""), _words("today tonight tomorrow yesterday"))
+_FAMILIES = """
+buy bought|think thought|teach taught|catch caught|bring brought|fight fought|seek sought|go goes went gone
+see saw seen|eat ate eaten|say said|sell sold|tell told|leave left|lose lost|keep kept|sleep slept
+make made|stand stood|hold held|find found|run ran|win won|fly flew flown|know knew known|pay paid
+wear wore worn|hear heard|choose chose chosen|break broke broken|speak spoke spoken|steal stole stolen
+freeze froze frozen|wake woke woken|drive drove driven|ride rode ridden|write wrote written|take took
+shake shook|sing sang sung|drink drank drunk|swim swam swum|begin began begun|ring rang rung|meet met
+feel felt|build built|send sent|spend spent|lend lent|bend bent|fall fell|feed fed|lead led|read reads
+draw drew drawn|grow grew grown|throw threw thrown|blow blew blown|lie lay|lay laid|sit sat|get got
+forget forgot forgotten|give gave given|forgive forgave|bear bore born|tear tore torn|swear swore sworn
+hang hung|dig dug|stick stuck|shoot shot|shine shone|strike struck|bite bit bitten|hide hid hidden
+mother mum mom mummy|father dad daddy|grandmother grandma granny|grandfather grandpa|phone telephone
+bike bicycle|photo photograph picture|child kid children|man men|woman women|person people|foot feet
+mouse mice|goose geese|tooth teeth|film movie|fridge refrigerator|tv television|job work works worked
+name names named call calls called|live lives lived living house home|kind sort type
+""".replace("\n", "|").split("|")
+FAMILIES: dict[str, set[int]] = {}  # word -> numbers of the families that it is of
+for _number, _line in enumerate(_FAMILIES):
+    for _word in _line.split():
+        FAMILIES.setdefault(_word, set()).add(_number)
+
+
+class Word(NamedTuple):
+    """A word in lower case, or "," for a mark; whether it has a capital inside a sentence; and as it
+    was written."""
+
+    text: str
+    is_name: bool
+    said: str
+
+
+class Pair(NamedTuple):
+    """The told word and the one that is asked for in its place."""
+
+    told: str
+    asked: str
+
+
+def exchanged(told: str, prompt: str) -> Pair | None:
+    """The first pair of different words in the same place of a told sentence and of what the prompt
+    asks; None: no near miss. Words that stand in both texts, in any form, are exchanged for nothing."""
+    own, other = words(told), words(asking_part(prompt))
+    pairs = [*_owners(own, other), *_speakers(own, other), *_things(own, other), *_numbers(own, other),
+             *_times(own, other)]
+    return pairs[0] if pairs else None
+
+
+def is_related(told: str, prompt: str) -> bool:
+    """Whether a told sentence and what the prompt asks share a word that is more than grammar."""
+    pairs = product(words(told), words(asking_part(prompt)))
+    return any(is_same(one.text, two.text) for one, two in pairs
+               if one.text not in SMALL or one.text in OWNERS)
+
+
+def asking_part(prompt: str) -> str:
+    """The prompt's last question, with the beginning of its answer; the last sentence where nothing is
+    asked. The end of the sentence before it ends nothing inside a word ("Mr. Brown")."""
+    sentences = [s for s in re.split(r"(?<=[.!?])\s+|\n+", prompt) if s.strip()]
+    for n in range(len(sentences) - 1, -1, -1):
+        if "?" in sentences[n]:
+            return " ".join(sentences[n:])
+    return sentences[-1] if sentences else ""
+
+
+def words(text: str) -> list[Word]:
+    """All words and marks of a text, in order."""
+    found: list[Word] = []
+    for match in re.finditer(r"([^\W_]+)|([.,;:!?()])", text):
+        is_inside = bool(found) and match.string[: match.start()].rstrip()[-1:] not in ".!?"
+        word = match[1]
+        found.append(Word(word.casefold(), is_inside and word[0].isupper(), word) if word
+                     else Word(",", False, match[2]))
+    return found
+
+
+@lru_cache(maxsize=65_536)
+def is_same(one: str, other: str) -> bool:
+    """Whether two words are forms of one: all but an ending, or spellings much alike."""
+    if one == other:
+        return True
+    if one in SMALL or other in SMALL:
+        return False
+    if FAMILIES.get(one, set()) & FAMILIES.get(other, set()):
+        return True
+    start = len(commonprefix([one, other]))
+    short, long = sorted((len(one), len(other)))
+    if start >= 3 and start >= short - 1 and start >= long - 3:
+        return True
+    return start > 0 and SequenceMatcher(None, one, other).ratio() >= ALIKE
+
+
+def _things(own: list[Word], other: list[Word]) -> Iterator[Pair]:
+    """Words that name different things. What an open prompt ends with may not be whole, and may be a
+    verb: it is left out."""
+    mine = [i for i, word in enumerate(own) if _is_alone(word.text, other)]
+    its = [j for j, word in enumerate(other[:-1]) if _is_alone(word.text, own) and not _is_asked(other, j)]
+    for i, j in product(mine, its):
+        if _same_place(own, i, other, j):
+            yield Pair(own[i].said, other[j].said)
+
+
+def _same_place(own: list[Word], i: int, other: list[Word], j: int) -> bool:
+    """Behind the same small word; behind the same word; or both before the same verb, as its
+    subject."""
+    before, its_before = _at(own, i - 1), _at(other, j - 1)
+    behind, its_behind = _at(own, i + 1), _at(other, j + 1)
+    if _opens(before) and _opens(before) == _opens(its_before):
+        return True
+    if _is_verb(other, j, own):
+        return False
+    if before and before not in SMALL and is_same(before, its_before):
+        return not _has_object(own, i)
+    if behind not in SMALL and behind != its_behind and is_same(behind, its_behind):
+        return _opens_subject(before) and _opens_subject(its_before)
+    starts, asks = before in ("", ",", "that"), its_before in AUXILIARIES | {"", ",", "of"}
+    if starts and its_before in ("", ",") and behind not in SMALL and behind == its_behind:
+        return True
+    return starts and asks and (own[i].is_name or i == 0) and other[j].is_name
+
+
+def _opens_subject(before: str) -> bool:
+    """Whether a subject may stand behind this word."""
+    return before not in SMALL or before in AUXILIARIES | {",", "that"} or bool(_opens(before))
+
+
+def _is_asked(text: list[Word], at: int) -> bool:
+    """Whether a word says of what kind the answer is: "which town", "what kind of animal"."""
+    if _at(text, at - 1) == "of" and is_same(_at(text, at - 2), "kind"):
+        return True
+    return _at(text, at - 1) in ASKING - {"many"}
+
+
+def _opens(word: str) -> str:
+    """What kind of small word opens a noun's place; "" for no such word."""
+    if word in DEFINITE:
+        return "the"
+    if word in INDEFINITE:
+        return "a"
+    if word in OWNERS:
+        return "whose"
+    if word == "many" or word in NUMBERS or word.isdecimal():
+        return "many"
+    return word if word in PREPOSITIONS else ""
+
+
+def _has_object(text: list[Word], at: int) -> bool:
+    """Whether an article or a number stands behind it, as behind a verb."""
+    behind = _at(text, at + 1)
+    return behind in NUMBERS or (_opens(behind) in ("the", "a", "whose") and behind != "that")
+
+
+def _is_verb(text: list[Word], at: int, others: list[Word]) -> bool:
+    """Whether a word of a question stands where a verb does: before its object, or behind the subject
+    if there is an auxiliary, whose verb is not said before it (in another form)."""
+    behind = _at(text, at + 1)
+    if _has_object(text, at):
+        return True
+    first = next((k for k in range(at - 1, -1, -1) if text[k].text in AUXILIARIES), None)
+    if first is None or at - first < 2 or behind in AUXILIARIES or behind not in SMALL:
+        return False
+    if text[first].text in BEING:
+        return text[at].text.endswith(("ed", "en", "ing"))
+    return not any(_is_inflected(word.text, others) or (word.text not in SMALL and _opens(two.text) in ("the", "a", "whose"))
+                   for word, two in zip(text[first + 1 : at], text[first + 2 : at + 1]))
+
+
+def _is_inflected(word: str, others: list[Word]) -> bool:
+    """Whether it stands among the others in another form only."""
+    return any(is_same(word, x.text) for x in others) and all(word != x.text for x in others)
+
+
+def _owners(own: list[Word], other: list[Word]) -> Iterator[Pair]:
+    """Possessives of different persons before the same word; mine is yours, because who tells and who
+    is told turn."""
+    for one, two, thing, its_thing in _before_the_same(own, other):
+        if one.text in OWNERS and two.text in OWNERS and not (
+            _owns(own, two.text, its_thing) or _owns(other, one.text, thing)
+        ):
+            yield Pair(one.said, two.said)
+
+
+def _owns(text: list[Word], owner: str, thing: str) -> bool:
+    """Whether the thing, in any form, stands behind a possessive of the same person."""
+    return any(OWNERS.get(a.text) == OWNERS[owner] and is_same(b.text, thing)
+               for a, b in pairwise(text))
+
+
+def _speakers(own: list[Word], other: list[Word]) -> Iterator[Pair]:
+    """Before the same verb, one who speaks or is spoken to, and someone or something else."""
+    for one, two, verb, its_verb in _before_the_same(own, other):
+        if verb in SMALL or _speaks(own, its_verb) == _speaks(other, verb):
+            continue
+        if (one.text in SPEAKERS and _is_alone(two.text, own)) or (
+            two.text in SPEAKERS and _is_alone(one.text, other)
+        ):
+            yield Pair(one.said, two.said)
+
+
+def _speaks(text: list[Word], verb: str) -> bool:
+    """Whether the verb, in any form, stands behind I, you or we."""
+    return any(a.text in SPEAKERS and is_same(b.text, verb) for a, b in pairwise(text))
+
+
+def _before_the_same(own: list[Word], other: list[Word]) -> Iterator[tuple[Word, Word, str, str]]:
+    """Two words that stand before forms of one word, and these."""
+    for (one, behind), (two, its_behind) in product(pairwise(own), pairwise(other)):
+        if behind.text != "," and is_same(behind.text, its_behind.text):
+            yield one, two, behind.text, its_behind.text
+
+
+def _numbers(own: list[Word], other: list[Word]) -> Iterator[Pair]:
+    """Different numbers behind the same word: "room 12" and "room 14"."""
+    said = {word.text for word in own}, {word.text for word in other}
+    for (before, one), (its_before, two) in product(pairwise(own), pairwise(other)):
+        if (one.text.isdecimal() and two.text.isdecimal() and before.text not in SMALL
+                and is_same(before.text, its_before.text)
+                and one.text not in said[1] and two.text not in said[0]):
+            yield Pair(one.said, two.said)
+
+
+def _times(own: list[Word], other: list[Word]) -> Iterator[Pair]:
+    """Different times, where no time is asked for."""
+    if {"when", "day", "date", "time"} & {word.text for word in other}:
+        return
+    for kind in TIMES:
+        told, asked = _times_of(kind, own), _times_of(kind, other)
+        if told and asked and not told.keys() & asked.keys():
+            yield Pair(next(iter(told.values())), next(iter(asked.values())))
+
+
+def _times_of(kind: frozenset[str], text: list[Word]) -> dict[str, str]:
+    """The times in a text, in the singular -> as written; so is a number behind "at", and how long
+    ago."""
+    found: dict[str, str] = {}
+    for i, (word, _, said) in enumerate(text):
+        bare, before = word.removesuffix("s"), _at(text, i - 1)
+        if bare in kind or (kind is TIMES[0] and before == "at" and word in NUMBERS):
+            found[bare] = said
+        elif kind is TIMES[0] and word == "ago" and (before == "long" or before not in SMALL):
+            found[f"{before} ago"] = f"{text[i - 1].said} {said}"
+    return found
+
+
+def _is_alone(word: str, others: list[Word]) -> bool:
+    is_thing = word not in SMALL and not word[0].isdecimal() and not _is_time(word)
+    return is_thing and not any(is_same(word, other.text) for other in others)
+
+
+def _is_time(word: str) -> bool:
+    return any(word.removesuffix("s") in kind for kind in TIMES) or word == "ago"
+
+
+def _at(text: list[Word], i: int) -> str:
+    return text[i].text if 0 <= i < len(text) else ""
