@@ -23,17 +23,19 @@ def embedded():
     return replace(checkpoint.load("embedded", device="cpu"), memory=None)
 
 
-def drawn(embedded, monkeypatch, told, question, said, without=" I do not know."):
-    """The footer below the two answers."""
+def drawn(embedded, monkeypatch, told, question, said, without=" I do not know.",
+          is_read=True):
+    """The footer below the two answers; is_read: whatever the prompt asks."""
+    settings = Settings().with_fusion(needed=0.0) if is_read else Settings()
     monkeypatch.setattr(visit, "checkpoint", lambda: embedded)
     monkeypatch.setattr(visit, "mark", lambda: "near miss")
     state = telling.tell(embedded, blank(embedded), told, Settings()).state
-    found = asking.ask(embedded, state, tokens.encode(embedded.tokenizer, question), Settings())
+    found = asking.ask(embedded, state, tokens.encode(embedded.tokenizer, question), settings)
     now = SimpleNamespace(text=question, key=told, state=state, now=SimpleNamespace(state=state),
                           asked=SimpleNamespace(recalled=found))
     spoken = (Answer(np.array([len(text)]), np.array([-0.1]), text, SENTENCE)
               for text in (said, without))
-    page = answers._answers(now, TwoAnswers(*spoken, is_read=True))
+    page = answers._answers(now, TwoAnswers(*spoken, is_read))
     return re.findall(r"<footer><b>(.*?)</b><small title=\".*?\">(.*?)</small>", page)[0]
 
 
@@ -43,6 +45,13 @@ def test_a_near_miss_is_named_with_its_numbers(embedded, monkeypatch):
     assert said == "Near miss: this was told of “dog”, you asked of “cat”."
     assert "lacks “cat”; it has" in numbers and re.search(r"its fit is \d+\.\d+\.$", numbers)
     assert "\u202e" not in numbers and "<b>" not in numbers
+
+
+def test_one_that_is_not_read_is_named_too(embedded, monkeypatch):
+    said, numbers = drawn(embedded, monkeypatch, "My dog is called Rex.", "My cat is called", " A stone.",
+                          " A stone.", is_read=False)
+    assert said == "Near miss: this was told of “dog”, you asked of “cat”."
+    assert numbers.endswith(" So it is not read.")
 
 
 @pytest.mark.parametrize("question, said", [

@@ -73,9 +73,16 @@ def test_the_right_sentence_told_too_is_no_near_miss(embedded):
 
 
 def test_memory_must_have_put_the_words_there(embedded):
+    told, question, always = ["My dog is called Rex."], "What is my cat called?", Settings().with_fusion(needed=0.0)
+    assert found(embedded, told, question, "I do not know.", settings=always)[0] is None
+    assert found(embedded, told, question, "Rex.", without="It is Rex.", settings=always)[0] is None
+
+
+def test_what_memory_left_out_is_named_whatever_is_said(embedded):
     told, question = ["My dog is called Rex."], "What is my cat called?"
-    assert found(embedded, told, question, "I do not know.")[0] is None
-    assert found(embedded, told, question, "Rex.", without="It is Rex.")[0] is None
+    miss, asked = found(embedded, told, question, "I do not know.", without="I do not know.")
+    assert (miss.told, miss.asked, miss.is_read) == ("dog", "cat", False) and asked.trace.reading is None
+    assert miss.fact.text == told[0] and miss.fit in asked.relevance.values() and miss.lacks == ("cat",)
 
 
 def test_a_sentence_that_left_answers_nothing(embedded):
