@@ -68,7 +68,7 @@ for _number, _line in enumerate(_FAMILIES):
         FAMILIES.setdefault(_word, set()).add(_number)
 
 
-class Word(NamedTuple):
+class WrittenWord(NamedTuple):
     """A word in lower case, or "," for a mark; whether it has a capital inside a sentence; and as it
     was written."""
 
@@ -77,14 +77,14 @@ class Word(NamedTuple):
     said: str
 
 
-class Pair(NamedTuple):
+class Exchange(NamedTuple):
     """The told word and the one that is asked for in its place."""
 
     told: str
     asked: str
 
 
-def exchanged(told: str, prompt: str) -> Pair | None:
+def exchanged(told: str, prompt: str) -> Exchange | None:
     """The first pair of different words in the same place of a told sentence and of what the prompt
     asks; None: no near miss. Words that stand in both texts, in any form, are exchanged for nothing."""
     own, other = words(told), words(asking_part(prompt))
@@ -110,14 +110,14 @@ def asking_part(prompt: str) -> str:
     return sentences[-1] if sentences else ""
 
 
-def words(text: str) -> list[Word]:
+def words(text: str) -> list[WrittenWord]:
     """All words and marks of a text, in order."""
-    found: list[Word] = []
+    found: list[WrittenWord] = []
     for match in re.finditer(r"([^\W_]+)|([.,;:!?()])", text):
         is_inside = bool(found) and match.string[: match.start()].rstrip()[-1:] not in ".!?"
         word = match[1]
-        found.append(Word(word.casefold(), is_inside and word[0].isupper(), word) if word
-                     else Word(",", False, match[2]))
+        found.append(WrittenWord(word.casefold(), is_inside and word[0].isupper(), word) if word
+                     else WrittenWord(",", False, match[2]))
     return found
 
 
@@ -137,17 +137,17 @@ def is_same(one: str, other: str) -> bool:
     return start > 0 and SequenceMatcher(None, one, other).ratio() >= ALIKE
 
 
-def _things(own: list[Word], other: list[Word]) -> Iterator[Pair]:
+def _things(own: list[WrittenWord], other: list[WrittenWord]) -> Iterator[Exchange]:
     """Words that name different things. What an open prompt ends with may not be whole, and may be a
     verb: it is left out."""
     mine = [i for i, word in enumerate(own) if _is_alone(word.text, other)]
     its = [j for j, word in enumerate(other[:-1]) if _is_alone(word.text, own) and not _is_asked(other, j)]
     for i, j in product(mine, its):
         if _same_place(own, i, other, j):
-            yield Pair(own[i].said, other[j].said)
+            yield Exchange(own[i].said, other[j].said)
 
 
-def _same_place(own: list[Word], i: int, other: list[Word], j: int) -> bool:
+def _same_place(own: list[WrittenWord], i: int, other: list[WrittenWord], j: int) -> bool:
     """Behind the same small word; behind the same word; or both before the same verb, as its
     subject."""
     before, its_before = _at(own, i - 1), _at(other, j - 1)
@@ -171,7 +171,7 @@ def _opens_subject(before: str) -> bool:
     return before not in SMALL or before in AUXILIARIES | {",", "that"} or bool(_opens(before))
 
 
-def _is_asked(text: list[Word], at: int) -> bool:
+def _is_asked(text: list[WrittenWord], at: int) -> bool:
     """Whether a word says of what kind the answer is: "which town", "what kind of animal"."""
     if _at(text, at - 1) == "of" and is_same(_at(text, at - 2), "kind"):
         return True
@@ -191,13 +191,13 @@ def _opens(word: str) -> str:
     return word if word in PREPOSITIONS else ""
 
 
-def _has_object(text: list[Word], at: int) -> bool:
+def _has_object(text: list[WrittenWord], at: int) -> bool:
     """Whether an article or a number stands behind it, as behind a verb."""
     behind = _at(text, at + 1)
     return behind in NUMBERS or (_opens(behind) in ("the", "a", "whose") and behind != "that")
 
 
-def _is_verb(text: list[Word], at: int, others: list[Word]) -> bool:
+def _is_verb(text: list[WrittenWord], at: int, others: list[WrittenWord]) -> bool:
     """Whether a word of a question stands where a verb does: before its object, or behind the subject
     if there is an auxiliary, whose verb is not said before it (in another form)."""
     behind = _at(text, at + 1)
@@ -212,28 +212,28 @@ def _is_verb(text: list[Word], at: int, others: list[Word]) -> bool:
                    for word, two in zip(text[first + 1 : at], text[first + 2 : at + 1]))
 
 
-def _is_inflected(word: str, others: list[Word]) -> bool:
+def _is_inflected(word: str, others: list[WrittenWord]) -> bool:
     """Whether it stands among the others in another form only."""
     return any(is_same(word, x.text) for x in others) and all(word != x.text for x in others)
 
 
-def _owners(own: list[Word], other: list[Word]) -> Iterator[Pair]:
+def _owners(own: list[WrittenWord], other: list[WrittenWord]) -> Iterator[Exchange]:
     """Possessives of different persons before the same word; mine is yours, because who tells and who
     is told turn."""
     for one, two, thing, its_thing in _before_the_same(own, other):
         if one.text in OWNERS and two.text in OWNERS and not (
             _owns(own, two.text, its_thing) or _owns(other, one.text, thing)
         ):
-            yield Pair(one.said, two.said)
+            yield Exchange(one.said, two.said)
 
 
-def _owns(text: list[Word], owner: str, thing: str) -> bool:
+def _owns(text: list[WrittenWord], owner: str, thing: str) -> bool:
     """Whether the thing, in any form, stands behind a possessive of the same person."""
     return any(OWNERS.get(a.text) == OWNERS[owner] and is_same(b.text, thing)
                for a, b in pairwise(text))
 
 
-def _speakers(own: list[Word], other: list[Word]) -> Iterator[Pair]:
+def _speakers(own: list[WrittenWord], other: list[WrittenWord]) -> Iterator[Exchange]:
     """Before the same verb, one who speaks or is spoken to, and someone or something else."""
     for one, two, verb, its_verb in _before_the_same(own, other):
         if verb in SMALL or _speaks(own, its_verb) == _speaks(other, verb):
@@ -241,42 +241,42 @@ def _speakers(own: list[Word], other: list[Word]) -> Iterator[Pair]:
         if (one.text in SPEAKERS and _is_alone(two.text, own)) or (
             two.text in SPEAKERS and _is_alone(one.text, other)
         ):
-            yield Pair(one.said, two.said)
+            yield Exchange(one.said, two.said)
 
 
-def _speaks(text: list[Word], verb: str) -> bool:
+def _speaks(text: list[WrittenWord], verb: str) -> bool:
     """Whether the verb, in any form, stands behind I, you or we."""
     return any(a.text in SPEAKERS and is_same(b.text, verb) for a, b in pairwise(text))
 
 
-def _before_the_same(own: list[Word], other: list[Word]) -> Iterator[tuple[Word, Word, str, str]]:
+def _before_the_same(own: list[WrittenWord], other: list[WrittenWord]) -> Iterator[tuple[WrittenWord, WrittenWord, str, str]]:
     """Two words that stand before forms of one word, and these."""
     for (one, behind), (two, its_behind) in product(pairwise(own), pairwise(other)):
         if behind.text != "," and is_same(behind.text, its_behind.text):
             yield one, two, behind.text, its_behind.text
 
 
-def _numbers(own: list[Word], other: list[Word]) -> Iterator[Pair]:
+def _numbers(own: list[WrittenWord], other: list[WrittenWord]) -> Iterator[Exchange]:
     """Different numbers behind the same word: "room 12" and "room 14"."""
     said = {word.text for word in own}, {word.text for word in other}
     for (before, one), (its_before, two) in product(pairwise(own), pairwise(other)):
         if (one.text.isdecimal() and two.text.isdecimal() and before.text not in SMALL
                 and is_same(before.text, its_before.text)
                 and one.text not in said[1] and two.text not in said[0]):
-            yield Pair(one.said, two.said)
+            yield Exchange(one.said, two.said)
 
 
-def _times(own: list[Word], other: list[Word]) -> Iterator[Pair]:
+def _times(own: list[WrittenWord], other: list[WrittenWord]) -> Iterator[Exchange]:
     """Different times, where no time is asked for."""
     if {"when", "day", "date", "time"} & {word.text for word in other}:
         return
     for kind in TIMES:
         told, asked = _times_of(kind, own), _times_of(kind, other)
         if told and asked and not told.keys() & asked.keys():
-            yield Pair(next(iter(told.values())), next(iter(asked.values())))
+            yield Exchange(next(iter(told.values())), next(iter(asked.values())))
 
 
-def _times_of(kind: frozenset[str], text: list[Word]) -> dict[str, str]:
+def _times_of(kind: frozenset[str], text: list[WrittenWord]) -> dict[str, str]:
     """The times in a text, in the singular -> as written; so is a number behind "at", and how long
     ago."""
     found: dict[str, str] = {}
@@ -289,7 +289,7 @@ def _times_of(kind: frozenset[str], text: list[Word]) -> dict[str, str]:
     return found
 
 
-def _is_alone(word: str, others: list[Word]) -> bool:
+def _is_alone(word: str, others: list[WrittenWord]) -> bool:
     is_thing = word not in SMALL and not word[0].isdecimal() and not _is_time(word)
     return is_thing and not any(is_same(word, other.text) for other in others)
 
@@ -298,5 +298,5 @@ def _is_time(word: str) -> bool:
     return any(word.removesuffix("s") in kind for kind in TIMES) or word == "ago"
 
 
-def _at(text: list[Word], i: int) -> str:
+def _at(text: list[WrittenWord], i: int) -> str:
     return text[i].text if 0 <= i < len(text) else ""

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from model.memory import exchanged, shared_words
-from model.memory.exchanged import Pair
+from model.memory.exchanged import Exchange
 from model.memory.slots import Slots
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
@@ -19,7 +19,7 @@ class NotAsked:
     """pairs: near miss -> its word and the one that is asked for instead; the sentence that shares
     most with the prompt first; nearest: that sentence, "" if it shares no word. bank (M,), external (N,): the slots of these sentences, bool."""
 
-    pairs: dict[str, Pair] = field(default_factory=dict)
+    pairs: dict[str, Exchange] = field(default_factory=dict)
     nearest: str = ""
     bank: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
     external: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.memory import asking, exchanged, telling, told_of
-from model.memory.exchanged import Pair
+from model.memory.exchanged import Exchange
 from model.memory.settings import Settings
 from model.memory.slots import empty
 from model.memory.state import blank
@@ -49,7 +49,7 @@ NONE = (
 
 @pytest.mark.parametrize("told, prompt, own, other", NEAR)
 def test_told_of_one_asked_of_another(told, prompt, own, other):
-    assert exchanged.exchanged(told, prompt) == Pair(own, other)
+    assert exchanged.exchanged(told, prompt) == Exchange(own, other)
 
 
 @pytest.mark.parametrize("told, prompt", NONE)
@@ -111,7 +111,7 @@ def test_a_near_miss_is_not_read(able):
     told = ["My dog is called Rex."]
     state, asked = ask(able, told, "My cat is called", settings)
     assert len(state.bank) and len(state.external)
-    assert asked.not_asked.pairs == {"My dog is called Rex.": Pair("dog", "cat")}
+    assert asked.not_asked.pairs == {"My dog is called Rex.": Exchange("dog", "cat")}
     assert asked.trace.reading is None and asked.trace.graft is None and not len(asked.kept)
     plain = asking.plain(able, tokens.encode(able.tokenizer, "My cat is called"))
     assert (asked.trace.next_logits == plain.next_logits).all()
