@@ -73,7 +73,7 @@ def find(
 
 
 def _left_out(
-    checkpoint: Checkpoint, state: MemoryState, asked: Recalled, facts: Sequence[Fact], question: str
+    checkpoint: Checkpoint, state: MemoryState, asked: Recalled, facts: Sequence[ToldSentence], question: str
 ) -> NearMiss | None:
     """The near miss that memory left out; of several the one that shares most with the question.
     None if its sentence is not among the facts."""
@@ -87,7 +87,7 @@ def _left_out(
     return NearMiss(fact, pair.told, pair.asked, lacks, share, fit, is_read=False)
 
 
-def _rare_lacking(checkpoint: Checkpoint, question: str, fact: Fact) -> tuple[str, ...]:
+def _rare_lacking(checkpoint: Checkpoint, question: str, fact: ToldSentence) -> tuple[str, ...]:
     return tuple(word for word in _lacking(question, fact.text)
                  if _commonness(checkpoint, word) >= COMMON)
 
