@@ -8,7 +8,6 @@ measurement at a time, and whatever a page wants runs first. Knows nothing of lo
 import hashlib
 import json
 import logging
-import os
 import threading
 import time
 from concurrent.futures import CancelledError
@@ -20,6 +19,7 @@ import streamlit as st
 
 from components.frame import visit
 from components.frame.results import engine
+from model.disk.lines import append, whole_lines
 from model.memory.settings import Settings
 from model.recall import probe, probe_file, runs
 from model.recall.curves import CURVES
@@ -76,7 +76,7 @@ def path_of(curve: str, settings: Settings, text: str) -> Path:
 
 def lines(path: Path) -> list[dict]:
     """What was measured so far."""
-    return runs.read_lines(path) if path.exists() else []
+    return runs.read_lines(path)
 
 
 def current() -> Measuring | None:
@@ -192,10 +192,7 @@ def start_file(content: bytes, variants: tuple[str, ...], settings: Settings) ->
 
 def results(path: Path) -> list[dict]:
     """The lines' results so far, in the file's order; an incomplete last one is left out."""
-    if not path.exists():
-        return []
-    raw = path.read_bytes()
-    return [json.loads(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]
+    return [json.loads(line) for line in whole_lines(path)]
 
 
 def _run_file(job: Measuring, checkpoint, settings: Settings, content: bytes) -> None:
@@ -207,7 +204,7 @@ def _run_file(job: Measuring, checkpoint, settings: Settings, content: bytes) ->
                 found = _result(job, checkpoint, given, settings)
             except _Cancelled:
                 return
-            _append(job.path, {"line": number} | found)
+            append(job.path, {"line": number} | found)
             turn.give_way()
         job.reach(min(1.0, end / total), number not in done)
 
@@ -242,14 +239,3 @@ def _result(job: Measuring, checkpoint, given, settings: Settings) -> dict:
         return {"error": " ".join(str(problem).split())}
     told = {"ask": given.ask, "answer": given.answer, "label": given.label or None}
     return told | {"variants": found}
-
-
-def _append(path: Path, found: dict) -> None:
-    """Append one result after the last whole line."""
-    with open(path, "a+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - (1 << 16)))
-        tail = file.read()
-        file.truncate(size - (len(tail) - tail.rfind(b"\n") - 1))
-        file.write(json.dumps(found, ensure_ascii=False).encode() + b"\n")
-        file.flush()

@@ -10,6 +10,7 @@ from components.kit.fact_strip import fact_strip
 from components.kit.next_token import points
 from components.kit.units import show_number
 from components.residual.figures import percent
+from components.residual.part_grid import part_grid
 
 AFTER = palette.KEY
 
@@ -18,29 +19,18 @@ def board(n_layers: int, n_heads: int, marks: list[int], alone: np.ndarray | Non
     """Layers × (heads, MLP, whole layer) as switches; crossed out = off. alone (L,H+2): KL in nats
     with only that part off, or None if that was not measured."""
     values = np.full((n_layers, n_heads + 2), np.nan) if alone is None else alone
-    heads = [str(h) for h in range(n_heads)]
-    return Grid(
+    return part_grid(
+        values, ("all", "the whole layer"),
         title=f"Switches of {n_layers} layers: {n_heads} heads each, MLP, whole layer. "
         "Arrow keys move, Enter switches.",
         levels=np.full(values.shape, 60, np.uint8) if alone is None else levels(np.sqrt(alone), 1),
-        rows=[f"layer {i}" for i in range(n_layers)],
-        columns=[*heads, "MLP", "all"],
-        row_words=[f"layer {i}" for i in range(n_layers)],
-        column_words=[*(f"head {h}" for h in heads), "MLP", "the whole layer"],
-        row_hues=["output"] * n_layers,
         details=[("off alone: KL in nats", "values", "number")],
-        arrays={"values": values},
         texts=None if alone is None else [_short(x) for x in values.ravel()],
         marks=marks,
         toggles=True,
-        gap_before=n_heads,
         column_title="head →   click = switch off, click again = on",
         left=76,
-        least=15,
         most=54,
-        height=44 * n_layers,
-        row_least=20,
-        row_most=44,
     )
 
 

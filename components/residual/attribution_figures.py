@@ -9,6 +9,7 @@ from components.kit import palette
 from components.kit.cell_grid import Grid, signed_levels
 from components.kit.fact_strip import fact_strip
 from components.kit.units import show_error
+from components.residual.part_grid import part_grid
 
 MOST_BARS = 14
 COLOURS = {
@@ -108,27 +109,16 @@ def layer_map(found) -> Grid:
     values = np.concatenate([found.heads, found.mlp[:, None], found.attention_bias[:, None]], 1)
     n_layers, n_heads = found.heads.shape
     top = float(np.abs(values).max()) or 1.0
-    heads = [str(h) for h in range(n_heads)]
-    return Grid(
+    return part_grid(
+        values, ("bias", "attention bias"),
         title=f"Share of the logit of {n_layers} layers, {n_heads} heads each, MLPs and biases",
         levels=signed_levels(values, top),
-        rows=[f"layer {i}" for i in range(n_layers)],
-        columns=[*heads, "MLP", "bias"],
-        row_words=[f"layer {i}" for i in range(n_layers)],
-        column_words=[*(f"head {h}" for h in heads), "MLP", "attention bias"],
-        row_hues=["output"] * n_layers,
         details=[("adds", "values", "signed")],
-        arrays={"values": values},
         texts=[_short(x) for x in values.ravel()],
         signed=True,
-        gap_before=n_heads,
         column_title="head →",
         left=66,
-        least=15,
         most=58,
-        height=44 * n_layers,
-        row_least=20,
-        row_most=44,
     )
 
 

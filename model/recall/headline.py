@@ -10,7 +10,6 @@ there. One file holds figures of only one model and one trained memory. Knows no
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from model.disk.lines import append, whole_lines
 from model.disk.whole import write_text
 from model.memory import asking, telling
 from model.memory.settings import Settings
@@ -233,7 +233,7 @@ class _Results:
         of = [RULES, self.board["fingerprint"], self.board["memory"], used, text]
         self.mark = _hash(of)
         self.hits: dict[tuple[str, str], dict[str, bool]] = {}
-        for line in _lines(self.lines_path):
+        for line in map(json.loads, whole_lines(self.lines_path)):
             if line["mark"] == self.mark:
                 self.hits.setdefault((line["case"], line["probe"]), {}).update(line["hits"])
 
@@ -245,7 +245,7 @@ class _Results:
         """Keep a result, on disk too."""
         self.hits.setdefault((case, _key(one)), {}).update(hits)
         line = {"mark": self.mark, "case": case, "probe": _key(one), "hits": hits}
-        _append(self.lines_path, line)
+        append(self.lines_path, line)
 
     def sum_up(self, name: str, case: Case, probes: Sequence[Probe]) -> None:
         """Write the board with this case: shares of all, and of each label. A variant that was only
@@ -325,21 +325,3 @@ def _hash(what: object) -> str:
 
 def _now() -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """All whole lines; a last one torn by a crash is left out."""
-    if not path.is_file():
-        return []
-    raw = path.read_bytes()
-    return [json.loads(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]
-
-
-def _append(path: Path, line: dict[str, Any]) -> None:
-    """Append one line after the last whole one."""
-    with open(path, "a+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - (1 << 16)))
-        tail = file.read()
-        file.truncate(size - (len(tail) - tail.rfind(b"\n") - 1))
-        file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")

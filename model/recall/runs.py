@@ -16,7 +16,6 @@ standard_tasks).
 
 import hashlib
 import json
-import os
 import random
 import re
 import time
@@ -27,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from model.disk.lines import append, whole_lines
 from model.memory import asking, fusion, telling
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
@@ -131,7 +131,7 @@ def measure(
     names = [probe.long_name(v) for v in ([variant] if isinstance(variant, str) else variant)]
     together = replace(settings, modules=frozenset().union(*(VARIANTS[name] for name in names)))
     mark = made_with(checkpoint, together, text)
-    done = {} if path is None else _whole(read_lines(path) if path.exists() else [], mark)
+    done = {} if path is None else _whole(read_lines(path), mark)
     points = [point for point in curve.points(together) if _can(checkpoint, point)]
     todo = [(point, s) for s in range(seed, seed + n) for point in points]
     start, runs = time.perf_counter(), PlainRuns()
@@ -149,7 +149,8 @@ def measure(
                 )
             lines = [{"curve": curve.name, "made_with": mark} | line for line in runner.lines]
             found |= {name: [line for line in lines if line["variant"] == name] for name in group}
-            _append(path, lines)
+            if path is not None:
+                append(path, lines)
         every = tuple(line for name in names for line in found[name] or ())
         seconds = time.perf_counter() - start
         yield CurveProgress((i + 1) / len(todo), i + 1, len(todo), seconds, every, bool(missing))
@@ -411,10 +412,10 @@ def settings_of(curve: Curve, line: dict[str, Any], settings: Settings = USUAL) 
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The records of all lines that are whole: a last one torn by a crash is left out."""
-    raw = path.read_bytes()
+    """The records of all lines that are whole, none without a file; a last one torn by a crash is
+    left out."""
     records = []
-    for number, line in enumerate(raw[: raw.rfind(b"\n") + 1].splitlines(), 1):
+    for number, line in enumerate(whole_lines(path), 1):
         try:
             records += json.loads(line)
         except (ValueError, TypeError) as problem:
@@ -422,18 +423,6 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
                 f"Line {number} of {path.name} is no episode ({problem}). Delete this line."
             ) from problem
     return records
-
-
-def _append(path: Path | None, lines: list[dict[str, Any]]) -> None:
-    """Append an episode in one write, after the last whole line."""
-    if path is None:
-        return
-    with open(path, "a+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1 if size else 0)
-        file.write(json.dumps(lines, ensure_ascii=False).encode() + b"\n")
-        file.flush()
 
 
 def _whole(lines: list[dict[str, Any]], made: str) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
