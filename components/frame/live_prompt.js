@@ -1,9 +1,10 @@
 // The prompt box. While it lives, the text in the DOM is the truth; the server overwrites it only
-// by raising data.revision. Axis of time: key -> 250 ms of quiet -> send -> script -> new pictures.
+// by raising data.revision. Axis of time: key -> send (pace.js) -> script -> new pictures.
+import { begin, follow, hear, paced, rest, send_now, step_back } from "./pace.js";
 
-const QUIET_MS = 250;
 const MAX_LINES = 6;
 const MAX_IN_ADDRESS = 16000; // encoded characters; servers and proxies refuse longer addresses
+const ADDRESS_MS = 500; // browsers refuse an address that changes more often than some times a second
 const boxes = new WeakMap(); // parentElement -> box: this function runs again on every update
 
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
@@ -16,11 +17,12 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   box.area.closest(".box").hidden = data.hidden;
   box.area.maxLength = data.max_chars;
   box.address = data.address;
+  hear(box.pace, data.value);
   if (data.revision > box.revision) {
     box.revision = data.revision;
     overwrite(box, data.value);
   }
-  write_address(box);
+  keep_address(box);
   return () => {
     if (!box.area.isConnected) close(box, parentElement); // also called when merely updated
   };
@@ -28,15 +30,19 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
 
 function open(parentElement) {
   const area = parentElement.querySelector("textarea");
-  const box = { area, note: parentElement.querySelector("#note"), revision: -1, timer: 0 };
+  const box = { area, note: parentElement.querySelector("#note"), revision: -1, written_at: -ADDRESS_MS };
+  box.pace = paced(() => area.value, (text) => {
+    box.send_value({ text, revision: box.revision });
+    keep_address(box);
+  });
   area.addEventListener("input", (event) => {
     box.cut = 0;
     grow(box);
-    if (!event.isComposing) wait(box);
+    if (!event.isComposing) follow(box.pace);
   });
-  area.addEventListener("compositionend", () => wait(box));
-  area.addEventListener("blur", () => send(box));
-  box.leave = (event) => event.composedPath().includes(area) || send(box);
+  area.addEventListener("compositionend", () => follow(box.pace));
+  area.addEventListener("blur", () => send_now(box.pace));
+  box.leave = (event) => event.composedPath().includes(area) || leave(box);
   window.addEventListener("pointerdown", box.leave, true); // ahead of what the click will ask for
   area.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.isComposing) enter(box, event);
@@ -52,7 +58,8 @@ function open(parentElement) {
 }
 
 function close(box, parentElement) {
-  clearTimeout(box.timer);
+  rest(box.pace);
+  clearTimeout(box.address_timer);
   clearInterval(box.clock);
   window.removeEventListener("pointerdown", box.leave, true);
   box.observer.disconnect();
@@ -60,36 +67,34 @@ function close(box, parentElement) {
   boxes.delete(parentElement);
 }
 
+// What was typed behind a committed text, before the server emptied the box, stays.
 function overwrite(box, text) {
-  clearTimeout(box.timer);
-  box.timer = 0;
+  const { area, committed } = box;
+  const typed = text === "" && committed && area.value.startsWith(committed) ? committed.length : Infinity;
+  box.committed = null;
   box.cut = 0;
-  box.area.value = text;
-  box.sent = box.area.value;
+  const more = area.value.slice(typed);
+  area.value = text;
+  begin(box.pace, area.value);
+  if (more) {
+    area.value = more;
+    follow(box.pace);
+  }
   grow(box);
 }
 
-function wait(box) {
-  clearTimeout(box.timer);
-  box.timer = setTimeout(() => send(box), QUIET_MS);
-}
-
-function send(box) {
-  clearTimeout(box.timer);
-  box.timer = 0;
-  const text = box.area.value;
-  if (text === box.sent) return;
-  box.sent = text;
-  box.send_value({ text, revision: box.revision });
+function leave(box) {
+  step_back(box.pace);
   write_address(box);
 }
 
 // Ctrl+Enter sends at once; where the page commits, Enter does, and Shift+Enter is a new line.
 function enter(box, event) {
-  if (event.ctrlKey || event.metaKey || box.commits) send(box);
+  if (event.ctrlKey || event.metaKey || box.commits) send_now(box.pace);
   if (!box.commits || event.shiftKey) return;
   event.preventDefault();
-  box.send_commit({ text: box.area.value, revision: box.revision });
+  box.committed = box.area.value;
+  box.send_commit({ text: box.committed, revision: box.revision });
 }
 
 // maxlength cuts a long paste by itself; this only counts, so that the note can say it.
@@ -133,7 +138,9 @@ const fits = (box) => box.area.value.length < MAX_IN_ADDRESS
 
 // Streamlit rewrites the query string when the page changes; put ours back, without history.
 function write_address(box) {
-  if (box.sent === undefined || !box.area.isConnected) return;
+  clearTimeout(box.address_timer);
+  box.address_timer = 0;
+  if (box.revision < 0 || !box.area.isConnected) return;
   const url = new URL(window.location.href);
   const prompt = fits(box) ? box.area.value.toWellFormed() : null;
   for (const [name, wanted] of Object.entries({ ...box.address, prompt })) {
@@ -141,5 +148,12 @@ function write_address(box) {
     else if (url.searchParams.get(name) !== wanted) url.searchParams.set(name, wanted);
   }
   if (url.href === window.location.href) return;
+  box.written_at = performance.now();
   window.history.replaceState(window.history.state, "", url);
+}
+
+function keep_address(box) {
+  const early = box.written_at + ADDRESS_MS - performance.now();
+  if (early <= 0) write_address(box);
+  else if (!box.address_timer) box.address_timer = setTimeout(() => write_address(box), early);
 }

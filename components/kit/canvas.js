@@ -1,4 +1,5 @@
 // What every picture begins with: its message, colours, canvas, size and choice.
+import { script_rests } from "./dom.js";
 
 // canvas.pack's twin: Uint8Array -> header with its arrays (Uint8Array or Float32Array) as fields.
 export function unpack(bytes) {
@@ -250,11 +251,6 @@ function follow(state) {
     else delete state.picture.dataset.rest;
     if (!is_typed || !rests) follow(state);
   }, LOOK_MS);
-}
-
-function script_rests() {
-  const script = document.querySelector("[data-test-script-state]")?.dataset.testScriptState;
-  return script === undefined || script === "notRunning";
 }
 
 // How far everything round an element is scrolled, also outside the component's shadow root.

@@ -5,3 +5,9 @@ export function make(tag, name = "", content = []) {
   made.append(...(Array.isArray(content) ? content : [content]));
   return made;
 }
+
+// Whether Streamlit runs no script: the page is drawn.
+export function script_rests() {
+  const script = document.querySelector("[data-test-script-state]")?.dataset.testScriptState;
+  return script === undefined || script === "notRunning";
+}

@@ -1,6 +1,6 @@
 // While it lives, the text in the DOM is the truth; the server overwrites it by raising revision.
+import { begin, follow, hear, paced, rest, send_now, step_back } from "../frame/pace.js";
 
-const QUIET_MS = 300;
 const areas = new WeakMap();
 
 export default function ({ parentElement, data, setStateValue }) {
@@ -11,14 +11,15 @@ export default function ({ parentElement, data, setStateValue }) {
   one.area.maxLength = data.most;
   one.area.placeholder = data.placeholder;
   parentElement.querySelector("label").textContent = data.label;
+  hear(one.pace, data.text);
   if (data.revision > one.revision) {
-    clearTimeout(one.timer);
-    Object.assign(one, { revision: data.revision, sent: data.text });
+    one.revision = data.revision;
+    begin(one.pace, data.text);
     one.area.value = data.text;
   }
   return () => {
     if (one.area.isConnected) return; // merely updated
-    clearTimeout(one.timer);
+    rest(one.pace);
     window.removeEventListener("pointerdown", one.leave, true);
     areas.delete(parentElement);
   };
@@ -26,27 +27,16 @@ export default function ({ parentElement, data, setStateValue }) {
 
 function open_area(parentElement) {
   const area = parentElement.querySelector("textarea");
-  const one = { area, revision: -1, timer: 0, sent: "" };
-  area.addEventListener("input", (event) => event.isComposing || wait_for_quiet(one));
-  area.addEventListener("compositionend", () => wait_for_quiet(one));
-  area.addEventListener("blur", () => send_area(one));
-  one.leave = (event) => event.composedPath().includes(area) || send_area(one);
+  const one = { area, revision: -1 };
+  one.pace = paced(() => area.value, (text) => one.send_value({ text, revision: one.revision }));
+  area.addEventListener("input", (event) => event.isComposing || follow(one.pace));
+  area.addEventListener("compositionend", () => follow(one.pace));
+  area.addEventListener("blur", () => send_now(one.pace));
+  one.leave = (event) => event.composedPath().includes(area) || step_back(one.pace);
   window.addEventListener("pointerdown", one.leave, true); // ahead of what the click will ask for
   area.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send_area(one);
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send_now(one.pace);
     event.stopPropagation(); // letters are text here, not Streamlit's shortcuts
   });
   return one;
-}
-
-function wait_for_quiet(one) {
-  clearTimeout(one.timer);
-  one.timer = setTimeout(() => send_area(one), QUIET_MS);
-}
-
-function send_area(one) {
-  clearTimeout(one.timer);
-  if (one.area.value === one.sent) return;
-  one.sent = one.area.value;
-  one.send_value({ text: one.sent, revision: one.revision });
 }

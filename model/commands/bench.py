@@ -18,6 +18,7 @@ PARTS = {
     "flow": "the whole model as one flow, from a trace of 256 tokens",
     "neighbours": "nearest tokens over a whole vocabulary: time, exactness",
     "app": "the app in Chromium: first page, repaint while typing, 1,024 tokens, memory growth",
+    "typing": "in Chromium: pictures per second while typing, key to picture",
 }
 
 

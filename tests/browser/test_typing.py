@@ -1,0 +1,111 @@
+"""Typing in Chromium: pictures follow the keys, no letter is lost, the last text has the last word."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from components.kit import assets
+from tests.browser.attention_page import at_rest, box, head_map
+from tests.browser.conftest import eventually, settled
+from tests.browser.watching import watch, watched
+
+BEGIN, TYPED = "The", " old man went into the town and lived there with his two dogs and a cat"
+WORDS_A_MINUTE = {60: 200, 120: 100}  # -> ms a key
+
+# A box whose server hears every text at once; `script` plays the page's script.
+STAND_IN = f"""<div data-test-script-state="notRunning"></div>
+<script>{assets.library("frame/pace.js")}
+let text = "", sent = [], hears = true;
+const script = document.querySelector("div");
+const pace = frame_pace.paced(() => text, (now) => {{
+    sent.push(now);
+    if (hears) frame_pace.hear(pace, now);
+}});
+function type(letter) {{ text += letter; frame_pace.follow(pace); }}
+</script>"""
+
+
+@pytest.fixture
+def pace(page):
+    """A page with the stand-in, whose clock stands still but for what a test lets pass."""
+    page.clock.install(time=0)
+    page.set_content(STAND_IN)
+    page.clock.pause_at(1000)
+    return page
+
+
+def type_at(page, letters: str, ms: int) -> list[str]:
+    """Type a letter every `ms` of the page's clock -> what has been sent."""
+    for letter in letters:
+        page.evaluate(f"type({json.dumps(letter)})")
+        page.clock.run_for(ms)
+    return page.evaluate("sent")
+
+
+@pytest.mark.parametrize("ms", [60, 100, 200])
+def test_a_text_leaves_at_least_every_200_ms_and_the_last_one_too(pace, ms):
+    sent = type_at(pace, "abcdefghijklmnopqrst", ms)
+    assert sent[0] == "a" and len(sent) >= 20 * ms / 200
+    assert sent == sorted(set(sent), key=len)
+    pace.clock.run_for(200)
+    assert pace.evaluate("sent").pop() == "abcdefghijklmnopqrst"
+
+
+def test_what_a_running_script_is_overtaken_by_is_dropped(pace):
+    type_at(pace, "a", 200)
+    pace.evaluate("script.dataset.testScriptState = 'running'")
+    assert type_at(pace, "bcdef", 200) == ["a"]
+    pace.evaluate("script.dataset.testScriptState = 'notRunning'")
+    pace.clock.run_for(50)
+    assert pace.evaluate("sent") == ["a", "abcdef"]
+
+
+def test_a_text_that_no_script_has_heard_of_waits_for_a_script_but_not_for_ever(pace):
+    pace.evaluate("hears = false")
+    assert type_at(pace, "abcde", 200) == ["a"]
+    pace.clock.run_for(2000)
+    assert pace.evaluate("sent")[1:] == ["abcde"]
+
+
+def test_a_click_elsewhere_comes_after_the_text_and_before_the_next_letters(pace):
+    pace.evaluate("script.dataset.testScriptState = 'running'")
+    assert type_at(pace, "a", 10) == []
+    pace.evaluate("frame_pace.step_back(pace)")
+    assert pace.evaluate("sent") == ["a"]
+    pace.evaluate("script.dataset.testScriptState = 'notRunning'")  # the click's has not begun
+    assert type_at(pace, "b", 100) == ["a"]
+
+
+@pytest.mark.parametrize("speed", WORDS_A_MINUTE)
+def test_pictures_follow_the_keys_and_the_last_is_of_the_last_text(open_page, speed):
+    page = open_page(prompt=BEGIN, layer=0, head=0)
+    at_rest(page)
+    watch(page, ".st-key-map * >> .reading")
+    box(page).press("End")
+    page.keyboard.type(TYPED, delay=WORDS_A_MINUTE[speed])
+    expect(box(page)).to_have_value(BEGIN + TYPED)
+    expect(page).to_have_url(re.compile("and\\+a\\+cat"))
+    expect(page.locator(".st-key-map .reading")).to_have_text(re.compile(r"query ·cat \("))
+    keys, drawn = watched(page)
+    while_typing = {text for at, text in drawn if keys[0] < at <= keys[-1]}
+    assert len(while_typing) >= len(TYPED) / 15, drawn
+    settled(page)
+    last = head_map(page).evaluate("c => c.toDataURL()")
+    page.reload()
+    eventually(page, lambda: head_map(page).evaluate("c => c.toDataURL()") == last)
+    expect(box(page)).to_have_value(BEGIN + TYPED)
+
+
+def test_what_is_typed_right_behind_enter_is_the_next_prompt(open_page):
+    page = open_page("memory", prompt="", variant="gpt2+am")
+    box(page).focus()
+    page.keyboard.type("I like tea.")
+    page.keyboard.press("Enter")
+    page.keyboard.type("Where do I")
+    words = page.locator(".st-key-memory_reads .typed .word:not(.ghost) bdi")
+    eventually(page, lambda: "".join(words.all_inner_texts()) == "Where·do·I")
+    settled(page)
+    expect(box(page)).to_have_value("Where do I")
+    expect(page.locator(".st-key-memory_reads .told")).to_contain_text("tea")
