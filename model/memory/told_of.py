@@ -17,7 +17,8 @@ _pair = lru_cache(maxsize=4096)(exchanged.exchanged)
 @dataclass(frozen=True, eq=False)
 class NotAsked:
     """pairs: near miss -> its word and the one that is asked for instead; the sentence that shares
-    most with the prompt first; nearest: that sentence, "" if it shares no word. bank (M,), external (N,): the slots of these sentences, bool."""
+    most with the prompt first; nearest: that sentence, "" if it shares no word. bank (M,), external (N,): the slots of these sentences, bool; beside a nearest one the EDM, which
+    always reads something, does not read what shares no word with the prompt either."""
 
     pairs: dict[str, Exchange] = field(default_factory=dict)
     nearest: str = ""
@@ -33,7 +34,10 @@ def not_asked(checkpoint: Checkpoint, bank: Slots, external: Slots, prompt: str)
     found = {text: _pair(text, prompt) for text in sorted(texts, key=weight.__getitem__, reverse=True)}
     pairs = {text: pair for text, pair in found.items() if pair is not None}
     nearest = next((text for text in pairs if exchanged.is_related(text, prompt)), "")
-    return NotAsked(pairs, nearest, *(np.array([text in pairs for text in part], dtype=bool) for part in told))
+    other = {text for text in texts if nearest and not exchanged.is_related(text, prompt)}
+    left_out = pairs.keys(), pairs.keys() | other
+    return NotAsked(pairs, nearest, *(np.array([text in gone for text in part], dtype=bool)
+                                      for part, gone in zip(told, left_out)))
 
 
 def sentences(checkpoint: Checkpoint, table: Slots) -> np.ndarray:

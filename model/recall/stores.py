@@ -116,8 +116,10 @@ class FactInStore(ABC):
         if not len(hidden) or not hidden[mine].any():
             return None
         sentences = told_of.sentences(self.checkpoint, self.table(self.told.state))
-        told, asked = self.seen.asked.not_asked.pairs[str(sentences[mine[0]])]
-        words = f"a near miss, told of “{told}”, asked of “{asked}”"
+        pair = self.seen.asked.not_asked.pairs.get(str(sentences[mine[0]]))
+        words = "it shares no word with the prompt, another sentence is a near miss"
+        if pair is not None:
+            words = f"a near miss, told of “{pair.told}”, asked of “{pair.asked}”"
         return Link("retrieved", False, None, "", f"Not retrieved from {self.name}: {words}.")
 
     @property

@@ -129,6 +129,13 @@ def test_only_the_near_miss_is_left_out(able):
     assert (filled == ~asked.not_asked.external).all() and 0 < filled.sum() < len(filled)
 
 
+def test_beside_a_near_miss_the_edm_does_not_answer_with_anything_else(able):
+    settings = Settings(modules=frozenset({"am", "edm"})).with_fusion(needed=1e-9)
+    _, asked = ask(able, ["My dog is called Rex.", "It rains in Lubra."], "My cat is called", settings)
+    assert asked.not_asked.external.all() and not asked.not_asked.bank.all()
+    assert asked.trace.graft is None
+
+
 def test_what_is_always_read_is_read(able):
     settings = Settings(modules=frozenset({"am", "edm"})).with_fusion(needed=0.0)
     _, asked = ask(able, ["My dog is called Rex."], "My cat is called", settings)
