@@ -1,6 +1,7 @@
 """Shared models for the tests: tiny, random, made in milliseconds."""
 
 import os
+from collections import Counter
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -13,6 +14,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from model.run import tap
+
+
+def pytest_collection_modifyitems(items):
+    """Unit files with slow tests before those without: whole files go to two processes, and a long
+    one at the end would run while the other process has nothing left to do."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: ("unit" in item.path.parts, -slow[item.path]))
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:

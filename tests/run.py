@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
         if checked.returncode:
             return checked.returncode
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
-    # in order of names: browser files, few and long, come before the many short unit tests
+    # app and browser files, which are long, come before the many short unit tests (tests/conftest.py)
     spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     chosen = [*(FAST if fast else []), *(given for given in arguments if given != "--fast")]
     command = [PYTHON, "-m", "pytest", *spread, *REPEAT, *chosen]

@@ -4,7 +4,10 @@ What else lives as long as the process (st.cache_resource) is kept under the mod
 and the inputs, so that a test finds it only where it would have been computed the same.
 """
 
+from functools import cache
+
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from components.frame import model_picker
@@ -17,6 +20,17 @@ def nobody_was_here(tmp_path, monkeypatch):
     model_picker._shelf.clear()
     monkeypatch.delenv("MNEMOSCOPE_MODEL", raising=False)
     monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_are_searched_once():
+    """Every AppTest searches all installed packages for components; that is two thirds of what
+    opening a page costs, and always finds the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests",
+                      cache(manifest_scanner.scan_component_manifests))
+        yield
+
 
 @pytest.fixture(autouse=True)
 def only_the_engine_runs_models(monkeypatch):

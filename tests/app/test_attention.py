@@ -25,7 +25,6 @@ def open_page(prompt, **parameters):
     app.query_params["prompt"] = prompt
     for name, value in parameters.items():
         app.query_params[name] = str(value)
-    app.run()
     return app.switch_page("pages/attention.py").run()
 
 

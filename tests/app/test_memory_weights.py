@@ -47,7 +47,6 @@ def opened(page="pages/training.py", **link) -> AppTest:
     app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in link.items():
         app.query_params[name] = value
-    app.run()
     app = app.switch_page(page).run()
     assert not app.exception
     return app

@@ -24,7 +24,6 @@ def opened(view: str, **link) -> AppTest:
     app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in {"positions": view, "prompt": "one two three one two", **link}.items():
         app.query_params[name] = value
-    app.run()
     app = app.switch_page("pages/positions.py").run()
     assert not app.exception, app.exception
     return app

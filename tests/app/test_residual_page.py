@@ -24,7 +24,6 @@ def opened(view: str, **link) -> AppTest:
     app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in {"residual_view": view, "prompt": PROMPT, **link}.items():
         app.query_params[name] = value
-    app.run()
     return app.switch_page("pages/residual.py").run()
 
 

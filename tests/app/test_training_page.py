@@ -57,7 +57,6 @@ def opened(view: str = "curves", **link) -> AppTest:
     app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in {"training_view": view, **link}.items():
         app.query_params[name] = value
-    app.run()
     app = app.switch_page("pages/training.py").run()
     assert not app.exception
     return app
