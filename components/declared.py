@@ -3,7 +3,7 @@
 from components.anatomy import choice as anatomy
 from components.attention import choice as attention
 from components.cache import choice as cache
-from components.frame import draw_choice, model_picker, place, visit
+from components.frame import draw_choice, model_picker, place, presenting, visit
 from components.frame.choices import Choice
 from components.memory import choice as memory
 from components.notes import choice as notes
@@ -15,7 +15,7 @@ from components.tokens import choice as tokens
 from components.training import choice as training
 
 SHARED: tuple[Choice, ...] = (
-    *model_picker.CHOICES, visit.CUT, *place.CHOICES, *draw_choice.CHOICES,
+    *model_picker.CHOICES, presenting.PRESENT, visit.CUT, *place.CHOICES, *draw_choice.CHOICES,
 )
 BY_PAGE: dict[str, tuple[Choice, ...]] = {  # address of the page -> what only it declares, its view first
     "start": (),

@@ -1,4 +1,4 @@
-import { component, css, exact, fit_canvas, shorten } from "../kit/canvas.js";
+import { component, css, exact, fit_canvas, place_of, shorten, width_of } from "../kit/canvas.js";
 import { apply_inks, largest, make_strip, number } from "../kit/strips.js";
 import { make } from "../kit/dom.js";
 
@@ -44,7 +44,7 @@ const total_words = (data) =>
 
 function draw_bars(cell, canvas) {
   const { data, theme } = cell;
-  const width = canvas.parentElement.querySelector(".strip").clientWidth;
+  const width = width_of(canvas.parentElement.querySelector(".strip"));
   const context = fit_canvas(canvas, width, HEIGHT);
   const [low, high] = [Math.min(0, ...data.products), Math.max(0, ...data.products)];
   const scale = (HEIGHT - 4) / (high - low || 1);
@@ -56,7 +56,7 @@ function draw_bars(cell, canvas) {
     context.fillRect(i * step, zero, Math.max(1, step - 1), -product * scale);
   });
   canvas.onpointermove = (event) => {
-    const x = event.clientX - canvas.getBoundingClientRect().left;
+    const [x] = place_of(canvas, event);
     tell(cell, Math.max(0, Math.min(data.products.length - 1, Math.floor(x / step))));
   };
 }

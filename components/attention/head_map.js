@@ -1,6 +1,6 @@
 // One head's map: cells, names of queries and keys, colour scale, zoom; on the screen and as a file.
 import {
-  choose, css, exact, fit_canvas, frame, ink, paint_map, paint_scale, room_below, shorten, write,
+  choose, css, dots, exact, fit_canvas, frame, ink, paint_map, paint_scale, room_below, shorten, write,
 } from "../kit/canvas.js";
 import { axis, bold, causal, cells, cross, every, named, stamp } from "../kit/grid.js";
 import { follow_hands, keep_part, scale, show_all, sync } from "./head_map_zoom.js";
@@ -192,7 +192,7 @@ function draw_future_sign(context, theme, x, y) {
 }
 
 function scale_words(size) {
-  const dot = 1 / (size.cell * (window.devicePixelRatio || 1));
+  const dot = 1 / (size.cell * dots());
   if (dot <= 1) return "colour = √weight";
   return `colour = √weight; a dot shows the largest of about ${(dot * dot).toFixed(1)} weights`;
 }

@@ -13,7 +13,7 @@ _mount = assets.component(
     "live_prompt",
     "frame/live_prompt",
     '<div class="box"><label for="text">Prompt</label>'
-    '<textarea id="text" rows="1" spellcheck="false" autocomplete="off" aria-describedby="note">'
+    '<textarea id="text" rows="1" aria-label="Prompt" spellcheck="false" autocomplete="off" aria-describedby="note">'
     '</textarea><p id="note" role="status"></p></div>',
 )
 

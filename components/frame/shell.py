@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from components.frame import address, model_picker, results, visit
+from components.frame import address, model_picker, presenting, results, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import Choice
 from components.frame.live_prompt import live_prompt
@@ -77,6 +77,7 @@ def show(declared: Sequence[Choice]) -> None:
     page = st.navigation(pages(), position="top")
     if problems := address.open_link(declared):
         st.session_state["link problems"] = (page.title, problems)
+    presenting.style()
     model_picker.sidebar()
     _prompt_box(
         declared, tells_memory=page.title == TELLS_MEMORY, hidden=page.title in WITHOUT_PROMPT
@@ -120,11 +121,12 @@ def _prompt_box(declared: Sequence[Choice], tells_memory: bool, hidden: bool) ->
             hidden,
             on_text=_choose,
         )
-    if hidden:
-        return
-    with row.popover("Examples", key="examples"):
-        for name, text in EXAMPLES.items():
-            st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
+    if not hidden:
+        with row.popover("Examples", key="examples"):
+            for name, text in EXAMPLES.items():
+                st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
+    with st.container(key="presenting_alone", width="content") if hidden else row:
+        presenting.switch()
 
 
 def _entered(text: str) -> bool:

@@ -52,11 +52,25 @@ export const ink = (theme, name) => css(mix(theme[name], theme.text, 0.3));
 
 // -- drawing --------------------------------------------------------------------------------------
 
-// Sizes a canvas in CSS pixels and hands back its context, scaled so that 1 unit = 1 CSS pixel.
-export function fit_canvas(canvas, width, height, ratio = window.devicePixelRatio || 1) {
+// A picture is drawn in units: on a desk one is a CSS pixel, in presentation mode more
+// (presenting.css), so that all that is written in a picture grows with it.
+export const unit = () =>
+  Number(getComputedStyle(document.documentElement).getPropertyValue("--picture-scale")) || 1;
+export const dots = () => unit() * (window.devicePixelRatio || 1); // of the screen, in a unit
+export const width_of = (element) => element.clientWidth / unit();
+const LEAST_LARGE = 13; // units of type where a unit is more than a pixel
+
+// Where a pointer is on a canvas, in units.
+export function place_of(canvas, event) {
+  const box = canvas.getBoundingClientRect();
+  return [(event.clientX - box.left) / unit(), (event.clientY - box.top) / unit()];
+}
+
+// Sizes a canvas in units and hands back its context, in which 1 is a unit.
+export function fit_canvas(canvas, width, height, ratio = dots()) {
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
-  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  Object.assign(canvas.style, { width: `${width * unit()}px`, height: `${height * unit()}px` });
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
@@ -131,9 +145,10 @@ export function fitted(context, text, room) {
 export function write(context, theme, text, x, y, {
   px = 15, weight = 400, color = css(theme.text), align = "left", baseline = "middle", turn = 0, room, squeeze,
 } = {}) {
+  if (unit() > 1) px = Math.max(px, LEAST_LARGE);
   context.save();
   Object.assign(context, { font: `${weight} ${px}px ${theme.font}`, fillStyle: color });
-  Object.assign(context, { textAlign: align, textBaseline: baseline });
+  Object.assign(context, { textAlign: align, textBaseline: baseline, textRendering: "geometricPrecision" });
   context.translate(x, y);
   if (turn) context.rotate(turn);
   context.fillText(room === undefined ? text : fitted(context, text, room), 0, 0, squeeze);
@@ -212,7 +227,7 @@ export function forget(states, parentElement) {
   states.delete(parentElement);
 }
 
-// Pixels from a picture's top to the window's lower edge, with the page scrolled to its start; at
+// Units from a picture's top to the window's lower edge, with the page scrolled to its start; at
 // least `least`. It follows the window, and the page above: to the pixel until a key is pressed, for
 // a page is put together in its own time; then only when that moves by LINES or more, for a prompt
 // box that grows by a line while one types must not resize the picture.
@@ -225,7 +240,7 @@ export function room_below(state, least) {
     delete state.picture.dataset.rest;
     follow(state);
   }
-  return Math.max(least, innerHeight - state.top);
+  return Math.max(least, (innerHeight - state.top) / unit());
 }
 
 const top_of = (state) => state.picture.getBoundingClientRect().top + scrolled(state.picture);

@@ -1,6 +1,6 @@
 // A grid of coloured cells, rows × columns, with words in them where there is room. Wide grids
 // scroll: the canvas is as wide as the window and draws the columns that are in it.
-import { choose, css, exact, frame, ink, mix, shorten, significant, write } from "./canvas.js";
+import { choose, css, exact, frame, ink, mix, shorten, significant, unit, width_of, write } from "./canvas.js";
 import { axis, bold, cells, named } from "./grid.js";
 
 const GAP = 14; // pixels between two groups of columns
@@ -56,7 +56,7 @@ function measure(grid, width) {
   const high = Math.max(data.row_least, Math.min(data.row_most, data.height / data.rows.length));
   const total = n * cell + gap; // of all columns, seen or scrolled away
   scroll_to(grid, left + total + edge, width - left - cell, cell);
-  const from = left - grid.scroll.scrollLeft;
+  const from = left - grid.scroll.scrollLeft / unit();
   const x = axis(n, from, from + total, split, gap);
   const y = axis(data.rows.length, top, top + high * data.rows.length);
   return { width, height: y.to + 4, left, upright, x, y };
@@ -65,10 +65,10 @@ function measure(grid, width) {
 // Makes room to scroll, and shows the chosen column where it should be followed.
 function scroll_to(grid, total, room, cell) {
   const { scroll, wide, picture, chosen } = grid;
-  wide.style.width = `${Math.max(total, 1)}px`;
-  if (grid.follow && total > picture.clientWidth) {
-    const x = chosen.column * cell;
-    if (x < scroll.scrollLeft || x > scroll.scrollLeft + room) scroll.scrollLeft = Math.max(0, x - room);
+  wide.style.width = `${Math.max(total, 1) * unit()}px`;
+  if (grid.follow && total > width_of(picture)) {
+    const [x, from] = [chosen.column * cell, scroll.scrollLeft / unit()];
+    if (x < from || x > from + room) scroll.scrollLeft = Math.max(0, x - room) * unit();
   }
   grid.follow = false;
 }

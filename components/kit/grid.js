@@ -1,6 +1,6 @@
 // A picture of cells: where they are, what is written beside them, the one pointed at and the one
 // chosen, by hand or by keys. What a cell means, its colour and its words are the feature's own.
-import { choose, component, css, fit_canvas, frame, ink } from "./canvas.js";
+import { choose, component, css, dots, fit_canvas, frame, ink, place_of, unit, width_of } from "./canvas.js";
 import { scaleBand } from "./d3/scale.js";
 
 // A component of cells. What a feature says of them (grid: {data, theme, size, chosen, hovered …}):
@@ -35,7 +35,7 @@ function open_cells(picture, own) {
 
 function draw(grid) {
   const { own, canvas, picture } = grid;
-  grid.size = own.measure(grid, picture.clientWidth);
+  grid.size = own.measure(grid, width_of(picture));
   grid.hovered = under_pointer(grid);
   own.paint(fit_canvas(canvas, grid.size.width, grid.size.height), grid);
   const { chosen } = grid;
@@ -45,11 +45,6 @@ function draw(grid) {
 }
 
 // -- hands and keys -------------------------------------------------------------------------------
-
-function place_of(canvas, event) {
-  const box = canvas.getBoundingClientRect();
-  return [event.clientX - box.left, event.clientY - box.top];
-}
 
 // event: a pointer's, or null where there is none any more.
 function point(grid, event) {
@@ -129,7 +124,7 @@ export function named(along, room, always = []) {
 
 // A drawing kept until one of `made_of` changes, so that pointing draws frames only. `paint` gets
 // the context of a canvas of its own.
-export function kept(grid, made_of, width, height, paint, ratio = window.devicePixelRatio || 1) {
+export function kept(grid, made_of, width, height, paint, ratio = dots()) {
   const now = [...made_of, width, height, ratio];
   if (!grid.kept_of || now.some((part, i) => part !== grid.kept_of[i])) {
     grid.kept = document.createElement("canvas");
@@ -160,9 +155,10 @@ export function show_tip({ tip, size }, text, { x, y, wide, away = 8 }) {
   if (!text) return;
   tip.textContent = text;
   const flips = x > size.width / 2;
-  tip.style.left = flips ? "" : `${x + wide + away}px`;
-  tip.style.right = flips ? `${size.width - x + away}px` : "";
-  tip.style.top = `${Math.max(0, Math.min(y, size.height - tip.offsetHeight))}px`;
+  const px = (units) => `${units * unit()}px`;
+  tip.style.left = flips ? "" : px(x + wide + away);
+  tip.style.right = flips ? px(size.width - x + away) : "";
+  tip.style.top = px(Math.max(0, Math.min(y, size.height - tip.offsetHeight / unit())));
 }
 
 export function bold(text, color) {

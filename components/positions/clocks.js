@@ -1,7 +1,7 @@
 // Clocks: pair i of q and of k turned by position × frequency i. Two dials: how far the key lies
 // before the query, and how far both are moved together, which turns every hand and no score.
 import {
-  component, css, fit_canvas, frame, ink, mix, shorten, significant, write,
+  component, css, fit_canvas, frame, ink, mix, place_of, shorten, significant, width_of, write,
 } from "../kit/canvas.js";
 
 const CURVE = { height: 230, left: 62, right: 14, top: 16, bottom: 46 };
@@ -63,8 +63,8 @@ function run(clocks) {
 }
 
 function point(clocks, event) {
-  const box = clocks.curve.getBoundingClientRect();
-  const share = (event.clientX - box.left - CURVE.left) / (box.width - CURVE.left - CURVE.right);
+  const wide = width_of(clocks.curve) - CURVE.left - CURVE.right;
+  const share = (place_of(clocks.curve, event)[0] - CURVE.left) / wide;
   const last = clocks.data.scores.length - 1;
   clocks.distance.value = Math.round(Math.max(0, Math.min(1, share)) * last);
   clocks.draw();
@@ -124,7 +124,7 @@ function say(clocks, at_query, at_key, score, still) {
 
 function draw_faces(clocks, pairs) {
   const { data, theme, faces } = clocks;
-  const width = clocks.picture.clientWidth;
+  const width = width_of(clocks.picture);
   const rows = Math.ceil(pairs.length / Math.max(1, Math.floor(width / 92)));
   const across = Math.ceil(pairs.length / rows);
   const side = Math.min(width / across, 160);
@@ -179,7 +179,7 @@ function draw_hand(context, color, x, y, length, angle) {
 
 function draw_curve(clocks, distance, score) {
   const { data, theme, curve } = clocks;
-  const width = clocks.picture.clientWidth;
+  const width = width_of(clocks.picture);
   const context = fit_canvas(curve, width, CURVE.height);
   const { scores } = data;
   const [low, high] = scores.reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [0, 0]);

@@ -1,4 +1,4 @@
-import { choose, component, exact, significant } from "../kit/canvas.js";
+import { choose, component, exact, place_of, significant, width_of } from "../kit/canvas.js";
 import { spread, throw_darts, work_out } from "./math.js";
 import { make_dials, make_draw_dials } from "./dials.js";
 import { N_LINEAR, PLOT, draw_curve, draw_line_of_chance, full_scale } from "./drawing.js";
@@ -80,9 +80,9 @@ function draw_all(one) {
   }
   const view = { theme, plain, now, chosen, darts, axes: one.axes, names: data.names,
     points: data.points, came: data.came, came_name: data.came_name };
-  one.shown = draw_curve(one.curve, view, one.curve.parentElement.clientWidth);
+  one.shown = draw_curve(one.curve, view, width_of(one.curve.parentElement));
   show_bars(one);
-  draw_line_of_chance(one.chance, view, one.picture.clientWidth);
+  draw_line_of_chance(one.chance, view, width_of(one.picture));
   show_verdict(one);
   one.picture.dataset.exact = one.drawn_exact;
 }
@@ -191,7 +191,7 @@ function show_verdict(one) {
 
 function tell_rank(one, event) {
   const box = one.curve.getBoundingClientRect();
-  const rank = one.shown.rank_at(event.clientX - box.left);
+  const rank = one.shown.rank_at(place_of(one.curve, event)[0]);
   one.tip.hidden = rank < 1 || rank > one.shown.n;
   if (one.tip.hidden) return;
   const { plain, now, data } = one;

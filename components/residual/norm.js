@@ -1,5 +1,5 @@
 // One LayerNorm on one vector: four pictures of it, and the arithmetic of the place pointed at.
-import { component, css, exact, fit_canvas, significant, write } from "../kit/canvas.js";
+import { component, css, exact, fit_canvas, place_of, significant, unit, width_of, write } from "../kit/canvas.js";
 import { make } from "../kit/dom.js";
 
 export default component(open_norm, (norm) => {
@@ -36,8 +36,8 @@ function build(norm) {
     const canvas = document.createElement("canvas");
     const label = make("div", "name", [make("b", "", title), make("small", "", note)]);
     canvas.onpointermove = (event) => {
-      const box = canvas.getBoundingClientRect();
-      const at = Math.floor(((event.clientX - box.left) / (box.width - EDGE)) * data.x.length);
+      const share = place_of(canvas, event)[0] / (width_of(canvas) - EDGE);
+      const at = Math.floor(share * data.x.length);
       if (at < 0 || at >= data.x.length || at === norm.at) return;
       norm.at = at;
       norm.draw();
@@ -65,8 +65,8 @@ function draw_norm(norm) {
 
 // Bars from the zero line, as many as there are pixels; where several share one, the largest size.
 function draw_bars({ canvas, values, hue, height }, theme, at) {
-  const whole = canvas.parentElement.getBoundingClientRect().right
-    - canvas.getBoundingClientRect().left;
+  const whole = (canvas.parentElement.getBoundingClientRect().right
+    - canvas.getBoundingClientRect().left) / unit();
   const width = whole - EDGE;
   const context = fit_canvas(canvas, whole, height);
   let [low, high] = [0, 0];

@@ -1,6 +1,6 @@
 // One token's residual stream from left to right: its thickness is its length; arrows are what
 // attention and MLPs add, their length on the same scale, their angle the true one to the stream.
-import { component, css, fit_canvas, ink, mix, write } from "../kit/canvas.js";
+import { component, css, fit_canvas, ink, mix, width_of, write } from "../kit/canvas.js";
 
 export default component(open_river);
 
@@ -16,7 +16,7 @@ const WORDS = 334; // y of the words
 
 function draw_river(river) {
   const { data, theme, picture } = river;
-  const width = picture.clientWidth;
+  const width = width_of(picture);
   const context = fit_canvas(river.canvas, width, HEIGHT);
   const n = data.norm.length;
   const [left, right] = [64, 74];
