@@ -11,6 +11,7 @@ from components.positions import choice as positions
 from components.prediction import choice as prediction
 from components.recall import choice as recall
 from components.residual import choice as residual
+from components.start import choice as start
 from components.tokens import choice as tokens
 from components.training import choice as training
 
@@ -18,7 +19,7 @@ SHARED: tuple[Choice, ...] = (
     *model_picker.CHOICES, presenting.PRESENT, visit.CUT, *place.CHOICES, *draw_choice.CHOICES,
 )
 BY_PAGE: dict[str, tuple[Choice, ...]] = {  # address of the page -> what only it declares, its view first
-    "start": (),
+    "start": start.CHOICES,
     "anatomy": anatomy.CHOICES,
     "tokens": tokens.CHOICES,
     "attention": attention.CHOICES,

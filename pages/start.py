@@ -6,25 +6,53 @@ from components.frame import shell
 
 shell.guard()
 
-from components.frame import visit
-from components.kit import next_token
+from components.attention import choice as attention
+from components.frame import place
+from components.frame.choices import choose
 from components.kit.units import show_bytes, show_count
-from components.memory import choice, conversation
+from components.memory import choice as memory
+from components.memory import conversation, look
+from components.prediction import choice as prediction
+from components.residual import choice as residual
 from components.start import five_memories as pictures
-from components.start import run, token_strip
+from components.start import run, views
 from components.start.card_row import card_row
+from components.tokens import choice as tokens
+
+PARTS = {  # of the picture -> the page of that part, and what is chosen there
+    "edge": ("attention", [(attention.VIEW, "One head")]),
+    "block": ("attention", [(attention.VIEW, "All heads")]),
+    "embedding": ("tokens", [(tokens.VIEW, "vectors")]),
+    "node": ("residual", [(residual.VIEW, "Stream")]),
+    "mlp": ("residual", [(residual.VIEW, "MLP")]),
+    "lens": ("residual", [(residual.VIEW, "Logit lens")]),
+    "logit": ("residual", [(residual.VIEW, "Who made this logit")]),
+    "next": ("prediction", [(prediction.VIEW, "next")]),
+    "weight": ("memory", [(memory.VIEW, "weights"), (memory.STORE, "bank"), (memory.ONE_HEAD, True)]),
+    "slot": ("memory", [(memory.VIEW, "slots"), (memory.STORE, "bank")]),
+    "edm": ("memory", [(memory.VIEW, "slots"), (memory.STORE, "edm")]),
+    "early": ("memory", [(memory.VIEW, "gates")]),
+    "late": ("memory", [(memory.VIEW, "gates")]),
+}
+PLACES = {one.name: one for one in (*place.CHOICES, residual.LENS_ROW, memory.ROW, memory.SLOT)}
+
+
+def open_part(kind: str, **places) -> None:
+    """Open the page of a part of the picture, with its token, layer and head chosen."""
+    page, fixed = PARTS[kind]
+    attention.forget_text()
+    for name, value in places.items():
+        choose(PLACES[name], value)
+    for one, value in fixed:
+        choose(one, value)
+    st.switch_page(f"pages/{page}.py")
+
 
 now = run.memories()
-told, n_slots = conversation.current().state, choice.settings().fusion.slots
-
-read, write = st.columns(2, gap="large")
-with read:
-    noun = "token" if now.n_tokens == 1 else "tokens"
-    st.markdown(f"##### {visit.model_name()} reads {now.n_tokens:,} {noun}")
-    st.html(token_strip.strip(visit.token_texts(), visit.prompt().ids))
-with write:
-    st.markdown("##### and says what comes next")
-    st.html(next_token.bars(run.next_tokens(5)))
+told, n_slots = conversation.current().state, memory.settings().fusion.slots
+TITLE = "**Mnemoscope** shows what a GPT attends to, caches and remembers"
+if clicked := views.show(TITLE, look.look() if told.prompts else None):
+    open_part(**clicked)
 
 st.markdown("#### Where a GPT remembers: five places")
 
@@ -64,8 +92,8 @@ CARDS = [
         "{:,} × {:,}".format(*now.position_table),
         f"one vector a place, {show_bytes(now.position_bytes)}",
         pictures.position_curve(now.position_similarity, max(now.n_tokens - 1, 0)),
-        ("Says where each token stands, not what it is. Without it, a prompt would be a bag of "
-        "words."),
+        ("Says where each token stands, not what it is. Without it, only the causal mask tells "
+        "order: which tokens a token can read."),
         ("pages/positions.py", "How order is told"),
     ),
     (

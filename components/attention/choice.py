@@ -12,6 +12,7 @@ from components.frame.place import HEAD, KEY, LAYER, QUERY
 
 SETTLED_TOKENS = 4  # with this many tokens a guessed head stays, so that it does not jump
 VIEWS = {name: name for name in ("All heads", "One head", "Step by step", "bertviz")}
+_CELL_TOKENS = "attention:cell tokens"  # session key: the text in which the cell was chosen
 BERTVIZ_VIEWS = {name: name for name in ("head", "model", "neuron")}
 
 VIEW = Choice("view", OneOf(VIEWS), "All heads")
@@ -32,6 +33,12 @@ def choose_cell(query: int | None, key: int | None) -> None:
     choose(KEY, key)
 
 
+def forget_text() -> None:
+    """The next cell is chosen in the prompt as it is now, not in the text that the page showed
+    last."""
+    st.session_state.pop(_CELL_TOKENS, None)
+
+
 def follow_last() -> None:
     """Forget the chosen cell: the last token's row is shown again as the prompt grows."""
     choose_cell(None, None)
@@ -48,8 +55,8 @@ def follow_text(tokens: list[str]) -> bool:
     Tokens before the change keep their positions, tokens after it move along. If the query's token
     is gone, the last token is followed again.
     """
-    before = st.session_state.get("attention:cell tokens", tokens)
-    st.session_state["attention:cell tokens"] = tokens
+    before = st.session_state.get(_CELL_TOKENS, tokens)
+    st.session_state[_CELL_TOKENS] = tokens
     query, key = chosen(QUERY), chosen(KEY)
     if query is None:
         return False

@@ -47,10 +47,15 @@ def mark() -> str:
     return f"{chosen.fingerprint} {trained}"
 
 
-def model_name() -> str:
-    """The chosen model's name (of a folder: its last part), safe inside Markdown."""
+def plain_model_name() -> str:
+    """The chosen model's name; of a folder: its last part."""
     name = checkpoint().name
-    name = name if source(name) != "folder" else checkpoint().folder.name
+    return name if source(name) != "folder" else checkpoint().folder.name
+
+
+def model_name() -> str:
+    """The chosen model's name, safe inside Markdown."""
+    name = plain_model_name()
     return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|$:~" else c for c in name)
 
 

@@ -1,4 +1,4 @@
-"""The most probable next tokens as bars, once or before and after. Arrays in, HTML out."""
+"""The most probable next tokens as bars, before and after. Arrays in, HTML out."""
 
 import html
 
@@ -18,27 +18,6 @@ TWICE = """<style>
 @container (min-width: 290.1px) { .twice .row > :first-child { text-align: right } }
 </style>"""
 BAR = "display:block;height:.62em;border-radius:.2em;min-width:1px"
-
-
-def bars(top) -> str:
-    """top: TopTokens (texts, probability, rest) or None -> one bar a token and one for the rest."""
-    if top is None:
-        return '<p style="opacity:.7">Nothing to continue yet.</p>'
-    rows = [_row(text, p, palette.OUTPUT) for text, p in zip(top.texts, top.probability)]
-    rows.append(_row("all others", top.rest, palette.EMPTY, quoted=False))
-    return f'<div style="display:grid;gap:.2em">{"".join(rows)}</div>'
-
-
-def _row(text: str, p: float, colour: str, quoted: bool = True) -> str:
-    word = f"<b><bdi>{html.escape(text)}</bdi></b>" if quoted else f"<i>{html.escape(text)}</i>"
-    return (
-        '<div style="display:grid;grid-template-columns:8.5em 1fr 4.2em;gap:.6em;'
-        'align-items:center"><span style="text-align:right;overflow:hidden;'
-        f'text-overflow:ellipsis;white-space:nowrap">{word}</span>'
-        f'<span style="background:{palette.EMPTY};border-radius:.2em;height:1.05em">'
-        f'<span style="display:block;width:{100 * p:.2f}%;height:100%;background:{colour};'
-        f'border-radius:.2em"></span></span><span>{percent(p)}</span></div>'
-    )
 
 
 def percent(p: float) -> str:

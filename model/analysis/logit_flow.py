@@ -19,7 +19,7 @@ from model.analysis.residual import exit_at, stream_at
 from model.grafts.blocks import blocks
 from model.run import sampling
 from model.run.checkpoint import Checkpoint
-from model.run.trace import Trace, logits
+from model.run.trace import Trace, logits_at
 
 Share = Callable[[torch.Tensor], torch.Tensor]
 
@@ -28,7 +28,8 @@ Share = Callable[[torch.Tensor], torch.Tensor]
 class LogitFlow:
     """The logit of `token` behind `position`, in logits. read (L,T): through attention, from each
     token; slots (L,M): from each slot; heads (L,T+M): the head with the largest part of it;
-    bias (L,): attention's output bias; mlp (L,); edm (N,): the EDM's slots; early, late: recurrent
+    bias (L,): attention's output bias; mlp (L,); edm (N,): the EDM's slots,
+    which enter before block edm_layer (−1: no EDM was read); early, late: recurrent
     memory; final_bias: β of the final LayerNorm; logit: what the model puts out."""
 
     position: int
@@ -41,6 +42,7 @@ class LogitFlow:
     bias: np.ndarray
     mlp: np.ndarray
     edm: np.ndarray
+    edm_layer: int
     early: float
     late: float
     final_bias: float
@@ -60,7 +62,7 @@ def split(checkpoint: Checkpoint, trace: Trace, position: int, token: int) -> Lo
     a stream or logits that are not finite."""
     check_id(checkpoint.model.config, token)
     stream = stream_at(trace, position)  # (2L+1,C)
-    out = logits(checkpoint, trace, position)[0]
+    out = logits_at(checkpoint, trace, position)
     sampling.check_finite(out, "the logits of the model")
     direction = checkpoint.model.lm_head.weight[token].double()
     way_out = exit_at(checkpoint.model, stream[-1])
@@ -82,6 +84,7 @@ def split(checkpoint: Checkpoint, trace: Trace, position: int, token: int) -> Lo
         embedding=float(share(whole - places)), place=float(share(places)),
         read=every[:, : len(trace)], slots=every[:, len(trace) :], heads=np.stack(heads),
         bias=_array(share(biases)), mlp=_array(share(steps[1:])), edm=edm,
+        edm_layer=-1 if added is None else added[0],
         early=float(share(steps[0])), late=_late(checkpoint, trace, position, direction),
         final_bias=float(way_out.beta @ direction), logit=float(out[token]),
     )

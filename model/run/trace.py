@@ -183,6 +183,13 @@ def logits(checkpoint: Checkpoint, trace: Trace, start: int = 0) -> torch.Tensor
         return final_logits(checkpoint.model, trace.layer_stream(-1)[start:])
 
 
+@torch.inference_mode()
+def logits_at(checkpoint: Checkpoint, trace: Trace, position: int) -> torch.Tensor:
+    """Logits behind one token, (V,), with the memory the trace was run with."""
+    with opened(trace.graft):
+        return final_logits(checkpoint.model, trace.layer_stream(-1)[position])
+
+
 def scaling(checkpoint: Checkpoint, layer: int) -> float:
     """The factor on q·k: 1/√D in GPT-2, divided by the layer's number if the config asks for it."""
     return blocks(checkpoint.model)[layer].attn.scaling

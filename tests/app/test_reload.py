@@ -24,7 +24,7 @@ OTHER = {  # where any text or number would choose nothing
     "tensor": "transformer.h.1.mlp.c_fc.weight", "training": "shipped", "memory_weights": "none",
     "off": "1h2-2mlp", "size_numbers": "gpt2:n_layer=3", "cache_numbers": "gpt2:n_layer=3",
     "step": 3, "cache_most": 64, "recall_distance": 50,
-    "temperature": 0.5, "logit_of": 300, "logit_against": 301,
+    "temperature": 0.5, "logit_of": 300, "logit_against": 301, "flow_of": 302,
 }
 UNSEEN = (  # ids of files differ; an empty place shows nothing
     "iframe", "file_uploader", "download_button", "empty",

@@ -16,7 +16,7 @@ def test_typing_repaints_every_number(page, server, outside, shots):
     settled(page)
     box = page.locator(".st-key-prompt_box textarea")
     box.fill("I")
-    expect(page.get_by_text("reads 1 token", exact=False)).to_be_visible()
+    expect(page.locator(".st-key-whole .tip")).to_contain_text("reads 1 token.")
     expect(page.locator(CARDS).nth(1)).to_contain_text("1 of 512")
     box.press_sequentially(" live in a house", delay=30)
     expect(page.locator(CARDS).nth(1)).not_to_contain_text("1 of 512")
@@ -56,7 +56,7 @@ def test_hostile_text_stays_text(page, server):
     text = "<img src=x onerror=alert(1)> <script>alert(2)</script> $x^2$ **b**"
     page.goto(f"{server}/?{urlencode({'prompt': text})}")
     settled(page)
-    expect(page.locator("bdi", has_text="<").first).to_be_visible()
+    expect(page.locator(".st-key-whole .token text", has_text="<").first).to_be_visible()
     assert not ran and not page.locator("img[src=x]").count()
 
 

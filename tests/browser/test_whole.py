@@ -1,0 +1,150 @@
+"""The picture of the whole model in Chromium: in sight, what a click opens, the pass, memory's lines."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.app import remembering
+from tests.browser.conftest import eventually, fits, settled, windows
+from tests.browser.test_memory_page import show_me
+
+PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
+
+
+def picture(page):
+    return page.locator(".st-key-whole .picture")
+
+
+def opened(page, server, path="", **how):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{server}/{path}")
+    settled(page)
+    return page
+
+
+@pytest.fixture
+def start(page, server, outside):
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    opened(page, server)
+    expect(picture(page).locator(".next")).to_have_count(6)
+    yield page
+    assert not errors and not outside
+
+
+def test_all_of_it_is_in_sight_in_every_window(start, shots):
+    def end():
+        return picture(start).locator(".tip").evaluate("e => e.getBoundingClientRect().bottom")
+
+    eventually(start, lambda: end() <= 720)
+    start.screenshot(path=shots / "whole-light-1280.png")
+    for scheme, width in windows(start):
+        fits(start, width)
+        eventually(start, lambda: end() <= 1000)
+        words = picture(start).locator("text").evaluate_all(
+            "all => Math.max(...all.map(e => e.getBoundingClientRect().right))")
+        assert words <= width
+        start.screenshot(path=shots / f"whole-{scheme}-{width}.png")
+
+
+def test_a_line_opens_its_head_at_its_cell(start):
+    line = picture(start).locator(".hit.token").last  # the widest is drawn last but for the chosen row
+    line.dispatch_event("pointerenter")
+    said = picture(start).locator(".tip").inner_text()
+    layer = int(re.search(r"Block (\d+)", said)[1])
+    head = int(re.search(r"head (\d+)", said)[1])
+    line.dispatch_event("click")
+    start.wait_for_url(re.compile(r"/attention\?.*"))
+    settled(start)
+    expect(start).to_have_url(re.compile(rf"layer={layer}&head={head}&query=22&key=\d+"))
+    expect(start).to_have_url(re.compile("view=One"))
+    expect(start.locator(".st-key-grid canvas")).to_have_attribute("data-chosen", f"{layer},{head}")
+
+
+@pytest.mark.parametrize("what, page_of, says", [
+    (".block", "attention", r"layer=0"),
+    (".mlp", "residual", r"layer=0.*residual_view=MLP"),
+    (".word", "residual", r"residual_view=Logit\+lens.*lens_row=0"),
+    (".next", "prediction", r"prompt="),
+    (".embedding", "tokens", r"tokens=vectors"),
+])
+def test_a_part_opens_its_page(start, what, page_of, says):
+    picture(start).locator(what).first.click()
+    start.wait_for_url(re.compile(rf"/{page_of}\?.*"))
+    settled(start)
+    expect(start).to_have_url(re.compile(says))
+    expect(start.locator(".st-key-prompt_box textarea")).to_have_value(PROMPT)
+
+
+def test_a_click_on_a_token_follows_it(start):
+    picture(start).locator(".token", has_text="·New").first.click()
+    expect(picture(start).locator(".token.chosen")).to_contain_text("·New")
+    expect(start).to_have_url(re.compile(r"at=\d+"))
+    expect(picture(start).locator(".map")).to_have_attribute("aria-label", re.compile("into ·New"))
+
+
+def test_arrows_go_round_the_picture_and_enter_opens(start):
+    picture(start).locator(".block").first.focus()
+    start.keyboard.press("ArrowRight")
+    expect(picture(start).locator(".tip")).to_contain_text("Block 1:")
+    for _ in range(8):
+        start.keyboard.press("ArrowRight")
+    expect(picture(start).locator(".tip")).to_contain_text("Next word")
+    start.keyboard.press("Enter")
+    start.wait_for_url("**/prediction**")
+
+
+def test_the_pass_plays_once_and_can_be_ended(start):
+    button = picture(start).locator(".play")
+    expect(button).to_have_text("Play")
+    button.click()
+    expect(picture(start)).to_have_attribute("data-step", "1")
+    expect(picture(start).locator(".tip")).to_contain_text("Block 0:")
+    expect(picture(start).locator(".next").first).to_have_class(re.compile("later"))
+    button.click()
+    expect(picture(start)).not_to_have_attribute("data-step", re.compile("."))
+    expect(picture(start).locator(".later")).to_have_count(0)
+    button.click()
+    expect(picture(start)).to_have_attribute("data-step", "0")
+    start.keyboard.press("Escape")
+    expect(picture(start).locator(".later")).to_have_count(0)
+    button.click()
+    start.locator(".st-key-prompt_box textarea").press("Control+End")
+    start.locator(".st-key-prompt_box textarea").press_sequentially(" a")
+    expect(picture(start).locator(".token.chosen")).to_have_text(re.compile("·a"))
+    expect(button).to_have_text("Play")
+    button.click()
+    expect(picture(start).locator(".tip")).to_contain_text("Next word: ")
+    expect(button).to_have_text("Play")
+
+
+def test_who_asks_for_less_motion_gets_no_pass(page, server):
+    page.emulate_media(reduced_motion="reduce")
+    opened(page, server)
+    expect(picture(page).locator(".play")).to_be_disabled()
+
+
+@pytest.mark.skipif(not remembering.ships_memory(), reason="no trained memory ships yet")
+def test_memory_s_lines_come_and_go(page, server, shots):
+    opened(page, server, "memory?prompt=")
+    show_me(page)
+    page.get_by_role("link", name="Start").first.click()
+    lines = picture(page).locator(".memory .hit")
+    expect(picture(page)).to_have_attribute("data-memory", "on")
+    expect(picture(page).locator(".memory .source").first).to_contain_text("·New")
+    assert lines.count() > 0
+    eventually(page, lambda: picture(page).locator(".memory").evaluate(
+        "e => getComputedStyle(e).opacity") == "1")
+    page.screenshot(path=shots / "whole-memory.png")
+    page.locator(".st-key-flow_memory label").first.click()
+    expect(picture(page)).to_have_attribute("data-memory", "off")
+    expect(lines).to_have_count(0)
+    page.locator(".st-key-flow_memory label").first.click()
+    expect(picture(page)).to_have_attribute("data-memory", "on")
+    settled(page)
+    picture(page).locator(".memory .source", has_text="EDM").first.click()
+    page.wait_for_url("**/memory**")
+    settled(page)
+    expect(page).to_have_url(re.compile(r"memory_view=slots"))
+    expect(page.locator(".st-key-memory_slots .slots button.chosen")).to_have_text("·New")
