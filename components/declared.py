@@ -5,6 +5,7 @@ from components.attention import choice as attention
 from components.cache import choice as cache
 from components.frame import draw_choice, model_picker, place, presenting, visit
 from components.frame.choices import Choice
+from components.lessons import choice as lessons
 from components.memory import choice as memory
 from components.notes import choice as notes
 from components.positions import choice as positions
@@ -17,9 +18,11 @@ from components.training import choice as training
 
 SHARED: tuple[Choice, ...] = (
     *model_picker.CHOICES, presenting.PRESENT, visit.CUT, *place.CHOICES, *draw_choice.CHOICES,
+    *lessons.CHOICES,
 )
 BY_PAGE: dict[str, tuple[Choice, ...]] = {  # address of the page -> what only it declares, its view first
     "start": start.CHOICES,
+    "lessons": (),
     "anatomy": anatomy.CHOICES,
     "tokens": tokens.CHOICES,
     "attention": attention.CHOICES,

@@ -22,7 +22,7 @@ EXAMPLES = {
 }
 MAX_CHARS = 100_000
 TELLS_MEMORY = "Memory"  # the page where Enter tells the memory what is in the box
-WITHOUT_PROMPT = {"Recall", "Training"}  # pages with texts of their own: the box is hidden
+WITHOUT_PROMPT = {"Recall", "Training", "Lessons"}  # pages that read no prompt: the box is hidden
 
 
 def _to_start() -> None:
@@ -35,6 +35,7 @@ def pages() -> list:
     return [
         st.Page("pages/start.py", title="Start", default=True, url_path="home"),
         st.Page(_to_start, title="Start", url_path="start", visibility="hidden"),
+        st.Page("pages/lessons.py", title="Lessons"),
         st.Page("pages/anatomy.py", title="Anatomy"),
         st.Page("pages/tokens.py", title="Tokens"),
         st.Page("pages/attention.py", title="Attention"),
@@ -72,13 +73,15 @@ def warm_up() -> None:
     model_picker.warm_up()
 
 
-def show(declared: Sequence[Choice]) -> None:
-    """Draw the frame and run the chosen page. declared: every choice that the link carries."""
+def show(declared: Sequence[Choice], above: Callable[[str], None]) -> None:
+    """Draw the frame and run the chosen page. declared: every choice that the link carries; above:
+    draws what stands above the prompt box, given the page's address."""
     page = st.navigation(pages(), position="top")
     if problems := address.open_link(declared):
         st.session_state["link problems"] = (page.title, problems)
     presenting.style()
     model_picker.sidebar()
+    above(page.url_path or "start")
     _prompt_box(
         declared, tells_memory=page.title == TELLS_MEMORY, hidden=page.title in WITHOUT_PROMPT
     )

@@ -1,0 +1,101 @@
+// The lesson bar. Keys reach it from anywhere on the page but from where somebody types.
+import { make } from "../kit/dom.js";
+
+const bars = new WeakMap(); // parentElement -> bar: this function runs again on every update
+const KEYS = { PageDown: "next", n: "next", PageUp: "back", b: "back", r: "reveal" };
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  let bar = bars.get(parentElement);
+  if (!bar) bars.set(parentElement, (bar = open(parentElement)));
+  bar.data = data;
+  bar.act = (what, option = 0) => setTriggerValue("act", { what, option, step: data.step });
+  draw(bar);
+  return () => {
+    if (bar.section.isConnected) return; // also called when merely updated
+    window.removeEventListener("keydown", bar.press, true);
+    bars.delete(parentElement);
+  };
+}
+
+function open(parentElement) {
+  const bar = { section: parentElement.querySelector(".lesson") };
+  for (const name of ["head", "text", "options", "answer"]) {
+    bar[name] = parentElement.querySelector(`.${name}`);
+  }
+  bar.press = (event) => bar.section.isConnected && press(bar, event);
+  window.addEventListener("keydown", bar.press, true);
+  return bar;
+}
+
+function press(bar, event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || is_typing(event.composedPath()[0])) return;
+  const what = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
+  const at = Number(event.key) - 1;
+  if (what) {
+    if (can(bar.data, what)) bar.act(what);
+  } else if (event.key >= "1" && event.key <= "9" && at < bar.data.options.length) {
+    if (!bar.data.revealed) bar.act("pick", at);
+  } else {
+    return;
+  }
+  event.preventDefault();
+  event.stopImmediatePropagation(); // R is Streamlit's own key for running again
+}
+
+const is_typing = (target) => target.isContentEditable
+  || ["TEXTAREA", "SELECT"].includes(target.tagName)
+  || (target.tagName === "INPUT" && !["checkbox", "radio", "range", "button"].includes(target.type));
+
+function can(data, what) {
+  if (what === "next") return data.step < data.n_steps;
+  if (what === "back") return data.step > 1;
+  return what !== "reveal" || data.asks;
+}
+
+function draw(bar) {
+  const { data } = bar;
+  const title = make("span", "title", data.title);
+  title.title = data.title;
+  bar.head.replaceChildren(
+    title,
+    make("span", "where", `${data.lesson} · ${data.step} of ${data.n_steps}`),
+    button(bar, "back", "‹ Back", "Page Up or B"),
+    ...(data.asks ? [button(bar, "reveal", data.revealed ? "Hide" : "Reveal", "R", !data.revealed)] : []),
+    button(bar, "next", "Next ›", "Page Down or N", !data.asks || data.revealed),
+    button(bar, "close", "Leave", "Close the lesson; the page stays"),
+  );
+  bar.text.innerHTML = data.text;
+  for (const term of bar.text.querySelectorAll("abbr")) {
+    term.dataset.meaning = term.title;
+    term.removeAttribute("title");
+    term.setAttribute("aria-description", term.dataset.meaning);
+  }
+  bar.options.replaceChildren(...data.options.map((one, i) => make_option(bar, one, i)));
+  bar.answer.textContent = data.answer;
+  bar.answer.title = data.answer;
+  bar.answer.classList.toggle("waits", data.asks && !data.revealed);
+}
+
+function button(bar, what, words, keys, is_main = false) {
+  const made = make("button", is_main ? "go" : "", words);
+  made.title = keys;
+  made.disabled = !can(bar.data, what);
+  made.onclick = () => bar.act(what);
+  return made;
+}
+
+function make_option(bar, [words, note], i) {
+  const { data } = bar;
+  const place = data.picked.indexOf(i);
+  const mark = data.is_order && place >= 0 ? `${place + 1}. ` : "";
+  const made = make("button", "option", [make("bdi", "", `${mark}${words}`), make("small", "", note)]);
+  const is_right = data.revealed && (data.is_order ? data.right[place] === i : data.right[0] === i);
+  made.setAttribute("aria-pressed", place >= 0);
+  made.classList.toggle("right", is_right);
+  made.classList.toggle("wrong", data.revealed && !is_right && place >= 0);
+  made.disabled = data.revealed;
+  made.title = `Key ${i + 1}`;
+  if (is_right) made.setAttribute("aria-label", `${words}, ${note}: right`);
+  made.onclick = () => bar.act("pick", i);
+  return made;
+}

@@ -1,0 +1,100 @@
+"""Lessons in Chromium: keys go on, reveal and pick; the step is in the link; nothing jumps."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import eventually, settled
+
+TITLE, ANSWER = ".lesson .title", ".lesson .answer"
+
+
+def on(page) -> None:
+    """Wait for the script that a key starts."""
+    page.wait_for_timeout(300)
+    settled(page)
+
+
+def press(page, key: str) -> None:
+    page.keyboard.press(key)
+    on(page)
+
+
+@pytest.fixture
+def lesson(open_page):
+    page = open_page("lessons", lesson="induction")
+    expect(page.locator(TITLE)).to_have_text("Six words, twice")
+    return page
+
+
+def test_a_step_by_keys_alone(lesson):
+    before = lesson.locator(".lesson").bounding_box()
+    press(lesson, "1")
+    expect(lesson.locator(".option[aria-pressed=true]")).to_have_count(1)
+    press(lesson, "r")
+    expect(lesson.locator(ANSWER)).to_contain_text("first choice is “·lamp”")
+    expect(lesson.locator(".option.right")).to_contain_text("lamp")
+    lesson.wait_for_url("**/prediction?**")
+    assert lesson.locator(".lesson").bounding_box() == before  # nothing jumps
+    press(lesson, "PageDown")
+    expect(lesson.locator(".lesson .where")).to_contain_text("2 of")
+    lesson.wait_for_url("**/attention?**")
+    press(lesson, "b")
+    expect(lesson.locator(".lesson .where")).to_contain_text("1 of")
+    lesson.wait_for_url("**/tokens?**")
+
+
+def test_letters_typed_into_the_prompt_are_letters(lesson):
+    box = lesson.get_by_role("textbox", name="Prompt", exact=True)
+    box.fill("")
+    box.press_sequentially("nbr1")
+    on(lesson)
+    expect(box).to_have_value("nbr1")
+    expect(lesson.locator(TITLE)).to_have_text("Six words, twice")
+
+
+def test_the_step_is_in_the_link(lesson, context):
+    for key in ("n", "n", "2", "r"):
+        press(lesson, key)
+    expect(lesson.locator(ANSWER)).to_contain_text("It reads")
+    lesson.wait_for_url("**lesson_revealed=1**")
+    said, address = lesson.locator(ANSWER).inner_text(), lesson.url
+    lesson.reload()
+    settled(lesson)
+    other = context.new_page()
+    other.goto(address)
+    settled(other)
+    for page in (lesson, other):
+        expect(page.locator(ANSWER)).to_have_text(said)
+        expect(page.locator(".lesson .where")).to_contain_text("3 of")
+        assert "/attention?" in page.url
+    other.close()
+
+
+def test_it_can_be_left_and_the_page_stays(lesson):
+    lesson.get_by_role("button", name="Leave").click()
+    expect(lesson.locator(".lesson")).to_have_count(0)
+    eventually(lesson, lambda: "lesson=" not in lesson.url)
+    assert "/tokens?" in lesson.url
+    press(lesson, "PageDown")
+    expect(lesson.locator(".lesson")).to_have_count(0)
+
+
+def test_a_term_explains_itself_to_the_keyboard_too(open_page):
+    page = open_page("lessons", lesson="induction", lesson_step=3)
+    expect(page.locator(".lesson .where")).to_contain_text("3 of")
+    term = page.locator(".lesson .text abbr").first
+    term.focus()
+    shown = term.evaluate("e => getComputedStyle(e, '::after').content")
+    assert term.get_attribute("data-meaning") in shown.replace('\\"', '"')
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_words_and_choices_fit(lesson, shots, width):
+    page = lesson
+    page.set_viewport_size({"width": width, "height": 720})
+    press(page, "r")
+    expect(page.locator(".option.right")).to_be_visible()
+    for part in (".text", ".answer", ".head"):
+        eventually(page, lambda part=part: page.locator(f".lesson {part}").evaluate(
+            "e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1"))
+    page.screenshot(path=shots / f"lesson_{width}.png")

@@ -1,0 +1,191 @@
+"""Right answers on a random model, each computed another way: by transformers' own, or by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from model.lessons import answers, findings
+from model.lessons.lesson import Question
+from model.loading import checkpoint
+from model.run import tokens, trace
+from tests.conftest import random_gpt2
+
+TEXT = "blue seven lamp blue seven"
+
+
+@pytest.fixture(scope="module")
+def run(tiny):
+    return trace.run(tiny, answers.fitting(tiny, TEXT))
+
+
+@pytest.fixture(scope="module")
+def ids(run):
+    return torch.tensor(run.ids)[None]
+
+
+def ask(tiny, run, text=TEXT, **question) -> answers.Answer:
+    found = answers.answer(tiny, run, text, Question(**question))
+    assert 2 <= len(found.options) == len(found.notes) <= answers.MOST_OPTIONS
+    assert len(set(found.options)) == len(found.options)
+    return found
+
+
+def right(found: answers.Answer) -> str:
+    return found.options[found.right[0]]
+
+
+def show(tiny, i) -> str:
+    return tokens.display(tiny.tokenizer, [int(i)])[0]
+
+
+def test_the_next_token_is_transformers_own(tiny, run, stock, ids):
+    logits = stock(ids).logits[0, -1]
+    found = ask(tiny, run, kind="next", options=("x", "word of many tokens"))
+    assert right(found) == show(tiny, logits.argmax())
+    assert found.notes[found.right[0]] == findings.percent(float(logits.softmax(-1).max()))
+    assert len(found.options) == answers.LEAST_OPTIONS  # bytes: no offered word is one token
+
+
+@pytest.mark.parametrize("head", ["induction", "previous", "first", "itself"])
+def test_the_cell_is_the_largest_weight_of_the_strongest_head(tiny, run, eager, ids, head):
+    maps = torch.stack(eager(ids, output_attentions=True).attentions)[:, 0].numpy()  # (L,H,T,T)
+    n = len(run)
+    score = {
+        "previous": maps.diagonal(-1, 2, 3).mean(-1), "itself": maps.diagonal(0, 2, 3).mean(-1),
+        "first": maps[:, :, 1:, 0].mean(-1), "induction": _induction(maps, run.ids),
+    }[head]
+    layer, number = np.unravel_index(score.argmax(), score.shape)
+    key = int(maps[layer, number, -1].argmax())
+    found = ask(tiny, run, kind="cell", head=head)
+    assert right(found) == f"{show(tiny, run.ids[key])} ({key})"
+    assert f"{score.max():.2f}" in found.sentence and f"({n - 1})" in found.options[-1]
+
+
+def _induction(maps, ids):
+    rows = []
+    for query in range(len(ids)):
+        after = [key + 1 for key in range(query) if ids[key] == ids[query] and key + 1 < query]
+        if after:
+            rows.append(maps[:, :, query, after].sum(-1))
+    return np.mean(rows, axis=0)
+
+
+def test_bytes_are_those_of_the_text_and_of_transformers_cache(tiny, run, stock, ids):
+    assert right(ask(tiny, run, "né 東", kind="bytes", of="text")) == "7 bytes"
+    layers = stock(ids, use_cache=True).past_key_values.layers
+    n = sum(part.nbytes for layer in layers for part in (layer.keys, layer.values))
+    assert right(ask(tiny, run, kind="bytes", of="cache")) == f"{n:,} bytes"
+    assert right(ask(tiny, run, kind="bytes", of="token")) == f"{n // len(run):,} bytes"
+
+
+def test_the_order_is_that_of_transformers_losses(tiny, run, stock, ids):
+    logits = stock(ids).logits[0, :-1]
+    bits = torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none") / np.log(2)
+    found = ask(tiny, run, kind="order")
+    places = [int(one.rsplit("(", 1)[1][:-1]) for one in found.options]
+    assert places == sorted(places) and 1 + int(bits.argmax()) == places[found.right[0]]
+    falling = [float(bits[places[i] - 1]) for i in found.right]
+    assert falling == sorted(falling, reverse=True)
+    assert found.notes[0] == f"{bits[places[0] - 1]:.1f} bits"
+
+
+def test_pairs_of_an_order_are_counted():
+    assert answers.n_pairs_right([2, 0, 1], (2, 0, 1)) == (3, 3)
+    assert answers.n_pairs_right([1, 0, 2], (2, 0, 1)) == (0, 3)
+    assert answers.n_pairs_right([0, 1], (2, 0, 1)) == (1, 1)
+    assert answers.n_pairs_right([], (1, 0)) == (0, 0)
+
+
+def test_the_nearest_token_is_found_by_brute_force(tiny, run, stock):
+    table = stock.transformer.wte.weight
+    asked = tokens.encode(tiny.tokenizer, "x")[-1]
+    cosine = torch.cosine_similarity(table, table[asked][None])
+    cosine[asked] = -2
+    found = ask(tiny, run, kind="nearest", token="x")
+    assert right(found) == show(tiny, cosine.argmax())
+    assert found.notes[found.right[0]] == f"{cosine.max():.2f}"
+    assert show(tiny, asked) not in found.options
+
+
+def test_the_layer_is_where_transformers_hidden_states_begin_to_say_it(tiny, run, stock, ids):
+    states = stock.transformer(ids, output_hidden_states=True).hidden_states[:-1]  # the last is normed
+    heads = [stock.lm_head(stock.transformer.ln_f(state[0, -1])).argmax() for state in states]
+    heads.append(stock(ids).logits[0, -1].argmax())
+    row = len(heads) - 1
+    while row and heads[row - 1] == heads[-1]:
+        row -= 1
+    wanted = "before block 0" if row == 0 else f"after block {row - 1}"
+    assert right(ask(tiny, run, kind="layer")) == wanted
+
+
+def test_a_change_is_that_of_transformers(tiny, run, stock, ids):
+    other = torch.tensor(answers.fitting(tiny, "seven blue"))[None]
+    one, two = (stock(x).logits[0, -1] for x in (ids, other))
+    wanted = ("the same word", "another word")[int(one.argmax() != two.argmax())]
+    found = ask(tiny, run, kind="changed", of="text", other="seven blue")
+    assert right(found) == wanted
+    moved = float((one.softmax(-1) - two.softmax(-1)).abs().sum() / 2)
+    assert findings.percent(moved) in found.sentence
+    assert right(ask(tiny, run, kind="changed", of="cache")) == "the same word"
+    ask(tiny, run, kind="changed", of="positions")
+
+
+@pytest.mark.parametrize("head", ["induction", "previous"])
+def test_a_head_switched_off_is_one_whose_output_weights_are_zero(tiny, run, ids, head):
+    layer, number, _ = findings.strongest(tiny, run, head)
+    other = random_gpt2()
+    width = other.config.n_embd // other.config.n_head
+    other.transformer.h[layer].attn.c_proj.weight[number * width : (number + 1) * width] = 0
+    one, two = run.next_logits, other(ids).logits[0, -1]
+    found = ask(tiny, run, kind="changed", of="head", head=head)
+    assert found.right == (int(one.argmax() != two.argmax()),)
+    assert findings.percent(float((one.softmax(-1) - two.softmax(-1)).abs().sum() / 2)) in found.sentence
+
+
+def test_without_positions_is_transformers_run_without_wpe(tiny):
+    one = trace.run(tiny, answers.fitting(tiny, "aaaa"))
+    found = answers.answer(tiny, one, "aaaa", Question("changed", of="positions"))
+    body = tiny.model.transformer
+    bare = tiny.model(inputs_embeds=body.wte(torch.tensor(one.ids))[None] - body.wpe.weight[:4])
+    assert (right(found) == "the same word") == (
+        bare.logits[0, -1].argmax() == one.next_logits.argmax())
+
+
+def test_recall_says_what_memory_says_and_what_the_model_says_alone(tiny, stock):
+    text = "Where do I live?"
+    run = trace.run(tiny, answers.fitting(tiny, text))
+    found = ask(tiny, run, text, kind="recall", tell=("I live in Rome.",), options=("Rome", "Oslo"))
+    start = torch.tensor([[256, *run.ids]])  # an ask begins with the end-of-text token
+    alone = int(stock(start).logits[0, -1].argmax())
+    said = " ".join(tokens.decode(tiny.tokenizer, [alone]).split())
+    assert said in found.sentence.split("without memory “")[1]
+    assert right(found) in ("Rome", "Oslo") or right(found) in found.sentence
+
+
+def test_what_a_model_lacks_is_said_with_its_number(tiny, run):
+    for name, (called, least) in findings.HEADS.items():
+        layer, head, score = findings.strongest(tiny, run, name)
+        said = findings.of_head(tiny, run, name)
+        assert f"{score:.2f}" in said
+        assert said.startswith(f"Layer {layer}, head {head} is" if score >= least else "This model has no")
+    short = trace.run(tiny, answers.fitting(tiny, "ab"))  # no token came twice
+    assert "best score of its 12 heads is 0.00" in findings.induction(tiny, short)
+
+
+@pytest.mark.parametrize("name", findings.FINDINGS)
+def test_every_finding_is_one_line(tiny, run, name):
+    said = findings.find(tiny, run, name)
+    assert said.endswith(".") and "\n" not in said and "nan" not in said and "e-0" not in said
+
+
+def test_a_prompt_that_is_too_long_or_empty():
+    loaded = checkpoint.load("embedded")
+    assert len(answers.fitting(loaded, "word " * 2000)) == loaded.model.config.n_positions
+    with pytest.raises(ValueError, match="no prompt"):
+        answers.fitting(loaded, "")
+
+
+def test_too_short_a_prompt_has_no_order(tiny):
+    run = trace.run(tiny, answers.fitting(tiny, "ab"))
+    with pytest.raises(ValueError, match="no order"):
+        ask(tiny, run, "ab", kind="order")
