@@ -38,7 +38,6 @@ with right:
         views.show_map(now, most_px=440)
     elif view == "One head":
         views.show_map(now, most_px=760)
-        views.show_downloads(now)
     elif view == "Step by step":
         views.show_steps(now)
     else:

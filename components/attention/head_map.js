@@ -1,6 +1,6 @@
-// One head's map: cells, names of queries and keys, colour scale, zoom; on the screen and as a file.
+// One head's map: cells, names of queries and keys, colour scale, zoom.
 import {
-  choose, css, dots, exact, fit_canvas, frame, ink, paint_map, paint_scale, room_below, shorten, write,
+  choose, css, dots, exact, frame, ink, paint_map, paint_scale, room_below, shorten, write,
 } from "../kit/canvas.js";
 import { axis, bold, causal, cells, cross, every, named, stamp } from "../kit/grid.js";
 import { follow_hands, keep_part, scale, show_all, sync } from "./head_map_zoom.js";
@@ -15,7 +15,6 @@ export default cells({
       ["−", "Zoom out", () => scale(map, 1 / 1.6)],
       ["+", "Zoom in", () => scale(map, 1.6)],
       ["all", "Show the whole map", () => { show_all(map); map.draw(); }],
-      ["PNG", "Download this picture", () => download_png(map)],
     ].map(([text, title, act]) => add_button(map.picture.querySelector(".tools"), text, title, act));
     follow_hands(map);
   },
@@ -214,32 +213,4 @@ function weight_of(data, query, key) {
   if (data.weights) return exact(data.weights[at]);
   if (query === data.chosen.query && key === data.chosen.key) return exact(data.chosen_weight);
   return `about ${exact((data.levels[at] / 255) ** 2)} (click for the exact weight)`;
-}
-
-// -- download -------------------------------------------------------------------------------------
-
-const MARGIN = 18, LINE = 30; // round the picture in the file; above and below it, for words
-
-// The map as it is zoomed now, with its origin above and the chosen cell below, at 2 dots a pixel.
-function download_png(map) {
-  const { data, theme, size } = map;
-  const file = document.createElement("canvas");
-  const [width, height] = [size.width + 2 * MARGIN, size.height + 2 * (LINE + MARGIN)];
-  const context = fit_canvas(file, width, height, 2);
-  context.fillStyle = css(theme.back);
-  context.fillRect(0, 0, width, height);
-  context.translate(MARGIN, MARGIN);
-  write(context, theme, data.origin, 0, 4, { baseline: "top" });
-  write(context, theme, map.reading.textContent, 0, size.height + LINE + 6, { baseline: "top" });
-  context.translate(0, LINE);
-  paint(context, map);
-  file.toBlob((blob) => save(blob, `attention ${data.title}.png`.replace(/[^\w.-]+/g, "-")));
-}
-
-function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

@@ -3,8 +3,6 @@
 Knows nothing of where the weights come from.
 """
 
-import csv
-import io
 from collections.abc import Callable
 
 import numpy as np
@@ -24,7 +22,6 @@ def show(
     chosen: tuple[int, int],
     *,
     title: str,
-    origin: str,
     key: str,
     on_choose: Callable[[int, int | None], None],
     most_px: int,
@@ -32,15 +29,14 @@ def show(
     """weights (T,T), row = query; tokens: T display strings; chosen: (query, key).
 
     `on_choose(query, key)` runs before the next script run; key is None when a row's label was
-    clicked. The map's side is at most `most_px`; `title` names the head, `origin` is written on
-    the downloaded picture.
+    clicked. The map's side is at most `most_px`; `title` names the head.
     """
     triangle = canvas.lower_triangle(weights)
     sums = weights.sum(axis=1, dtype=np.float64).astype(np.float32)
     arrays = {"levels": canvas.levels(triangle), "sums": sums}
     if len(tokens) <= EXACT_TOKENS:
         arrays["weights"] = triangle.astype(np.float32)
-    header = {"tokens": tokens, "title": title, "origin": origin, "most_px": most_px}
+    header = {"tokens": tokens, "title": title, "most_px": most_px}
     header |= {"chosen": {"query": chosen[0], "key": chosen[1]}}
     header |= {"chosen_weight": float(weights[chosen])}
 
@@ -49,24 +45,3 @@ def show(
         on_choose(int(cell["query"]), None if cell["key"] is None else int(cell["key"]))
 
     _mount(key=key, data=canvas.pack(header, **arrays), on_choose_change=tell)
-
-
-def as_csv(weights: np.ndarray, tokens: list[str]) -> bytes:
-    """weights (T,T) with token names as first row and column -> UTF-8 CSV that reads back exactly.
-
-    A name that a spreadsheet would take for a formula gets an apostrophe in front.
-    """
-    names = [f"'{name}" if name[0] in "=+-@" else name for name in tokens]
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["query (reads) \\ key (is read)", *names])
-    table.writerows([name, *row.astype(str)] for name, row in zip(names, weights))
-    return text.getvalue().encode()
-
-
-def as_npz(weights: np.ndarray, tokens: list[str], layer: int, head: int) -> bytes:
-    """The map and what it is of, as a compressed NumPy archive without pickles."""
-    file = io.BytesIO()
-    place = {"layer": layer, "head": head}
-    np.savez_compressed(file, attention=weights, tokens=np.array(tokens, dtype=str), **place)
-    return file.getvalue()

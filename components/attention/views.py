@@ -5,9 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from components.attention import bertviz_views, choice, grid, head_facts, head_map, query_steps, run
+from components.attention import (
+    bertviz_views,
+    choice,
+    grid,
+    head_facts,
+    head_map,
+    numbers,
+    query_steps,
+    run,
+)
 from components.frame import visit
 from components.kit import canvas
+from components.kit.export.offers import offer
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +74,7 @@ def show_grid(now: ChosenHead, shown: str) -> None:
         grid.show_numbers(
             facts[shown], top, notes, chosen, key="grid", on_choose=choice.choose_head
         )
+    offer("grid", numbers.all_heads, shown)
     st.caption(head_facts.legend(shown, facts.get(shown), now.survey.cell))
     st.markdown(f"**{now.title}.** {head_facts.words(facts, now.layer, now.head)}")
 
@@ -72,28 +83,16 @@ def show_map(now: ChosenHead, most_px: int) -> None:
     """The chosen head; a click chooses a cell."""
     head_map.show(
         now.weights, now.tokens, (now.query, now.key), title=now.title, most_px=most_px,
-        origin=f"{now.model}, {len(now.tokens):,} tokens", key="map", on_choose=choice.choose_cell,
+        key="map", on_choose=choice.choose_cell,
     )
-
-
-def show_downloads(now: ChosenHead) -> None:
-    """The exact map as files, made when asked for."""
-    file, place = f"attention-layer-{now.layer}-head-{now.head}", (now.layer, now.head)
-    with st.container(horizontal=True, key="downloads"):
-        st.download_button(
-            "CSV", lambda: head_map.as_csv(now.weights, now.tokens), f"{file}.csv",
-            "text/csv", key="csv", on_click="ignore", help="The exact weights, with token names",
-        )
-        st.download_button(
-            "NPZ", lambda: head_map.as_npz(now.weights, now.tokens, *place), f"{file}.npz",
-            key="npz", on_click="ignore", help="attention (T, T) float32, tokens, layer, head",
-        )
+    offer("map", numbers.one_head, now.layer, now.head)
 
 
 def show_cell(now: ChosenHead) -> None:
     """The arithmetic of the chosen cell."""
     cell = run.cell(now.layer, now.head, now.query, now.key)
     query_steps.show_cell(cell, now.tokens, now.query, now.key, "cell")
+    offer("cell", numbers.one_weight, now.layer, now.head, now.query, now.key)
 
 
 def show_steps(now: ChosenHead) -> None:
@@ -108,6 +107,7 @@ def show_steps(now: ChosenHead) -> None:
     query_steps.show_steps(
         steps, now.tokens, now.query, now.key, key="steps", on_choose=choice.choose_cell
     )
+    offer("steps", numbers.one_query, now.layer, now.head, now.query)
 
 
 def show_bertviz(now: ChosenHead, kind: str) -> None:

@@ -3,9 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from components.cache import choice, figures, grid, run
+from components.cache import choice, figures, grid, numbers, run
 from components.frame import draw_choice, visit
 from components.kit import token_row
+from components.kit.export.offers import offer
 
 
 def show() -> None:
@@ -89,6 +90,7 @@ def _picture(found, number: int, names: list[str]) -> None:
         chosen=choice.cell(config.n_layer, seen.n_entries),
     )
     grid.show(picture, config.n_positions, key="cache_grid", on_choose=choice.choose_cell)
+    offer("cache_grid", numbers.cached, number)
 
 
 def _vector(found, seen, names: list[str]) -> None:

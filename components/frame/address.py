@@ -37,6 +37,15 @@ def parameters(declared: Iterable[Choice]) -> dict[str, str | None]:
     return {one.name: _said(one, st.session_state.get(one.name)) for one in declared if one.in_link}
 
 
+def left_out(declared: Iterable[Choice]) -> list[str]:
+    """What is chosen now and is not in the address, because it is too long or no link can say it."""
+    return list(dict.fromkeys(
+        one.what or one.name.replace("_", " ") for one in declared
+        if one.in_link and (value := st.session_state.get(one.name)) not in (None, one.default)
+        and one.kind.write(value) is None
+    ))
+
+
 def _said(one: Choice, value) -> str | None:
     """A default says nothing: links stay short."""
     return None if value is None or value == one.default else one.kind.write(value)

@@ -11,6 +11,9 @@ from urllib.parse import quote_plus
 
 import streamlit as st
 
+from components.frame.packed import packed, unpacked
+
+PACKED = "packed."  # what a packed text in a link begins with
 MOST_DIGITS = 10  # of a number in a link; Python refuses to read thousands of them
 
 
@@ -139,18 +142,21 @@ class Flag:
 
 @dataclass(frozen=True)
 class Text:
-    """Any text. A link carries one of up to `most` characters, counted as an address encodes them;
-    a longer one not at all: servers refuse long addresses."""
+    """Any text. A link carries one of up to `most` characters, counted as an address encodes them, or
+    packed where that is too long; a longer one not at all: servers refuse long addresses."""
 
     most: int = 1000
 
     def read(self, said: str) -> str:
         if len(said) > self.most:
             raise ValueError(said)
-        return said
+        return unpacked(said.removeprefix(PACKED)) if said.startswith(PACKED) else said
 
     def write(self, value: Any) -> str | None:
-        return value if len(quote_plus(value)) <= self.most else None
+        if len(quote_plus(value)) <= self.most and not value.startswith(PACKED):
+            return value
+        said = PACKED + packed(value)
+        return said if len(said) <= self.most else None
 
     def allows(self, value: Any) -> bool:
         return isinstance(value, str)
@@ -202,13 +208,15 @@ class Choice:
 
     name: its key in st.session_state and its word in the link; kind: what it may be; default: what
     holds while nothing is chosen, left out of the link; None where a page finds one by itself.
-    in_link: False only for what a link must not say.
+    in_link: False only for what a link must not say; what: its name for the visitor, where a value may
+    be too long for a link.
     """
 
     name: str
     kind: ValueKind
     default: Any = None
     in_link: bool = True
+    what: str = ""
 
     def __post_init__(self) -> None:
         assert self.name.isidentifier() and self.name.islower(), self.name

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from components.frame import address, model_picker, presenting, results, visit
+from components.frame import address, model_picker, presenting, results, takeaway, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import Choice
 from components.frame.live_prompt import live_prompt
+from components.kit.export import offers
 from components.kit.safe_text import for_markdown
 
 DEFAULT_PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
@@ -82,9 +83,8 @@ def show(declared: Sequence[Choice], above: Callable[[str], None]) -> None:
     presenting.style()
     model_picker.sidebar()
     above(page.url_path or "start")
-    _prompt_box(
-        declared, tells_memory=page.title == TELLS_MEMORY, hidden=page.title in WITHOUT_PROMPT
-    )
+    _prompt_box(declared, page.title, hidden=page.title in WITHOUT_PROMPT)
+    offers.begin()
     results.place_for_waits()
     st.session_state.in_frame = True
     try:
@@ -109,7 +109,8 @@ def _say_what_the_link_lost(title: str) -> None:
         st.warning(for_markdown(problem))
 
 
-def _prompt_box(declared: Sequence[Choice], tells_memory: bool, hidden: bool) -> None:
+def _prompt_box(declared: Sequence[Choice], title: str, hidden: bool) -> None:
+    tells_memory = title == TELLS_MEMORY
     if "prompt" not in st.session_state:
         st.session_state.prompt = st.query_params.get("prompt", DEFAULT_PROMPT)
     row = st.container(horizontal=True, vertical_alignment="bottom", key="prompt_row")
@@ -128,8 +129,13 @@ def _prompt_box(declared: Sequence[Choice], tells_memory: bool, hidden: bool) ->
         with row.popover("Examples", key="examples"):
             for name, text in EXAMPLES.items():
                 st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
-    with st.container(key="presenting_alone", width="content") if hidden else row:
+    if hidden:
+        alone = st.container(key="presenting_alone", width="content")
+        row = alone.container(horizontal=True, width="content", key="presenting_row")
+    with row:
         presenting.switch()
+        with st.container(key="takeaway_place", width="content"):
+            takeaway.show(title, address.left_out(declared))
 
 
 def _entered(text: str) -> bool:

@@ -13,7 +13,7 @@ import streamlit as st
 _COMPONENTS = Path(__file__).parents[1]
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "(\.[^"]+)";$', re.MULTILINE)
 _SPARED = re.compile(r"^ +|^ *//.*\n", re.MULTILINE)  # a script goes with each message: a fifth less
-_EXPORT = re.compile(r"^export (?=(?:const|function) (\w+))", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:const|class|(?:async )?function\*?) (\w+))", re.MULTILINE)
 
 
 def component(name: str, script_name: str, html: str, css: str = ""):

@@ -67,7 +67,9 @@ export function place_of(canvas, event) {
 }
 
 // Sizes a canvas in units and hands back its context, in which 1 is a unit.
+// A picture that is taken away draws vectors instead (kit/export/dom_svg.js).
 export function fit_canvas(canvas, width, height, ratio = dots()) {
+  if (canvas.take_vectors) return canvas.take_vectors(width, height);
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
   Object.assign(canvas.style, { width: `${width * unit()}px`, height: `${height * unit()}px` });
@@ -212,6 +214,7 @@ export function remember(states, parentElement, open) {
     state.observer.observe(parentElement.querySelector(".picture"));
     state.resized = () => state.draw();
     window.addEventListener("resize", state.resized);
+    parentElement.querySelector(".picture").addEventListener("draw_vectors", state.resized);
   }
   return state;
 }

@@ -10,6 +10,8 @@ import numpy as np
 import streamlit as st
 
 from components.kit import canvas, grid, palette
+from components.kit.export.offers import offer
+from components.kit.export.table import Table
 
 HUES = {
     "mlp": palette.MLP,
@@ -85,6 +87,13 @@ def show(
 
     packed = {n: x if x.dtype == np.uint8 else x.astype(np.float32) for n, x in arrays.items()}
     _mount(key=key, data=canvas.pack(header, **packed), on_choose_change=tell)
+    offer(key, _numbers, grid)
+
+
+def _numbers(grid: Grid) -> Table:
+    """A line a cell, with all that is said of it."""
+    rows, columns = grid.row_words, grid.column_words
+    return Table({"row": rows, "column": columns}, grid.arrays or {"level": grid.levels})
 
 
 def levels(values: np.ndarray, top: float) -> np.ndarray:

@@ -136,9 +136,18 @@ export function kept(grid, made_of, width, height, paint, ratio = dots()) {
 
 // Puts such a drawing at a place, dot by dot.
 export function stamp(context, grid, made_of, { x, y, wide, high }, paint) {
+  if (context.is_vector) return paint_at(context, x, y, paint);
   const { ratio } = context;
   const drawing = kept(grid, made_of, Math.ceil(wide), Math.ceil(high), paint, ratio);
   context.drawImage(drawing, x, y, drawing.width / ratio, drawing.height / ratio);
+  return undefined;
+}
+
+function paint_at(context, x, y, paint) {
+  context.save();
+  context.translate(x, y);
+  paint(context);
+  context.restore();
 }
 
 // The row, the column and the cell of a query and a key.

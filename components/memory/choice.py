@@ -5,10 +5,12 @@ Layer and head are shared with other pages (frame/place.py). Knows nothing of th
 
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 from components.frame import visit
 from components.frame.choices import Choice, Decimal, Flag, OneOf, Text, Whole, choose, chosen
 from components.frame.place import HEAD, LAYER
+from components.memory.told import Tellings
 from model.memory import eviction, salience
 from model.memory.settings import FusionSettings, Settings, from_saved
 from model.memory.variants import MODULES, name_of
@@ -65,21 +67,39 @@ SETTINGS = {one.name.removeprefix("mem_"): one for one in (  # as Settings.saved
     Choice("mem_slot_threshold", ANY_NUMBER, PLAIN.edm.threshold),
     Choice("mem_best", Whole(0, 1024), PLAIN.best),
 )}
+TOLD = Choice("memory_told", Tellings({**SETTINGS, "variant": VARIANT}),  # conversation.py keeps it
+              what="what was told on the Memory page, which exports it as a session file")
 CHOICES = (VIEW, VARIANT, STORE, EDM_HEAD, ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH,
-           *SETTINGS.values())
+           *SETTINGS.values(), TOLD)
 
 
 def settings() -> Settings:
     """The chosen settings for reading; plain ones if nothing was chosen."""
-    found = {name: chosen(one) for name, one in SETTINGS.items()}
+    return settings_of(unusual())
+
+
+def unusual() -> dict[str, Any]:
+    """Setting -> its value, of those that are not the usual ones; "variant" where modules are off."""
+    found = {name: chosen(one) for name, one in SETTINGS.items() if chosen(one) != one.default}
+    return found if modules() == available() else found | {"variant": name_of(modules())}
+
+
+def settings_of(given: dict[str, Any]) -> Settings:
+    """The settings that differ from the usual ones by these values."""
+    found = {name: given.get(name, one.default) for name, one in SETTINGS.items()}
     if found["score"] == TRAINED and "edm" not in available():
         found["score"] = PLAIN.fusion.score
-    return from_saved(found | {"modules": modules()})
+    return from_saved(found | {"modules": _modules_of(given.get("variant"))})
 
 
 def for_writing() -> Settings:
+    """The chosen settings for writing."""
+    return writing(settings())
+
+
+def writing(reading: Settings) -> Settings:
     """The same with every module on: switches decide what is read, not what is written."""
-    return replace(settings(), modules=available())
+    return replace(reading, modules=available())
 
 
 # -- modules ---------------------------------------------------------------------------------------
@@ -93,7 +113,10 @@ def available() -> frozenset[str]:
 
 def modules() -> frozenset[str]:
     """The modules that are read; by default all that exist."""
-    name = chosen(VARIANT)
+    return _modules_of(chosen(VARIANT))
+
+
+def _modules_of(name: str | None) -> frozenset[str]:
     if name is None:
         return available()
     return next(some for some in SETS if name_of(some) == name) & available()

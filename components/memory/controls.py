@@ -53,7 +53,21 @@ def show_bar() -> None:
             _settings()
         with st.popover("Sessions", key="memory_sessions"):
             _sessions()
+    _offer_file(now)
     _tell_troubles()
+
+
+def _offer_file(now) -> None:
+    """The address cannot carry this memory: a file can."""
+    if conversation.is_in_link() or now.is_saved or not now.state.prompts:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="memory_beyond_link"):
+        st.caption("The link does not carry this memory, and F5 would lose it: take it as a session "
+                   "file, or save it under Sessions.", width="content")
+        st.download_button(
+            "Session file", partial(conversation.as_file, now.state), "memory.safetensors",
+            key="session_file_offer", on_click="ignore",
+        )
 
 
 def _ask_about(told: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ A memory belongs to one model. Every model has one conversation; changing the mo
 aside. Kept in st.session_state; knows nothing of looks.
 """
 
+import hashlib
 import tempfile
 import uuid
 from dataclasses import dataclass, field, replace
@@ -13,13 +14,15 @@ import numpy as np
 import streamlit as st
 
 from components.frame import live_prompt, visit
-from components.frame.choices import choose
+from components.frame.choices import choose, chosen
 from components.memory import choice, run
+from components.memory.told import BY_HAND, Telling
 from model.memory import fusion, held, sessions
 from model.memory.state import MemoryState, load_state, save_state
 
 MOST_STEPS = 20  # that can be undone
 MOST_BYTES = 1 << 28  # of keys and values in memories to go back to
+_IN_LINK = "memory:in link"  # session key: what the conversation last wrote into choice.TOLD
 HISTORY = 60  # prompts whose reads are listed slot by slot
 
 
@@ -28,7 +31,9 @@ class Conversation:
     """key: another for every memory, for caches. session: the saved session this belongs to, "" for
     none; is_saved: whether it holds exactly this memory. written: of the latest prompt, what the
     bank and the EDM wrote, see `what_was_written`.
-    history: of each prompt told here, what it read and how it changed the recurrent states."""
+    history: of each prompt told here, what it read and how it changed the recurrent states.
+    told: every prompt that was told since the memory was blank, with its settings (told.py); None
+    where telling them again does not leave this memory."""
 
     state: MemoryState
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -36,6 +41,7 @@ class Conversation:
     is_saved: bool = False
     written: dict[str, tuple[int, int]] = field(default_factory=dict)
     history: tuple["ToldPrompt", ...] = ()
+    told: tuple[Telling, ...] | None = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +55,44 @@ class ToldPrompt:
 
 
 def current() -> Conversation:
-    """The chosen model's conversation; a blank one at first."""
+    """The chosen model's conversation; a blank one at first, or what a link says was told."""
     steps = _steps()
-    if not steps:
+    if chosen(choice.TOLD) != st.session_state.get(_IN_LINK):
+        _tell_again(chosen(choice.TOLD) or [])
+    elif not steps:
         steps.append(Conversation(run.blank()))
+    _say_in_link(steps[-1])
     return steps[-1]
+
+
+def _tell_again(tellings) -> None:
+    """What a link says was told, one after the other; visitors with the same link share the work."""
+    steps, told = _steps(), []
+    now = Conversation(run.blank(), key=_key_of(told))
+    steps.append(now)
+    try:
+        for text, given in tellings:
+            told.append((text, given))
+            steps.append(now := replace(_told(now, text, given), key=_key_of(told)))
+    except ValueError as problem:
+        st.session_state["memory:trouble"] = f"The link does not tell all that it holds. {problem}"
+    del steps[: -MOST_STEPS - 1]
+
+
+def _key_of(told: list[Telling]) -> str:
+    return hashlib.sha256(f"{visit.mark()} {told}".encode()).hexdigest()
+
+
+def is_in_link() -> bool:
+    """Whether the address carries all that was told."""
+    told = chosen(choice.TOLD)
+    return told is None or choice.TOLD.kind.write(told) is not None
+
+
+def _say_in_link(now: Conversation) -> None:
+    said = BY_HAND if now.told is None else [*now.told] or None
+    st.session_state[_IN_LINK] = said
+    choose(choice.TOLD, said)
 
 
 def states() -> tuple[MemoryState, ...]:
@@ -78,7 +117,7 @@ def remember(text: str) -> bool:
     """Tell the memory a prompt; its own reads are counted first. False, with a sentence to show,
     when it cannot be told."""
     try:
-        _append(_told(current(), text, choice.settings()))
+        _append(_told(current(), text, choice.unusual()))
     except ValueError as problem:
         st.session_state["memory:trouble"] = str(problem)
         return False
@@ -98,7 +137,7 @@ def begin(prompts: tuple[str, ...], question: str) -> None:
     now = Conversation(run.blank())
     try:
         for text in prompts:
-            now = _told(now, text, choice.settings())
+            now = _told(now, text, choice.unusual())
     except ValueError as problem:
         st.session_state["memory:trouble"] = str(problem)
     _append(now)
@@ -117,6 +156,7 @@ def undo() -> None:
     """Go back to the memory before the last change; budgets hold it, as when it is loaded."""
     if can_undo():
         _steps().pop()
+        _say_in_link(_steps()[-1])
         _make_room(current().state)
         choice.forget_places()
 
@@ -155,7 +195,7 @@ def pin(store: str, slot: int, pinned: bool) -> None:
 
 def _change(state: MemoryState) -> None:
     """The same conversation with its memory changed by hand."""
-    _append(replace(current(), state=state, key=uuid.uuid4().hex, is_saved=False))
+    _append(replace(current(), state=state, key=uuid.uuid4().hex, is_saved=False, told=None))
 
 
 def save(name: str) -> None:
@@ -194,7 +234,7 @@ def load(name: str) -> None:
             state = load_state(path, visit.checkpoint())
             _stamps()[name] = _stamp(path)
             _make_room(state)
-            _append(Conversation(state, session=name, is_saved=True))
+            _append(Conversation(state, session=name, is_saved=True, told=None))
         choice.forget_places()
 
     _try(read)
@@ -228,7 +268,7 @@ def bring_in(content: bytes) -> None:
             path.write_bytes(content)
             state = load_state(path, visit.checkpoint())
             _make_room(state)
-            _append(Conversation(state))
+            _append(Conversation(state, told=None))
         choice.forget_places()
 
     _try(read)
@@ -256,9 +296,11 @@ def trouble() -> str:
     return st.session_state.pop("memory:trouble", "")
 
 
-def _told(now: Conversation, text: str, settings) -> Conversation:
+def _told(now: Conversation, text: str, given: dict) -> Conversation:
+    """given: the settings that are not the usual ones."""
+    settings = choice.settings_of(given)
     asked = _asked(now, text, settings)
-    written = run.tell(now.key, now.state, text, choice.for_writing(), asked)
+    written = run.tell(now.key, now.state, text, choice.writing(settings), asked)
     told = ToldPrompt(
         len(written.state.prompts), _reads(now, asked),
         run.state_changes(now.state, written.state),
@@ -268,6 +310,7 @@ def _told(now: Conversation, text: str, settings) -> Conversation:
         session=now.session,
         written=what_was_written(written),
         history=(*now.history, told)[-HISTORY:],
+        told=None if now.told is None else (*now.told, (text, given)),
     )
 
 
@@ -276,7 +319,7 @@ def _asked(now: Conversation, text: str, settings):
     if not now.state.prompts:
         return None
     try:
-        return run.ask(now.key, now.state, text, settings, choice.for_writing())
+        return run.ask(now.key, now.state, text, settings, choice.writing(settings))
     except ValueError:
         return None
 
@@ -329,6 +372,7 @@ def _append(new: Conversation) -> None:
     current()  # there is a step to go back to
     steps = _steps()
     steps.append(new)
+    _say_in_link(new)
     while len(steps) > 2 and (
         len(steps) > MOST_STEPS + 1 or sum(s.state.nbytes for s in steps) > MOST_BYTES
     ):

@@ -6,9 +6,10 @@ import streamlit as st
 from components.frame import visit
 from components.frame.choice_widgets import holding, one_of
 from components.kit import next_token, palette
+from components.kit.export.offers import offer
 from components.kit.fact_strip import fact_strip
 from components.kit.units import show_number
-from components.memory import choice, conversation, look, run, say, slots, vectors, words
+from components.memory import choice, conversation, look, numbers, run, say, slots, vectors, words
 from components.memory.look import Moment
 
 MOST_HISTORY = 12
@@ -27,6 +28,7 @@ def show(now: Moment) -> None:
         now.table, weight, now.read, now.budget, slot, "memory_slots", choice.choose_slot,
         STRONG[now.store],
     )
+    offer("memory_slots", numbers.slots)
     if len(now.table):
         _show_slot(now, slot, float(weight[slot]))
     else:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from components.frame import results
 from components.kit import next_token, palette
+from components.kit.export.offers import offer
 from components.memory import (
     bars,
     choice,
@@ -14,6 +15,7 @@ from components.memory import (
     conversation,
     heads_grid,
     look,
+    numbers,
     reads,
     run,
     say,
@@ -96,6 +98,7 @@ def _show_heads(now: Moment) -> None:
         now.asked.share[:, :, row], now.asked.names[row], now.head, "memory_heads",
         choice.choose_head,
     )
+    offer("memory_heads", numbers.shares)
 
 
 def _show_picture(now: Moment) -> None:
@@ -108,6 +111,7 @@ def _show_picture(now: Moment) -> None:
     else:
         drawn = _picture(now, told, store)
     reads.show(drawn, "memory_reads", choice.choose_row, choice.choose_slot)
+    offer("memory_reads", numbers.read)
     st.caption(
         "A line's width: how much a typed word reads from a remembered one. "
         + ("Memory keeps keys and values, not the text. Struck out: not in memory."
@@ -173,6 +177,7 @@ def _show_union_map(now: Moment) -> None:
         [texts[i] for i in asked.kept], asked.names, now.of, start=_token_0(asked),
     )
     _show_map(now, drawn)
+    offer("memory_map", numbers.union)
 
 
 def _show_external_map(now: Moment) -> None:
@@ -186,6 +191,7 @@ def _show_external_map(now: Moment) -> None:
         start=_token_0(asked),
     )
     _show_map(now, drawn)
+    offer("memory_map", numbers.read)
     st.caption("Empty slots weigh exactly 0 and are left out. Every row is one softmax over the "
                "slots and the null slot, which takes the weight when nothing fits.")
 

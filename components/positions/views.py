@@ -7,10 +7,11 @@ from components.frame import visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chosen
 from components.kit import cell_grid
+from components.kit.export.offers import offer
 from components.kit.fact_strip import fact_strip
 from components.kit.safe_text import for_markdown
 from components.kit.units import show_number
-from components.positions import choice, clocks, figures, head_maps, run
+from components.positions import choice, clocks, figures, head_maps, numbers, run
 
 TAGS = {
     "learned": "as trained",
@@ -34,6 +35,7 @@ def side_by_side(tokens: list[str]) -> None:
         [TAGS[name] for name in maps], near, tokens, (query, key), "positions_maps",
         choice.choose_pair,
     )
+    offer("positions_maps", numbers.maps, layer, head)
     st.caption(
         f"Layer {layer}, head {head}, same prompt, same weights. *Learned* is the real model. For "
         "the others the model runs again without `wpe` in its input. *None* shows that run’s q and "

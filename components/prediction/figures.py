@@ -1,8 +1,6 @@
-"""Surprisal along a prompt: figures and tables. Arrays in, go.Figure, HTML or CSV out."""
+"""Surprisal along a prompt: figures and tables. Arrays in, go.Figure or HTML out."""
 
-import csv
 import html
-import io
 
 import numpy as np
 import plotly.graph_objects as go
@@ -70,16 +68,3 @@ def not_counted(reading) -> str:
         f"The first ({n} {'byte' if n == 1 else 'bytes'}) is only read: no token comes before it "
         "that could predict it."
     )
-
-
-def as_csv(names: list[str], reading) -> bytes:
-    """One row a token: id, text, bytes, bits, rank, entropy before it; reads back exactly."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["position", "id", "token", "bytes", "bits", "rank", "expected_bits"])
-    expected = [np.nan, *reading.entropy_bits[:-1]]
-    for i, name in enumerate(names):
-        safe = f"'{name}" if name[0] in "=+-@" else name
-        judged = (reading.bits[i], reading.rank[i], expected[i])
-        table.writerow([i, reading.ids[i], safe, reading.n_bytes[i], *judged])
-    return text.getvalue().encode()

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from components.frame import draw_choice, visit
-from components.prediction import choice, curve, figures, run, shift, strip
+from components.kit.export.offers import offer
+from components.prediction import choice, curve, figures, numbers, run, shift, strip
 
 
 def show_strip(reading) -> int:
@@ -16,6 +17,7 @@ def show_strip(reading) -> int:
         visit.token_texts(), reading.bits, reading.rank, at, why, "prediction_strip",
         _chooser(reading),
     )
+    offer("prediction_strip", numbers.surprisal)
     return at
 
 
@@ -38,6 +40,7 @@ def show_distribution(reading, at: int) -> None:
         run.draws(at, settings, seed, choice.n_draws()),
         seed=seed, key="prediction_curve", on_choose=choice.choose_dials,
     )
+    offer("prediction_curve", numbers.distribution, at)
 
 
 def show_surprisal(reading, at: int) -> None:
@@ -51,14 +54,10 @@ def show_surprisal(reading, at: int) -> None:
         names, reading.bits, reading.rank, reading.entropy_bits, at
     )
     st.plotly_chart(figure, key="prediction_bits")
-    words, file = st.columns([5, 1], vertical_alignment="center")
-    words.caption(
+    offer("prediction_bits", numbers.surprisal)
+    st.caption(
         figures.not_counted(reading) + " Perplexity depends on the tokenizer; "
         "bits per byte can be compared between models."
-    )
-    file.download_button(
-        "CSV", lambda: figures.as_csv(names, reading), "surprisal.csv", "text/csv",
-        key="prediction_csv", on_click="ignore", help="Every token: id, bits, rank, expected bits",
     )
 
 
@@ -71,6 +70,7 @@ def show_shift(reading, at: int) -> None:
         visit.token_texts(), guesses, reading.guess_probability, reading.rank, reading.bits, at,
         "prediction_shift", _chooser(reading),
     )
+    offer("prediction_shift", numbers.surprisal)
     if reading.total is None:
         return
     st.markdown(

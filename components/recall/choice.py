@@ -80,15 +80,16 @@ CURVE_SOURCES = {"shipped": "Shipped", "own": "Measured here"}
 EPISODES_A_POINT = {n: str(n) for n in (5, 10, 25, 50, 125)}
 CLICKED_PROMPT = "recall:clicked prompt"  # session key, until the next run takes its words
 IN_LINK = Text(2000)  # longer texts stay in the tab
+TEXTS = "the probe’s texts, which are too long"
 
 VIEW = Choice("recall_view", OneOf(VIEWS), "probe")
-TELL = Choice("recall_tell", IN_LINK, FIRST.tell)
-ASK = Choice("recall_ask", IN_LINK, FIRST.ask)
-ANSWER = Choice("recall_answer", IN_LINK, FIRST.answer)
+TELL = Choice("recall_tell", IN_LINK, FIRST.tell, what=TEXTS)
+ASK = Choice("recall_ask", IN_LINK, FIRST.ask, what=TEXTS)
+ANSWER = Choice("recall_answer", IN_LINK, FIRST.answer, what=TEXTS)
 DISTANCE = Choice("recall_distance", Whole(0, 1_000_000), FIRST.distance)
 SEED = Choice("recall_seed", Whole(), 0)
 SOURCE = Choice("recall_source", OneOf(SOURCES), "made")
-TEXT = Choice("recall_text", IN_LINK, "")
+TEXT = Choice("recall_text", IN_LINK, "", what=TEXTS)
 BUDGET = Choice("recall_slots", OneOf({n: str(n) for n in SLOTS}), PLAIN_SLOTS)
 POLICY = Choice("recall_policy", OneOf({n: eviction.title(n) for n in eviction.NAMES}), PLAIN.policy)
 SCORE = Choice("recall_score", OneOf({name: name for name in salience.SCORES}), PLAIN.fusion.score)

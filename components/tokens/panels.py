@@ -8,9 +8,10 @@ from components.frame import visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.place import AT
+from components.kit.export.offers import offer
 from components.kit.fact_strip import fact_strip
 from components.kit.safe_text import for_markdown
-from components.tokens import bars, chips, choice, matrix, merge_stairs, run
+from components.tokens import bars, chips, choice, matrix, merge_stairs, numbers, run
 from model.analysis.tokenization import GPT2_PATTERN
 
 MOST_ROWS = 1000  # rows of the vocabulary table
@@ -156,6 +157,7 @@ def vector_strips(inputs, at: int, name: str) -> None:
         three, [f"token {name}", f"+ position {at}", "= input"], limit(three), "three",
         lambda i: None, height=170, label=_strip_label(inputs),
     )
+    offer("three", numbers.one_token, at)
 
 
 def all_vectors(vectors: np.ndarray, at: int) -> None:
@@ -164,6 +166,7 @@ def all_vectors(vectors: np.ndarray, at: int) -> None:
         vectors, visit.token_texts(), limit(vectors), "all_vectors", lambda i: choose(AT, i),
         chosen=at, height=460, label="One row a token; point at a cell for its value",
     )
+    offer("all_vectors", numbers.vectors)
 
 
 def limit(values: np.ndarray) -> float:
@@ -205,6 +208,7 @@ def cosine_map(vectors: np.ndarray, at: int) -> None:
         columns=names, chosen=at, height=620, say="cosine",
         label="Point at a cell for its cosine; click a row to rank the others",
     )
+    offer("cosine_map", numbers.cosines)
 
 
 def like_in_prompt(vectors: np.ndarray, at: int, k: int) -> None:

@@ -12,6 +12,7 @@ from components.frame.choices import (
     ValueKind,
     Whole,
 )
+from components.memory.told import Tellings
 
 
 def values(kind: ValueKind) -> list:
@@ -31,6 +32,8 @@ def values(kind: ValueKind) -> list:
         return ["the", "a b"]
     if isinstance(kind, Cell):
         return [(1, 1), (0, 2)]
+    if isinstance(kind, Tellings):
+        return [[("I live in Rome.", {})]]
     assert isinstance(kind, Cells), kind
     return [[(1, 2)], [(1, 2), (1, 3)]]
 

@@ -1,7 +1,5 @@
-"""What the attention page sends to the browser, says, saves and remembers."""
+"""What the attention page sends to the browser, says and remembers."""
 
-import csv
-import io
 import json
 import struct
 from types import SimpleNamespace
@@ -110,7 +108,7 @@ def test_a_click_in_the_grid_is_told_as_numbers(sent, session):
 def test_the_map_sends_exact_weights_while_they_are_few(sent, n_tokens):
     weights = causal(n_tokens)
     head_map.show(
-        weights, ["x"] * n_tokens, (n_tokens - 1, 0), title="t", origin="o", key="map",
+        weights, ["x"] * n_tokens, (n_tokens - 1, 0), title="t", key="map",
         on_choose=print, most_px=400,
     )
     message = unpack(sent[0].data)
@@ -156,25 +154,6 @@ def test_the_factor_is_named_as_it_is():
     assert query_steps.scaling_words(part) == "÷ √64"
     part.scaling = 0.0625
     assert query_steps.scaling_words(part) == "× 0.0625"
-
-
-# -- files -----------------------------------------------------------------------------------------
-
-
-def test_csv_reads_back_exactly_and_holds_no_formula():
-    weights, tokens = causal(4), ["=1+1", 'a"b', "c,d\n", "·x"]
-    rows = list(csv.reader(io.StringIO(head_map.as_csv(weights, tokens).decode())))
-    assert rows[0][1:] == ["'=1+1", 'a"b', "c,d\n", "·x"] == [row[0] for row in rows[1:]]
-    back = np.array([row[1:] for row in rows[1:]], dtype=np.float32)
-    np.testing.assert_array_equal(back, weights)
-
-
-def test_npz_reads_back_without_pickles():
-    weights, tokens = causal(3), ["a", "‹E2 82›", "🧠"]
-    file = np.load(io.BytesIO(head_map.as_npz(weights, tokens, 2, 5)), allow_pickle=False)
-    np.testing.assert_array_equal(file["attention"], weights)
-    assert file["tokens"].tolist() == tokens
-    assert (file["layer"], file["head"]) == (2, 5)
 
 
 # -- words -----------------------------------------------------------------------------------------

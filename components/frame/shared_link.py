@@ -1,0 +1,49 @@
+"""The page's link for other people: the address under which they reach this machine, as a QR code."""
+
+import io
+import socket
+from urllib.parse import urlsplit, urlunsplit
+
+import segno
+import streamlit as st
+
+MOST = 2900  # characters of a QR code that cameras still read
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+ANYWHERE = (None, "", "0.0.0.0", "::")  # of server.address: the app listens to other machines
+
+
+def for_the_room(link: str) -> tuple[str, str]:
+    """The link as other machines of this network open it, and a sentence about that."""
+    parts = urlsplit(link)
+    if parts.hostname not in LOOPBACK:
+        return link, "Everyone who can open this page can scan it."
+    own = _own_address()
+    if st.get_option("server.address") not in ANYWHERE or own is None:
+        return link, ("This address opens on this machine only: the app listens to no other. Start it "
+                      "without --server.address to share it.")
+    host = own if parts.port is None else f"{own}:{parts.port}"
+    return urlunsplit(parts._replace(netloc=host)), f"For everyone in this network: {host}."
+
+
+def qr_code(link: str) -> bytes:
+    """The link as an SVG file. Raises ValueError for a link that is too long for a QR code."""
+    if len(link) > MOST:
+        raise ValueError(
+            f"The link has {len(link):,} characters, a QR code holds {MOST:,}. Shorten the prompt, or "
+            "copy the link."
+        )
+    file = io.BytesIO()
+    segno.make(link, micro=False, error="l", boost_error=False).save(
+        file, kind="svg", border=4, light="white", omitsize=True
+    )
+    return file.getvalue()
+
+
+def _own_address() -> str | None:
+    """This machine's address in its network; None without one. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address that nobody has
+            return str(probe.getsockname()[0])
+        except OSError:
+            return None

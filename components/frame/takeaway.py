@@ -1,0 +1,46 @@
+"""The menu "Take away", on every page: each picture as PNG, SVG, CSV and NPZ, and the page's link.
+
+The browser draws the files of a picture; the server is asked only for exact numbers, and only when a
+visitor wants them. Knows no page's content.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from components.frame import shared_link, visit
+from components.kit import assets, canvas
+from components.kit.export import offers, table
+
+KEY = "takeaway"
+_mount = assets.component("takeaway", "frame/takeaway", '<div class="menu picture"></div>')
+FILES: dict[str, Callable[[table.Table], bytes]] = {"csv": table.as_csv, "npz": table.as_npz}
+
+
+@st.fragment
+def show(page: str, left_out: list[str]) -> None:
+    """Draw the menu; a file that was asked for goes to the browser with it, once. left_out: what the
+    page's link does not carry."""
+    asked = (st.session_state.get(KEY) or {}).get("ask")
+    reply, file = ({}, b"") if not asked else _answer(asked)
+    header = {"page": page, "model": visit.checkpoint().name, "reply": reply}
+    header["left_out"] = left_out
+    data = canvas.pack(header, file=np.frombuffer(file, dtype=np.uint8))
+    _mount(key=KEY, data=data, on_ask_change=lambda: None)
+
+
+def _answer(asked: dict) -> tuple[dict, bytes]:
+    """asked: its number, the kind of file, and the picture's key or the link -> what the browser is
+    told, and the file; b"" where the picture offers none, or with the sentence that says why not."""
+    reply = {"number": asked["number"]}
+    try:
+        if asked["kind"] == "qr":
+            link, words = shared_link.for_the_room(asked["link"])
+            return reply | {"link": link, "words": words}, shared_link.qr_code(link)
+        found = offers.numbers(asked["picture"])
+        return reply, b"" if found is None else FILES[asked["kind"]](found)
+    except ValueError as problem:
+        return reply | {"problem": str(problem)}, b""
+    finally:
+        visit.let_go()

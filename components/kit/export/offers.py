@@ -1,0 +1,30 @@
+"""What the pictures of a page offer to be taken away: for each its numbers, made only when asked for.
+
+An offer holds the function and the choices that lead to the numbers, not the numbers: a visitor who
+takes nothing away keeps nothing alive. Knows nothing of files.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from components.kit.export.table import Table
+
+_OFFERS = "what pictures offer"  # session key
+
+
+def begin() -> None:
+    """A page is drawn anew: what pictures offered before does not hold any more."""
+    st.session_state[_OFFERS] = {}
+
+
+def offer(key: str, make: Callable[..., Table], *given) -> None:
+    """The picture with this key shows make(*given); a later call with the same key replaces it."""
+    st.session_state.setdefault(_OFFERS, {})[key] = partial(make, *given)
+
+
+def numbers(key: str) -> Table | None:
+    """What the picture with this key shows now; None where it offers nothing."""
+    make = st.session_state.get(_OFFERS, {}).get(key)
+    return None if make is None else make()
