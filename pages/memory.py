@@ -17,6 +17,7 @@ from components.memory import (
     invite,
     links,
     look,
+    rest,
     slot_views,
     switches,
     views,
@@ -26,7 +27,7 @@ from components.memory import (
 shell.on_enter(conversation.remember)
 invite.show()
 now = look.look()
-answers.show(now)
+said = answers.place(now)
 controls.show_bar()
 switches.show()
 laws = views.show_laws(now)
@@ -35,11 +36,12 @@ view = one_of("View", choice.VIEW)
 if now.problem:
     st.warning(now.problem)
 views.show_front(now)
+each = chain = None
 if view == "reads" and not now.state.prompts:
     controls.show_first_visit()
 elif view == "reads":
-    views.show_reads(now)
-    links.show(now)
+    each = views.show_reads(now)
+    chain = links.show(now)
 elif view == "weights":
     views.show_weights(now)
 elif view == "slots":
@@ -48,4 +50,5 @@ elif view == "writes":
     write_views.show(now)
 else:
     gate_views.show(now)
-views.prove(now, laws)
+answers.show(now, said)
+rest.then(each, chain, views.prove(now, laws))

@@ -4,7 +4,8 @@ import html
 
 from components.kit import palette
 from model.recall.chain import Chain
-from model.recall.link import Link, number, percent
+from model.recall.link import NAMES, Link, number, percent
+from model.recall.told_facts import ToldSentence
 
 SHARES = ("of the attention", "of the probability moved", "probability")
 STYLE = """<style>
@@ -25,12 +26,28 @@ def row(chain: Chain, title: str = "") -> str:
     drawn = "".join(
         _link(link, is_reached=i < behind, is_first=i == 0) for i, link in enumerate(links)
     )
+    return _framed(chain.fact, drawn, _sentence(chain), title)
+
+
+def waiting(fact: ToldSentence) -> str:
+    """The same row before its chain is computed."""
+    drawn = "".join(_waiting(name, i == 0) for i, name in enumerate(NAMES))
+    return _framed(fact, drawn, '<div style="margin-top:.35em">…</div>')
+
+
+def _framed(fact: ToldSentence, links: str, sentence: str, title: str = "") -> str:
     return (
         f'{STYLE}<div style="margin:.2em 0 .4em"><div style="opacity:.8;margin-bottom:.3em;'
         f'overflow-wrap:anywhere">{html.escape(title or "The told fact")}: “<bdi>'
-        f'{html.escape(_short(chain.fact.text))}</bdi>”</div><div class="links">{drawn}</div>'
-        f"{_sentence(chain)}</div>"
+        f'{html.escape(_short(fact.text))}</bdi>”</div><div class="links">{links}</div>'
+        f"{sentence}</div>"
     )
+
+
+def _waiting(name: str, is_first: bool) -> str:
+    arrow = "" if is_first else '<b style="opacity:.6">→</b>'
+    return (f'<span>{arrow}<span class="link" style="border-color:{HUES[None]};opacity:.65"><b>'
+            f"{MARKS[None]} {name}</b><small>…</small></span></span>")
 
 
 def _link(link: Link, is_reached: bool, is_first: bool) -> str:

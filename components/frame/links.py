@@ -36,12 +36,19 @@ def of_question(
     (memory.run.AskedPrompt); writing: the settings it is told with; states: memories before
     this one."""
     chosen, recalled, settings = visit.checkpoint(), asked.recalled, asked.settings
-    mark = RunKey.with_memory(
-        chosen, "chain of a question", recalled.trace.ids, key, settings, fact, writing
-    )
-    return results.computed(mark, partial(
+    return results.computed(_of_question(key, asked, fact, writing), partial(
         chain.of_question, chosen, state, recalled, settings, fact, writing, states
     ))
+
+
+def of_question_kept(key: str, asked, fact: ToldSentence, writing) -> Chain | None:
+    """The same where it was found before; None where it was not."""
+    return results.kept(_of_question(key, asked, fact, writing))
+
+
+def _of_question(key: str, asked, fact: ToldSentence, writing) -> RunKey:
+    return RunKey.with_memory(visit.checkpoint(), "chain of a question", asked.recalled.trace.ids,
+                              key, asked.settings, fact, writing)
 
 
 def near_miss_of(

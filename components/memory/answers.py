@@ -31,30 +31,49 @@ ENDS = {
 PATIENCE_S = 0.5  # an answer that takes longer is drawn word by word
 MOST_LEAD = 48  # characters of the unfinished sentence that was typed
 LONG, LONGER = 50, 120  # characters from which the letters shrink
+_LAST = "memory:answers drawn"  # session key: of which memory, and their HTML
 
 
-def show(now: Moment) -> None:
+def place(now: Moment):
+    """Where the answers stand, for `show`: until then with the visitor's last answers to this
+    memory, which have the same height."""
+    spot = st.container(key="memory_answers").empty()
+    key, drawn = st.session_state.get(_LAST, ("", ""))
+    is_old = now.asked is not None and key == now.now.key
+    spot.html(drawn if is_old else _nothing(now))
+    return spot
+
+
+def show(now: Moment, place) -> None:
     """Both answers to the prompt; an empty frame if no prompt can ask."""
-    with st.container(key="memory_answers"):
-        if now.asked is None:
-            st.html(_frame(["<div><i>…</i></div>"] * 2, _waiting(now)))
-        else:
-            _follow(now)
+    if now.asked is None:
+        _draw(now, place, _nothing(now))
+    else:
+        _follow(now, place)
 
 
-def _follow(now: Moment) -> None:
+def _nothing(now: Moment) -> str:
+    return _frame(["<div><i>…</i></div>"] * 2, _waiting(now))
+
+
+def _draw(now: Moment, place, drawn: str) -> None:
+    place.html(drawn)
+    st.session_state[_LAST] = now.now.key, drawn
+
+
+def _follow(now: Moment, place) -> None:
     """Draw the answers once they are whole, slow ones as they grow. Every touch of the page lets
     Streamlit end this run for a newer key."""
-    place = pulse = None
+    pulse = None
     drawn = touched = time.monotonic()
     for both in memory_said.follow(now.asked):
         if time.monotonic() - drawn > PATIENCE_S:
-            place = (place or st).html(_answers(now, both, "…"))
+            place.html(_answers(now, both, "…"))
             drawn = touched = time.monotonic()
         elif time.monotonic() - touched > results.YIELD_S:
             pulse = (pulse or st.sidebar).empty()  # where nothing moves
             touched = time.monotonic()
-    (place or st).html(_answers(now, both))
+    _draw(now, place, _answers(now, both))
 
 
 def _answers(now: Moment, both: TwoAnswers, verdict: str = "") -> str:

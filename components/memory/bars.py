@@ -22,16 +22,17 @@ HUES = {
 MOST_TOKENS = 400  # tokens of a prompt drawn as a strip
 
 
-def by_module(texts: list[str], probabilities: dict[str, np.ndarray]) -> str:
-    """k tokens; module -> their probabilities (k,) -> a group of bars a token, one bar a module,
-    and the change against no memory, in percentage points."""
+def by_module(texts: list[str], probabilities: dict[str, np.ndarray | None]) -> str:
+    """k tokens; module -> their probabilities (k,), None where they come later -> a group of bars a
+    token, one bar a module, and the change against no memory, in percentage points."""
     names = list(probabilities)
     rows = ["<span></span>" + "".join(_token(text) for text in texts)]
     for name in names:
         strong = "font-weight:700;" if name == "all" else ""
-        cells = "".join(
-            _bar(HUES[name], float(p), None if name == "none" else float(p - before))
-            for p, before in zip(probabilities[name], probabilities["none"])
+        own, before = probabilities[name], probabilities["none"]
+        cells = WAITING * len(texts) if own is None else "".join(
+            _bar(HUES[name], float(p), None if name == "none" else float(p - q))
+            for p, q in zip(own, before)
         )
         rows.append(f'<span style="{strong}white-space:nowrap">{TITLES[name]}</span>{cells}')
     columns = f"max-content repeat({len(texts)},minmax(5.8em,1fr))"
@@ -56,14 +57,23 @@ def _rounded(change: float) -> str:
 def _bar(hue: str, p: float, change: float | None) -> str:
     exact = "" if change is None else f", {points(100 * change)} points against no memory"
     moved = "" if change is None else f"{_rounded(100 * change)} pt"
+    return _cell(f"{show_number(p, 6)}{exact}", f"min-width:1px;width:{100 * p:.2f}%;background:{hue}",
+                 percent(p), moved)
+
+
+def _cell(hover: str, bar: str, p: str, moved: str) -> str:
     return (
-        f'<span title="{show_number(p, 6)}{exact}"><span style="display:block;background:{palette.EMPTY};'
+        f'<span title="{hover}"><span style="display:block;background:{palette.EMPTY};'
         'border-radius:.2em"><span style="display:block;height:.75em;border-radius:.2em;'
-        f'min-width:1px;width:{100 * p:.2f}%;background:{hue}"></span></span>'
+        f'{bar}"></span></span>'
         '<span style="display:flex;flex-wrap:wrap;justify-content:space-between;'
         'column-gap:.6em;line-height:1.25;white-space:nowrap">'
-        f'<span>{percent(p)}</span><small style="opacity:.75">{moved}</small></span></span>'
+        f'<span>{p}</span><small style="opacity:.75">{moved}</small></span></span>'
     )
+
+
+WAITING = _cell("Computed once typing rests", "width:0", "…",
+                '<span style="visibility:hidden">+0.0 pt</span>')  # as high as a bar
 
 
 # -- gates -----------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Below the answer on the Memory page: the told sentence that should have answered, and the link
 between it and the answer that broke."""
 
+from functools import partial
+
 import streamlit as st
 
 from components.frame import link_row, links
@@ -8,26 +10,36 @@ from components.frame.choice_widgets import holding
 from components.frame.choices import choose, chosen
 from components.memory import choice, conversation
 from components.memory.look import Moment
+from components.memory.rest import Later
 
 
-def show(now: Moment) -> None:
-    """The choice of a told sentence and its links; draws nothing without a question or a
-    sentence."""
+def show(now: Moment) -> Later:
+    """The choice of a told sentence -> its links, for when typing rests; draws nothing without a
+    question or a sentence."""
     if now.asked is None or not now.settings.modules & {"am", "edm"}:
-        return
+        return None
     facts = links.facts(now.key, now.state)
     if not facts:
-        return
+        return None
     st.markdown("##### From the told sentence to the answer")
     fact = _choose(now, facts)
+    place = st.empty()
+    given = now.key, now.asked, fact, choice.for_writing()
+    if (chain := links.of_question_kept(*given)) is not None:
+        place.html(link_row.row(chain))
+        return None
+    place.html(link_row.waiting(fact))
+    return partial(_fill, now, fact, place)
+
+
+def _fill(now: Moment, fact, place) -> None:
     try:
         chain = links.of_question(
             now.key, now.state, now.asked, fact, choice.for_writing(), conversation.states())
     except ValueError as problem:
-        st.warning(str(problem))
+        place.warning(str(problem))
         return
-    if chain is not None:
-        st.html(link_row.row(chain))
+    place.html("" if chain is None else link_row.row(chain))
 
 
 def _choose(now: Moment, facts):

@@ -23,11 +23,12 @@ from model.recall import causal
 from model.recall.reads import Place
 from model.run import tokens
 from model.run.store import RunKey
-from model.run.trace import Trace
+from model.run.trace import Trace, common_prefix
 
 MOST_WINDOWS = 4  # a prompt longer than this many windows is written, but not previewed
 SHOWN = 7  # tokens compared with memory and without
-_LATEST = "memory:asked"  # session key: under which keys the latest ask is kept, and its modules alone
+_LATEST = "memory:asked"  # session key: under which key the latest ask is kept
+_ALONE = "memory:each alone"  # session key: the same of what its modules did alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +41,7 @@ class AskedPrompt:
     layers and heads, the largest over the tokens behind <|endoftext|>.
     key: of the memory that was asked, for caches; front: if the prompt is too long, what telling
     its first n_front tokens did; the rest asked the state after that.
-    compared: the next token with memory and without. alone: rows of the modules alone that were made
-    ahead, for `each_alone` to go on with; empty where the visitor's latest view did not show them.
+    compared: the next token with memory and without.
     """
 
     names: list[str]
@@ -55,7 +55,6 @@ class AskedPrompt:
     key: str
     front: telling.Written | None
     n_front: int
-    alone: dict[str, asking.Recalled]
 
     @property
     def mean(self) -> np.ndarray:
@@ -96,10 +95,11 @@ class AskedPrompt:
 @dataclass(frozen=True, eq=False)
 class EachAlone:
     """k tokens under every module alone: texts k visible strings; probabilities: "none", each
-    module that is on, and "all" -> (k,). recalled: what each of these sets of modules recalled."""
+    module that is on, and "all" -> (k,), or None while it is not computed. recalled: what each of
+    these sets of modules recalled."""
 
     texts: list[str]
-    probabilities: dict[str, np.ndarray]
+    probabilities: dict[str, np.ndarray | None]
     recalled: dict[str, asking.Recalled]
 
 
@@ -154,9 +154,14 @@ def ask(
         )
     mark = _key("asked", ids, key, settings)
     found = results.computed(mark, partial(
-        _asked, chosen, key, state, ids, settings, front, n_front, *_before(mark)))
-    st.session_state[_LATEST] = mark, None
+        _asked, chosen, key, state, ids, settings, front, n_front, _before(_LATEST, mark)))
+    st.session_state[_LATEST] = mark
     return found
+
+
+def read_tokens(asked: AskedPrompt) -> np.ndarray:
+    """The tokens (K,) of the slots that were retrieved, in order."""
+    return asked.recalled.passes.state.bank.slots.token[asked.kept]
 
 
 def measured_off(asked: AskedPrompt) -> float | None:
@@ -235,12 +240,23 @@ def each_alone(
     key: str, state: MemoryState, asked: AskedPrompt, settings: Settings, k: int
 ) -> EachAlone:
     """The k first tokens of `asked.compared` with none of the modules, each alone, and all."""
-    ids = asked.recalled.trace.ids[asked.n_start :]
-    mark = _key("each alone", ids, key, settings, k)
-    work = partial(_each, visit.checkpoint(), state, asked, ids, settings, k)
-    found = results.computed(mark, work)
-    st.session_state[_LATEST] = _key("asked", ids, key, settings), mark
+    mark, ids = _of_each(key, asked, settings, k), asked.recalled.trace.ids[asked.n_start :]
+    found = results.computed(mark, partial(
+        _each, visit.checkpoint(), state, asked, ids, settings, k, _before(_ALONE, mark)))
+    st.session_state[_ALONE] = mark
     return found
+
+
+def each_alone_kept(key: str, asked: AskedPrompt, settings: Settings, k: int) -> EachAlone | None:
+    """`each_alone` where it was computed before; None where it was not."""
+    return results.kept(_of_each(key, asked, settings, k))
+
+
+def not_yet_alone(asked: AskedPrompt, settings: Settings, k: int) -> EachAlone:
+    """`each_alone` before it is computed: with none of the modules and with all that are on."""
+    shown, names = asked.compared, effect.sets_of(settings.modules)
+    known = {"none": shown.before[:k], _whole(settings): shown.after[:k]}
+    return EachAlone(shown.texts[:k], {name: known.get(name) for name in names}, {})
 
 
 def ways(key: str, asked: AskedPrompt, settings: Settings) -> WaysIn:
@@ -319,25 +335,25 @@ def _off(asked: AskedPrompt) -> RunKey:
     return RunKey.of(visit.checkpoint(), visit.named(effect.off_difference), asked.plain.ids)
 
 
-def _before(mark: RunKey) -> tuple[AskedPrompt | None, EachAlone | None]:
-    """This visitor's latest ask of the same model, and what its modules did alone if that was shown:
-    both from the store, and None where it no longer has them."""
-    latest, alone = st.session_state.get(_LATEST, (None, None))
+def _of_each(key: str, asked: AskedPrompt, settings: Settings, k: int) -> RunKey:
+    return _key("each alone", asked.recalled.trace.ids[asked.n_start :], key, settings, k)
+
+
+def _before(name: str, mark: RunKey):
+    """This visitor's latest result of this session key, of the same model: from the store, and None
+    where it no longer has it."""
+    latest = st.session_state.get(name)
     same = latest is not None and (latest.placed_model, latest.memory) == (
         mark.placed_model, mark.memory)
-    if not same:
-        return None, None
-    return results.kept(latest), None if alone is None else results.kept(alone)
+    return results.kept(latest) if same else None
 
 
 def _asked(
     checkpoint, key: str, state, ids, settings: Settings, front, n_front: int,
-    before: AskedPrompt | None = None, before_alone: EachAlone | None = None,
+    before: AskedPrompt | None = None,
 ) -> AskedPrompt:
-    """before, before_alone: of the prompt typed before; rows that both prompts share are not run
-    again."""
-    alone = {} if before_alone is None else before_alone.recalled
-    last, plain, alone = _gone_on(checkpoint, state, ids, settings, before, alone)
+    """before: of the prompt typed before; rows that both prompts share are not run again."""
+    last, plain = _gone_on(checkpoint, state, ids, settings, before)
     recalled = asking.ask(checkpoint, state, ids, settings, last)
     plain = asking.plain(checkpoint, ids, plain)
     looked = spread(checkpoint, recalled.trace, None if before is None else before.looked)
@@ -345,7 +361,7 @@ def _asked(
     now = np.zeros(len(state.bank))
     now[recalled.kept] = looked.mean[n_start:, : len(recalled.kept)].max(0, initial=0)
     return AskedPrompt(
-        names=tokens.display(checkpoint.tokenizer, recalled.trace.ids),
+        names=_names(checkpoint, recalled.trace.ids, before),
         n_start=n_start,
         settings=settings,
         recalled=recalled,
@@ -356,20 +372,25 @@ def _asked(
         key=key,
         front=front,
         n_front=n_front,
-        alone=alone,
     )
 
 
-def _gone_on(checkpoint, state, ids, settings: Settings, before: AskedPrompt | None, alone: dict):
-    """What the prompt before hands on, gone on with in one batch: to the ask, to the run without
-    memory, to the modules alone. Of another memory or other settings, only the second."""
+def _names(checkpoint, ids, before: AskedPrompt | None) -> list[str]:
+    """ids (T,) as visible strings; those that the prompt before shares are taken over."""
+    n_old = 0 if before is None else common_prefix(ids, before.recalled.trace.ids)
+    known = [] if before is None else before.names[:n_old]
+    return [*known, *tokens.display(checkpoint.tokenizer, ids[n_old:])]
+
+
+def _gone_on(checkpoint, state, ids, settings: Settings, before: AskedPrompt | None):
+    """What the prompt before hands on, gone on with in one batch: to the ask, and to the run without
+    memory. Of another memory or other settings, only the second."""
     if before is None:
-        return None, None, {}
+        return None, None
     if not asking.fits(before.recalled, state, settings):
-        return None, before.plain, {}
-    (last, *others), plain = asking.go_on(
-        checkpoint, ids, [before.recalled, *alone.values()], before.plain)
-    return last, plain, dict(zip(alone, others))
+        return None, before.plain
+    (last,), plain = asking.go_on(checkpoint, ids, [before.recalled], before.plain)
+    return last, plain
 
 
 def _told(checkpoint, state, text: str, settings: Settings, asked: AskedPrompt | None):
@@ -395,16 +416,29 @@ def _again(checkpoint, state, asked: AskedPrompt, gone, ids, settings: Settings)
     return effect.compare(checkpoint, again.next_logits, asked.recalled.trace.next_logits, 6)
 
 
-def _each(checkpoint, state, asked: AskedPrompt, ids, settings: Settings, k: int) -> EachAlone:
-    whole = "all" if len(settings.modules) > 1 else next(iter(settings.modules), "none")
-    recalled = effect.ask_each(
-        checkpoint, state, ids, settings, asked.alone | {whole: asked.recalled})
+def _each(
+    checkpoint, state, asked: AskedPrompt, ids, settings: Settings, k: int,
+    before: EachAlone | None = None,
+) -> EachAlone:
+    """before: of a prompt typed before; rows that both share are not run again."""
+    whole, alone = _whole(settings), {}
+    if before is not None and whole in before.recalled and asking.fits(
+        before.recalled[whole], state, settings
+    ):
+        others = {name: x for name, x in before.recalled.items() if name != whole}
+        alone = dict(zip(others, asking.go_on(checkpoint, ids, list(others.values()))[0]))
+    recalled = effect.ask_each(checkpoint, state, ids, settings, alone | {whole: asked.recalled})
     shown = asked.compared
     found = {
         name: x.trace.next_logits.double().softmax(-1)[shown.ids[:k].tolist()].cpu().numpy()
         for name, x in recalled.items()
     }
     return EachAlone(shown.texts[:k], found, recalled)
+
+
+def _whole(settings: Settings) -> str:
+    """What the set of all modules that are on is called in `effect.sets_of`."""
+    return list(effect.sets_of(settings.modules))[-1]
 
 
 def _ways(checkpoint, asked: AskedPrompt) -> WaysIn:

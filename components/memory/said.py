@@ -45,9 +45,10 @@ def follow(asked: run.AskedPrompt) -> Iterator[TwoAnswers]:
     """Both answers as they grow, the one with memory first; the last is whole."""
     after, trace = NOTHING, asked.recalled.trace
     is_read = trace.reading is not None or trace.graft is not None
-    for after in _one(_memory(asked) if is_read else _none(), trace):
+    told = run.read_tokens(asked)
+    for after in _one(_memory(asked) if is_read else _none(), trace, told):
         yield TwoAnswers(after, NOTHING, is_read)
-    for before in _one(_none(), asked.plain):
+    for before in _one(_none(), asked.plain, told):
         yield TwoAnswers(after, before, is_read)
 
 
@@ -62,12 +63,12 @@ def visible(text: str) -> str:
     return readable(text.encode("utf-8", "replace"))
 
 
-def _one(memory: tuple, trace) -> Iterator[Answer]:
+def _one(memory: tuple, trace, told: np.ndarray) -> Iterator[Answer]:
     known = NOTHING
     for said in reversed(_kept()):
         if said.memory == memory and not len(known):
             known = rest(visit.checkpoint(), said.asked, said.answer, trace.ids)
-    drafts = [said.answer for said in reversed(_kept())]
+    drafts = [*(said.answer.ids for said in reversed(_kept())), told]
     steps = say(visit.checkpoint(), trace, known, drafts)
     while (known := run.next_step(steps)) is not None:
         _keep(KeptAnswer(memory, trace.ids, known))

@@ -1,11 +1,10 @@
 """The memory page's views of what is read: the picture, the whole map, the next token."""
 
-import time
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from components.frame import results
 from components.kit import next_token, palette
 from components.kit.export.offers import offer
 from components.memory import (
@@ -24,8 +23,8 @@ from components.memory import (
     words,
 )
 from components.memory.look import Moment
+from components.memory.rest import Later
 
-REST_S = 0.3  # typing rests when no key came for so long
 MOST_ALONE = 3  # tokens whose probability is shown module by module
 
 
@@ -37,15 +36,11 @@ def show_laws(now: Moment):
     return place
 
 
-def prove(now: Moment, place) -> None:
-    """Measure that memory switched off is GPT-2, once typing rests: a newer key ends the waiting."""
+def prove(now: Moment, place) -> Later:
+    """The measurement, for when typing rests, that memory switched off is GPT-2."""
     if now.asked is None or run.measured_off(now.asked) is not None:
-        return
-    pulse = st.empty()
-    for _ in range(round(REST_S / results.YIELD_S)):
-        time.sleep(results.YIELD_S)
-        pulse.empty()  # where nothing moves
-    _laws(now, place, run.off_difference(now.asked))
+        return None
+    return lambda: _laws(now, place, run.off_difference(now.asked))
 
 
 def _laws(now: Moment, place, off_difference: float | None) -> None:
@@ -58,19 +53,20 @@ def _laws(now: Moment, place, off_difference: float | None) -> None:
 # -- reads -----------------------------------------------------------------------------------------
 
 
-def show_reads(now: Moment) -> None:
-    """The picture: lines from the prompt's words to the words, in earlier prompts, they read."""
+def show_reads(now: Moment) -> Later:
+    """The picture: lines from the prompt's words to the words, in earlier prompts, they read -> what
+    each module did alone, for when typing rests."""
     left, right = st.columns([2, 1], gap="medium")
     with left:
         look.choose_store()
         _show_picture(now)
     if now.asked is None:
-        return
+        return None
     with right:
         st.markdown("##### The next token, twice")
         st.html(next_token.twice(now.asked.compared, "with memory", "without: GPT-2"))
     with left:
-        _show_each(now)
+        each = _show_each(now)
     if now.store == "bank":
         with left:
             heads, sentences = st.columns([1, 1.2], gap="large")
@@ -78,17 +74,28 @@ def show_reads(now: Moment) -> None:
             _show_heads(now)
         with sentences:
             _show_retrieved(now)
+    return each
 
 
-def _show_each(now: Moment) -> None:
-    """Which module moved the probability."""
+def _show_each(now: Moment) -> Later:
+    """Which module moved the probability; the modules alone once typing rests."""
     if not now.settings.modules or not now.state.prompts:
-        return
-    each = run.each_alone(now.key, now.state, now.asked, now.settings, MOST_ALONE)
+        return None
+    given = now.asked, now.settings, MOST_ALONE
+    known = run.each_alone_kept(now.key, *given)
+    each = run.not_yet_alone(*given) if known is None else known
     st.markdown("##### Which module moved it")
-    st.html(bars.by_module(each.texts, each.probabilities))
-    st.caption("One run for each module alone, and one with all that are switched on. Percentage "
-               "points are against GPT-2 and need not add up.")
+    place = st.empty()
+    place.html(bars.by_module(each.texts, each.probabilities))
+    st.caption("One run for each module alone, once typing rests, and one with all that are switched "
+               "on. Percentage points are against GPT-2 and need not add up.")
+    is_whole = all(p is not None for p in each.probabilities.values())
+    return None if is_whole else partial(_fill_each, now, place)
+
+
+def _fill_each(now: Moment, place) -> None:
+    each = run.each_alone(now.key, now.state, now.asked, now.settings, MOST_ALONE)
+    place.html(bars.by_module(each.texts, each.probabilities))
 
 
 def _show_heads(now: Moment) -> None:

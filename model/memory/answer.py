@@ -1,8 +1,9 @@
 """A model's answer to a prompt: the most probable token each time, up to the end of a sentence.
 
 The prompt's run is the cache: every further token is one step that reads the same memory. Earlier
-answers may serve as drafts: one pass checks several tokens (greedy speculative decoding,
-arXiv:2211.17192), and the answer does not change. Knows nothing of who asks, and stores nothing.
+answers, the prompt and what was told may serve as drafts: what followed the answer's last tokens
+there is checked in one pass (greedy speculative decoding, arXiv:2211.17192, with drafts looked up
+instead of computed), and the answer does not change. Knows nothing of who asks, and stores nothing.
 """
 
 import re
@@ -19,6 +20,7 @@ from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, logits, run
 
+LOOKED_UP = 3  # the most last tokens of an answer that are looked up in a draft
 MOST = 24  # an answer has at most so many tokens; usually its sentence ends sooner
 SENTENCE, END_OF_TEXT, LIMIT, WINDOW = "sentence", "end of text", "limit", "window"  # why it ended
 _MARK = re.compile(r"[.!?。！？][\"')\]»”’]*\s*$")
@@ -64,15 +66,15 @@ NOTHING = Answer(np.zeros(0, dtype=np.int64), np.zeros(0), "")
 
 
 def say(
-    checkpoint: Checkpoint, asked: Trace, known: Answer = NOTHING, drafts: Sequence[Answer] = (),
-    most: int = MOST,
+    checkpoint: Checkpoint, asked: Trace, known: Answer = NOTHING,
+    drafts: Sequence[np.ndarray] = (), most: int = MOST,
 ) -> Iterator[Answer]:
     """The prompt's run -> the answer as it grows, pass by pass; the last one has an `end`.
 
     known: its beginning, taken from an earlier answer (`rest`); if that is the whole answer,
-    nothing is run. drafts: answers that this one may repeat.
+    nothing is run. drafts: ids (A,) that the answer may repeat, each; the prompt is one too.
     """
-    answer, trace = known, asked
+    answer, trace, drafts = known, asked, (*drafts, asked.ids)
     while not answer.end:
         if len(asked) + len(answer) > _room(checkpoint, asked):
             answer = replace(answer, end=WINDOW)
@@ -134,12 +136,32 @@ def _room(checkpoint: Checkpoint, asked: Trace) -> int:
     return checkpoint.model.config.n_positions - start
 
 
-def _guess(answer: Answer, drafts: Sequence[Answer]) -> np.ndarray:
-    """The next tokens of the first draft that begins like the answer; empty before the first token,
-    which needs no run."""
+def _guess(answer: Answer, drafts: Sequence[np.ndarray]) -> np.ndarray:
+    """The next tokens: those of the first draft that begins like the answer; else what follows its
+    last tokens in a draft, the more of them are there the more. Empty before the first token, which
+    needs no run."""
     n = len(answer)
-    fit = (d.ids[n:] for d in drafts if len(d) > n and np.array_equal(d.ids[:n], answer.ids))
-    return next(fit, NOTHING.ids) if n else NOTHING.ids
+    if n == 0:
+        return NOTHING.ids
+    for draft in drafts:
+        if len(draft) > n and np.array_equal(draft[:n], answer.ids):
+            return draft[n:]
+    for n_same in range(min(LOOKED_UP, n), 0, -1):
+        for draft in drafts:
+            at = _behind(draft, answer.ids[-n_same:])
+            if at < len(draft):
+                return draft[at : at + 4 * n_same**2]  # a wrong guess costs its rows
+    return NOTHING.ids
+
+
+def _behind(draft: np.ndarray, end: np.ndarray) -> int:
+    """The place behind the last tokens of an answer in a draft; its length where they are not."""
+    raw, wanted, at = draft.tobytes(), end.tobytes(), 0
+    while (at := raw.find(wanted, at)) >= 0:
+        if at % draft.itemsize == 0:
+            return at // draft.itemsize + len(end)
+        at += 1
+    return len(draft)
 
 
 def _rows(checkpoint: Checkpoint, trace: Trace, start: int) -> torch.Tensor:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 
-from model.grafts.graft import Graft
+from model.grafts.graft import Graft, opened
 from model.grafts.reading import Reading
 from model.memory import fusion, held, shared_words, slots, told_of
 from model.memory.fusion import Bank
@@ -22,7 +23,7 @@ from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.distance import total_variation
 from model.run.tokens import Ids
-from model.run.trace import Trace, logits, run
+from model.run.trace import Trace, final_logits, run
 
 LAST = 3  # the last tokens of a prompt decide whether memory moves the prediction
 _NOTHING = np.zeros(0, dtype=np.int64)
@@ -83,8 +84,6 @@ def ask(
     weight = _drawn_most(checkpoint, drawn, ids) + _read_by_slots(state, bank, first)
     weight = _with_words(checkpoint, bank, first, weight)
     found = _second_pass(runner, bank, first, weight, settings, not_asked)
-    if _chooses(settings) and len(found.kept):
-        found = _if_it_moves(runner, found, rules.needed)
     return replace(found, not_asked=not_asked, passes=runner.passes)
 
 
@@ -129,11 +128,11 @@ def _passes(
     if old is not None and old.hidden == hidden:
         return old
     graft = graft_of(checkpoint, state, settings, not_asked.external)
+    if old is not None:
+        return replace(old, graft=graft, hidden=hidden)
     others = graft
     if graft is not None and graft.external is not None:
         others = graft.without_external()
-    if old is not None:
-        return replace(old, graft=graft, others=others, hidden=hidden)
     return Passes(state, settings, graft, others, hidden=hidden)
 
 
@@ -159,26 +158,23 @@ def _second_pass(
     runner: Runner, bank: Bank, first: Trace, weight: np.ndarray, settings: Settings,
     not_asked: NotAsked,
 ) -> Recalled:
-    """The second pass: read what was found, unless the first pass read exactly that."""
+    """The second pass: read what was found, unless the first pass read exactly that. With `needed`,
+    nothing of it is read if it moves the prediction too little. It must do so without the EDM: what
+    both move together says nothing of either."""
     checkpoint, again = runner.checkpoint, settings.fusion.positions == "replay"
     room = checkpoint.model.config.n_positions - len(first) if again else len(bank)
     kept = _retrieved(bank, weight, settings, room, not_asked.bank)
-    drawn = _largest(weight, bank.slots.block)
-    if len(kept) == len(bank) and not again:
-        return Recalled(first, drawn, kept)
+    drawn, moved = _largest(weight, bank.slots.block), None
     if not len(kept):
         return Recalled(runner.left_out(), drawn, kept)
-    trace = runner.found(lambda which: reading(checkpoint, bank, which, settings), kept)
-    return Recalled(trace, drawn, kept)
-
-
-def _if_it_moves(runner: Runner, found: Recalled, needed: float) -> Recalled:
-    """The run with fusion, or without it if the retrieved slots move the prediction too little. They
-    must do so without the EDM: what both move together says nothing of either."""
-    moved = _moved(runner.checkpoint, runner.alone(found.trace), runner.without())
-    if moved < needed:
-        return Recalled(runner.left_out(), found.relevance, _NOTHING, moved)
-    return replace(found, moved=moved)
+    read = first.reading
+    if len(kept) < len(bank) or again:
+        read = runner.reading(lambda which: reading(checkpoint, bank, which, settings), kept)
+    if _chooses(settings):
+        moved = _moved(checkpoint, runner.alone(read), runner.without())
+        if moved < settings.fusion.needed:
+            return Recalled(runner.left_out(), drawn, _NOTHING, moved)
+    return Recalled(runner.found(read), drawn, kept, moved)
 
 
 def _moved(checkpoint: Checkpoint, one: Trace, other: Trace) -> float:
@@ -187,9 +183,13 @@ def _moved(checkpoint: Checkpoint, one: Trace, other: Trace) -> float:
     The largest one after the last LAST tokens counts: in the middle of an answer ("You live") one
     word follows from the other, with memory and without.
     """
-    n = min(LAST, len(one), len(other))
-    rows = (logits(checkpoint, trace, start=len(trace) - n) for trace in (one, other))
-    return float(total_variation(*rows).max())
+    assert one.graft is other.graft and len(one) == len(other), "not two runs of one prompt"
+    n, both = min(LAST, len(one)), (one, other)
+    stream = torch.stack([t.layer_stream(-1)[-n:-1] for t in both])  # (2,n-1,C): their last is known
+    with torch.inference_mode(), opened(one.graft):
+        before = final_logits(checkpoint.model, stream.flatten(0, 1)).unflatten(0, (2, n - 1))
+    last = torch.stack([t.next_logits for t in both])[:, None]
+    return float(total_variation(*torch.cat([before, last.to(before)], dim=1)).max())
 
 
 def reading(

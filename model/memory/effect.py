@@ -141,13 +141,16 @@ def ask_each(
 ) -> dict[str, asking.Recalled]:
     """`each_alone` as what each set of modules recalled; before: those of the prompt typed before."""
     before = before or {}
-    on = [name for name in MODULES if name in settings.modules]
-    sets = {"none": frozenset(), **{name: frozenset({name}) for name in on}}
-    if len(on) > 1:
-        sets["all"] = frozenset(on)
     return {
         name: asking.ask(
             checkpoint, state, ids, replace(settings, modules=modules), before.get(name)
         )
-        for name, modules in sets.items()
+        for name, modules in sets_of(settings.modules).items()
     }
+
+
+def sets_of(modules: frozenset[str]) -> dict[str, frozenset[str]]:
+    """The sets of modules that `each_alone` compares, by name; all that are on come last."""
+    on = [name for name in MODULES if name in modules]
+    sets = {"none": frozenset[str](), **{name: frozenset({name}) for name in on}}
+    return sets | {"all": frozenset(on)} if len(on) > 1 else sets

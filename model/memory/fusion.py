@@ -64,11 +64,14 @@ def reading(
     `parallel`, because the retrieved slots are not known yet; see `replayed`.
     """
     start = first_position(bank, positions)
-    kept = np.arange(len(bank)) if kept is None else np.asarray(kept, dtype=np.int64)
+    if kept is None:
+        kept, parts = np.arange(len(bank)), (bank.keys, bank.values)
+    else:
+        kept = np.asarray(kept, dtype=np.int64)
+        index = torch.as_tensor(kept, device=bank.keys.device)
+        parts = bank.keys.index_select(2, index), bank.values.index_select(2, index)
     if not len(kept):
         return None
-    index = torch.as_tensor(kept, device=bank.keys.device)
-    parts = bank.keys.index_select(2, index), bank.values.index_select(2, index)
     return Reading(*parts, kept, start, strength, apart=positions == "parallel")
 
 
@@ -180,7 +183,8 @@ def union_weights(checkpoint: Checkpoint, trace: Trace, layer: int, start: int =
     scale = blocks(checkpoint.model)[layer].attn.scaling
     q, k = trace.layer_q(layer)[:, start:].float(), trace.layer_k(layer).float()
     local = (q @ k.transpose(1, 2)) * scale
-    local = causal.without_future(local, start)
+    if len(trace) - start > 1:  # the newest token sees everything
+        local = causal.without_future(local, start)
     if trace.reading is None:
         return local.softmax(-1)
     memory = (q @ trace.reading.keys[layer].to(q).transpose(1, 2)) * scale

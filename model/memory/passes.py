@@ -29,7 +29,8 @@ class Passes:
     """The runs of one ask, or of one before it where this one did not need it.
 
     state, settings: what was asked; graft: the trained memory read; others: the same without the
-    EDM. first: over the whole bank; drawn (T,M): what each of its tokens read of each slot, mean
+    EDM. runs: those that the ask used. readings: what was retrieved, the latest last.
+    first: over the whole bank; drawn (T,M): what each of its tokens read of each slot, mean
     over layers and heads. found: over what was retrieved, the latest last; without: with `others`
     and no bank; left_out: with `graft` and no bank; alone: with `others`, over what was retrieved;
     hidden: the EDM's slots that `graft` leaves out, as bytes.
@@ -39,6 +40,8 @@ class Passes:
     settings: Settings
     graft: Graft | None
     others: Graft | None
+    runs: tuple[Trace, ...] = ()
+    readings: tuple[Reading, ...] = ()
     first: Trace | None = None
     drawn: np.ndarray | None = None
     found: tuple[Trace, ...] = ()
@@ -50,12 +53,6 @@ class Passes:
     def fits(self, state: MemoryState, settings: Settings) -> bool:
         """Whether an ask of this state with these settings may go on with these runs."""
         return self.state is state and self.settings == settings
-
-
-    def likely(self) -> list[Trace]:
-        """The runs that the next ask needs if it goes like this one."""
-        every = (self.first, *self.found[-1:], self.without, self.left_out, self.alone)
-        return [t for t in every if t is not None]
 
     def advanced(self, made: dict[int, Trace], n_old: int) -> "Passes":
         """The same with runs that were made ahead, by the id of the run each goes on with; of what
@@ -77,6 +74,9 @@ class Runner:
     ids: np.ndarray
     passes: Passes
 
+    def __post_init__(self) -> None:
+        self._keep(runs=())
+
     def first(self, everything: Reading) -> Trace:
         """The run over the whole bank."""
         before = self.passes.first
@@ -85,13 +85,25 @@ class Runner:
         self._keep(first=trace, drawn=self._drawn(trace, before))
         return trace
 
-    def found(self, reading_of: Callable[[np.ndarray], Reading | None], kept: np.ndarray) -> Trace:
-        """The run that reads the slots `kept` (K,); reading_of: kept -> what is read, for slots that
-        no earlier run has read."""
-        others = [t for t in self.passes.found if not _reads(t, kept)]
-        before = next((t for t in self.passes.found if _reads(t, kept)), None)
-        read = reading_of(kept) if before is None else before.reading
-        trace = self._run(before, read, self.passes.graft)
+    def reading(
+        self, reading_of: Callable[[np.ndarray], Reading | None], kept: np.ndarray
+    ) -> Reading | None:
+        """What is read of the slots `kept` (K,): as an earlier run of these slots read it, else by
+        reading_of."""
+        known = self.passes.readings
+        read = next((r for r in known if np.array_equal(r.kept, kept)), None) or reading_of(kept)
+        if read is not None:
+            self._keep(readings=(*(r for r in known if r is not read), read)[-MOST_FOUND:])
+        return read
+
+    def found(self, reading: Reading | None) -> Trace:
+        """The run that reads these slots of the bank."""
+        first = self.passes.first
+        if first is not None and first.reading is reading:
+            return first
+        others = [t for t in self.passes.found if t.reading is not reading]
+        before = next((t for t in self.passes.found if t.reading is reading), None)
+        trace = self._run(before, reading, self.passes.graft)
         self._keep(found=(*others, trace)[-MOST_FOUND:])
         return trace
 
@@ -101,14 +113,14 @@ class Runner:
         self._keep(without=trace)
         return trace
 
-    def alone(self, found: Trace) -> Trace:
-        """The run that reads of the bank what `found` reads, and no EDM."""
+    def alone(self, reading: Reading | None) -> Trace:
+        """The run that reads these slots of the bank, and no EDM."""
         if self.passes.graft is self.passes.others:
-            return found
+            return self.found(reading)
         before = self.passes.alone
-        if before is not None and before.reading is not found.reading:
+        if before is not None and before.reading is not reading:
             before = None
-        trace = self._run(before, found.reading, self.passes.others)
+        trace = self._run(before, reading, self.passes.others)
         self._keep(alone=trace)
         return trace
 
@@ -121,12 +133,14 @@ class Runner:
         return trace
 
     def _run(self, before: Trace | None, reading: Reading | None, graft: Graft | None) -> Trace:
-        if (
+        is_made = (  # ahead
             before is not None and before.reading is reading and before.graft is graft
-            and np.array_equal(before.ids, self.ids)  # made ahead
-        ):
-            return before
-        return run(self.checkpoint, self.ids, before, reading, graft)
+            and np.array_equal(before.ids, self.ids)
+        )
+        trace = before if is_made else run(self.checkpoint, self.ids, before, reading, graft)
+        assert trace is not None, "a run that was made ahead"
+        self._keep(runs=(*self.passes.runs, trace))
+        return trace
 
     def _drawn(self, trace: Trace, before: Trace | None) -> np.ndarray:
         known = self.passes.drawn
@@ -146,7 +160,7 @@ def ahead(
     before them did, made in one batch -> the asks' runs to go on with, and the plain one.
 
     What cannot go on stays as it is, and is run when it is needed."""
-    wanted = [t for passes in every for t in passes.likely()] + ([] if plain is None else [plain])
+    wanted = [t for passes in every for t in passes.runs] + ([] if plain is None else [plain])
     able = list({id(t): t for t in wanted if can_join(ids, t)}.values())
     n_old = max((common_prefix(ids, t.ids) for t in able), default=0)
     able = [t for t in able if common_prefix(ids, t.ids) == n_old]
@@ -161,7 +175,3 @@ def shared_rows(trace: Trace, before: Trace | None) -> int:
     if before is None or before.reading is not trace.reading or before.graft is not trace.graft:
         return 0
     return common_prefix(trace.ids, before.ids)
-
-
-def _reads(trace: Trace, kept: np.ndarray) -> bool:
-    return trace.reading is not None and np.array_equal(trace.reading.kept, kept)

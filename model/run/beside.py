@@ -1,42 +1,66 @@
 """Attention of a batch whose rows each read keys and values of their own. Knows nothing of prompts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention
 
 from model.grafts.reading import Reading
+from model.run import causal
+
+LARGE = 48  # tokens of a block that is read where it lies; smaller ones are joined
 
 
 @dataclass(frozen=True, eq=False)
 class Beside:
     """What each of B rows reads besides its own t new tokens: its earlier keys and values, in every
-    layer blocks of (H,s,D) in order, and a reading or None."""
+    layer blocks of (H,s,D) in order; a reading or None, and the nats (t,1) that are added to its
+    memory scores."""
 
     keys: list[list[tuple[torch.Tensor, ...]]]  # [row][layer]
     values: list[list[tuple[torch.Tensor, ...]]]
     readings: list[Reading | None]
+    added: list[torch.Tensor | None]
 
     def attend(
         self, module: GPT2Attention, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
-        **kwargs: Any,
+        scaling: float, **kwargs: Any,
     ) -> torch.Tensor:
         """q, k, v of the new tokens (B,H,t,D) -> what attention mixed, (B,t,H,D)."""
         layer, mixed = module.layer_idx, []
-        for b, reading in enumerate(self.readings):
-            q, mask = query[b : b + 1], None
-            front: tuple[torch.Tensor, ...] = ()
-            n_old = sum(block.shape[1] for block in self.keys[b][layer])
-            if reading is not None and reading.is_seen_whole(n_old, n_old + q.shape[2]):
-                front = reading.keys[layer].to(q), reading.values[layer].to(q)
-            k = torch.cat([*front[:1], *self.keys[b][layer], key[b]], dim=1)[None]
-            v = torch.cat([*front[1:], *self.values[b][layer], value[b]], dim=1)[None]
-            if reading is not None and not front:
-                k, v, mask = reading.join(layer, k, v, None, q)
-            elif q.shape[2] > 1:
-                mask = q.new_ones(q.shape[2], k.shape[2], dtype=torch.bool)
-                mask = mask.tril(k.shape[2] - q.shape[2])[None, None]
-            mixed.append(sdpa_attention_forward(module, q, k, v, mask, **kwargs)[0])
-        return torch.cat(mixed)
+        for b, (reading, added) in enumerate(zip(self.readings, self.added)):
+            keys, values = (*self.keys[b][layer], key[b]), (*self.values[b][layer], value[b])
+            read = None if reading is None else (
+                reading.keys[layer].to(query), reading.values[layer].to(query))
+            mixed.append(_mixed(query[b] * scaling, _few(keys), _few(values), read, added))
+        return torch.stack(mixed).transpose(1, 2)
+
+
+def _few(blocks: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Blocks of (H,s,D) -> the large ones as they lie, then the small ones and the last as one."""
+    large = [x for x in blocks[:-1] if x.shape[1] >= LARGE]
+    small = [x for x in blocks[:-1] if x.shape[1] < LARGE]
+    return [*large, torch.cat([*small, blocks[-1]], dim=1)]
+
+
+def _mixed(
+    q: torch.Tensor, keys: list[torch.Tensor], values: list[torch.Tensor],
+    read: tuple[torch.Tensor, torch.Tensor] | None, added: torch.Tensor | None,
+) -> torch.Tensor:
+    """Scaled q (H,t,D) over blocks of keys and values (H,s,D), whose last t tokens are its own, and
+    over what is read of a memory: one softmax -> (H,t,D). No block is copied."""
+    scores = [q @ k.transpose(1, 2) for k in keys]  # (H,t,s) each
+    if q.shape[1] > 1:
+        scores[-1] = causal.without_future(scores[-1], keys[-1].shape[1] - q.shape[1])
+    if read is not None:
+        memory = q @ read[0].transpose(1, 2)
+        scores = [memory if added is None else memory + added.to(memory), *scores]
+        values = [read[1], *values]
+    weights = torch.cat(scores, dim=-1).softmax(-1, dtype=torch.float32).to(q)
+    shares: Sequence[torch.Tensor] = weights.split([v.shape[1] for v in values], dim=-1)
+    mixed = shares[0] @ values[0]
+    for share, v in zip(shares[1:], values[1:]):
+        mixed = torch.baddbmm(mixed, share, v)
+    return mixed

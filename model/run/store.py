@@ -132,8 +132,7 @@ def held(value: Any) -> dict[int, int]:
 
 def _pieces(one: Any) -> dict[int, int]:
     if isinstance(one, Rows):  # its tensors are made, cut and dropped together: one piece
-        tensors = (*one.q, *one.k, *one.v, *one.stream)
-        return {_address(one.stream[0]): sum(x.untyped_storage().nbytes() for x in tensors)}
+        return {_address(one.stream[0]): one.held_bytes}
     if isinstance(one, torch.Tensor):
         return {_address(one): one.untyped_storage().nbytes()}
     if isinstance(one, np.ndarray):

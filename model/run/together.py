@@ -12,6 +12,7 @@ import torch
 
 from model.grafts.external import Contents
 from model.grafts.graft import Graft, opened
+from model.grafts.reading import Reading
 from model.run.beside import Beside
 from model.run.checkpoint import Checkpoint
 from model.run.tap import Tap
@@ -69,6 +70,7 @@ def run_together(
         [[tuple(r.k[i] for r in rows) for i in layers] for rows in old],
         [[tuple(r.v[i] for r in rows) for i in layers] for rows in old],
         [p.reading for p in prefixes],
+        [_added(p.reading, n_old, len(ids), device) for p in prefixes],
     )
     tap, graft = _BatchTap(), _batched([p.graft for p in prefixes])
     new = torch.tensor(ids[n_old:], device=device).expand(len(prefixes), -1)
@@ -84,6 +86,14 @@ def run_together(
         )
         for b, p in enumerate(prefixes)
     ]
+
+
+def _added(
+    reading: Reading | None, first: int, last: int, device: torch.device
+) -> torch.Tensor | None:
+    """Nats (t,1) added to the memory scores of the tokens `first` to `last` - 1; None: nothing."""
+    added = None if reading is None else reading.added(first, last)
+    return added[:, None].to(device) if added is not None and added.any() else None
 
 
 def _batched(grafts: Sequence[Graft | None]) -> Graft | None:

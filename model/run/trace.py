@@ -22,7 +22,7 @@ from model.run.checkpoint import Checkpoint
 from model.run.tap import Tap
 from model.run.tokens import Ids
 
-MAX_SEGMENTS = 64  # more blocks than this (rows typed one by one) are joined into one
+FEW = 4  # so many blocks of about one length (rows typed one by one) are joined into one
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,12 @@ class Rows:
 
     def __len__(self) -> int:
         return self.stream[0].shape[0]
+
+    @cached_property
+    def held_bytes(self) -> int:
+        """Bytes of the memory that its tensors lie in."""
+        tensors = (*self.q, *self.k, *self.v, *self.stream, *self.query)
+        return sum(x.untyped_storage().nbytes() for x in tensors)
 
     def first(self, n: int) -> "Rows":
         """The first n rows, without copying."""
@@ -269,9 +275,15 @@ def first_rows(rows: tuple[Rows, ...], n: int) -> tuple[Rows, ...]:
 
 
 def gathered(rows: tuple[Rows, ...]) -> tuple[Rows, ...]:
-    """The same rows, in one block where there are more than MAX_SEGMENTS."""
-    if len(rows) <= MAX_SEGMENTS:
-        return rows
+    """The same rows in fewer blocks: FEW at the end that differ by less than FEW times are joined. So
+    each row is copied a few times while a prompt is typed, and blocks stay few: at most FEW - 1 of
+    each power of FEW."""
+    while len(rows) >= FEW and len(rows[-FEW]) < FEW * len(rows[-1]):
+        rows = (*rows[:-FEW], _one(rows[-FEW:]))
+    return rows
+
+
+def _one(rows: tuple[Rows, ...]) -> Rows:
     heads = [
         tuple(torch.cat(same, dim=1) for same in zip(*(getattr(r, part) for r in rows)))
         for part in ("q", "k", "v")
@@ -280,7 +292,7 @@ def gathered(rows: tuple[Rows, ...]) -> tuple[Rows, ...]:
         tuple(torch.cat(same) for same in zip(*(getattr(r, part) for r in rows)))
         for part in ("stream", "query")
     ]
-    return (Rows(*heads, *flat),)
+    return Rows(*heads, *flat)
 
 
 def _join(parts: list[torch.Tensor], dim: int) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """A keystroke on Memory against one on Attention: from text to arrays, while the end of a prompt is
-typed. Both take turns in one run, so that they see one machine.
+typed. Both take turns in one run, so that they see one machine. What the page computes after the
+picture of a key (the answers) and once typing rests is counted by itself.
 """
 
 import statistics
@@ -7,24 +8,27 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from components.memory import run as page
+from components.memory.said import MOST_KEPT
 from model.analysis import attention
 from model.grafts.modules import untrained
 from model.loading import checkpoint as checkpoints
-from model.memory import answer, asking, effect, telling
+from model.memory import answer, asking, telling
 from model.memory.settings import Settings
-from model.memory.spread import Spread, spread
 from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
+from model.recall import chain, told_facts
 from model.run import tap, tokens
 from model.run.trace import Trace, run
 from tests.bench.result import Result
 
 N_KEYS = 20
 N_TOLD = 12
-SHOWN = 7  # tokens compared with memory and without
+N_ALONE = 3  # tokens whose probability is shown module by module
 MODULES = VARIANTS["gpt2-m"]
 AIM = 3.0
 
@@ -35,11 +39,9 @@ class Keys:
 
     seconds: dict[str, list[float]]
     attention: Trace | None = None
-    asked: asking.Recalled | None = None
-    plain: Trace | None = None
-    alone: dict[str, asking.Recalled] | None = None
-    looked: Spread | None = None
-    said: tuple[answer.Answer, ...] = ()
+    asked: page.AskedPrompt | None = None
+    alone: page.EachAlone | None = None
+    said: tuple[np.ndarray, ...] = ()  # the latest answers' ids
 
 
 def measure(prompt) -> Iterator[Result]:
@@ -65,17 +67,20 @@ def _ratios(checkpoint, prompt, n: int, what: str) -> Iterator[Result]:
     settings, state = Settings(modules=MODULES).with_slots(128), blank(checkpoint)
     for number in range(N_TOLD):
         state = telling.tell(checkpoint, state, prompt(number), settings).state
-    keys = Keys({name: [] for name in ("attention", "reads", "tell", "answers")})
+    keys = Keys({name: [] for name in ("attention", "reads", "answers", "alone", "links", "tell")})
     for text in _texts(checkpoint, prompt, n):
         _attention(checkpoint, keys, text)
         _reads(checkpoint, keys, state, text, settings)
         _answers(checkpoint, keys)
+        _at_rest(checkpoint, keys, state, text, settings)
         _tell(checkpoint, keys, state, text, settings)
     mean = {name: 1000 * statistics.mean(own[1:]) for name, own in keys.seconds.items()}
     base = mean["attention"]
     for name, title, aim in (
         ("reads", "a key on Memory ÷ on Attention", AIM),
-        ("answers", "both answers to it ÷ a key on Attention", None),
+        ("answers", "both answers to it, behind its picture ÷ a key on Attention", None),
+        ("alone", "each module alone, once typing rests ÷ a key on Attention", None),
+        ("links", "a told sentence's links, once typing rests ÷ a key on Attention", None),
         ("tell", "telling it on trial (Writes) ÷ a key on Attention", None),
     ):
         detail = f"{mean[name]:.1f} against {base:.1f} ms a key, {len(keys.seconds[name]) - 1} keys"
@@ -106,35 +111,34 @@ def _attention(checkpoint, keys: Keys, text: str) -> None:
 
 
 def _reads(checkpoint, keys: Keys, state: MemoryState, text: str, settings: Settings) -> None:
-    """With memory, without, each module alone, where the tokens looked, the next token twice."""
+    """With memory, without, where the tokens looked, the next token twice: as the page does it."""
     start = time.perf_counter()
-    ids, alone = tokens.encode(checkpoint.tokenizer, text), keys.alone or {}
-    if keys.asked is not None:
-        (keys.asked, *others), keys.plain = asking.go_on(
-            checkpoint, ids, [keys.asked, *alone.values()], keys.plain)
-        alone = dict(zip(alone, others))
-    keys.asked = asking.ask(checkpoint, state, ids, settings, keys.asked)
-    keys.plain = asking.plain(checkpoint, ids, keys.plain)
-    keys.looked = spread(checkpoint, keys.asked.trace, keys.looked)
-    keys.alone = effect.ask_each(
-        checkpoint, state, ids, settings, alone | {"all": keys.asked})
-    tokens.display(checkpoint.tokenizer, keys.asked.trace.ids)
-    effect.compare(checkpoint, keys.asked.trace.next_logits, keys.plain.next_logits, SHOWN)
+    ids = tokens.encode(checkpoint.tokenizer, text)
+    keys.asked = page._asked(checkpoint, "bench", state, ids, settings, None, 0, keys.asked)
     _timed(keys, "reads", start)
 
 
 def _answers(checkpoint, keys: Keys) -> None:
-    start = time.perf_counter()
-    said = []
-    for trace in (keys.asked.trace, keys.plain):
-        *_, last = answer.say(checkpoint, trace, drafts=keys.said)
-        said.append(last)
-    keys.said = tuple(said)
+    """With the drafts that the page has: the visitor's latest answers, and what was read."""
+    start, told = time.perf_counter(), page.read_tokens(keys.asked)
+    for trace in (keys.asked.recalled.trace, keys.asked.plain):
+        *_, last = answer.say(checkpoint, trace, drafts=(*keys.said, told))
+        keys.said = (last.ids, *keys.said)[:MOST_KEPT]
     _timed(keys, "answers", start)
+
+
+def _at_rest(checkpoint, keys: Keys, state: MemoryState, text: str, settings: Settings) -> None:
+    """What the page computes once no key comes for a while; here after every key."""
+    start, ids = time.perf_counter(), tokens.encode(checkpoint.tokenizer, text)
+    keys.alone = page._each(checkpoint, state, keys.asked, ids, settings, N_ALONE, keys.alone)
+    _timed(keys, "alone", start)
+    start, told = time.perf_counter(), told_facts.newest(checkpoint, state.prompts, 1)[-1]
+    chain.of_question(checkpoint, state, keys.asked.recalled, settings, told, settings)
+    _timed(keys, "links", start)
 
 
 def _tell(checkpoint, keys: Keys, state: MemoryState, text: str, settings: Settings) -> None:
     start = time.perf_counter()
-    read = asking.after_reading(checkpoint, state, keys.asked)
+    read = asking.after_reading(checkpoint, state, keys.asked.recalled)
     telling.tell(checkpoint, read, text, settings)
     _timed(keys, "tell", start)

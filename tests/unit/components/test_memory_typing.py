@@ -85,12 +85,18 @@ def test_a_key_runs_only_what_was_typed(state, visitor, monkeypatch):
     assert all(t.n_run < len(t) / 2 for t in every)
 
 
-def test_what_the_view_does_not_show_is_not_made_ahead(state, visitor):
-    settings = settings_of(modules_of("gpt2-m"))
-    asked = run.ask("memory", state, QUESTION[:-2], settings, EVERYTHING)
-    run.each_alone("memory", state, asked, settings, SHOWN)
-    assert run.ask("memory", state, QUESTION[:-1], settings, EVERYTHING).alone
-    assert not run.ask("memory", state, QUESTION, settings, EVERYTHING).alone
+def test_what_waits_for_typing_to_rest_goes_on_where_it_last_rested(able, state, visitor):
+    settings = from_saved({"modules": modules_of("gpt2-m"), "unit": "all"})
+    for text in (QUESTION[:-4], QUESTION[:-3], QUESTION[:-2], QUESTION):
+        asked = run.ask("memory", state, text, settings, EVERYTHING)
+        assert run.each_alone_kept("memory", asked, settings, SHOWN) is None
+        if text in (QUESTION[:-4], QUESTION):
+            each = run.each_alone("memory", state, asked, settings, SHOWN)
+            assert run.each_alone_kept("memory", asked, settings, SHOWN) is each
+    assert all(x.trace.n_run < len(x.trace) / 2 for x in each.recalled.values())
+    for name, own in effect.each_alone(able, state, tokens.encode(able.tokenizer, QUESTION),
+                                       settings).items():
+        torch.testing.assert_close(each.recalled[name].trace.next_logits, own, atol=1e-4, rtol=0)
 
 
 def test_other_settings_another_memory_and_a_lost_result_ask_anew(able, state, visitor):
@@ -101,7 +107,7 @@ def test_other_settings_another_memory_and_a_lost_result_ask_anew(able, state, v
     ):
         check_same(run.ask(key, other, text, settings, EVERYTHING),
                    run._asked(able, key, other, ids, settings, None, 0))
-    visitor.session[run._LATEST] = run._key("asked", (), "gone"), None
+    visitor.session[run._LATEST] = run._key("asked", (), "gone")
     asked = run.ask("memory", state, f"{text}?", settings_of(SETS[0]), EVERYTHING)
     assert asked.recalled.trace.n_run == len(asked.recalled.trace)
 

@@ -96,22 +96,35 @@ def test_drafts_change_no_word_and_save_runs(embedded, told, settings, monkeypat
     wrong = replace(full, ids=full.ids[::-1].copy())
     half = replace(full, ids=np.r_[full.ids[:3], 7, 7, full.ids[5:]])
     longer = replace(full, ids=np.r_[full.ids, 7, 7])
+    later = replace(full, ids=np.r_[7, full.ids[1:]])
     for drafts, most_runs in (
         ([full], 1), ([longer], 1), ([half], len(full)), ([half, full], 2), ([wrong], len(full)),
-        ([], len(full)), ([wrong, half, full], 2),
+        ([], len(full)), ([wrong, half, full], 3), ([later], 4),
     ):
         del n_runs[:]
-        again = whole(embedded, run, drafts=drafts)
+        again = whole(embedded, run, drafts=[draft.ids for draft in drafts])
         assert again.ids.tolist() == full.ids.tolist() and again.end == full.end
         np.testing.assert_allclose(again.log, full.log, atol=1e-4)
         assert len(n_runs) <= most_runs
+
+
+def test_what_followed_the_answers_last_tokens_is_looked_up_in_the_drafts():
+    said = lambda *ids: Answer(np.array(ids), np.zeros(len(ids)), "", "")
+    guess = lambda answer, *drafts: answer_of(answer, [np.array(draft) for draft in drafts])
+    answer_of = lambda one, drafts: answer._guess(one, drafts).tolist()
+    assert guess(said(), [1, 2, 3]) == [] and guess(said(1), [2, 3]) == []
+    assert guess(said(1), [1, 2, 3, 4, 5, 6, 7, 8]) == [2, 3, 4, 5, 6, 7, 8]  # begins like it
+    assert guess(said(9, 1), [1, 2, 3, 4, 5, 6, 7, 8]) == [2, 3, 4, 5]
+    assert guess(said(9, 4, 1), [1, 2, 3], [4, 1, 5]) == [5]  # two tokens fit there
+    assert guess(said(9, 3), [1, 2, 3], [8, 3, 3]) == [3]
+    assert guess(said(1), [256, 1 << 40, 7]) == []  # bytes of two neighbours are no token
 
 
 def test_a_draft_that_does_not_fit_the_window(tiny):
     run = trace.run(tiny, np.arange(50))
     plain = whole(tiny, run)
     (first, *_) = answer.say(tiny, run)
-    draft = Answer(np.r_[first.ids, np.arange(30)], np.zeros(31), "", LIMIT)
+    draft = np.r_[first.ids, np.arange(30)]
     assert whole(tiny, run, drafts=[draft]).ids.tolist() == plain.ids.tolist()
 
 

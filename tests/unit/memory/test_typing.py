@@ -90,6 +90,20 @@ def test_a_key_at_the_end_runs_one_row_of_each_pass(able, state, needed):
     assert needed == 0.0 or now.passes.without.n_run == 1
 
 
+def test_a_run_that_nothing_is_read_of_is_not_made(able, state):
+    """Whether what was retrieved moves the prediction is seen without the EDM; if it does not, the
+    run that reads it with the EDM is never made."""
+    settings = from_saved({"modules": modules_of("gpt2-m"), "needed": 1.0, "unit": "prompt"})
+    ids = tokens.encode(able.tokenizer, QUESTION)
+    before = asking.ask(able, state, ids[:-1], settings)
+    assert before.moved < 1 and not before.passes.found and len(before.passes.runs) == 4
+    (ahead,), _ = asking.go_on(able, ids, [before])
+    made = (ahead.passes.first, ahead.passes.alone, ahead.passes.without, ahead.passes.left_out)
+    assert {len(t) for t in made} == {len(ids) + 1} and {t.n_run for t in made} == {1}
+    always = settings.with_fusion(needed=0.0)
+    assert len(asking.ask(able, state, ids, always).passes.runs) == 2
+
+
 def test_another_memory_or_other_settings_are_asked_anew(able, state):
     settings = from_saved({"modules": frozenset({"am"}), "needed": 0.0})
     ids = tokens.encode(able.tokenizer, QUESTION)

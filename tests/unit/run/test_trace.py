@@ -74,8 +74,7 @@ def test_a_prefix_that_differs_in_the_middle_is_used_up_to_there(tiny, full):
     assert_same(grown, trace.run(tiny, other))
 
 
-def test_typing_token_by_token_equals_one_run(tiny, full, monkeypatch):
-    monkeypatch.setattr(trace, "MAX_SEGMENTS", 8)
+def test_typing_token_by_token_equals_one_run(tiny, full):
     grown = None
     for n in range(1, len(IDS) + 1):
         grown = trace.run(tiny, IDS[:n], prefix=grown)
