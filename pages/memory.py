@@ -50,5 +50,6 @@ elif view == "writes":
     write_views.show(now)
 else:
     gate_views.show(now)
-answers.show(now, said)
-rest.then(each, chain, views.prove(now, laws))
+drawn = rest.mark(now.text)
+answers.show(now, said, drawn)
+rest.then(drawn, each, chain, views.prove(now, laws))

@@ -1,7 +1,7 @@
 // When a text box sends its text while somebody types: at once after a rest, then whenever the page
 // has drawn the text sent before. A newer text ends the script that draws an older one, so that a
 // message a key would let no picture be finished. What is overtaken in the meantime is never sent.
-import { script_rests } from "../kit/dom.js";
+import { has_drawn, script_rests } from "../kit/dom.js";
 
 const PACE_MS = 150; // at least, between two texts
 const PATIENCE_MS = 2000; // at most, from a key until its text leaves: a slower script is ended by it
@@ -25,7 +25,7 @@ function look(pace) {
 function is_due({ typed_at, sent_at, sent, heard }) {
   const now = performance.now();
   if (now - sent_at < PACE_MS) return false;
-  return now - typed_at > PATIENCE_MS || (heard === sent && script_rests());
+  return now - typed_at > PATIENCE_MS || (heard === sent && (script_rests() || has_drawn(heard)));
 }
 
 export function send_now(pace) {

@@ -11,3 +11,7 @@ export function script_rests() {
   const script = document.querySelector("[data-test-script-state]")?.dataset.testScriptState;
   return script === undefined || script === "notRunning";
 }
+
+// Whether a page whose script still runs says that it has drawn the picture of a text.
+export const has_drawn = (text) =>
+  [...document.querySelectorAll("[data-drawn]")].some((mark) => mark.dataset.drawn === text);

@@ -6,6 +6,7 @@ The frame keeps its height whatever is typed. Every text is escaped.
 import html
 import re
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -44,12 +45,13 @@ def place(now: Moment):
     return spot
 
 
-def show(now: Moment, place) -> None:
-    """Both answers to the prompt; an empty frame if no prompt can ask."""
+def show(now: Moment, place, drawn: Callable[[], None]) -> None:
+    """Both answers to the prompt; an empty frame if no prompt can ask. drawn: called where they take
+    long, so that a newer key need not wait for them."""
     if now.asked is None:
         _draw(now, place, _nothing(now))
     else:
-        _follow(now, place)
+        _follow(now, place, drawn)
 
 
 def _nothing(now: Moment) -> str:
@@ -61,15 +63,16 @@ def _draw(now: Moment, place, drawn: str) -> None:
     st.session_state[_LAST] = now.now.key, drawn
 
 
-def _follow(now: Moment, place) -> None:
+def _follow(now: Moment, place, drawn: Callable[[], None]) -> None:
     """Draw the answers once they are whole, slow ones as they grow. Every touch of the page lets
     Streamlit end this run for a newer key."""
     pulse = None
-    drawn = touched = time.monotonic()
+    grown = touched = time.monotonic()
     for both in memory_said.follow(now.asked):
-        if time.monotonic() - drawn > PATIENCE_S:
+        if time.monotonic() - grown > PATIENCE_S:
             place.html(_answers(now, both, "…"))
-            drawn = touched = time.monotonic()
+            drawn()
+            grown = touched = time.monotonic()
         elif time.monotonic() - touched > results.YIELD_S:
             pulse = (pulse or st.sidebar).empty()  # where nothing moves
             touched = time.monotonic()

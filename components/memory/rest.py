@@ -3,8 +3,10 @@
 Knows nothing of what is drawn.
 """
 
+import html
 import time
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -15,14 +17,21 @@ REST_S = 0.3  # typing rests when no key came for so long
 Later = Callable[[], None] | None  # draws what its place waits for; None: nothing waits
 
 
-def then(*later: Later) -> None:
-    """Once typing rests, draw what waits, in this order; a newer key ends the waiting."""
+def mark(text: str) -> Callable[[], None]:
+    """Where the page says that it has drawn the picture of this text: from then on the prompt box
+    may send the next, which ends this script."""
+    place = st.empty()
+    return partial(place.html, f'<i data-drawn="{html.escape(text)}"></i>')
+
+
+def then(drawn: Callable[[], None], *later: Later) -> None:
+    """Once typing rests, draw what waits, in this order; a newer key ends the waiting. drawn: of
+    `mark`."""
     waiting = [draw for draw in later if draw is not None]
     if not waiting:
         return
-    pulse = st.empty()
     for _ in range(round(REST_S / results.YIELD_S)):
+        drawn()  # again, so that Streamlit can end this script
         time.sleep(results.YIELD_S)
-        pulse.empty()  # where nothing moves
     for draw in waiting:
         draw()
