@@ -5,7 +5,15 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from components.frame import address, model_picker, presenting, results, takeaway, visit
+from components.frame import (
+    address,
+    model_picker,
+    opened_trace,
+    presenting,
+    results,
+    takeaway,
+    visit,
+)
 from components.frame.choice_widgets import one_of
 from components.frame.choices import Choice
 from components.frame.live_prompt import live_prompt
@@ -82,6 +90,7 @@ def show(declared: Sequence[Choice], above: Callable[[str], None]) -> None:
         st.session_state["link problems"] = (page.title, problems)
     presenting.style()
     model_picker.sidebar()
+    opened_trace.sidebar()
     above(page.url_path or "start")
     _prompt_box(declared, page.title, hidden=page.title in WITHOUT_PROMPT)
     offers.begin()
@@ -91,7 +100,8 @@ def show(declared: Sequence[Choice], above: Callable[[str], None]) -> None:
         _say_what_the_link_lost(page.title)
         if page.title != TELLS_MEMORY:  # it tells whole prompts and says itself what fits
             _say_what_was_cut()
-        page.run()
+        if opened_trace.say(page.title):
+            page.run()
     except ValueError as error:  # an error of model/, written for the visitor
         st.error(str(error)[:1].upper() + str(error)[1:])
     finally:

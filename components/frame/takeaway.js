@@ -62,6 +62,8 @@ function make_panel(menu) {
   const page = [
     add_file(menu, "Copy link", "The address that opens this page as it is now", copy_link),
     add_file(menu, "QR code", "The same address for cameras", show_qr),
+    add_file(menu, "Trace file", "The prompt, its tokens, q, k, v and the residual stream of every layer: "
+      + "the sidebar and python -m model trace open it again, without the model", take_trace),
   ];
   menu.qr = Object.assign(make("img", "qr"), { hidden: true, alt: "QR code of this page's link" });
   menu.lost = make("p", "lost");
@@ -229,6 +231,12 @@ async function take_numbers(menu, kind) {
   return save(menu, new Blob([csv_of(element)], { type: "text/csv" }), kind);
 }
 
+async function take_trace(menu) {
+  const { reply, file } = await ask(menu, { kind: "trace" });
+  if (reply.problem) return reply.problem;
+  return save(menu, new Blob([file]), "safetensors", "trace");
+}
+
 // What the server answers; it hears of one wish at a time.
 function ask(menu, what) {
   const number = ++menu.number;
@@ -247,9 +255,10 @@ function footer({ data: { model, page } }) {
   return [...(prompt ? [`Prompt: “${prompt}”`] : []), `Model: ${model} · ${page} · Mnemoscope`];
 }
 
-function save(menu, blob, ending) {
-  const { key, name } = chosen(menu);
-  const title = `mnemoscope-${menu.data.page}-${key || name}`.toLowerCase().replace(/[^\w-]+/g, "-");
+const own_name = ({ key, name }) => key || name;
+
+function save(menu, blob, ending, of = own_name(chosen(menu))) {
+  const title = `mnemoscope-${menu.data.page}-${of}`.toLowerCase().replace(/[^\w-]+/g, "-");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = `${title.slice(0, 80)}${ending.includes(".") ? "-" : "."}${ending}`;

@@ -12,6 +12,7 @@ import streamlit as st
 from components.frame import shared_link, visit
 from components.kit import assets, canvas
 from components.kit.export import offers, table
+from model.takeaway import trace_file
 
 KEY = "takeaway"
 _mount = assets.component("takeaway", "frame/takeaway", '<div class="menu picture"></div>')
@@ -30,6 +31,14 @@ def show(page: str, left_out: list[str]) -> None:
     _mount(key=KEY, data=data, on_ask_change=lambda: None)
 
 
+def _trace_file() -> bytes:
+    """The prompt's trace, and what was told besides."""
+    run = visit.trace()
+    if run is None:
+        raise ValueError("No token yet, so no trace. Type a prompt.")
+    return trace_file.as_bytes(visit.checkpoint(), run, visit.prompt().text, visit.memory())
+
+
 def _answer(asked: dict) -> tuple[dict, bytes]:
     """asked: its number, the kind of file, and the picture's key or the link -> what the browser is
     told, and the file; b"" where the picture offers none, or with the sentence that says why not."""
@@ -38,6 +47,8 @@ def _answer(asked: dict) -> tuple[dict, bytes]:
         if asked["kind"] == "qr":
             link, words = shared_link.for_the_room(asked["link"])
             return reply | {"link": link, "words": words}, shared_link.qr_code(link)
+        if asked["kind"] == "trace":
+            return reply, _trace_file()
         found = offers.numbers(asked["picture"])
         return reply, b"" if found is None else FILES[asked["kind"]](found)
     except ValueError as problem:

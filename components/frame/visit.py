@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from components.frame import memory_weights, model_picker, results
+from components.frame import memory_weights, model_picker, opened_trace, results
 from components.frame.choices import Choice, OneOf, chosen
 from model.analysis import attention
 from model.loading.checkpoint import Checkpoint, source
@@ -21,7 +21,7 @@ from model.run.store import RunKey
 from model.run.trace import Trace
 
 CUT = Choice("cut", OneOf({"start": "start", "end": "end"}), "start")  # where too long a prompt is
-_HELD = "trace of this run"  # session key
+_HELD, _TOLD = "trace of this run", "memory of this visit"  # session keys
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,10 @@ class Prompt:
 
 
 def checkpoint() -> Checkpoint:
-    """The model chosen in the sidebar with its trained memory; shared by all visitors."""
-    return memory_weights.applied(model_picker.current())
+    """The model chosen in the sidebar with its trained memory; shared by all visitors. While a trace
+    file is open, the file's model."""
+    opened = opened_trace.current()
+    return opened.checkpoint if opened else memory_weights.applied(model_picker.current())
 
 
 def mark() -> str:
@@ -60,7 +62,9 @@ def model_name() -> str:
 
 
 def prompt() -> Prompt:
-    """The prompt box's text as ids of the chosen model."""
+    """The prompt box's text as ids of the chosen model; an open trace file's prompt in its place."""
+    if opened := opened_trace.current():
+        return Prompt(opened.found.prompt, opened.found.trace.ids, 0, "start")
     text, cut = st.session_state.get("prompt", ""), chosen(CUT)
     ids = encode(text)
     window = checkpoint().model.config.n_positions
@@ -78,6 +82,8 @@ def trace() -> Trace | None:
 
     Held while one script runs, so that a crowd cannot push it out of the cache between two views.
     """
+    if opened := opened_trace.current():
+        return opened.found.trace
     ids, chosen = prompt().ids, checkpoint()
     if len(ids) == 0:
         return None
@@ -88,6 +94,17 @@ def trace() -> Trace | None:
     return held[1]
 
 
+def keep_memory(state) -> None:
+    """What this visitor told, for files that take it along."""
+    st.session_state[_TOLD] = state
+
+
+def memory():
+    """What this visitor told the chosen model (model.memory.state.MemoryState); None for nothing."""
+    state = st.session_state.get(_TOLD)
+    return state if state is not None and state.fingerprint == checkpoint().fingerprint else None
+
+
 def let_go() -> None:
     """Call it when a script ends: it lets go of the trace, which then only the cache holds."""
     st.session_state.pop(_HELD, None)
@@ -95,6 +112,8 @@ def let_go() -> None:
 
 def token_texts() -> list[str]:
     """The prompt's tokens as visible strings, one per id."""
+    if opened := opened_trace.current():
+        return opened.found.tokens
     return tokens.display(checkpoint().tokenizer, prompt().ids)
 
 

@@ -154,7 +154,7 @@ def steps(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: in
     check_token(trace, query)
     scale = scaling(checkpoint, layer)
     q, k, v = (part(layer).float() for part in (trace.layer_q, trace.layer_k, trace.layer_v))
-    scores = torch.einsum("hd,hsd->hs", q[:, query], k)
+    scores = _scores(trace, layer, query)
     visible = torch.arange(len(trace), device=q.device) <= query
     row = causal.softmax((scores * scale)[:, None], query)[:, 0]  # (H,T)
     mixed = torch.einsum("hs,hsd->hd", row, v)
@@ -167,6 +167,12 @@ def steps(checkpoint: Checkpoint, trace: Trace, layer: int, head: int, query: in
         weights=_array(row[head]), mixed=_array(mixed[head]), projected=_array(parts[head]),
         residual_error=float(error),
     )
+
+
+def _scores(trace: Trace, layer: int, query: int) -> torch.Tensor:
+    """q·k of a query with every key of the prompt, in all heads of a layer, (H,T) float32."""
+    q, k = trace.layer_q(layer)[:, query].float(), trace.layer_k(layer).float()
+    return torch.einsum("hd,hsd->hs", q, k)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
@@ -203,17 +209,21 @@ def cell(
             f"Query {query} cannot read key {key}: it lies in its future. Choose a key up to "
             f"{query}."
         )
-    step = steps(checkpoint, trace, layer, head, query)
-    seen = step.scaled[: query + 1].astype(np.float64)
+    _check_head(trace, layer, head)
+    scale = scaling(checkpoint, layer)
+    q, k = _array(trace.layer_q(layer)[head, query].float()), trace.layer_k(layer).float()
+    scores = _array(_scores(trace, layer, query)[head])
+    scaled = scores * np.float32(scale)
+    seen = scaled[: query + 1].astype(np.float64)
     largest = seen.max()
     denominator = np.exp(seen - largest).sum()
     return WeightArithmetic(
-        q=step.q,
-        k=step.k[key],
-        products=step.q * step.k[key],
-        score=float(step.scores[key]),
-        scaling=step.scaling,
-        scaled=float(step.scaled[key]),
+        q=q,
+        k=(own := _array(k[head, key])),
+        products=q * own,
+        score=float(scores[key]),
+        scaling=scale,
+        scaled=float(scaled[key]),
         largest=float(largest),
         denominator=float(denominator),
         weight=float(np.exp(seen[key] - largest) / denominator),

@@ -1,7 +1,9 @@
-"""Trace one prompt and write its tensors to one .npz file.
+"""Trace one prompt and write its tensors to one file, or open such a file again.
 
-Arrays, T = tokens: ids (T,), tokens (T,) display strings, q, k, v (L,H,T,d), attention (L,H,T,T),
-residual (L+1,T,D) before each block and after the last, logits (T,V).
+FILE.safetensors opens again, here and in the app, without the model's weights: prompt, ids, q, k, v,
+the residual stream, the next token's logits, and what a session was told. FILE.npz is for numpy, T =
+tokens: ids (T,), tokens (T,) display strings, q, k, v (L,H,T,d), attention (L,H,T,T), residual
+(L+1,T,D) before each block and after the last, logits (T,V).
 """
 
 from argparse import ArgumentParser, Namespace
@@ -15,30 +17,82 @@ from model.analysis import attention
 from model.commands import options
 from model.disk.whole import replacing
 from model.loading import checkpoint
+from model.memory import sessions
+from model.memory.state import load_state
 from model.run import tokens, trace
 from model.run.checkpoint import Checkpoint
+from model.takeaway import trace_file
+
+SUFFIX = ".safetensors"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model trace`."""
     options.add_model(parser)
-    parser.add_argument("--prompt", required=True, help="the text to trace")
-    parser.add_argument("--out", required=True, type=Path, help="the .npz file to write")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--prompt", help="the text to trace")
+    what.add_argument("--open", type=Path, metavar="FILE", help="a trace file to say what is in it")
+    parser.add_argument("--out", type=Path, help=f"the file to write: *{SUFFIX} or *.npz")
+    parser.add_argument("--session", help=f"a session whose memory a *{SUFFIX} file takes along")
 
 
 def run_command(chosen: Namespace) -> Iterator[str]:
-    """Trace, write, and say what was written, line by line."""
+    """Trace, write, and say what was written, line by line; or say what a file holds."""
+    if chosen.open is not None:
+        yield from _opened(chosen.open)
+        return
+    if chosen.out is None:
+        raise ValueError("No file to write. Add --out FILE.safetensors or --out FILE.npz.")
     if not chosen.out.parent.is_dir():
         raise ValueError(f"No folder {chosen.out.parent} to write {chosen.out.name} into. Make it "
                          "first.")
     loaded = checkpoint.load(chosen.model)
     ids = tokens.encode(loaded.tokenizer, chosen.prompt)
     run = trace.run(loaded, ids)
+    if chosen.out.suffix == SUFFIX:
+        yield from _write_trace_file(chosen, loaded, run)
+        return
+    if chosen.session:
+        raise ValueError(f"Only a *{SUFFIX} file takes a session along, {chosen.out.name} does not. "
+                         f"Name the file *{SUFFIX}.")
     arrays = arrays_of(loaded, run)
     _write(chosen.out, arrays)
     yield f"{chosen.out}: {len(run)} tokens, {loaded.name} on {loaded.placement.device}"
     for name, array in arrays.items():
         yield f"  {name:10} {array.dtype.str:6} {array.shape}"
+
+
+def _write_trace_file(chosen: Namespace, loaded: Checkpoint, run: trace.Trace) -> Iterator[str]:
+    told = None
+    if chosen.session:
+        with sessions.hold(chosen.session) as path:
+            if not path.exists():
+                raise ValueError(f"There is no session {chosen.session!r}. Choose one of: "
+                                 f"{', '.join(sessions.names()) or 'none yet'}.")
+            told = load_state(path, loaded)
+    content = trace_file.as_bytes(loaded, run, chosen.prompt, told)
+    with replacing(chosen.out) as draft:
+        draft.write_bytes(content)
+    yield f"{chosen.out}: {len(run)} tokens, {loaded.name}, {len(content):,} bytes"
+
+
+def _opened(path: Path) -> Iterator[str]:
+    """What a trace file holds, without loading the model."""
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise ValueError(f"Cannot read {path}: {problem.strerror}. Check its name.") from problem
+    found = trace_file.from_bytes(content, path.name)
+    run, (layer, head, key, weight) = found.trace, trace_file.strongest(found)
+    programs = ", ".join(f"{name} {version}" for name, version in found.versions.items())
+    yield f"{path}: {len(run)} tokens of {found.model} ({found.fingerprint}); {programs}"
+    yield f"  prompt  {found.prompt!r}"
+    yield f"  tokens  {' '.join(found.tokens)}"
+    for name in ("q", "k", "v", "stream"):
+        yield f"  {name:7} {tuple(getattr(run, name).shape)}"
+    yield (f"  the last token reads {found.tokens[key]} ({key}) most: {weight:.4f}, layer {layer} head "
+           f"{head}")
+    yield f"  memory  {f'{len(found.memory):,} bytes' if found.memory else 'none'}"
 
 
 def arrays_of(loaded: Checkpoint, run: trace.Trace) -> dict[str, np.ndarray]:

@@ -20,9 +20,9 @@ def opened(page: str, **link) -> AppTest:
     return app.switch_page(f"pages/{page}.py").run()
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_page_offers_the_menu(page):
-    app = opened(page)
+@pytest.mark.parametrize("where", PAGES)
+def test_every_page_offers_the_menu(where):
+    app = opened(where)
     assert not app.exception
     assert [name for name, *_ in tree.components(app)].count("takeaway") == 1
     told = tree.sent(app, "takeaway")

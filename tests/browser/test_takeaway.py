@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -168,3 +169,16 @@ def test_f5_keeps_what_was_told(open_page):
     settled(page)
     expect(page.locator(".st-key-memory_reads .told")).to_contain_text("New")
     expect(box).to_have_value("Where do I live? I live in")
+
+
+def test_a_trace_file_opens_again_in_the_sidebar(open_page, tmp_path):
+    page = open_page(prompt="one two three one two")
+    open_menu(page)
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(taken(page, "Trace file"))
+    page.keyboard.press("Escape")
+    other = open_page(prompt="something else")
+    other.locator(".st-key-trace_upload input[type=file]").set_input_files(path)
+    expect(other.get_by_text("Trace file mine.safetensors: “one two three one two”")).to_be_visible()
+    settled(other)
+    expect(other.locator(".st-key-map canvas")).to_have_attribute("aria-label", re.compile(", 5 tokens"))
