@@ -53,6 +53,17 @@ def test_a_text_leaves_at_least_every_200_ms_and_the_last_one_too(pace, ms):
     assert pace.evaluate("sent").pop() == "abcdefghijklmnopqrst"
 
 
+def test_a_script_that_has_drawn_its_picture_may_be_ended_by_the_next_text(pace):
+    type_at(pace, "a", 200)
+    pace.evaluate("script.dataset.testScriptState = 'running'")
+    assert type_at(pace, "b", 400) == ["a"]
+    pace.evaluate("document.body.append(Object.assign(document.createElement('i'), {id: 'mark'}))")
+    for drawn, sent in (("", ["a"]), ("a", ["a", "ab"])):
+        pace.evaluate(f"mark.dataset.drawn = '{drawn}'")
+        pace.clock.run_for(400)
+        assert pace.evaluate("sent") == sent
+
+
 def test_what_a_running_script_is_overtaken_by_is_dropped(pace):
     type_at(pace, "a", 200)
     pace.evaluate("script.dataset.testScriptState = 'running'")
