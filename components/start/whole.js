@@ -1,12 +1,14 @@
 // The whole model at one token, from its tokens on the left to the next word on the right.
-import { component, css, fitted, ink, room_below } from "../kit/canvas.js";
+import { component, css, fitted, ink, room_below, unit } from "../kit/canvas.js";
 import { best_edge, draw_edges, edge_words, largest, signed } from "./whole_edges.js";
 import { by_arrows, item, percent, svg, tell_default } from "./whole_items.js";
 import { play_again, stop, wire_play } from "./whole_play.js";
 
-const LEAST = 330; // pixels of the drawing
-const MOST = 640;
-const BELOW = 40; // what follows on the page shows its first line
+// In units (kit/canvas.js), on a desk one is a pixel: type, the drawing's height, what is left below
+// for the first line of what follows on the page.
+const PX = 15.3;
+const [LEAST, MOST, BELOW] = [270, 640, 40];
+const LISTED = "0.5 %"; // the share from which lines are listed (model/analysis/flow.py)
 
 export default component(open_whole, (one) => {
   stop(one);
@@ -24,7 +26,7 @@ function open_whole(picture) {
 }
 
 function draw(one) {
-  one.px = parseFloat(getComputedStyle(one.picture).fontSize);
+  one.px = PX * unit();
   one.measure.font = `${one.px}px ${one.theme.font}`;
   one.place = layout(one);
   const { width, height } = one.place;
@@ -50,11 +52,13 @@ function draw(one) {
 
 // -- where everything stands ----------------------------------------------------------------------
 
+// Rows stand on the lower edge: while one types, the last token and what comes next stay where they are.
 function layout(one) {
   const { data, px, picture } = one;
   const width = picture.clientWidth;
-  const used = one.tip.offsetHeight + BELOW;
-  const height = Math.round(Math.min(MOST, Math.max(LEAST, room_below(one, LEAST + used) - used)));
+  const used = one.tip.offsetHeight / unit() + BELOW;
+  const units = Math.min(MOST, Math.max(LEAST, room_below(one, LEAST + used) - used));
+  const height = Math.round(units * unit());
   const n_layers = data.words.length - 1;
   const margin = data.has_memory ? 8 * px : 0;
   const narrow = width < 46 * px;
@@ -70,8 +74,7 @@ function layout(one) {
   return {
     width, height, margin, label, left, right, top, bottom, shown, row_pitch, pitch, n_layers,
     x: (station) => left + station * pitch,
-    y: (row) => (row_of.has(row) ? top + (row_of.get(row) + 0.5) * row_pitch : undefined),
-    end: top + shown.length * row_pitch,
+    y: (row) => (row_of.has(row) ? height - bottom - (shown.length - row_of.get(row) - 0.5) * row_pitch : undefined),
     thick: Math.max(10, Math.min(1.5 * row_pitch, 30)),
   };
 }
@@ -104,12 +107,29 @@ function caption(one) {
   const all = `${data.n.toLocaleString("en")} token${data.n > 1 ? "s" : ""}`;
   const tokens = `${data.model} reads ${all}${n_out ? `; the ${place.shown.length} that carry most are shown` : ""}. `;
   if (data.mode === "logit") {
+    const rest = data.read - drawn(one).reduce((sum, edge) => sum + edge[4], 0);
     return `${tokens}Width: what a line adds to the logit of “${data.of}”, ${data.logit.toFixed(2)}; dashed red: takes away. `
-      + `Lines too thin to draw: ${signed(data.rest)} together.`;
+      + `Lines not drawn: ${signed(rest)} together.`;
   }
-  const most = Math.max(...data.left_out);
-  return `${tokens}Width: the share of ${name}’s last stream that comes this way (ALTI). `
-    + `Thinner lines are left out: at most ${percent(most)} of a block.`;
+  const most = Math.max(...left_out(one));
+  return `${tokens}Width: the share of ${name}’s last stream that comes this way (ALTI). Not drawn: `
+    + `lines below ${LISTED}${n_out ? " and of other tokens" : ""}, at most ${percent(most)} of a block’s flow.`;
+}
+
+// The lines both of whose ends are shown.
+function drawn(one) {
+  const is_shown = (row) => one.place.y(row) !== undefined;
+  return one.data.edges.filter(([kind, , source, target]) =>
+    is_shown(target) && (kind !== "token" || is_shown(source)));
+}
+
+// Of each block: what flows through it beside its drawn lines and what memory adds behind it.
+function left_out(one) {
+  const edges = drawn(one);
+  const sum = (some) => some.reduce((total, edge) => total + edge[4], 0);
+  return Array.from({ length: one.place.n_layers }, (_, layer) => Math.max(0, 1
+    - sum(edges.filter(([kind, at]) => at === layer && (kind === "token" || kind === "slot")))
+    - sum(edges.filter(([kind, at]) => at > layer && kind !== "token"))));
 }
 
 // -- blocks, tokens, nodes ------------------------------------------------------------------------
@@ -123,15 +143,17 @@ function draw_blocks(one) {
     return item(one, { x, y: 0.5 * px, step, tip, go, name: go.kind }, [
       svg("rect", { class: "ring", x: from, y: 0, width: room, height: 1.5 * px, rx: 4 }), label]);
   };
-  const parts = [];
+  const every = Math.ceil((1.4 * px) / place.pitch); // of many blocks, only some bear their number
+  const [parts, room] = [[], place.height - place.top - place.bottom];
   for (let layer = 0; layer < place.n_layers; layer++) {
     const [from, to] = [place.x(layer) + 0.16 * place.pitch, place.x(layer + 1) - 0.16 * place.pitch];
-    parts.push(svg("rect", { class: "band", x: from, y: place.top - 0.3 * px, width: to - from, rx: 6, height: place.end - place.top + 0.6 * px }));
+    parts.push(svg("rect", { class: "band", x: from, y: place.top - 0.3 * px, width: to - from, rx: 6, height: room + 0.6 * px }));
     const strongest = best_edge(data, layer);
     const words = place.pitch > 4.4 * px ? `block ${layer}` : `${layer}`;
     const tip = `Block ${layer}: attention, then an MLP. ${edge_words(one, strongest)} Click: its heads.`;
     const go = { kind: "block", layer, ...(strongest ? { head: strongest[6] } : {}) };
-    if (place.pitch > 1.2 * px) parts.push(head(words, (from + to) / 2, place.pitch * 0.72, layer + 1, tip, go));
+    if (layer % every) continue;
+    parts.push(head(words, (from + to) / 2, Math.max(0.72 * place.pitch, 1.3 * px), layer + 1, tip, go));
   }
   const words = "Embedding: each token becomes a vector, its row of wte plus its position’s row of wpe. Click: vectors.";
   const end = place.x(0) + Math.min(0.16 * place.pitch - 2, 2 * px);

@@ -93,7 +93,7 @@ def _shares(picture: Picture) -> dict:
     return {
         "mode": "share", "rows": rows.tolist(), "edges": edges, "sources": sources,
         "shares": _rounded(flow.shares[:, rows]), "mlp": _rounded(flow.mlp[:, rows]),
-        "places": _rounded(flow.position_part[rows]), "left_out": _rounded(flow.left_out),
+        "places": _rounded(flow.position_part[rows]),
         "title": _title(picture),
     }
 
@@ -136,7 +136,7 @@ def _logit(picture: Picture) -> dict:
     row_of = {int(t): row for row, t in enumerate(rows)}
     sizes = np.concatenate([np.abs(x).ravel() for x in (parts.read, parts.slots, parts.edm)])
     least, found, sources, places = LEAST * sizes.sum(), [], [], {}
-    n_tokens, drawn = parts.read.shape[1], 0.0
+    n_tokens = parts.read.shape[1]
     candidates = [("token", layer, t, parts.read[layer, t], parts.heads[layer, t])
                   for layer in range(L) for t in rows]
     candidates += [("slot", layer, s, parts.slots[layer, s], parts.heads[layer, n_tokens + s])
@@ -150,14 +150,13 @@ def _logit(picture: Picture) -> dict:
         source = row_of[int(number)] if kind == "token" else _place(
             picture, places, sources, kind, int(number))
         if source is not None:
-            drawn += float(value)
             found.append([kind, layer, source, row_of[at], _round(value), 0, int(head)])
     read = float(parts.read.sum() + parts.slots.sum() + parts.edm.sum() + parts.early + parts.late)
     return {
         "mode": "logit", "rows": rows.tolist(), "edges": found, "sources": sources, "of": text,
         "mlp": _rounded(parts.mlp), "bias": _rounded(parts.bias), "logit": _round(parts.logit),
         "embedding": [_round(parts.embedding), _round(parts.place)],
-        "final_bias": _round(parts.final_bias), "read": _round(read), "rest": _round(read - drawn),
+        "final_bias": _round(parts.final_bias), "read": _round(read),
         "title": f"The logit of {text} behind {picture.names[at]}, {parts.logit:.2f}, in its parts: "
         f"embedding {parts.embedding + parts.place:.2f}, read from tokens and memory {read:.2f}, "
         f"MLPs {parts.mlp.sum():.2f}, biases {parts.bias.sum() + parts.final_bias:.2f}.",

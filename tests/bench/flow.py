@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import torch
 
+from components.kit import canvas
+from components.start import whole
 from model.analysis import flow, lens
 from model.run import trace
 from tests.bench.model import gpt2_small, ids
@@ -34,3 +36,17 @@ def measure() -> Iterator[Result]:
     torch.set_num_threads(n_threads)
     detail = f"{len(found.edges)} edges listed, 12 layers, processor time of one thread, float32"
     yield Result(f"flow of {N_TOKENS} tokens", statistics.median(times), "ms", detail, 300)
+    yield _sent(checkpoint, run)
+
+
+def _sent(checkpoint, run) -> Result:
+    """The message that draws it, with made-up words in the place of names."""
+    ids, probability = lens.best_words(checkpoint, run, N_TOKENS - 1)
+    seen = SimpleNamespace(
+        flow=flow.follow(checkpoint, run, N_TOKENS - 1), words=[f"·word{i}" for i in ids],
+        probability=probability, next=SimpleNamespace(texts=["·word"] * 6, probability=probability[:6]),
+    )
+    names = [f"·word{i}" for i in run.ids]
+    picture = whole.Picture("gpt2", names, run.ids, 0, 12, seen, lambda *_: None, None, False)
+    megabytes = len(canvas.pack(whole.message(picture))) / 1e6
+    return Result("sent for that flow", megabytes, "MB", f"{N_TOKENS} tokens, 12 layers", 0.5)

@@ -1,6 +1,7 @@
 """The picture of the whole model in Chromium: in sight, what a click opens, the pass, memory's lines."""
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
@@ -8,6 +9,7 @@ from playwright.sync_api import expect
 from tests.app import remembering
 from tests.browser.conftest import eventually, fits, settled, windows
 from tests.browser.test_memory_page import show_me
+from tests.browser.test_presenting import WRITTEN, too_small
 
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
 
@@ -148,3 +150,24 @@ def test_memory_s_lines_come_and_go(page, server, shots):
     settled(page)
     expect(page).to_have_url(re.compile(r"memory_view=slots"))
     expect(page.locator(".st-key-memory_slots .slots button.chosen")).to_have_text("·New")
+
+
+def test_in_a_hall_all_of_it_is_large_and_on_the_screen(page, server, shots):
+    page.add_init_script(WRITTEN)
+    opened(page, server, "?present=1")
+    expect(picture(page).locator(".next")).to_have_count(6)
+    eventually(page, lambda: picture(page).locator(".tip").evaluate(
+        "e => e.getBoundingClientRect().bottom") <= 720)
+    assert not too_small(page)
+    page.screenshot(path=shots / "whole-presented.png")
+
+
+def test_a_long_prompt_shows_the_tokens_that_carry_most_and_says_so(page, server):
+    text = "The boy went to the market and bought a red hat. " * 25
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{server}/?{urlencode({'prompt': text})}")
+    settled(page)
+    tokens = picture(page).locator("g.token")
+    eventually(page, lambda: f"the {tokens.count()} that carry most are shown" in picture(
+        page).locator(".tip").inner_text())
+    eventually(page, lambda: 8 < tokens.count() < 30)  # once the box above has its height
