@@ -28,6 +28,7 @@ from tests.bench.result import Result
 
 N_KEYS = 20
 N_TOLD = 12
+N_RESTS = 2  # times that a told sentence's links are timed
 N_ALONE = 3  # tokens whose probability is shown module by module
 MODULES = VARIANTS["gpt2-m"]
 AIM = 3.0
@@ -72,8 +73,10 @@ def _ratios(checkpoint, prompt, n: int, what: str) -> Iterator[Result]:
         _attention(checkpoint, keys, text)
         _reads(checkpoint, keys, state, text, settings)
         _answers(checkpoint, keys)
-        _at_rest(checkpoint, keys, state, text, settings)
+        _alone(checkpoint, keys, state, text, settings)
         _tell(checkpoint, keys, state, text, settings)
+    for _ in range(N_RESTS + 1):
+        _links(checkpoint, keys, state, settings)
     mean = {name: 1000 * statistics.mean(own[1:]) for name, own in keys.seconds.items()}
     base = mean["attention"]
     for name, title, aim in (
@@ -127,11 +130,15 @@ def _answers(checkpoint, keys: Keys) -> None:
     _timed(keys, "answers", start)
 
 
-def _at_rest(checkpoint, keys: Keys, state: MemoryState, text: str, settings: Settings) -> None:
-    """What the page computes once no key comes for a while; here after every key."""
+def _alone(checkpoint, keys: Keys, state: MemoryState, text: str, settings: Settings) -> None:
+    """What each module did, as if typing rested after every key."""
     start, ids = time.perf_counter(), tokens.encode(checkpoint.tokenizer, text)
     keys.alone = page._each(checkpoint, state, keys.asked, ids, settings, N_ALONE, keys.alone)
     _timed(keys, "alone", start)
+
+
+def _links(checkpoint, keys: Keys, state: MemoryState, settings: Settings) -> None:
+    """Of the latest told sentence, to the last prompt."""
     start, told = time.perf_counter(), told_facts.newest(checkpoint, state.prompts, 1)[-1]
     chain.of_question(checkpoint, state, keys.asked.recalled, settings, told, settings)
     _timed(keys, "links", start)
