@@ -11,6 +11,7 @@ from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.place import HEAD, LAYER
 from components.kit import own_numbers
+from components.kit.export.offers import notebook
 from model.analysis import arithmetic
 from model.analysis.anatomy import Anatomy
 
@@ -19,6 +20,7 @@ SIDE = 48  # rows and columns of a window
 
 def headline(found: Anatomy) -> None:
     """The checkpoint in four numbers."""
+    notebook("parameters")
     dtype = str(visit.checkpoint().placement.dtype).removeprefix("torch.")
     st.html(checkpoint_map.headline(found, dtype))
 

@@ -17,7 +17,7 @@ from components.attention import (
 )
 from components.frame import visit
 from components.kit import canvas
-from components.kit.export.offers import offer
+from components.kit.export.offers import notebook, offer
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +58,7 @@ def look() -> ChosenHead | None:
     layer, head = choice.head(survey.facts, len(tokens))
     weights = run.weights(layer, head)
     cell = choice.cell(weights)
+    notebook("attention", layer=layer, head=head, query=cell[0])
     return ChosenHead(model.name, *sizes, survey, tokens, layer, head, weights, *cell)
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 from components.cache import choice, figures, grid, numbers, run
 from components.frame import draw_choice, visit
 from components.kit import token_row
-from components.kit.export.offers import offer
+from components.kit.export.offers import notebook, offer
 
 
 def show() -> None:
@@ -91,6 +91,7 @@ def _picture(found, number: int, names: list[str]) -> None:
     )
     grid.show(picture, config.n_positions, key="cache_grid", on_choose=choice.choose_cell)
     offer("cache_grid", numbers.cached, number)
+    notebook("cache")
 
 
 def _vector(found, seen, names: list[str]) -> None:

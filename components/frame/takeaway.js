@@ -63,7 +63,9 @@ function make_panel(menu) {
     add_file(menu, "Copy link", "The address that opens this page as it is now", copy_link),
     add_file(menu, "QR code", "The same address for cameras", show_qr),
     add_file(menu, "Trace file", "The prompt, its tokens, q, k, v and the residual stream of every layer: "
-      + "the sidebar and python -m model trace open it again, without the model", take_trace),
+      + "the sidebar and python -m model trace open it again, without the model", () => take_page(menu, "trace", "safetensors")),
+    add_file(menu, "Notebook", "Python that computes this picture's numbers with transformers alone, and "
+      + "checks that they are the same", () => take_page(menu, "notebook", "ipynb")),
   ];
   menu.qr = Object.assign(make("img", "qr"), { hidden: true, alt: "QR code of this page's link" });
   menu.lost = make("p", "lost");
@@ -231,10 +233,9 @@ async function take_numbers(menu, kind) {
   return save(menu, new Blob([csv_of(element)], { type: "text/csv" }), kind);
 }
 
-async function take_trace(menu) {
-  const { reply, file } = await ask(menu, { kind: "trace" });
-  if (reply.problem) return reply.problem;
-  return save(menu, new Blob([file]), "safetensors", "trace");
+async function take_page(menu, kind, ending) {
+  const { reply, file } = await ask(menu, { kind });
+  return reply.problem ?? save(menu, new Blob([file]), ending, kind);
 }
 
 // What the server answers; it hears of one wish at a time.

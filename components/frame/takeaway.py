@@ -5,14 +5,15 @@ visitor wants them. Knows no page's content.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from components.frame import shared_link, visit
+from components.frame import results, shared_link, visit
 from components.kit import assets, canvas
 from components.kit.export import offers, table
-from model.takeaway import trace_file
+from model.takeaway import notebook, trace_file
 
 KEY = "takeaway"
 _mount = assets.component("takeaway", "frame/takeaway", '<div class="menu picture"></div>')
@@ -39,6 +40,21 @@ def _trace_file() -> bytes:
     return trace_file.as_bytes(visit.checkpoint(), run, visit.prompt().text, visit.memory())
 
 
+def _notebook() -> bytes:
+    """The picture's numbers, to be computed without this program."""
+    recipe, run = offers.recipe(), visit.trace()
+    if recipe is None or run is None:
+        raise ValueError(
+            "This view has no notebook: its numbers come from memory, from measurements or from what "
+            "transformers does not have. Take its pictures' numbers as CSV or NPZ."
+        )
+    work = partial(notebook.made, visit.checkpoint(), run, visit.prompt().text, *recipe)
+    return results.computed(None, work, doing="Computing what the notebook has to find …")
+
+
+PAGE_FILES: dict[str, Callable[[], bytes]] = {"trace": _trace_file, "notebook": _notebook}
+
+
 def _answer(asked: dict) -> tuple[dict, bytes]:
     """asked: its number, the kind of file, and the picture's key or the link -> what the browser is
     told, and the file; b"" where the picture offers none, or with the sentence that says why not."""
@@ -47,8 +63,8 @@ def _answer(asked: dict) -> tuple[dict, bytes]:
         if asked["kind"] == "qr":
             link, words = shared_link.for_the_room(asked["link"])
             return reply | {"link": link, "words": words}, shared_link.qr_code(link)
-        if asked["kind"] == "trace":
-            return reply, _trace_file()
+        if asked["kind"] in PAGE_FILES:
+            return reply, PAGE_FILES[asked["kind"]]()
         found = offers.numbers(asked["picture"])
         return reply, b"" if found is None else FILES[asked["kind"]](found)
     except ValueError as problem:

@@ -7,7 +7,7 @@ from components.frame import visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chosen
 from components.kit import cell_grid
-from components.kit.export.offers import offer
+from components.kit.export.offers import notebook, offer
 from components.kit.fact_strip import fact_strip
 from components.kit.safe_text import for_markdown
 from components.kit.units import show_number
@@ -36,6 +36,7 @@ def side_by_side(tokens: list[str]) -> None:
         choice.choose_pair,
     )
     offer("positions_maps", numbers.maps, layer, head)
+    notebook("attention", layer=layer, head=head, query=query)
     st.caption(
         f"Layer {layer}, head {head}, same prompt, same weights. *Learned* is the real model. For "
         "the others the model runs again without `wpe` in its input. *None* shows that run’s q and "
@@ -68,6 +69,8 @@ def tables(tokens: list[str]) -> None:
     kind = one_of("Table", choice.TABLE, titles)
     found = run.table(kind)
     at = choice.position(n_positions, min(n_positions // 4, 40))
+    if kind == "learned":
+        notebook("positions", at=at)
     left, right = st.columns([6, 7], gap="medium")
     with left:
         st.markdown("#### Which positions are alike: cosine")

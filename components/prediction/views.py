@@ -3,7 +3,7 @@
 import streamlit as st
 
 from components.frame import draw_choice, visit
-from components.kit.export.offers import offer
+from components.kit.export.offers import notebook, offer
 from components.prediction import choice, curve, figures, numbers, run, shift, strip
 
 
@@ -41,6 +41,8 @@ def show_distribution(reading, at: int) -> None:
         seed=seed, key="prediction_curve", on_choose=choice.choose_dials,
     )
     offer("prediction_curve", numbers.distribution, at)
+    notebook("prediction", at=at, temperature=settings.temperature, top_k=settings.top_k,
+             top_p=settings.top_p)
 
 
 def show_surprisal(reading, at: int) -> None:
@@ -55,6 +57,7 @@ def show_surprisal(reading, at: int) -> None:
     )
     st.plotly_chart(figure, key="prediction_bits")
     offer("prediction_bits", numbers.surprisal)
+    notebook("surprisal")
     st.caption(
         figures.not_counted(reading) + " Perplexity depends on the tokenizer; "
         "bits per byte can be compared between models."
@@ -71,6 +74,8 @@ def show_shift(reading, at: int) -> None:
         "prediction_shift", _chooser(reading),
     )
     offer("prediction_shift", numbers.surprisal)
+    if reading.total is not None:
+        notebook("surprisal")
     if reading.total is None:
         return
     st.markdown(

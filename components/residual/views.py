@@ -8,6 +8,7 @@ from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chooser, chosen
 from components.frame.place import HEAD, LAYER
 from components.kit import cell_grid
+from components.kit.export.offers import notebook
 from components.residual import (
     ablation_figures,
     attribution_figures,
@@ -24,6 +25,7 @@ N_TOP = 20
 
 def stream(tokens: list[str], at: int) -> None:
     """One token's stream as a river; below, the stream of all tokens as a map."""
+    notebook("stream")
     n_layers = _config().n_layer
     column = run.lenses(*_block(at, len(tokens)))
     own = at - column.start

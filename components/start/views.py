@@ -5,6 +5,7 @@ import streamlit as st
 from components.frame import visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
+from components.kit.export.offers import notebook
 from components.start import choice, run, whole
 from components.start.whole import Source
 
@@ -23,6 +24,8 @@ def show(title: str, moment) -> dict | None:
         if has_memory:
             st.toggle("Memory", **holding(choice.FLOW_MEMORY))
         seen = run.seen(moment, chosen(choice.FLOW_MEMORY))
+        if visit.trace() is not None:
+            notebook("next")
         if seen is None:
             st.info("No token yet, so nothing flows. Type a prompt above, or choose an example.")
             return None

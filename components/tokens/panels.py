@@ -8,7 +8,7 @@ from components.frame import visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.place import AT
-from components.kit.export.offers import offer
+from components.kit.export.offers import notebook, offer
 from components.kit.fact_strip import fact_strip
 from components.kit.safe_text import for_markdown
 from components.tokens import bars, chips, choice, matrix, merge_stairs, numbers, run
@@ -158,6 +158,7 @@ def vector_strips(inputs, at: int, name: str) -> None:
         lambda i: None, height=170, label=_strip_label(inputs),
     )
     offer("three", numbers.one_token, at)
+    notebook("inputs")
 
 
 def all_vectors(vectors: np.ndarray, at: int) -> None:

@@ -1,11 +1,16 @@
 """Every page offers the menu "Take away", and a keystroke makes no file."""
 
+import json
+import runpy
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.kit.export import table
+from model.loading import checkpoint
+from model.run import tokens, trace
+from model.takeaway import notebook
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 
@@ -43,3 +48,27 @@ def test_drawing_a_page_makes_no_table(monkeypatch):
     monkeypatch.setattr(table.Table, "__post_init__", refused)
     for page in ("attention", "prediction", "cache", "memory", "tokens", "residual"):
         assert not opened(page).exception
+
+
+NOTEBOOKS = {  # page -> what is chosen there
+    "start": {}, "anatomy": {"anatomy": "map"}, "tokens": {"tokens": "vectors"}, "attention": {"layer": "1"},
+    "residual": {"residual_view": "Stream"}, "prediction": {"temperature": "0.7", "top_k": "5"}, "cache": {},
+    "positions": {},
+}
+
+
+@pytest.mark.parametrize("where", NOTEBOOKS)
+def test_the_notebook_of_a_page_finds_its_numbers(where, tmp_path):
+    """Its code runs from top to bottom in an empty namespace."""
+    app = opened(where, prompt="one two three one two", **NOTEBOOKS[where])
+    name, chosen = app.session_state["what a notebook computes"]
+    whole = checkpoint.load("embedded")
+    run = trace.run(whole, tokens.encode(whole.tokenizer, "one two three one two"))
+    cells = json.loads(notebook.made(whole, run, "", name, chosen))["cells"]
+    path = tmp_path / "cells.py"
+    path.write_text("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code"))
+    assert runpy.run_path(str(path))["found"]
+
+
+def test_a_page_without_a_notebook_has_none():
+    assert opened("training").session_state["what a notebook computes"] is None

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import xml.etree.ElementTree as ET
 
@@ -182,3 +183,16 @@ def test_a_trace_file_opens_again_in_the_sidebar(open_page, tmp_path):
     expect(other.get_by_text("Trace file mine.safetensors: “one two three one two”")).to_be_visible()
     settled(other)
     expect(other.locator(".st-key-map canvas")).to_have_attribute("aria-label", re.compile(", 5 tokens"))
+
+
+def test_a_notebook_is_taken_or_the_page_says_why_not(open_page):
+    page = open_page(prompt="one two three one two", layer=1, head=2)
+    settled(page)
+    open_menu(page)
+    book = json.loads(taken(page, "Notebook"))
+    assert "LAYER, HEAD, QUERY = 1, 2, 4" in "".join(book["cells"][2]["source"])
+    page = open_page("training")
+    settled(page)
+    open_menu(page)
+    page.get_by_role("dialog").get_by_role("button", name="Notebook").click()
+    expect(page.get_by_text("This view has no notebook")).to_be_visible()

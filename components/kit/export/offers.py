@@ -11,12 +11,13 @@ import streamlit as st
 
 from components.kit.export.table import Table
 
-_OFFERS = "what pictures offer"  # session key
+_OFFERS, _NOTEBOOK = "what pictures offer", "what a notebook computes"  # session keys
 
 
 def begin() -> None:
     """A page is drawn anew: what pictures offered before does not hold any more."""
     st.session_state[_OFFERS] = {}
+    st.session_state[_NOTEBOOK] = None
 
 
 def offer(key: str, make: Callable[..., Table], *given) -> None:
@@ -28,3 +29,13 @@ def numbers(key: str) -> Table | None:
     """What the picture with this key shows now; None where it offers nothing."""
     make = st.session_state.get(_OFFERS, {}).get(key)
     return None if make is None else make()
+
+
+def notebook(name: str, **where) -> None:
+    """A notebook can compute this page's picture: name of its recipe, and what was chosen."""
+    st.session_state[_NOTEBOOK] = (name, where)
+
+
+def recipe() -> tuple[str, dict] | None:
+    """The recipe's name and what was chosen; None where the page has none."""
+    return st.session_state.get(_NOTEBOOK)

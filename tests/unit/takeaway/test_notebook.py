@@ -1,0 +1,90 @@
+"""Notebooks: run from top to bottom they find the page's numbers, with transformers and torch alone."""
+
+import ast
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.loading import checkpoint
+from model.run import tokens, trace
+from model.takeaway import notebook
+
+PROMPT = "My name is James Theory. I live in"
+WHERE = {
+    "next": {}, "parameters": {}, "inputs": {}, "stream": {}, "cache": {}, "surprisal": {},
+    "attention": {"layer": 3, "head": 6, "query": 9}, "positions": {"at": 40},
+    "prediction": {"at": 8, "temperature": 1.0, "top_k": 0, "top_p": 1.0},
+}
+ALLOWED = {"numpy", "torch", "transformers"}
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return checkpoint.load("embedded")
+
+
+@pytest.fixture(scope="module")
+def run(whole):
+    return trace.run(whole, tokens.encode(whole.tokenizer, PROMPT))
+
+
+def code_of(content: bytes) -> list[str]:
+    return ["".join(cell["source"]) for cell in json.loads(content)["cells"] if cell["cell_type"] == "code"]
+
+
+def execute(cells: list[str], folder: Path) -> dict:
+    """Run all cells from top to bottom, as a kernel does -> what they leave."""
+    path = folder / "cells.py"
+    path.write_text("\n".join(cells), encoding="utf-8")
+    return runpy.run_path(str(path))
+
+
+def imported(source: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {one.name.split(".")[0] for one in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("name", notebook.RECIPES)
+def test_every_recipe_finds_the_pages_numbers(whole, run, name, capsys, tmp_path):
+    content = notebook.made(whole, run, PROMPT, name, WHERE[name])
+    assert imported("\n".join(code_of(content))) <= ALLOWED
+    execute(code_of(content), tmp_path)
+    assert "The same numbers:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("temperature, top_k, top_p", [(0.0, 0, 1.0), (0.7, 40, 0.9), (2.0, 3, 1.0)])
+def test_a_draw_is_shaped_as_on_the_page(whole, run, temperature, top_k, top_p, tmp_path):
+    where = {"at": 5, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+    execute(code_of(notebook.made(whole, run, PROMPT, "prediction", where)), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["stream", "attention", "cache"])
+def test_other_numbers_fail(whole, run, name, tmp_path):
+    """An assertion that cannot fail is none: the numbers of another prompt are refused."""
+    other = trace.run(whole, tokens.encode(whole.tokenizer, "Your name is James Theory. I live in"))
+    own, wrong = (code_of(notebook.made(whole, one, PROMPT, name, WHERE[name])) for one in (run, other))
+    with pytest.raises(AssertionError):
+        execute([*own[:-1], wrong[-1]], tmp_path)
+
+
+def test_it_is_a_notebook_of_version_4_5(whole, run):
+    book = json.loads(notebook.made(whole, run, "a `b`\nc", "next", {}))
+    assert (book["nbformat"], book["nbformat_minor"]) == (4, 5)
+    assert [set(cell) for cell in book["cells"]] == [
+        {"cell_type", "metadata", "source", "id"},
+        *[{"cell_type", "metadata", "source", "id", "execution_count", "outputs"}] * 3]
+    assert "Prompt: `a 'b' c`" in "".join(book["cells"][0]["source"])
+
+
+def test_of_a_long_prompt_one_row_is_compared(whole):
+    run = trace.run(whole, torch.arange(100).numpy())
+    recipe = notebook.one_head(whole, run, 0, 0, 99)
+    assert set(recipe.expected) == {"row"} and len(recipe.expected["row"]) == 100
