@@ -57,7 +57,7 @@ def _controls(found, number: int) -> None:
             look = "primary" if key == "forward" else "secondary"
             st.button(label, on_click=choice.go_to, args=(to,), disabled=off, key=key, type=look,
                       icon=f":material/{ICONS[key]}:",
-                      icon_position="left" if to < number else "right")
+                      icon_position="left" if key in ("first", "back") else "right")
         if n > 1:
             st.session_state["cache:slider"] = number
             st.slider("Step", 1, n, key="cache:slider", label_visibility="collapsed", width=260,

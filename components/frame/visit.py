@@ -50,8 +50,10 @@ def mark() -> str:
 
 
 def plain_model_name() -> str:
-    """The chosen model's name; of a folder: its last part."""
+    """What sentences call the chosen model: "the embedded model", a hub name, a folder's last part."""
     name = checkpoint().name
+    if source(name) == "embedded":
+        return "the embedded model"
     return name if source(name) != "folder" else checkpoint().folder.name
 
 

@@ -105,7 +105,8 @@ function caption(one) {
   const name = `“${data.names[data.rows.indexOf(data.at)]}”`;
   const n_out = data.n - place.shown.length;
   const all = `${data.n.toLocaleString("en")} token${data.n > 1 ? "s" : ""}`;
-  const tokens = `${data.model} reads ${all}${n_out ? `; the ${place.shown.length} that carry most are shown` : ""}. `;
+  const model = data.model.replace(/^the /, "The ");
+  const tokens = `${model} reads ${all}${n_out ? `; the ${place.shown.length} that carry most are shown` : ""}. `;
   if (data.mode === "logit") {
     const rest = data.read - drawn(one).reduce((sum, edge) => sum + edge[4], 0);
     return `${tokens}Width: what a line adds to the logit of “${data.of}”, ${data.logit.toFixed(2)}; dashed red: takes away. `

@@ -50,7 +50,7 @@ def show(
 
 
 def legend(kinds: list[str], branches: dict[str, str] | None) -> str:
-    """The kinds that occur, each with its branch of the regular expression where there is one."""
+    """The kinds that occur; on hover, a kind's branch of the regular expression, where it has one."""
     cells = []
     for kind, (colour, words) in KINDS.items():
         if kind in kinds:
@@ -60,9 +60,9 @@ def legend(kinds: list[str], branches: dict[str, str] | None) -> str:
 
 def _entry(colour: str, words: str, branch: str) -> str:
     pattern = html.escape(branch.replace(" ?", "␣?"))  # a space nobody sees reads as an error
-    code = f' <code style="font-size:.95em;white-space:pre">{pattern}</code>' if branch else ""
+    hint = f' title="cut by the pattern {pattern}"' if branch else ""
     swatch = "display:inline-block;width:.9em;height:.9em;border-radius:.2em;vertical-align:-.08em"
     return (
-        f'<span style="white-space:nowrap"><span style="{swatch};background:{colour}"></span> '
-        f"{words}{code}</span>"
+        f'<span style="white-space:nowrap"{hint}><span style="{swatch};background:{colour}"></span> '
+        f"{words}</span>"
     )

@@ -60,7 +60,7 @@ def test_a_link_to_a_model_that_is_not_here(app, hub, page, outside):
     expect(progress).to_contain_text("Downloading someone/slow")
     expect(progress).to_be_in_viewport()
     expect(page.locator(".st-key-model_picker")).to_contain_text("file 5 of 5")
-    reads = page.get_by_role("heading", name="embedded reads")
+    reads = page.locator(".st-key-five_memories")
     before = reads.inner_text()
     page.locator(".st-key-prompt_box textarea").fill("Typed meanwhile")
     expect(reads).not_to_have_text(before)
