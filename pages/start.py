@@ -34,7 +34,8 @@ PARTS = {  # of the picture -> the page of that part, and what is chosen there
     "early": ("memory", [(memory.VIEW, "gates")]),
     "late": ("memory", [(memory.VIEW, "gates")]),
 }
-PLACES = {one.name: one for one in (*place.CHOICES, residual.LENS_ROW, memory.ROW, memory.SLOT)}
+PLACES = {one.name: one for one in (
+    *place.CHOICES, residual.LENS_ROW, residual.LOGIT_OF, memory.ROW, memory.SLOT)}
 
 
 def open_part(kind: str, **places) -> None:

@@ -45,19 +45,23 @@ def show(title: str, moment) -> dict | None:
 
 
 def _word(top) -> int:
-    """The next token whose logit is split: the chosen one, the most probable at first."""
+    """The next token whose logit is split: the chosen one; while none is, the most probable, also as
+    the prompt changes."""
     ids, wanted = top.ids.tolist(), chosen(choice.FLOW_OF)
-    if wanted is not None and wanted < visit.checkpoint().model.config.vocab_size:
-        ids = [*ids, wanted] if wanted not in ids else ids
-    else:
-        choose(choice.FLOW_OF, ids[0])
+    if wanted is None or wanted >= visit.checkpoint().model.config.vocab_size:
         wanted = ids[0]
+    first, ids = ids[0], ids if wanted in ids else [*ids, wanted]
     names = visit.show_tokens(ids)
     st.session_state["flow_word_box"] = wanted
+
+    def take():
+        """The first is not chosen, but followed."""
+        token = st.session_state["flow_word_box"]
+        choose(choice.FLOW_OF, None if token == first else token)
+
     return st.selectbox(
         "Word", ids, format_func=lambda token: names[ids.index(token)], key="flow_word_box",
-        label_visibility="collapsed", width=160,
-        on_change=lambda: choose(choice.FLOW_OF, st.session_state["flow_word_box"]),
+        label_visibility="collapsed", width=160, on_change=take,
     )
 
 

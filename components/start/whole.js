@@ -246,7 +246,7 @@ function logit_nodes(one) {
     const adds = station ? `Attention’s bias of block ${station - 1} adds ${signed(data.bias[station - 1])}.`
       : `Embedding adds ${signed(token)}, position ${signed(position)}.`;
     parts.push(item(one, {
-      x, y, step: station, name: "node", go: { kind: "logit", at: data.at - data.n_start },
+      x, y, step: station, name: "node", go: { kind: "logit", at: data.at - data.n_start, logit_of: data.token },
       tip: `“${data.names[row]}” ${station ? `behind block ${station - 1}` : "embedded"}. ${adds} Click: who made this logit.`,
     }, [svg("circle", { class: "ring", cx: x, cy: y, r: 7 }), svg("circle", { cx: x, cy: y, r: 4.5, fill: css(theme[station ? "residual" : "embedding"]) })]));
     if (station) parts.push(mlp_mark(one, station - 1, row, data.mlp[station - 1]));

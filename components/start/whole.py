@@ -154,6 +154,7 @@ def _logit(picture: Picture) -> dict:
     read = float(parts.read.sum() + parts.slots.sum() + parts.edm.sum() + parts.early + parts.late)
     return {
         "mode": "logit", "rows": rows.tolist(), "edges": found, "sources": sources, "of": text,
+        "token": parts.token,
         "mlp": _rounded(parts.mlp), "bias": _rounded(parts.bias), "logit": _round(parts.logit),
         "embedding": [_round(parts.embedding), _round(parts.place)],
         "final_bias": _round(parts.final_bias), "read": _round(read),

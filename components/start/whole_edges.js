@@ -1,6 +1,6 @@
 // The lines of the picture of the whole model: from token to token, and from memory into the stream.
 import { css } from "../kit/canvas.js";
-import { percent, say, svg, tell_default } from "./whole_items.js";
+import { item, percent, svg } from "./whole_items.js";
 
 const LEAST_PX = 0.9;
 
@@ -26,15 +26,17 @@ function draw_edge(one, edge, unit) {
   const look = { class: "edge", d, stroke: css(one.theme[hue(edge)]), "stroke-width": width.toFixed(2) };
   if (size < 0) look["stroke-dasharray"] = "6 3";
   const line = svg("path", { ...look, "stroke-opacity": (0.5 + 0.3 * Math.sqrt(Math.abs(size) / unit)).toFixed(2) });
-  const hit = svg("path", { class: `hit ${kind}`, d, "stroke-width": Math.max(8, width) });
-  hit.dataset.from = edge[2];
-  for (const part of [line, hit]) part.dataset.step = step;
-  hit.addEventListener("pointerenter", () => { say(one, words(one, edge)); line.classList.add("on"); });
-  hit.addEventListener("pointerleave", () => { tell_default(one); line.classList.remove("on"); });
-  hit.addEventListener("click", () => one.tell("go", way(one, edge)));
+  line.dataset.step = step;
   line.dataset.layer = layer;
   line.dataset.to = target;
-  return [line, hit];
+  const hit = svg("path", { class: "hit", d, "stroke-width": Math.max(8, width) });
+  const part = item(one, {
+    x: (x1 + x2) / 2, y: (y1 + y2) / 2, step, name: "line", tip: words(one, edge), go: way(one, edge),
+  }, [hit]);
+  for (const [event, is_on] of [["pointerenter", true], ["focus", true], ["pointerleave", false], ["blur", false]]) {
+    part.addEventListener(event, () => line.classList.toggle("on", is_on));
+  }
+  return [line, part];
 }
 
 function hue([kind, , source, target, size]) {

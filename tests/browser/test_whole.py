@@ -51,12 +51,13 @@ def test_all_of_it_is_in_sight_in_every_window(start, shots):
 
 
 def test_a_line_opens_its_head_at_its_cell(start):
-    line = picture(start).locator(".hit.token").last  # the widest is drawn last but for the chosen row
-    line.dispatch_event("pointerenter")
+    line = picture(start).locator(".line[aria-label*='“·New” → “·in”']").last  # the widest is last
+    line.focus()
+    expect(picture(start).locator(".tip")).to_contain_text("Block")
     said = picture(start).locator(".tip").inner_text()
     layer = int(re.search(r"Block (\d+)", said)[1])
     head = int(re.search(r"head (\d+)", said)[1])
-    line.dispatch_event("click")
+    line.press("Enter")
     start.wait_for_url(re.compile(r"/attention\?.*"))
     settled(start)
     expect(start).to_have_url(re.compile(rf"layer={layer}&head={head}&query=22&key=\d+"))
@@ -70,6 +71,7 @@ def test_a_line_opens_its_head_at_its_cell(start):
     (".word", "residual", r"residual_view=Logit\+lens.*lens_row=0"),
     (".next", "prediction", r"prompt="),
     (".embedding", "tokens", r"tokens=vectors"),
+    (".node", "residual", r"at=0"),
 ])
 def test_a_part_opens_its_page(start, what, page_of, says):
     picture(start).locator(what).first.click()
@@ -90,8 +92,8 @@ def test_arrows_go_round_the_picture_and_enter_opens(start):
     picture(start).locator(".block").first.focus()
     start.keyboard.press("ArrowRight")
     expect(picture(start).locator(".tip")).to_contain_text("Block 1:")
-    for _ in range(8):
-        start.keyboard.press("ArrowRight")
+    picture(start).locator(".word").last.focus()
+    start.keyboard.press("ArrowRight")
     expect(picture(start).locator(".tip")).to_contain_text("Next word")
     start.keyboard.press("Enter")
     start.wait_for_url("**/prediction**")
@@ -132,7 +134,7 @@ def test_memory_s_lines_come_and_go(page, server, shots):
     opened(page, server, "memory?prompt=")
     show_me(page)
     page.get_by_role("link", name="Start").first.click()
-    lines = picture(page).locator(".memory .hit")
+    lines = picture(page).locator(".memory .line")
     expect(picture(page)).to_have_attribute("data-memory", "on")
     expect(picture(page).locator(".memory .source").first).to_contain_text("·New")
     assert lines.count() > 0

@@ -262,6 +262,15 @@ def test_a_link_to_a_row_that_is_not_there_is_forgotten(session):
     assert not choice.follow_text(["a", "b"])
 
 
+def test_a_cell_chosen_on_another_page_is_one_of_the_prompt_as_it_is_now(session):
+    choice.choose_cell(2, 1)
+    choice.follow_text(["a", "b", "c"])
+    choice.forget_text()
+    choice.choose_cell(3, 2)
+    assert not choice.follow_text(["x", "a", "b", "c", "d"])
+    assert (session["query"], session["key"]) == (3, 2)
+
+
 # -- the link --------------------------------------------------------------------------------------
 
 
