@@ -64,6 +64,7 @@ _OTHER_FORMS = {  # as it may stand in a sentence -> its entry
     "slots": "slot", "MLPs": "MLP",
 }
 _FORMS = {name: name for name in MEANINGS} | _OTHER_FORMS
+_FORMS |= {form[0].upper() + form[1:]: name for form, name in _FORMS.items() if name not in ("wte", "wpe")}
 _WORD = re.compile(
     r"(<[^>]*>|\]\([^)]*\)|\$[^$]*\$)|(?<![\w-])("
     + "|".join(sorted(map(re.escape, _FORMS), key=len, reverse=True)) + r")(?![\w-])"

@@ -87,7 +87,8 @@ function button(bar, what, words, keys, is_main = false) {
 function make_option(bar, [words, note], i) {
   const { data } = bar;
   const place = data.picked.indexOf(i);
-  const mark = data.is_order && place >= 0 ? `${place + 1}. ` : "";
+  const rank = data.revealed ? data.right.indexOf(i) : place;
+  const mark = data.is_order && rank >= 0 ? `${rank + 1}. ` : "";
   const made = make("button", "option", [make("bdi", "", `${mark}${words}`), make("small", "", note)]);
   const is_right = data.revealed && (data.is_order ? data.right[place] === i : data.right[0] === i);
   made.setAttribute("aria-pressed", place >= 0);

@@ -61,7 +61,10 @@ def enter(there: Place, pages: Pages) -> None:
     """Set the session as the link says: the page's own choices and the places to look at begin
     anew. Call it before any widget is drawn."""
     for one in (*_everywhere(), *pages[there.page]):
-        choose(one, one.default)
+        if one.default is None:  # a widget that finds its own value takes no None
+            st.session_state.pop(one.name, None)
+        else:
+            choose(one, one.default)
     for name, value in there.values.items():
         st.session_state[name] = value
     if there.prompt:

@@ -72,7 +72,7 @@ def answer(step: Step, pages: Pages) -> Answer:
 def finding(step: Step, pages: Pages) -> str:
     """The sentence of the effect that a step says; "" where it says none."""
     prompt = link.read(step.link, pages).prompt
-    return _of_prompt(findings.find, prompt, step.says) if step.says else ""
+    return _of_prompt(findings.find, prompt, step.says, step.head) if step.says else ""
 
 
 def _of_prompt(compute, prompt: str, *given):

@@ -81,8 +81,9 @@ def cell(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) ->
     keys = _cells(trace.ids, int(row.argmax()))
     names = tokens.display(checkpoint.tokenizer, trace.ids[keys])
     best = keys.index(int(row.argmax()))
-    sentence = (f"It reads “{names[best]}” at position {keys[best]} most: {percent(float(row.max()))}. "
-                + findings.of_head(checkpoint, trace, question.head))
+    sentence = f"It reads “{names[best]}” at position {keys[best]} most: {percent(float(row.max()))}. "
+    sentence += (findings.of_head(checkpoint, trace, question.head)
+                 if question.head in findings.NAMED else f"This is layer {layer}, head {head}.")
     return Answer(tuple(f"{name} ({key})" for name, key in zip(names, keys)),
                   tuple(percent(float(row[key])) for key in keys), (best,), sentence)
 
@@ -118,21 +119,21 @@ def layer(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) -
     others = np.flatnonzero(found.ids[:, 0] != final)
     right = int(others[-1]) + 1 if len(others) else 0
     rows = _spread_rows(trace.n_layers, right)
+    labels = tuple(_row_name(row) for row in rows)
     (word,) = tokens.display(checkpoint.tokenizer, [final])
-    sentence = (f"The lens’s best word is “{word}”, the model’s answer, {_blocks(right)} and from "
-                "there on.")
+    sentence = f"From {_row_name(right)} on, the lens’s best word is “{word}”, the model’s answer."
     if right == trace.n_layers:
-        sentence = f"Only {_blocks(right)} does “{word}” come first: no earlier layer tells it."
+        sentence = f"Only the last layer puts “{word}” first: no earlier one tells the answer."
     notes = tuple(percent(float(found.final_probability[row, 0])) for row in rows)
-    return Answer(tuple(_blocks(row) for row in rows), notes, (rows.index(right),), sentence)
+    return Answer(labels, notes, (rows.index(right),), sentence)
 
 
 def changed(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) -> Answer:
-    """Does the most probable next token change? `of`: cache (none is used), positions (none are
+    """Does the most probable next token change? `of`: cache (from none at all), positions (none are
     added), head (the strongest in `head` is off), text (`other` is read instead)."""
-    other = _CHANGED[question.of](checkpoint, trace, question)
-    before, after = int(trace.next_logits.argmax()), int(other.argmax())
-    moved = float(total_variation(trace.next_logits, other))
+    logits, other = _CHANGED[question.of](checkpoint, trace, question)
+    before, after = int(logits.argmax()), int(other.argmax())
+    moved = float(total_variation(logits, other))
     one, two = tokens.display(checkpoint.tokenizer, [before, after])
     sentence = (f"“{one}” both times; {percent(moved)} of the probability moves."
                 if before == after else
@@ -190,7 +191,9 @@ def _texts(checkpoint: Checkpoint, ids: list[int]) -> tuple[str, ...]:
 
 def _cells(ids: np.ndarray, most: int) -> list[int]:
     """Keys that the last token may read: itself, the one before, the first, its earlier copy, what
-    followed that, and the one it reads most; in order."""
+    followed that, and the one it reads most; in order. All, where they are few."""
+    if len(ids) <= MOST_OPTIONS:
+        return list(range(len(ids)))
     last = len(ids) - 1
     copies = np.flatnonzero(ids[:-1] == ids[-1])
     keys = {last, max(0, last - 1), 0, most}
@@ -216,8 +219,9 @@ def _spread_rows(n_layers: int, right: int) -> list[int]:
     return sorted(rows)
 
 
-def _blocks(n: int) -> str:
-    return "before block 0" if n == 0 else f"after block {n - 1}"
+def _row_name(row: int) -> str:
+    """A row of the lens as the Residual page names it."""
+    return "the embedding" if row == 0 else f"layer {row - 1}"
 
 
 # -- bytes -----------------------------------------------------------------------------------------
@@ -257,25 +261,34 @@ def _bytes(n: int) -> str:
 # -- other runs of the same prompt -----------------------------------------------------------------
 
 
-def _without_cache(checkpoint: Checkpoint, trace: Trace, question: Question) -> torch.Tensor:
-    return generate.recompute(checkpoint, trace.ids)[-1]
+Two = tuple[torch.Tensor, torch.Tensor]  # logits (V,) of the next token, before and after
 
 
-def _without_positions(checkpoint: Checkpoint, trace: Trace, question: Question) -> torch.Tensor:
-    return what_if.without_positions(checkpoint, trace.ids).next_logits
+def _without_cache(checkpoint: Checkpoint, trace: Trace, question: Question) -> Two:
+    """The last token run on the cache of all before it; then everything at once, without a cache."""
+    ids = trace.ids
+    before = run(checkpoint, ids[:-1]) if len(ids) > 1 else None
+    cached = run(checkpoint, ids, prefix=before)
+    assert cached.n_run == 1, f"{cached.n_run} of {len(ids)} tokens ran"
+    return cached.next_logits, generate.recompute(checkpoint, ids)[-1]
 
 
-def _without_head(checkpoint: Checkpoint, trace: Trace, question: Question) -> torch.Tensor:
+def _without_positions(checkpoint: Checkpoint, trace: Trace, question: Question) -> Two:
+    return trace.next_logits, what_if.without_positions(checkpoint, trace.ids).next_logits
+
+
+def _without_head(checkpoint: Checkpoint, trace: Trace, question: Question) -> Two:
     layer, head, _ = findings.strongest(checkpoint, trace, question.head)
     off = Off(heads=frozenset({(layer, head)}))
-    return ablation.logits(checkpoint, trace, off, len(trace) - 1)
+    return trace.next_logits, ablation.logits(checkpoint, trace, off, len(trace) - 1)
 
 
-def _other_text(checkpoint: Checkpoint, trace: Trace, question: Question) -> torch.Tensor:
-    return run(checkpoint, fitting(checkpoint, question.other)).next_logits
+def _other_text(checkpoint: Checkpoint, trace: Trace, question: Question) -> Two:
+    other = run(checkpoint, fitting(checkpoint, question.other))
+    return trace.next_logits, other.next_logits
 
 
-_CHANGED: dict[str, Callable[[Checkpoint, Trace, Question], torch.Tensor]] = {
+_CHANGED: dict[str, Callable[[Checkpoint, Trace, Question], Two]] = {
     "cache": _without_cache, "positions": _without_positions, "head": _without_head,
     "text": _other_text,
 }

@@ -1,6 +1,7 @@
 """Which effects the model at hand has, in one sentence with its numbers; also where it lacks them.
 
-Every function takes the checkpoint and the trace of the step's prompt. Knows nothing of lessons.
+Every function takes the checkpoint, the trace of the step's prompt and the kind of head that the step
+looks at. Knows nothing of lessons.
 """
 
 from collections.abc import Callable
@@ -8,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from model.analysis import attention
+from model.analysis import attention, lens
+from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.predict import next_tokens
 from model.run.trace import Trace
@@ -20,6 +22,8 @@ HEADS = {  # name of a fact in model.analysis.attention.FACTS -> what such a hea
     "first": ("a head that rests on the first token", HAS_SINK),
     "itself": ("a head that reads its own token", 0.5),
 }
+
+NAMED = ("induction", "previous")  # kinds that a lesson is about; the others only choose a head
 
 
 def scores(checkpoint: Checkpoint, trace: Trace, name: str) -> np.ndarray:
@@ -46,24 +50,24 @@ def of_head(checkpoint: Checkpoint, trace: Trace, name: str) -> str:
             f"{max(score, 0):.2f}.")
 
 
-def induction(checkpoint: Checkpoint, trace: Trace) -> str:
+def induction(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
     """Whether the model has an induction head."""
     return of_head(checkpoint, trace, "induction")
 
 
-def previous(checkpoint: Checkpoint, trace: Trace) -> str:
+def previous(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
     """Whether the model has a previous-token head."""
     return of_head(checkpoint, trace, "previous")
 
 
-def both_kinds(checkpoint: Checkpoint, trace: Trace) -> str:
+def both_kinds(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
     """How many heads are induction heads, and how many previous-token heads."""
     reads, copies = (int((scores(checkpoint, trace, name) >= HEADS[name][1]).sum())
                      for name in ("induction", "previous"))
     return f"Induction heads of this model: {reads:,}. Previous-token heads: {copies:,}."
 
 
-def sink(checkpoint: Checkpoint, trace: Trace) -> str:
+def sink(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
     """How many heads rest on the first token."""
     found = scores(checkpoint, trace, "first")
     n = int((found >= HAS_SINK).sum())
@@ -73,7 +77,7 @@ def sink(checkpoint: Checkpoint, trace: Trace) -> str:
             f"the strongest {found.max():.2f}.")
 
 
-def two_layers(checkpoint: Checkpoint, trace: Trace) -> str:
+def two_layers(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
     """Where the first previous-token head stands, and where the first induction head."""
     copies = _first_layer(checkpoint, trace, "previous")
     reads = _first_layer(checkpoint, trace, "induction")
@@ -92,14 +96,67 @@ def _first_layer(checkpoint: Checkpoint, trace: Trace, name: str) -> int | None:
 
 
 @torch.inference_mode()
-def stream_grows(checkpoint: Checkpoint, trace: Trace) -> str:
+def stream_grows(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
     """How long the last token's stream is before the first block and after the last."""
     first, last = (float(trace.layer_stream(i)[-1].float().norm()) for i in (0, -1))
     return (f"The last token's vector has length {first:.1f} before block 0 and {last:.1f} after "
             f"block {trace.n_layers - 1}.")
 
 
-def next_word(checkpoint: Checkpoint, trace: Trace) -> str:
+def _row(checkpoint: Checkpoint, trace: Trace, head: str) -> attention.Steps:
+    """The last token's row in the strongest head of a kind."""
+    layer, number, _ = strongest(checkpoint, trace, head or "itself")
+    return attention.steps(checkpoint, trace, layer, number, len(trace) - 1)
+
+
+def row_scores(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
+    """The largest and the smallest score of the last row, before scaling."""
+    row = _row(checkpoint, trace, head)
+    names = tokens.display(checkpoint.tokenizer, trace.ids)
+    most, least = int(row.scores.argmax()), int(row.scores.argmin())
+    return (f"{len(row.q):,} products in each sum. The largest score is {_signed(row.scores[most])}, "
+            f"with “{names[most]}”; the smallest {_signed(row.scores[least])}, with “{names[least]}”.")
+
+
+def row_scale(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
+    """The largest weight of the last row, with the scaling and without it."""
+    row = _row(checkpoint, trace, head)
+    bare = torch.tensor(row.scores).double().softmax(-1)
+    return (f"Here every score is divided by {1 / row.scaling:.2f}. The largest share of this row is "
+            f"{percent(float(row.weights.max()))}; without dividing it would be "
+            f"{percent(float(bare.max()))}.")
+
+
+def row_sum(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
+    """The weights of the last row and their sum; of a long one the largest few."""
+    weights = _row(checkpoint, trace, head).weights
+    shown = weights if len(weights) <= 6 else np.sort(weights)[::-1][:5]
+    parts = " + ".join(f"{100 * x:.1f}" for x in shown)
+    rest = "" if len(shown) == len(weights) else f" + {100 * (weights.sum() - shown.sum()):.1f} for the rest"
+    return f"{parts}{rest} = {100 * float(weights.sum()):.1f} %."
+
+
+def _signed(x: float) -> str:
+    return f"{x:.1f}".replace("-", "−")
+
+
+def lens_start(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
+    """What the logit lens says of the last token before the first block."""
+    found = lens.lens(checkpoint, trace, len(trace) - 1)
+    own, said = tokens.display(checkpoint.tokenizer, [trace.ids[-1], found.ids[0, 0]])
+    what = "the token itself" if own == said else f"the token itself is “{own}”"
+    return f"At the embedding the lens’s best word is “{said}”: {what}."
+
+
+def entropy(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
+    """The entropy after the last token, in bits, and how many equal choices that is."""
+    log = trace.next_logits.double().log_softmax(-1)
+    bits = float(torch.special.entr(log.exp()).sum()) / np.log(2)
+    return (f"{bits:.1f} bits: as unsure as among {2**bits:,.1f} equally likely tokens, of "
+            f"{len(log):,}.")
+
+
+def next_word(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
     """The most probable next token, and how sure the model is."""
     top = next_tokens(checkpoint, trace, 2)
     said = f"“{top.texts[0]}” with {percent(float(top.probability[0]))}"
@@ -108,14 +165,14 @@ def next_word(checkpoint: Checkpoint, trace: Trace) -> str:
     return f"This model’s first choice is {said}."
 
 
-def sizes(checkpoint: Checkpoint, trace: Trace) -> str:
+def sizes(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
     """Layers, heads, width, vocabulary and window of the model."""
     c = checkpoint.model.config
     return (f"This model: {c.vocab_size:,} tokens in its vocabulary, vectors of {c.n_embd:,} numbers, "
             f"{c.n_layer} layers of {c.n_head} heads, a window of {c.n_positions:,} tokens.")
 
 
-def memory(checkpoint: Checkpoint, trace: Trace) -> str:
+def memory(checkpoint: Checkpoint, trace: Trace, head: str = "") -> str:
     """Which parts of GPT2-M were trained for the model."""
     parts = checkpoint.memory.parts if checkpoint.memory is not None else ()
     if not parts:
@@ -125,22 +182,27 @@ def memory(checkpoint: Checkpoint, trace: Trace) -> str:
     return f"Trained for this model: {', '.join(names.get(p, p) for p in sorted(parts))} memory."
 
 
-FINDINGS: dict[str, Callable[[Checkpoint, Trace], str]] = {
+FINDINGS: dict[str, Callable[[Checkpoint, Trace, str], str]] = {
     "induction": induction,
     "previous": previous,
     "induction heads": both_kinds,
     "sink": sink,
     "two layers": two_layers,
     "stream grows": stream_grows,
+    "row scores": row_scores,
+    "row scale": row_scale,
+    "row sum": row_sum,
+    "lens start": lens_start,
+    "entropy": entropy,
     "next word": next_word,
     "sizes": sizes,
     "memory": memory,
 }
 
 
-def find(checkpoint: Checkpoint, trace: Trace, name: str) -> str:
-    """The sentence of one of FINDINGS."""
-    return FINDINGS[name](checkpoint, trace)
+def find(checkpoint: Checkpoint, trace: Trace, name: str, head: str = "") -> str:
+    """The sentence of one of FINDINGS; head: of HEADS, for those that look at one."""
+    return FINDINGS[name](checkpoint, trace, head)
 
 
 def percent(share: float) -> str:

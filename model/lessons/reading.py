@@ -15,7 +15,8 @@ from markdown_it.token import Token
 from model.lessons import answers, findings
 from model.lessons.lesson import Lesson, Question, Step
 
-MOST_TEXT = 300  # characters of a step's text: what the bar holds in large type
+MOST_TEXT = 215  # characters of a step's text: what the bar holds in large type
+MOST_ABOUT = 300
 MOST_TITLE = 60
 MOST_STEPS = 40
 FENCE = "---"
@@ -67,7 +68,7 @@ class _Reader:
             self.refuse(1, f"the front matter has no end. Write “{FENCE}” below it")
         block = self.block("\n".join(lines[1:end]), 1)
         self.check_keys(block, ("title", "about"), ("title", "about"))
-        return {key: self.line_of_text(block, key, MOST_TEXT) for key in ("title", "about")}, end + 1
+        return {key: self.line_of_text(block, key, MOST_ABOUT) for key in ("title", "about")}, end + 1
 
     def steps(self, body: str, first: int) -> Iterator[Step]:
         """The steps of what follows the front matter, which took `first` lines."""

@@ -58,7 +58,8 @@ def test_the_cell_is_the_largest_weight_of_the_strongest_head(tiny, run, eager, 
     key = int(maps[layer, number, -1].argmax())
     found = ask(tiny, run, kind="cell", head=head)
     assert right(found) == f"{show(tiny, run.ids[key])} ({key})"
-    assert f"{score.max():.2f}" in found.sentence and f"({n - 1})" in found.options[-1]
+    named = f"{score.max():.2f}" if head in findings.NAMED else f"layer {layer}, head {number}"
+    assert named in found.sentence and f"({n - 1})" in found.options[-1]
 
 
 def _induction(maps, ids):
@@ -114,7 +115,7 @@ def test_the_layer_is_where_transformers_hidden_states_begin_to_say_it(tiny, run
     row = len(heads) - 1
     while row and heads[row - 1] == heads[-1]:
         row -= 1
-    wanted = "before block 0" if row == 0 else f"after block {row - 1}"
+    wanted = "the embedding" if row == 0 else f"layer {row - 1}"
     assert right(ask(tiny, run, kind="layer")) == wanted
 
 
@@ -170,6 +171,25 @@ def test_what_a_model_lacks_is_said_with_its_number(tiny, run):
         assert said.startswith(f"Layer {layer}, head {head} is" if score >= least else "This model has no")
     short = trace.run(tiny, answers.fitting(tiny, "ab"))  # no token came twice
     assert "best score of its 12 heads is 0.00" in findings.induction(tiny, short)
+
+
+def test_the_row_by_hand_is_transformers_own(tiny, eager):
+    run = trace.run(tiny, answers.fitting(tiny, "abcab"))
+    layer, head, _ = findings.strongest(tiny, run, "itself")
+    maps = eager(torch.tensor(run.ids)[None], output_attentions=True).attentions
+    row = maps[layer][0, head, -1]
+    assert findings.find(tiny, run, "row sum", "itself") == (
+        " + ".join(f"{100 * x:.1f}" for x in row.tolist()) + " = 100.0 %.")
+    said = findings.find(tiny, run, "row scale", "itself")
+    assert f"divided by {8**0.5:.2f}" in said and findings.percent(float(row.max())) in said
+    bare = (row.log() * 8**0.5).softmax(-1).max()  # log of the shares: the scores, but for a constant
+    assert said.endswith(f"{findings.percent(float(bare))}.")
+    assert findings.find(tiny, run, "row scores", "itself").startswith("8 products")
+
+
+def test_the_entropy_is_that_of_transformers_distribution(tiny, run, stock, ids):
+    bits = torch.distributions.Categorical(logits=stock(ids).logits[0, -1]).entropy() / np.log(2)
+    assert findings.find(tiny, run, "entropy").startswith(f"{bits:.1f} bits")
 
 
 @pytest.mark.parametrize("name", findings.FINDINGS)

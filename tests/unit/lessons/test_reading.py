@@ -69,7 +69,7 @@ def test_a_lesson_is_what_its_file_says():
         ("then: prediction", "then: 7", 15, "must be a text"),
         ("then: prediction", "says: induction", 15, "cannot also say"),
         ("Look.", "", 18, "has no text"),
-        ("Look.", "word " * 61, 18, "304 characters"),
+        ("Look.", "word " * 44, 18, "219 characters"),
         ("Look.", "* a list", 20, "nothing else"),
         ("## First", "Text.", 6, "before the first step"),
         ("## First", "## " + "x" * 61, 6, "not 61"),
