@@ -17,6 +17,7 @@ from components.frame import (
 from components.frame.choice_widgets import one_of
 from components.frame.choices import Choice
 from components.frame.live_prompt import live_prompt
+from components.kit import glossary
 from components.kit.export import offers
 from components.kit.safe_text import for_markdown
 
@@ -89,6 +90,7 @@ def show(declared: Sequence[Choice], above: Callable[[str], None]) -> None:
     if problems := address.open_link(declared):
         st.session_state["link problems"] = (page.title, problems)
     presenting.style()
+    glossary.explain()
     model_picker.sidebar()
     opened_trace.sidebar()
     above(page.url_path or "start")

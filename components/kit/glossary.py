@@ -1,12 +1,13 @@
 """The glossary: each technical word's meaning in one place, shown on hover wherever it is used.
 
 `marked` works on HTML and on a line of Markdown alike; text inside tags and addresses stays as it is.
+Captions need no mark: kit/terms.js finds the words in them.
 """
 
 import html
 import re
 
-import streamlit as st
+from components.kit import assets
 
 MEANINGS = {
     "token": "A piece of text with a number of its own: a word, a part of a word, or a single byte. "
@@ -65,6 +66,7 @@ _OTHER_FORMS = {  # as it may stand in a sentence -> its entry
 }
 _FORMS = {name: name for name in MEANINGS} | _OTHER_FORMS
 _FORMS |= {form[0].upper() + form[1:]: name for form, name in _FORMS.items() if name not in ("wte", "wpe")}
+_mount = assets.component("terms", "kit/terms", "<i></i>", "kit/sizes.css")
 _WORD = re.compile(
     r"(<[^>]*>|\]\([^)]*\)|\$[^$]*\$)|(?<![\w-])("
     + "|".join(sorted(map(re.escape, _FORMS), key=len, reverse=True)) + r")(?![\w-])"
@@ -86,9 +88,15 @@ def marked(text: str) -> str:
     return _WORD.sub(mark, text)
 
 
-def caption(text: str) -> None:
-    """A caption of ours (no visitor's text: it may hold tags) whose terms explain themselves."""
-    st.caption(marked(text), unsafe_allow_html=True)
+def meaning(word: str) -> str:
+    """What a word means, in any of its forms; "" for one that the glossary lacks."""
+    return MEANINGS.get(_FORMS.get(word, ""), "")
+
+
+def explain() -> None:
+    """Explain the glossary's words in the captions of the page: underlined, with their meaning on
+    hover. Call it once a run."""
+    _mount(key="terms", data={"forms": {form: meaning(form) for form in _FORMS}})
 
 
 def table() -> str:

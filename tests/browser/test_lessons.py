@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from components.kit import glossary
 from tests.browser.conftest import eventually, settled
 
 TITLE, ANSWER = ".lesson .title", ".lesson .answer"
@@ -98,3 +99,24 @@ def test_words_and_choices_fit(lesson, shots, width):
         eventually(page, lambda part=part: page.locator(f".lesson {part}").evaluate(
             "e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1"))
     page.screenshot(path=shots / f"lesson_{width}.png")
+
+
+HOVERED = """() => {
+    const [range] = CSS.highlights.get("glossary-term");
+    const { x, y, width, height } = range.getClientRects()[0];
+    return [range.toString(), x + width / 2, y + height / 2];
+}"""
+
+
+@pytest.mark.parametrize("path", ["attention", "residual", "positions"])
+def test_the_glossarys_words_in_captions_explain_themselves(open_page, path):
+    page = open_page(path)
+    page.wait_for_function("() => CSS.highlights.get('glossary-term')?.size > 0")
+    page.locator("[data-testid=stCaptionContainer]").first.scroll_into_view_if_needed()
+    word, x, y = page.evaluate(HOVERED)
+    page.mouse.move(x, y)
+    meaning = page.locator(".glossary-meaning")
+    expect(meaning).to_be_visible()
+    assert meaning.inner_text() == glossary.meaning(word)
+    page.mouse.move(2, 2)
+    expect(meaning).to_be_hidden()
