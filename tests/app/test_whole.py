@@ -102,6 +102,19 @@ def test_a_logit_is_shown_in_parts_that_add_up_to_it(embedded, run):
     assert again["logit"] == pytest.approx(float(run.next_logits[other]), abs=0.01)
 
 
+def test_a_link_to_a_token_and_a_word_that_are_not_there(run):
+    sent = drawn(opened(at="9999", flow="logit", flow_of="999999999"))
+    assert sent["at"] == len(run) - 1
+    assert sent["logit"] == pytest.approx(float(run.next_logits.max()), abs=0.01)
+
+
+def test_the_first_word_is_followed_as_the_prompt_changes(run):
+    app = opened("I live in", flow="logit")
+    app.session_state["prompt"] = PROMPT
+    app.run()
+    assert drawn(app)["token"] == int(run.next_logits.argmax())
+
+
 @pytest.mark.parametrize("text", ["a", " ", "\x00", "word " * 3000])
 def test_any_prompt_has_its_picture(text):
     app = opened(text)
@@ -172,6 +185,15 @@ def test_with_memory_off_the_picture_is_gpt_2_s(remembered, folder):
     np.testing.assert_allclose(sent["shares"], flow.follow(loaded, plain, len(ids) - 1).shares, atol=1e-5)
     remembered.toggle(key="flow_memory").set_value(True).run()
     assert drawn(remembered)["sources"]
+
+
+def test_memory_s_parts_of_a_logit_add_up_with_all_others(remembered):
+    remembered.session_state["flow"] = "logit"
+    sent = drawn(remembered.run())
+    assert not remembered.exception and sent["sources"]
+    biases = sum(sent["bias"]) + sent["final_bias"]
+    whole = sent["read"] + sum(sent["mlp"]) + sum(sent["embedding"]) + biases
+    assert whole == pytest.approx(sent["logit"], abs=0.02)
 
 
 def test_every_switch_of_the_memory_page_counts_here(remembered):
