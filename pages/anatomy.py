@@ -15,6 +15,7 @@ from components.anatomy import (
     size_figures,
     tensor_figures,
 )
+from components.frame import presenting
 from components.frame.choice_widgets import one_of
 
 
@@ -56,13 +57,17 @@ def show_heads() -> None:
 
 
 def show_tour() -> None:
-    tour = run.tour(panels.layer_choice("Open block"))
+    head = presenting.folded("Block, letters", "tour_letters")
+    with head:
+        tour = run.tour(panels.layer_choice("Open block"))
     if tour is None:
         st.info("Type a prompt: the tour shows the tensors that your text makes.")
         return
-    st.html(shape_ladder.letters(tour))
-    st.markdown(shape_ladder.verdict(tour))
-    st.html(shape_ladder.ladder(tour))
+    with head:
+        st.html(shape_ladder.letters(tour))
+        st.markdown(shape_ladder.verdict(tour))
+    with st.container(key="tour_ladder"):
+        st.html(shape_ladder.ladder(tour))
     st.caption(
         "Side lengths are size^0.3; at most four heads are drawn as sheets. The app normally uses "
         "a fused attention that never holds all scores. For this tour, transformers' plain "

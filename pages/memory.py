@@ -7,6 +7,7 @@ from components.frame import shell
 
 shell.guard()
 
+from components.frame import presenting
 from components.frame.choice_widgets import one_of
 from components.memory import (
     answers,
@@ -24,13 +25,21 @@ from components.memory import (
     write_views,
 )
 
+
+def show_controls(now):
+    """Buttons, variants and laws; what comes back is the laws' place."""
+    controls.show_bar()
+    switches.show()
+    return views.show_laws(now)
+
+
 shell.on_enter(conversation.remember)
-invite.show()
+if not presenting.is_on():
+    invite.show()
 now = look.look()
 said = answers.place(now)
-controls.show_bar()
-switches.show()
-laws = views.show_laws(now)
+if not presenting.is_on():
+    laws = show_controls(now)
 
 view = one_of("View", choice.VIEW)
 if now.problem:
@@ -50,6 +59,10 @@ elif view == "writes":
     write_views.show(now)
 else:
     gate_views.show(now)
+if presenting.is_on():
+    with st.expander("Tell, variants, settings, laws", key="memory_controls"):
+        invite.show()
+        laws = show_controls(now)
 drawn = rest.mark(now.text)
 answers.show(now, said, drawn)
 rest.then(drawn, each, chain, views.prove(now, laws))

@@ -6,7 +6,7 @@ from components.frame import shell
 
 shell.guard()
 
-from components.frame import visit
+from components.frame import presenting, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chosen
 from components.frame.place import AT
@@ -17,7 +17,8 @@ NO_PROMPT = "No token yet: type a prompt above."
 
 
 def show_merges() -> None:
-    own, words = st.columns([2, 3], vertical_alignment="bottom", gap="large")
+    with presenting.folded("Any text; how it is cut", "tokens_text"):
+        own, words = st.columns([2, 3], vertical_alignment="bottom", gap="large")
     with own:
         word = panels.text_box(
             "Any text, instead of the prompt", choice.WORD, "try: unbelievable",

@@ -1,9 +1,9 @@
-import { css, frame, paint_map, room_below, write } from "../kit/canvas.js";
+import { css, frame, is_large, paint_map, room_below, write } from "../kit/canvas.js";
 import { axis, cells, named, show_tip, stamp } from "../kit/grid.js";
 
 const TOP = 44; // room for the head numbers
 const SIDE = { least: 4, most: 104 }; // of a tile
-const LEAST_HEIGHT = 320; // of all tiles; a window with less room must be scrolled
+const LEAST = { height: 320, large: 120 }; // of all tiles; a window with less room must be scrolled
 
 export default cells({
   row: "layer",
@@ -19,7 +19,7 @@ function measure(grid, width) {
   const { n_heads, n_layers } = grid.data;
   const left = width < 260 ? 34 : 40; // room for the layer numbers
   const gap = width / n_heads < 20 ? 2 : 3;
-  const below = room_below(grid, LEAST_HEIGHT + TOP) - TOP;
+  const below = room_below(grid, (is_large() ? LEAST.large : LEAST.height) + TOP) - TOP;
   const room = Math.floor(Math.min((width - left) / n_heads, below / n_layers)) - gap;
   const side = Math.max(SIDE.least, Math.min(SIDE.most, room));
   const height = TOP + n_layers * (side + gap);

@@ -1,12 +1,18 @@
 // One head's map: cells, names of queries and keys, colour scale, zoom.
 import {
-  choose, css, dots, exact, frame, ink, paint_map, paint_scale, room_below, shorten, write,
+  choose, css, dots, exact, frame, ink, is_large, paint_map, paint_scale, room_below, shorten, write,
 } from "../kit/canvas.js";
 import { axis, bold, causal, cells, cross, every, named, stamp } from "../kit/grid.js";
 import { follow_hands, keep_part, scale, show_all, sync } from "./head_map_zoom.js";
 
-const LEAST_HEIGHT = 320; // of the cells; a window with less room must be scrolled
-const NAME = 15; // pixels that a name needs
+// Round the cells, in units: left for the queries' names, top for titles and the keys' names, legend
+// for the colour scale below, right for the sum of every row. name: what a name needs. least: the
+// height of the cells; a window with less room must be scrolled.
+const LAYOUTS = {
+  wide: { left: 126, top: 100, legend: 62, right: 62, name: 15, least: 320 },
+  small: { left: 96, top: 116, legend: 86, right: 48, name: 15, least: 320 },
+  large: { left: 96, top: 88, legend: 2, right: 56, name: 11.5, least: 120 },
+};
 
 export default cells({
   ...causal,
@@ -57,17 +63,15 @@ function add_button(tools, text, title, act) {
 }
 
 function measure(map, width) {
-  const small = width < 560;
-  const [left, top] = small ? [96, 116] : [126, 100];
-  const legend = small ? 86 : 62; // for the colour scale under the map
-  const room = room_below(map, LEAST_HEIGHT + top + legend) - top - legend;
-  const right = small ? 48 : 62; // for the sum of every row
+  const layout = is_large() ? "large" : width < 560 ? "small" : "wide";
+  const { left, top, legend, right, name, least } = LAYOUTS[layout];
+  const room = room_below(map, least + top + legend) - top - legend;
   const side = Math.max(120, Math.min(width - left - right, room, map.data.most_px));
   const { n, part } = map;
   const cell = side / part.span;
   const along = (from, origin) => axis(n, from - origin * cell, from + (n - origin) * cell);
   const [x, y] = [along(left, part.column), along(top, part.row)];
-  return { width, small, left, top, side, height: top + side + legend, cell, x, y };
+  return { width, layout, name, left, top, side, height: top + side + legend, cell, x, y };
 }
 
 // -- drawing --------------------------------------------------------------------------------------
@@ -110,7 +114,7 @@ function draw_titles(context, { data, theme, size }) {
   context.font = `600 20px ${theme.font}`;
   const end = Math.max(size.left, context.measureText(data.title).width + 24);
   const look = { weight: 600, px: 16 };
-  const [x, y] = size.small ? [0, 42] : [end, 14];
+  const [x, y] = size.layout === "small" ? [0, 42] : [end, 14];
   write(context, theme, "key (is read) →", x, y, { ...look, color: ink(theme, "key") });
   const upwards = { ...look, align: "right", baseline: "top", turn: -Math.PI / 2 };
   write(context, theme, "← query (reads)", 2, size.top, { ...upwards, color: ink(theme, "query") });
@@ -122,7 +126,7 @@ function draw_names(context, map) {
   for (const axis_name of ["query", "key"]) {
     const along = axis_name === "query" ? map.size.y : map.size.x;
     const sure = [map.chosen[axis_name], cell?.[axis_name]];
-    for (const i of named(along, NAME, sure)) {
+    for (const i of named(along, map.size.name, sure)) {
       const look = sure.includes(i) && { color: ink(map.theme, axis_name), weight: 700 };
       draw_name(context, map, axis_name, i, look);
     }
@@ -134,9 +138,9 @@ function draw_name(context, { data, theme, size }, axis_name, i, look) {
   const [along, from] = is_query ? [size.y, size.top] : [size.x, size.left];
   const at = along.at(i) + size.cell / 2;
   if (at < from || at > from + size.side) return;
-  const px = Math.min(size.small ? 15 : 17, Math.max(12, size.cell * 0.62));
-  const place = every(along, NAME) > 1 ? `${i} ` : ""; // not every token is written: say which
-  const room = is_query ? size.left - 34 : (size.top - (size.small ? 52 : 36)) * 1.15;
+  const px = Math.min(size.layout === "wide" ? 17 : 15, Math.max(12, size.cell * 0.62));
+  const place = every(along, size.name) > 1 ? `${i} ` : ""; // not every token is written: say which
+  const room = is_query ? size.left - 34 : (size.top - (size.layout === "small" ? 52 : 36)) * 1.15;
   const text = place + shorten(data.tokens[i], 40);
   if (is_query) write(context, theme, text, size.left - 7, at, { px, room, align: "right", ...look });
   else write(context, theme, text, at, size.top - 7, { px, room, turn: -Math.PI / 3, ...look });
@@ -145,9 +149,9 @@ function draw_name(context, { data, theme, size }, axis_name, i, look) {
 // What each row adds up to, at its right end, beside the rows that have their names.
 function draw_sums(context, map) {
   const { data, theme, size } = map;
-  const [x, px] = [size.left + size.side + 8, size.small ? 12 : 14];
+  const [x, px] = [size.left + size.side + 8, size.layout === "wide" ? 14 : 12];
   write(context, theme, "Σ row", x, size.top - 12, { px, color: css(theme.soft) });
-  for (const i of named(size.y, NAME, [map.chosen.query, pointed(map)?.query])) {
+  for (const i of named(size.y, size.name, [map.chosen.query, pointed(map)?.query])) {
     const at = size.y.at(i) + size.cell / 2;
     if (at < size.top || at > size.top + size.side) continue;
     write(context, theme, data.sums[i].toFixed(3), x, at, { px, color: css(theme.soft) });
@@ -166,12 +170,13 @@ function draw_cross(context, { theme, size }, cell, width) {
 }
 
 function draw_legend(context, { theme, size }) {
+  if (size.layout === "large") return;
   const y = size.top + size.side + 12;
   const width = Math.min(220, size.side * 0.55);
   paint_scale(context, theme, size.left, y, width);
   const look = { px: 13, baseline: "top", color: css(theme.soft) };
   write(context, theme, scale_words(size), size.left, y + 36, look);
-  if (size.small) draw_future_sign(context, theme, size.left, y + 56);
+  if (size.layout === "small") draw_future_sign(context, theme, size.left, y + 56);
   else draw_future_sign(context, theme, size.left + width + 22, y);
 }
 

@@ -1,5 +1,5 @@
 // The KV cache as a picture: a column for each token, in each layer a cell of K above one of V.
-import { choose, css, frame, mix, shorten, write } from "../kit/canvas.js";
+import { choose, css, frame, is_large, mix, room_below, shorten, write } from "../kit/canvas.js";
 import { axis, cells, every, show_tip, within } from "../kit/grid.js";
 
 const LEFT = 62, TOP = 6, GAP = 5, FOOT = 78, MOST_PITCH = 34;
@@ -29,9 +29,11 @@ export default cells({
   },
 });
 
-function measure({ data: { n_layers, n_columns } }, width) {
+function measure(grid, width) {
+  const { n_layers, n_columns } = grid.data;
+  const room = is_large() ? room_below(grid, 160) - TOP - FOOT : 330;
   const pitch = Math.min(MOST_PITCH, (width - LEFT - 4) / n_columns);
-  const row = Math.max(7, Math.min(40, 330 / n_layers));
+  const row = Math.max(7, Math.min(40, room / n_layers));
   return {
     width, height: TOP + n_layers * row + FOOT, half: (row - Math.min(GAP, row * 0.2)) / 2,
     x: axis(n_columns, LEFT, LEFT + n_columns * pitch), y: axis(n_layers, TOP, TOP + n_layers * row),

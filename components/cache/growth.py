@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from components.cache import choice, figures, grid, numbers, run
-from components.frame import draw_choice, visit
+from components.frame import draw_choice, presenting, visit
 from components.kit import token_row
 from components.kit.export.offers import notebook, offer
 
@@ -24,13 +24,15 @@ def show() -> None:
     seen = found.steps[number - 1]
     n_prompt = len(found.prompt_ids)
     names = visit.show_tokens(found.ids[: n_prompt + number])
-    token_row.show(
-        figures.text(names, n_prompt, seen.n_entries), most=260, height_em=5.4,
-        opens_at_end=True, key="cache_text",
-    )
-    _controls(found, number)
-    _facts(found, number)
-    _picture(found, number, names)
+    row = figures.text(names, n_prompt, seen.n_entries)
+    parts = [
+        lambda: token_row.show(row, most=260, height_em=5.4, opens_at_end=True, key="cache_text"),
+        lambda: _controls(found, number),
+        lambda: _facts(found, number),
+        lambda: _picture(found, number, names),
+    ]
+    for i in (1, 3, 2, 0) if presenting.is_on() else range(4):  # the grid right below its buttons
+        parts[i]()
     with st.container(horizontal=True, gap="large", key="cache_details"):
         with st.container(width=610):
             _vector(found, seen, names)
@@ -40,6 +42,8 @@ def show() -> None:
     _every_step(found)
 
 
+PLAY_S = 1.0  # a step
+_PLAYS, _ARMED = "cache:plays", "cache:armed"  # session keys
 ICONS = {"first": "first_page", "back": "chevron_left", "forward": "chevron_right",
          "ten": "last_page"}
 
@@ -58,6 +62,7 @@ def _controls(found, number: int) -> None:
             st.button(label, on_click=choice.go_to, args=(to,), disabled=off, key=key, type=look,
                       icon=f":material/{ICONS[key]}:",
                       icon_position="left" if key in ("first", "back") else "right")
+        _play(number, bool(ended))
         if n > 1:
             st.session_state["cache:slider"] = number
             st.slider("Step", 1, n, key="cache:slider", label_visibility="collapsed", width=260,
@@ -66,6 +71,27 @@ def _controls(found, number: int) -> None:
         with st.popover("How tokens are drawn", key="draw_settings"):
             choice.draw_settings()
         st.html(figures.drawn(drawn, seen.probability, found.is_end_of_text(number), ended))
+
+
+def _play(number: int, is_over: bool) -> None:
+    """One step a second, until it is stopped or the text is over."""
+    plays = st.session_state.get(_PLAYS, False) and not is_over
+    st.session_state[_PLAYS] = plays
+    st.button("Stop" if plays else "Play", key="play", on_click=_turn, disabled=is_over,
+              icon=":material/stop:" if plays else ":material/play_arrow:")
+    st.session_state[_ARMED] = False  # this run draws the step; the clock's next one goes on
+
+    def tick():
+        if st.session_state[_ARMED]:
+            choice.go_to(number + 1)
+            st.rerun()
+        st.session_state[_ARMED] = True
+
+    st.fragment(tick, run_every=PLAY_S if plays else None)()
+
+
+def _turn() -> None:
+    st.session_state[_PLAYS] = not st.session_state[_PLAYS]
 
 
 def _facts(found, number: int) -> None:

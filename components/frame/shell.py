@@ -32,6 +32,7 @@ EXAMPLES = {
 }
 MAX_CHARS = 100_000
 TELLS_MEMORY = "Memory"  # the page where Enter tells the memory what is in the box
+BEGINS_WITH_WORDS = "Lessons"  # as wide as the page: the buttons take a row of their own above
 WITHOUT_PROMPT = {"Recall", "Training", "Lessons"}  # pages that read no prompt: the box is hidden
 
 
@@ -142,7 +143,8 @@ def _prompt_box(declared: Sequence[Choice], title: str, hidden: bool) -> None:
             for name, text in EXAMPLES.items():
                 st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
     if hidden:
-        alone = st.container(key="presenting_alone", width="content")
+        where = "presenting_above" if title == BEGINS_WITH_WORDS else "presenting_alone"
+        alone = st.container(key=where, width="content")
         row = alone.container(horizontal=True, width="content", key="presenting_row")
     with row:
         presenting.switch()

@@ -33,8 +33,8 @@ export function read_theme(element, colors) {
   const theme = { font: style.getPropertyValue("--st-font") };
   theme.back = of("--st-background-color");
   theme.text = of("--st-text-color");
-  theme.faint = mix(theme.back, theme.text, 0.25);
-  theme.soft = mix(theme.back, theme.text, 0.65);
+  theme.faint = mix(theme.back, theme.text, is_large() ? 0.4 : 0.25);
+  theme.soft = mix(theme.back, theme.text, is_large() ? 0.85 : 0.65);
   for (const [name, color] of Object.entries(colors)) theme[name] = rgb(color);
   const low = mix(theme.back, theme.attention, 0.13);
   const high = mix(theme.attention, theme.text, 0.8);
@@ -56,6 +56,7 @@ export const ink = (theme, name) => css(mix(theme[name], theme.text, 0.3));
 // (presenting.css), so that all that is written in a picture grows with it.
 export const unit = () =>
   Number(getComputedStyle(document.documentElement).getPropertyValue("--picture-scale")) || 1;
+export const is_large = () => unit() > 1; // presentation mode: a picture fits the screen
 export const dots = () => unit() * (window.devicePixelRatio || 1); // of the screen, in a unit
 export const width_of = (element) => element.clientWidth / unit();
 const LEAST_LARGE = 13; // units of type where a unit is more than a pixel
@@ -147,7 +148,7 @@ export function fitted(context, text, room) {
 export function write(context, theme, text, x, y, {
   px = 15, weight = 400, color = css(theme.text), align = "left", baseline = "middle", turn = 0, room, squeeze,
 } = {}) {
-  if (unit() > 1) px = Math.max(px, LEAST_LARGE);
+  if (is_large()) px = Math.max(px, LEAST_LARGE);
   context.save();
   Object.assign(context, { font: `${weight} ${px}px ${theme.font}`, fillStyle: color });
   Object.assign(context, { textAlign: align, textBaseline: baseline, textRendering: "geometricPrecision" });

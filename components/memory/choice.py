@@ -69,7 +69,8 @@ SETTINGS = {one.name.removeprefix("mem_"): one for one in (  # as Settings.saved
 )}
 TOLD = Choice("memory_told", Tellings({**SETTINGS, "variant": VARIANT}),  # conversation.py keeps it
               what="what was told on the Memory page, which exports it as a session file")
-CHOICES = (VIEW, VARIANT, STORE, EDM_HEAD, ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH,
+FORGET = Choice("memory_forget", Flag(), False)  # the next token without the sentence read most
+CHOICES = (VIEW, VARIANT, STORE, EDM_HEAD, ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH, FORGET,
            *SETTINGS.values(), TOLD)
 
 

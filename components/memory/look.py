@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from components.frame import visit
+from components.frame import presenting, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose
 from components.memory import choice, conversation, run
@@ -137,7 +137,8 @@ def choose_store() -> None:
     if "edm" not in choice.available():
         return
     choose(choice.STORE, choice.store())
-    with st.container(horizontal=True, vertical_alignment="center", key="memory_store_row"):
+    row = st.container(horizontal=True, vertical_alignment="center", key="memory_store_row")
+    with row, presenting.folded(f"Shown: {choice.STORES[choice.store()]}", "memory_store_choice"):
         store = st.segmented_control(
             "Store", list(choice.STORES), format_func=choice.STORES.get, required=True,
             label_visibility="collapsed", on_change=choice.forget_places, **holding(choice.STORE),

@@ -1,5 +1,7 @@
 """The memory page's view of all slots of a store, and of one slot in detail."""
 
+import html
+
 import numpy as np
 import streamlit as st
 
@@ -167,8 +169,7 @@ def _show_history(now: Moment, slot: int) -> None:
 def _show_knock_out(now: Moment, slot: int) -> None:
     st.markdown("##### Knock it out")
     scope = one_of("Leave out", choice.SCOPE)
-    both = {"edm", "am"} <= now.settings.modules and len(now.state.bank)
-    everywhere = both and now.asked is not None and now.asked.n_external and st.toggle(
+    everywhere = _reads_both(now) and st.toggle(
         "Out of both stores", **holding(choice.BOTH),
         help="As if it had never been stored: the prompt asks anew and may find something else",
     )
@@ -193,6 +194,39 @@ def _show_knock_out(now: Moment, slot: int) -> None:
         f"{n_gone:,} of {len(readable):,} slots left out of this one run; the memory stays as it "
         f"is.{left} Other modules read as before."
     )
+
+
+def show_forgetting(now: Moment) -> bool:
+    """A switch beside the picture: the next token without the sentence that the chosen word reads
+    most. Returns whether it is shown."""
+    weights, columns, _ = look.reads(now)
+    if not len(columns) or now.front is not None:
+        return False
+    is_on = st.toggle("Forget this sentence", **holding(choice.FORGET), help=(
+        "The next token as if the sentence that the chosen word reads most had never been told; "
+        "the memory stays as it is"))
+    if is_on:
+        slot = int(columns[weights[now.row].argmax()])
+        st.html(f"“<bdi>{html.escape(str(now.table.around[slot]))}</bdi>”")
+        compared = _without_sentence(now, slot)
+        st.html(next_token.twice(compared, "without it", "with all that was read"))
+    return is_on
+
+
+def _without_sentence(now: Moment, slot: int):
+    """The next token without a slot's sentence, in both stores where both are read."""
+    table = now.table
+    gone = np.flatnonzero(table.block == table.block[slot])
+    if _reads_both(now):
+        places = _in_both(now, slot, gone, "its sentence")
+        return run.forgotten(now.key, now.state, now.asked, places, now.settings)
+    leave_out = run.without_external if now.store == "edm" else run.without
+    return leave_out(now.key, now.state, now.asked, gone, now.settings)
+
+
+def _reads_both(now: Moment) -> bool:
+    both = {"edm", "am"} <= now.settings.modules and len(now.state.bank)
+    return bool(both and now.asked is not None and now.asked.n_external)
 
 
 def _in_both(now: Moment, slot: int, gone, scope: str) -> frozenset[tuple[int, int]]:

@@ -18,6 +18,7 @@ from components.memory import (
     reads,
     run,
     say,
+    slot_views,
     told_rows,
     weights_map,
     words,
@@ -63,8 +64,9 @@ def show_reads(now: Moment) -> Later:
     if now.asked is None:
         return None
     with right:
-        st.markdown("##### The next token, twice")
-        st.html(next_token.twice(now.asked.compared, "with memory", "without: GPT-2"))
+        if not slot_views.show_forgetting(now):
+            st.markdown("##### The next token, twice")
+            st.html(next_token.twice(now.asked.compared, "with memory", "without: GPT-2"))
     with left:
         each = _show_each(now)
     if now.store == "bank":

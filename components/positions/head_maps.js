@@ -1,5 +1,5 @@
 // Several maps of one head, each a tile: name and tag above, a note below; one cell in all of them.
-import { css, frame, ink, paint_map, shorten, significant, write } from "../kit/canvas.js";
+import { css, frame, ink, is_large, paint_map, shorten, significant, write } from "../kit/canvas.js";
 import { bold, causal, cells, cross, stamp } from "../kit/grid.js";
 
 const ABOVE = 50, BELOW = 34, GAP = 16, MOST = 360;
@@ -16,7 +16,7 @@ export default cells({
 
 function measure({ data }, width) {
   const n = data.names.length;
-  const columns = Math.min(n, width >= 960 ? 5 : width >= 560 ? 3 : 2);
+  const columns = Math.min(n, width >= 960 || is_large() ? 5 : width >= 560 ? 3 : 2);
   const side = Math.min(MOST, (width - GAP * (columns - 1) - 2) / columns);
   const tile = side + ABOVE + BELOW;
   const places = data.names.map((_, i) => ({

@@ -1,10 +1,13 @@
-import { choose, component, exact, place_of, significant, width_of } from "../kit/canvas.js";
+import {
+  choose, component, exact, is_large, place_of, room_below, significant, unit, width_of,
+} from "../kit/canvas.js";
 import { spread, throw_darts, work_out } from "./math.js";
 import { make_dials, make_draw_dials } from "./dials.js";
 import { N_LINEAR, PLOT, draw_curve, draw_line_of_chance, full_scale } from "./drawing.js";
 import { make } from "../kit/dom.js";
 
-const N_BARS = 11;
+const N_BARS = { desk: 11, large: 8 };
+const HEIGHT = { least: 200, most: PLOT.height };
 const STAGES = ["Logits", "÷ temperature", "top-k", "top-p", "Renormalised"];
 
 export default component(open_instrument, (one) => {
@@ -80,11 +83,20 @@ function draw_all(one) {
   }
   const view = { theme, plain, now, chosen, darts, axes: one.axes, names: data.names,
     points: data.points, came: data.came, came_name: data.came_name };
+  PLOT.height = height_of(one);
   one.shown = draw_curve(one.curve, view, width_of(one.curve.parentElement));
   show_bars(one);
   draw_line_of_chance(one.chance, view, width_of(one.picture));
   show_verdict(one);
   one.picture.dataset.exact = one.drawn_exact;
+}
+
+// In presentation mode the curve ends where the screen ends.
+function height_of(one) {
+  if (!is_large()) return HEIGHT.most;
+  const [curve, whole] = [one.curve, one.picture].map((part) => part.getBoundingClientRect().top);
+  const room = room_below(one, HEIGHT.least) - (curve - whole) / unit();
+  return Math.max(HEIGHT.least, Math.min(HEIGHT.most, room));
 }
 
 const percent = (p) => {
@@ -128,7 +140,7 @@ function show_stages(one) {
 function show_bars(one) {
   const { data, plain, now, darts } = one;
   const n = plain.p.length;
-  const shown = Array.from({ length: Math.min(N_BARS, n) }, (_, i) => i);
+  const shown = Array.from({ length: Math.min(is_large() ? N_BARS.large : N_BARS.desk, n) }, (_, i) => i);
   if (data.came !== null && data.came >= shown.length) shown[shown.length - 1] = data.came;
   const of = {
     plain: (i) => plain.p[i],

@@ -3,11 +3,15 @@
 Knows nothing of results.
 """
 
+from contextlib import nullcontext
+
 import streamlit as st
 
+from components.frame import presenting
 from components.frame.choice_widgets import holding
 from components.frame.choices import chosen
 from components.kit.own_sentence import SENTENCES
+from components.kit.safe_text import for_markdown
 from components.recall import choice
 from components.recall.area import live_area
 from model.memory import eviction, salience
@@ -15,6 +19,23 @@ from model.memory import eviction, salience
 
 def show() -> str:
     """The form -> the text of the distraction, "" if it is made up."""
+    with _place():
+        text = _show_boxes()
+    with st.container(horizontal=True, vertical_alignment="center", key="recall_look"):
+        st.markdown(f"**{choice.look_sentence()}**")
+        _menus()
+    return text
+
+
+def _place():
+    """Where the boxes stand: in presentation mode folded, so that the answers are seen first."""
+    if not presenting.is_on():
+        return nullcontext()
+    told, asked = for_markdown(chosen(choice.TELL)), for_markdown(chosen(choice.ASK))
+    return st.expander(f"Tell {told}, ask {asked}", key="recall_boxes")
+
+
+def _show_boxes() -> str:
     _invite()
     tell, wait, ask, answer = st.columns([5, 3.6, 4, 2], gap="small")
     with tell:
@@ -27,9 +48,6 @@ def show() -> str:
                   choice.MOST_ASK)
     with answer:
         live_area(choice.ANSWER, "4 · Answer", "where it is known", 3, choice.MOST_ASK)
-    with st.container(horizontal=True, vertical_alignment="center", key="recall_look"):
-        st.markdown(f"**{choice.look_sentence()}**")
-        _menus()
     return text
 
 

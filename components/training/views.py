@@ -5,7 +5,7 @@ A training lives in its folder, not here: closing the page changes nothing.
 
 import streamlit as st
 
-from components.frame import model_picker
+from components.frame import model_picker, presenting
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
 from components.kit import palette
@@ -111,6 +111,9 @@ def _show_live(job: Job | None, now: JobReport) -> None:
 
 
 def _draw(job: Job | None, now: JobReport) -> None:
+    steps = now.points[-1].steps if now.points else job.request.steps if job else 1
+    if presenting.is_on():  # the curve first
+        _recall(now, steps)
     top, buttons = st.columns([3, 2], vertical_alignment="top")
     name = _title(job) + (f" · on {words.base(job)}" if job else "")
     top.html(words.status(name, now, words.measured_every(now)))
@@ -118,8 +121,8 @@ def _draw(job: Job | None, now: JobReport) -> None:
         with buttons:
             _buttons(job, now)
     st.html(words.facts(now))
-    steps = now.points[-1].steps if now.points else job.request.steps if job else 1
-    _recall(now, steps)
+    if not presenting.is_on():
+        _recall(now, steps)
     hues = {"loss": palette.MLP, "kl": palette.RESIDUAL}
     for column, (field, title) in zip(st.columns(3), SMALL.items()):
         with column:

@@ -11,7 +11,8 @@ from tests.browser.conftest import eventually, settled
 LEAST_PX = 18
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
 
-# Notes the size in pixels of all that is written on a canvas.
+# Notes the size in pixels of all that is written on a canvas. A canvas outside the page is put
+# together there, for one in it.
 WRITTEN = """
 window.written = [];
 for (const name of ["fillText", "strokeText"]) {
@@ -19,7 +20,8 @@ for (const name of ["fillText", "strokeText"]) {
   CanvasRenderingContext2D.prototype[name] = function (text, ...more) {
     const { a, b } = this.getTransform();
     const scale = Math.hypot(a, b) / window.devicePixelRatio;
-    window.written.push([parseFloat(/([\\d.]+)px/.exec(this.font)[1]) * scale, text]);
+    const px = parseFloat(/([\\d.]+)px/.exec(this.font)[1]) * scale;
+    window.written.push([px, text, this.canvas]);
     return plain.apply(this, [text, ...more]);
   };
 }
@@ -45,6 +47,10 @@ TOO_SMALL = """least => {
     return found;
 }"""
 
+DRAWN_TOO_SMALL = """least => written.filter(([px, text, canvas]) => px < least && (
+    !canvas.isConnected || canvas.getBoundingClientRect().top < innerHeight
+)).map(([px, text]) => [px, text])"""
+
 
 @pytest.fixture
 def present(page, open_page):
@@ -56,8 +62,7 @@ def present(page, open_page):
 
 def too_small(page) -> list:
     """[pixels, text] of what is written too small, in the page and on its canvases."""
-    drawn = [one for one in page.evaluate("window.written") if one[0] < LEAST_PX - 0.01]
-    return page.evaluate(TOO_SMALL, LEAST_PX) + drawn
+    return page.evaluate(TOO_SMALL, LEAST_PX) + page.evaluate(DRAWN_TOO_SMALL, LEAST_PX - 0.01)
 
 
 def type_px(page) -> float:
@@ -89,3 +94,70 @@ def test_a_caption_is_behind_its_question_mark(present):
     expect(caption).to_have_attribute("tabindex", "0")
     caption.focus()
     expect(words).to_be_visible()
+
+
+PICTURES = {  # page -> what it shows first
+    "": [".st-key-whole .picture"],
+    "anatomy": [".st-key-tour_ladder"],
+    "tokens": [".st-key-pieces .chips"],
+    "attention": [".st-key-grid canvas", ".st-key-map canvas"],
+    "residual": [".st-key-river canvas"],
+    "prediction": [".st-key-prediction_curve canvas.curve", ".st-key-prediction_curve .bars"],
+    "cache": [".st-key-cache_grid canvas"],
+    "positions": [".st-key-positions_maps canvas"],
+    "recall": [".st-key-recall_variants .cards"],
+    "training": [".st-key-training_recall .main-svg >> nth=0"],
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_picture_is_on_the_screen_and_can_be_read_from_afar(present, name):
+    page = present(name)
+    pictures = [page.locator(selector) for selector in PICTURES[name]]
+    for picture in pictures:
+        expect(picture).to_be_visible()
+        eventually(page, lambda one=picture: _is_inside(one.bounding_box()))
+    settled(page)
+    assert all(_is_inside(picture.bounding_box()) for picture in pictures)
+    assert too_small(page) == []
+    assert page.evaluate("document.querySelector('.stMain').scrollTop") == 0
+
+
+def _is_inside(box: dict) -> bool:
+    return 0 <= box["x"] and box["x"] + box["width"] <= 1280 and box["y"] + box["height"] <= 720
+
+
+def test_every_token_has_its_name_on_the_map(present):
+    page = present("attention", layer=3, head=6)
+    names = ["My", "·name", "ames", "·The", "·New", "·Where", "·live", "?"]
+    eventually(page, lambda: {*page.evaluate("written.map(one => one[1])")} >= set(names))
+
+
+def test_prediction_opens_at_the_last_token(present):
+    page = present("prediction")
+    expect(page.get_by_text("what comes next?")).to_be_visible()
+
+
+def test_the_cache_plays_step_by_step_and_stops(present):
+    page = present("cache")
+    page.get_by_role("button", name="Play").click()
+    expect(page.get_by_text("step 3", exact=True)).to_be_attached()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_memory_shows_its_flow_and_what_is_said_without_the_sentence(present):
+    page = present("memory", variant="gpt2-m")
+    box(page).fill("My name is James Theory. I live in New York.")
+    box(page).press("Enter")
+    expect(box(page)).to_have_value("")
+    box(page).fill("Where do I live? I live in")
+    reads = page.locator(".st-key-memory_reads")
+    expect(reads.locator(".ghost").first).to_contain_text("New")
+    eventually(page, lambda: _is_inside(reads.locator(".told").bounding_box()))
+    eventually(page, lambda: _is_inside(reads.locator(".typed").bounding_box()))
+    settled(page)
+    assert too_small(page) == []
+    page.get_by_text("Forget this sentence").click()
+    expect(page.get_by_text("without it", exact=True)).to_be_visible()
+    expect(page.get_by_text("“·I·live·in·New·York.”")).to_be_visible()
