@@ -58,7 +58,10 @@ function draw(bar) {
   title.title = data.title;
   bar.head.replaceChildren(
     title,
-    make("span", "where", `${data.lesson} · ${data.step} of ${data.n_steps}`),
+    make("span", "where", [
+      make("span", "lesson-name", `${data.lesson} · `), `${data.step} of ${data.n_steps}`,
+    ]),
+    ...(data.is_away ? [button(bar, "again", "Its page", "Go to the page of this step")] : []),
     button(bar, "back", "‹ Back", "Page Up or B"),
     ...(data.asks ? [button(bar, "reveal", data.revealed ? "Hide" : "Reveal", "R", !data.revealed)] : []),
     button(bar, "next", "Next ›", "Page Down or N", !data.asks || data.revealed),

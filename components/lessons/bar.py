@@ -48,7 +48,7 @@ def show(page: str, pages: Pages) -> None:
         found, said = None, str(problem)
     _say_trouble(page)
     _mount(
-        key="lesson_bar", data=_data(lesson, number, step, found, said),
+        key="lesson_bar", data=_data(lesson, number, step, found, said) | _away(step, page, pages),
         on_act_change=lambda: _act(lesson, number, step, found),
     )
 
@@ -139,6 +139,12 @@ def _act(lesson: Lesson, number: int, step: Step, found: Answer | None) -> None:
         choice.close()
         return
     st.session_state[_GO] = what != "reveal" or bool(step.then)
+
+
+def _away(step: Step, page: str, pages: Pages) -> dict:
+    """Whether the visitor has left the step's page: the bar then leads back."""
+    shown = step.then if chosen(choice.REVEALED) and step.then else step.link
+    return {"is_away": link.read(shown, pages).page != page}
 
 
 def _is_order(step: Step) -> bool:

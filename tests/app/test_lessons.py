@@ -6,7 +6,10 @@ from streamlit.testing.v1 import AppTest
 from components import declared
 from components.kit import glossary
 from components.lessons import run
+from model.analysis import attention
 from model.lessons import answers
+from model.loading import checkpoint
+from model.run import tokens, trace
 from tests.app import tree
 from tests.conftest import byte_tokenizer, random_gpt2
 from tests.waiting import PATIENCE_S
@@ -94,6 +97,25 @@ def test_a_button_opens_the_first_step_with_its_page_and_prompt():
     assert not app.exception
     assert bar(app)["step"] == 1 and app.session_state["prompt"].endswith("blue seven")
     assert tree.sent(app, "live_prompt")["address"]["lesson"] == "induction"
+
+
+def test_a_link_switches_off_the_models_own_head():
+    app = opened(lesson="induction", lesson_step="10")
+    at(app, 10, revealed=True)
+    step = LESSONS["induction"].steps[9]
+    assert step.then.endswith("off=head") and step.head == "previous"
+    loaded = checkpoint.load("embedded")
+    ids = tokens.encode(loaded.tokenizer, app.session_state["prompt"])
+    scores = attention.survey(loaded, trace.run(loaded, ids)).facts["previous"]
+    layer, head = divmod(int(scores.argmax()), scores.shape[1])
+    assert app.session_state["off"] == f"{layer}h{head}"
+
+
+def test_the_bar_leads_back_to_the_steps_page():
+    app = opened(lesson="induction")
+    at(app, 2, revealed=False)
+    assert not bar(app)["is_away"]
+    assert bar(app.switch_page("pages/cache.py").run())["is_away"]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,15 @@ def test_a_step_by_keys_alone(lesson):
     lesson.wait_for_url("**/tokens?**")
 
 
+def test_who_wandered_off_finds_back(lesson):
+    lesson.get_by_role("link", name="KV cache", exact=True).first.click()
+    lesson.wait_for_url("**/cache?**")
+    settled(lesson)
+    lesson.get_by_role("button", name="Its page").click()
+    lesson.wait_for_url("**/tokens?**")
+    expect(lesson.get_by_role("button", name="Its page")).to_have_count(0)
+
+
 def test_letters_typed_into_the_prompt_are_letters(lesson):
     box = lesson.get_by_role("textbox", name="Prompt", exact=True)
     box.fill("")
@@ -95,7 +104,7 @@ def test_words_and_choices_fit(lesson, shots, width):
     page.set_viewport_size({"width": width, "height": 720})
     press(page, "r")
     expect(page.locator(".option.right")).to_be_visible()
-    for part in (".text", ".answer", ".head"):
+    for part in (".text", ".answer", ".head", ".title"):
         eventually(page, lambda part=part: page.locator(f".lesson {part}").evaluate(
             "e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1"))
     page.screenshot(path=shots / f"lesson_{width}.png")
