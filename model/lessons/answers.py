@@ -92,7 +92,7 @@ def n_bytes(checkpoint: Checkpoint, trace: Trace, text: str, question: Question)
     """How many bytes? `of` the text, of one token in the KV cache, or of the whole cache."""
     right, wrong, sentence = _COUNTED[question.of](checkpoint, trace, text)
     counts = sorted({right, *(n for n in wrong if n > 0)})
-    return Answer(tuple(_bytes(n) for n in counts), ("",) * len(counts), (counts.index(right),),
+    return Answer(tuple(f"{n:,}" for n in counts), ("bytes",) * len(counts), (counts.index(right),),
                   sentence)
 
 
@@ -238,8 +238,7 @@ def _of_text(checkpoint: Checkpoint, trace: Trace, text: str) -> Counted:
 def _of_token(checkpoint: Checkpoint, trace: Trace, text: str) -> Counted:
     c, size = checkpoint.model.config, checkpoint.model.transformer.wte.weight.element_size()
     n = 2 * c.n_layer * c.n_embd * size
-    sentence = (f"2 (key and value) × {c.n_layer} layers × {c.n_embd:,} numbers × {size} bytes = "
-                f"{_bytes(n)} for each token.")
+    sentence = f"2 (K, V) × {c.n_layer} layers × {c.n_embd:,} numbers × {size} bytes = {_bytes(n)}."
     return n, [c.n_embd * size, n // c.n_layer, n // 2, 2 * n, 4 * n], sentence
 
 
