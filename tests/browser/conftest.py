@@ -96,7 +96,7 @@ def browser_type_launch_args(browser_type_launch_args):
 
 @pytest.fixture
 def new_context(new_context):
-    """A window of its own for a visitor; `context` and `page` are made by it too."""
+    """A window of its own for a visitor; `context` is made by it too."""
 
     def make(**options):
         context = new_context(**options)
@@ -104,6 +104,39 @@ def new_context(new_context):
         return context
 
     return make
+
+
+@pytest.fixture(scope="module")
+def window(browser, browser_context_args):
+    """One window for all tests of a file: to open a page in a new window takes twice as much work."""
+    context = browser.new_context(**browser_context_args)
+    context.set_default_timeout(PATIENCE_MS)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def page(window, monkeypatch):
+    """The file's window as a new visitor has it: empty, of the usual size and looks, without storage,
+    and nobody listens. A test that changes a page for good (its clock, its scripts) takes a page of
+    its own `context`."""
+    window.set_viewport_size({"width": 1280, "height": 720})
+    window.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    heard, on = [], window.on
+
+    def listen(event, handler):
+        heard.append((event, handler))
+        on(event, handler)
+
+    monkeypatch.setattr(window, "on", listen)
+    yield window
+    for event, handler in heard:
+        window.remove_listener(event, handler)
+    window.evaluate("() => { try { localStorage.clear(); sessionStorage.clear(); } catch {} }")
+    window.goto("about:blank")
+    window.mouse.move(0, 0)
+    window.context.clear_cookies()
+    window.context.clear_permissions()
 
 
 @pytest.fixture(scope="session")

@@ -135,9 +135,9 @@ def test_escape_closes_and_the_button_has_the_focus_again(open_page):
     expect(page.get_by_role("button", name="Take away")).to_be_focused()
 
 
-def test_the_link_opens_the_same_picture(open_page, context):
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = open_page(prompt="one two three", view="One head", layer=2, head=1)
+def test_the_link_opens_the_same_picture(open_page, page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_page(prompt="one two three", view="One head", layer=2, head=1)
     open_menu(page)
     page.get_by_role("dialog").get_by_role("button", name="Copy link").click()
     expect(page.get_by_text("The link is copied.")).to_be_visible()

@@ -40,6 +40,12 @@ class House:
         )
 
 
+@pytest.fixture
+def page(context):
+    """A window of its own for each test."""
+    return context.new_page()
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     house = House(tmp_path_factory.mktemp("training"))

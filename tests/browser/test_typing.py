@@ -28,6 +28,12 @@ function type(letter) {{ text += letter; frame_pace.follow(pace); }}
 
 
 @pytest.fixture
+def page(context):
+    """A page of its own: clocks put into it stay."""
+    return context.new_page()
+
+
+@pytest.fixture
 def pace(page):
     """A page with the stand-in, whose clock stands still but for what a test lets pass."""
     page.clock.install(time=0)
