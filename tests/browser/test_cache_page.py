@@ -18,12 +18,6 @@ READY = {
 
 
 @pytest.fixture
-def page(context):
-    """A window of its own for each test."""
-    return context.new_page()
-
-
-@pytest.fixture
 def open_page(page, server, outside):
     """open_page(**parameters) -> the settled page; in the end: no error, nothing outside."""
     errors = []

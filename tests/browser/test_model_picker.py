@@ -10,12 +10,6 @@ from tests.browser.conftest import both_schemes, settled, start_app, stop
 from tests.conftest import byte_tokenizer, random_gpt2
 
 
-@pytest.fixture
-def page(context):
-    """A window of its own for each test."""
-    return context.new_page()
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A tiny random GPT-2."""

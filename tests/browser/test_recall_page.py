@@ -12,12 +12,6 @@ HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</scrip
 
 
 @pytest.fixture
-def page(context):
-    """A window of its own for each test."""
-    return context.new_page()
-
-
-@pytest.fixture
 def recall(page, server, outside):
     """The settled Recall page, the attention memory chosen; in the end: no error, nothing outside."""
     errors = []
