@@ -3,6 +3,7 @@ import { read_theme, shorten, unpack } from "../kit/canvas.js";
 import { make } from "../kit/dom.js";
 import { all_inside } from "../kit/export/dom_svg.js";
 import { figure, png } from "../kit/export/figure.js";
+import { needs, page_file } from "../kit/export/offline.js";
 import { chart_in, csv_of } from "../kit/export/numbers.js";
 
 const menus = new WeakMap(); // parentElement -> menu
@@ -64,6 +65,8 @@ function make_panel(menu) {
     add_file(menu, "QR code", "The same address for cameras", show_qr),
     add_file(menu, "Trace file", "The prompt, its tokens, q, k, v and the residual stream of every layer: "
       + "the sidebar and python -m model trace open it again, without the model", () => take_page(menu, "trace", "safetensors")),
+    add_file(menu, "HTML file", "This page as one file: it opens without the app and without a network, and "
+      + "pictures answer the pointer", take_html),
     add_file(menu, "Notebook", "Python that computes this picture's numbers with transformers alone, and "
       + "checks that they are the same", () => take_page(menu, "notebook", "ipynb")),
   ];
@@ -231,6 +234,16 @@ async function take_numbers(menu, kind) {
   if (file.length) return save(menu, new Blob([file]), kind);
   if (kind === "npz") return "This picture has no arrays beyond its table: take the CSV.";
   return save(menu, new Blob([csv_of(element)], { type: "text/csv" }), kind);
+}
+
+async function take_html(menu) {
+  const root = document.querySelector('[data-testid="stMainBlockContainer"]');
+  const { reply, file } = await ask(menu, { kind: "page", needs: needs(root) });
+  if (reply.problem) return reply.problem;
+  const parts = JSON.parse(new TextDecoder().decode(file));
+  const lines = [...footer(menu), location.href];
+  const html = await page_file(root, parts, { title: `Mnemoscope: ${menu.data.page}`, lines, theme: menu.theme });
+  return save(menu, new Blob([html], { type: "text/html" }), "html", "page");
 }
 
 async function take_page(menu, kind, ending) {

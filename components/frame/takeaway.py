@@ -4,11 +4,13 @@ The browser draws the files of a picture; the server is asked only for exact num
 visitor wants them. Knows no page's content.
 """
 
+import json
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import streamlit as st
+from plotly.offline import get_plotlyjs
 
 from components.frame import results, shared_link, visit
 from components.kit import assets, canvas
@@ -52,6 +54,13 @@ def _notebook() -> bytes:
     return results.computed(None, work, doing="Computing what the notebook has to find …")
 
 
+def _page_parts(needs: dict) -> bytes:
+    """What the browser puts into a file of the whole page: scripts of our pictures, and Plotly's."""
+    parts = {name: assets.parts_of(name) for name in needs["components"]}
+    plotly = get_plotlyjs() if needs["has_charts"] else ""
+    return json.dumps({"components": parts, "plotly": plotly}).encode()
+
+
 PAGE_FILES: dict[str, Callable[[], bytes]] = {"trace": _trace_file, "notebook": _notebook}
 
 
@@ -63,6 +72,8 @@ def _answer(asked: dict) -> tuple[dict, bytes]:
         if asked["kind"] == "qr":
             link, words = shared_link.for_the_room(asked["link"])
             return reply | {"link": link, "words": words}, shared_link.qr_code(link)
+        if asked["kind"] == "page":
+            return reply, _page_parts(asked["needs"])
         if asked["kind"] in PAGE_FILES:
             return reply, PAGE_FILES[asked["kind"]]()
         found = offers.numbers(asked["picture"])

@@ -15,16 +15,34 @@ _IMPORT = re.compile(r'^import (\{[^}]*\}) from "(\.[^"]+)";$', re.MULTILINE)
 _SPARED = re.compile(r"^ +|^ *//.*\n", re.MULTILINE)  # a script goes with each message: a fifth less
 _EXPORT = re.compile(r"^export (?=(?:const|class|(?:async )?function\*?) (\w+))", re.MULTILINE)
 
+_DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+# What was sent last stays with the element, so that the page can be kept as a file (export/offline.js).
+_KEEP = """export default (given) => {
+given.parentElement.taken = { name: "%s", data: given.data };
+return shown(given);
+};"""
+_MADE: dict[str, tuple[str, str, str]] = {}  # name -> script, HTML, CSS of every component
+
 
 def component(name: str, script_name: str, html: str, css: str = ""):
     """Streamlit's mounting function. The script is a module below components/, without its .js;
     the style sheet stands beside it where `css` names no other."""
+    style = text(css or f"{script_name}.css")
+    _MADE[name] = (script_name, html, style)
+    shown = _DEFAULT.sub("const shown = ", script(f"{script_name}.js"))
     return st.components.v2.component(
-        f"mnemoscope_{name}",
-        html=html,
-        css=text(css or f"{script_name}.css"),
-        js=script(f"{script_name}.js"),
+        f"mnemoscope_{name}", html=html, css=style, js=f"{shown}\n{_KEEP % name}"
     )
+
+
+def parts_of(name: str) -> dict[str, str]:
+    """What a file needs to show a component without Streamlit: its HTML, its CSS, and a script whose
+    body returns what the module exports as default. Raises ValueError for a name that was not made."""
+    if name not in _MADE:
+        raise ValueError(f"No component {name[:40]!r} was made here. Reload the page.")
+    script_name, html, style = _MADE[name]
+    shown = _DEFAULT.sub("const shown = ", script(f"{script_name}.js"))
+    return {"html": html, "css": style, "script": f"{shown}\nreturn shown;"}
 
 
 def text(name: str) -> str:

@@ -196,3 +196,28 @@ def test_a_notebook_is_taken_or_the_page_says_why_not(open_page):
     open_menu(page)
     page.get_by_role("dialog").get_by_role("button", name="Notebook").click()
     expect(page.get_by_text("This view has no notebook")).to_be_visible()
+
+
+def test_the_page_as_one_file_opens_offline_and_answers_the_pointer(open_page, context, tmp_path, shots):
+    page = open_page("cache", prompt=PROMPT)
+    expect(page.locator(".js-plotly-plot")).to_be_visible()
+    settled(page)
+    open_menu(page)
+    path = tmp_path / "page.html"
+    path.write_bytes(taken(page, "HTML file"))
+    errors, asked = [], []
+    other = context.new_page()
+    other.on("pageerror", lambda error: errors.append(str(error)))
+    other.on("request", lambda one: asked.append(one.url))
+    other.goto(path.as_uri())
+    expect(other.get_by_text("Model: embedded")).to_be_visible()
+    grid = other.locator("[data-taken] canvas[data-chosen]").first  # drawn, not only there
+    expect(grid).to_be_visible()
+    box = grid.bounding_box()
+    other.mouse.move(box["x"] + 200, box["y"] + 40)
+    expect(other.locator(".tip:not([hidden])").first).to_be_visible()
+    chart = other.locator(".js-plotly-plot .nsewdrag").first
+    chart.hover()
+    expect(other.locator(".hoverlayer text").first).to_be_attached()
+    other.screenshot(path=shots / "takeaway-offline.png")
+    assert not errors and all(url.startswith(("file:", "data:", "blob:")) for url in asked)

@@ -80,7 +80,7 @@ export async function png({ svg, width, height }, theme) {
 
 const known = new Map(); // font -> its @font-face rules with the letters inside
 
-async function letters(font) {
+export async function letters(font) {
   if (!known.has(font)) known.set(font, await read_letters(font));
   return known.get(font);
 }
@@ -100,7 +100,7 @@ async function read_letters(font) {
   return made.join("");
 }
 
-function base64(bytes) {
+export function base64(bytes) {
   let text = "";
   for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
   return btoa(text);

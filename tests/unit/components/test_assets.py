@@ -1,5 +1,7 @@
 """Our JavaScript modules as one script, as Streamlit hands it to the browser."""
 
+import pytest
+
 from components.kit import assets
 
 
@@ -16,3 +18,15 @@ def test_a_library_hands_back_what_its_module_exports():
     assert library.index("const kit_dom = (() => {") < library.index("const kit_canvas = (() => {")
     returned = library[library.rindex("return {") :]
     assert " unpack," in returned and " scrolled" not in returned  # the second is the module's own
+
+
+def test_a_component_is_kept_whole_for_a_file_of_the_page():
+    from components.attention import grid  # makes the component
+
+    assert grid.show_maps
+    parts = assets.parts_of("attention_grid")
+    assert "<canvas" in parts["html"] and ".tip" in parts["css"]
+    assert "const shown = cells({" in parts["script"] and parts["script"].endswith("return shown;")
+    assert "export" not in parts["script"] and "import" not in parts["script"]
+    with pytest.raises(ValueError, match="No component 'nothing' was made here"):
+        assets.parts_of("nothing")
