@@ -20,7 +20,7 @@ export default cells({
     map.buttons = [
       ["−", "Zoom out", () => scale(map, 1 / 1.6)],
       ["+", "Zoom in", () => scale(map, 1.6)],
-      ["all", "Show the whole map", () => { show_all(map); map.draw(); }],
+      ["all", "All: show the whole map", () => { show_all(map); map.draw(); }],
     ].map(([text, title, act]) => add_button(map.picture.querySelector(".tools"), text, title, act));
     follow_hands(map);
   },

@@ -47,8 +47,24 @@ export function read_theme(element, colors) {
   return theme;
 }
 
-// A hue on the page's ground strong enough to be read as text.
-export const ink = (theme, name) => css(mix(theme[name], theme.text, 0.3));
+// A hue on the page's ground strong enough to be read as text: WCAG asks for a contrast of 4.5.
+const READABLE = 5; // a little more, for rows that are pointed at are shaded
+export function ink(theme, name) {
+  let share = 0.3;
+  while (share < 1 && contrast(mix(theme[name], theme.text, share), theme.back) < READABLE) share += 0.05;
+  return css(mix(theme[name], theme.text, share));
+}
+
+function contrast(one, other) {
+  const [dark, bright] = [brightness(one), brightness(other)].toSorted((a, b) => a - b);
+  return (bright + 0.05) / (dark + 0.05);
+}
+
+// WCAG's relative luminance of [r, g, b], 0 to 1.
+function brightness(color) {
+  const [r, g, b] = color.map((x) => (x <= 10 ? x / 3294 : ((x / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
 
 // -- drawing --------------------------------------------------------------------------------------
 

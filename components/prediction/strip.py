@@ -14,7 +14,8 @@ FULL_BITS = 12.0  # surprisal of full colour
 _mount = assets.component(
     "prediction_strip",
     "prediction/strip",
-    '<div class="picture"><div class="tokens" tabindex="0" role="listbox"></div>'
+    '<div class="picture"><div class="tokens" tabindex="0" role="listbox"'
+    ' aria-label="Tokens of the prompt: whose next word is shown"></div>'
     '<p class="legend"></p></div>',
 )
 

@@ -169,7 +169,7 @@ function draw_tokens(one) {
     const [t, y] = [data.rows[row], place.y(row)];
     const skipped = i ? t - data.rows[place.shown[i - 1]] - 1 : t;
     const share = data.mode === "share" ? data.shares[0][row] : undefined;
-    const comes = share === undefined ? "" : ` ${percent(share)} of the chosen token’s last stream comes from it.`;
+    const comes = share === undefined ? ":" : ` ${percent(share)} of the chosen token’s last stream comes from here:`;
     const number = t - data.n_start;
     const where = number < 0 ? "the start of the text" : `token ${number}, id ${data.ids[row]}`;
     const parts = [
@@ -177,14 +177,14 @@ function draw_tokens(one) {
       svg("text", { x: at - 3, y, "text-anchor": "end", class: t === data.at ? "strong" : "" }, fitted(one.measure, data.names[row], place.label - 8)),
     ];
     if (share !== undefined && share >= 0.001) {
-      parts.push(svg("text", { x: at + 3.0 * px, y, "text-anchor": "end", class: "soft", "font-size": 0.92 * px }, percent(share)));
+      parts.push(svg("text", { x: at + 3.0 * px, y, "text-anchor": "end", class: "soft", "font-size": 0.92 * px }, ` ${percent(share)}`));
     }
     if (skipped) {
       const line = { x1: at - place.label + 6, x2: at, y1: y - place.row_pitch / 2, y2: y - place.row_pitch / 2 };
       parts.push(svg("line", { ...line, stroke: css(theme.faint), "stroke-dasharray": "2 4" }));
     }
     const gap = skipped ? ` ${skipped} token${skipped > 1 ? "s" : ""} before it not shown.` : "";
-    const tip = `“${data.names[row]}”, ${where}.${comes}${gap} Click: follow what flows into it.`;
+    const tip = `“${data.names[row]}”${comes} ${where}.${gap} Click: follow what flows into it.`;
     return item(one, { x: at - place.label, y, tip, name: t === data.at ? "token chosen" : "token", act: () => one.tell("token", t) }, parts);
   });
 }
@@ -269,11 +269,11 @@ function draw_words(one) {
     const where = station ? `behind block ${station - 1}` : "at the embedding";
     parts.push(item(one, {
       x, y, step: station, name: "word", go: { kind: "lens", lens_row: station, at },
-      tip: `Logit lens ${where}: read as if it were the last, the stream says “${word}”, ${percent(p)}. Click: the lens.`,
+      tip: `Logit lens ${where}: read as if it were the last, the stream says “${word}” ${percent(p)}. Click: the lens.`,
     }, [
       svg("rect", { class: "ring", x: x - room / 2, y: y - 0.8 * px, width: room, height: 2.5 * px, rx: 4 }),
       svg("text", { x, y, "text-anchor": "middle", class: "strong" }, fitted(one.measure, word, room)),
-      svg("text", { x, y: y + 1.15 * px, "text-anchor": "middle", class: "soft", "font-size": 0.92 * px }, percent(p)),
+      svg("text", { x, y: y + 1.15 * px, "text-anchor": "middle", class: "soft", "font-size": 0.92 * px }, ` ${percent(p)}`),
     ]));
   });
   return parts;

@@ -29,7 +29,7 @@ function open_stairs(parentElement) {
   state.first = button(icon("M5 3v14M15 3 7 10l8 7z"), "Back to the bytes", () => go(0));
   state.back = button(icon("M14 3 5 10l9 7z"), "Undo one merge", () => go(state.step - 1));
   state.next = button(icon("M6 3l9 7-9 7z"), "Apply the next merge", () => go(state.step + 1));
-  state.all = button("All rows", "Show every merge", () => go(state.last));
+  state.all = button("All rows", "All rows: show every merge", () => go(state.last));
   state.slider = Object.assign(document.createElement("input"), { type: "range", min: 0, step: 1 });
   state.slider.setAttribute("aria-label", "Merges applied");
   state.slider.oninput = () => go(Number(state.slider.value));
