@@ -13,6 +13,8 @@ from itertools import pairwise, product
 from os.path import commonprefix
 from typing import NamedTuple
 
+WHOLE = 16  # words that are hardly more than a question and the beginning of its answer
+APART, BEFORE = 6, 3  # words between two shared ones, and ahead of the first, that belong to them
 ALIKE = 0.85  # from which likeness on two spellings are one word, mistyped
 
 
@@ -87,7 +89,8 @@ class Exchange(NamedTuple):
 def exchanged(told: str, prompt: str) -> Exchange | None:
     """The first pair of different words in the same place of a told sentence and of what the prompt
     asks; None: no near miss. Words that stand in both texts, in any form, are exchanged for nothing."""
-    own, other = words(told), words(asking_part(prompt))
+    own = words(told)
+    other = _about(own, words(asking_part(prompt)))
     pairs = [*_owners(own, other), *_speakers(own, other), *_things(own, other), *_numbers(own, other),
              *_times(own, other)]
     return pairs[0] if pairs else None
@@ -101,13 +104,33 @@ def is_related(told: str, prompt: str) -> bool:
 
 
 def asking_part(prompt: str) -> str:
-    """The prompt's last question, with the beginning of its answer; the last sentence where nothing is
-    asked. The end of the sentence before it ends nothing inside a word ("Mr. Brown")."""
-    sentences = [s for s in re.split(r"(?<=[.!?])\s+|\n+", prompt) if s.strip()]
-    for n in range(len(sentences) - 1, -1, -1):
-        if "?" in sentences[n]:
-            return " ".join(sentences[n:])
-    return sentences[-1] if sentences else ""
+    """The prompt's last sentence; where that is the beginning of an answer, with the question before
+    it. The end of a sentence ends nothing inside a word ("Mr. Brown")."""
+    sentences = [s for s in re.split(r"(?<=[.!?])[\"'”’)\]]*\s+|\n+", prompt) if s.strip()]
+    answers = len(sentences) > 1 and sentences[-1].strip()[-1] not in ".!?" and "?" in sentences[-2]
+    return " ".join(sentences[-2 if answers else -1 :])
+
+
+def _about(own: list[WrittenWord], other: list[WrittenWord]) -> list[WrittenWord]:
+    """The end of a prompt that can be about a told sentence: from BEFORE words ahead of the words
+    that both share, none of these more than APART words from the next. What stands before in a long
+    one may be other talk that no mark ends."""
+    if len(other) <= WHOLE:
+        return other
+    start = len(other)
+    for j in range(len(other) - 1, -1, -1):
+        if start - j > APART:
+            break
+        start = j if _is_shared(other[j].text, own) else start
+    first = start if start < len(other) else start - APART
+    return other[max(0, first - BEFORE) :]
+
+
+def _is_shared(word: str, own: list[WrittenWord]) -> bool:
+    """Whether a told sentence has this word in any form, or of the same owner; no other small word."""
+    if word in OWNERS:
+        return any(OWNERS.get(x.text) == OWNERS[word] for x in own)
+    return word not in SMALL and any(is_same(word, x.text) for x in own)
 
 
 def words(text: str) -> list[WrittenWord]:

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.memory import say
+from model.memory.told_of import NotAsked
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, QUESTION, ask, open_page, sent, state_of, tell
 from tests.waiting import PATIENCE_S
@@ -84,7 +85,8 @@ def test_a_share_below_what_is_needed_never_reads_like_enough(share, needed, sai
 
 
 def test_what_does_not_fit_the_window_is_said():
-    asked = SimpleNamespace(kept=[], recalled=SimpleNamespace(moved=None))
+    recalled = SimpleNamespace(moved=None, not_asked=NotAsked())
+    asked = SimpleNamespace(kept=[], recalled=recalled)
     now = SimpleNamespace(settings=SimpleNamespace(modules={"am"}, needed=0.3),
                           state=SimpleNamespace(bank=[0]), asked=asked)
     assert say.fusion(now) == (

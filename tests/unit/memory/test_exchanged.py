@@ -145,3 +145,24 @@ def test_what_is_always_read_is_read(able):
 def test_an_empty_store_has_no_near_misses(able):
     found = told_of.not_asked(able, empty(), empty(), "What?")
     assert not found.pairs and not len(found.bank) and not len(found.external)
+
+
+TALK = ("He had many troubles and many wars, and his brother was the Emperor. \u201cWhat do you mean?\u201d "
+        "cried Alice. Then the time of the old king came to an end, and so the mock turtle sat there "
+        "and sang of beautiful soup while the moon rose over the hills and all of them were very ")
+
+
+@pytest.mark.parametrize("told, ask", [
+    ("We gave two rubles for the boat.", "What did we give for the boat? We gave"),
+    ("My dog is called Zorin.", "My dog is called"),
+    ("The axe of the bridge is red.", "The axe of the bridge is"),
+    ("Ko wrote the article about the choir.", "Who wrote the article about the choir? It was written by"),
+])
+def test_other_talk_before_the_question_makes_no_near_miss(told, ask):
+    assert exchanged.exchanged(told, TALK + ask) is None
+    assert exchanged.exchanged(told, TALK + "quiet. " + ask) is None
+
+
+def test_a_near_miss_is_seen_behind_other_talk_too():
+    assert exchanged.exchanged("My dog is called Zorin.", TALK + "quiet. What is my cat called?") == ("dog", "cat")
+    assert exchanged.exchanged("My dog is called Zorin.", TALK + "quiet. My cat is called") == ("dog", "cat")
