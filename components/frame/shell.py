@@ -130,7 +130,7 @@ def _prompt_box(declared: Sequence[Choice], title: str, hidden: bool) -> None:
     with row.container():
         placeholder = "Type a prompt: everything below follows each key"
         if tells_memory:
-            placeholder = "Tell it anything and press Enter, then ask: the answers follow each key"
+            placeholder = "Tell it anything, press Enter, then ask"
         st.session_state.prompt = live_prompt(
             st.session_state.prompt, "prompt_box", placeholder, MAX_CHARS,
             {**address.parameters(declared), "model": model_picker.in_link()},

@@ -2,6 +2,7 @@
 import { component, css, fitted, ink, room_below, unit } from "../kit/canvas.js";
 import { best_edge, draw_edges, edge_words, largest, signed } from "./whole_edges.js";
 import { by_arrows, item, percent, svg, tell_default } from "./whole_items.js";
+import { draw_legend } from "./whole_legend.js";
 import { play_again, stop, wire_play } from "./whole_play.js";
 
 // In units (kit/canvas.js), on a desk one is a pixel: type, the drawing's height, what is left below
@@ -287,7 +288,8 @@ function draw_next(one) {
   const from = Math.max(place.top, Math.min(y0 - high / 2, place.height - place.bottom - high));
   const x = place.x(place.n_layers);
   const [left, right] = [x + 2.4 * px, place.width - 2];
-  const parts = [svg("text", { x: (left + right) / 2, y: 0.75 * px, "text-anchor": "middle" }, "next word")];
+  const parts = [svg("text", { x: (left + right) / 2, y: 0.75 * px, "text-anchor": "middle" }, "next word"),
+    ...draw_legend(one, left + 4, from, from + high)];
   data.next.forEach(([word, p], i) => {
     const y = from + (i + 0.5) * pitch;
     const d = `M${x + 4} ${y0}C${x + 1.3 * px} ${y0} ${x + 1.1 * px} ${y} ${left - 2} ${y}`;

@@ -152,6 +152,15 @@ def test_the_cache_plays_step_by_step_and_stops(present):
     expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
+def test_the_cache_s_picture_stays_where_it_is_when_the_slider_comes(present):
+    page = present("cache")
+    picture = page.locator(".st-key-cache_grid canvas")
+    at_first = picture.bounding_box()["y"]
+    page.locator(".st-key-forward button").click()
+    expect(page.locator(".st-key-cache_controls .stSlider")).to_be_visible()
+    eventually(page, lambda: abs(picture.bounding_box()["y"] - at_first) < 3)
+
+
 def test_memory_shows_its_flow_and_what_is_said_without_the_sentence(present):
     page = present("memory", variant="gpt2-m")
     box(page).fill("My name is James Theory. I live in New York.")
@@ -162,6 +171,7 @@ def test_memory_shows_its_flow_and_what_is_said_without_the_sentence(present):
     expect(reads.locator(".ghost").first).to_contain_text("New")
     eventually(page, lambda: _is_inside(reads.locator(".told").bounding_box()))
     eventually(page, lambda: _is_inside(reads.locator(".typed").bounding_box()))
+    eventually(page, lambda: _is_inside(reads.locator(".reading").bounding_box()))
     settled(page)
     assert too_small(page) == []
     page.get_by_text("Forget this sentence").click()

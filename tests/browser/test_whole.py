@@ -159,6 +159,7 @@ def test_in_a_hall_all_of_it_is_large_and_on_the_screen(context, server, shots):
     page.add_init_script(WRITTEN)
     opened(page, server, "?present=1")
     expect(picture(page).locator(".next")).to_have_count(6)
+    expect(picture(page).get_by_text("residual stream", exact=True)).to_be_visible()  # the legend
     eventually(page, lambda: picture(page).locator(".tip").evaluate(
         "e => e.getBoundingClientRect().bottom") <= 720)
     assert not too_small(page)
