@@ -24,7 +24,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
     b.type = "button";
     b.dataset.name = box.name;
     b.title = box.title;
-    b.setAttribute("aria-label", box.title);
     const [w, h] = [box.width * width, box.height * data.height];
     place(b, box);
     b.style.background = box.colour;
@@ -34,9 +33,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (w >= box.label.length * (w < 90 ? 6.2 : 7.6) + 8 && h >= 16) {
       b.append(Object.assign(document.createElement("b"), { textContent: box.label }));
       if (h >= 42 && w >= box.size.length * 6.8 + 10) {
-        b.append(Object.assign(document.createElement("span"), { textContent: box.size }));
+        b.append(Object.assign(document.createElement("span"), { textContent: ` ${box.size}` }));
       }
     }
+    b.setAttribute("aria-label", b.textContent ? `${b.textContent}: ${box.title}` : box.title);
     b.onclick = () => setTriggerValue("clicked", box.name);
     return b;
   };
