@@ -197,20 +197,35 @@ def _show_knock_out(now: Moment, slot: int) -> None:
 
 
 def show_forgetting(now: Moment) -> bool:
-    """A switch beside the picture: the next token without the sentence that the chosen word reads
-    most. Returns whether it is shown."""
+    """A switch beside the picture: the next token without the sentence that fits the prompt best.
+    Returns whether it is shown."""
     weights, columns, _ = look.reads(now)
     if not len(columns) or now.front is not None:
         return False
     is_on = st.toggle("Forget this sentence", **holding(choice.FORGET), help=(
-        "The next token as if the sentence that the chosen word reads most had never been told; "
-        "the memory stays as it is"))
+        "The next token as if the sentence that fits the prompt best had never been told; the "
+        "memory stays as it is"))
     if is_on:
-        slot = int(columns[weights[now.row].argmax()])
+        slot = _of_best_sentence(now, columns, weights)
         st.html(f"“<bdi>{html.escape(str(now.table.around[slot]))}</bdi>”")
         compared = _without_sentence(now, slot)
         st.html(next_token.twice(compared, "without it", "with all that was read"))
     return is_on
+
+
+def _of_best_sentence(now: Moment, columns: np.ndarray, weights: np.ndarray) -> int:
+    """A slot, of those in columns (n,), of the sentence that fits best as fusion finds it; where it
+    drew nothing, or holds another one, the slot that the chosen word reads most: weights (T, n)."""
+    drawn, bank = now.asked.recalled.relevance, now.state.bank.slots
+    if drawn:
+        best = bank.block == max(drawn, key=drawn.__getitem__)
+        prompt, at = bank.prompt[best][0], bank.position[best]
+        table = now.table
+        found = columns[(table.prompt[columns] == prompt) & (table.position[columns] >= at.min())
+                        & (table.position[columns] <= at.max())]
+        if len(found):
+            return int(found[0])
+    return int(columns[weights[now.row].argmax()])
 
 
 def _without_sentence(now: Moment, slot: int):

@@ -179,3 +179,14 @@ def test_the_visitors_own_sentence_comes_first(app):
     assert not any(m.value.startswith("##### Tell it anything") for m in app.markdown)
     app.button(key="ask_about").click().run()
     assert app.session_state["prompt"] == one.ask and not app.exception
+
+
+@pytest.mark.parametrize("store", ["edm", "bank"])
+def test_forgetting_takes_the_sentence_that_answers(store):
+    """Not the sentence that the question mark happens to read most."""
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
+    app.query_params.update(prompt="", memory_store=store, present="1", memory_forget="1")
+    app.switch_page("pages/memory.py").run()
+    tell(app, "My name is James Theory. I live in New York.")
+    ask(app, "Where do I live?")
+    assert "“<bdi>·I·live·in·New·York.</bdi>”" in tree.html(app)
