@@ -2,7 +2,7 @@
 // by raising data.revision. Axis of time: key -> send (pace.js) -> script -> new pictures.
 import { begin, follow, hear, paced, rest, send_now, step_back } from "./pace.js";
 
-const MAX_LINES = 6;
+const MAX_LINES = 3; // a longer prompt scrolls, so that a paste moves no picture out of sight
 const MAX_IN_ADDRESS = 16000; // encoded characters; servers and proxies refuse longer addresses
 const ADDRESS_MS = 500; // browsers refuse an address that changes more often than some times a second
 const boxes = new WeakMap(); // parentElement -> box: this function runs again on every update
@@ -119,7 +119,7 @@ function grow(box) {
   write_note(box);
 }
 
-// More than six lines hold on any screen: spares laying out a whole book at every key.
+// More characters than the lines hold on any screen: spares laying out a whole book at every key.
 const is_long = (area) => area.value.length > 6000;
 
 function write_note(box) {

@@ -75,6 +75,18 @@ def test_a_growing_prompt_does_not_resize_and_a_lower_window_does(page, twelve):
     assert map_side(page) < before
 
 
+def test_a_long_paste_moves_the_pictures_by_two_lines_at_most(page, server):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{server}/attention?{urlencode({'prompt': 'A cat'})}")
+    settled(page)
+    top = grid(page).bounding_box()["y"]
+    line = box(page).evaluate("area => parseFloat(getComputedStyle(area).lineHeight)")
+    box(page).fill("the old king went home and " * 75)
+    eventually(page, lambda: grid(page).bounding_box()["y"] > top)
+    settled(page)
+    assert grid(page).bounding_box()["y"] - top <= 2 * line + 1
+
+
 def test_every_view_fits_in_both_themes(page, server, shots):
     page.set_viewport_size({"width": 1400, "height": 1100})
     page.goto(f"{server}/attention?{urlencode({'prompt': PROMPT})}")
