@@ -31,6 +31,7 @@ s""")  # s: what an apostrophe leaves of "Anna's"
 BEING = _words("is are was were am be been being has have had")
 AUXILIARIES = BEING | _words("do does did will would shall should can could may might must")
 SPEAKERS = _words("i you we")
+TELLERS = _words("i me we us")
 ASKING = _words("who whom whose which what where when why how besides many much else")
 OTHERS = _words("""
 i you he she it we they me him us them one there and or but not no that if so too also only nobody
@@ -61,7 +62,12 @@ forget forgot forgotten|give gave given|forgive forgave|bear bore born|tear tore
 hang hung|dig dug|stick stuck|shoot shot|shine shone|strike struck|bite bit bitten|hide hid hidden
 mother mum mom mummy|father dad daddy|grandmother grandma granny|grandfather grandpa|phone telephone
 bike bicycle|photo photograph picture|child kid children|man men|woman women|person people|foot feet
-mouse mice|goose geese|tooth teeth|film movie|fridge refrigerator|tv television|job work works worked
+mouse mice|goose geese|tooth teeth|film movie|fridge refrigerator|tv television
+job work works worked working profession occupation trade career living earn bread employed
+language languages tongue mother native
+hobby hobbies pastime leisure free spare
+home town city village
+favourite favorite
 name names named call calls called|live lives lived living house home|kind sort type
 """.replace("\n", "|").split("|")
 FAMILIES: dict[str, set[int]] = {}  # word -> numbers of the families that it is of
@@ -258,11 +264,12 @@ def _owns(text: list[WrittenWord], owner: str, thing: str) -> bool:
 
 def _speakers(own: list[WrittenWord], other: list[WrittenWord]) -> Iterator[Exchange]:
     """Before the same verb, one who speaks or is spoken to, and someone or something else."""
+    tells = any(word.text in TELLERS for word in own)  # then it is about who tells, too
     for one, two, verb, its_verb in _before_the_same(own, other):
         if verb in SMALL or _speaks(own, its_verb) == _speaks(other, verb):
             continue
         if (one.text in SPEAKERS and _is_alone(two.text, own)) or (
-            two.text in SPEAKERS and _is_alone(one.text, other)
+            two.text in SPEAKERS and not tells and _is_alone(one.text, other)
         ):
             yield Exchange(one.said, two.said)
 

@@ -40,7 +40,7 @@ from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, run
 
-RULES = 6  # of telling and asking: raised when model.memory answers otherwise than before
+RULES = 7  # of telling and asking: raised when model.memory answers otherwise than before
 TELL_EVERY = 25  # prompts between two signs of life
 ASKED = 48  # tokens of the window that one text leaves for the question and its answer
 

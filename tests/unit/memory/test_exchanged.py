@@ -1,5 +1,8 @@
 """Near misses from the words alone: told of one thing, asked of another; and what is none."""
 
+import random
+import re
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,7 @@ from model.memory.exchanged import Exchange
 from model.memory.settings import Settings
 from model.memory.slots import empty
 from model.memory.state import blank
-from model.recall import headline_cases, open_probes
+from model.recall import curves, headline_cases, open_probes
 from model.recall.open_asking import turned
 from model.run import tokens
 
@@ -166,3 +169,14 @@ def test_other_talk_before_the_question_makes_no_near_miss(told, ask):
 def test_a_near_miss_is_seen_behind_other_talk_too():
     assert exchanged.exchanged("My dog is called Zorin.", TALK + "quiet. What is my cat called?") == ("dog", "cat")
     assert exchanged.exchanged("My dog is called Zorin.", TALK + "quiet. My cat is called") == ("dog", "cat")
+
+
+def test_no_question_of_the_known_kinds_is_a_near_miss_of_its_own_fact():
+    """Told and asked in every wording of the curves, one of them in other words than the other."""
+    for seed in range(150):
+        trial = curves.told(2)(random.Random(seed), None)
+        for question in (q for q in trial.questions if q.answer is not None):
+            value = question.answer.strip(" .")
+            for sentence in (s for text in trial.tell for s in re.split(r"(?<=[.!?])\s+", text)):
+                if value in sentence:
+                    assert exchanged.exchanged(sentence, question.ask) is None, (sentence, question.ask)
