@@ -9,7 +9,7 @@ shell.guard()
 from components import declared
 from components.lessons import listing
 
-st.container(width=820).markdown(  # beside it stand the page's buttons
+st.markdown(
     "A lesson opens the pages for you, one idea a step, and asks before it tells. "
     "**Page Down** or **N** goes on, **Page Up** or **B** goes back, **R** reveals, **1** to **6** pick."
 )

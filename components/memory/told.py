@@ -22,6 +22,7 @@ class Tellings:
         self.settings = settings
 
     def read(self, said: str) -> list[Telling]:
+        """A link's word as tellings. ValueError: it is too long, or not such a list."""
         if len(said) > MOST:
             raise ValueError(said)
         found = _from_json(unpacked(said))
@@ -33,15 +34,18 @@ class Tellings:
         return told
 
     def write(self, value: Any) -> str | None:
+        """Tellings as a link's word; None if no link can carry them."""
         said = None if value == BY_HAND else packed(_as_json(value))
         return said if said is not None and len(said) <= MOST else None
 
     def allows(self, value: Any) -> bool:
+        """Whether the page may hold this value."""
         if value == BY_HAND:
             return True
         return isinstance(value, list) and len(value) <= MOST_PROMPTS and all(map(self._is_one, value))
 
     def words(self) -> str:
+        """What a link may say, in words."""
         return f"what was told, as this page writes it, in at most {MOST:,} characters"
 
     def _is_one(self, told: Any) -> bool:

@@ -1,8 +1,8 @@
 """Whether a stored sentence was told of something else than a prompt asks for: a near miss.
 
 "My dog is called Rex." is told and "What is my cat called?" asked: where the told sentence has "dog"
-the prompt has "cat". Decided from the words alone, by English grammar's small words; it cannot tell
-a synonym from another thing. What it does not see, it does not call a near miss. Knows no model.
+the prompt has "cat". Decided from the words alone, by English grammar's small words; a synonym that
+`english` does not list is another thing. What it does not see, it does not call a near miss. Knows no model.
 """
 
 import re
@@ -13,67 +13,25 @@ from itertools import pairwise, product
 from os.path import commonprefix
 from typing import NamedTuple
 
+from model.memory.english import (
+    ASKING,
+    AUXILIARIES,
+    BEING,
+    DEFINITE,
+    FAMILIES,
+    INDEFINITE,
+    NUMBERS,
+    OWNERS,
+    PREPOSITIONS,
+    SMALL,
+    SPEAKERS,
+    TELLERS,
+    TIMES,
+)
+
 WHOLE = 16  # words that are hardly more than a question and the beginning of its answer
 APART, BEFORE = 6, 3  # words between two shared ones, and ahead of the first, that belong to them
 ALIKE = 0.85  # from which likeness on two spellings are one word, mistyped
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-DEFINITE = _words("the this that these those")
-INDEFINITE = _words("a an another")
-PREPOSITIONS = _words("""
-in on at under behind near with from to for by after before during over through into upon beside
-against of about above below inside outside opposite beyond since until between than as without via
-s""")  # s: what an apostrophe leaves of "Anna's"
-BEING = _words("is are was were am be been being has have had")
-AUXILIARIES = BEING | _words("do does did will would shall should can could may might must")
-SPEAKERS = _words("i you we")
-TELLERS = _words("i me we us")
-ASKING = _words("who whom whose which what where when why how besides many much else")
-OTHERS = _words("""
-i you he she it we they me him us them one there and or but not no that if so too also only nobody
-everyone please tell say now well both than then there here very just still never always often once
-better best more most ever again first some any instead rather according long yes oh hello hi ok okay listen remember
-whoever somebody someone everybody t ll re ve d m ,""")  # ,: any mark
-NUMBERS = _words("""
-one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty
-sixty seventy eighty ninety hundred thousand""")
-OWNERS = {word: owner for owner, words in enumerate((
-    "my our your", "his", "her", "their", "its")) for word in words.split()}
-SMALL = (DEFINITE | INDEFINITE | PREPOSITIONS | AUXILIARIES | ASKING | OTHERS | NUMBERS
-         | frozenset(OWNERS))
-TIMES = (_words("""
-monday tuesday wednesday thursday friday saturday sunday january february march april june july august
-september october november december morning afternoon evening night noon midnight summer winter spring
-autumn"""), _words("today tonight tomorrow yesterday"))
-_FAMILIES = """
-buy bought|think thought|teach taught|catch caught|bring brought|fight fought|seek sought|go goes went gone
-see saw seen|eat ate eaten|say said|sell sold|tell told|leave left|lose lost|keep kept|sleep slept
-make made|stand stood|hold held|find found|run ran|win won|fly flew flown|know knew known|pay paid
-wear wore worn|hear heard|choose chose chosen|break broke broken|speak spoke spoken|steal stole stolen
-freeze froze frozen|wake woke woken|drive drove driven|ride rode ridden|write wrote written|take took
-shake shook|sing sang sung|drink drank drunk|swim swam swum|begin began begun|ring rang rung|meet met
-feel felt|build built|send sent|spend spent|lend lent|bend bent|fall fell|feed fed|lead led|read reads
-draw drew drawn|grow grew grown|throw threw thrown|blow blew blown|lie lay|lay laid|sit sat|get got
-forget forgot forgotten|give gave given|forgive forgave|bear bore born|tear tore torn|swear swore sworn
-hang hung|dig dug|stick stuck|shoot shot|shine shone|strike struck|bite bit bitten|hide hid hidden
-mother mum mom mummy|father dad daddy|grandmother grandma granny|grandfather grandpa|phone telephone
-bike bicycle|photo photograph picture|child kid children|man men|woman women|person people|foot feet
-mouse mice|goose geese|tooth teeth|film movie|fridge refrigerator|tv television
-job work works worked working profession occupation trade career living earn bread employed
-language languages tongue mother native
-hobby hobbies pastime leisure free spare
-home town city village
-favourite favorite
-name names named call calls called|live lives lived living house home|kind sort type
-""".replace("\n", "|").split("|")
-FAMILIES: dict[str, set[int]] = {}  # word -> numbers of the families that it is of
-for _number, _line in enumerate(_FAMILIES):
-    for _word in _line.split():
-        FAMILIES.setdefault(_word, set()).add(_number)
 
 
 class WrittenWord(NamedTuple):
@@ -264,7 +222,7 @@ def _owns(text: list[WrittenWord], owner: str, thing: str) -> bool:
 
 def _speakers(own: list[WrittenWord], other: list[WrittenWord]) -> Iterator[Exchange]:
     """Before the same verb, one who speaks or is spoken to, and someone or something else."""
-    tells = any(word.text in TELLERS for word in own)  # then it is about who tells, too
+    tells = any(word.text in TELLERS for word in own)  # the sentence is about its teller, too
     for one, two, verb, its_verb in _before_the_same(own, other):
         if verb in SMALL or _speaks(own, its_verb) == _speaks(other, verb):
             continue
@@ -279,7 +237,9 @@ def _speaks(text: list[WrittenWord], verb: str) -> bool:
     return any(a.text in SPEAKERS and is_same(b.text, verb) for a, b in pairwise(text))
 
 
-def _before_the_same(own: list[WrittenWord], other: list[WrittenWord]) -> Iterator[tuple[WrittenWord, WrittenWord, str, str]]:
+def _before_the_same(
+    own: list[WrittenWord], other: list[WrittenWord]
+) -> Iterator[tuple[WrittenWord, WrittenWord, str, str]]:
     """Two words that stand before forms of one word, and these."""
     for (one, behind), (two, its_behind) in product(pairwise(own), pairwise(other)):
         if behind.text != "," and is_same(behind.text, its_behind.text):

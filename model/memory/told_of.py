@@ -16,9 +16,13 @@ _pair = lru_cache(maxsize=4096)(exchanged.exchanged)
 
 @dataclass(frozen=True, eq=False)
 class NotAsked:
-    """pairs: near miss -> its word and the one that is asked for instead; the sentence that shares
-    most with the prompt first; nearest: that sentence, "" if it shares no word. bank (M,), external (N,): the slots of these sentences, bool; beside a nearest one the EDM, which
-    always reads something, does not read what shares no word with the prompt either."""
+    """The sentences that are not read, and their slots.
+
+    pairs: near miss -> its word and the one that is asked for instead; the sentence that shares most
+    with the prompt comes first. nearest: that sentence; "" if it shares no word. bank (M,), external
+    (N,): the slots of these sentences, bool. Beside a nearest one, the EDM, which always reads
+    something, does not read what shares no word with the prompt either.
+    """
 
     pairs: dict[str, Exchange] = field(default_factory=dict)
     nearest: str = ""
