@@ -1,6 +1,9 @@
 """Every page and view: what a visitor chose there is in the address, and the address opened in a
 fresh session, or the page reloaded, shows the same picture."""
 
+import time
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -8,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from components import declared
 from components.frame import draw_choice, model_picker, place, visit
 from components.frame.choices import Choice
+from components.memory import words
 from model.notes.note import Draft
 from model.notes.store import opened as notes
 from tests.app import tree
@@ -101,8 +105,16 @@ def problems(app) -> list:
     return [*app.exception, *(w for w in app.warning if w.value.startswith("The link says"))]
 
 
+@pytest.fixture
+def no_clock(monkeypatch):
+    """The link tells memory anew: when a slot was written differs by as long as that took."""
+    clock = SimpleNamespace(time=time.time, localtime=time.localtime, strftime=lambda *_: "a day")
+    monkeypatch.setattr(words, "time", clock)
+    monkeypatch.setattr(words, "age", lambda seconds: "some time")
+
+
 @pytest.mark.parametrize("name, view", VIEWS)
-def test_the_address_shows_the_same_picture(name, view, a_note):
+def test_the_address_shows_the_same_picture(name, view, a_note, no_clock):
     own = declared.BY_PAGE[name]
     app = opened(name, {"prompt": PROMPT} | ({own[0].name: str(view)} if view else {}))
     assert not problems(app)
