@@ -2,12 +2,11 @@
 
 import argparse
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-import torch
-
-from model.commands import (
+from model.commands.arguments import (
     anatomy,
     bench,
     generate,
@@ -28,17 +27,28 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it went well, 2 with one line on stderr when it could not."""
     options = _parser().parse_args(arguments)
     try:
-        for line in options.command(options):
+        command = import_module(f"model.commands.{options.command}")
+        for line in command.run_command(options):
             print(_printable(line), flush=True)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         sys.stdout = None
-    except (ValueError, OSError, torch.OutOfMemoryError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        if not _is_said(error):
+            raise
         print(f"python -m model: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("python -m model: stopped; what was written before is kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _is_said(error: Exception) -> bool:
+    """Whether the error's own words are the answer: a RuntimeError only where memory ran out."""
+    if not isinstance(error, RuntimeError):
+        return True
+    torch = sys.modules.get("torch")  # who has not loaded torch did not run out of its memory
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)
 
 
 def _printable(line: str) -> str:
@@ -76,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add(commands: Any, name: str, module: ModuleType, summary: str) -> None:
     parser = commands.add_parser(name, help=summary, description=module.__doc__)
     module.add_arguments(parser)
-    parser.set_defaults(command=module.run_command)
+    parser.set_defaults(command=module.__name__.rpartition(".")[2])
 
 
 if __name__ == "__main__":

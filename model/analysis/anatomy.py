@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-from transformers import GPT2LMHeadModel
+from typing import TYPE_CHECKING
 
 from model.loading.errors import CheckpointError
 from model.loading.weight_files import PICKLED, not_whole, read_header, read_json, weight_files
+
+if TYPE_CHECKING:  # loads torch, which `anatomy --preset` can do without
+    from transformers import GPT2LMHeadModel
 
 WIDTHS = {
     **dict.fromkeys(("F64", "I64", "U64"), 8),
@@ -160,7 +162,7 @@ def layer_of(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def dissect(folder: Path, model: GPT2LMHeadModel | None = None) -> Anatomy:
+def dissect(folder: Path, model: "GPT2LMHeadModel | None" = None) -> Anatomy:
     """A checkpoint folder -> Anatomy. A loaded `model` tells whether the unembedding is tied; if
     all weights are pickled, it replaces the headers.
 
@@ -196,7 +198,7 @@ def _read_weight_file(path: Path, tied: bool) -> tuple[WeightFile, list[StoredTe
 
 
 def _from_memory(
-    folder: Path, model: GPT2LMHeadModel | None, tied: bool
+    folder: Path, model: "GPT2LMHeadModel | None", tied: bool
 ) -> tuple[WeightFile, list[StoredTensor]]:
     pickled = folder / PICKLED
     if model is None:

@@ -4,8 +4,10 @@ Pure arithmetic on seven numbers; knows no checkpoint and loads nothing.
 """
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
-from transformers import GPT2Config
+if TYPE_CHECKING:  # loads torch, which `anatomy --preset` can do without
+    from transformers import GPT2Config
 
 
 class SizeError(ValueError):
@@ -70,7 +72,7 @@ TITLES = {
 }
 
 
-def of_config(config: GPT2Config) -> GptShape:
+def of_config(config: "GPT2Config") -> GptShape:
     """transformers' GPT2Config -> GptShape."""
     C, H = config.n_embd, config.n_head
     F = config.n_inner if config.n_inner is not None else 4 * C

@@ -1,32 +1,17 @@
-"""What a checkpoint holds (files, tensors, bytes), or how large a GPT of a preset's sizes is."""
+"""The files and tensors of a checkpoint, or the size of a preset's GPT, as text, JSON or CSV."""
 
-import argparse
 import csv
 import io
 import json
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict
 
 from model.analysis import anatomy, arithmetic
-from model.commands import options
 from model.loading import weight_files
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `anatomy`: a model or a preset, and the form of the answer."""
-    what = parser.add_mutually_exclusive_group()
-    options.add_model(what)
-    what.add_argument(
-        "--preset",
-        choices=list(arithmetic.PRESETS),
-        help="only the arithmetic of this size: no model is read",
-    )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON object, everything in it")
-    form.add_argument("--csv", action="store_true", help="one row per tensor (or group of a preset)")
-
-
-def run_command(args: argparse.Namespace) -> Iterator[str]:
+def run_command(args: Namespace) -> Iterator[str]:
     """Parsed arguments -> lines. Raises ValueError (one sentence) where a model cannot be read."""
     if args.preset:
         size = arithmetic.count(arithmetic.PRESETS[args.preset])

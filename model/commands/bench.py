@@ -1,31 +1,11 @@
-"""Measure this program against the stock model, on a GPT-2-small shape with random weights.
-
-Times are medians; compare the ratios, which are taken in one run. The measurements themselves are
-in tests/bench; those in a browser need Chromium and the test tools (see README.md).
-"""
+"""Runs the measurements of tests/bench and says what they found."""
 
 import importlib
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator
 
-PARTS = {
-    "model": "traces: time, memory, typing one more token, identities",
-    "generation": "tokens per second with a KV cache, a step at t = 10 and t = 1,000",
-    "memory": "generation through a memory, 1,000 prompts told: size and time",
-    "external": "the EDM: a prompt at once against a loop over its tokens",
-    "lens": "the logit lens against the LM head alone",
-    "flow": "the whole model as one flow, from a trace of 256 tokens",
-    "neighbours": "nearest tokens over a whole vocabulary: time, exactness",
-    "app": "the app in Chromium: first page, repaint while typing, 1,024 tokens, memory growth",
-    "typing": "in Chromium: pictures per second while typing, key to picture",
-}
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """The arguments of `python -m model bench`."""
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    parser.add_argument("--part", choices=PARTS, help="; ".join(f"{k}: {v}" for k, v in PARTS.items()))
+from model.commands.arguments.bench import PARTS
 
 
 def run_command(options: Namespace) -> Iterator[str]:

@@ -1,25 +1,20 @@
-"""Continue a prompt token by token; then report milliseconds per token and bytes of the cache.
-
-One line a token: its number in the text, the token, its probability, the milliseconds of its step
-and the cache's entries and bytes after it. A seed gives the same text every time.
-"""
+"""One prompt continued: with a KV cache, without, or through a session's memory."""
 
 import json
 import statistics
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Generator, Iterator
 from typing import cast
 
 import numpy as np
 import torch
 
-from model.commands import options
 from model.loading import checkpoint
 from model.memory import asking, cuts, sessions, telling
 from model.memory.reader import WithMemory
 from model.memory.settings import Settings as MemorySettings
 from model.memory.state import MemoryState, blank, load_state, save_state
-from model.memory.variants import VARIANTS, modules_of
+from model.memory.variants import modules_of
 from model.run import cache_budget, generate, tokens
 from model.run.cache import KVCache
 from model.run.cache_policies import POLICIES
@@ -28,39 +23,6 @@ from model.run.sampling import SamplingSettings
 from model.run.tokens import Ids
 
 MAX_SEED = 2**63 - 1
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """The arguments of `python -m model generate`."""
-    options.add_model(parser)
-    parser.add_argument("--prompt", required=True, help="the text to continue; with "
-                        "--session, if it is longer than the window, its front is told, its end "
-                        "asks")
-    parser.add_argument("--tokens", required=True, type=int, help="how many tokens to generate")
-    parser.add_argument("--temperature", type=float, default=1.0, help="0 = greedy (default: 1)")
-    parser.add_argument("--top-k", type=int, default=0, help="0 = all tokens (default)")
-    parser.add_argument("--top-p", type=float, default=1.0, help="1 = all tokens (default)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default: 0)")
-    parser.add_argument("--no-cache", action="store_true", help="read everything at every step")
-    parser.add_argument(
-        "--cache-policy", choices=POLICIES, help="what to drop when the cache is full"
-    )
-    parser.add_argument(
-        "--cache-budget", type=int, metavar="N", help="entries the cache may hold (default: window)"
-    )
-    parser.add_argument(
-        "--variant", choices=list(VARIANTS), default="gpt2",
-        help="gpt2: no memory (default); gpt2+am: attention over the prompt and a memory, untrained; "
-        "gpt2+rnn, gpt2+edm: trained memory; gpt2-m: all of them",
-    )
-    parser.add_argument(
-        "--session", metavar="NAME", help="the memory that is read and told the prompt"
-    )
-    parser.add_argument(
-        "--slots", type=int, metavar="N",
-        help="slots a memory may hold (default: 512 of attention, 128 of the EDM)",
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
 
 def run_command(chosen: Namespace) -> Iterator[str]:

@@ -1,16 +1,9 @@
-"""Measure the curves and standard tasks that the Recall page opens with.
+"""The curves and standard tasks of the Recall page, measured into one file."""
 
-One file, recall.curves.json, is written to --out; put it beside the model's weights. With the same
---out a stopped command continues; figures of another model or of other trained memory are refused
-there.
-"""
-
-import argparse
 import time
+from argparse import Namespace
 from collections.abc import Iterator
-from pathlib import Path
 
-from model.commands import options
 from model.loading import checkpoint
 from model.recall import shipped_curves
 from model.recall.shipped_curves import EVERY, FILE, ORDER, ShippedCurveProgress
@@ -18,21 +11,7 @@ from model.recall.shipped_curves import EVERY, FILE, ORDER, ShippedCurveProgress
 EVERY_S = 5.0  # a line of progress at most this often
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `python -m model recall curves`."""
-    options.add_model(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER",
-                        help=f"folder for {FILE} and for the single episodes")
-    parser.add_argument("--n", type=int, default=200, metavar="N",
-                        help="least number of questions a point (default: 200)")
-    parser.add_argument("--only", metavar="LIST",
-                        help=f"some of {', '.join(EVERY)}, with commas (default: all)")
-    parser.add_argument("--slots", type=int, default=128, metavar="N",
-                        help="slots of the memories, for curves that do not vary them (default: "
-                             "128)")
-
-
-def run_command(chosen: argparse.Namespace) -> Iterator[str]:
+def run_command(chosen: Namespace) -> Iterator[str]:
     """Lines of progress. ValueError: a wrong number, name or folder."""
     names = _names(chosen.only)
     for name in ("n", "slots"):

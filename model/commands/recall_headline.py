@@ -1,20 +1,12 @@
-"""The headline figures of a memory on probes of your own: recall, false recall, mix-ups, and more.
+"""The headline figures of a memory on probes of one's own, measured into one file."""
 
---file: probes, a JSON object a line, as `probe --file` reads them; a line without a label gets its
-file's name. Each probe is asked in these cases: in the next prompt; after 8 prompts; with its fact
-in the middle and at the end of long talk; after far text; never told; and after a near miss. --text
-adds bits per byte of ordinary text, and what the recurrent memory keeps of a book's kind. With the
-same --out a stopped command continues; figures of another model or memory are refused there.
-"""
-
-import argparse
 import time
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from model.commands import options
+from model.commands.arguments.names import FAR, GIST, HEADLINE_PARTS, TEXT
 from model.grafts.modules import load_modules
 from model.loading import checkpoint
 from model.memory.settings import Settings
@@ -26,43 +18,9 @@ from model.training import corpus
 
 MOST = 2  # made-up probes per needed probe: not every one fits every case
 EVERY_S = 5.0  # a line of progress at most this often
-FAR, TEXT, GIST = "far", "text", "gist"
-ALL = (*CASES, TEXT, GIST, FAR)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `python -m model recall headline`."""
-    options.add_model(parser)
-    parser.add_argument("--file", type=Path, nargs="+", metavar="FILE",
-                        help="probes, a JSON object a line (default: open facts of held-out frames, "
-                             "made up)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON of all figures")
-    parser.add_argument("--memory", type=Path, metavar="FILE",
-                        help="trained memory (default: the one beside the model)")
-    parser.add_argument("--variants", default="gpt2,am,edm,gpt2-m", metavar="LIST",
-                        help="some of gpt2, rnn, edm, am, gpt2-m, with commas (default: all but "
-                             "rnn)")
-    parser.add_argument("--n", type=int, default=500, metavar="N",
-                        help="probes of each case, passages and pairs (default: 500)")
-    parser.add_argument("--far", default="1000,10000", metavar="LIST",
-                        help="tokens of other text before the question (default: 1000,10000)")
-    parser.add_argument("--n-far", type=int, default=100, metavar="N",
-                        help="number of probes for --far (default: 100)")
-    parser.add_argument("--slots", type=int, default=128, metavar="N",
-                        help="slots of the memories for --far (default: 128)")
-    usual = Settings()
-    parser.add_argument("--policy", default=usual.policy,
-                        help=f"eviction policy for --far (default: {usual.policy})")
-    parser.add_argument("--score", default=usual.fusion.score,
-                        help="salience of fusion's slots for --far (default: "
-                             f"{usual.fusion.score})")
-    parser.add_argument("--text", type=Path, metavar="DIR",
-                        help="folder of .txt books: other talk, ordinary text, the gist")
-    parser.add_argument("--only", metavar="LIST",
-                        help=f"some of {', '.join(ALL)}, with semicolons (default: all)")
-
-
-def run_command(chosen: argparse.Namespace) -> Iterator[str]:
+def run_command(chosen: Namespace) -> Iterator[str]:
     """Lines of progress and results. ValueError: wrong files, names or numbers."""
     only, names, stops = _only(chosen.only), _variants(chosen.variants), _stops(chosen.far)
     for name in ("n", "n_far", "slots"):
@@ -132,10 +90,11 @@ def _loaded(chosen: Namespace) -> Checkpoint:
 
 
 def _only(said: str | None) -> list[str]:
-    names = [name.strip() for name in said.split(";") if name.strip()] if said else list(ALL)
-    unknown = [name for name in names if name not in ALL]
+    given = said.split(";") if said else HEADLINE_PARTS
+    names = [name.strip() for name in given if name.strip()]
+    unknown = [name for name in names if name not in HEADLINE_PARTS]
     if unknown:
-        raise ValueError(f"No case {', '.join(unknown)}. Choose of {'; '.join(ALL)}.")
+        raise ValueError(f"No case {', '.join(unknown)}. Choose of {'; '.join(HEADLINE_PARTS)}.")
     return names
 
 

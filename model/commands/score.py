@@ -1,34 +1,18 @@
-"""How many bits per byte a model needs for a text file, read in windows that overlap.
-
-A window is as long as the model can read and starts `stride` tokens after the one before; every
-token but the first of the file is counted once. A shorter stride takes longer and gives each token
-more text to look back on; compare only figures of the same window and stride.
-"""
+"""Bits per byte of a text file, as lines or JSON."""
 
 import json
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
 from model.analysis import surprisal
-from model.commands import options
 from model.loading import checkpoint
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 
 EVERY_S = 5.0  # a line of progress at most this often
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """The arguments of `python -m model score`."""
-    options.add_model(parser)
-    parser.add_argument("--file", required=True, type=Path, help="a text file in UTF-8")
-    parser.add_argument(
-        "--stride", type=int, help="tokens from one window to the next (default: half the window)"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
 
 def run_command(chosen: Namespace) -> Iterator[str]:

@@ -1,49 +1,17 @@
-"""List saved memory sessions, show or reset one, copy one to another machine and back.
-
-They are files in MNEMOSCOPE_HOME, by default in your user data folder.
-"""
+"""What `python -m model session` does with saved sessions."""
 
 import json
 import time
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from argparse import Namespace
+from collections.abc import Iterator
 
 from model.memory import sessions
 from model.memory.state import describe
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The arguments of `python -m model session`."""
-    what = parser.add_subparsers(required=True, metavar="WHAT")
-    _add(what, "list", _list, "every session, with its prompts and slots")
-    show = _add(what, "show", _show, "every slot of one session", "name")
-    show.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    _add(what, "reset", _reset, "forget a session", "name")
-    _add(what, "export", _export, "copy a session's file", "name", "file")
-    _add(what, "import", _import, "make a file a new session", "new name", "file")
-
-
 def run_command(chosen: Namespace) -> Iterator[str]:
     """Do what was chosen; lines to show."""
-    return chosen.what(chosen)
-
-
-def _add(
-    commands: Any, name: str, function: Callable[[Namespace], Iterator[str]], summary: str,
-    *positional: str,
-) -> ArgumentParser:
-    parser: ArgumentParser = commands.add_parser(name, help=summary, description=summary)
-    if "name" in positional:
-        parser.add_argument("name", metavar="NAME", help="the session's name")
-    if "new name" in positional:
-        parser.add_argument("name", metavar="NAME", nargs="?",
-                            help="the new session's name (default: the file's own)")
-    if "file" in positional:
-        parser.add_argument("file", metavar="FILE", type=Path, help="the file")
-    parser.set_defaults(what=function)
-    return parser
+    yield from DOES[chosen.what](chosen)
 
 
 def _list(chosen: Namespace) -> Iterator[str]:
@@ -113,3 +81,6 @@ def _import(chosen: Namespace) -> Iterator[str]:
     name = chosen.name or chosen.file.stem
     sessions.bring_in(name, chosen.file)
     yield f"{chosen.file}: is now the session {name}"
+
+
+DOES = {"list": _list, "show": _show, "reset": _reset, "export": _export, "import": _import}

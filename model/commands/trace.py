@@ -1,12 +1,6 @@
-"""Trace one prompt and write its tensors to one file, or open such a file again.
+"""One prompt's tensors into a file, or what such a file holds."""
 
-FILE.safetensors opens again, here and in the app, without the model's weights: prompt, ids, q, k, v,
-the residual stream, the next token's logits, and what a session was told. FILE.npz is for numpy, T =
-tokens: ids (T,), tokens (T,) display strings, q, k, v (L,H,T,d), attention (L,H,T,T), residual
-(L+1,T,D) before each block and after the last, logits (T,V).
-"""
-
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from model.analysis import attention
-from model.commands import options
 from model.disk.whole import replacing
 from model.loading import checkpoint
 from model.memory import sessions
@@ -24,16 +17,6 @@ from model.run.checkpoint import Checkpoint
 from model.takeaway import trace_file
 
 SUFFIX = ".safetensors"
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """The arguments of `python -m model trace`."""
-    options.add_model(parser)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--prompt", help="the text to trace")
-    what.add_argument("--open", type=Path, metavar="FILE", help="a trace file to say what is in it")
-    parser.add_argument("--out", type=Path, help=f"the file to write: *{SUFFIX} or *.npz")
-    parser.add_argument("--session", help=f"a session whose memory a *{SUFFIX} file takes along")
 
 
 def run_command(chosen: Namespace) -> Iterator[str]:

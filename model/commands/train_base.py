@@ -1,10 +1,9 @@
-"""`python -m model train base`: arguments in, one-line reports out. Prints nothing itself."""
+"""Trains the base model, measures what was exported, writes its card."""
 
-import argparse
 import json
 import platform
+from argparse import Namespace
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
@@ -23,26 +22,7 @@ DEMO = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `train base`."""
-    parser.add_argument("--text", type=Path, required=True, metavar="DIR",
-                        help="folder with at least two .txt files; one is left out to measure on")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR",
-                        help="folder for the model, its card, and training.pt (for --resume)")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, metavar="N",
-                        help="train for N minutes of this computer's time (default: 90)")
-    length.add_argument("--tokens", type=int, metavar="N", help="train on N tokens")
-    parser.add_argument("--seed", type=int, default=0, metavar="N",
-                        help="first weights and order of the text (default: 0)")
-    parser.add_argument("--from", dest="weights", type=Path, metavar="DIR",
-                        help="start from the weights and the tokenizer of a folder that train base "
-                             "wrote, such as model/embedded (default: begin anew)")
-    parser.add_argument("--resume", action="store_true",
-                        help="continue from training.pt in --out; repeat the other options")
-
-
-def run_command(args: argparse.Namespace) -> Iterator[str]:
+def run_command(args: Namespace) -> Iterator[str]:
     """Train, export, measure, write the card; yields lines. ValueError: wrong text or options."""
     options = options_of(args)
     for progress in base.train(options, args.resume):
@@ -50,7 +30,7 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
     yield from finish(options)
 
 
-def options_of(args: argparse.Namespace) -> base.Options:
+def options_of(args: Namespace) -> base.Options:
     """Checked options. Raises ValueError for a number that makes no sense."""
     for name in ("minutes", "tokens"):
         value = getattr(args, name)

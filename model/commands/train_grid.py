@@ -1,15 +1,10 @@
-"""`python -m model train grid`: how much trained memory recalls, facts × prompts in between.
+"""What trained memory recalls, facts × prompts in between, measured row by row."""
 
-Arguments in, one-line reports out. Prints nothing itself. Finished rows are kept in --out, so that
-a stopped measurement continues there; at the end all rows are written to MEMORY.md beside it.
-"""
-
-import argparse
 import json
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from model.commands import options as shared
 from model.disk.whole import write_text
 from model.grafts.modules import load_modules
 from model.recall.runs import RULES
@@ -19,23 +14,7 @@ from model.training.under_way import MemoryTrainingOptions
 SAID = ("seed", "steps", "tokens", "seconds")  # of every seed's card
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `train grid`."""
-    shared.add_model(parser)
-    parser.add_argument("--memory", type=Path, nargs="+", required=True, metavar="FILE",
-                        help="trained memory, a file for each seed")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON of all cells")
-    parser.add_argument("--text", type=Path, metavar="DIR",
-                        help="folder of .txt files: ordinary text between the facts")
-    parser.add_argument("--episodes", type=int, default=512, metavar="N",
-                        help="episodes of each row of the grid (default: 512)")
-    parser.add_argument("--whole", type=int, default=0, metavar="N",
-                        help="episodes for gpt2+am and for gpt2-m with fusion, one at a time, read "
-                             "as generate does, dealt to the files in turn (default: 0, not "
-                             "measured)")
-
-
-def run_command(args: argparse.Namespace) -> Iterator[str]:
+def run_command(args: Namespace) -> Iterator[str]:
     """Measure row after row; yields lines. ValueError: wrong files or numbers."""
     if args.episodes < 1 or args.whole < 0:
         raise ValueError(f"Give 1 or more --episodes and 0 or more --whole; got {args.episodes} "

@@ -1,55 +1,21 @@
-"""`python -m model train memory`: arguments in, one-line reports out. Prints nothing itself."""
+"""Trains memory modules, measures what was exported, writes their card."""
 
-import argparse
 import json
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from model.commands import options as shared
 from model.disk.whole import write_text
 from model.grafts.adapter import CONFIG, save_adapter
 from model.grafts.modules import FILE, save_modules
-from model.grafts.recurrent import CELLS
 from model.loading.checkpoint import EMBEDDED
-from model.memory.variants import VARIANTS
 from model.training import memory, memory_card
 from model.training.under_way import MemoryTraining, MemoryTrainingOptions
 
-TRAINABLE = [name for name, parts in VARIANTS.items() if parts - {"am"}]
 CARD, CURVES, ADAPTER = "card.json", "curves.json", "adapter"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `train memory`."""
-    shared.add_model(parser)
-    parser.add_argument("--variant", choices=TRAINABLE, default="gpt2-m",
-                        help="what to train (default: gpt2-m, all of it)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR",
-                        help="folder for progress.jsonl, training.pt, memory.safetensors, card.json")
-    parser.add_argument("--text", type=Path, metavar="DIR",
-                        help="folder of at least two .txt files: ordinary text between the facts "
-                             "(default: made-up sentences only)")
-    parser.add_argument("--steps", type=int, default=1500, metavar="N",
-                        help="updates of the weights (default: 1500)")
-    parser.add_argument("--rows", type=int, default=16, metavar="N",
-                        help="episodes a step (default: 16)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N",
-                        help="first weights and order of the episodes (default: 0)")
-    parser.add_argument("--cell", choices=list(CELLS), default="gru",
-                        help="cell of the recurrent memory (default: gru)")
-    parser.add_argument("--lora", type=int, default=0, metavar="R",
-                        help="rank of LoRA adapters on the base's attention, saved in the memory's "
-                             "file and, for peft, in adapter/ (default: 0, none)")
-    parser.add_argument("--episodes", type=int, default=512, metavar="N",
-                        help="held-out episodes of each share on the card (default: 512)")
-    parser.add_argument("--from", dest="weights", type=Path, metavar="FILE",
-                        help="start from a memory file, also of another base of the same sizes "
-                             "(default: begin anew)")
-    parser.add_argument("--resume", action="store_true",
-                        help="continue from training.pt in --out; repeat the other options")
-
-
-def run_command(args: argparse.Namespace) -> Iterator[str]:
+def run_command(args: Namespace) -> Iterator[str]:
     """Train, export, measure, write the card; yields lines. ValueError: wrong text or options."""
     options = options_of(args)
     training = memory.start(options, args.resume)
@@ -58,7 +24,7 @@ def run_command(args: argparse.Namespace) -> Iterator[str]:
     yield from finish(training, args.episodes)
 
 
-def options_of(args: argparse.Namespace) -> MemoryTrainingOptions:
+def options_of(args: Namespace) -> MemoryTrainingOptions:
     """Checked options. Raises ValueError for a number that makes no sense."""
     for name in ("steps", "rows", "episodes"):
         if getattr(args, name) < 1:

@@ -15,6 +15,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from model import __main__ as commands
 from model.analysis import anatomy, arithmetic, shape_tour, tensor_values
 from model.commands import anatomy as anatomy_command
+from model.commands.arguments import anatomy as anatomy_arguments
 from model.loading.errors import CheckpointError
 from model.run import tap, trace
 
@@ -427,7 +428,7 @@ def test_the_tour_refuses_a_layer_that_is_not_there(toured, model):
 
 def ask(*words: str) -> list[str]:
     parser = argparse.ArgumentParser()
-    anatomy_command.add_arguments(parser)
+    anatomy_arguments.add_arguments(parser)
     return list(anatomy_command.run_command(parser.parse_args(words)))
 
 

@@ -2,13 +2,21 @@
 
 import argparse
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 from model.__main__ import _parser, main
+from model.commands.arguments import names
+from model.grafts.recurrent import CELLS
 from model.loading import checkpoint
+from model.recall.curves import CURVES
+from model.recall.headline_cases import CASES
+from model.recall.standard_tasks import TASKS
+from model.run.cache_policies import POLICIES
 
 
 def run(capsys, *arguments):
@@ -64,6 +72,43 @@ def test_help_is_complete(capsys, command):
         main([*command, "--help"])
     assert stop.value.code == 0
     assert "usage: python -m model" in capsys.readouterr().out
+
+
+def commands(parser=None, words=()):
+    """Every command as its words, such as ("train", "base"), the program itself first."""
+    yield words
+    for action in (parser or _parser())._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, one in action.choices.items():
+                yield from commands(one, (*words, name))
+
+
+# One process for all: torch would be seen after the first that loads it.
+WITHOUT_TORCH = """
+import json, sys
+from model.__main__ import main
+for words in json.loads(sys.argv[1]):
+    try:
+        main(words)
+    except SystemExit as stop:
+        assert not stop.code, words
+    heavy = {"torch", "transformers", "pandas"} & set(sys.modules)
+    assert not heavy, (words, heavy)
+"""
+
+
+def test_help_and_presets_load_no_torch():
+    lines = [[*words, "--help"] for words in commands()] + [["anatomy", "--preset", "gpt3", "--json"]]
+    assert len(lines) > 20
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH, json.dumps(lines)], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def test_names_that_options_offer_are_their_owners():
+    for offered, owner in ((names.CACHE_POLICIES, POLICIES), (names.CELLS, CELLS),
+                           (names.CURVES, CURVES), (names.TASKS, TASKS),
+                           (names.HEADLINE_CASES, CASES)):
+        assert offered == tuple(owner), "mend model/commands/arguments/names.py"
 
 
 def test_every_option_is_explained():

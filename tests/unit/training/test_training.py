@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
 from model.commands import train_base
+from model.commands.arguments import train_base as arguments
 from model.recall import open_facts
 from model.recall.episodes import Plan
 from model.recall.share import wilson
@@ -236,7 +237,7 @@ def test_command_trains_exports_and_writes_the_card(text, tmp_path, monkeypatch)
 
 def test_options_come_from_the_command_line(tmp_path):
     parser = argparse.ArgumentParser()
-    train_base.add_arguments(parser)
+    arguments.add_arguments(parser)
     options = train_base.options_of(parser.parse_args(["--text", "t", "--out", str(tmp_path)]))
     assert (options.minutes, options.tokens, options.seed) == (90.0, None, 0)
     args = parser.parse_args(["--text", "t", "--out", "o", "--tokens", "9", "--seed", "3"])
@@ -263,7 +264,7 @@ def test_a_training_goes_on_from_the_weights_of_another(options, tmp_path):
 @pytest.mark.parametrize("wrong", [["--tokens", "0"], ["--minutes", "-1"], ["--minutes", "nan"]])
 def test_senseless_lengths_are_refused(wrong, tmp_path):
     parser = argparse.ArgumentParser()
-    train_base.add_arguments(parser)
+    arguments.add_arguments(parser)
     with pytest.raises(ValueError, match="must be more than 0"):
         train_base.options_of(parser.parse_args(["--text", "t", "--out", str(tmp_path), *wrong]))
 
