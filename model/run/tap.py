@@ -23,7 +23,6 @@ from model.grafts.context import current
 from model.grafts.reading import Reading
 from model.run import patch as patches
 from model.run import turn
-from model.run.beside import Beside
 
 ATTENTION = "mnemoscope"
 
@@ -37,6 +36,16 @@ class AttentionTap(Protocol):
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
     ) -> None:
         """A layer's q (B,H,t,D), and its k and v (B,H,S,D), of which the last t are new."""
+
+
+class Attending(Protocol):
+    """Takes the place of the attention itself: rows that read keys and values of their own."""
+
+    def attend(
+        self, module: GPT2Attention, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
+        scaling: float, **kwargs: Any,
+    ) -> torch.Tensor:
+        """A layer's q, k, v of the new tokens (B,H,t,D) -> what attention mixed, (B,t,H,D)."""
 
 
 class Tap:
@@ -78,7 +87,7 @@ def tapped_attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     tap: AttentionTap | None = None,
-    memory: Reading | Beside | None = None,
+    memory: Reading | Attending | None = None,
     patch: patches.Patch | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -90,7 +99,7 @@ def tapped_attention(
     turn.give_way()
     if tap is not None:
         tap.see_attention(query, key, value)
-    if isinstance(memory, Beside):
+    if memory is not None and not isinstance(memory, Reading):
         return memory.attend(module, query, key, value, **kwargs), None
     if memory is not None:
         key, value, attention_mask = memory.join(module.layer_idx, key, value, attention_mask, query)

@@ -13,6 +13,7 @@ PARTS = {
     "external": "the EDM: a prompt at once against a loop over its tokens",
     "lens": "the logit lens against the LM head alone",
     "flow": "the whole model as one flow, from a trace of 256 tokens",
+    "patching": "all cells of activation patching against as many full passes",
     "neighbours": "nearest tokens over a whole vocabulary: time, exactness",
     "app": "the app in Chromium: first page, repaint while typing, 1,024 tokens, memory growth",
     "typing": "in Chromium: pictures per second while typing, key to picture",

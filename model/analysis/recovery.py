@@ -1,0 +1,102 @@
+"""How much of the clean run a patch brings back, in three metrics. Knows nothing of how patches are run.
+
+L layers, H heads, T tokens, C model width.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model.analysis.patching import Grid
+from model.analysis.residual import check_finite
+from model.run import sampling
+from model.run.checkpoint import Checkpoint
+from model.run.trace import Trace
+
+METRICS = {
+    "difference": "logit difference", "probability": "probability of the answer",
+    "kl": "KL divergence from the clean prompt",
+}
+NOTHING = 1e-6  # a difference between both runs that is none
+
+
+@dataclass(frozen=True, eq=False)
+class Recovered:
+    """A metric of every cell. value, share (L,T) or (L,H) float64: the metric, and (value −
+    corrupt) ÷ (clean − corrupt): 0 = as without the patch, 1 = as the clean prompt; NaN = not asked
+    for. clean, corrupt: the metric of the two runs."""
+
+    value: np.ndarray
+    share: np.ndarray
+    clean: float
+    corrupt: float
+
+
+@torch.inference_mode()
+def recovered(
+    checkpoint: Checkpoint, grid: Grid, clean: Trace, corrupt: Trace, metric: str, answer: int,
+    against: int,
+) -> Recovered:
+    """How much of the clean run's metric each cell brings back. Raises ValueError where both runs
+    have the same, because then no share exists, and as `measured`."""
+    def read(streams: torch.Tensor) -> np.ndarray:
+        return measured(checkpoint, streams, metric, answer, against, clean)
+
+    ends = torch.stack([run.layer_stream(-1)[-1].float() for run in (clean, corrupt)])
+    check_finite(ends, 2 * clean.n_layers)
+    first, last = (float(x) for x in read(ends))
+    if abs(first - last) < NOTHING:
+        raise ValueError(
+            f"Clean and corrupted prompt give the same {METRICS[metric]}: {first:.6f}. A share "
+            "of nothing does not exist. Choose other prompts or answers."
+        )
+    value = np.stack([read(layer) for layer in grid.streams])
+    return Recovered(value, (value - last) / (first - last), first, last)
+
+
+@torch.inference_mode()
+def measured(
+    checkpoint: Checkpoint, streams: torch.Tensor, metric: str, answer: int, against: int,
+    clean: Trace,
+) -> np.ndarray:
+    """Streams behind the last block (N,C) -> a metric of the next token, (N,) float64.
+
+    "difference": logit of `answer` − logit of `against`; "probability": of `answer`; "kl":
+    KL(clean ‖ this) in nats, which asks for no answer. NaN stays NaN. Raises ValueError for an
+    unknown metric, for answers as `check_answers` and for logits that are not finite.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"Unknown metric {metric!r}. Choose among {', '.join(METRICS)}.")
+    if metric != "kl":
+        check_answers(checkpoint, answer, against)
+    model = checkpoint.model
+    found = np.full(len(streams), np.nan)
+    there = ~torch.isnan(streams).any(-1)
+    last = model.transformer.ln_f(streams[there].to(clean.next_logits))
+    if metric == "difference":
+        unembedding = model.lm_head.weight[[answer, against]].double()
+        logits = last.double() @ unembedding.T
+        result = logits[:, 0] - logits[:, 1]
+    else:
+        logs = model.lm_head(last).double().log_softmax(-1)
+        if metric == "probability":
+            result = logs[:, answer].exp()
+        else:
+            expected = model.lm_head(model.transformer.ln_f(clean.layer_stream(-1)[-1:]))
+            wanted = expected.double().log_softmax(-1)
+            result = (wanted.exp() * (wanted - logs)).sum(-1).clamp(min=0)
+    sampling.check_finite(result, "the logits of a patched run")
+    found[there.cpu().numpy()] = result.cpu().numpy()
+    return found
+
+
+def check_answers(checkpoint: Checkpoint, answer: int, against: int) -> None:
+    """Raise ValueError for answers that are the same, or that the vocabulary does not have."""
+    n = checkpoint.model.config.vocab_size
+    for token in (answer, against):
+        if not 0 <= token < n:
+            raise ValueError(f"There is no token {token}. Choose ids 0 to {n - 1}.")
+    if answer == against:
+        raise ValueError("Answer and alternative begin with the same token. Choose two that differ "
+                         "in their first token.")
