@@ -18,6 +18,10 @@ from components.kit.export import offers, table
 from model.takeaway import notebook, trace_file
 
 KEY = "takeaway"
+NO_NOTEBOOK = (
+    "This view has no notebook: its numbers come from measurements, or from what transformers does not "
+    "have. Take its pictures' numbers as CSV or NPZ."
+)
 _mount = assets.component("takeaway", "frame/takeaway", '<div class="menu picture"></div>')
 FILES: dict[str, Callable[[table.Table], bytes]] = {"csv": table.as_csv, "npz": table.as_npz}
 
@@ -44,13 +48,13 @@ def _trace_file() -> bytes:
 
 def _notebook() -> bytes:
     """The picture's numbers, to be computed without this program."""
-    recipe, run = offers.recipe(), visit.trace()
-    if recipe is None or run is None:
-        raise ValueError(
-            "This view has no notebook: its numbers come from memory, from measurements or from what "
-            "transformers does not have. Take its pictures' numbers as CSV or NPZ."
-        )
-    work = partial(notebook.made, visit.checkpoint(), run, visit.prompt().text, *recipe)
+    wanted = offers.wanted_notebook()
+    if not wanted.name:
+        raise ValueError(wanted.why_not or NO_NOTEBOOK)
+    run, text = (visit.trace(), visit.prompt().text) if wanted.run is None else wanted.run()
+    if run is None:
+        raise ValueError("No token yet, so nothing to compute. Type a prompt.")
+    work = partial(notebook.made, visit.checkpoint(), run, text, wanted.name, wanted.where)
     return results.computed(None, work, doing="Computing what the notebook has to find …")
 
 

@@ -8,6 +8,7 @@ from components.frame import visit
 from components.frame.choice_widgets import holding
 from components.frame.choices import Choice, choose, chosen
 from components.kit import own_sentence
+from components.kit.export.offers import no_notebook
 from components.kit.units import show_number
 from components.memory import choice, conversation, words
 from components.memory.choice import SETTINGS
@@ -90,6 +91,7 @@ def show_examples() -> None:
 
 def show_first_visit() -> None:
     """Nothing was told yet: three conversations, side by side."""
+    no_notebook("Nothing was told, so nothing can be read. Tell memory something, then type a prompt.")
     st.markdown(
         "**Nothing is in memory.** Or watch a whole conversation, told and asked with one click:"
     )

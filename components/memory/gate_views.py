@@ -5,7 +5,7 @@ import streamlit as st
 
 from components.frame import visit
 from components.kit import cell_grid
-from components.memory import choice, figures, look, run
+from components.memory import choice, figures, look, numbers, run
 from components.memory.look import Moment
 
 CHART = {"displayModeBar": False}
@@ -13,6 +13,7 @@ CHART = {"displayModeBar": False}
 
 def show(now: Moment) -> None:
     """How far each gate is open and what it adds; then the recurrent states."""
+    numbers.offer_ways(now)
     if now.asked is None:
         look.nothing_asked(now)
     else:

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from components.kit.export.offers import notebook
 from components.kit.export.table import Table
 from components.memory import look, run
+from components.memory.look import Moment
 
 
 def read() -> Table:
@@ -40,3 +42,34 @@ def slots() -> Table:
     columns = {"prompt": table.prompt, "position": table.position, "pinned": table.pinned}
     columns |= {"salience": table.salience, "total_read": table.total_read}
     return Table({"token": table.text.tolist()}, columns)
+
+
+def offer_reads(now: Moment) -> None:
+    """A notebook computes what the prompt reads of memory, and the next token twice."""
+    row = 0 if now.asked is None else now.row
+    notebook("memory", asked_run, row=row, head=now.head, edm_head=now.edm_head,
+             told=now.state.prompts)
+
+
+def offer_ways(now: Moment) -> None:
+    """A notebook computes how far memory's ways in are open, and what they add."""
+    notebook("ways", asked_run, told=now.state.prompts)
+
+
+def offer_writes() -> None:
+    """A notebook computes what telling the prompt can write."""
+    notebook("written", told_run)
+
+
+def asked_run() -> tuple:
+    """The prompt's run with memory, and its text."""
+    now = look.look()
+    if now.asked is None:
+        raise ValueError(now.problem or "Nothing is asked, so nothing is read. Type a prompt.")
+    return now.asked.recalled.trace, now.text
+
+
+def told_run() -> tuple:
+    """The prompt's run as telling it reads it, and its text."""
+    text = look.look().text
+    return run.told_plain(text), text

@@ -275,6 +275,15 @@ def paths(key: str, state: MemoryState, text: str) -> tuple[dict[str, added.Path
     return found, len(ids) - len(first)
 
 
+def told_plain(text: str) -> Trace | None:
+    """The plain run of a prompt that is told; of a long one, of its first window. None for no token."""
+    chosen, ids = visit.checkpoint(), encode(text)
+    if not len(ids):
+        return None
+    first = ids[cuts.windows(chosen, ids)[0]]
+    return results.computed(None, partial(asking.plain, chosen, first))
+
+
 def state_changes(before: MemoryState, after: MemoryState) -> dict[str, tuple[float, float]]:
     """Recurrent module -> (length of its state, cosine to the one before) of a prompt told."""
     return added.changes(visit.checkpoint().memory, before.carried, after.carried)

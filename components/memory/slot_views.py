@@ -22,6 +22,7 @@ STRONG = {
 
 def show(now: Moment) -> None:
     """All slots, and the chosen one in detail."""
+    numbers.offer_reads(now)
     look.choose_store()
     weight = now.weight_now
     most = int(weight.argmax()) if len(weight) else 0

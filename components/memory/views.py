@@ -57,6 +57,7 @@ def _laws(now: Moment, place, off_difference: float | None) -> None:
 def show_reads(now: Moment) -> Later:
     """The picture: lines from the prompt's words to the words, in earlier prompts, they read -> what
     each module did alone, for when typing rests."""
+    numbers.offer_reads(now)
     left, right = st.columns([2, 1], gap="medium")
     with left:
         look.choose_store()
@@ -164,6 +165,7 @@ def _with_a_slot(now: Moment) -> int:
 
 def show_weights(now: Moment) -> None:
     """Everything that is read, token by slot; a row's bars; every head's share of memory."""
+    numbers.offer_reads(now)
     look.choose_store()
     if now.asked is None:
         return look.nothing_asked(now)

@@ -5,12 +5,13 @@ import streamlit as st
 
 from components.frame import visit
 from components.kit.units import show_number
-from components.memory import bars, choice, conversation, look, run, words
+from components.memory import bars, choice, conversation, look, numbers, run, words
 from components.memory.look import Moment
 
 
 def show(now: Moment) -> None:
     """A preview at every key; Enter commits it."""
+    numbers.offer_writes()
     if not len(run.encode(now.text)):
         return look.nothing_asked(now)
     if not run.can_preview(now.text):

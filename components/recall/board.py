@@ -7,9 +7,14 @@ import streamlit as st
 
 from components.frame import visit
 from components.kit import palette
+from components.kit.export.offers import no_notebook
 from components.recall import choice, share_scale, words
 from model.recall import scoreboard
 
+MEASURED = (
+    "This view has no notebook: its shares come from hundreds of runs. The command below the table "
+    "measures them again; one question, asked in the probe, has a notebook."
+)
 COMMAND = (
     "python -m model probe --model embedded --scoreboard --n 125 "
     "--out model/embedded/scoreboard.json"
@@ -21,6 +26,7 @@ LEGEND = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
 
 def show() -> None:
     """The stored board, or how to make one."""
+    no_notebook(MEASURED)
     try:
         board = scoreboard.load()
     except ValueError as problem:

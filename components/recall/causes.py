@@ -30,6 +30,7 @@ def show() -> None:
         return
     looked = run.look(*prepared, choice.variant())
     how = _bar(looked)
+    views.offer_notebook(looked)
     if not looked.holds_slots:
         st.info(
             f"{choice.TITLES[looked.variant]} holds no words in slots here, so none can be taken "
@@ -86,9 +87,12 @@ def _change(looked: VariantOutcome, how: str) -> ChangedAnswer | None:
             return None
         if how == "swap":
             pairs = _pairs(looked, words_now)
+            views.offer_notebook(looked, how if pairs else "", pairs)
             return run.swapped(looked, pairs) if pairs else None
         if how == "edit":
+            views.offer_notebook(looked, how, words_now[:1], text)
             return run.edited(looked, words_now[0], text)
+        views.offer_notebook(looked, how, words_now)
         return run.removed(looked, words_now, is_only=how == "only")
     except ValueError as problem:
         st.warning(words.sentence(str(problem)))

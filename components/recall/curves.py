@@ -6,17 +6,23 @@ import streamlit as st
 
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
+from components.kit.export.offers import no_notebook
 from components.kit.units import show_duration
 from components.recall import charts, choice, figures, jobs, run, words
 from components.recall import shipped as recall_shipped
 from components.recall.charts import place
 from model.recall import runs
 
+MEASURED = (
+    "This view has no notebook: its shares come from hundreds of runs. “python -m model recall curves” "
+    "measures them again; one episode, opened in the probe, has a notebook."
+)
 EVERY_S = 1.5
 
 
 def show(which: Choice) -> None:
     """The whole view; which: CURVE or TASK."""
+    no_notebook(MEASURED)
     curve = one_of("Curve", which)
     one = jobs.named(curve)
     st.html(words.heading(one.what, one.honest))

@@ -7,10 +7,15 @@ import streamlit as st
 
 from components.frame.choice_widgets import holding
 from components.frame.choices import choose, chosen
+from components.kit.export.offers import no_notebook
 from components.kit.next_token import percent
 from components.recall import choice, jobs, run, words
 from model.recall import probe_file
 
+OWN_FILE = (
+    "This view has no notebook: each line of the file is a probe of its own. “python -m model probe” "
+    "runs the file again; one line, asked in the probe, has a notebook."
+)
 EXAMPLE = "\n".join(json.dumps(line, ensure_ascii=False) for line in (
     {"tell": ["My name is James Theory. I live in New York."],
      "ask": "Where do I live? You live in", "answer": " New York"},
@@ -26,6 +31,7 @@ EVERY_S = 1.5
 
 def show() -> None:
     """The whole view."""
+    no_notebook(OWN_FILE)
     st.html(words.heading(
         "A probe a line", "{\"tell\": [\"…\"], \"ask\": \"…\", \"answer\": \" New York\", "
         "\"distance\": 500, \"label\": \"homes\"}; answer null: any reply but “I do not know.” is "

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from components.frame import links, results, visit
-from model.memory import variants
+from model.memory import asking, variants
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.recall import causal, probe, probe_controls, told_facts, verdict
@@ -21,6 +21,7 @@ from model.recall.probe import Outcome, Probe, ProbePlan
 from model.recall.reads import Place
 from model.recall.verdict import Verdict
 from model.run.store import RunKey
+from model.run.trace import Trace
 
 MOST_TRIED = 32  # words that are removed one at a time for a verdict
 SHOWN_FROM = 1_500  # tokens told; fewer are told before a visitor could read the bar
@@ -115,6 +116,20 @@ def without_part(looked: VariantOutcome, part: str) -> ChangedAnswer:
     return _change(looked, part)
 
 
+def asked(
+    wanted: Probe, settings: Settings, variant: str, how: str = "",
+    places: tuple[Place, ...] = (), text: str = "",
+) -> tuple[Trace, str]:
+    """The question's run as this variant reads it, and its text; how: "" or a way of changing the
+    memory, with places and text as in `removed`, `swapped`, `edited`."""
+    cut = plan(wanted)
+    one = look(cut, told(cut, settings), settings, variant).one
+    if not how:
+        return one.asked.trace, wanted.ask
+    work = partial(_asked_with, visit.checkpoint(), one, how, places, text)
+    return results.computed(None, work), wanted.ask
+
+
 def smallest(looked: VariantOutcome) -> Effect | None:
     """The few words whose removal loses the answer; None where there are none."""
     alone = list(looked.verdict.alone)
@@ -177,6 +192,11 @@ def _changed(checkpoint, one: Outcome, how: str, places, text: str) -> ChangedAn
     state = _other_state(checkpoint, one, how, places, text)
     found = causal.effect(checkpoint, one, state, places)
     return ChangedAnswer(found, probe_controls.say(checkpoint, state, one.ids, one.settings))
+
+
+def _asked_with(checkpoint, one: Outcome, how: str, places, text: str) -> Trace:
+    state = _other_state(checkpoint, one, how, places, text)
+    return asking.ask(checkpoint, state, one.ids, one.settings).trace
 
 
 def _other_state(checkpoint, one: Outcome, how: str, places, text: str) -> MemoryState:

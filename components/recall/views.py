@@ -1,12 +1,16 @@
 """One probe: the variants side by side, the verdict, where it was read from, and the controls."""
 
+from functools import partial
+
 import streamlit as st
 
 from components.frame import link_row, near_miss
 from components.frame.choices import choose
+from components.kit.export.offers import notebook
 from components.recall import cards, choice, form, pictures, run, told_text, words
 from components.recall.run import VariantOutcome
 from model.memory import variants
+from model.recall.reads import Place
 
 
 def prepare():
@@ -48,6 +52,7 @@ def show() -> None:
         return
     show_variants(found)
     looked = found[choice.variant()]
+    offer_notebook(looked)
     st.html(words.verdict(choice.TITLES[looked.variant], looked.verdict.kind,
                           looked.verdict.sentence))
     if miss := run.near_miss(looked, found["gpt2"].one.continuation):
@@ -63,6 +68,16 @@ def show() -> None:
     notes = tuple(n for n in looked.one.notes if not n.endswith("exactly GPT-2"))
     if notes:
         st.html(words.notes(notes))
+
+
+def offer_notebook(
+    looked: VariantOutcome, how: str = "", places: tuple[Place, ...] = (), text: str = ""
+) -> None:
+    """A notebook computes the answer's probability; with a changed memory, see run.asked."""
+    one = looked.one
+    where = (one.plan.probe, choice.settings(), looked.variant, how, places, text)
+    notebook("answer", partial(run.asked, *where), lead=tuple(one.lead_ids.tolist()),
+             wanted=tuple(one.scored.ids.tolist()), told=one.plan.probe.tell)
 
 
 def show_variants(found: dict[str, VariantOutcome]) -> None:

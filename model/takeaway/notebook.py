@@ -7,7 +7,6 @@ program's own arithmetic. Knows nothing of pages but their names.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,20 +19,12 @@ from model.loading.checkpoint import source
 from model.run import sampling
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, final_logits
+from model.takeaway import of_memory
+from model.takeaway.recipe import Recipe, packed
 
 MOST_MAP = 64  # tokens; of a longer prompt's map one row is compared
 MOST_COMPARED = 20  # tokens of the vocabulary
 EXACT, ROUGH = 1e-3, 5e-2  # relative, in float32 and in 16-bit numbers
-
-
-@dataclass(frozen=True, eq=False)
-class Recipe:
-    """title: what is computed; code: leaves name -> number or array in `found`; expected: the same
-    names with the page's numbers."""
-
-    title: str
-    code: str
-    expected: dict[str, Any]
 
 
 def made(checkpoint: Checkpoint, trace: Trace, prompt: str, name: str, where: dict[str, Any]) -> bytes:
@@ -41,7 +32,8 @@ def made(checkpoint: Checkpoint, trace: Trace, prompt: str, name: str, where: di
     recipe = RECIPES[name](checkpoint, trace, **where)
     cells = [
         _cell("markdown", _words(checkpoint, prompt, recipe)),
-        _cell("code", _loading(checkpoint, trace)),
+        _cell("code", _loading(checkpoint, trace.ids.tolist() if recipe.ids is None else recipe.ids)),
+        *([_cell("code", packed(recipe.arrays))] if recipe.arrays else []),
         _cell("code", recipe.code.strip()),
         _cell("code", _check(checkpoint, recipe)),
     ]
@@ -64,6 +56,7 @@ def _words(checkpoint: Checkpoint, prompt: str, recipe: Recipe) -> str:
         f"# {recipe.title}\n\nPrompt: `{quoted}`  \nModel: `{_name(checkpoint)}`\n\nThe code below needs "
         "`torch`, `transformers` and `numpy`. It computes the numbers of the picture from the model's "
         "files; the last cell compares them with what Mnemoscope showed."
+        + (f"\n\n{recipe.note}" if recipe.note else "")
     )
 
 
@@ -72,13 +65,13 @@ def _name(checkpoint: Checkpoint) -> str:
     return checkpoint.name if source(checkpoint.name) == "hub" else str(checkpoint.folder.resolve())
 
 
-def _loading(checkpoint: Checkpoint, trace: Trace) -> str:
+def _loading(checkpoint: Checkpoint, ids: list[int]) -> str:
     return f'''import numpy as np
 import torch
 from transformers import GPT2LMHeadModel
 
 MODEL = {_name(checkpoint)!r}  # a name of the Hugging Face hub, or a folder with its files
-IDS = {trace.ids.tolist()}
+IDS = {ids}
 model = GPT2LMHeadModel.from_pretrained(MODEL, attn_implementation="eager", dtype=torch.float32).eval()
 ids = torch.tensor([IDS])
 found = {{}}'''
@@ -270,7 +263,8 @@ found["lengths"] = table.norm(dim=-1).tolist()
     return Recipe(f"Which positions are like position {at}", code, expected)
 
 
-RECIPES: dict[str, Callable[..., Recipe]] = {
+OF_PROMPT: dict[str, Callable[..., Recipe]] = {
     "next": next_token, "parameters": parameters, "inputs": inputs, "attention": one_head,
     "stream": stream, "prediction": distribution, "surprisal": surprisal, "cache": cached, "positions": places,
 }
+RECIPES = OF_PROMPT | of_memory.RECIPES

@@ -8,12 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.kit.export import table
-from model.loading import checkpoint
-from model.run import tokens, trace
-from model.takeaway import notebook
+from components.memory import choice as memory
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 
+TOLD = memory.TOLD.kind.write([("My name is James Theory. I live in New York.", {})])
 PAGES = sorted(path.stem for path in (Path(__file__).parents[2] / "pages").glob("*.py"))
 
 
@@ -50,25 +49,41 @@ def test_drawing_a_page_makes_no_table(monkeypatch):
         assert not opened(page).exception
 
 
-NOTEBOOKS = {  # page -> what is chosen there
-    "start": {}, "anatomy": {"anatomy": "map"}, "tokens": {"tokens": "vectors"}, "attention": {"layer": "1"},
-    "residual": {"residual_view": "Stream"}, "prediction": {"temperature": "0.7", "top_k": "5"}, "cache": {},
-    "positions": {},
-}
+NOTEBOOKS = [  # page, what is chosen there
+    ("start", {}), ("anatomy", {"anatomy": "map"}), ("tokens", {"tokens": "vectors"}),
+    ("attention", {"layer": "1"}), ("residual", {"residual_view": "Stream"}),
+    ("prediction", {"temperature": "0.7", "top_k": "5"}), ("cache", {}), ("positions", {}),
+    *(("memory", {"memory_view": view, "prompt": "Where do I live? I live in", "memory_told": TOLD})
+      for view in ("reads", "weights", "slots", "writes", "gates")),
+    ("recall", {"recall_view": "probe"}), ("recall", {"recall_view": "cause", "recall_words": "1.6"}),
+]
 
 
-@pytest.mark.parametrize("where", NOTEBOOKS)
-def test_the_notebook_of_a_page_finds_its_numbers(where, tmp_path):
+def notebook_of(app: AppTest) -> tuple[str, bytes]:
+    """What the menu answers to a click on Notebook: why there is none, and the file."""
+    app.session_state["takeaway"] = {"ask": {"number": 1, "kind": "notebook"}}
+    app.run()
+    assert not app.exception
+    told = tree.sent(app, "takeaway")
+    return told["reply"].get("problem", ""), bytes(told["file"])
+
+
+@pytest.mark.parametrize("where, link", NOTEBOOKS)
+def test_the_notebook_of_a_page_finds_its_numbers(where, link, tmp_path):
     """Its code runs from top to bottom in an empty namespace."""
-    app = opened(where, prompt="one two three one two", **NOTEBOOKS[where])
-    name, chosen = app.session_state["what a notebook computes"]
-    whole = checkpoint.load("embedded")
-    run = trace.run(whole, tokens.encode(whole.tokenizer, "one two three one two"))
-    cells = json.loads(notebook.made(whole, run, "", name, chosen))["cells"]
+    problem, content = notebook_of(opened(where, **{"prompt": "one two three one two"} | link))
+    assert problem == ""
     path = tmp_path / "cells.py"
+    cells = json.loads(content)["cells"]
     path.write_text("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code"))
     assert runpy.run_path(str(path))["found"]
 
 
-def test_a_page_without_a_notebook_has_none():
-    assert opened("training").session_state["what a notebook computes"] is None
+@pytest.mark.parametrize("where, link, why", [
+    ("training", {}, "This view has no notebook"),
+    ("recall", {"recall_view": "curves"}, "python -m model recall curves"),
+    ("memory", {"prompt": ""}, "type a prompt"),
+])
+def test_what_has_no_notebook_says_why(where, link, why):
+    problem, content = notebook_of(opened(where, **link))
+    assert why in problem and content == b""

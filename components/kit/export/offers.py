@@ -5,13 +5,26 @@ takes nothing away keeps nothing alive. Knows nothing of files.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from components.kit.export.table import Table
 
 _OFFERS, _NOTEBOOK = "what pictures offer", "what a notebook computes"  # session keys
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """name: of a recipe, "" for none; where: what was chosen; run: gives the run that is computed and
+    its prompt's text, None: the prompt's own; why_not: the sentence that says why there is none."""
+
+    name: str = ""
+    where: dict[str, Any] = field(default_factory=dict)
+    run: Callable[[], tuple[Any, str]] | None = None
+    why_not: str = ""
 
 
 def begin() -> None:
@@ -31,11 +44,16 @@ def numbers(key: str) -> Table | None:
     return None if make is None else make()
 
 
-def notebook(name: str, **where) -> None:
+def notebook(name: str, run: Callable[[], tuple[Any, str]] | None = None, **where) -> None:
     """A notebook can compute this page's picture: name of its recipe, and what was chosen."""
-    st.session_state[_NOTEBOOK] = (name, where)
+    st.session_state[_NOTEBOOK] = Notebook(name, where, run)
 
 
-def recipe() -> tuple[str, dict] | None:
-    """The recipe's name and what was chosen; None where the page has none."""
-    return st.session_state.get(_NOTEBOOK)
+def no_notebook(why: str) -> None:
+    """No notebook can compute this page's picture."""
+    st.session_state[_NOTEBOOK] = Notebook(why_not=why)
+
+
+def wanted_notebook() -> Notebook:
+    """What the page's notebook computes."""
+    return st.session_state.get(_NOTEBOOK) or Notebook()
