@@ -10,6 +10,7 @@ from model.commands.arguments import (
     anatomy,
     bench,
     generate,
+    patch,
     probe,
     recall_curves,
     recall_headline,
@@ -73,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     _add(measured, "curves", recall_curves, "the curves and standard tasks of the Recall page")
     _add(measured, "headline", recall_headline, "recall, false recall and mix-ups on probes of your own")
     _add(measured, "page", recall_page, "MEMORY.md, from what was measured")
+    said = "put one prompt's activations into another: what brings its answer back"
+    _add(commands, "patch", patch, said)
     _add(commands, "score", score, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model, or memory for any")
     what = train.add_subparsers(required=True, metavar="WHAT")

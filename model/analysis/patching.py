@@ -152,16 +152,15 @@ def _moved(base: Trace, stations: dict[int, torch.Tensor], first: int) -> np.nda
 def values(checkpoint: Checkpoint, trace: Trace, site: str, layer: int) -> torch.Tensor:
     """A run's values at a site of a layer, float32: (T,C), z of the heads (H,T,D). Raises ValueError
     for an unknown site."""
+    check_site(site)
     if site == "stream":
         return trace.layer_stream(2 * layer).float()
     if site == "attn":
         return trace.attention_added(layer)
     if site == "mlp":
         return trace.mlp_added(layer)
-    if site == "head":
-        q, k = trace.layer_q(layer), trace.layer_k(layer)
-        return causal.weights(q, k, scaling(checkpoint, layer)) @ trace.layer_v(layer).float()
-    raise ValueError(f"Unknown site {site!r}. Choose among {', '.join(SITES)}.")
+    q, k = trace.layer_q(layer), trace.layer_k(layer)
+    return causal.weights(q, k, scaling(checkpoint, layer)) @ trace.layer_v(layer).float()
 
 
 def filled(found: torch.Tensor, fill: str, seed: int) -> torch.Tensor:
@@ -318,6 +317,12 @@ def check_pairs(base: Trace, source: Trace, pairs: np.ndarray | None) -> torch.T
         )
     assert pairs.shape == (len(base),) and pairs.max() < len(source), f"pairs {pairs}"
     return torch.as_tensor(pairs)
+
+
+def check_site(site: str) -> None:
+    """Raise ValueError for an unknown site."""
+    if site not in SITES:
+        raise ValueError(f"Unknown site {site!r}. Choose among {', '.join(SITES)}.")
 
 
 def check_layer(trace: Trace, layer: int) -> None:

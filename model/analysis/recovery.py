@@ -40,19 +40,27 @@ def recovered(
 ) -> Recovered:
     """How much of the clean run's metric each cell brings back. Raises ValueError where both runs
     have the same, because then no share exists, and as `measured`."""
-    def read(streams: torch.Tensor) -> np.ndarray:
-        return measured(checkpoint, streams, metric, answer, against, clean)
+    first, last = ends(checkpoint, clean, corrupt, metric, answer, against)
+    value = np.stack([
+        measured(checkpoint, layer, metric, answer, against, clean) for layer in grid.streams
+    ])
+    return Recovered(value, (value - last) / (first - last), first, last)
 
-    ends = torch.stack([run.layer_stream(-1)[-1].float() for run in (clean, corrupt)])
-    check_finite(ends, 2 * clean.n_layers)
-    first, last = (float(x) for x in read(ends))
+
+@torch.inference_mode()
+def ends(
+    checkpoint: Checkpoint, clean: Trace, corrupt: Trace, metric: str, answer: int, against: int
+) -> tuple[float, float]:
+    """The metric of the clean and of the corrupted run; raises as `recovered`."""
+    streams = torch.stack([run.layer_stream(-1)[-1].float() for run in (clean, corrupt)])
+    check_finite(streams, 2 * clean.n_layers)
+    first, last = measured(checkpoint, streams, metric, answer, against, clean).tolist()
     if abs(first - last) < NOTHING:
         raise ValueError(
             f"Clean and corrupted prompt give the same {METRICS[metric]}: {first:.6f}. A share "
             "of nothing does not exist. Choose other prompts or answers."
         )
-    value = np.stack([read(layer) for layer in grid.streams])
-    return Recovered(value, (value - last) / (first - last), first, last)
+    return first, last
 
 
 @torch.inference_mode()
