@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.waiting import PATIENCE_S
+
 LARGE = (".safetensors", ".bin")
 
 
@@ -131,7 +133,7 @@ class Handler(BaseHTTPRequestHandler):
         if repository.fault in ("short", "mirror"):
             return self._send(200, content[: len(content) // 2], headers, body)
         if repository.fault == "slow":
-            self.hub.gate.wait(30)
+            self.hub.gate.wait(PATIENCE_S)
             return self._send(200, content, headers, body)
         if repository.fault == "flaky":
             repository.fault = ""

@@ -9,13 +9,14 @@ from tests.app import remembering, tree
 from tests.app.test_memory_page import ask, open_page, state_of, tell
 from tests.app.test_recall_page import asked, cards, opened
 from tests.unit.commands.test_bad_input import CASES, LONG, TALK, VALUES
+from tests.waiting import PATIENCE_S
 
 PAGES = ("control", "contradiction", "in the middle of 300 tokens", "at the end of 300 tokens")
 
 
 def fresh(monkeypatch, tmp_path) -> AppTest:
     monkeypatch.setenv("MNEMOSCOPE_MODEL", str(remembering.without(tmp_path)))
-    return AppTest.from_file("../../app.py", default_timeout=180)
+    return AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -46,7 +47,7 @@ def test_another_visitor_is_shown_no_value_of_the_first(monkeypatch, tmp_path):
     first = fresh(monkeypatch, tmp_path)
     ask(tell(open_page(first), "The name of the boat is Zorvo."), "The name of the boat is")
     assert "Zorvo" in tree.html(first)
-    second = AppTest.from_file("../../app.py", default_timeout=180)
+    second = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     ask(tell(open_page(second), "It rains."), "The name of the boat is")
     page = html.unescape(tree.html(second)) + "".join(m.value for m in second.markdown)
     assert "Zorvo" not in page and "Zorvo" not in str(tree.components(second))

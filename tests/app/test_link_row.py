@@ -21,6 +21,7 @@ from model.run import tokens
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, QUESTION, ask, open_page, tell
 from tests.app.test_recall_page import asked, opened
+from tests.waiting import PATIENCE_S
 
 SETTINGS = Settings().with_slots(128)
 
@@ -34,7 +35,7 @@ def loaded():
 def app(tmp_path_factory, monkeypatch):
     folder = str(remembering.without(tmp_path_factory.mktemp("untrained")))
     monkeypatch.setenv("MNEMOSCOPE_MODEL", folder)
-    return AppTest.from_file("../../app.py", default_timeout=120)
+    return AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
 
 
 def drawn(page: str) -> list[tuple[str, str]]:

@@ -96,7 +96,7 @@ def errors(test: AppTest) -> str:
 
 
 def finish(name: str) -> None:
-    assert model_picker._downloads()[name].wait(30)
+    assert model_picker._downloads()[name].wait(PATIENCE_S)
 
 
 def test_the_embedded_model_needs_no_click_and_no_request(server):

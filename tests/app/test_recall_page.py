@@ -3,7 +3,6 @@
 import base64
 import html
 import json
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +28,7 @@ from model.recall import (
 from model.recall.probe import Probe
 from model.recall.reads import Place
 from model.recall.runs import Curve, CurvePoint
-from model.run import tokens
+from model.run import tokens, turn
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 
@@ -324,13 +323,14 @@ def short(monkeypatch):
     return curve
 
 
-def slowed(monkeypatch):
-    """Every step of a measurement takes half a second."""
+def held(monkeypatch):
+    """A measurement stands still after its first new episode until someone cancels it."""
     measure = runs.measure
 
     def slow(*args, **kwargs):
         for step in measure(*args, **kwargs):
-            time.sleep(0.5)
+            while step.is_new and not jobs.current().cancelled.wait(0.02):
+                turn.give_way()
             yield step
 
     monkeypatch.setattr(jobs.runs, "measure", slow)
@@ -379,7 +379,7 @@ def test_cancelled_it_keeps_what_is_whole_and_goes_on_from_there(short, monkeypa
     app = measured(opened("curves", recall_curve="facts"))
     path = jobs.current().path
     first = path.read_bytes()
-    slowed(monkeypatch)
+    held(monkeypatch)
     app.session_state["recall_episodes"] = 125
     app.run()
     app.button(key="recall_measure").click().run()
@@ -391,7 +391,7 @@ def test_cancelled_it_keeps_what_is_whole_and_goes_on_from_there(short, monkeypa
 
 
 def test_a_second_measurement_is_refused_in_a_sentence(short, monkeypatch):
-    slowed(monkeypatch)
+    held(monkeypatch)
     opened("curves", recall_curve="facts").button(key="recall_measure").click().run()
     assert jobs.current().is_alive
     with pytest.raises(ValueError, match="is under way on this server"):

@@ -20,7 +20,7 @@ from tests.app import tree
 from tests.waiting import PATIENCE_S, until
 
 FAKE = (sys.executable, str(Path(__file__).parents[1] / "fake_trainer.py"))
-ASKED = TrainingRequest(model="embedded", variant="gpt2+edm", steps=5_000)
+ASKED = TrainingRequest(model="embedded", variant="gpt2+edm", steps=500_000)
 ROWS = [
     {"step": 50, "steps": 100, "seconds": 20, "seconds_left": 20, "stage": "one fact",
      "tokens": 1000, "tokens_per_second": 5432.1, "loss": 3.5, "kl": 0.01,
@@ -201,7 +201,7 @@ def test_its_numbers_are_the_trainers_own():
 
     def shown():  # the trainer may do one more step before it notices
         app, last = opened(), jobs.look(job).points[-1]
-        return f"{last.step:,} / 5,000" in tree.html(app) and (app, last)
+        return f"{last.step:,} / {ASKED.steps:,}" in tree.html(app) and (app, last)
 
     app, last = until(shown)
     page = tree.html(app)

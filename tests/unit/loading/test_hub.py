@@ -14,6 +14,7 @@ from model.loading import checkpoint, hub
 from model.loading.errors import CheckpointError
 from tests import hub_server
 from tests.conftest import byte_tokenizer, random_gpt2
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -239,14 +240,14 @@ def test_a_download_in_the_background_can_be_cancelled_and_repeated(server, file
     job = hub.Download(name)
     job.cancel()
     server.gate.set()
-    assert job.wait(30) and job.problem == "" and job.folder is None
+    assert job.wait(PATIENCE_S) and job.problem == "" and job.folder is None
     again = hub.Download(name)
-    assert again.wait(30) and again.folder == hub.cached(name)
+    assert again.wait(PATIENCE_S) and again.folder == hub.cached(name)
 
 
 def test_a_failing_download_in_the_background_keeps_its_sentence(server):
     job = hub.Download("someone/nothing")
-    assert job.wait(30) and "no such repository" in job.problem
+    assert job.wait(PATIENCE_S) and "no such repository" in job.problem
 
 
 @pytest.mark.slow
@@ -256,7 +257,7 @@ def test_the_environment_decides_where_from_and_where_to(server, files, tmp_path
     code = f"from model.loading import checkpoint; print(checkpoint.load({name!r}).folder)"
     home = tmp_path / "home"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120,
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S,
         cwd=Path(__file__).parents[3], check=False,
         env={"PATH": "/usr/bin:/bin", "HF_ENDPOINT": server.url, "HF_HOME": str(home)},
     )

@@ -11,7 +11,7 @@ from model.run import engine as engines
 from model.run import trace, turn
 from model.run.engine import Engine, trace_request
 from model.run.store import RunKey
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 class Gate:
@@ -25,7 +25,7 @@ class Gate:
     def __call__(self, checkpoint, ids, prefix):
         self.runs.append(list(ids))
         self.entered.set()
-        assert self.opened.wait(10)
+        assert self.opened.wait(PATIENCE_S)
         return self.run(checkpoint, ids, prefix)
 
 
@@ -57,67 +57,67 @@ def ids(*numbers):
 
 
 def test_a_trace_comes_back_and_is_cached(tiny, engine):
-    first = ask(engine, "ann", tiny, ids(1, 2, 3)).result(10)
+    first = ask(engine, "ann", tiny, ids(1, 2, 3)).result(PATIENCE_S)
     assert first.n_run == 3
     assert ask(engine, "bob", tiny, ids(1, 2, 3)).result(0) is first
 
 
 def test_a_prompt_that_goes_on_runs_only_the_rest(tiny, engine):
-    ask(engine, "ann", tiny, ids(1, 2, 3)).result(10)
-    assert ask(engine, "ann", tiny, ids(1, 2, 3, 4, 5)).result(10).n_run == 2
-    assert ask(engine, "ann", tiny, ids(1, 2, 9)).result(10).n_run == 1
+    ask(engine, "ann", tiny, ids(1, 2, 3)).result(PATIENCE_S)
+    assert ask(engine, "ann", tiny, ids(1, 2, 3, 4, 5)).result(PATIENCE_S).n_run == 2
+    assert ask(engine, "ann", tiny, ids(1, 2, 9)).result(PATIENCE_S).n_run == 1
 
 
 def test_of_several_prefixes_the_longest_is_taken(tiny, engine):
     for prompt in [(1, 2), (1, 2, 3, 4), (1, 2, 3), (7, 8, 9, 9, 9)]:
-        ask(engine, "ann", tiny, ids(*prompt)).result(10)
-    assert ask(engine, "ann", tiny, ids(1, 2, 3, 4, 5)).result(10).n_run == 1
+        ask(engine, "ann", tiny, ids(*prompt)).result(PATIENCE_S)
+    assert ask(engine, "ann", tiny, ids(1, 2, 3, 4, 5)).result(PATIENCE_S).n_run == 1
 
 
 def test_a_waiting_request_overtaken_by_its_visitor_is_dropped(tiny, engine, gate):
     busy = ask(engine, "bob", tiny, ids(9))
-    gate.entered.wait(10)
+    gate.entered.wait(PATIENCE_S)
     old = ask(engine, "ann", tiny, ids(1))
     new = ask(engine, "ann", tiny, ids(1, 2))
     assert old.cancelled()
     gate.opened.set()
-    wait([busy, new], 10)
+    wait([busy, new], PATIENCE_S)
     assert gate.runs == [[9], [1, 2]]
 
 
 def test_a_running_request_overtaken_stops_and_the_next_is_served(tiny, engine, gate):
     old = ask(engine, "ann", tiny, ids(1))
-    gate.entered.wait(10)
+    gate.entered.wait(PATIENCE_S)
     new = ask(engine, "ann", tiny, ids(1, 2))
     gate.opened.set()
     with pytest.raises(CancelledError):
-        old.result(10)
-    assert len(new.result(10)) == 2
+        old.result(PATIENCE_S)
+    assert len(new.result(PATIENCE_S)) == 2
 
 
 def test_a_request_that_another_visitor_shares_is_not_dropped(tiny, engine, gate):
     ask(engine, "bob", tiny, ids(9))
-    gate.entered.wait(10)
+    gate.entered.wait(PATIENCE_S)
     shared = ask(engine, "ann", tiny, ids(1))
     assert ask(engine, "eve", tiny, ids(1)) is shared
     ask(engine, "ann", tiny, ids(1, 2))
     gate.opened.set()
-    assert len(shared.result(10)) == 1
+    assert len(shared.result(PATIENCE_S)) == 1
     assert gate.runs.count([1]) == 1
 
 
 def test_asking_again_for_the_same_prompt_does_not_drop_it(tiny, engine, gate):
     first = ask(engine, "ann", tiny, ids(1))
-    gate.entered.wait(10)
+    gate.entered.wait(PATIENCE_S)
     assert ask(engine, "ann", tiny, ids(1)) is first
     gate.opened.set()
-    assert len(first.result(10)) == 1
+    assert len(first.result(PATIENCE_S)) == 1
 
 
 def test_an_error_reaches_its_visitor_and_the_engine_goes_on(tiny, engine):
     with pytest.raises(ValueError, match="and 1 to 64 fit the model's window"):
-        ask(engine, "ann", tiny, ids()).result(10)
-    assert len(ask(engine, "ann", tiny, ids(1)).result(10)) == 1
+        ask(engine, "ann", tiny, ids()).result(PATIENCE_S)
+    assert len(ask(engine, "ann", tiny, ids(1)).result(PATIENCE_S)) == 1
 
 
 @pytest.mark.parametrize("error", [TypeError, MemoryError, AssertionError, SystemExit])
@@ -128,8 +128,8 @@ def test_no_error_whatever_stops_the_worker(tiny, engine, monkeypatch, error):
     with monkeypatch.context() as patch:
         patch.setattr(engines.trace, "run", broken)
         with pytest.raises(error):
-            ask(engine, "ann", tiny, ids(1)).result(10)
-    assert len(ask(engine, "ann", tiny, ids(1)).result(10)) == 1
+            ask(engine, "ann", tiny, ids(1)).result(PATIENCE_S)
+    assert len(ask(engine, "ann", tiny, ids(1)).result(PATIENCE_S)) == 1
 
 
 def test_a_full_gpu_is_said_in_one_sentence(tiny, engine, monkeypatch):
@@ -138,15 +138,15 @@ def test_a_full_gpu_is_said_in_one_sentence(tiny, engine, monkeypatch):
 
     monkeypatch.setattr(engines.trace, "run", full)
     with pytest.raises(ValueError, match="its memory is full .* choose the CPU"):
-        ask(engine, "ann", tiny, ids(1)).result(10)
+        ask(engine, "ann", tiny, ids(1)).result(PATIENCE_S)
 
 
 def test_two_models_do_not_share_rows(tiny, engine):
     from types import SimpleNamespace
 
     other = SimpleNamespace(model=tiny.model, fingerprint="another")
-    ask(engine, "ann", tiny, ids(1, 2)).result(10)
-    assert ask(engine, "ann", other, ids(1, 2)).result(10).n_run == 2
+    ask(engine, "ann", tiny, ids(1, 2)).result(PATIENCE_S)
+    assert ask(engine, "ann", other, ids(1, 2)).result(PATIENCE_S).n_run == 2
 
 
 class Layers:
@@ -159,7 +159,7 @@ class Layers:
     def __call__(self):
         self.begun.set()
         for layer in range(self.n):
-            assert self.step.acquire(timeout=10)
+            assert self.step.acquire(timeout=PATIENCE_S)
             turn.give_way()
             self.seen.append(f"{self.name} {layer}")
         return self.name
@@ -176,7 +176,7 @@ def test_a_short_request_gets_between_the_slices_of_a_long_one(engine):
     until(lambda: seen == ["long 0"])
     quick = engine.submit("bob", key("short"), lambda: seen.append("short"))
     long.release()
-    wait([slow, quick], 10)
+    wait([slow, quick], PATIENCE_S)
     assert seen == ["long 0", "short", "long 1", "long 2"]
     assert slow.result() == "long"
 
@@ -187,7 +187,7 @@ def test_long_works_of_several_visitors_take_turns(engine):
     asked = [engine.submit(work.name, key(work.name), work) for work in works]
     for work in works:
         work.release()
-    wait(asked, 10)
+    wait(asked, PATIENCE_S)
     assert sorted(seen) == [f"{name} {i}" for name in "abc" for i in range(3)]
     assert all(seen.index(f"{name} 0") < seen.index("a 2") for name in "bc")
 
@@ -200,15 +200,15 @@ def test_a_real_pass_lets_others_in_between_two_layers(tiny, engine, monkeypatch
     def slowly():
         seen.append("layer")
         entered.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE_S)
         see()
 
     monkeypatch.setattr(turn, "give_way", slowly)
     slow = ask(engine, "ann", tiny, ids(1, 2, 3))
-    assert entered.wait(10)
+    assert entered.wait(PATIENCE_S)
     quick = engine.submit("bob", key("short"), lambda: seen.append("short"))
     go_on.set()
-    wait([slow, quick], 10)
+    wait([slow, quick], PATIENCE_S)
     assert seen == ["layer", "short", "layer", "layer"]
     monkeypatch.undo()
     plain = trace.run(tiny, ids(1, 2, 3))
@@ -224,9 +224,9 @@ def test_overtaken_work_stops_between_two_layers(engine):
     until(lambda: seen == ["long 0"])
     quick = engine.submit("ann", key("short"), lambda: "short")
     long.release()
-    assert quick.result(10) == "short"
+    assert quick.result(PATIENCE_S) == "short"
     with pytest.raises(CancelledError):
-        slow.result(10)
+        slow.result(PATIENCE_S)
     assert seen == ["long 0"]
 
 
@@ -238,12 +238,12 @@ def test_overtaken_work_stops_while_it_waits_for_its_turn(engine):
     until(lambda: seen == ["ann 0"])
     other = engine.submit("bob", key("bob"), bob)
     ann.release(1)
-    assert bob.begun.wait(10)  # so Ann's work waits
+    assert bob.begun.wait(PATIENCE_S)  # so Ann's work waits
     engine.forget("ann")
     with pytest.raises(CancelledError):
-        slow.result(10)
+        slow.result(PATIENCE_S)
     bob.release()
-    assert other.result(10) == "bob" and "ann 1" not in seen
+    assert other.result(PATIENCE_S) == "bob" and "ann 1" not in seen
 
 
 def test_background_work_waits_for_every_page(engine):
@@ -254,7 +254,7 @@ def test_background_work_waits_for_every_page(engine):
     until(lambda: seen == ["job 0"])
     pages = [engine.submit(v, key(v), lambda v=v: seen.append(v)) for v in ("ann", "bob")]
     job.release()
-    wait([measuring, *pages], 10)
+    wait([measuring, *pages], PATIENCE_S)
     assert seen == ["job 0", "ann", "bob", "job 1", "job 2"]
 
 
@@ -264,17 +264,17 @@ def test_nobody_runs_while_something_is_timed(engine):
     def timed():
         with turn.undivided():
             entered.set()
-            assert go_on.wait(10)
+            assert go_on.wait(PATIENCE_S)
             turn.give_way()
             seen.append("timed")
         turn.give_way()
         seen.append("afterwards")
 
     slow = engine.submit("ann", key("timed"), timed)
-    assert entered.wait(10)
+    assert entered.wait(PATIENCE_S)
     quick = engine.submit("bob", key("short"), lambda: seen.append("short"))
     go_on.set()
-    wait([slow, quick], 10)
+    wait([slow, quick], PATIENCE_S)
     assert seen == ["timed", "short", "afterwards"]
 
 
@@ -286,22 +286,22 @@ def test_two_visitors_with_one_key_share_one_run(engine):
     assert second is first
     engine.forget("ann")
     long.release()
-    assert first.result(10) == "long" and seen == ["long 0"]
+    assert first.result(PATIENCE_S) == "long" and seen == ["long 0"]
     assert engine.submit("eve", key("long"), long).result(0) == "long" and seen == ["long 0"]
 
 
 def test_what_nobody_else_can_want_is_neither_shared_nor_kept(engine):
     made = []
     for _ in range(2):
-        engine.submit("ann", None, lambda: made.append(1)).result(10)
+        engine.submit("ann", None, lambda: made.append(1)).result(PATIENCE_S)
     assert made == [1, 1] and len(engine.store) == 0
 
 
 def test_none_is_a_result_and_renewing_replaces_one(engine):
-    assert engine.submit("ann", key("a"), lambda: None).result(10) is None
-    assert engine.submit("ann", key("a"), lambda: 1).result(10) is None
-    assert engine.submit("ann", key("a"), lambda: 2, renew=True).result(10) == 2
-    assert engine.submit("ann", key("a"), lambda: 3).result(10) == 2
+    assert engine.submit("ann", key("a"), lambda: None).result(PATIENCE_S) is None
+    assert engine.submit("ann", key("a"), lambda: 1).result(PATIENCE_S) is None
+    assert engine.submit("ann", key("a"), lambda: 2, renew=True).result(PATIENCE_S) == 2
+    assert engine.submit("ann", key("a"), lambda: 3).result(PATIENCE_S) == 2
 
 
 def test_what_raised_is_not_kept_and_the_engine_goes_on(engine):
@@ -309,28 +309,28 @@ def test_what_raised_is_not_kept_and_the_engine_goes_on(engine):
         raise KeyError("broken")
 
     with pytest.raises(KeyError):
-        engine.submit("ann", key("a"), broken).result(10)
-    assert engine.submit("ann", key("a"), lambda: 1).result(10) == 1
+        engine.submit("ann", key("a"), broken).result(PATIENCE_S)
+    assert engine.submit("ann", key("a"), lambda: 1).result(PATIENCE_S) == 1
 
 
 def test_work_cannot_wait_for_other_work(engine):
     def nested():
-        return engine.submit("bob", key("b"), lambda: 1).result(10)
+        return engine.submit("bob", key("b"), lambda: 1).result(PATIENCE_S)
 
     with pytest.raises(AssertionError, match="it would wait for itself"):
-        engine.submit("ann", key("a"), nested).result(10)
+        engine.submit("ann", key("a"), nested).result(PATIENCE_S)
 
 
 def test_a_page_hears_how_far_the_work_is_and_who_is_before_it(engine):
     seen = []
     long = Layers("long", 1, seen)
     slow = engine.submit("ann", key("long"), lambda: (turn.report("half"), long())[1])
-    assert long.begun.wait(10)
+    assert long.begun.wait(PATIENCE_S)
     bob, eve = (engine.submit(v, key(v), lambda: 1) for v in ("bob", "eve"))
     assert slow.progress == "half"
     assert [engine.n_before(x) for x in (slow, bob, eve)] == [0, 1, 2]
     long.release()
-    wait([slow, bob, eve], 10)
+    wait([slow, bob, eve], PATIENCE_S)
     assert [engine.n_before(x) for x in (slow, bob, eve)] == [0, 0, 0]
 
 
@@ -338,7 +338,7 @@ def test_a_closed_engine_leaves_nothing_running(tiny):
     one = Engine(slice_s=0)
     long = Layers("long", 2, [])
     slow, next_one = one.submit("ann", key("a"), long), one.submit("bob", key("b"), lambda: 1)
-    assert long.begun.wait(10)
+    assert long.begun.wait(PATIENCE_S)
     long.release()
     one.close()
     assert next_one.cancelled() and slow.cancelled()

@@ -16,7 +16,7 @@ from model.training.jobs import JobError, TrainingRequest
 from tests.waiting import until
 
 FAKE = (sys.executable, str(Path(__file__).parents[2] / "fake_trainer.py"))
-ASKED = TrainingRequest(model="embedded", variant="gpt2+edm", steps=5_000)
+ASKED = TrainingRequest(model="embedded", variant="gpt2+edm", steps=500_000)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def test_it_survives_the_death_of_who_started_it(place):
     """A process starts a training and is killed with its whole group; the training goes on."""
     code = (
         "import sys, time; from model.training import jobs; jobs.TRAINER = tuple(sys.argv[1:]);"
-        "print(jobs.start(jobs.TrainingRequest('embedded', 'gpt2+edm', 5000)).id, flush=True);"
+        "print(jobs.start(jobs.TrainingRequest('embedded', 'gpt2+edm', 500_000)).id, flush=True);"
         "time.sleep(600)"
     )
     parent = subprocess.Popen(
