@@ -33,7 +33,7 @@ def of_question(
     key: str, state: MemoryState, asked, fact: ToldSentence, writing, states
 ) -> Chain | None:
     """The chain of a sentence that should have answered; key: of the memory; asked: the question
-    (memory.run.AskedPrompt); writing: the settings it is told with; states: memories before
+    (model.memory.question.AskedPrompt); writing: the settings it is told with; states: memories before
     this one."""
     chosen, recalled, settings = visit.checkpoint(), asked.recalled, asked.settings
     return results.computed(_of_question(key, asked, fact, writing), partial(

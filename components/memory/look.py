@@ -10,6 +10,7 @@ from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose
 from components.memory import choice, conversation, run
 from model.memory import slots
+from model.memory.question import AskedPrompt
 from model.memory.slots import READ_FLOOR
 
 TOO_LONG = (
@@ -29,7 +30,7 @@ class Moment:
     now: conversation.Conversation
     settings: object
     text: str
-    asked: run.AskedPrompt | None
+    asked: AskedPrompt | None
     problem: str
     store: str
     n_layers: int

@@ -14,6 +14,7 @@ import streamlit as st
 from components.frame import visit
 from components.memory import run
 from model.memory.answer import NOTHING, Answer, AnswerPiece, pieces, readable, rest, say
+from model.memory.question import AskedPrompt
 
 MOST_KEPT = 16  # answers of one visitor
 
@@ -41,11 +42,11 @@ class TwoAnswers:
         return np.array_equal(self.after.ids, self.before.ids)
 
 
-def follow(asked: run.AskedPrompt) -> Iterator[TwoAnswers]:
+def follow(asked: AskedPrompt) -> Iterator[TwoAnswers]:
     """Both answers as they grow, the one with memory first; the last is whole."""
     after, trace = NOTHING, asked.recalled.trace
     is_read = trace.reading is not None or trace.graft is not None
-    told = run.read_tokens(asked)
+    told = asked.read_tokens
     for after in _one(_memory(asked) if is_read else _none(), trace, told):
         yield TwoAnswers(after, NOTHING, is_read)
     for before in _one(_none(), asked.plain, told):
@@ -75,7 +76,7 @@ def _one(memory: tuple, trace, told: np.ndarray) -> Iterator[Answer]:
         yield known
 
 
-def _memory(asked: run.AskedPrompt) -> tuple:
+def _memory(asked: AskedPrompt) -> tuple:
     """What the prompt read: of this memory, with these settings, these slots of the bank."""
     return (*_none(), asked.key, asked.settings, asked.recalled.kept.tobytes())
 

@@ -25,6 +25,7 @@ from components.memory import (
 )
 from components.memory.look import Moment
 from components.memory.rest import Later
+from model.memory import alone
 
 MOST_ALONE = 3  # tokens whose probability is shown module by module
 
@@ -86,7 +87,7 @@ def _show_each(now: Moment) -> Later:
         return None
     given = now.asked, now.settings, MOST_ALONE
     known = run.each_alone_kept(now.key, *given)
-    each = run.not_yet_alone(*given) if known is None else known
+    each = alone.not_yet(*given) if known is None else known
     st.markdown("##### Which module moved it")
     place = st.empty()
     place.html(bars.by_module(each.texts, each.probabilities))

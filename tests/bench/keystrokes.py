@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from components.memory import run as page
 from components.memory.said import MOST_KEPT
 from model.analysis import attention
 from model.grafts.modules import untrained
 from model.loading import checkpoint as checkpoints
-from model.memory import answer, asking, telling
+from model.memory import alone, answer, asking, question, telling
+from model.memory.alone import EachAlone
+from model.memory.question import AskedPrompt
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
@@ -40,8 +41,8 @@ class Keys:
 
     seconds: dict[str, list[float]]
     attention: Trace | None = None
-    asked: page.AskedPrompt | None = None
-    alone: page.EachAlone | None = None
+    asked: AskedPrompt | None = None
+    alone: EachAlone | None = None
     said: tuple[np.ndarray, ...] = ()  # the latest answers' ids
 
 
@@ -73,7 +74,7 @@ def _ratios(checkpoint, prompt, n: int, what: str) -> Iterator[Result]:
         _attention(checkpoint, keys, text)
         _reads(checkpoint, keys, state, text, settings)
         _answers(checkpoint, keys)
-        _alone(checkpoint, keys, state, text, settings)
+        _alone(checkpoint, keys, state, settings)
         _tell(checkpoint, keys, state, text, settings)
     for _ in range(N_RESTS + 1):
         _links(checkpoint, keys, state, settings)
@@ -117,23 +118,23 @@ def _reads(checkpoint, keys: Keys, state: MemoryState, text: str, settings: Sett
     """With memory, without, where the tokens looked, the next token twice: as the page does it."""
     start = time.perf_counter()
     ids = tokens.encode(checkpoint.tokenizer, text)
-    keys.asked = page._asked(checkpoint, "bench", state, ids, settings, None, 0, keys.asked)
+    keys.asked = question.ask(checkpoint, state, ids, settings, keys.asked)
     _timed(keys, "reads", start)
 
 
 def _answers(checkpoint, keys: Keys) -> None:
     """With the drafts that the page has: the visitor's latest answers, and what was read."""
-    start, told = time.perf_counter(), page.read_tokens(keys.asked)
+    start, told = time.perf_counter(), keys.asked.read_tokens
     for trace in (keys.asked.recalled.trace, keys.asked.plain):
         *_, last = answer.say(checkpoint, trace, drafts=(*keys.said, told))
         keys.said = (last.ids, *keys.said)[:MOST_KEPT]
     _timed(keys, "answers", start)
 
 
-def _alone(checkpoint, keys: Keys, state: MemoryState, text: str, settings: Settings) -> None:
+def _alone(checkpoint, keys: Keys, state: MemoryState, settings: Settings) -> None:
     """What each module did, as if typing rested after every key."""
-    start, ids = time.perf_counter(), tokens.encode(checkpoint.tokenizer, text)
-    keys.alone = page._each(checkpoint, state, keys.asked, ids, settings, N_ALONE, keys.alone)
+    start = time.perf_counter()
+    keys.alone = alone.each(checkpoint, state, keys.asked, settings, N_ALONE, keys.alone)
     _timed(keys, "alone", start)
 
 

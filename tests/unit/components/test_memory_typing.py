@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from components.memory import run
-from model.memory import effect, telling
+from model.memory import effect, question, telling
 from model.memory.settings import from_saved
 from model.memory.state import blank
 from model.memory.variants import MODULES, modules_of
@@ -68,7 +68,7 @@ def test_each_key_shows_the_numbers_of_an_ask_for_itself(able, state, visitor, m
     for text in TYPED:
         fast = run.ask("memory", state, text, settings, EVERYTHING)
         ids = tokens.encode(able.tokenizer, text)
-        check_same(fast, run._asked(able, "memory", state, ids, settings, None, 0))
+        check_same(fast, question.ask(able, state, ids, settings))
         each = run.each_alone("memory", state, fast, settings, SHOWN)
         shown = fast.compared.ids[:SHOWN].tolist()
         for name, own in effect.each_alone(able, state, ids, settings).items():
@@ -106,7 +106,7 @@ def test_other_settings_another_memory_and_a_lost_result_ask_anew(able, state, v
         ("blank", blank(able), settings_of(SETS[0])),
     ):
         check_same(run.ask(key, other, text, settings, EVERYTHING),
-                   run._asked(able, key, other, ids, settings, None, 0))
+                   question.ask(able, other, ids, settings))
     visitor.session[run._LATEST] = run._key("asked", (), "gone")
     asked = run.ask("memory", state, f"{text}?", settings_of(SETS[0]), EVERYTHING)
     assert asked.recalled.trace.n_run == len(asked.recalled.trace)
