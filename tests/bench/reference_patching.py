@@ -1,0 +1,143 @@
+"""Our grids of activation patching against TransformerLens' `patching` module: equal, and how fast.
+
+In an environment of its own, because it needs other versions than the app:
+
+    python3 -m venv /tmp/reference && /tmp/reference/bin/pip install -r tests/bench/reference_patching.txt
+    OMP_NUM_THREADS=1 /tmp/reference/bin/python -m tests.bench.reference_patching
+
+Both run in one process on the same weights. Times are processor time of one thread, so that what else
+the machine does is not counted.
+"""
+
+import argparse
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from transformer_lens import HookedTransformer, HookedTransformerConfig
+from transformer_lens import patching as reference
+from transformer_lens.pretrained.weight_conversions import convert_gpt2_weights
+
+from model.analysis import patching, recovery
+from model.loading import checkpoint
+from model.run import tokens, trace
+from tests.bench.model import gpt2_small, ids
+
+THEIRS = {
+    "stream": reference.get_act_patch_resid_pre, "attn": reference.get_act_patch_attn_out,
+    "mlp": reference.get_act_patch_mlp_out, "head": reference.get_act_patch_attn_head_out_all_pos,
+}
+SHARPER = 8  # times q and k: with random weights of the usual size no head prefers any token
+N_RANDOM = 7  # tokens of a random prompt
+NAMES = ["Mary", "John", "Tom", "James", "Alice", "Anna", "Paul", "Jane", "George", "Henry"]
+STORIES = ["When {a} and {b} went to the house, {c} gave a book to",
+           "After {a} and {b} had spoken in the garden, {c} wrote a letter to"]
+
+
+def theirs(model) -> HookedTransformer:
+    """The same weights in their model, nothing folded."""
+    config = model.config
+    shape = HookedTransformerConfig(
+        n_layers=config.n_layer, d_model=config.n_embd, n_ctx=config.n_positions, n_heads=config.n_head,
+        d_head=config.n_embd // config.n_head, d_mlp=config.n_inner or 4 * config.n_embd,
+        d_vocab=config.vocab_size, act_fn=config.activation_function, normalization_type="LN",
+        eps=config.layer_norm_epsilon, device="cpu",
+    )
+    made = HookedTransformer(shape)
+    made.load_state_dict(convert_gpt2_weights(model, made.cfg), strict=False)
+    return made.eval().requires_grad_(False)
+
+
+def shares(their_model, site, clean, corrupt, answer, against) -> np.ndarray:
+    """Their grid as recovered shares."""
+    clean, corrupt = (torch.tensor(x)[None] for x in (clean, corrupt))
+    metric = lambda logits: logits[0, -1, answer] - logits[0, -1, against]
+    first, cache = their_model.run_with_cache(clean)
+    first, last = metric(first), metric(their_model(corrupt))
+    grid = THEIRS[site](their_model, corrupt, cache, metric)
+    return ((grid - last) / (first - last)).numpy()
+
+
+def ours(loaded, site, clean, corrupt, answer, against) -> np.ndarray:
+    """Our grid, traces included."""
+    a = trace.run(loaded, clean)
+    b = trace.run(loaded, corrupt, a)
+    grid = patching.every_cell(loaded, b, a, site)
+    return recovery.recovered(loaded, grid, a, b, "difference", answer, against).share
+
+
+@torch.inference_mode()
+def compare(name, loaded, pairs, sites) -> None:
+    """The largest difference of any share, per site."""
+    their_model = theirs(loaded.model)
+    for site in sites:
+        worst = max(
+            float(np.abs(ours(loaded, site, *pair) - shares(their_model, site, *pair)).max())
+            for pair in pairs
+        )
+        verdict = "met" if worst <= 1e-4 else "MISSED"
+        print(f"{name}, {site}: {len(pairs)} pairs, largest difference {worst:.1e} (aim 1e-4: {verdict})",
+              flush=True)
+
+
+@torch.inference_mode()
+def times(loaded, n_tokens, sites) -> None:
+    """Ours ÷ theirs for one pair that differs from the first token on."""
+    their_model, every = theirs(loaded.model), ids(2 * n_tokens)
+    pair = (every[:n_tokens], every[n_tokens:], 5, 7)
+    for site in sites:
+        spent = []
+        for run, model in ((ours, loaded), (shares, their_model)):
+            start = time.process_time()
+            run(model, site, *pair)
+            spent.append(time.process_time() - start)
+        print(f"GPT-2-small shape, {site}, {n_tokens} tokens: {spent[0]:.1f} s ÷ {spent[1]:.1f} s = "
+              f"{spent[0] / spent[1]:.3f} (aim 0.5), processor time", flush=True)
+
+
+def random_pairs(n) -> list:
+    """Prompts of random ids; most differ from the first token on, some share a beginning."""
+    rng = np.random.default_rng(4)
+    found = []
+    for i in range(n):
+        clean, corrupt = rng.integers(0, 50257, (2, N_RANDOM))
+        corrupt[: i % 4] = clean[: i % 4]
+        found.append((clean, corrupt, *(int(x) for x in rng.choice(50257, 2, replace=False))))
+    return found
+
+
+def told_pairs(loaded, n) -> list:
+    """Who was given something: the corrupted story has the other giver."""
+    found = []
+    for i in range(n):
+        a, b = NAMES[i % 10], NAMES[(i + 1 + i // 10) % 10]
+        texts = [STORIES[i % 2].format(a=a, b=b, c=giver) for giver in (b, a)]
+        clean, corrupt = (tokens.encode(loaded.tokenizer, text) for text in texts)
+        answers = [int(tokens.encode(loaded.tokenizer, f" {name}")[0]) for name in (a, b)]
+        if len(clean) == len(corrupt) and answers[0] != answers[1]:
+            found.append((clean, corrupt, *answers))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--sites", default=",".join(patching.SITES))
+    parser.add_argument("--only", choices=["embedded", "random", "times"])
+    given = parser.parse_args()
+    sites = given.sites.split(",")
+    small = SimpleNamespace(model=gpt2_small("tapped"))
+    for block in small.model.transformer.h:
+        block.attn.c_attn.weight.mul_(SHARPER)
+    if given.only in (None, "embedded"):
+        embedded = checkpoint.load("embedded", device="cpu")
+        compare("embedded", embedded, told_pairs(embedded, given.pairs), sites)
+    if given.only in (None, "times"):
+        times(small, 24, sites)
+    if given.only in (None, "random"):
+        compare("GPT-2-small shape", small, random_pairs(given.pairs), sites)
+
+
+if __name__ == "__main__":
+    main()
