@@ -23,6 +23,7 @@ from model.grafts.context import current
 from model.grafts.reading import Reading
 from model.run import patch as patches
 from model.run import turn
+from model.run.cut_edges import CutEdges
 
 ATTENTION = "mnemoscope"
 
@@ -89,10 +90,12 @@ def tapped_attention(
     tap: AttentionTap | None = None,
     memory: Reading | Attending | None = None,
     patch: patches.Patch | None = None,
+    cuts: CutEdges | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """transformers' SDPA attention. First this call's tap gets q, k and v; last, this call's patch
-    may replace what the heads wrote. Before all that, others may run (turn.give_way).
+    """transformers' SDPA attention. First this call's tap gets q, k and v; this call's cuts change
+    its mask; last, this call's patch may replace what the heads wrote. Before all that, others may
+    run (turn.give_way).
 
     With a `memory` attention goes over Memory ∪ Local in one softmax.
     """
@@ -101,10 +104,13 @@ def tapped_attention(
         tap.see_attention(query, key, value)
     if memory is not None and not isinstance(memory, Reading):
         return memory.attend(module, query, key, value, **kwargs), None
+    n_local, layer = key.shape[2], module.layer_idx
     if memory is not None:
-        key, value, attention_mask = memory.join(module.layer_idx, key, value, attention_mask, query)
+        key, value, attention_mask = memory.join(layer, key, value, attention_mask, query)
+    if cuts is not None:
+        attention_mask = cuts.mask(layer, query, key, attention_mask, n_local, kwargs["scaling"])
     mixed, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
-    return mixed if patch is None else patch.mix_heads(module.layer_idx, mixed), weights
+    return mixed if patch is None else patch.mix_heads(layer, mixed), weights
 
 
 AttentionInterface.register(ATTENTION, tapped_attention)

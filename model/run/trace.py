@@ -175,6 +175,18 @@ def run(
     return Trace(ids, gathered((*old, new)), logits, len(ids) - n_old, reading, graft)
 
 
+@torch.inference_mode()
+def run_again(
+    checkpoint: Checkpoint, trace: Trace, start: int, **arguments: Any
+) -> tuple[Rows, torch.Tensor]:
+    """The tokens from `start` on once more, with further arguments of the attention function (a
+    patch, cuts) -> their rows and the logits of the last one. The rows before are the trace's, and
+    so is what it read."""
+    with opened(trace.graft):
+        return _run_rows(checkpoint.model, trace.ids, first_rows(trace.rows, start), trace.reading,
+                         **arguments)
+
+
 def final_logits(model: GPT2LMHeadModel, stream: torch.Tensor) -> torch.Tensor:
     """Residual stream after the last block (..., C) -> logits (..., V)."""
     found: torch.Tensor = model.lm_head(model.transformer.ln_f(stream))
@@ -232,13 +244,13 @@ def _run_rows(
     ids: Ids,
     old: tuple[Rows, ...],
     reading: Reading | None,
+    **arguments: Any,
 ) -> tuple[Rows, torch.Tensor]:
     """Run the ids after the old rows -> their rows and the logits of the last one."""
     tap, n_old, device = Tap(), sum(map(len, old)), model.device
-    memory: dict[str, Any] = {}
     if reading is not None:
         positions = reading.positions(n_old, len(ids)).to(device)
-        memory = {"memory": reading, "position_ids": positions[None]}
+        arguments = {"memory": reading, "position_ids": positions[None]} | arguments
     with tap.open():
         out = model(
             torch.tensor(ids[n_old:], device=device)[None],
@@ -246,7 +258,7 @@ def _run_rows(
             use_cache=bool(old),
             logits_to_keep=1,
             tap=tap,
-            **memory,
+            **arguments,
         )
     rows = Rows(*(tuple(part) for part in (tap.q, tap.k, tap.v, tap.stream, tap.query)))
     return rows, out.logits[0, -1]
