@@ -70,7 +70,6 @@ def headline(found: Anatomy, computed_in: str) -> str:
     dtypes = sorted({t.dtype for t in found.tensors})
     layers = {t.layer for t in found.tensors if t.layer is not None}
     names = " + ".join(f.name for f in found.weight_files)
-    where = "the file" if found.source == "safetensors header" else "memory"
     many = f"{found.n_parameters:,} trained numbers, each counted once"
     return fact_strip(
         [
@@ -79,7 +78,7 @@ def headline(found: Anatomy, computed_in: str) -> str:
             (show_bytes(found.n_bytes), f"in {names}", f"{found.n_bytes:,} bytes"),
             (
                 ", ".join(dtypes),
-                f"in {where}; the app computes in {computed_in}",
+                f"in the file; the app computes in {computed_in}",
                 "F32 = 4 bytes, F16 and BF16 = 2 bytes a number",
             ),
         ]
@@ -90,14 +89,14 @@ def provenance(found: Anatomy) -> str:
     """Where the table comes from, in a sentence."""
     if found.source == "safetensors header":
         return "Read from the header of the file; no tensor is loaded until you choose one."
-    return "Pickled weights have no header, so these are the tensors of the model in memory."
+    return "A pickle has no header: torch's restricted unpickler read the tensors, and ran no code."
 
 
 def ledger(found: Anatomy) -> str:
     """Every byte of the weight files, part by part; the last row is the size on disk (HTML)."""
     first = "header (names, shapes)"
     if found.source != "safetensors header":
-        first = "not tensors (zip, pickle; other number format)"
+        first = "no tensor (pickle, zip, bytes that no tensor needs)"
     rows = [[first, None, None, found.header_bytes]]
     rows += [[t.part, t.n_tensors, t.n_values, t.n_bytes] for t in found.totals()]
     n_values = sum(t.n_values for t in found.tensors)
@@ -114,7 +113,13 @@ def ledger_notes(found: Anatomy) -> list[str]:
             "**Unembedding: 0 bytes.** `lm_head` is the token embedding `wte`, transposed; the "
             "file stores the matrix once (tied weights)."
         )
-    if stored_head and found.tied:
+    if stored_head and found.tied and not found.of_part("token embedding"):
+        notes.append("**Token embedding: 0 bytes.** `wte` is the unembedding `lm_head`, which the "
+                     "file holds alone (tied weights).")
+    elif stored_head and found.tied and not sum(t.n_bytes for t in stored_head):
+        notes.append("**Unembedding: 0 bytes.** The pickle names `lm_head`, and means the bytes of "
+                     "`wte` (tied weights).")
+    elif stored_head and found.tied:
         notes.append("**Unembedding: a copy.** `lm_head` is `wte`, stored a second time.")
     masks = found.of_part("mask buffers")
     if masks:
@@ -124,10 +129,11 @@ def ledger_notes(found: Anatomy) -> list[str]:
             "trained, so it counts in the bytes but not in the parameters."
         )
     if found.source != "safetensors header":
-        notes.append(
-            "**Pickled weights.** There is no header to read: names, shapes and bytes are those of "
-            "the model in memory."
-        )
+        notes.append("**Pickled weights.** A pickle can carry code. torch's restricted unpickler took "
+                     "the tensors and ran none of it.")
+    if unused := found.of_part("other"):
+        notes.append(f"**{len(unused)} tensors that no GPT-2 has** are not used, and count in the "
+                     "bytes only.")
     return notes
 
 

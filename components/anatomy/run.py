@@ -18,7 +18,7 @@ def tensor_view(name: str) -> tensor_values.View:
 def tensor_window(name: str, row: int, column: int, side: int) -> tensor_values.MatrixPicture:
     """side × side values of a stored tensor from (row, column) on, none left out."""
     found = anatomy()
-    values = tensor_values.read(found, found.tensor(name), visit.checkpoint().model)
+    values = tensor_values.read(found, found.tensor(name))
     return tensor_values.window(tensor_values.as_matrix(values), row, column, side)
 
 
@@ -38,14 +38,14 @@ def _folder() -> str:
 
 
 def _dissected(chosen, folder: str) -> checkpoint_anatomy.Anatomy:
-    return checkpoint_anatomy.dissect(chosen.folder, chosen.model)
+    return checkpoint_anatomy.dissect(chosen.folder)
 
 
 def _view(chosen, folder: str, name: str) -> tensor_values.View:
     found = anatomy()
-    return tensor_values.view(found, found.tensor(name), chosen.model)
+    return tensor_values.view(found, found.tensor(name))
 
 
 def _heads(chosen, folder: str, layer: int, head: int) -> tensor_values.HeadWeights:
     n_head = chosen.model.config.n_head
-    return tensor_values.head_weights(anatomy(), layer, head, n_head, chosen.model)
+    return tensor_values.head_weights(anatomy(), layer, head, n_head)

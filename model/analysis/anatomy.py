@@ -1,22 +1,30 @@
 """What is in a checkpoint folder: files, tensors, groups, and where every byte goes.
 
-Reads headers and sizes only; no tensor is loaded. Knows nothing of the numbers in the tensors
-(tensor_values.py) and nothing of what a forward pass does with them (shape_tour.py).
+Reads headers and sizes; numbers only where names do not tell enough: a pickle has no header, and
+whether a stored `lm_head` is `wte` again is seen by comparing the two. Knows nothing of what the
+numbers are (tensor_values.py) and nothing of what a forward pass does with them (shape_tour.py).
 """
 
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.loading import naming
 from model.loading.errors import CheckpointError
-from model.loading.weight_files import PICKLED, not_whole, read_header, read_json, weight_files
+from model.loading.weight_files import (
+    are_pickled,
+    not_whole,
+    read_header,
+    read_json,
+    weight_files,
+)
 
-if TYPE_CHECKING:  # loads torch, which `anatomy --preset` can do without
-    from transformers import GPT2LMHeadModel
+if TYPE_CHECKING:  # `anatomy --preset` can do without
+    import torch
 
 WIDTHS = {
     **dict.fromkeys(("F64", "I64", "U64"), 8),
@@ -35,7 +43,9 @@ class StoredTensor:
     """One tensor as it lies in its file: `shape`, `dtype` by safetensors' names, `n_bytes`.
 
     part: one of PARTS; layer: the block it belongs to, None outside the blocks; role:
-    "parameter", "buffer" (not trained) or "copy" (the same matrix as `wte`, stored again).
+    "parameter", "buffer" (not trained), "copy" (the same matrix as `wte`, stored again) or "unused"
+    (no part of a GPT-2). In a pickle several tensors can lie in the same bytes: these are counted
+    once, so a copy can have 0.
     """
 
     name: str
@@ -65,8 +75,8 @@ class StoredFile:
 class WeightFile:
     """A file of weights: size = header_bytes + tensor_bytes, to the byte.
 
-    header_bytes: 8 bytes of length and the JSON header; for a pickled file (never opened here)
-    whatever is not tensor.
+    header_bytes: 8 bytes of length and the JSON header; in a pickled file all that is no tensor:
+    the pickle, the zip's own structure, and bytes that were saved though no tensor needs them.
     """
 
     name: str
@@ -89,9 +99,8 @@ class PartTotal:
 class Anatomy:
     """All of a checkpoint folder.
 
-    source: "safetensors header" (nothing was loaded) or "loaded model" (a folder with only
-    pickled weights: names and shapes come from the model in memory, bytes too).
-    tied: the unembedding is the embedding (config's tie_word_embeddings).
+    source: "safetensors header" or "pickle" (read by torch's restricted unpickler).
+    tied: the unembedding is the embedding: config.json says so, and the files hold no other one.
     """
 
     folder: Path
@@ -147,41 +156,53 @@ PARTS = {
     "mask buffers": r"h\.\d+\.attn\.(bias|masked_bias)",
     "other": r".*",
 }
-"""Part of the network -> the names of its tensors (after an optional "transformer.")."""
+"""Part of the network -> the bare names of its tensors."""
 
 
 def part_of(name: str) -> str:
     """Tensor name -> its part of the network, one of PARTS."""
-    bare = name.removeprefix("transformer.")
+    bare = naming.bare(name)
     return next(part for part, pattern in PARTS.items() if re.fullmatch(pattern, bare))
 
 
 def layer_of(name: str) -> int | None:
     """Tensor name -> the block it belongs to; None for embeddings, ln_f and lm_head."""
-    found = re.match(r"(?:transformer\.)?h\.(\d+)\.", name)
+    found = re.match(r"h\.(\d+)\.", naming.bare(name))
     return int(found[1]) if found else None
 
 
-def dissect(folder: Path, model: "GPT2LMHeadModel | None" = None) -> Anatomy:
-    """A checkpoint folder -> Anatomy. A loaded `model` tells whether the unembedding is tied; if
-    all weights are pickled, it replaces the headers.
+def dissect(folder: Path) -> Anatomy:
+    """A checkpoint folder -> Anatomy.
 
-    Raises CheckpointError if weights are missing, truncated or not safetensors.
+    Raises CheckpointError if weights are missing, truncated, or neither safetensors nor a pickle of
+    tensors only.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise AnatomyError(f"No checkpoint folder: found none at {folder}. Check the path.")
-    config = read_json(folder / "config.json") if model is None else model.config.to_dict()
-    tied = bool(config.get("tie_word_embeddings", True))
+    config = read_json(folder / "config.json")
     names = weight_files(folder)
-    if names != [PICKLED]:
-        read = [_read_weight_file(folder / name, tied) for name in names]
-        source = "safetensors header"
-    else:
-        read = [_from_memory(folder, model, tied)]
-        source = "loaded model"
+    tied = bool(config.get("tie_word_embeddings", True)) and not _holds_another_head(folder)
+    pickled = are_pickled(names)
+    read = [(_unpickle if pickled else _read_weight_file)(folder / name, tied) for name in names]
     tensors = tuple(t for _, in_file in read for t in in_file)
+    if not any(t.part == "token embedding" for t in tensors):  # `lm_head` alone was kept: it is both
+        tensors = tuple(replace(t, role="parameter") if t.role == "copy" else t for t in tensors)
+    source = "pickle" if pickled else "safetensors header"
     return Anatomy(folder, source, tied, _files(folder), tuple(f for f, _ in read), tensors)
+
+
+def _holds_another_head(folder: Path) -> bool:
+    """Whether the files hold an unembedding with other numbers than the embedding."""
+    import torch
+
+    from model.loading import weights  # loads torch too
+
+    stored = {naming.bare(name): tensor for name, tensor in weights.stored(folder).items()}
+    head, embedding = stored.get("lm_head.weight"), stored.get("wte.weight")
+    if head is None or embedding is None:
+        return False
+    return head.shape != embedding.shape or not torch.equal(head.read(), embedding.read())
 
 
 def _read_weight_file(path: Path, tied: bool) -> tuple[WeightFile, list[StoredTensor]]:
@@ -197,22 +218,31 @@ def _read_weight_file(path: Path, tied: bool) -> tuple[WeightFile, list[StoredTe
     return WeightFile(path.name, n_file, header_bytes, n_tensors), tensors
 
 
-def _from_memory(
-    folder: Path, model: "GPT2LMHeadModel | None", tied: bool
-) -> tuple[WeightFile, list[StoredTensor]]:
-    pickled = folder / PICKLED
-    if model is None:
-        raise AnatomyError(
-            f"No header to read in {folder}: it holds only {PICKLED}, which has none. Load the "
-            "model first, or choose a folder that holds model.safetensors."
-        )
-    names = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+def _unpickle(path: Path, tied: bool) -> tuple[WeightFile, list[StoredTensor]]:
+    from model.loading import weights  # loads torch
+
+    found = weights.unpickled(path)
+    own = _own_bytes(found)
     tensors = [
-        _stored(name, PICKLED, names[str(x.dtype).removeprefix("torch.")], x.shape, tied)
-        for name, x in model.named_parameters()  # a tied lm_head is not named twice
+        replace(_stored(name, path.name, weights.dtype_name(x), x.shape, tied), n_bytes=own[name])
+        for name, x in found.items()
     ]
-    n_file, n_tensors = pickled.stat().st_size, sum(t.n_bytes for t in tensors)
-    return WeightFile(PICKLED, n_file, n_file - n_tensors, n_tensors), tensors
+    n_file, n_tensors = path.stat().st_size, sum(own.values())
+    return WeightFile(path.name, n_file, n_file - n_tensors, n_tensors), tensors
+
+
+def _own_bytes(found: Mapping[str, "torch.Tensor"]) -> dict[str, int]:
+    """Bytes of each tensor of a pickle; those that two of them share are the first one's."""
+    left = {_place(x): x.untyped_storage().nbytes() for x in found.values()}
+    own = {}
+    for name, x in found.items():
+        own[name] = min(x.nbytes, left[_place(x)])
+        left[_place(x)] -= own[name]
+    return own
+
+
+def _place(tensor: "torch.Tensor") -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _stored(name: str, file: str, dtype: str, shape: Iterable[int], tied: bool) -> StoredTensor:
@@ -221,11 +251,8 @@ def _stored(name: str, file: str, dtype: str, shape: Iterable[int], tied: bool) 
                            f"{', '.join(WIDTHS)}.")
     shape, part = tuple(shape), part_of(name)
     n_bytes = math.prod(shape) * WIDTHS[dtype]
-    role = "parameter"
-    if part == "mask buffers":
-        role = "buffer"
-    elif part == "unembedding" and tied:
-        role = "copy"
+    roles = {"mask buffers": "buffer", "other": "unused"} | ({"unembedding": "copy"} if tied else {})
+    role = roles.get(part, "parameter")
     return StoredTensor(name, file, dtype, shape, n_bytes, part, layer_of(name), role)
 
 

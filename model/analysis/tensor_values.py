@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from safetensors import safe_open
-from transformers import GPT2LMHeadModel
 
 from model.analysis.anatomy import Anatomy, StoredTensor
+from model.loading import weights
 
 CHUNK = 1 << 17  # values turned into float64 at a time
 
@@ -80,34 +80,35 @@ class HeadWeights:
     chosen: tuple[MatrixPicture, ...]
 
 
-def view(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel | None = None) -> View:
+def view(anatomy: Anatomy, tensor: StoredTensor) -> View:
     """Read a tensor once and describe it; its picture has at most 128 × 256 cells."""
-    values = read(anatomy, tensor, model)
+    values = read(anatomy, tensor)
     known = facts(values)
     return View(tensor, known, histogram(values, known), pooled(as_matrix(values), 128, 256))
 
 
-def head_weights(
-    anatomy: Anatomy, layer: int, head: int, n_head: int, model: GPT2LMHeadModel | None = None
-) -> HeadWeights:
+def head_weights(anatomy: Anatomy, layer: int, head: int, n_head: int) -> HeadWeights:
     """Split c_attn.weight of a layer and picture every head's query, key and value matrix."""
     tensor = next(
         t for t in anatomy.of_part("query, key, value") if t.layer == layer and len(t.shape) == 2
     )
-    heads = split_heads(read(anatomy, tensor, model), n_head)  # (3,H,C,D)
+    values = read(anatomy, tensor)
+    if tensor.shape[0] == 3 * tensor.shape[1]:  # transposed, as nanoGPT stores it
+        values = values.t()
+    heads = split_heads(values, n_head)  # (3,H,C,D)
     across = max(4, 400 // n_head)
     thumbnails = tuple(tuple(pooled(x, 64, across) for x in kind) for kind in heads)
     chosen = tuple(pooled(kind[head], 192, 256) for kind in heads)
     return HeadWeights(layer, head, head_norms(heads), thumbnails, chosen)
 
 
-def read(anatomy: Anatomy, tensor: StoredTensor, model: GPT2LMHeadModel | None = None) -> torch.Tensor:
-    """The tensor as stored, from its safetensors file; from `model` if it was pickled."""
-    if anatomy.source == "safetensors header":
-        with safe_open(anatomy.folder / tensor.file, framework="pt") as file:
-            return file.get_tensor(tensor.name)
-    assert model is not None, f"{tensor.name} is pickled: only the loaded model has it"
-    return model.get_parameter(tensor.name).detach().cpu()
+def read(anatomy: Anatomy, tensor: StoredTensor) -> torch.Tensor:
+    """The tensor as stored, from its file."""
+    path = anatomy.folder / tensor.file
+    if anatomy.source == "pickle":
+        return weights.unpickled(path)[tensor.name]
+    with safe_open(path, framework="pt") as file:
+        return file.get_tensor(tensor.name)
 
 
 def facts(values: torch.Tensor) -> TensorStatistics:

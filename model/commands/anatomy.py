@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from model.analysis import anatomy, arithmetic
-from model.loading import weight_files
 
 
 def run_command(args: Namespace) -> Iterator[str]:
@@ -26,9 +25,7 @@ def _dissect(name: str) -> anatomy.Anatomy:
     from model.loading import checkpoint, hub  # torch and transformers: not needed for a preset
 
     folder = checkpoint.find(name) or hub.download(name)
-    if weight_files.weight_files(folder) != [weight_files.PICKLED]:
-        return anatomy.dissect(folder)
-    return anatomy.dissect(folder, checkpoint.load(name).model)
+    return anatomy.dissect(folder)
 
 
 def preset_text(name: str, size: arithmetic.Count) -> Iterator[str]:
@@ -122,7 +119,7 @@ def _group_line(group: arithmetic.Group) -> str:
 
 
 def _header_name(found: anatomy.Anatomy) -> str:
-    return "header" if found.source == "safetensors header" else "pickle and zip structure"
+    return "header" if found.source == "safetensors header" else "pickle, zip, bytes of no tensor"
 
 
 def _shape(shape: arithmetic.GptShape) -> str:

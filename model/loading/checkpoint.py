@@ -47,14 +47,13 @@ def load(
 
 def _load(name: str, folder: Path, device: str, dtype: str) -> Checkpoint:
     config = weights.read_config(folder)
-    found = weights.stored(folder)
-    tensors = weights.match(config, found, folder)
+    tensors, odd_files = weights.match(config, weights.stored(folder), folder)
     tokenizer, odd_tokens = read_tokenizer(folder, config)
     n_values = sum(math.prod(t.shape) for t in tensors.values())
     place = placement.choose(device, dtype, n_values)
     said_tied = config.tie_word_embeddings
     model = weights.build(config, tensors, place.dtype)
-    odd = [*odd_tokens, *_oddities(model, weights.left_out(found, tensors), said_tied)]
+    odd = [*odd_tokens, *odd_files, *_oddities(model, said_tied)]
     model, place = placement.move(model, place)
     tap.attach(model)
     mark = weights.fingerprint(folder)
@@ -124,11 +123,8 @@ def _is_folder(path: str | Path) -> bool:
         return False
 
 
-def _oddities(model: GPT2LMHeadModel, left_out: list[str], said_tied: bool) -> list[str]:
+def _oddities(model: GPT2LMHeadModel, said_tied: bool) -> list[str]:
     odd = []
-    if left_out:
-        odd.append(f"{len(left_out)} tensors in the files do not belong to GPT-2 and are not used; "
-                   f"the first: {left_out[0]}.")
     if bad := weights.not_finite(model):
         odd.append(f"{len(bad)} tensors hold NaN or infinity, so this model's output means "
                    f"nothing; the first: {bad[0]}.")

@@ -142,7 +142,7 @@ def _weights_among(name: str, there: set[str]) -> list[str]:
         return [weight_files.SINGLE]
     if weight_files.INDEX in there:
         return [weight_files.INDEX, *sorted(filter(_SHARD.fullmatch, there))]
-    pickled = weight_files.PICKLED in there
+    pickled = not there.isdisjoint((weight_files.PICKLED, weight_files.PICKLED_INDEX))
     raise CheckpointError(
         f"No {weight_files.SINGLE} in {_where(name)}: found "
         f"{'only pickled weights, which can carry code' if pickled else 'no weights'}. Choose a "
@@ -279,7 +279,8 @@ def _check_name(name: str) -> None:
 def _is_whole(folder: Path) -> bool:
     has_tokenizer = any(all((folder / f).is_file() for f in files) for files in _TOKENIZERS)
     try:
-        return has_tokenizer and weight_files.PICKLED not in weight_files.weight_files(folder)
+        files = weight_files.weight_files(folder)
+        return has_tokenizer and not weight_files.are_pickled(files)
     except CheckpointError:
         return False
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from model.loading.errors import CheckpointError
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-PICKLED = "pytorch_model.bin"
+PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+ADAPTER = "adapter_config.json"
 MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors format
 
 
@@ -40,28 +41,50 @@ def read_json(path: Path) -> dict:
 
 
 def weight_files(folder: Path) -> list[str]:
-    """The files that hold the weights: one safetensors, its shards, or a pickled file.
+    """The files that hold the weights, in transformers' order: one safetensors, its shards, one
+    pickled file, its shards.
 
     Raises CheckpointError where there are none, a shard is missing, or the index names a path.
     """
-    if (folder / SINGLE).is_file():
-        return [SINGLE]
-    if (folder / INDEX).is_file():
-        return _shards(folder)
-    if (folder / PICKLED).is_file():
-        return [PICKLED]
+    for whole, index in ((SINGLE, INDEX), (PICKLED, PICKLED_INDEX)):
+        if (folder / whole).is_file():
+            return [whole]
+        if (folder / index).is_file():
+            return _shards(folder, index)
+    check_kind(folder)
     raise CheckpointError(
         f"No {SINGLE} (nor its shards, nor {PICKLED}) in {folder}: found {_listing(folder)}. "
         "Choose a folder with weights, or save them with save_pretrained."
     )
 
 
-def _shards(folder: Path) -> list[str]:
-    placed = read_json(folder / INDEX).get("weight_map")
-    files = list(placed.values()) if isinstance(placed, dict) else []
-    if not files or not all(isinstance(n, str) and Path(n).name == n for n in files):
+def check_kind(folder: Path) -> None:
+    """Raise CheckpointError where a folder without a model holds something else that people have."""
+    if (folder / ADAPTER).is_file():
         raise CheckpointError(
-            f"Damaged index {folder / INDEX}: it must map tensor names to shard files of this "
+            f"Not a whole model: {folder} holds a LoRA adapter, which only changes the weights of "
+            f"{_base(folder)}. Merge the two with peft's merge_and_unload, save the result with "
+            "save_pretrained, and choose that folder."
+        )
+
+
+def are_pickled(files: list[str]) -> bool:
+    """Whether weight files are pickles, which can carry code."""
+    return any(name.endswith(".bin") for name in files)
+
+
+def _base(folder: Path) -> str:
+    """The model that an adapter belongs to."""
+    name = read_json(folder / ADAPTER).get("base_model_name_or_path")
+    return name[:80] if isinstance(name, str) and name else "another model"
+
+
+def _shards(folder: Path, index: str) -> list[str]:
+    placed = read_json(folder / index).get("weight_map")
+    files = list(placed.values()) if isinstance(placed, dict) else []
+    if not files or not all(_is_shard(name, index) for name in files):
+        raise CheckpointError(
+            f"Damaged index {folder / index}: it must map tensor names to shard files of this "
             "folder. Get this file again."
         )
     names = sorted(set(files))
@@ -72,6 +95,12 @@ def _shards(folder: Path) -> list[str]:
             "the rest."
         )
     return names
+
+
+def _is_shard(name: object, index: str) -> bool:
+    """Whether an index may name this file: one of its own folder and format."""
+    kind = ".bin" if index == PICKLED_INDEX else ".safetensors"
+    return isinstance(name, str) and Path(name).name == name and name.endswith(kind)
 
 
 def read_header(path: Path) -> tuple[int, dict[str, dict]]:

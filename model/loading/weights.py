@@ -7,8 +7,8 @@ with the config before any memory is allocated, so that a wrong file gives one c
 import hashlib
 import pickle
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -19,22 +19,24 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.activations import ACT2FN
 
 from model.loading.errors import CheckpointError
-from model.loading.weight_files import PICKLED, SINGLE, read_header, read_json, some, weight_files
+from model.loading.naming import MASK_BUFFER, Stored, as_gpt2
+from model.loading.weight_files import (
+    SINGLE,
+    are_pickled,
+    check_kind,
+    read_header,
+    read_json,
+    some,
+    weight_files,
+)
 
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # what training programs put weights in
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
-_MASK_BUFFER = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)")  # causal masks old files carry
 _FLOATS = {"F64", "F32", "F16", "BF16"}
-_OF_TORCH = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One tensor on disk: its file, shape and dtype (safetensors' names); `read` loads it."""
-
-    file: str
-    shape: tuple[int, ...]
-    dtype: str
-    read: Callable[[], torch.Tensor]
+_OF_TORCH = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64",
+    "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
+}
 
 
 # -- config.json ---------------------------------------------------------------------------------
@@ -46,12 +48,10 @@ def read_config(folder: Path) -> GPT2Config:
     Raises CheckpointError for another architecture, impossible sizes and features not shown here.
     """
     path = folder / "config.json"
+    if not path.is_file():
+        check_kind(folder)
     raw = read_json(path)
-    if raw.get("model_type") != "gpt2":
-        raise CheckpointError(
-            f"Not a GPT-2: {path} has model_type {raw.get('model_type')!r} instead of 'gpt2'. "
-            "Choose gpt2 or another model of that architecture."
-        )
+    _check_architecture(raw, path)
     if "quantization_config" in raw or raw.get("add_cross_attention"):
         what = "cross-attention" if raw.get("add_cross_attention") else "quantized weights"
         raise CheckpointError(
@@ -67,6 +67,33 @@ def read_config(folder: Path) -> GPT2Config:
         ) from error
     _check_sizes(config, path)
     return config
+
+
+OTHERS = {
+    "gpt_bigcode": "its heads share one key and one value (multi-query attention)",
+    "gpt_neo": "it reads only the last 256 tokens in every other block, and does not divide q·k by "
+               "√D",
+    "gptj": "it turns queries and keys by their position and runs attention and MLP side by side",
+    "gpt_neox": "it turns queries and keys by their position and runs attention and MLP side by "
+                "side",
+    "openai-gpt": "it normalizes after each part of a block, not before",
+    "opt": "its positions begin at 2 and its parts have other names",
+}
+"""Model types that people take for a GPT-2, and what every view here would show wrongly."""
+
+
+def _check_architecture(raw: dict, path: Path) -> None:
+    """A config without model_type (of 2019) is GPT-2's where it has GPT-2's names for sizes."""
+    kind = raw.get("model_type", "gpt2" if {"n_embd", "n_layer", "n_head"} <= raw.keys() else None)
+    if kind == "gpt_bigcode" and not raw.get("multi_query", True):
+        why = ", whose matrices are stored and multiplied the other way round"
+    else:
+        why = f": {OTHERS[kind]}" if kind in OTHERS else ""
+    if kind != "gpt2":
+        raise CheckpointError(
+            f"Not a GPT-2: {path} has model_type {kind!r} instead of 'gpt2'{why}. Choose gpt2 or "
+            "another model of that architecture."
+        )
 
 
 def _check_sizes(config: GPT2Config, path: Path) -> None:
@@ -110,11 +137,10 @@ def stored(folder: Path) -> dict[str, Stored]:
     Raises CheckpointError for a damaged, truncated or unsafe file.
     """
     files = weight_files(folder)
-    if files == [PICKLED]:
-        return _unpickled(folder / PICKLED)
+    read = _unpickled if are_pickled(files) else _headed
     found: dict[str, Stored] = {}
     for name in files:
-        found |= _headed(folder / name)
+        found |= read(folder / name)
     return found
 
 
@@ -138,20 +164,29 @@ def _read(path: Path, name: str) -> torch.Tensor:
 
 def _unpickled(path: Path) -> dict[str, Stored]:
     """Pickled weights, by torch's restricted unpickler: tensors come in, code never runs."""
+    found = unpickled(path)
+    return {name: _in_memory(path, x) for name, x in found.items()}
+
+
+def unpickled(path: Path) -> dict[str, torch.Tensor]:
+    """A pickled file's tensors by name. Raises CheckpointError where it holds anything else."""
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        mapped = zipfile.is_zipfile(path)  # then only what is read is loaded
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError,
             KeyError, IndexError, AttributeError) as error:
         raise CheckpointError(
             f"Unsafe weights: {path} holds more than tensors ({_first_line(error)}). The app ran "
             f"none of it. Get {SINGLE} instead."
         ) from error
+    wrapped = next((k for k in WRAPPERS if isinstance(found, dict) and k in found), None)
+    found = found if wrapped is None else found[wrapped]
     if not isinstance(found, dict) or not all(_is_weight(*item) for item in found.items()):
         raise CheckpointError(
             f"No table of named tensors in {path}: found a {type(found).__name__} with other "
             f"things. Save the model with save_pretrained to get {SINGLE}."
         )
-    return {name: _in_memory(path, x) for name, x in found.items()}
+    return {name: tensor.detach() for name, tensor in found.items()}
 
 
 def _is_weight(name: object, value: object) -> bool:
@@ -159,21 +194,28 @@ def _is_weight(name: object, value: object) -> bool:
 
 
 def _in_memory(path: Path, tensor: torch.Tensor) -> Stored:
+    return Stored(path.name, tuple(tensor.shape), dtype_name(tensor), lambda: tensor)
+
+
+def dtype_name(tensor: torch.Tensor) -> str:
+    """A tensor's number format by safetensors' name."""
     dtype = str(tensor.dtype).removeprefix("torch.")
-    return Stored(path.name, tuple(tensor.shape), _OF_TORCH.get(dtype, dtype), lambda: tensor)
+    return _OF_TORCH.get(dtype, dtype)
 
 
 # -- does it fit the config? ---------------------------------------------------------------------
 
 
-def match(config: GPT2Config, found: dict[str, Stored], folder: Path) -> dict[str, Stored]:
-    """Tensors of a GPT-2 with this config, by GPT-2's bare names (`h.0.attn.c_attn.weight`).
+def match(
+    config: GPT2Config, found: dict[str, Stored], folder: Path
+) -> tuple[dict[str, Stored], list[str]]:
+    """Tensors of a GPT-2 with this config, by GPT-2's bare names (`h.0.attn.c_attn.weight`), and what
+    is odd about the files, a sentence each.
 
-    Reads files with and without the `transformer.` prefix; leaves out mask buffers and tensors that
-    do not belong to GPT-2. Raises CheckpointError for a missing tensor, a wrong shape, a layer too
-    many, or integers.
+    Leaves out mask buffers and tensors that do not belong to GPT-2. Raises CheckpointError for a
+    missing tensor, a wrong shape, a layer too many, or integers.
     """
-    bare = {name.removeprefix("transformer."): tensor for name, tensor in found.items()}
+    bare, odd = as_gpt2(config, found)
     layers = {int(m[1]) for name in bare if (m := re.match(r"h\.(\d+)\.", name))}
     if len(layers) != config.n_layer or layers != set(range(len(layers))):
         raise CheckpointError(
@@ -186,13 +228,11 @@ def match(config: GPT2Config, found: dict[str, Stored], folder: Path) -> dict[st
     _check_names(wanted, bare, folder)
     for name, shape in wanted.items():
         _check_tensor(name, shape, bare[name], folder)
-    return {name: bare[name] for name in wanted}
-
-
-def left_out(found: dict[str, Stored], used: dict[str, Stored]) -> list[str]:
-    """Names in the files that do not belong to GPT-2 (expected mask buffers not counted)."""
-    bare = (name.removeprefix("transformer.") for name in found)
-    return sorted(n for n in bare if n not in used and not _MASK_BUFFER.fullmatch(n))
+    used = {name: bare[name] for name in wanted}
+    if left_out := sorted(n for n in bare if n not in used and not MASK_BUFFER.fullmatch(n)):
+        odd.append(f"{len(left_out)} tensors in the files do not belong to GPT-2 and are not used; "
+                   f"the first: {left_out[0]}.")
+    return used, odd
 
 
 def _check_names(wanted: dict, bare: dict, folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.torch import save_file
+from safetensors.torch import save_file, save_model
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from model import __main__ as commands
@@ -102,14 +102,79 @@ def test_shards_are_read_through_their_index(model, tmp_path):
     assert found.header_bytes + found.tensor_bytes == found.n_bytes == on_disk
 
 
-def test_pickled_weights_fall_back_to_the_loaded_model(model, tmp_path):
+@pytest.mark.parametrize("is_zip", [True, False])
+@pytest.mark.parametrize("dtype, name", [(torch.float32, "F32"), (torch.float16, "F16")])
+def test_pickled_weights_are_counted_to_the_byte(model, tmp_path, dtype, name, is_zip):
+    """The tied head shares the embedding's bytes; a mask stands beside; two tensors share a block."""
     model.config.save_pretrained(tmp_path)
-    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
-    found = anatomy.dissect(tmp_path, model)
-    assert found.source == "loaded model"
+    state = {name: x.to(dtype) for name, x in model.state_dict().items()}
+    state["lm_head.weight"] = state["transformer.wte.weight"]
+    both = torch.cat([state["transformer.ln_f.weight"], state["transformer.ln_f.bias"]])
+    state["transformer.ln_f.weight"], state["transformer.ln_f.bias"] = both.chunk(2)
+    state["transformer.h.0.attn.bias"] = torch.ones(1, 1, 48, 48, dtype=torch.uint8)
+    path = tmp_path / "pytorch_model.bin"
+    torch.save(state, path, _use_new_zipfile_serialization=is_zip)
+    found = anatomy.dissect(tmp_path)
+    assert found.source == "pickle"
     assert found.n_parameters == sum(p.numel() for p in model.parameters())
-    ln_f = found.tensor("transformer.ln_f.weight")
-    assert torch.equal(tensor_values.read(found, ln_f, model), model.transformer.ln_f.weight)
+    blocks = {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in state.values()}
+    assert found.tensor_bytes == sum(blocks.values())
+    assert found.header_bytes + found.tensor_bytes == found.n_bytes == path.stat().st_size
+    assert 0 < found.header_bytes < found.n_bytes
+    ln_f, mask = found.tensor("transformer.ln_f.weight"), found.tensor("transformer.h.0.attn.bias")
+    assert (ln_f.dtype, mask.dtype, mask.role) == (name, "U8", "buffer")
+    assert tensor_values.read(found, ln_f).equal(state[ln_f.name])
+    head = found.tensor("lm_head.weight")
+    assert (head.role, head.n_bytes) == ("copy", 0)
+
+
+def test_pickled_shards_are_counted_together(model, tmp_path):
+    model.config.save_pretrained(tmp_path)
+    state = dict(list(model.state_dict().items())[:-1])  # without the tied head
+    placed = {name: f"pytorch_model-0000{1 + i % 2}-of-00002.bin" for i, name in enumerate(state)}
+    for file in set(placed.values()):
+        torch.save({k: v for k, v in state.items() if placed[k] == file}, tmp_path / file)
+    index = tmp_path / "pytorch_model.bin.index.json"
+    index.write_text(json.dumps({"weight_map": placed}))
+    found = anatomy.dissect(tmp_path)
+    assert found.n_parameters == sum(p.numel() for p in model.parameters())
+    assert len(found.weight_files) == 2
+    on_disk = sum(path.stat().st_size for path in tmp_path.glob("pytorch_model-*.bin"))
+    assert found.header_bytes + found.tensor_bytes == found.n_bytes == on_disk
+
+
+def test_the_head_that_was_kept_alone_is_a_parameter(model, tmp_path):
+    """safetensors' save_model keeps one name of a tied matrix: lm_head."""
+    model.config.save_pretrained(tmp_path)
+    save_model(model, str(tmp_path / "model.safetensors"))
+    found = anatomy.dissect(tmp_path)
+    assert found.tied and not found.of_part("token embedding")
+    assert found.n_parameters == sum(p.numel() for p in model.parameters())
+
+
+def test_another_head_counts_though_the_config_says_tied(model, tmp_path):
+    wte = model.transformer.wte.weight.detach()
+    save_file({"wte.weight": wte, "lm_head.weight": wte + 1}, tmp_path / "model.safetensors")
+    model.config.save_pretrained(tmp_path)
+    found = anatomy.dissect(tmp_path)
+    assert not found.tied and found.n_parameters == 2 * wte.numel()
+
+
+def test_tensors_that_no_gpt2_has_are_no_parameters_of_it(model, tmp_path):
+    model.config.save_pretrained(tmp_path)
+    tensors = {"module._orig_mod.transformer.wpe.weight": torch.ones(48, 32), "score.weight": torch.ones(2)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    found = anatomy.dissect(tmp_path)
+    assert found.n_parameters == 48 * 32 and found.tensor("score.weight").role == "unused"
+
+
+def test_heads_of_a_transposed_matrix_are_the_same_heads(model, folder, tmp_path):
+    model.config.save_pretrained(tmp_path)
+    name = "transformer.h.1.attn.c_attn.weight"
+    turned = model.state_dict()[name].t().contiguous()
+    save_file({name: turned}, tmp_path / "model.safetensors")
+    one, other = (tensor_values.head_weights(anatomy.dissect(f), 1, 2, 4) for f in (folder, tmp_path))
+    np.testing.assert_allclose(one.norms, other.norms, rtol=1e-12)
 
 
 def test_every_name_of_gpt2_has_a_part_and_a_layer(model):
