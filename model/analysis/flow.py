@@ -152,6 +152,11 @@ def union_row(checkpoint: Checkpoint, trace: Trace, layer: int, position: int) -
     return _weights(checkpoint, trace, layer, torch.tensor([position]), len(trace))[:, 0]
 
 
+def union_weights(checkpoint: Checkpoint, trace: Trace, layer: int) -> torch.Tensor:
+    """All tokens' attention weights over the prompt's tokens, then the slots, (H,T,T+M)."""
+    return _weights(checkpoint, trace, layer, torch.arange(len(trace)), len(trace))
+
+
 class _Parts:
     """One layer's attention, taken apart. values (S,H,C): what each token would write through each
     head at a weight of 1, up to the last token that is asked for; slots (M,H,C): the same of the

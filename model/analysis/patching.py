@@ -85,7 +85,7 @@ def together(
     put = _put(now, values(checkpoint, source, site, layer), given, site)
     if site == "head":
         mid = _mid(checkpoint, base, layer, (put - now).transpose(0, 1).flatten(1))
-        start, rows = layer + 1, _behind_mlp(checkpoint, layer, mid)
+        start, rows = layer + 1, behind_mlp(checkpoint, layer, mid)
     else:
         start, rows = _entering(checkpoint, base, site, layer, put)
         rows = torch.where((given == alignment.NONE).to(rows.device)[:, None],
@@ -118,9 +118,9 @@ def cone(
     new, now = values(checkpoint, source, site, from_layer), values(checkpoint, base, site, layer)
     first = 0 if site == "head" else onto
     if site == "head":
-        write = (new[at] - now[onto]) @ _out(checkpoint, layer)[onto]
+        write = (new[at] - now[onto]) @ output_projection(checkpoint, layer)[onto]
         mid = base.layer_stream(2 * layer + 1) + write.to(base.next_logits)
-        start, rows = layer + 1, _behind_mlp(checkpoint, layer, mid)
+        start, rows = layer + 1, behind_mlp(checkpoint, layer, mid)
     else:
         start, row = _entering(checkpoint, base, site, layer, new[at].expand_as(now), onto)
         mid = base.layer_stream(2 * layer + 1)[onto:].clone()
@@ -229,14 +229,14 @@ def _heads(
     more: torch.Tensor,
 ) -> torch.Tensor:
     """Runs in which one head each mixes `more` (H,T,D) -> (len(heads),C)."""
-    out, found = _out(checkpoint, layer), []
+    out, found = output_projection(checkpoint, layer), []
     mid = base.layer_stream(2 * layer + 1)[first:]
     n_rows = len(mid) if layer + 1 < base.n_layers else 1
     n_at_once = max(1, ROWS_AT_ONCE // n_rows)
     for i in range(0, len(heads), n_at_once):
         some = heads[i : i + n_at_once]
         write = (more[some, first:] @ out[some]).to(mid)  # (h,t,C)
-        rows = _behind_mlp(checkpoint, layer, (mid + write)[:, -n_rows:].flatten(0, 1))
+        rows = behind_mlp(checkpoint, layer, (mid + write)[:, -n_rows:].flatten(0, 1))
         if layer + 1 < base.n_layers:
             onward = Onward(base, [first] * len(some))
             rows = onward.through(checkpoint, layer + 1, rows)[onward.last]
@@ -256,10 +256,10 @@ def _entering(
         return layer, put
     if site == "mlp":
         return layer + 1, base.layer_stream(2 * layer + 1)[rows] + put
-    return layer + 1, _behind_mlp(checkpoint, layer, base.layer_stream(2 * layer)[rows] + put)
+    return layer + 1, behind_mlp(checkpoint, layer, base.layer_stream(2 * layer)[rows] + put)
 
 
-def _behind_mlp(checkpoint: Checkpoint, layer: int, mid: torch.Tensor) -> torch.Tensor:
+def behind_mlp(checkpoint: Checkpoint, layer: int, mid: torch.Tensor) -> torch.Tensor:
     """Streams (...,C) between a layer's attention and its MLP -> those behind the MLP."""
     block = blocks(checkpoint.model)[layer]
     behind: torch.Tensor = mid + block.mlp(block.ln_2(mid))
@@ -272,7 +272,7 @@ def _mid(checkpoint: Checkpoint, base: Trace, layer: int, more: torch.Tensor) ->
     return base.layer_stream(2 * layer + 1) + (more @ out).to(base.next_logits)
 
 
-def _out(checkpoint: Checkpoint, layer: int) -> torch.Tensor:
+def output_projection(checkpoint: Checkpoint, layer: int) -> torch.Tensor:
     """The output projection, head by head, (H,D,C)."""
     attention = blocks(checkpoint.model)[layer].attn
     return attention.c_proj.weight.float().view(attention.num_heads, attention.head_dim, -1)

@@ -10,6 +10,7 @@ the machine does is not counted.
 """
 
 import argparse
+import itertools
 import time
 from types import SimpleNamespace
 
@@ -31,8 +32,7 @@ THEIRS = {
 SHARPER = 8  # times q and k: with random weights of the usual size no head prefers any token
 N_RANDOM = 7  # tokens of a random prompt
 NAMES = ["Mary", "John", "Tom", "James", "Alice", "Anna", "Paul", "Jane", "George", "Henry"]
-STORIES = ["When {a} and {b} went to the house, {c} gave a book to",
-           "After {a} and {b} had spoken in the garden, {c} wrote a letter to"]
+STORIES = ["When {a} met {b}, {c} gave a book to", "Then {a} and {b} spoke, and {c} wrote to"]
 
 
 def theirs(model) -> HookedTransformer:
@@ -109,14 +109,15 @@ def random_pairs(n) -> list:
 
 def told_pairs(loaded, n) -> list:
     """Who was given something: the corrupted story has the other giver."""
+    names = [name for name in NAMES if len(tokens.encode(loaded.tokenizer, f" {name}")) == 1]
     found = []
-    for i in range(n):
-        a, b = NAMES[i % 10], NAMES[(i + 1 + i // 10) % 10]
-        texts = [STORIES[i % 2].format(a=a, b=b, c=giver) for giver in (b, a)]
-        clean, corrupt = (tokens.encode(loaded.tokenizer, text) for text in texts)
-        answers = [int(tokens.encode(loaded.tokenizer, f" {name}")[0]) for name in (a, b)]
-        if len(clean) == len(corrupt) and answers[0] != answers[1]:
-            found.append((clean, corrupt, *answers))
+    for a, b in itertools.islice(itertools.permutations(names, 2), n):
+        story = STORIES[len(found) % 2]
+        clean, corrupt = (
+            tokens.encode(loaded.tokenizer, story.format(a=a, b=b, c=giver)) for giver in (b, a)
+        )
+        answers = (int(tokens.encode(loaded.tokenizer, f" {name}")[0]) for name in (a, b))
+        found.append((clean, corrupt, *answers))
     return found
 
 
