@@ -106,9 +106,9 @@ def new_context(new_context):
     return make
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def window(browser, browser_context_args):
-    """One window for all tests of a file: to open a page in a new window takes twice as much work."""
+    """One window for all tests of a process: to open a page in a new one takes twice as much work."""
     context = browser.new_context(**browser_context_args)
     context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
@@ -117,9 +117,8 @@ def window(browser, browser_context_args):
 
 @pytest.fixture
 def page(window, monkeypatch):
-    """The file's window as a new visitor has it: empty, of the usual size and looks, without storage,
-    and nobody listens. A test that changes a page for good (its clock, its scripts) takes a page of
-    its own `context`."""
+    """The window as a new visitor has it: empty, of the usual size and looks, without storage, and
+    nobody listens. A test that changes a page for good (its clock) takes a page of its own `context`."""
     window.set_viewport_size({"width": 1280, "height": 720})
     window.emulate_media(color_scheme="light", reduced_motion="no-preference")
     heard, on = [], window.on
@@ -137,6 +136,15 @@ def page(window, monkeypatch):
     window.mouse.move(0, 0)
     window.context.clear_cookies()
     window.context.clear_permissions()
+
+
+@pytest.fixture
+def script_first(page):
+    """script_first(text): a script runs before those of each page, until the test ends."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Page.enable")
+    yield lambda text: devtools.send("Page.addScriptToEvaluateOnNewDocument", {"source": text})
+    devtools.detach()  # takes its scripts along
 
 
 @pytest.fixture(scope="session")

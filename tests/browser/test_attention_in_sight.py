@@ -23,12 +23,6 @@ from tests.browser.conftest import eventually, settled, start_app, stop, windows
 from tests.conftest import byte_tokenizer, random_gpt2
 
 
-@pytest.fixture
-def page(context):
-    """A window of its own for each test."""
-    return context.new_page()
-
-
 @pytest.fixture(scope="module")
 def twelve(tmp_path_factory):
     """The address of an app whose model has 12 layers of 12 heads, as GPT-2 small."""

@@ -18,12 +18,6 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def page(context):
-    """A window of its own for each test."""
-    return context.new_page()
-
-
-@pytest.fixture
 def told(page, server, outside):
     """The memory page after the first visit's one click; in the end: no error, nothing outside."""
     errors = []

@@ -53,16 +53,10 @@ DRAWN_TOO_SMALL = """least => written.filter(([px, text, canvas]) => px < least 
 
 
 @pytest.fixture
-def page(context):
-    """A page of its own: scripts put into it stay."""
-    return context.new_page()
-
-
-@pytest.fixture
-def present(page, open_page):
+def present(page, script_first, open_page):
     """present(path, **parameters) -> the page in presentation mode on a projector's screen."""
     page.set_viewport_size({"width": 1280, "height": 720})
-    page.add_init_script(WRITTEN)
+    script_first(WRITTEN)
     return lambda path, **parameters: open_page(path, prompt=PROMPT, present=1, **parameters)
 
 

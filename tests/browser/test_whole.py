@@ -154,9 +154,8 @@ def test_memory_s_lines_come_and_go(page, server, shots):
     expect(page.locator(".st-key-memory_slots .slots button.chosen")).to_have_text("·New")
 
 
-def test_in_a_hall_all_of_it_is_large_and_on_the_screen(context, server, shots):
-    page = context.new_page()  # of its own: the script stays in it
-    page.add_init_script(WRITTEN)
+def test_in_a_hall_all_of_it_is_large_and_on_the_screen(page, script_first, server, shots):
+    script_first(WRITTEN)
     opened(page, server, "?present=1")
     expect(picture(page).locator(".next")).to_have_count(6)
     expect(picture(page).get_by_text("residual stream", exact=True)).to_be_visible()  # the legend
