@@ -8,6 +8,7 @@ from pathlib import Path
 from components.frame import results, visit
 from components.lessons import link
 from components.lessons.link import Pages, Place
+from model.disk.home import expanded
 from model.lessons import answers, findings, shelf
 from model.lessons.answers import Answer
 from model.lessons.lesson import Lesson, Step
@@ -24,7 +25,7 @@ def own_folder() -> Path | None:
     flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     flags.add_argument("--lessons", nargs="?", default=os.environ.get("MNEMOSCOPE_LESSONS"))
     said = flags.parse_known_args()[0].lessons
-    return Path(said).expanduser() if said else None
+    return expanded(said) if said else None
 
 
 def all_lessons(pages: Pages) -> Shelf:

@@ -1,5 +1,7 @@
 """The notes page's buttons: add, import, search settings, export, first visit. Knows no tensors."""
 
+import logging
+
 import streamlit as st
 
 from components.frame import live_prompt, visit
@@ -145,6 +147,9 @@ def _read_files() -> None:
             _add_to("notes:news", odd or f"“{name}” is kept as a note.")
         except ValueError as problem:
             _add_to("notes:trouble", " ".join(str(problem).split()))
+        except Exception:  # a mistake of ours: the file would be read again at every run of the page
+            logging.getLogger(__name__).exception("a notes file could not be read")
+            _add_to("notes:trouble", f"“{name}” could not be read and is left out. Choose another file.")
         del waiting[0]
     bar.empty()
 

@@ -47,6 +47,8 @@ def run_command(chosen: Namespace) -> Iterator[str]:
 def _settings(chosen: Namespace) -> Settings:
     if chosen.slots is not None and chosen.slots < 1:
         raise ValueError(f"Too few slots: --slots {chosen.slots}. Ask for 1 or more.")
+    if chosen.best is not None and chosen.best < 0:
+        raise ValueError(f"--best must be 0 (all) or more, got {chosen.best}.")
     given = {
         "budget": chosen.slots, "slots": chosen.slots, "policy": chosen.policy,
         "score": chosen.salience, "threshold": chosen.threshold, "best": chosen.best,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from model.analysis import attention
-from model.disk.whole import replacing
+from model.disk.whole import place, replacing
 from model.loading import checkpoint
 from model.memory import sessions
 from model.memory.state import load_state
@@ -26,9 +26,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
         return
     if chosen.out is None:
         raise ValueError("No file to write. Add --out FILE.safetensors or --out FILE.npz.")
-    if not chosen.out.parent.is_dir():
-        raise ValueError(f"No folder {chosen.out.parent} to write {chosen.out.name} into. Make it "
-                         "first.")
+    place(chosen.out)  # before the model is loaded
     loaded = checkpoint.load(chosen.model)
     ids = tokens.encode(loaded.tokenizer, chosen.prompt)
     run = trace.run(loaded, ids)

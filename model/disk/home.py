@@ -6,6 +6,11 @@ from pathlib import Path
 import platformdirs
 
 
+def expanded(name: str | Path) -> Path:
+    """A path with its ~ written out; ~name stays where this machine has no such user."""
+    return Path(os.path.expanduser(name))
+
+
 def home() -> Path:
     """MNEMOSCOPE_HOME where it is set, else this user's data folder. Nothing is made."""
     chosen = os.environ.get("MNEMOSCOPE_HOME")

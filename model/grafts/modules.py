@@ -6,17 +6,20 @@ on, and the card of its training. Knows nothing of runs and states.
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from pydantic import Field, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 from transformers import GPT2Config
 
+from model.disk.schema import Count, Told, checked, from_json
 from model.disk.whole import replacing
 from model.grafts.external import External
 from model.grafts.lora import Lora
@@ -24,6 +27,8 @@ from model.grafts.recurrent import Recurrent
 
 VERSION = 1
 FILE = "memory.safetensors"
+MAX_RANK = 256  # of LoRA adapters
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,33 @@ class Sizes:
     cell: str = "gru"
     rank: int = 0
     n_layers: int = 0
+
+
+class SizesTold(Told):
+    """`Sizes`, as a memory file says them."""
+
+    width: int = Field(ge=1, le=100_000)
+    heads: int = Field(ge=1)
+    layer: Count
+    cell: Literal["gru", "lstm"] = "gru"
+    rank: int = Field(default=0, ge=0, le=MAX_RANK)
+    n_layers: int = Field(default=0, ge=0, le=10_000)
+
+    @model_validator(mode="after")
+    def heads_fit(self) -> "SizesTold":
+        """Heads share the width without rest."""
+        if self.width % self.heads:
+            raise ValueError(f"sizes.heads = {self.heads} does not divide sizes.width = {self.width}")
+        return self
+
+
+class MemoryTold(Told):
+    """The header of a memory file."""
+
+    base: str
+    sizes: SizesTold
+    parts: list[Literal["early", "late", "edm", "lora"]]
+    card: dict[str, Any] = Field(default_factory=dict)
 
 
 def sizes_for(config: GPT2Config, cell: str = "gru", rank: int = 0) -> Sizes:
@@ -95,22 +127,28 @@ def load_modules(path: Path, config: GPT2Config, base: str) -> Modules:
     with numbers that are not finite.
     """
     told, tensors = _read(path)
-    if told["base"] != base:
+    if told.base != base:
         raise ValueError(
-            f"Wrong memory: {path.name} was trained for another model ({told['base']}), this one "
+            f"Wrong memory: {path.name} was trained for another model ({told.base[:80]}), this one "
             f"is {base}. Load that model, or train memory for this one: python -m model train "
             "memory"
         )
-    sizes = Sizes(**told["sizes"])
+    sizes = Sizes(**told.sizes.model_dump())
     if sizes.width != config.n_embd or sizes.layer >= config.n_layer:
         raise ValueError(
             f"Wrong memory: {path.name} needs a model of width {sizes.width} with more than "
             f"{sizes.layer} layers, this one has width {config.n_embd} and {config.n_layer} "
             "layers. Choose another memory file."
         )
+    if sizes.rank and sizes.n_layers != config.n_layer:
+        raise ValueError(
+            f"Wrong memory: {path.name} has adapters for {sizes.n_layers} layers, this model has "
+            f"{config.n_layer}. Choose another memory file."
+        )
     modules = Modules(sizes)
     _fill(modules, tensors, path)
-    modules.parts, modules.card = tuple(told["parts"]), told["card"]
+    _check_parts(modules, told.parts, tensors, path)
+    modules.parts, modules.card = tuple(told.parts), told.card
     modules.fingerprint = _fingerprint(path.read_bytes())
     return modules.eval().requires_grad_(False)
 
@@ -126,9 +164,9 @@ def fill_from(modules: Modules, path: Path) -> None:
 
     Raises ValueError, one sentence, for a damaged file and one of other sizes."""
     told, tensors = _read(path)
-    if Sizes(**told["sizes"]) != modules.sizes:
+    if Sizes(**told.sizes.model_dump()) != modules.sizes:
         raise ValueError(
-            f"Wrong memory: {path.name} holds memory of other sizes ({told['sizes']}) than this "
+            f"Wrong memory: {path.name} holds memory of other sizes ({told.sizes}) than this "
             f"model's ({asdict(modules.sizes)}). Train it anew, without --from."
         )
     _fill(modules, tensors, path)
@@ -136,7 +174,7 @@ def fill_from(modules: Modules, path: Path) -> None:
 
 def card_of(path: Path) -> dict:
     """The card of a memory file's training; {} if it has none."""
-    return _read(path)[0].get("card") or {}
+    return _read(path)[0].card
 
 
 def beside(folder: Path, config: GPT2Config, base: str) -> Modules | None:
@@ -150,24 +188,40 @@ def prefixes(parts: Iterable[str]) -> tuple[str, ...]:
     return tuple({"edm": "external."}.get(part, f"{part}.") for part in parts)
 
 
-def _read(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+def _read(path: Path) -> tuple[MemoryTold, dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {})["mnemoscope_memory"])
+            told = from_json((file.metadata() or {})["mnemoscope_memory"])
             names = file.keys()  # the file itself cannot be iterated
             tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, KeyError, json.JSONDecodeError) as problem:
+    except (SafetensorError, KeyError, ValueError, OSError) as problem:
         raise ValueError(
             f"Damaged memory: {path.name} is no trained memory, or only a part of one ({problem}). "
             "Train it again, or restore a copy."
         ) from problem
-    if not isinstance(told, dict) or told.get("version") != VERSION:
-        found = told.get("version") if isinstance(told, dict) else None
+    version = told.get("version") if isinstance(told, dict) else None
+    if type(version) is not int or version != VERSION:
         raise ValueError(
-            f"Wrong version: {path.name} is trained memory of version {found}, this program reads "
-            f"{VERSION}. Train it again."
+            f"Wrong version: {path.name} is trained memory of version {reprlib.repr(version)}, this "
+            f"program reads {VERSION}. Train it again."
         )
-    return told, tensors
+    try:
+        return checked(MemoryTold, told), tensors
+    except ValueError as problem:
+        raise ValueError(f"Damaged memory: in the header of {path.name}, {problem}. Train it again, "
+                         "or restore a copy.") from problem
+
+
+def _check_parts(
+    modules: Modules, parts: Iterable[str], tensors: dict[str, torch.Tensor], path: Path
+) -> None:
+    """Raises ValueError where a part that the file names is not wholly in it."""
+    for part in parts:
+        own = [name for name in modules.state_dict() if name.startswith(prefixes([part]))]
+        missing = [name for name in own if name not in tensors]
+        if missing or not own:
+            raise ValueError(f"Damaged memory: {path.name} names the part {part!r} and lacks "
+                             f"{(missing or ['all of it'])[0]}. Train it again, or restore a copy.")
 
 
 def _fill(modules: Modules, tensors: dict[str, torch.Tensor], path: Path) -> None:
@@ -177,7 +231,7 @@ def _fill(modules: Modules, tensors: dict[str, torch.Tensor], path: Path) -> Non
             raise ValueError(f"Damaged memory: in {path.name}, {name} of shape "
                              f"{tuple(tensor.shape)} fits no module. Train it again, or restore a "
                              "copy.")
-        if not torch.isfinite(tensor).all():
+        if tensor.dtype not in FLOATS or not torch.isfinite(tensor).all():
             raise ValueError(
                 f"Damaged memory: in {path.name}, {name} holds numbers that are not finite. Train "
                 "it again, or restore a copy."

@@ -144,14 +144,16 @@ class _Reader:
     def block(self, text: str, line: int) -> _Block:
         """YAML whose first line stands behind `line`."""
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            values = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            loader = yaml.SafeLoader(text)
+            node = loader.get_single_node()
+            if not _is_flat(node):
+                self.refuse(line, "keys and values are missing. Write them as “key: value”, one a "
+                                  "line; a value is a text, or a list of texts in brackets")
+            values = loader.construct_document(node)
+        except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or "it cannot be read"
             self.refuse(line + 1 + (mark.line if mark else 0), f"this is no YAML: {problem}")
-        if not isinstance(values, dict):
-            self.refuse(line, "keys and values are missing. Write them as “key: value”, one a line")
         lines = {key.value: line + 1 + key.start_mark.line for key, _ in node.value}
         return _Block(values, lines | {"": line})
 
@@ -187,6 +189,18 @@ class _Reader:
         if value and value not in known:
             self.refuse(block.lines[key], f"“{key}” is “{value}”. Known: {', '.join(known)}")
         return value
+
+
+def _is_flat(node: yaml.Node | None) -> bool:
+    """Whether a YAML block holds keys that are texts, with values or lists of values."""
+    if not isinstance(node, yaml.MappingNode):
+        return False
+    values = [value for _, value in node.value]
+    items = [item for value in values if isinstance(value, yaml.SequenceNode) for item in value.value]
+    flat = [value for value in values if not isinstance(value, yaml.SequenceNode)] + items
+    keys = [key for key, _ in node.value]
+    return (all(isinstance(each, yaml.ScalarNode) for each in (*flat, *keys))
+            and all(key.tag == "tag:yaml.org,2002:str" for key in keys))
 
 
 def _blocks(tokens: list[Token]) -> Iterator[tuple[Token, str]]:

@@ -15,6 +15,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from model.disk.home import expanded
 from model.grafts import modules
 from model.grafts.modules import Modules
 from model.loading import hub, placement, weight_files, weights
@@ -94,7 +95,7 @@ def find(name: str) -> Path | None:
     kind = source(name)
     if kind == "hub":
         return hub.cached(name)
-    folder = EMBEDDED if kind == "embedded" else Path(name).expanduser()
+    folder = EMBEDDED if kind == "embedded" else expanded(name)
     if not _is_folder(folder):
         raise CheckpointError(
             f"There is no folder {folder}. Check the path, or write a hub name such as gpt2."
@@ -154,7 +155,8 @@ def read_tokenizer(
             f"Tokenizer too large: the tokenizer of {folder} has {n_tokens} tokens, config.json "
             f"allows {config.vocab_size}. Get the tokenizer and the weights of the same model."
         )
-    end = raw.id_to_token(config.eos_token_id) if isinstance(config.eos_token_id, int) else None
+    mark = config.eos_token_id
+    end = raw.id_to_token(mark) if isinstance(mark, int) and 0 <= mark < config.vocab_size else None
     return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token=end, eos_token=end), odd
 
 

@@ -11,13 +11,16 @@ import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.activations import ACT2FN
 
+from model.disk.schema import Told, checked
 from model.loading.errors import CheckpointError
 from model.loading.naming import MASK_BUFFER, Stored, as_gpt2
 from model.loading.weight_files import (
@@ -37,6 +40,22 @@ _OF_TORCH = {
     "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64",
     "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
 }
+
+
+Int32 = Annotated[int, Field(gt=-(2**31), lt=2**31)]
+
+
+class ConfigTold(Told):
+    """Of a config.json, the numbers that GPT2Config takes as they come."""
+
+    bos_token_id: Int32 | None = None
+    eos_token_id: Int32 | list[Int32] | None = None
+    pad_token_id: Int32 | None = None
+    resid_pdrop: float = Field(default=0.1, ge=0, le=1)
+    embd_pdrop: float = Field(default=0.1, ge=0, le=1)
+    attn_pdrop: float = Field(default=0.1, ge=0, le=1)
+    layer_norm_epsilon: float = Field(default=1e-5, ge=0, le=1)
+    initializer_range: float = Field(default=0.02, ge=0, le=100)
 
 
 # -- config.json ---------------------------------------------------------------------------------
@@ -60,6 +79,7 @@ def read_config(folder: Path) -> GPT2Config:
     raw |= {real: raw[alias] for alias, real in GPT2Config.attribute_map.items() if alias in raw}
     try:
         config = GPT2Config(**{k: raw[k] for k in GPT2Config.__annotations__ if k in raw})
+        checked(ConfigTold, raw)
     except (StrictDataclassError, TypeError, ValueError) as error:
         cause = str(error).strip().splitlines()[-1].strip()
         raise CheckpointError(

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from model.disk import home as data_folder
-from model.disk.whole import replacing
+from model.disk.whole import place, replacing
 
 SUFFIX = ".memory"
 
@@ -72,11 +72,11 @@ def export(name: str, target: Path) -> None:
     if target.exists():
         raise ValueError(f"The file {target} exists already. Choose another file, or remove it "
                          "first.")
-    if not target.parent.is_dir():
-        raise ValueError(f"There is no folder {target.parent}. Make it, or choose another file.")
+    place(target)
     with hold(name) as path:
         _must_exist(name, path)
-        shutil.copyfile(path, target)
+        with replacing(target) as draft:
+            shutil.copyfile(path, draft)
 
 
 def bring_in(name: str, source: Path) -> None:

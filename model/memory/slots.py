@@ -6,9 +6,12 @@ Columns of equal length M, one row per slot; selecting and appending return a ne
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+from pydantic import Field, model_validator
+
+from model.disk.schema import Count, Seconds, Told, checked
 
 
 class Origin(NamedTuple):
@@ -157,52 +160,55 @@ def to_columns(slots: Slots) -> dict[str, list[Any]]:
     return {f.name: getattr(slots, f.name).tolist() for f in fields(slots)}
 
 
+Counts = Annotated[tuple[Count, ...], Field(strict=False)]  # JSON has lists, no tuples
+Numbers = Annotated[tuple[float, ...], Field(strict=False)]
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+OriginTold = Annotated[tuple[Count, Counts, Counts, Texts, Numbers, str], Field(strict=False)]
+
+
+class Columns(Told):
+    """The columns of a table in a file. Older files have no column for pins or summaries: then no
+    slot is pinned or a summary."""
+
+    prompt: list[Count]
+    position: list[Count]
+    token: list[Count]
+    block: list[Count]
+    text: list[str]
+    around: list[str]
+    written: list[Seconds]
+    salience: list[float]
+    n_reads: list[Count]
+    total_read: list[float]
+    last_read: list[float]
+    pinned: list[bool] | None = None
+    origins: list[Annotated[tuple[OriginTold, ...], Field(strict=False)]] | None = None
+
+    @model_validator(mode="after")
+    def of_one_length(self) -> "Columns":
+        """One row a slot, and one of each of a summary's tokens."""
+        found = {len(column) for _, column in self if column is not None}
+        if len(found) > 1:
+            raise ValueError(f"slot columns have lengths {sorted(found)}; they must have one length")
+        for origin in (one for every in self.origins or () for one in every):
+            if not origin[1] or len({len(part) for part in origin[1:5]}) > 1:
+                raise ValueError(f"{origin!r:.80} is no origin of a summary")
+        return self
+
+
 def from_columns(columns: dict[str, list[Any]]) -> Slots:
-    """The table from plain lists; ValueError if a column is missing or has another length.
-
-    Older files have no column for pins or summaries: then no slot is pinned or a summary.
-    """
-    names = [f.name for f in fields(Slots)]
-    n = len(columns.get("prompt", []))
-    later: dict[str, list[Any]] = {"pinned": [False] * n, "origins": [[]] * n}
-    columns = later | columns
-    missing = [name for name in names if name not in columns]
-    lengths = {len(columns[name]) for name in names if name in columns}
-    if missing or len(lengths) > 1:
-        raise ValueError(
-            f"The file is damaged: its slot columns have lengths {sorted(lengths)} and "
-            f"{', '.join(missing) or 'none'} missing; {', '.join(names)} must have one length. "
-            "Restore a copy."
-        )
-    columns["origins"] = [_origins(every) for every in columns["origins"]]
-    return Slots(**{
-        n: np.array(columns[n], dtype=_type(n)) if n != "origins" else column_of(columns[n])
-        for n in names
-    })
-
-
-def _origins(said: object) -> tuple[Origin, ...]:
-    if not isinstance(said, list | tuple):
-        raise ValueError(f"The file is damaged: {said!r:.80} are no origins of a summary. Restore "
-                         "a copy.")
-    return tuple(_origin(one) for one in said)
-
-
-def _origin(said: Any) -> Origin:
-    """An origin from a file's plain list; ValueError if it is not one."""
+    """The table from plain lists; ValueError for columns that make none."""
     try:
-        prompt, *parts, around = said
-        positions, tokens, texts, saliences = (tuple(part) for part in parts)
-    except (TypeError, ValueError):
-        raise ValueError(f"The file is damaged: {said!r:.80} is no origin of a summary. Restore a "
-                         "copy.") from None
-    made = Origin(prompt, positions, tokens, texts, saliences, around)
-    kinds = ((int, (prompt, *positions, *tokens)), (str, (around, *texts)), ((int, float), saliences))
-    whole = len({len(part) for part in made[1:5]}) == 1 and len(positions) > 0
-    if not whole or not all(isinstance(x, kind) for kind, every in kinds for x in every):
-        raise ValueError(f"The file is damaged: {said!r:.80} is no origin of a summary. Restore a "
-                         "copy.")
-    return made
+        told = checked(Columns, columns)
+    except ValueError as problem:
+        raise ValueError(f"The file is damaged: {problem}. Restore a copy.") from problem
+    n = len(told.prompt)
+    origins = [tuple(Origin(*one) for one in every) for every in told.origins or [()] * n]
+    found = dict(told) | {"pinned": told.pinned or [False] * n}
+    return Slots(**{
+        name: np.array(found[name], dtype=_type(name)) if name != "origins" else column_of(origins)
+        for name in (f.name for f in fields(Slots))
+    })
 
 
 def by_place(table: Slots, weight: np.ndarray, other: Slots) -> np.ndarray:

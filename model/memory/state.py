@@ -7,23 +7,55 @@ the whole old state or the whole new one.
 
 import json
 import os
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from model.disk.schema import Count, Told, checked, from_json
 from model.disk.whole import replacing
+from model.grafts.modules import FLOATS
 from model.memory import slots
 from model.memory.fusion import Bank, empty_bank
 from model.memory.held import Carried, Held
+from model.memory.slots import Columns, Slots
 from model.run.checkpoint import Checkpoint
 
 VERSION = 2
 READS = (1, 2)  # 1: before there was trained memory
 EXTERNAL, CARRIED = ("edm.keys", "edm.values", "edm.gate"), ("early", "late")
+
+
+class StateTold(Told):
+    """The header of a memory file."""
+
+    fingerprint: str
+    n_prompts: Count
+    longest: Count
+    n_tokens: Count
+    n_evicted: Count
+    prompts: list[str]
+    slots: Columns
+    memory: str = ""
+    external: Columns | None = None
+    external_evicted: Count | None = None
+
+    @model_validator(mode="after")
+    def fits_together(self) -> "StateTold":
+        """The EDM's part is complete or wholly absent; a slot is of a prompt that was told."""
+        if (self.external is None) != (self.external_evicted is None):
+            raise ValueError("external and external_evicted go together, and one is missing")
+        for table in filter(None, (self.slots, self.external)):
+            folded = [origin[0] for every in table.origins or () for origin in every]
+            wrong = [n for n in (*table.prompt, *folded) if not 1 <= n <= len(self.prompts)]
+            if wrong:
+                raise ValueError(f"a slot is of prompt {wrong[0]}, and {len(self.prompts)} were told")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +135,7 @@ def load_state(path: Path, checkpoint: Checkpoint) -> MemoryState:
         )
     table = slots.from_columns(told["slots"])
     config, model = checkpoint.model.config, checkpoint.model
+    _check_ids(path, table, config.vocab_size)
     shape = (config.n_layer, config.n_head, len(table), config.n_embd // config.n_head)
     _check_tensors(path, tensors, {"keys": shape, "values": shape})
     keys, values = (tensors[n].to(model.device, model.dtype) for n in ("keys", "values"))
@@ -134,6 +167,7 @@ def _external(
     if "external" not in told:
         return None
     table, width = slots.from_columns(told["external"]), checkpoint.model.config.n_embd
+    _check_ids(path, table, checkpoint.model.config.vocab_size)
     vectors = (len(table), width)
     _check_tensors(path, tensors, dict(zip(EXTERNAL, (vectors, vectors, (len(table),)))))
     keys, values, gate = (tensors[name].to(checkpoint.model.device) for name in EXTERNAL)
@@ -157,51 +191,40 @@ def describe(path: Path) -> dict[str, Any]:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {})["mnemoscope"])
+            told = from_json((file.metadata() or {})["mnemoscope"])
             names = file.keys()  # the file itself cannot be iterated
             tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, KeyError, json.JSONDecodeError) as problem:
+    except (SafetensorError, KeyError, ValueError, OSError) as problem:
         raise ValueError(
             f"Cannot read {path.name}: it is no memory file, or only a part of one ({problem}). "
             "Restore a copy, or start a new session."
         ) from problem
-    if not isinstance(told, dict):
-        raise ValueError(f"Cannot read {path.name}: it is no memory file, its header is no table. "
-                         "Restore a copy.")
-    if told.get("version") not in READS:
+    version = told.get("version") if isinstance(told, dict) else None
+    if type(version) is not int or version not in READS:
         raise ValueError(
-            f"Wrong version: {path.name} is a memory of version {told.get('version')}, this "
+            f"Wrong version: {path.name} is a memory of version {reprlib.repr(version)}, this "
             f"program reads version {VERSION} and older. Use the program that wrote it."
         )
-    _check_header(path, told)
+    try:
+        checked(StateTold, told)
+    except ValueError as problem:
+        raise ValueError(
+            f"Cannot read {path.name}: it is no memory file, or only a part of one (in its header, "
+            f"{problem}). Restore a copy, or start a new session."
+        ) from problem
     _check_numbers(path, tensors)
     return told, tensors
 
 
-def _check_header(path: Path, told: dict[str, Any]) -> None:
-    counts = [told.get(name) for name in ("n_prompts", "longest", "n_tokens", "n_evicted")]
-    prompts = told.get("prompts")
-    whole = (
-        all(isinstance(n, int) and n >= 0 for n in counts)
-        and isinstance(prompts, list) and all(isinstance(text, str) for text in prompts)
-        and isinstance(told.get("fingerprint"), str) and isinstance(told.get("slots"), dict)
-        and all(isinstance(column, list) for column in told["slots"].values())
-        and _is_whole_external(told)
-    )
-    if not whole:
+def _check_ids(path: Path, table: Slots, n_vocab: int) -> None:
+    """Raises ValueError where a slot, or a token folded into one, is none of this model's tokens."""
+    folded = [token for every in table.origins for origin in every for token in origin.tokens]
+    highest = max([*table.token.tolist(), *folded], default=0)
+    if highest >= n_vocab:
         raise ValueError(
-            f"Cannot read {path.name}: it is no memory file, or only a part of one (its header is "
-            "incomplete). Restore a copy, or start a new session."
+            f"The file {path.name} is damaged: token {highest:,} is none of this model's {n_vocab:,}. "
+            "Restore a copy, or start a new session."
         )
-
-
-def _is_whole_external(told: dict[str, Any]) -> bool:
-    """Whether the EDM's part is complete or wholly absent."""
-    if "external" not in told:
-        return True
-    columns, evicted = told["external"], told.get("external_evicted")
-    return (isinstance(columns, dict) and all(isinstance(c, list) for c in columns.values())
-            and isinstance(evicted, int) and evicted >= 0)
 
 
 def _check_tensors(
@@ -218,7 +241,7 @@ def _check_tensors(
 
 def _check_numbers(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     for name, values in tensors.items():
-        if not torch.isfinite(values).all():
+        if values.dtype not in FLOATS or not torch.isfinite(values).all():
             raise ValueError(
                 f"The file {path.name} is damaged: {name} holds numbers that are not finite. "
                 "Restore a copy, or start a new session."

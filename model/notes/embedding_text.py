@@ -5,7 +5,6 @@ less than those of a model that was trained for it. Axes: N texts, T tokens, C w
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
+from model.disk.home import expanded
+from model.disk.schema import from_json
 from model.notes.note import NotesError
 from model.run import tokens, trace
 from model.run.checkpoint import Checkpoint
@@ -98,7 +99,7 @@ def load_sentence_model(folder: Path) -> SentenceModel:
 
     Raises NotesError, one line, if something is missing in the folder.
     """
-    folder = Path(folder).expanduser()
+    folder = expanded(folder)
     if not (folder / "config.json").is_file() or not list(folder.glob("model*.safetensors")):
         raise NotesError(
             f"No sentence-embedding model in {folder}. Please choose a folder that holds "
@@ -144,7 +145,7 @@ def _fingerprint(folder: Path) -> str:
 def _other_pooling(folder: Path) -> str:
     """The pooling that sentence-transformers' own file asks for, if it is not the mean."""
     try:
-        told = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
+        told = from_json((folder / "1_Pooling" / "config.json").read_bytes())
         asks_mean = told.get("pooling_mode_mean_tokens", True)
     except (OSError, ValueError, AttributeError):
         return ""

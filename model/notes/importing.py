@@ -5,7 +5,6 @@ so that a passage knows its page.
 """
 
 import io
-import json
 import logging
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -15,12 +14,27 @@ import pypdf
 from markdown_it import MarkdownIt
 from pypdf.errors import DependencyError, FileNotDecryptedError
 
+from model.disk import schema
 from model.notes.note import Draft, NotesError, checked
 
 MOST_BYTES = 50_000_000
 MARKDOWN = (".md", ".markdown")
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every oddity on stderr
+
+
+class NoteTold(schema.Told):
+    """A note in an exported file."""
+
+    title: str
+    text: str
+    source: str
+
+
+class NotesTold(schema.Told):
+    """What `NotesFile.export` wrote."""
+
+    notes: list[NoteTold]
 
 
 @dataclass(frozen=True)
@@ -100,12 +114,9 @@ def _exported(name: str, text: str) -> list[Draft] | None:
     if not text.lstrip().startswith("{") or '"mnemoscope_notes"' not in text[:99]:
         return None
     try:
-        told = json.loads(text)
-        notes = [(one["title"], one["text"], one["source"]) for one in told["notes"]]
-        if not all(isinstance(part, str) for note in notes for part in note):
-            raise TypeError("a title, text or source is no text")
-        return [checked(Draft(*note)) for note in notes]
-    except (ValueError, KeyError, TypeError) as error:
+        told = schema.checked(NotesTold, schema.from_json(text))
+        return [checked(Draft(note.title, note.text, note.source)) for note in told.notes]
+    except ValueError as error:
         raise NotesError(
             f"“{name}”: looks like exported notes but cannot be read ({error}). Please export them "
             "again."

@@ -6,18 +6,22 @@ Knows nothing of pages. Axes as in model.run.trace.
 
 import hashlib
 import json
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import safetensors
 import torch
 import transformers
+from pydantic import Field, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from model.disk.schema import Told, checked, from_json
+from model.grafts.modules import FLOATS
 from model.loading.checkpoint import source
 from model.memory.state import MemoryState, save_state
 from model.run import tokens
@@ -27,12 +31,54 @@ from model.run.trace import Rows, Trace
 VERSION = 1
 SIZES = ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")  # of the model
 WAYS = ("scale_attn_weights", "scale_attn_by_inverse_layer_idx")  # how q·k is scaled
-TEXTS = ("prompt", "model", "fingerprint")
+Size = Annotated[int, Field(gt=0, lt=10**7)]
 MEMORY = "memory_file"  # a memory file's bytes
 
 
 class TraceFileError(ValueError):
     """A file that is no trace file, or not a whole one."""
+
+
+class ConfigTold(Told):
+    """SIZES and WAYS of the model, in the header."""
+
+    n_layer: Size
+    n_head: Size
+    n_embd: Size
+    n_positions: Size
+    vocab_size: Size
+    scale_attn_weights: bool
+    scale_attn_by_inverse_layer_idx: bool
+
+    @model_validator(mode="after")
+    def heads_fit(self) -> "ConfigTold":
+        """Heads share the width without rest."""
+        if self.n_embd % self.n_head:
+            raise ValueError(f"config.n_head = {self.n_head} does not divide n_embd = {self.n_embd}")
+        return self
+
+
+class TraceTold(Told):
+    """The header of a trace file."""
+
+    prompt: str
+    model: str
+    fingerprint: str
+    tokens: list[str]
+    config: ConfigTold
+    versions: dict[str, str]
+
+
+class Metadata(Told):
+    """Of safetensors' header, where ours is."""
+
+    mnemoscope: str
+
+
+class Header(Told):
+    """safetensors' header."""
+
+    metadata: Metadata = Field(alias="__metadata__")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,17 +136,17 @@ def from_bytes(content: bytes, name: str, own: Checkpoint | None = None) -> Trac
     fit together, with numbers that are not finite, or of another model.
     """
     told, tensors = _read(content, name)
-    config = _config(told, name)
-    if own is not None and told["fingerprint"] != own.fingerprint:
+    config = told.config.model_dump()
+    if own is not None and told.fingerprint != own.fingerprint:
         raise TraceFileError(
-            f"Wrong model: {name} is a trace of {told['model']} ({told['fingerprint']}), the chosen "
+            f"Wrong model: {name} is a trace of {told.model} ({told.fingerprint}), the chosen "
             f"model is {own.name} ({own.fingerprint}). Choose the model that it belongs to."
         )
-    _check_shapes(tensors, config, len(told["tokens"]), name)
+    _check_shapes(tensors, config, len(told.tokens), name)
     memory = tensors.pop(MEMORY, torch.zeros(0, dtype=torch.uint8)).numpy().tobytes()
     return TraceFile(
-        _trace(tensors), told["prompt"], told["tokens"], told["model"], told["fingerprint"], config,
-        told["versions"], memory, hashlib.sha256(content).hexdigest()[:16],
+        _trace(tensors), told.prompt, told.tokens, told.model, told.fingerprint, config,
+        told.versions, memory, hashlib.sha256(content).hexdigest()[:16],
     )
 
 
@@ -111,40 +157,30 @@ def _trace(tensors: dict[str, torch.Tensor]) -> Trace:
     return Trace(ids, (Rows(q, k, v, stream),), tensors["next_logits"], 0)
 
 
-def _read(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def _read(content: bytes, name: str) -> tuple[TraceTold, dict[str, torch.Tensor]]:
     try:
         length = int.from_bytes(content[:8], "little")
-        told = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["mnemoscope"])
+        header = checked(Header, from_json(content[8 : 8 + length]))
+        told = from_json(header.metadata.mnemoscope)
         tensors = load_tensors(content)
-    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as problem:
+    except (SafetensorError, ValueError) as problem:
         raise TraceFileError(
             f"Cannot read {name}: it is no trace file, or only a part of one. Save it again."
         ) from problem
     if not isinstance(told, dict) or told.get("kind") != "trace":
         raise TraceFileError(f"Cannot read {name}: it is no trace file. Choose a file that Take away "
                              "or “python -m model trace” wrote.")
-    if told.get("version") != VERSION:
+    version = told.get("version")
+    if type(version) is not int or version != VERSION:
         raise TraceFileError(
-            f"Wrong version: {name} is a trace file of version {str(told.get('version'))[:20]}, this "
-            f"program reads version {VERSION}. Use the program that wrote it."
+            f"Wrong version: {name} is a trace file of version {reprlib.repr(version)}, this program "
+            f"reads version {VERSION}. Use the program that wrote it."
         )
-    return told, tensors
-
-
-def _config(told: dict[str, Any], name: str) -> dict[str, Any]:
-    """The header's config, once the header is known to be whole."""
-    config, texts, versions = told.get("config"), told.get("tokens"), told.get("versions")
-    whole = (
-        all(isinstance(told.get(part), str) for part in TEXTS)
-        and isinstance(texts, list) and all(isinstance(text, str) for text in texts)
-        and isinstance(versions, dict) and isinstance(config, dict)
-        and all(type(config.get(size)) is int and 0 < config[size] < 1e7 for size in SIZES)
-        and all(type(config.get(way)) is bool for way in WAYS)
-        and config["n_embd"] % config["n_head"] == 0
-    )
-    if not whole or config is None:
-        raise TraceFileError(f"Cannot read {name}: its header is incomplete. Save the trace again.")
-    return {part: config[part] for part in (*SIZES, *WAYS)}
+    try:
+        return checked(TraceTold, told), tensors
+    except ValueError as problem:
+        raise TraceFileError(f"Cannot read {name}: its header is incomplete, {problem}. Save the "
+                             "trace again.") from problem
 
 
 def _check_shapes(
@@ -161,7 +197,8 @@ def _check_shapes(
                 f"Wrong shapes: {name} has {part} of shape {found}, its header says {shape}. Save the "
                 "trace again."
             )
-        if part != "ids" and not torch.isfinite(tensors[part]).all():
+        values = tensors[part]
+        if part != "ids" and (values.dtype not in FLOATS or not torch.isfinite(values).all()):
             raise TraceFileError(f"The file {name} is damaged: {part} holds numbers that are not "
                                  "finite. Save the trace again.")
     ids = tensors["ids"]

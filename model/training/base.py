@@ -4,6 +4,7 @@ The model is transformers' own GPT2LMHeadModel. Only its attention is replaced d
 speed and so that documents of a row do not see each other. Knows nothing of the command line.
 """
 
+import io
 import json
 import random
 import time
@@ -18,7 +19,7 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 from transformers import AttentionInterface, GPT2Config, GPT2LMHeadModel
 
-from model.disk.whole import replacing
+from model.disk.whole import write_bytes
 from model.grafts.blocks import blocks
 from model.recall.episodes import Plan
 from model.recall.open_facts import OpenPlan
@@ -336,11 +337,12 @@ def _measure(training: Training, loss: float, speed: float) -> TrainingProgress:
 
 def save_checkpoint(path: Path, training: Training) -> None:
     """Everything needed to go on; under a temporary name first: a kill leaves a whole file."""
-    with replacing(path) as draft:
-        torch.save({"model": training.model.state_dict(),
-                    "optimizers": [optimizer.state_dict() for optimizer in training.optimizers],
-                    "rng": json.dumps(training.rng.getstate()),
-                    "state": json.dumps(asdict(training.state))}, draft)
+    content = io.BytesIO()  # torch says of a full disk that it cannot write, not why
+    torch.save({"model": training.model.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in training.optimizers],
+                "rng": json.dumps(training.rng.getstate()),
+                "state": json.dumps(asdict(training.state))}, content)
+    write_bytes(path, content.getvalue())
 
 
 def load_checkpoint(path: Path, training: Training) -> None:

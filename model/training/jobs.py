@@ -34,9 +34,11 @@ from typing import IO
 from filelock import FileLock
 
 from model.disk import home as data_folder
+from model.disk.schema import checked, from_json
 from model.disk.whole import write_text
 from model.loading.placement import n_cores
 from model.training import progress
+from model.training.job_files import CardTold, JobTold
 from model.training.process import birth
 from model.training.progress import Measurement
 
@@ -388,13 +390,12 @@ def _write(job: Job) -> None:
 
 def _read(folder: Path) -> Job:
     try:
-        values = json.loads((folder / "job.json").read_text())
-        request = values.pop("request")
-        request["texts"] = tuple(request["texts"])
-        return Job(folder=folder, request=TrainingRequest(**request), **values)
+        told = dict(checked(JobTold, from_json((folder / "job.json").read_bytes())))
+        request = TrainingRequest(**dict(told.pop("request")))
+        return Job(folder=folder, request=request, **told)
     except FileNotFoundError:
         raise JobError(f"There is no training {folder.name} any more: it was deleted.") from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise JobError(f"Cannot read {folder / 'job.json'}: {error}. Restore a copy, or delete "
                        "this folder.") from error
 
@@ -402,10 +403,11 @@ def _read(folder: Path) -> Job:
 def read_card(path: Path) -> dict | None:
     """A training's card; None if there is none, or only a part of one."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = from_json(path.read_bytes())
+        checked(CardTold, found)
     except (OSError, ValueError):  # none yet, or not whole
         return None
-    return found if isinstance(found, dict) else None
+    return dict(found)
 
 
 def _log(job: Job, most: int = 20_000) -> str:

@@ -6,6 +6,7 @@ read with memory, and gradients flow from the answers through the reads into the
 prompts of the episode. On all other tokens the model must stay close to the frozen model (KL).
 """
 
+import io
 import json
 import math
 import random
@@ -17,7 +18,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from model.disk.whole import replacing
+from model.disk.whole import write_bytes
 from model.grafts import modules
 from model.grafts.modules import Modules
 from model.loading import checkpoint as checkpoints
@@ -283,12 +284,13 @@ def openness(training: MemoryTraining) -> dict[str, float]:
 
 
 def _save(path: Path, training: MemoryTraining) -> None:
-    with replacing(path) as draft:
-        torch.save({"modules": training.modules.state_dict(),
-                    "optimizer": training.optimizer.state_dict(),
-                    "rng": json.dumps(training.rng.getstate()), "torch_rng": torch.get_rng_state(),
-                    "base": training.checkpoint.fingerprint,
-                    "state": json.dumps(asdict(training.state))}, draft)
+    content = io.BytesIO()  # torch says of a full disk that it cannot write, not why
+    torch.save({"modules": training.modules.state_dict(),
+                "optimizer": training.optimizer.state_dict(),
+                "rng": json.dumps(training.rng.getstate()), "torch_rng": torch.get_rng_state(),
+                "base": training.checkpoint.fingerprint,
+                "state": json.dumps(asdict(training.state))}, content)
+    write_bytes(path, content.getvalue())
 
 
 def _load(path: Path, training: MemoryTraining) -> None:

@@ -5,11 +5,14 @@ incomplete (still being written, or cut by a kill) is left out. If a resumed tra
 the later line counts. Knows nothing of processes.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from model.disk.schema import Count, Told, checked, from_json
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,38 @@ class Measurement:
     gates: dict[str, float]
 
 
+Finite = Annotated[float, Field(ge=0, lt=1e12)]
+Shares = dict[str, float | None] | None
+
+
+class MeasurementTold(Told):
+    """A line of progress.jsonl. A training that went astray has a loss that is no number."""
+
+    model_config = ConfigDict(allow_inf_nan=True)
+
+    step: Count
+    steps: Count
+    seconds: Finite
+    seconds_left: Finite | None = None
+    stage: str = ""
+    tokens: Count | None = None
+    tokens_per_second: float | None = None
+    loss: float | None = None
+    kl: float | None = None
+    recall: Shares = None
+    recall_n: Count | None = None
+    recall_known: Shares = None
+    recall_known_n: Count | None = None
+    refused: Shares = None
+    refused_n: Count | None = None
+    gates: Shares = None
+
+
 def read(path: Path) -> list[Measurement]:
     """The points of a progress.jsonl in the order of their steps; empty if there is no file."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:
+    except OSError:  # none yet, or none that may be read
         return []
     return _in_order(filter(None, map(_point_of_line, lines)))
 
@@ -57,41 +87,29 @@ def read_curves(path: Path) -> list[Measurement]:
     if not path.is_file():
         return []
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        rows = from_json(path.read_bytes())
+        if not isinstance(rows, list):
+            raise ValueError(f"it is a {type(rows).__name__}")
+    except (OSError, ValueError) as error:
         raise ValueError(f"No JSON list of measurements in {path}: {error}. Train it again, or "
                          "restore a copy.") from error
     return _in_order(filter(None, map(point, rows)))
 
 
-def point(row: dict) -> Measurement | None:
+def point(row: object) -> Measurement | None:
     """A measurement from its JSON; None if it is not one."""
     try:
-        return Measurement(
-            step=int(row["step"]),
-            steps=int(row["steps"]),
-            seconds=float(row["seconds"]),
-            seconds_left=_number(row.get("seconds_left")),
-            stage=str(row.get("stage", "")),
-            tokens=_count(row.get("tokens")),
-            tokens_per_second=_number(row.get("tokens_per_second")),
-            loss=_number(row.get("loss")),
-            kl=_number(row.get("kl")),
-            recall=_numbers(row.get("recall")),
-            recall_n=_count(row.get("recall_n")),
-            recall_known=_numbers(row.get("recall_known")),
-            recall_known_n=_count(row.get("recall_known_n")),
-            refused=_numbers(row.get("refused")),
-            refused_n=_count(row.get("refused_n")),
-            gates=_numbers(row.get("gates")),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
+        told = checked(MeasurementTold, row)
+    except ValueError:
         return None
+    shares = {name: {kind: x for kind, x in (getattr(told, name) or {}).items() if x is not None}
+              for name in ("recall", "recall_known", "refused", "gates")}
+    return Measurement(**dict(told) | shares)
 
 
 def _point_of_line(line: str) -> Measurement | None:
     try:
-        return point(json.loads(line))
+        return point(from_json(line))
     except ValueError:
         return None
 
@@ -104,15 +122,3 @@ def _in_order(points: Iterable[Measurement]) -> list[Measurement]:
             kept.pop()
         kept.append(now)
     return kept
-
-
-def _count(value: Any) -> int | None:
-    return None if value is None else int(value)
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _numbers(values: Any) -> dict[str, float]:
-    return {str(k): float(v) for k, v in (values or {}).items() if v is not None}

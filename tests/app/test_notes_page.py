@@ -177,6 +177,21 @@ def test_a_blank_note_is_refused_in_one_sentence(app):
     assert "some text" in app.error[0].value and kept() == [] and not app.exception
 
 
+def test_a_file_that_we_fail_to_read_locks_nobody_out(app, monkeypatch):
+    from components.notes import run
+
+    def broken(name, content):
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(run, "import_file", broken)
+    open_page(app)
+    app.file_uploader(key="notes_files 0").set_value([("odd.txt", b"I live in Rome.", "text/plain")]).run()
+    app.button(key="notes_import_go").click().run()
+    assert not app.exception and any("“odd.txt” could not be read" in e.value for e in app.error)
+    app.run()
+    assert not app.exception and not app.error
+
+
 def test_files_are_imported_and_bad_ones_named(app):
     open_page(app)
     app.file_uploader(key="notes_files 0").set_value([

@@ -1,7 +1,12 @@
-"""Command-line options that several commands share."""
+"""Command-line options that several commands share, and what a value of an option may be."""
 
 import argparse
+import math
 import os
+from pathlib import Path
+
+MOST = 2**53  # what every program reads as a whole number
+MAX_SEED = 2**63 - 1
 
 
 def add_model(parser: argparse._ActionsContainer) -> None:
@@ -14,3 +19,48 @@ def add_model(parser: argparse._ActionsContainer) -> None:
         help="embedded, a folder, or a hub name such as gpt2 (default: $MNEMOSCOPE_MODEL, "
         "else embedded)",
     )
+
+
+def path(text: str) -> Path:
+    """The name of a file or folder; an empty one would mean the current folder."""
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no name. Name a file or a folder.")
+    return Path(text)
+
+
+def whole(text: str) -> int:
+    """A whole number that fits its purpose: the command says which."""
+    number = _int(text)
+    if abs(number) > MOST:
+        raise argparse.ArgumentTypeError(f"{text[:40]} is out of range. Choose one up to {MOST}.")
+    return number
+
+
+def seed(text: str) -> int:
+    """A seed, from 0 to MAX_SEED."""
+    number = _int(text)
+    if not 0 <= number <= MAX_SEED:
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]} is out of range. Choose one from 0 to {MAX_SEED}."
+        )
+    return number
+
+
+def real(text: str) -> float:
+    """A number that is not infinite."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number. Write one such as 0.5.")
+    return number
+
+
+def _int(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is no whole number. Write one such as 5."
+        ) from None

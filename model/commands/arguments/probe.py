@@ -11,7 +11,6 @@ text later (a book, or a folder of books), for every pair of a salience score an
 """
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from model.commands.arguments import options
 from model.commands.arguments.names import CURVES, TASKS
@@ -23,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model probe`."""
     options.add_model(parser)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--file", type=Path, help="probes, a JSON object a line: tell, ask, "
+    what.add_argument("--file", type=options.path, help="probes, a JSON object a line: tell, ask, "
                       "answer, distance, distraction, seed, label")
     what.add_argument("--task", choices=TASKS, help="a standard task")
     what.add_argument("--curve", choices=CURVES, help="recall against one thing")
@@ -37,23 +36,23 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="some of gpt2, rnn, edm, am, gpt2-m, with commas (default: all)",
     )
     parser.add_argument(
-        "--n", type=int,
+        "--n", type=options.whole,
         help="episodes of each point (default: 25; scoreboard: 125; lines for --eviction: 100)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first episode (default: "
+    parser.add_argument("--seed", type=options.seed, default=0, help="seed of the first episode (default: "
                                                             "0)")
     parser.add_argument(
-        "--slots", type=int, help="slots of the memories (default: 512 AM, 128 EDM)"
+        "--slots", type=options.whole, help="slots of the memories (default: 512 AM, 128 EDM)"
     )
     parser.add_argument("--policy", choices=NAMES, help="who leaves (default: fifo)")
     parser.add_argument("--salience", choices=SCORES, help="what AM's slots are ranked by")
     parser.add_argument(
-        "--threshold", type=float, help="AM: sentences with a lower mean salience are not written"
+        "--threshold", type=options.real, help="AM: sentences with a lower mean salience are not written"
     )
     parser.add_argument(
-        "--best", type=int, help="write at most so many sentences or tokens of a prompt"
+        "--best", type=options.whole, help="write at most so many sentences or tokens of a prompt"
     )
-    parser.add_argument("--text", type=Path, help="distraction and ordinary text from this "
+    parser.add_argument("--text", type=options.path, help="distraction and ordinary text from this "
                         "file; for --eviction also a folder of .txt files")
-    parser.add_argument("--out", type=Path, help="file of the episodes, or of the scoreboard")
+    parser.add_argument("--out", type=options.path, help="file of the episodes, or of the scoreboard")
     parser.add_argument("--json", action="store_true", help="JSON instead of lines")

@@ -6,7 +6,6 @@ there.
 """
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from model.commands.arguments import options
 from model.commands.arguments.names import CURVES, TASKS
@@ -15,12 +14,12 @@ from model.commands.arguments.names import CURVES, TASKS
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model recall curves`."""
     options.add_model(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER",
+    parser.add_argument("--out", type=options.path, required=True, metavar="FOLDER",
                         help="folder for recall_curves.json and for the single episodes")
-    parser.add_argument("--n", type=int, default=200, metavar="N",
+    parser.add_argument("--n", type=options.whole, default=200, metavar="N",
                         help="least number of questions a point (default: 200)")
     parser.add_argument("--only", metavar="LIST",
                         help=f"some of {', '.join(CURVES + TASKS)}, with commas (default: all)")
-    parser.add_argument("--slots", type=int, default=128, metavar="N",
+    parser.add_argument("--slots", type=options.whole, default=128, metavar="N",
                         help="slots of the memories, for curves that do not vary them (default: "
                              "128)")

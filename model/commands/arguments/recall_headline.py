@@ -8,7 +8,6 @@ same --out a stopped command continues; figures of another model or memory are r
 """
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from model.commands.arguments import options
 from model.commands.arguments.names import HEADLINE_PARTS
@@ -18,22 +17,22 @@ from model.memory.settings import Settings
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model recall headline`."""
     options.add_model(parser)
-    parser.add_argument("--file", type=Path, nargs="+", metavar="FILE",
+    parser.add_argument("--file", type=options.path, nargs="+", metavar="FILE",
                         help="probes, a JSON object a line (default: open facts of held-out frames, "
                              "made up)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON of all figures")
-    parser.add_argument("--memory", type=Path, metavar="FILE",
+    parser.add_argument("--out", type=options.path, required=True, metavar="FILE", help="JSON of all figures")
+    parser.add_argument("--memory", type=options.path, metavar="FILE",
                         help="trained memory (default: the one beside the model)")
     parser.add_argument("--variants", default="gpt2,am,edm,gpt2-m", metavar="LIST",
                         help="some of gpt2, rnn, edm, am, gpt2-m, with commas (default: all but "
                              "rnn)")
-    parser.add_argument("--n", type=int, default=500, metavar="N",
+    parser.add_argument("--n", type=options.whole, default=500, metavar="N",
                         help="probes of each case, passages and pairs (default: 500)")
     parser.add_argument("--far", default="1000,10000", metavar="LIST",
                         help="tokens of other text before the question (default: 1000,10000)")
-    parser.add_argument("--n-far", type=int, default=100, metavar="N",
+    parser.add_argument("--n-far", type=options.whole, default=100, metavar="N",
                         help="number of probes for --far (default: 100)")
-    parser.add_argument("--slots", type=int, default=128, metavar="N",
+    parser.add_argument("--slots", type=options.whole, default=128, metavar="N",
                         help="slots of the memories for --far (default: 128)")
     usual = Settings()
     parser.add_argument("--policy", default=usual.policy,
@@ -41,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--score", default=usual.fusion.score,
                         help="salience of fusion's slots for --far (default: "
                              f"{usual.fusion.score})")
-    parser.add_argument("--text", type=Path, metavar="DIR",
+    parser.add_argument("--text", type=options.path, metavar="DIR",
                         help="folder of .txt books: other talk, ordinary text, the gist")
     parser.add_argument("--only", metavar="LIST",
                         help=f"some of {', '.join(HEADLINE_PARTS)}, with semicolons (default: all)")

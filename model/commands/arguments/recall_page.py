@@ -5,10 +5,11 @@ memory_headline*.json (`recall headline`, a file for each seed).
 """
 
 from argparse import ArgumentParser
-from pathlib import Path
+
+from model.commands.arguments import options
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model recall page`."""
-    parser.add_argument("--folder", type=Path, metavar="DIR",
+    parser.add_argument("--folder", type=options.path, metavar="DIR",
                         help="folder of a trained memory (default: the embedded model's)")

@@ -6,7 +6,6 @@ more text to look back on; compare only figures of the same window and stride.
 """
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from model.commands.arguments import options
 
@@ -14,8 +13,8 @@ from model.commands.arguments import options
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model score`."""
     options.add_model(parser)
-    parser.add_argument("--file", required=True, type=Path, help="a text file in UTF-8")
+    parser.add_argument("--file", required=True, type=options.path, help="a text file in UTF-8")
     parser.add_argument(
-        "--stride", type=int, help="tokens from one window to the next (default: half the window)"
+        "--stride", type=options.whole, help="tokens from one window to the next (default: half the window)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")

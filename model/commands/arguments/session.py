@@ -4,8 +4,9 @@ They are files in MNEMOSCOPE_HOME, by default in your user data folder.
 """
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
+
+from model.commands.arguments import options
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -27,6 +28,6 @@ def _add(commands: Any, name: str, summary: str, *positional: str) -> ArgumentPa
         parser.add_argument("name", metavar="NAME", nargs="?",
                             help="the new session's name (default: the file's own)")
     if "file" in positional:
-        parser.add_argument("file", metavar="FILE", type=Path, help="the file")
+        parser.add_argument("file", metavar="FILE", type=options.path, help="the file")
     parser.set_defaults(what=name)
     return parser

@@ -7,7 +7,6 @@ tokens: ids (T,), tokens (T,) display strings, q, k, v (L,H,T,d), attention (L,H
 """
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from model.commands.arguments import options
 
@@ -17,6 +16,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     options.add_model(parser)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--prompt", help="the text to trace")
-    what.add_argument("--open", type=Path, metavar="FILE", help="a trace file to say what is in it")
-    parser.add_argument("--out", type=Path, help="the file to write: *.safetensors or *.npz")
+    what.add_argument("--open", type=options.path, metavar="FILE", help="a trace file to say what is in it")
+    parser.add_argument("--out", type=options.path, help="the file to write: *.safetensors or *.npz")
     parser.add_argument("--session", help="a session whose memory a *.safetensors file takes along")

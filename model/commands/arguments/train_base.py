@@ -1,22 +1,23 @@
 """Train the base model on a folder of texts, measure it, write its card."""
 
 from argparse import ArgumentParser
-from pathlib import Path
+
+from model.commands.arguments import options
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The options of `train base`."""
-    parser.add_argument("--text", type=Path, required=True, metavar="DIR",
+    parser.add_argument("--text", type=options.path, required=True, metavar="DIR",
                         help="folder with at least two .txt files; one is left out to measure on")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR",
+    parser.add_argument("--out", type=options.path, required=True, metavar="DIR",
                         help="folder for the model, its card, and training.pt (for --resume)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, metavar="N",
+    length.add_argument("--minutes", type=options.real, metavar="N",
                         help="train for N minutes of this computer's time (default: 90)")
-    length.add_argument("--tokens", type=int, metavar="N", help="train on N tokens")
-    parser.add_argument("--seed", type=int, default=0, metavar="N",
+    length.add_argument("--tokens", type=options.whole, metavar="N", help="train on N tokens")
+    parser.add_argument("--seed", type=options.seed, default=0, metavar="N",
                         help="first weights and order of the text (default: 0)")
-    parser.add_argument("--from", dest="weights", type=Path, metavar="DIR",
+    parser.add_argument("--from", dest="weights", type=options.path, metavar="DIR",
                         help="start from the weights and the tokenizer of a folder that train base "
                              "wrote, such as model/embedded (default: begin anew)")
     parser.add_argument("--resume", action="store_true",

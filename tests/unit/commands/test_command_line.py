@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import shlex
 import subprocess
 import sys
 
@@ -123,6 +125,40 @@ def test_every_option_is_explained():
             elif not action.help:
                 unexplained.append(f"{parser.prog} {action.dest}")
     assert not unexplained
+
+
+@pytest.mark.parametrize("line, words", [
+    ("generate --prompt x --tokens 1 --seed 1180591620717411303424", "out of range"),
+    ("generate --prompt x --tokens 1180591620717411303424", "out of range"),
+    ("generate --prompt x --tokens 1 --temperature nan", "no number"),
+    ("probe --file x --seed -1", "out of range"),
+    ("probe --file x --threshold nan", "no number"),
+    ("probe --file x --threshold inf", "no number"),
+    ("probe --task mqar --n 1.5", "no whole number"),
+    ("train memory --out x --seed x", "no whole number"),
+    ("train base --text x --out ''", "'' is no name"),
+    ("trace --prompt x --out ''", "'' is no name"),
+])
+def test_a_senseless_value_is_refused_before_anything_is_loaded(capsys, line, words):
+    with pytest.raises(SystemExit) as stop:
+        main(shlex.split(line))
+    assert stop.value.code == 2 and words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line, words", [
+    ("probe --file x --best -1", "--best must be 0 (all) or more, got -1."),
+    ("anatomy --model ~nobody-of-this-name/x", "no folder ~nobody-of-this-name/x"),
+    ("trace --prompt x --out .", "it is a folder"),
+])
+def test_what_cannot_be_done_is_one_line(capsys, line, words):
+    code, out, err = run(capsys, *line.split())
+    assert code == 2 and not out and words in err and err.count("\n") == 1
+
+
+def test_a_device_is_not_replaced(capsys, tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    code, _, err = run(capsys, "trace", "--prompt", "x", "--out", tmp_path / "pipe.npz")
+    assert code == 2 and "no ordinary file" in err and (tmp_path / "pipe.npz").is_fifo()
 
 
 def test_a_wrong_argument_exits_with_2(capsys):

@@ -78,3 +78,17 @@ def test_what_cannot_be_done_is_one_line(capsys, arguments, words):
     code, _, err = run(capsys, *arguments)
     assert code == 2 and words in err and err.count("\n") == 1
     assert "no session yet" in run(capsys, "session", "list")[1]
+
+
+def test_one_damaged_session_hides_no_other(capsys, tmp_path):
+    say(capsys, "good", FACT, 0)
+    folder = tmp_path / "home" / "sessions"
+    (folder / "a folder.memory").mkdir()
+    (folder / "cut.memory").write_bytes((folder / "good.memory").read_bytes()[:-9])
+    (folder / "gone.memory").symlink_to(folder / "nowhere")
+    code, out, err = run(capsys, "session", "list")
+    assert (code, err) == (0, "") and len(out.splitlines()) == 4
+    assert "1 prompt " in out and out.count("Cannot read") == 3
+    for name in ("a folder", "cut", "gone"):
+        code, out, err = run(capsys, "session", "show", name)
+        assert code == 2 and err.count("\n") == 1

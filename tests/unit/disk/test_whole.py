@@ -1,9 +1,13 @@
 """A file is replaced whole, or what it held stays; nothing is left beside it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from model.disk.home import home
-from model.disk.whole import replacing, write_text
+from model.disk.whole import NotWritten, replacing, write_text
 
 
 def test_the_new_file_takes_the_place_of_the_old_one(tmp_path):
@@ -27,3 +31,27 @@ def test_home_is_where_the_environment_says(monkeypatch, tmp_path):
     assert home() == tmp_path / "home" and not home().exists()
     monkeypatch.setenv("MNEMOSCOPE_HOME", "")
     assert home().name == "mnemoscope" and home().is_absolute()
+
+
+def test_a_draft_of_a_process_that_was_killed_goes_with_the_next_writing(tmp_path):
+    path = tmp_path / "a.json"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / f".a.json.{gone.pid}.tmp").write_text("half of it")
+    others = [tmp_path / ".b.json.1.tmp", tmp_path / f".a.json.{os.getppid()}.tmp"]
+    for other in others:
+        other.write_text("another file's, or of a process at work")
+    write_text(path, "new")
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+
+
+def test_only_a_file_is_replaced_and_a_link_stays_a_link(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "a")
+    for name, what in (("pipe", "no ordinary file"), ("folder", "a folder"), ("none/a", "no folder")):
+        with pytest.raises(NotWritten, match=what):
+            write_text(tmp_path / name, "x")
+    write_text(tmp_path / "link", "x")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "folder" / "a").read_text() == "x"
+    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 3

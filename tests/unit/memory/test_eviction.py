@@ -95,7 +95,7 @@ def test_columns_make_a_round_trip_and_damage_is_said():
     assert slots.to_columns(back) == columns
     with pytest.raises(ValueError, match="damaged"):
         slots.from_columns(columns | {"token": [1]})
-    with pytest.raises(ValueError, match="token missing"):
+    with pytest.raises(ValueError, match="token is missing"):
         slots.from_columns({k: v for k, v in columns.items() if k != "token"})
 
 

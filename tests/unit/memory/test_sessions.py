@@ -67,3 +67,20 @@ def test_the_second_process_is_told():
     assert other.returncode == 1 and "in use by another process" in other.stderr
     with sessions.hold("demo"):
         pass
+
+
+def test_an_export_to_a_full_disk_leaves_nothing_and_can_be_tried_again(tmp_path, monkeypatch):
+    put("demo", b"a whole memory")
+    target = tmp_path / "out.memory"
+
+    def full(source, draft):
+        draft.write_bytes(b"a wh")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sessions.shutil, "copyfile", full)
+        with pytest.raises(OSError, match="Cannot write .*out.memory: No space left on device"):
+            sessions.export("demo", target)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    sessions.export("demo", target)
+    assert target.read_bytes() == b"a whole memory"

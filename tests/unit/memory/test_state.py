@@ -90,7 +90,7 @@ def test_a_header_with_a_broken_edm_is_refused(tiny, path, wrong):
     with safe_open(path, "np") as file:
         told = json.loads(file.metadata()["mnemoscope"]) | wrong
     save_file(load_file(path), path, metadata={"mnemoscope": json.dumps(told)})
-    with pytest.raises(ValueError, match="its header is incomplete"):
+    with pytest.raises(ValueError, match="in its header, external"):
         load_state(path, tiny)
 
 

@@ -1,0 +1,1 @@
+"""Files that nobody wrote by hand: whatever they say, one sentence. Nothing here opens a page."""

@@ -1,0 +1,207 @@
+"""Whatever a file says: it is read, or one line says what is wrong. The same examples every time."""
+
+import json
+from argparse import Namespace
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from model.commands import session
+from model.grafts import modules
+from model.lessons import reading
+from model.loading.weights import read_config
+from model.memory import asking, sessions, slots, telling
+from model.memory.settings import Settings
+from model.memory.state import blank, load_state, save_state
+from model.notes import importing
+from model.recall import probe, probe_file
+from model.run import trace
+from model.takeaway import trace_file
+from model.training import jobs, progress
+from tests.unit.hostile.mutations import contents, tensor_files, texts, trees
+
+pytestmark = pytest.mark.slow
+FUZZ = settings(max_examples=150, derandomize=True, deadline=None, database=None,
+                suppress_health_check=list(HealthCheck))
+LESSON = """---
+title: Words
+about: What a word is.
+---
+## One
+
+A sentence.
+
+```step
+link: attention?prompt=I+live
+head: previous
+ask: next
+options: [" in", " on"]
+```
+"""
+YAML = st.sampled_from([
+    "[", "{", "&a [*a]", "!!python/object:os.system", "? [a]\n: b\n", "<<: {link: x}\n", "2001-99-99", "~",
+    "0x", "1e999", "- ", ": ", "\t", "# ", "## ", "```step\n", "---\n", "[" * 2000, "{a: {b: c}}", "null", "\ud83d",
+    "\x00", "!!binary x", "!!set {a}", "*x", "link: 2\n", "1: 2\n", "99999999999999999999:99:99", "!!int x",
+])
+
+
+@contextmanager
+def one_line_at_most():
+    """The reader may refuse with one sentence, and with nothing else."""
+    try:
+        yield
+    except ValueError as problem:
+        said = str(problem)
+        assert said and "\n" not in said.strip() and said.rstrip()[-1] in ".)’”", said
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("hostile")
+
+
+@pytest.fixture(scope="module")
+def told(tiny):
+    return telling.tell(tiny, blank(tiny), "I am Ann. I live in Rome.", Settings()).state
+
+
+def summary(state):
+    """The same state with a slot that holds a summary, as `summarising` leaves it."""
+    bank = state.bank
+    origin = slots.Origin(1, (1, 2), (5, 6), ("a", "b"), (0.5, 1.0), "ab")
+    origins = slots.column_of([(origin,)] + [()] * (len(bank) - 1))
+    return replace(state, bank=replace(bank, slots=replace(bank.slots, origins=origins)))
+
+
+def test_sessions(tiny, told, folder, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_HOME", str(folder))
+    path = sessions.path_of("x")
+    save_state(summary(told), path)
+    whole, ids = path.read_bytes(), np.arange(5)
+
+    @FUZZ
+    @given(tensor_files(whole, "mnemoscope"))
+    def fuzz(content):
+        path.write_bytes(content)
+        assert list(session.run_command(Namespace(what="list")))
+        with one_line_at_most():
+            assert list(session.run_command(Namespace(what="show", name="x", json=False)))
+            state = load_state(path, tiny)
+            assert asking.ask(tiny, state, ids, Settings()).trace.next_logits.isfinite().all()
+
+    fuzz()
+
+
+def test_memory_files(tiny, folder):
+    path, config = folder / "memory.safetensors", tiny.model.config
+    modules.save_modules(modules.untrained(config, rank=2), path, "tiny-0", ("early", "edm", "lora"), {"seed": 1})
+    whole = path.read_bytes()
+
+    @FUZZ
+    @given(tensor_files(whole, "mnemoscope_memory"))
+    def fuzz(content):
+        path.write_bytes(content)
+        with one_line_at_most():
+            assert modules.load_modules(path, config, "tiny-0").card is not None
+        with one_line_at_most():
+            modules.fill_from(modules.untrained(config), path)
+
+    fuzz()
+
+
+def test_trace_files(tiny):
+    checkpoint_ = Namespace(**vars(tiny), placement=Namespace(dtype=tiny.model.dtype))
+    whole = trace_file.as_bytes(checkpoint_, trace.run(tiny, np.arange(4)), "abcd")
+
+    @FUZZ
+    @given(tensor_files(whole, "mnemoscope"))
+    def fuzz(content):
+        with one_line_at_most():
+            found = trace_file.from_bytes(content, "x.safetensors")
+            assert 0 <= trace_file.strongest(found)[-1] <= 1
+
+    fuzz()
+
+
+def test_exported_notes():
+    note = {"title": "a", "text": "I live in Rome.", "source": "typed", "created": 1.0, "changed": 2.0}
+    whole = {"mnemoscope_notes": 1, "notes": [note, note]}
+
+    @FUZZ
+    @given(st.one_of(
+        trees(whole).map(lambda tree: json.dumps(tree).encode()), contents(json.dumps(whole).encode()),
+        st.sampled_from([b'{"mnemoscope_notes": 1, "notes": ' + b"[" * 2_000_000, b"%PDF-1.4\n%%EOF"])))
+    def fuzz(content):
+        with one_line_at_most():
+            assert list(importing.read("notes.json", content))
+
+    fuzz()
+
+
+def test_probe_files(tiny):
+    whole = {"tell": ["I live in Rome."], "ask": "I live in", "answer": " Rome", "distance": 5, "seed": 1, "label": "x",
+             "distraction": "It rains. " * 9, "wrong": " Oslo"}
+
+    @FUZZ
+    @given(trees(whole).map(lambda tree: json.dumps(tree).encode()) | contents(json.dumps(whole).encode()))
+    def fuzz(content):
+        with one_line_at_most():
+            probe.prepare(tiny, probe_file.parsed(content))
+
+    fuzz()
+
+
+@FUZZ
+@given(texts(LESSON, YAML))
+def test_lessons(text):
+    with one_line_at_most():
+        assert reading.read(text, "x", "x.md").steps
+
+
+def test_configs(tmp_path, tiny):
+    config = {**tiny.model.config.to_dict(), "model_type": "gpt2"}
+
+    @FUZZ
+    @given(trees(config).map(lambda tree: json.dumps(tree).encode()) | contents(json.dumps(config).encode()))
+    def fuzz(content):
+        (tmp_path / "config.json").write_bytes(content)
+        with one_line_at_most():
+            assert read_config(tmp_path).n_layer
+
+    fuzz()
+
+
+def test_trainings(tmp_path, monkeypatch):
+    monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path))
+    job = tmp_path / "trainings" / "1-a"
+    job.mkdir(parents=True)
+    asked = {"request": {"model": "embedded", "variant": "gpt2-m", "steps": 9, "texts": ["a.txt"]}, "created": 1.0,
+             "pid": 2**30, "birth": "x"}
+    share = {"hits": 1, "n": 2, "share": 0.5, "low": 0.1, "high": 0.9}
+    card = {"recall": {"one fact": {"gpt2": share}}, "refused": {"gpt2": share}, "seed": 1, "seconds": 9,
+            "stability": {"tokens": 9, "relative_change": 0.1, "kl_nats_per_token": 0.1}}
+    line = {"step": 1, "steps": 2, "seconds": 1.0, "recall": {"gpt2": 0.5}, "gates": {"early": None}, "loss": 2.0}
+
+    @FUZZ
+    @given(trees({"job.json": asked, "card.json": card, "progress.jsonl": line}), st.none() | contents(b'{"step": 1'))
+    def fuzz(files, raw):
+        for name in ("job.json", "card.json", "progress.jsonl"):
+            (job / name).write_bytes(json.dumps(files.get(name)).encode() if raw is None else raw)
+        jobs.all_jobs()
+        with one_line_at_most():
+            assert jobs.look(jobs.find(job.name)).state
+        with one_line_at_most():
+            progress.read_curves(job / "progress.jsonl")
+
+    fuzz()
+
+
+def test_a_whole_file_of_each_kind_is_read(tiny, told, folder):
+    """What is mutated above is right before it is mutated."""
+    save_state(summary(told), folder / "x")
+    assert load_state(folder / "x", tiny).bank.slots.n_tokens[0] == 2
+    assert len(reading.read(LESSON, "x", "x.md").steps) == 1
