@@ -9,6 +9,7 @@ from typing import Any
 from model.commands.arguments import (
     anatomy,
     bench,
+    compare,
     generate,
     patch,
     probe,
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(measured, "page", recall_page, "MEMORY.md, from what was measured")
     said = "put one prompt's activations into another: what brings its answer back"
     _add(commands, "patch", patch, said)
+    _add(commands, "compare", compare, "two prompts on one model, or one prompt on two models")
     _add(commands, "score", score, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model, or memory for any")
     what = train.add_subparsers(required=True, metavar="WHAT")

@@ -28,7 +28,8 @@ def bent(seed=5):
         if name.endswith("c_attn.bias"):
             weight.normal_(std=0.3)
     tap.attach(model)
-    return SimpleNamespace(model=model, tokenizer=byte_tokenizer(), fingerprint=f"bent-{seed}")
+    return SimpleNamespace(model=model, tokenizer=byte_tokenizer(), fingerprint=f"bent-{seed}",
+                           name="bent")
 
 
 @pytest.fixture(scope="module")
