@@ -15,7 +15,7 @@ from model.grafts.reading import Reading
 from model.memory import fusion, held, shared_words, slots, told_of
 from model.memory.fusion import Bank
 from model.memory.heard import start_length
-from model.memory.passes import Passes, Runner, ahead
+from model.memory.passes import Passes, Runner, Trained, ahead
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.memory.told_of import NotAsked
@@ -79,11 +79,9 @@ def ask(
         trace = runner.left_out()
         return Recalled(trace, {}, _NOTHING, None, not_asked, runner.passes)
     first = runner.first(everything)
-    drawn = runner.passes.drawn
-    assert drawn is not None, "the first pass left no weights"
-    weight = _drawn_most(checkpoint, drawn, ids) + _read_by_slots(state, bank, first)
-    weight = _with_words(checkpoint, bank, first, weight)
-    found = _second_pass(runner, bank, first, weight, settings, not_asked)
+    weight = _drawn_most(checkpoint, first.weights, ids) + _read_by_slots(state, bank, first.trace)
+    weight = _with_words(checkpoint, bank, first.trace, weight)
+    found = _second_pass(runner, bank, first.trace, weight, settings, not_asked)
     return replace(found, not_asked=not_asked, passes=runner.passes)
 
 
@@ -122,18 +120,27 @@ def _passes(
     not_asked: NotAsked,
 ) -> Passes:
     """The runs that can be reused; empty if another memory was asked, or with other settings."""
-    old, hidden = before.passes if before is not None else None, not_asked.external.tobytes()
-    if old is not None and not old.fits(state, settings):
-        old = None
-    if old is not None and old.hidden == hidden:
-        return old
-    graft = graft_of(checkpoint, state, settings, not_asked.external)
-    if old is not None:
-        return replace(old, graft=graft, hidden=hidden)
+    old = before.passes if before is not None else None
+    if old is None or not old.fits(state, settings):
+        old = Passes(state, settings, ())
+    hidden = not_asked.external.tobytes() if not_asked.external.any() else b""
+    known = next((t for t in old.trained if t.hidden == hidden), None)
+    if known is None:
+        graft = graft_of(checkpoint, state, settings, not_asked.external)
+        known = _trained(hidden, graft, old.trained)
+    return old.with_trained(known)
+
+
+def _trained(hidden: bytes, graft: Graft | None, before: tuple[Trained, ...]) -> Trained:
+    """What is read of trained memory. before: of the same memory, with the same settings: what they
+    read without the EDM is the same, so that runs of it go on."""
     others = graft
     if graft is not None and graft.external is not None:
         others = graft.without_external()
-    return Passes(state, settings, graft, others, hidden=hidden)
+    if others is not None:
+        same = (t.others for t in before if t.others is not None and t.others.lora == others.lora)
+        others = next(same, others)
+    return Trained(hidden, others if graft is None or graft.external is None else graft, others)
 
 
 def _chooses(settings: Settings) -> bool:

@@ -53,8 +53,8 @@ class Exchange(NamedTuple):
 def exchanged(told: str, prompt: str) -> Exchange | None:
     """The first pair of different words in the same place of a told sentence and of what the prompt
     asks; None: no near miss. Words that stand in both texts, in any form, are exchanged for nothing."""
-    own = words(told)
-    other = _about(own, words(asking_part(prompt)))
+    own = _of_told(told)
+    other = _about(own, _of_prompt(prompt))
     pairs = [*_owners(own, other), *_speakers(own, other), *_things(own, other), *_numbers(own, other),
              *_times(own, other)]
     return pairs[0] if pairs else None
@@ -62,7 +62,7 @@ def exchanged(told: str, prompt: str) -> Exchange | None:
 
 def is_related(told: str, prompt: str) -> bool:
     """Whether a told sentence and what the prompt asks share a word that is more than grammar."""
-    pairs = product(words(told), words(asking_part(prompt)))
+    pairs = product(_of_told(told), _of_prompt(prompt))
     return any(is_same(one.text, two.text) for one, two in pairs
                if one.text not in SMALL or one.text in OWNERS)
 
@@ -106,6 +106,18 @@ def words(text: str) -> list[WrittenWord]:
         found.append(WrittenWord(word.casefold(), is_inside and word[0].isupper(), word) if word
                      else WrittenWord(",", False, match[2]))
     return found
+
+
+@lru_cache(maxsize=4096)  # each key compares the same told sentences with another prompt
+def _of_told(told: str) -> list[WrittenWord]:
+    """Its words; shared by all who ask, nobody changes them."""
+    return words(told)
+
+
+@lru_cache(maxsize=64)  # and each of them with the same prompt
+def _of_prompt(prompt: str) -> list[WrittenWord]:
+    """The words of what it asks; shared likewise."""
+    return words(asking_part(prompt))
 
 
 @lru_cache(maxsize=65_536)
