@@ -59,7 +59,7 @@ def show_heads() -> None:
 def show_tour() -> None:
     head = presenting.folded("Block, letters", "tour_letters")
     with head:
-        tour = run.tour(panels.layer_choice("Open block"))
+        tour = run.tour(panels.opened_block())
     if tour is None:
         st.info("Type a prompt: the tour shows the tensors that your text makes.")
         return

@@ -11,7 +11,7 @@ from components.frame import place
 from components.frame.choices import choose
 from components.kit.units import show_bytes, show_count
 from components.memory import choice as memory
-from components.memory import conversation, look
+from components.memory import conversation, look, numbers
 from components.prediction import choice as prediction
 from components.residual import choice as residual
 from components.start import five_memories as pictures
@@ -51,8 +51,9 @@ def open_part(kind: str, **places) -> None:
 
 now = run.memories()
 told, n_slots = conversation.current().state, memory.settings().fusion.slots
+RUNS = {"with": numbers.asked_run, "without": numbers.plain_run}
 TITLE = "**Mnemoscope** shows what a GPT attends to, caches and remembers"
-if clicked := views.show(TITLE, look.look() if told.prompts else None):
+if clicked := views.show(TITLE, look.look() if told.prompts else None, RUNS):
     open_part(**clicked)
 
 st.markdown("#### Where a GPT remembers: five places")

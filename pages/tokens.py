@@ -34,7 +34,7 @@ def show_merges() -> None:
         "of neighbours merge; the pair that training merged first merges first. "
         + panels.how_far(apart)
     )
-    panels.staircase(panels.pieces_of(apart))
+    panels.staircase(panels.pieces_of(apart, text))
 
 
 def show_vectors() -> None:
@@ -67,7 +67,7 @@ def show_likeness() -> None:
 def show_positions() -> None:
     at = panels.at_token()
     name = for_markdown(visit.token_texts()[at])
-    effect = run.position_effect(int(visit.prompt().ids[at]), at)
+    effect = panels.everywhere(int(visit.prompt().ids[at]), at)
     left, right = st.columns(2, gap="large")
     left.markdown(f"#### Length of the input {name} at every position")
     left.plotly_chart(figures.position_norms(effect, at), key="position_norms")

@@ -35,11 +35,19 @@ def head_choice() -> tuple[int, int]:
     """(layer, head), and the button that shows this head's attention on the prompt."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = layer_choice("Layer")
+        notebook("head weights", layer=layer)
         head = _number("Head", HEAD, visit.checkpoint().model.config.n_head)
         if st.button("See this head attend →", key="attend", type="tertiary"):
             remember_head()
             st.switch_page("pages/attention.py")
     return layer, head
+
+
+def opened_block() -> int:
+    """The block that the tour opens; a notebook finds its shapes."""
+    layer = layer_choice("Open block")
+    notebook("block", layer=layer)
+    return layer
 
 
 def layer_choice(label: str) -> int:
@@ -77,6 +85,7 @@ def _choose_from_map() -> None:
 
 def tensor_table(found: Anatomy) -> None:
     """Filter, sort, and choose a tensor by its row."""
+    notebook("tensor", tensor_name=chosen_tensor(found))
     names = [t.part for t in found.totals()]
     if chosen(choice.PARTS):  # another checkpoint may lack some
         choose(choice.PARTS, [part for part in chosen(choice.PARTS) if part in names])
@@ -175,7 +184,9 @@ def size_inputs() -> arithmetic.Count:
     with st.container(horizontal=True):
         numbers = {field: _own_number(preset, field, start) for field in start}
     tied = preset != size_figures.THIS or config.tie_word_embeddings
-    return arithmetic.count(arithmetic.GptShape(**numbers), tied)
+    shape = arithmetic.GptShape(**numbers)
+    notebook("size", shape=shape, tied=tied)
+    return arithmetic.count(shape, tied)
 
 
 def _own_number(preset: str, field: str, start: dict[str, int]) -> int:

@@ -6,8 +6,13 @@ from components.cache import choice, figures, held, run
 from components.frame import visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
+from components.kit.export.offers import no_notebook, notebook
 from components.kit.fact_strip import fact_strip
 
+NO_MASK = (
+    "This view has no notebook here: only a text that fits the window, with positions that count on, "
+    "can be computed in one pass of transformers. Take its pictures' numbers as CSV."
+)
 TITLES = {
     "slide": "Slide",
     "sinks": "Sinks + recent",
@@ -39,6 +44,7 @@ def show() -> None:
     budget, place, again = _choices(len(ids), window)
     if not _is_asked(ids, budget, place):
         return
+    _offer(len(ids), window, budget, place)
     bar = st.empty()
     words = "Reading the text under each policy …"
     found = run.prices(budget, place, again, lambda share: bar.progress(share, words))
@@ -48,6 +54,14 @@ def show() -> None:
     _price(found, reference, tokens, budget)
     _held(found, tokens)
     _positions(budget, place, window, len(ids))
+
+
+def _offer(n_tokens: int, window: int, budget: int, place: str) -> None:
+    """A mask can compute what goes by a token's place, while the text fits the window."""
+    if n_tokens <= window and place == "counted":
+        notebook("dropped", budget=budget)
+    else:
+        no_notebook(NO_MASK)
 
 
 def _question(window: int, width: int) -> None:

@@ -11,6 +11,7 @@ from components.cache.choice import OWN
 from components.frame import visit
 from components.frame.choice_widgets import holding
 from components.kit import own_numbers, palette
+from components.kit.export.offers import no_notebook
 from components.kit.fact_strip import fact_strip
 from components.kit.plain_table import plain_table
 from components.kit.units import show_bytes
@@ -21,10 +22,15 @@ FIELDS = {
     "n_tokens": "Tokens", "batch": "Conversations",
 }
 LARGEST = 100_000_000
+NO_NOTEBOOK = (
+    "This view has no notebook: it multiplies sizes, which stand in its table, and shows no number that a "
+    "model computed. The cache of your prompt, under Growth, has one."
+)
 
 
 def show() -> None:
     """A preset, its numbers, and the bytes that they add up to."""
+    no_notebook(NO_NOTEBOOK)
     window = visit.checkpoint().model.config.n_positions
     own = run.own_shape(window)
     titles = {OWN: f"{visit.checkpoint().name} (loaded)"} | {k: t for k, (t, _) in PRESETS.items()}

@@ -8,12 +8,19 @@ from components.cache import choice, figures, run
 from components.frame import visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
+from components.kit.export.offers import no_notebook
 from components.kit.units import show_error, show_number
 from model.analysis.cost import Pace
+
+NO_NOTEBOOK = (
+    "This view has no notebook: its times are this machine's, now. Take its pictures' numbers as CSV; "
+    "“python -m model bench” measures again."
+)
 
 
 def show() -> None:
     """Counts appear at once; times are measured on a click."""
+    no_notebook(NO_NOTEBOOK)
     window = visit.checkpoint().model.config.n_positions
     options = {n: f"{n:,}" for n in sorted({64, 256, window}, reverse=True) if n <= window}
     with st.container(horizontal=True, vertical_alignment="bottom", key="cache_time_controls"):

@@ -18,10 +18,7 @@ from components.kit.export import offers, table
 from model.takeaway import notebook, trace_file
 
 KEY = "takeaway"
-NO_NOTEBOOK = (
-    "This view has no notebook: its numbers come from measurements, or from what transformers does not "
-    "have. Take its pictures' numbers as CSV or NPZ."
-)
+NO_NOTEBOOK = "This view has no notebook. Take its pictures' numbers as CSV or NPZ."
 _mount = assets.component("takeaway", "frame/takeaway", '<div class="menu picture"></div>')
 FILES: dict[str, Callable[[table.Table], bytes]] = {"csv": table.as_csv, "npz": table.as_npz}
 
@@ -52,7 +49,7 @@ def _notebook() -> bytes:
     if not wanted.name:
         raise ValueError(wanted.why_not or NO_NOTEBOOK)
     run, text = (visit.trace(), visit.prompt().text) if wanted.run is None else wanted.run()
-    if run is None:
+    if run is None and wanted.name not in notebook.WITHOUT_PROMPT:
         raise ValueError("No token yet, so nothing to compute. Type a prompt.")
     work = partial(notebook.made, visit.checkpoint(), run, text, wanted.name, wanted.where)
     return results.computed(None, work, doing="Computing what the notebook has to find …")

@@ -3,16 +3,21 @@
 import streamlit as st
 
 from components.kit import glossary
+from components.kit.export.offers import no_notebook
 from components.kit.safe_text import for_markdown
 from components.lessons import bar, run
 from components.lessons.link import Pages
 from model.lessons.lesson import Lesson
 
 COLUMNS = 3
+NO_NOTEBOOK = (
+    "No model numbers on this page: a lesson shows them on the pages that it opens. Take the notebook there."
+)
 
 
 def show(pages: Pages) -> None:
     """Every lesson with a button that begins it; what is wrong with those that cannot be shown."""
+    no_notebook(NO_NOTEBOOK)
     shelf = run.all_lessons(pages)
     for problem in shelf.broken.values():
         st.warning(for_markdown(f"A lesson was left out. {problem}"))

@@ -69,6 +69,14 @@ def asked_run() -> tuple:
     return now.asked.recalled.trace, now.text
 
 
+def plain_run() -> tuple:
+    """The prompt's run without memory, behind <|endoftext|>, and its text."""
+    now = look.look()
+    if now.asked is None:
+        raise ValueError(now.problem or "No token yet, so nothing to compute. Type a prompt.")
+    return now.asked.plain, now.text
+
+
 def told_run() -> tuple:
     """The prompt's run as telling it reads it, and its text."""
     text = look.look().text

@@ -4,14 +4,19 @@ import pandas as pd
 import streamlit as st
 
 from components.frame.choices import choose, chosen
+from components.kit.export.offers import no_notebook
 from components.notes import choice, run
 from components.notes.bar import doing
 
 HEIGHT = 420
+NO_NOTEBOOK = (
+    "No model numbers on this page: these are your notes. The answer's view has a notebook."
+)
 
 
 def show(now) -> None:
     """All notes on the left, the chosen one on the right."""
+    no_notebook(NO_NOTEBOOK)
     notes = run.notes(now)
     left, right = st.columns([1.25, 1], gap="large")
     with left:

@@ -26,7 +26,9 @@ from model.recall import five_answers
 from model.recall.five_answers import MOST_TOKENS, GreedyAnswer
 from model.recall.note_examples import EXAMPLES  # noqa: F401  (the page's first visit)
 from model.run import tokens, turn
+from model.run.engine import trace_request
 from model.run.store import RunKey
+from model.run.trace import Trace
 
 N_CANDIDATES = 8
 
@@ -198,6 +200,14 @@ def ask(question: str, found: list[Candidate]) -> QuestionWithNotes:
         prompt, plain, tokens.display(chosen.tokenizer, prompt.ids), [best[i] for i in prompt.used],
         with_notes, without, effect.compare(chosen, with_notes.logits, without.logits, 6),
     )
+
+
+def read(question: str) -> tuple[Trace, str]:
+    """The run of the question with the found passages in front, and its text."""
+    chosen = visit.checkpoint()
+    ids = ask(question, find(question, overview())).prompt.ids
+    text = chosen.tokenizer.decode(ids[1:])
+    return results.computed(*trace_request(results.engine().store, chosen, ids)), text
 
 
 def is_untrained() -> bool:

@@ -1,11 +1,19 @@
 """The notes page's views of one question. Draws; computes nothing."""
 
+from functools import partial
+
 import streamlit as st
 
 from components.frame import visit
 from components.frame.choice_widgets import one_of
 from components.kit import next_token
+from components.kit.export.offers import no_notebook, notebook
 from components.notes import bar, candidates, cards, choice, listing, prompt, run
+
+FIVE = (
+    "This view has no notebook: its five answers come from five pages. The answer's view, and Memory, "
+    "have one each."
+)
 
 
 def show() -> None:
@@ -26,6 +34,7 @@ def show() -> None:
     _warn()
     found = run.find(question, now)
     asked = run.ask(question, found)
+    notebook("next", partial(run.read, question))
     if view == "five":
         _show_five(question, asked)
     else:
@@ -107,6 +116,7 @@ def _show_candidates(found, asked) -> None:
 
 
 def _show_five(question: str, asked) -> None:
+    no_notebook(FIVE)
     memories = run.five(question, asked, run.overview())
     st.html(cards.cards(memories, asked.prompt.n_positions))
     st.caption(

@@ -7,6 +7,7 @@ from components.frame import visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import chosen
 from components.frame.place import AT
+from components.kit.export.offers import no_notebook, notebook
 from components.kit.safe_text import for_markdown
 from components.kit.units import show_number
 from components.positions import choice, figures, run
@@ -33,6 +34,7 @@ def _end_of_table(tokens: list[str]) -> None:
     with box:
         shift = choice.shift(len(tokens), n_positions)
     shifts, bits = run.bits_by_shift()
+    notebook("shifted", shifts=tuple(shifts.tolist()))
     chosen = None
     try:
         chosen = (shift, run.bits_at(shift))
@@ -49,6 +51,7 @@ def _end_of_table(tokens: list[str]) -> None:
 
 def _end_of_rope(tokens: list[str]) -> None:
     layer, head, query, key = choice.head_and_pair(tokens)
+    notebook("schemes", layer=layer, head=head, query=query, slope=float(run.slopes()[head]))
     n = _config().n_positions
     frequencies = run.frequencies()
     q, k, scale = run.bare_qk(layer, head)
@@ -75,6 +78,7 @@ def _end_of_rope(tokens: list[str]) -> None:
 
 
 def _end_of_alibi(tokens: list[str]) -> None:
+    no_notebook("This picture shows a formula of position and distance alone, and no number of the model.")
     n = _config().n_positions
     _, head = choice.head()
     slopes = run.slopes()
@@ -97,6 +101,7 @@ def _louder(tokens: list[str]) -> None:
     at = chosen(AT)
     at = len(tokens) - 1 if at is None or at >= len(tokens) else at
     found = run.scaled(at, np.logspace(-1, 2, 61))
+    notebook("scaled", at=at)
     width = _config().n_embd
     st.markdown(
         "Could a position outside the table simply be a larger vector? The first thing a block "

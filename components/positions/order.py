@@ -5,6 +5,7 @@ import streamlit as st
 from components.frame import visit
 from components.frame.choice_widgets import one_of
 from components.kit import token_row
+from components.kit.export.offers import notebook
 from components.kit.units import show_number
 from components.positions import choice, figures, run
 
@@ -34,6 +35,8 @@ def order(tokens: list[str]) -> None:
         st.markdown(EDIT_WORDS[edit])
     changed = run.order(edit, choice.seed(), shift)
     found = run.change(edit, choice.seed(), shift)
+    before = run.order("none", 0, 0) if edit == "none_words" else run.unchanged()
+    notebook("order", before=_plain(before), after=_plain(changed))
     token_row.show(
         figures.boxes(tokens, changed), most=160, height_em=6.6, opens_at_end=False,
         key="order_words",
@@ -52,6 +55,11 @@ def order(tokens: list[str]) -> None:
         _prices(edit, shift)
     if len(tokens) >= 3:
         _mask()
+
+
+def _plain(order) -> tuple:
+    """Words, places, and whether there are positions."""
+    return tuple(order.words.tolist()), tuple(order.places.tolist()), order.placed
 
 
 def _prices(edit: str, shift: int) -> None:

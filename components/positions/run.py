@@ -145,9 +145,14 @@ def _last(edit: str, seed: int, shift: int) -> what_if.Last:
     return _run(key, partial(what_if.last_of, chosen, ids, wanted), "in another order")
 
 
-def _order(edit: str, seed: int, shift: int) -> what_if.Order:
+def unchanged() -> what_if.Order:
+    """The prompt's tokens in their own order."""
     here = np.arange(len(visit.trace()))
-    return order(edit, seed, shift) if edit else what_if.Order(here, here)
+    return what_if.Order(here, here)
+
+
+def _order(edit: str, seed: int, shift: int) -> what_if.Order:
+    return order(edit, seed, shift) if edit else unchanged()
 
 
 def _run(key: RunKey, work, doing: str):

@@ -36,7 +36,7 @@ def side_by_side(tokens: list[str]) -> None:
         choice.choose_pair,
     )
     offer("positions_maps", numbers.maps, layer, head)
-    notebook("attention", layer=layer, head=head, query=query)
+    offer_schemes(layer, head, query)
     st.caption(
         f"Layer {layer}, head {head}, same prompt, same weights. *Learned* is the real model. For "
         "the others the model runs again without `wpe` in its input. *None* shows that run’s q and "
@@ -62,6 +62,12 @@ def side_by_side(tokens: list[str]) -> None:
         st.caption(f"Distances 0 to 63 of {len(tokens) - 1:,}.")
 
 
+def offer_schemes(layer: int, head: int, query: int) -> None:
+    """A notebook computes the head's attention under all five schemes."""
+    slope = float(run.slopes()[head])
+    notebook("schemes", layer=layer, head=head, query=query, slope=slope)
+
+
 def tables(tokens: list[str]) -> None:
     """The learned table, and the sinusoidal one of the same size, measured the same way."""
     n_positions, width = _config().n_positions, _config().n_embd
@@ -69,8 +75,7 @@ def tables(tokens: list[str]) -> None:
     kind = one_of("Table", choice.TABLE, titles)
     found = run.table(kind)
     at = choice.position(n_positions, min(n_positions // 4, 40))
-    if kind == "learned":
-        notebook("positions", at=at)
+    notebook("positions" if kind == "learned" else "sinusoids", at=at)
     left, right = st.columns([6, 7], gap="medium")
     with left:
         st.markdown("#### Which positions are alike: cosine")
@@ -105,6 +110,7 @@ def _about(kind: str, found) -> str:
 def rope(tokens: list[str]) -> None:
     """Clocks: every pair of dimensions turned by position; the score by distance."""
     layer, head, query, key = choice.head_and_pair(tokens)
+    offer_schemes(layer, head, query)
     q, k, scale = run.bare_qk(layer, head)
     frequencies = run.frequencies()
     scores = run.rope_by_distance(q[query], k[key], _config().n_positions) * scale
@@ -126,6 +132,7 @@ def alibi(tokens: list[str]) -> None:
     layer, head = choice.head()
     slopes = run.slopes()
     slope = float(slopes[head])
+    offer_schemes(layer, head, choice.pair(len(tokens))[0])
     st.html(fact_strip([
         (show_number(slope, 4), f"slope of head {head} (of {len(slopes)})", repr(slope)),
         (f"−{show_number(slope, 4)} × distance", "added to its scaled scores", ""),

@@ -54,6 +54,7 @@ def logit_lens(tokens: list[str], at: int) -> None:
     """What every layer would say at every position; the chosen cell's top tokens below."""
     n_layers = _config().n_layer
     row = choice.row(n_layers)
+    notebook("lens", at=at)
     shown = one_of("Show in each cell", choice.LENS_SHOWN)
     start, stop = run.lens_window(at, len(tokens))
     found = run.lenses(start, stop)
@@ -98,6 +99,7 @@ def who_made_it(tokens: list[str], at: int) -> None:
             choice.LOGIT_AGAINST, "compared with", choice.NOTHING, top, config.vocab_size
         )
     token = int(top.ids[0]) if wanted is None else wanted
+    notebook("logit parts", at=at, token=token, against=against)
     found = run.attribute(at, token, against)
     rows = attribution_figures.parts(found, tokens[at])
     shown = attribution_figures.folded(rows)
@@ -164,6 +166,7 @@ def switch_off(tokens: list[str], at: int) -> None:
         if shown is not off:
             st.markdown(f"**What if {choice.in_words(shown)} were off?** No other head matters as "
                         "much here.")
+        notebook("off", at=at, off=shown)
         change = run.change(shown, at)
         st.html(ablation_figures.facts(change, len(shown)))
         st.html(ablation_figures.pairs(change))
@@ -205,6 +208,7 @@ def mlp(tokens: list[str], at: int) -> None:
         choice.pick_position(tokens, at)
     with boxes[1]:
         choice.pick_layer(n_layers, layer)
+    notebook("mlp", layer=layer, at=at)
     found = run.activations(layer, at)
     st.html(neuron_figures.facts(found))
     st.plotly_chart(neuron_figures.curve(found), key="gelu", config={"displayModeBar": False})
@@ -231,6 +235,7 @@ def layer_norm(tokens: list[str], at: int) -> None:
     with boxes[1]:
         choice.pick("LayerNorm", norm.names(n_layers), station, choice.NORM.name,
                     lambda i: choose(choice.NORM, i))
+    notebook("norm", station=station, at=at)
     steps = run.norm_steps(station, at)
     st.html(norm.facts(steps))
     norm.show(steps, "norm_steps")

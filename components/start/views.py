@@ -1,5 +1,7 @@
 """The picture of the whole model on the Start page, with the choices above it."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from components.frame import visit
@@ -14,9 +16,9 @@ STATES = {"early": "the recurrent memory at the embeddings",
 SHORT = {"slot": "AM", "edm": "EDM"}
 
 
-def show(title: str, moment) -> dict | None:
+def show(title: str, moment, runs: dict[str, Callable]) -> dict | None:
     """Draw it -> what was clicked, to be opened; None without a prompt. title: Markdown, beside the
-    choices; moment: see `run.seen`."""
+    choices; moment: see `run.seen`; runs: "with" and "without" memory, what gives a notebook its run."""
     has_memory = moment is not None and moment.asked is not None
     with st.container(horizontal=True, vertical_alignment="center", key="flow_row"):
         st.markdown(title)
@@ -24,14 +26,13 @@ def show(title: str, moment) -> dict | None:
         if has_memory:
             st.toggle("Memory", **holding(choice.FLOW_MEMORY))
         seen = run.seen(moment, chosen(choice.FLOW_MEMORY))
-        if visit.trace() is not None:
-            notebook("next")
         if seen is None:
             st.info("No token yet, so nothing flows. Type a prompt above, or choose an example.")
             return None
         n = len(seen.names) - seen.n_start
         found = run.whole(seen, choice.position(n) + seen.n_start)
         token = _word(found.next) if mode == "logit" else None
+        _offer(seen, moment, found.flow.position, token, runs)
     parts = None
     if token is not None:
         made = run.logit(seen, found.flow.position, token)
@@ -42,6 +43,19 @@ def show(title: str, moment) -> dict | None:
     )
     return whole.show(
         drawn, "whole", lambda t: choice.choose_position(max(0, t - seen.n_start), n))
+
+
+def _offer(seen: run.Seen, moment, at: int, token: int | None, runs: dict[str, Callable]) -> None:
+    """What the picture's notebook computes: with memory what was read of it, else the flow or the logit."""
+    if seen.state is not None:
+        notebook("memory", runs["with"], row=at - seen.n_start, head=None, edm_head=None,
+                 told=seen.state.prompts)
+        return
+    own = None if moment is None or moment.asked is None else runs["without"]
+    if token is None:
+        notebook("flow", own, at=at)
+    else:
+        notebook("logit parts", own, at=at, token=token, against=None)
 
 
 def _word(top) -> int:

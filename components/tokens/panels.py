@@ -8,7 +8,7 @@ from components.frame import visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.place import AT
-from components.kit.export.offers import notebook, offer
+from components.kit.export.offers import notebook, offer, wanted_notebook
 from components.kit.fact_strip import fact_strip
 from components.kit.safe_text import for_markdown
 from components.tokens import bars, chips, choice, matrix, merge_stairs, numbers, run
@@ -28,8 +28,9 @@ def text_box(label: str, one: Choice, placeholder: str, on_change=None) -> str:
 # -- text -> ids ----------------------------------------------------------------------------------
 
 
-def pieces_of(apart):
+def pieces_of(apart, text: str):
     """The pre-tokens of a text as chips; returns the chosen one, None without any."""
+    notebook("text", written=text[: run.MOST_CHARS])
     kinds = [piece.kind for piece in apart.pieces]
     at = _chosen_piece(apart)
     chips.show(
@@ -109,8 +110,15 @@ def _token(label: str, one: Choice) -> int | None:
 # -- neighbours -----------------------------------------------------------------------------------
 
 
+def everywhere(token_id: int, at: int):
+    """One token at every position (model.analysis.embeddings.PositionEffect)."""
+    notebook("everywhere", token=token_id, at=at)
+    return run.position_effect(token_id, at)
+
+
 def neighbours(token_id: int, k: int, key: str) -> None:
     """The nearest of the whole vocabulary; a click goes on from that token."""
+    notebook("near", asked=(((token_id,), (), k + 1),))
     found = run.neighbours(token_id, k + 1)
     _bars(found, {token_id: "itself"}, key)
 
@@ -127,10 +135,19 @@ def arithmetic(k: int) -> None:
     if None in inputs:
         return
     found = run.plus_minus(*inputs, k + 3)
+    a, b, c = inputs
+    _also_near(((a, c), (b,), k + 3))
     notes = {}
     for token_id, letter in zip(inputs, "abc"):
         notes[token_id] = f"{notes[token_id]}, {letter}" if token_id in notes else f"input {letter}"
     _bars(found, notes, "sum_bars")
+
+
+def _also_near(search: tuple) -> None:
+    """The view's notebook finds this too."""
+    before = wanted_notebook()
+    asked = before.where["asked"] if before.name == "near" else ()
+    notebook("near", asked=(*asked, search))
 
 
 def _choose_sum(words: tuple[str, str, str]) -> None:
@@ -204,6 +221,7 @@ def signed(x: float) -> str:
 def cosine_map(vectors: np.ndarray, at: int) -> None:
     """Cosine of each pair of the prompt's tokens; a click chooses a row."""
     names = visit.token_texts()
+    notebook("likeness", kind=chosen(choice.LIKENESS_OF), at=at)
     matrix.show(
         run.cosines(vectors), names, 1.0, "cosine_map", lambda i: choose(AT, i),
         columns=names, chosen=at, height=620, say="cosine",
@@ -231,11 +249,13 @@ def map_points() -> tuple[np.ndarray, list[str]]:
     source = one_of("What to draw", choice.MAP_OF)
     ids = list(dict.fromkeys(visit.prompt().ids.tolist()))
     if source == "placed" and ids:
+        notebook("word map", words=tuple(visit.prompt().ids.tolist()), placed=True)
         return run.inputs().total, visit.token_texts()
     if source == "list":
         ids, not_one = word_list()
         if not_one:
             st.caption("Not one token here, so left out: " + for_markdown(", ".join(not_one[:30])))
+    notebook("word map", words=tuple(ids), placed=False)
     return run.vectors_of(ids), [run.words().texts[i] for i in ids]
 
 

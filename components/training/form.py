@@ -5,14 +5,20 @@ import streamlit as st
 from components.frame import memory_weights, model_picker, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose
+from components.kit.export.offers import no_notebook
 from components.kit.titles import TITLES
 from components.training import choice, run
 from model.training import jobs
 from model.training.jobs import JobError, TrainingRequest
 
+NO_NOTEBOOK = (
+    "No model numbers on this page: it starts a training, and shows the command that does the same."
+)
+
 
 def show() -> None:
     """The choices, the equal command, and the button."""
+    no_notebook(NO_NOTEBOOK)
     left, right = st.columns([3, 2], gap="large")
     with left:
         request, texts = _choices()

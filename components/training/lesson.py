@@ -7,6 +7,7 @@ import streamlit as st
 from components.frame.choice_widgets import one_of
 from components.frame.choices import chooser, chosen
 from components.kit import palette
+from components.kit.export.offers import no_notebook
 from components.training import choice, episode, run
 
 WHY = (
@@ -33,10 +34,14 @@ WHY = (
          "GPT-2, bit for bit. Only a lower loss opens the matrix; the curve of ‖W_o‖ shows when."),
     ),
 )
+NO_NOTEBOOK = (
+    "No model numbers on this page: it shows the texts that memory learns from."
+)
 
 
 def show() -> None:
     """Controls, the episode, and the reasons."""
+    no_notebook(NO_NOTEBOOK)
     row = st.container(horizontal=True, vertical_alignment="bottom", key="training_lesson_row")
     with row:
         lesson = one_of("Lesson", choice.LESSON, shown=True)

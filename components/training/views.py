@@ -9,6 +9,7 @@ from components.frame import model_picker, presenting
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
 from components.kit import palette
+from components.kit.export.offers import no_notebook
 from components.training import card, choice, figures, run, words
 from components.training.words import SHIPPED
 from model.training import jobs
@@ -38,10 +39,15 @@ SMALL = {
     "kl": ("KL to the base", "of all else, nats a token"),
     "gates": ("Gates, ‖W_o‖", "0: closed, exactly GPT-2"),
 }
+NO_NOTEBOOK = (
+    "This view has no notebook: its curves were recorded while a training ran, and only that training "
+    "makes them again (“python -m model train memory”). Take them as CSV."
+)
 
 
 def show() -> None:
     """The chosen training; on a first visit the running one, else the shipped one."""
+    no_notebook(NO_NOTEBOOK)
     st.session_state.pop("training_acted", None)
     by_id, shipped = {job.id: job for job in run.trainings()}, run.shipped()
     names = [*by_id, *([SHIPPED] if shipped else [])]

@@ -19,7 +19,7 @@ from model.loading.checkpoint import source
 from model.run import sampling
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, final_logits
-from model.takeaway import of_memory
+from model.takeaway import of_memory, of_positions, of_stream, of_weights
 from model.takeaway.recipe import Recipe, packed
 
 MOST_MAP = 64  # tokens; of a longer prompt's map one row is compared
@@ -27,12 +27,15 @@ MOST_COMPARED = 20  # tokens of the vocabulary
 EXACT, ROUGH = 1e-3, 5e-2  # relative, in float32 and in 16-bit numbers
 
 
-def made(checkpoint: Checkpoint, trace: Trace, prompt: str, name: str, where: dict[str, Any]) -> bytes:
-    """The notebook of a page's picture; name: a key of RECIPES, where: what was chosen there."""
+def made(
+    checkpoint: Checkpoint, trace: Trace | None, prompt: str, name: str, where: dict[str, Any]
+) -> bytes:
+    """The notebook of a page's picture; name: a key of RECIPES, where: what was chosen there. trace:
+    None where nothing is typed, for those in WITHOUT_PROMPT."""
     recipe = RECIPES[name](checkpoint, trace, **where)
     cells = [
         _cell("markdown", _words(checkpoint, prompt, recipe)),
-        _cell("code", _loading(checkpoint, trace.ids.tolist() if recipe.ids is None else recipe.ids)),
+        _cell("code", _loading(checkpoint, _ids(trace) if recipe.ids is None else recipe.ids)),
         *([_cell("code", packed(recipe.arrays))] if recipe.arrays else []),
         _cell("code", recipe.code.strip()),
         _cell("code", _check(checkpoint, recipe)),
@@ -42,6 +45,11 @@ def made(checkpoint: Checkpoint, trace: Trace, prompt: str, name: str, where: di
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     book = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(book, ensure_ascii=False, indent=1).encode()
+
+
+def _ids(trace: Trace | None) -> list[int]:
+    found: list[int] = [] if trace is None else trace.ids.tolist()
+    return found
 
 
 def _cell(kind: str, text: str) -> dict[str, Any]:
@@ -118,7 +126,7 @@ found["ids"], found["probabilities"] = best.indices.tolist(), best.values.tolist
     return Recipe("The next token", code, expected)
 
 
-def parameters(checkpoint: Checkpoint, trace: Trace) -> Recipe:
+def parameters(checkpoint: Checkpoint, trace: Trace | None) -> Recipe:
     """How many parameters every part has; tied weights count once."""
     model = checkpoint.model
     counts = {"all": model.num_parameters()}
@@ -249,7 +257,7 @@ found["best"] = int(step.argmax())
     return Recipe("The KV cache", code, expected)
 
 
-def places(checkpoint: Checkpoint, trace: Trace, at: int) -> Recipe:
+def places(checkpoint: Checkpoint, trace: Trace | None, at: int) -> Recipe:
     """How like every position's vector is to one position's, and how long it is."""
     table = embeddings.position_table(checkpoint)
     lengths = np.linalg.norm(table, axis=-1)
@@ -267,4 +275,6 @@ OF_PROMPT: dict[str, Callable[..., Recipe]] = {
     "next": next_token, "parameters": parameters, "inputs": inputs, "attention": one_head,
     "stream": stream, "prediction": distribution, "surprisal": surprisal, "cache": cached, "positions": places,
 }
-RECIPES = OF_PROMPT | of_memory.RECIPES
+RECIPES = (OF_PROMPT | of_weights.RECIPES | of_stream.RECIPES | of_positions.RECIPES
+           | of_memory.RECIPES)
+WITHOUT_PROMPT = of_weights.WITHOUT_PROMPT | of_positions.WITHOUT_PROMPT | {"parameters", "positions"}

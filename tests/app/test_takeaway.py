@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from components import declared
 from components.kit.export import table
 from components.memory import choice as memory
 from tests.app import tree
@@ -49,14 +50,20 @@ def test_drawing_a_page_makes_no_table(monkeypatch):
         assert not opened(page).exception
 
 
-NOTEBOOKS = [  # page, what is chosen there
-    ("start", {}), ("anatomy", {"anatomy": "map"}), ("tokens", {"tokens": "vectors"}),
-    ("attention", {"layer": "1"}), ("residual", {"residual_view": "Stream"}),
-    ("prediction", {"temperature": "0.7", "top_k": "5"}), ("cache", {}), ("positions", {}),
-    *(("memory", {"memory_view": view, "prompt": "Where do I live? I live in", "memory_told": TOLD})
-      for view in ("reads", "weights", "slots", "writes", "gates")),
-    ("recall", {"recall_view": "probe"}), ("recall", {"recall_view": "cause", "recall_words": "1.6"}),
-]
+VIEW_NAMES = {"anatomy", "tokens", "view", "memory_view", "recall_view", "notebook_view", "residual_view",
+              "prediction", "cache", "positions", "training_view"}
+WITHOUT = {  # page, view -> what is said of it in place of a notebook
+    ("cache", "time"): "this machine's", ("cache", "bytes"): "multiplies sizes",
+    ("notebook", "five"): "five pages", ("notebook", "notes"): "No model numbers",
+    ("recall", "curves"): "hundreds of runs", ("recall", "tasks"): "hundreds of runs",
+    ("recall", "file"): "a probe of its own", ("recall", "board"): "hundreds of runs",
+    ("training", "curves"): "recorded while a training ran", ("training", "new"): "No model numbers",
+    ("training", "lesson"): "No model numbers", ("lessons", ""): "No model numbers",
+}
+LINKS = {  # what a page's link says besides
+    "memory": {"prompt": "Where do I live? I live in", "memory_told": TOLD},
+    "recall": {"recall_words": "1.6"}, "prediction": {"temperature": "0.7", "top_k": "5"},
+}
 
 
 def notebook_of(app: AppTest) -> tuple[str, bytes]:
@@ -68,22 +75,36 @@ def notebook_of(app: AppTest) -> tuple[str, bytes]:
     return told["reply"].get("problem", ""), bytes(told["file"])
 
 
-@pytest.mark.parametrize("where, link", NOTEBOOKS)
-def test_the_notebook_of_a_page_finds_its_numbers(where, link, tmp_path):
-    """Its code runs from top to bottom in an empty namespace."""
-    problem, content = notebook_of(opened(where, **{"prompt": "one two three one two"} | link))
-    assert problem == ""
-    path = tmp_path / "cells.py"
+def found_by(content: bytes, folder: Path) -> dict:
+    """A notebook's cells, run from top to bottom in an empty namespace -> what it found."""
+    path = folder / "cells.py"
     cells = json.loads(content)["cells"]
     path.write_text("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code"))
-    assert runpy.run_path(str(path))["found"]
+    return runpy.run_path(str(path))["found"]
 
 
-@pytest.mark.parametrize("where, link, why", [
-    ("training", {}, "This view has no notebook"),
-    ("recall", {"recall_view": "curves"}, "python -m model recall curves"),
-    ("memory", {"prompt": ""}, "type a prompt"),
-])
-def test_what_has_no_notebook_says_why(where, link, why):
-    problem, content = notebook_of(opened(where, **link))
-    assert why in problem and content == b""
+@pytest.mark.slow
+@pytest.mark.parametrize("where", declared.BY_PAGE)
+def test_every_view_has_a_notebook_that_finds_its_numbers_or_says_why_not(where, tmp_path):
+    view = next((one for one in declared.BY_PAGE[where] if one.name in VIEW_NAMES), None)
+    app = opened(where, **{"prompt": "one two three one two"} | LINKS.get(where, {}))
+    if where == "notebook":
+        next(one for one in app.button if str(one.key).startswith("notes show")).click().run()
+    for shown in [""] if view is None else view.kind.titles:
+        if view is not None:
+            app.session_state[view.name] = shown
+            app.run()
+        problem, content = notebook_of(app)
+        assert WITHOUT.get((where, shown), "") in problem, (shown, problem)
+        assert bool(content) != ((where, shown) in WITHOUT), (shown, problem)
+        assert not content or found_by(content, tmp_path), shown
+
+
+def test_while_nothing_is_told_the_menu_says_what_to_do():
+    problem, content = notebook_of(opened("memory", prompt=""))
+    assert "type a prompt" in problem and content == b""
+
+
+def test_what_needs_no_prompt_has_a_notebook_without_one(tmp_path):
+    problem, content = notebook_of(opened("tokens", prompt="", tokens="neighbours"))
+    assert problem == "" and found_by(content, tmp_path)["ids"]

@@ -8,15 +8,30 @@ from pathlib import Path
 import pytest
 import torch
 
+from model.analysis import arithmetic
+from model.analysis.ablation import Off
 from model.loading import checkpoint
 from model.run import tokens, trace
-from model.takeaway import notebook
+from model.takeaway import notebook, of_memory
 
 PROMPT = "My name is James Theory. I live in"
 WHERE = {
     "next": {}, "parameters": {}, "inputs": {}, "stream": {}, "cache": {}, "surprisal": {},
     "attention": {"layer": 3, "head": 6, "query": 9}, "positions": {"at": 40},
     "prediction": {"at": 8, "temperature": 1.0, "top_k": 0, "top_p": 1.0},
+    "tensor": {"tensor_name": "transformer.h.2.mlp.c_fc.weight"}, "head weights": {"layer": 2},
+    "size": {"shape": arithmetic.PRESETS["gpt2"], "tied": True}, "block": {"layer": 1},
+    "text": {"written": "Where is 東京? I don't know, it's unbelievable."},
+    "likeness": {"kind": "total", "at": 3}, "everywhere": {"token": 300, "at": 7},
+    "near": {"asked": (((300,), (), 13), ((300, 500), (400,), 12))}, "flow": {"at": 8},
+    "word map": {"words": (300, 301, 302, 310, 400), "placed": True},
+    "lens": {"at": 5}, "logit parts": {"at": 6, "token": 300, "against": 400}, "mlp": {"layer": 2, "at": 4},
+    "norm": {"station": 5, "at": 4},
+    "off": {"at": 8, "off": Off(frozenset({(0, 1), (3, 6)}), frozenset({2}), frozenset({4}), "mean")},
+    "sinusoids": {"at": 40}, "schemes": {"layer": 1, "head": 2, "query": 8, "slope": 2.0**-3},
+    "order": {"before": ((0, 1, 2, 3, 4, 5, 6, 7, 8, 9), tuple(range(10)), True),
+              "after": ((3, 1, 0, 2, 5, 4, 6, 8, 7, 9), tuple(range(10)), False)},
+    "shifted": {"shifts": (0, 50, 100)}, "dropped": {"budget": 6}, "scaled": {"at": 3},
 }
 ALLOWED = {"base64", "io", "numpy", "torch", "transformers"}  # the first two are Python's own
 
@@ -52,7 +67,7 @@ def imported(source: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", notebook.OF_PROMPT)
+@pytest.mark.parametrize("name", [name for name in notebook.RECIPES if name not in of_memory.RECIPES])
 def test_every_recipe_finds_the_pages_numbers(whole, run, name, capsys, tmp_path):
     content = notebook.made(whole, run, PROMPT, name, WHERE[name])
     assert imported("\n".join(code_of(content))) <= ALLOWED
