@@ -1,5 +1,8 @@
 """python -m model patch: the arrays, and a sentence for what cannot be patched."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +68,17 @@ def test_prompts_of_different_lengths_are_aligned_when_asked(capsys, tmp_path):
 def test_the_first_token_of_several_is_taken_and_said(capsys, tmp_path):
     code, out, _ = patch(capsys, tmp_path / "x.npz", answer=" Mary went out", sites="attn", range="0:1")
     assert code == 0 and "--answer has 3 tokens (·Mary ·went ·out); the first, ·Mary, is taken" in out
+
+
+def test_the_python_of_the_readme_runs_and_gives_the_commands_numbers(capsys, tmp_path):
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    code = readme.partition("```python\n")[2].partition("```")[0]
+    assert len(code.splitlines()) == 10
+    (tmp_path / "ten_lines.py").write_text(code, encoding="utf-8")
+    found = runpy.run_path(str(tmp_path / "ten_lines.py"))
+    clean, corrupt, _ = found["texts"]
+    patch(capsys, tmp_path / "x.npz", clean=clean, corrupt=corrupt, sites="stream")
+    np.testing.assert_allclose(found["share"], np.load(tmp_path / "x.npz")["stream"], atol=1e-4)
 
 
 @pytest.mark.parametrize("changed, words", [
