@@ -2,8 +2,8 @@
 
 Makes a virtual environment in .venv, installs tests/requirements.txt into it, and Chromium where
 this machine has none and lets us install it. Ruff's rules, those of imports (pyproject.toml), oxlint's
-for JavaScript (.oxlintrc.json) and the types of model/ (mypy, pyproject.toml) are checked first. Needs
-Python 3.11 or newer and nothing else.
+for JavaScript (.oxlintrc.json) and the types of model/ (mypy, pyproject.toml) are checked first; where
+mypy runs for the first time, beside the tests. Needs Python 3.11 or newer and nothing else.
 
 --fast leaves out the tests of pages and those marked `slow`: it needs no Chromium, and no network
 once the environment is made.
@@ -29,15 +29,13 @@ REPEAT = ["--reruns", "1", *(f"--only-rerun={words}" for words in WAITED)]
 
 FAST = ["tests/unit", "-m", "not slow"]
 
-# The quick ones first; mypy keeps what it found in .mypy_cache, so only its first run takes long.
-LINTERS = (
-    ("ruff", "check", "."), ("lint-imports", "--no-cache"), ("oxlint", "components"), ("mypy",)
-)
+LINTERS = (("ruff", "check", "."), ("lint-imports", "--no-cache"), ("oxlint", "components"))
+TYPES = "mypy"  # keeps what it found in .mypy_cache, so only its first run takes long
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code of the first linter that finds something, else of pytest; 1 with one line when
-    the tests cannot run here."""
+    """The exit code of the first linter that finds something, else of pytest, else of mypy; 1 with
+    one line when the tests cannot run here."""
     if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this may have an older one)
         return fail(f"wanted Python 3.11 or newer, found {sys.version.split()[0]}")
     fast = "--fast" in arguments
@@ -53,14 +51,26 @@ def main(arguments: list[str]) -> int:
     install = [PYTHON, "-m", "pip", "install", *quick, "-r", wanted]
     if subprocess.run(install, check=False).returncode:
         return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
-    for tool, *options in LINTERS:
-        checked = subprocess.run([PYTHON.with_name(tool), *options], cwd=ROOT, check=False)
-        if checked.returncode:
-            return checked.returncode
+    mypy = [PYTHON.with_name(TYPES)]
+    with subprocess.Popen(mypy, cwd=ROOT, stdout=subprocess.PIPE, text=True) as types:
+        code = linted() or types.poll() or tested(arguments)
+        print(types.communicate()[0], end="")
+    return code or types.returncode
+
+
+def linted() -> int:
+    """The exit code of the first linter that finds something, else 0."""
+    runs = ([PYTHON.with_name(tool), *options] for tool, *options in LINTERS)
+    codes = (subprocess.run(command, cwd=ROOT, check=False).returncode for command in runs)
+    return next(filter(None, codes), 0)
+
+
+def tested(arguments: list[str]) -> int:
+    """The exit code of pytest."""
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
     # app and browser files, which are long, come before the many short unit tests (tests/conftest.py)
     spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-    chosen = [*(FAST if fast else []), *(given for given in arguments if given != "--fast")]
+    chosen = [*(FAST if "--fast" in arguments else []), *(given for given in arguments if given != "--fast")]
     command = [PYTHON, "-m", "pytest", *spread, *REPEAT, *chosen]
     return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
 
