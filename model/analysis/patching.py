@@ -70,7 +70,7 @@ def layer_by_layer(
     for layer in range(base.n_layers):
         now = values(checkpoint, base, site, layer)
         new = filled(values(checkpoint, source, site, layer), fill, seed)
-        yield layer, _layer(checkpoint, base, site, layer, _put(now, new, given, site), now, given)
+        yield layer, _layer(checkpoint, base, site, layer, _put(now, new, given), now, given)
 
 
 @torch.inference_mode()
@@ -82,14 +82,8 @@ def together(
     check_layer(base, layer)
     given = check_pairs(base, source, pairs)
     now = values(checkpoint, base, site, layer)
-    put = _put(now, values(checkpoint, source, site, layer), given, site)
-    if site == "head":
-        mid = _mid(checkpoint, base, layer, (put - now).transpose(0, 1).flatten(1))
-        start, rows = layer + 1, behind_mlp(checkpoint, layer, mid)
-    else:
-        start, rows = _entering(checkpoint, base, site, layer, put)
-        rows = torch.where((given == alignment.NONE).to(rows.device)[:, None],
-                           base.layer_stream(2 * start), rows)
+    put = _put(now, values(checkpoint, source, site, layer), given)
+    start, rows = _before_block(checkpoint, *_entered(checkpoint, base, site, layer, put, now))
     return Onward(base, [0]).through(checkpoint, start, rows)[-1].float()
 
 
@@ -115,25 +109,17 @@ def cone(
     check_cell(source, site, from_layer, at)
     check_cell(base, site, layer, onto)
     check_pairs(base, source, None if site == "head" else np.full(len(base), alignment.NONE))
-    new, now = values(checkpoint, source, site, from_layer), values(checkpoint, base, site, layer)
+    now = values(checkpoint, base, site, layer)
+    patched = now.clone()  # a token's row, or a head's z at all tokens:
+    patched[onto] = values(checkpoint, source, site, from_layer)[at]
+    station, streams = _entered(checkpoint, base, site, layer, patched, now)
     first = 0 if site == "head" else onto
-    if site == "head":
-        write = (new[at] - now[onto]) @ output_projection(checkpoint, layer)[onto]
-        mid = base.layer_stream(2 * layer + 1) + write.to(base.next_logits)
-        start, rows = layer + 1, behind_mlp(checkpoint, layer, mid)
-    else:
-        start, row = _entering(checkpoint, base, site, layer, new[at].expand_as(now), onto)
-        mid = base.layer_stream(2 * layer + 1)[onto:].clone()
-        if site == "attn":
-            mid[0] = base.layer_stream(2 * layer)[onto] + new[at]
-        rows = torch.cat([row[None], base.layer_stream(2 * start)[onto + 1 :]])
-    stations = {2 * layer + 1: mid} if site in ("attn", "head") else {}
+    start, rows = _before_block(checkpoint, station, streams[first:])
     tap = Tap()
     with tap.open():
         last = Onward(base, [first]).through(checkpoint, start, rows)
-    stations |= {2 * start + i: stream for i, stream in enumerate(tap.stream)}
-    stations[2 * base.n_layers] = last
-    return Cone(_moved(base, stations, first), last[-1].float())
+    seen = dict(enumerate(tap.stream, 2 * start)) | {2 * base.n_layers: last}
+    return Cone(_moved(base, {station: streams[first:]} | seen, first), last[-1].float())
 
 
 def _moved(base: Trace, stations: dict[int, torch.Tensor], first: int) -> np.ndarray:
@@ -185,7 +171,7 @@ def _others(n: int, seed: int) -> list[int]:
     return [int(i) for i in (np.arange(n) + steps) % n]
 
 
-def _put(now: torch.Tensor, new: torch.Tensor, pairs: torch.Tensor, site: str) -> torch.Tensor:
+def _put(now: torch.Tensor, new: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
     """now (...,T,C) with the new value (...,S,C) at every token that has a pair."""
     pairs = pairs.to(now.device)
     return torch.where((pairs == alignment.NONE)[:, None], now, new[..., pairs.clamp(min=0), :])
@@ -211,7 +197,7 @@ def _layer(
     found = unchanged.repeat(len(base), 1)
     found[pairs.to(found.device) == alignment.NONE] = torch.nan
     changed_tokens = (put != now).any(-1).nonzero()[:, 0].tolist()
-    start, rows = _entering(checkpoint, base, site, layer, put)
+    start, rows = _before_block(checkpoint, *_entered(checkpoint, base, site, layer, put, now))
     if start == base.n_layers:  # behind the last block a token changes nothing but itself
         if len(base) - 1 in changed_tokens:
             found[-1] = rows[-1].float()
@@ -244,19 +230,28 @@ def _heads(
     return torch.cat(found)
 
 
-def _entering(
+def _entered(
     checkpoint: Checkpoint, base: Trace, site: str, layer: int, put: torch.Tensor,
-    only: int | None = None,
+    now: torch.Tensor,
 ) -> tuple[int, torch.Tensor]:
-    """Values of a site at every token (T,C), or only at one -> the block before which they enter the
-    stream, and the streams there (T,C) or (C,)."""
-    rows = slice(None) if only is None else only
-    put = put[rows].to(base.next_logits)
-    if site == "stream":
-        return layer, put
-    if site == "mlp":
-        return layer + 1, base.layer_stream(2 * layer + 1)[rows] + put
-    return layer + 1, behind_mlp(checkpoint, layer, base.layer_stream(2 * layer)[rows] + put)
+    """Values `put` in the place of `now` at every token -> the first station that they reach, and the
+    streams there, (T,C): where nothing changed, the base's own."""
+    station = 2 * layer + {"stream": 0, "attn": 1, "head": 1, "mlp": 2}[site]
+    there = base.layer_stream(station)
+    if site == "head":
+        more = torch.einsum("htd,hdc->tc", put - now, output_projection(checkpoint, layer))
+        return station, there + more.to(there)
+    new = put.to(there) if site == "stream" else base.layer_stream(station - 1) + put.to(there)
+    return station, torch.where((put != now).any(-1, keepdim=True), new, there)
+
+
+def _before_block(
+    checkpoint: Checkpoint, station: int, streams: torch.Tensor
+) -> tuple[int, torch.Tensor]:
+    """Streams (...,C) at a station -> the next block, 0 to L, and the streams before it."""
+    if station % 2:
+        streams = behind_mlp(checkpoint, station // 2, streams)
+    return (station + 1) // 2, streams
 
 
 def behind_mlp(checkpoint: Checkpoint, layer: int, mid: torch.Tensor) -> torch.Tensor:
@@ -264,12 +259,6 @@ def behind_mlp(checkpoint: Checkpoint, layer: int, mid: torch.Tensor) -> torch.T
     block = blocks(checkpoint.model)[layer]
     behind: torch.Tensor = mid + block.mlp(block.ln_2(mid))
     return behind
-
-
-def _mid(checkpoint: Checkpoint, base: Trace, layer: int, more: torch.Tensor) -> torch.Tensor:
-    """The stream behind a layer's attention if its heads mix `more` (T,H·D), (T,C)."""
-    out = blocks(checkpoint.model)[layer].attn.c_proj.weight.float()
-    return base.layer_stream(2 * layer + 1) + (more @ out).to(base.next_logits)
 
 
 def output_projection(checkpoint: Checkpoint, layer: int) -> torch.Tensor:

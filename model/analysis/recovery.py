@@ -18,7 +18,7 @@ METRICS = {
     "difference": "logit difference", "probability": "probability of the answer",
     "kl": "KL divergence from the clean prompt",
 }
-NOTHING = 1e-6  # a difference between both runs that is none
+NOTHING = 1e-6  # a difference between both runs, as a part of the larger value, that is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +55,10 @@ def ends(
     streams = torch.stack([run.layer_stream(-1)[-1].float() for run in (clean, corrupt)])
     check_finite(streams, 2 * clean.n_layers)
     first, last = measured(checkpoint, streams, metric, answer, against, clean).tolist()
-    if abs(first - last) < NOTHING:
+    is_same = np.array_equal(clean.ids, corrupt.ids)
+    if is_same or abs(first - last) <= NOTHING * max(abs(first), abs(last)):
         raise ValueError(
-            f"Clean and corrupted prompt give the same {METRICS[metric]}: {first:.6f}. A share "
+            f"Clean and corrupted prompt give the same {METRICS[metric]}: {first:.6g}. A share "
             "of nothing does not exist. Choose other prompts or answers."
         )
     return first, last
