@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from components.frame import model_picker
 from model.loading import checkpoint, hub
+from model.loading.checkpoint import settle  # not the one of tests/app/conftest.py
 from tests import hub_server
 from tests.conftest import byte_tokenizer, random_gpt2
 from tests.waiting import PATIENCE_S
@@ -356,6 +357,6 @@ def test_threads_and_collector_are_settled(monkeypatch):
     monkeypatch.setattr(torch, "set_num_threads", set_to.append)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(checkpoint.placement, "n_cores", lambda: 8)
-    checkpoint.settle()
+    settle()
     assert set_to == [7] and gc.get_freeze_count() > 0
     gc.unfreeze()
