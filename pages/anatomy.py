@@ -17,6 +17,7 @@ from components.anatomy import (
 )
 from components.frame import presenting
 from components.frame.choice_widgets import one_of
+from components.kit import data_table
 
 
 def show_map() -> None:
@@ -73,7 +74,7 @@ def show_tour() -> None:
         "a fused attention that never holds all scores. For this tour, transformers' plain "
         "attention ran the opened block once more on the same residual stream."
     )
-    st.dataframe(shape_ladder.table(tour), key="tour_table", hide_index=True)
+    data_table.show(shape_ladder.table(tour), "tour_table")
 
 
 def show_size() -> None:

@@ -10,7 +10,7 @@ from components.frame import model_picker, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.place import HEAD, LAYER
-from components.kit import own_numbers
+from components.kit import data_table, own_numbers
 from components.kit.export.offers import notebook
 from model.analysis import arithmetic
 from model.analysis.anatomy import Anatomy
@@ -91,8 +91,8 @@ def tensor_table(found: Anatomy) -> None:
         choose(choice.PARTS, [part for part in chosen(choice.PARTS) if part in names])
     parts = st.pills("Parts", names, selection_mode="multi", **holding(choice.PARTS))
     table = checkpoint_map.tensors(found, parts)
-    st.dataframe(
-        table, key="tensor_rows", hide_index=True, height=420, selection_mode="single-row",
+    data_table.show(
+        table, "tensor_rows", height=420, selection_mode="single-row",
         on_select=lambda: _choose_from_table(table),
         column_config={
             "values": st.column_config.NumberColumn(format="localized"),

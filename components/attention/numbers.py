@@ -12,7 +12,8 @@ def one_head(layer: int, head: int) -> Table:
     """A head's map: a row a query, a column a key."""
     tokens = visit.token_texts()
     place = {"layer": layer, "head": head}
-    return Table({"query": tokens, "key": tokens}, {"attention": run.weights(layer, head)}, place)
+    return Table({"query": tokens, "key": tokens}, {"attention": run.weights(layer, head)}, place,
+                 future_from=0)
 
 
 def all_heads(shown: str) -> Table:
@@ -24,7 +25,7 @@ def all_heads(shown: str) -> Table:
         return Table(axes, {shown: survey.facts[shown]})
     n = survey.pooled.shape[-1]
     axes |= {"query": range(n), "key": range(n)}
-    return Table(axes, {"attention": survey.pooled}, {"tokens_per_square": survey.cell})
+    return Table(axes, {"attention": survey.pooled}, {"tokens_per_square": survey.cell}, future_from=0)
 
 
 def one_query(layer: int, head: int, query: int) -> Table:

@@ -5,7 +5,7 @@ import streamlit as st
 
 from components.cache import choice, figures, grid, numbers, run
 from components.frame import draw_choice, presenting, visit
-from components.kit import token_row
+from components.kit import data_table, token_row
 from components.kit.export.offers import notebook, offer
 
 
@@ -149,8 +149,8 @@ def _every_step(found) -> None:
         "ms (one run)": st.column_config.NumberColumn(format="%.1f"),
         "max |Δ logit|": st.column_config.NumberColumn(format="scientific"),
     }
-    st.dataframe(
-        pd.DataFrame(rows), key="cache_steps", hide_index=True, column_config=columns,
+    data_table.show(
+        pd.DataFrame(rows), "cache_steps", column_config=columns,
         height=min(38 + 35 * len(rows), 290),
     )
     st.caption(

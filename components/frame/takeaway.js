@@ -148,6 +148,7 @@ function place(menu) {
   });
 }
 
+const DATA_TABLE = '[data-testid="stDataFrame"]'; // Streamlit's own: its cells are dots on a canvas
 const ELEMENT = '[data-testid="stElementContainer"]';
 const picture_at = (event) => event.composedPath().find((one) => one.matches?.(ELEMENT) && is_picture(one));
 
@@ -166,7 +167,7 @@ function pictures() {
 function is_picture(element) {
   const { width, height } = element.getBoundingClientRect();
   if (width < 40 || height < 20) return false;
-  if (element.querySelector('[data-testid="stPlotlyChart"], iframe')) return true;
+  if (element.querySelector(`${DATA_TABLE}, [data-testid="stPlotlyChart"], iframe`)) return true;
   const host = element.querySelector('[data-testid^="stBidiComponent"]');
   if (host) return !all_text_boxes(host) && !element.classList.contains("st-key-takeaway");
   const html = element.querySelector('[data-testid="stHtml"]');
@@ -180,6 +181,7 @@ const key_of = (element) =>
 
 // What the picture calls itself, or the heading above it, or the page's name for it and its first words.
 function name_of(element, key) {
+  if (element.querySelector(DATA_TABLE)) return `Table: ${heading_of(element) || key.replaceAll("_", " ")}`;
   const parts = [...all_inside(element)];
   const chart = chart_in(element);
   const own = parts.find((one) => one.localName === "canvas" && one.ariaLabel)?.ariaLabel
@@ -222,6 +224,7 @@ async function take_png(menu, is_clear) {
 }
 
 async function take_svg(menu) {
+  if (chosen(menu).element.querySelector(DATA_TABLE)) return "A table is no drawing: take its CSV.";
   const { svg } = await drawn(menu, true);
   return save(menu, new Blob([svg], { type: "image/svg+xml" }), "svg");
 }

@@ -26,7 +26,8 @@ def union() -> Table:
     asked, texts = now.asked, now.state.bank.slots.text
     columns = [*(f"memory {i} {texts[i]}" for i in asked.kept), *asked.names]
     weights = run.weights(now.key, asked, now.head)
-    return Table({"token": asked.names, "reads": columns}, {"weight": weights})
+    return Table({"token": asked.names, "reads": columns}, {"weight": weights},
+                 future_from=len(asked.kept))
 
 
 def shares() -> Table:

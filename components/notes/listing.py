@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from components.frame.choices import choose, chosen
+from components.kit import data_table
 from components.kit.export.offers import no_notebook
 from components.notes import choice, run
 from components.notes.bar import doing
@@ -33,8 +34,8 @@ def _list(notes) -> None:
         "from": [note.source for note in newest_first],
         "changed": pd.to_datetime([note.changed for note in newest_first], unit="s", utc=True),
     })
-    chosen = st.dataframe(
-        table, hide_index=True, height=HEIGHT, key="notes_list", on_select="rerun",
+    chosen = data_table.show(
+        table, "notes_list", height=HEIGHT, on_select="rerun",
         selection_mode="single-row",
         column_config={"changed": st.column_config.DatetimeColumn(format="distance")},
     )

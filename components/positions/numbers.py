@@ -8,4 +8,4 @@ from components.positions import run
 def maps(layer: int, head: int) -> Table:
     """One head's map under every scheme."""
     tokens, place = visit.token_texts(), {"layer": layer, "head": head}
-    return Table({"query": tokens, "key": tokens}, run.maps(layer, head), place)
+    return Table({"query": tokens, "key": tokens}, run.maps(layer, head), place, future_from=0)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from components.frame.choice_widgets import holding
 from components.frame.choices import choose, chosen
+from components.kit import data_table
 from components.kit.export.offers import no_notebook
 from components.kit.next_token import percent
 from components.recall import choice, jobs, run, words
@@ -117,7 +118,7 @@ def _results(path, content: bytes) -> None:
             st.html(words.labelled({name: _titled(found) for name, found in labels.items()}))
         table = pd.DataFrame([_row(one) for one in good[:MOST_ROWS]])
         height = min(360, 38 * (len(table) + 1))
-        st.dataframe(table, key="recall_results", hide_index=True, height=height, width="stretch")
+        data_table.show(table, "recall_results", height=height, width="stretch")
         if len(good) > MOST_ROWS:
             st.caption(f"The first {MOST_ROWS:,} of {len(good):,} lines. The download has all.")
     for one in bad[:20]:

@@ -8,6 +8,7 @@ from components.frame import visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.place import AT
+from components.kit import data_table
 from components.kit.export.offers import notebook, offer, wanted_notebook
 from components.kit.fact_strip import fact_strip
 from components.kit.safe_text import for_markdown
@@ -319,8 +320,8 @@ def _table(ids: np.ndarray) -> None:
         "made by merging": run.made_by(shown),
         "length": run.norms()[shown],
     })
-    st.dataframe(
-        table, key="vocabulary_rows", hide_index=True, height=520, selection_mode="single-row",
+    data_table.show(
+        table, "vocabulary_rows", height=520, selection_mode="single-row",
         on_select=lambda: _choose_from_table(shown), row_height=38,
         column_config={
             "token": st.column_config.TextColumn(help="spaces as ·, broken characters as bytes"),

@@ -69,7 +69,8 @@ def test_attention(open_page, shots):
     words = is_a_good_pair(page)
     assert {"Layer 2 · head 1", "key (is read) →", "future: cannot be read"} <= set(words)
     rows = list(csv.reader(io.StringIO(taken(page, "CSV").decode())))
-    weights = np.array([row[1:] for row in rows[1:]], dtype=np.float32)
+    weights = np.array([[cell or 0 for cell in row[1:]] for row in rows[1:]], dtype=np.float32)
+    assert [row[1:].count("") for row in rows[1:]] == [*reversed(range(len(rows) - 1))], "the future"
     np.testing.assert_allclose(weights.sum(1), 1, atol=1e-5)
     archive = np.load(io.BytesIO(taken(page, "NPZ")), allow_pickle=False)
     np.testing.assert_array_equal(archive["attention"], weights)
@@ -107,6 +108,22 @@ def test_cache(open_page):
     is_a_good_pair(page)
     rows = list(csv.reader(io.StringIO(taken(page, "CSV").decode())))
     assert rows[0] == ["what", "shape", "bytes"] and rows[-1][-1] == "282624"
+
+
+def test_a_table_of_rows_is_in_the_menu_and_taken_as_its_data(open_page, shots):
+    page = open_page("tokens", prompt=PROMPT, tokens="vocabulary", token_search="ing")
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    settled(page)
+    open_menu(page)
+    choose(page, "Table:")
+    page.screenshot(path=shots / "takeaway-table.png")
+    rows = list(csv.DictReader(io.StringIO(taken(page, "CSV").decode())))
+    assert all("ing" in row["token"] for row in rows) and float(rows[0]["length"]) > 0
+    assert len(str(rows[0]["length"])) > 6, "all digits, not those on the screen"
+    archive = np.load(io.BytesIO(taken(page, "NPZ")), allow_pickle=False)
+    assert archive["id"].tolist() == [int(row["id"]) for row in rows]
+    page.get_by_role("dialog").get_by_role("button", name="SVG", exact=True).click()
+    expect(page.get_by_text("A table is no drawing: take its CSV.")).to_be_visible()
 
 
 def test_memory(open_page):

@@ -17,11 +17,14 @@ FORMULA = tuple("=+-@")  # a spreadsheet would compute what begins like this
 @dataclass(frozen=True, eq=False)
 class Table:
     """axes: name -> its labels, outermost first; arrays: name -> one number for each cell, shaped as
-    the axes are long; facts: name -> a number or a text about all of it."""
+    the axes are long; facts: name -> a number or a text about all of it. future_from: of attention
+    weights, the column of the last axis that the first row of the axis before reads itself: of row r,
+    columns after future_from + r are the future, which no query reads; None: there is none."""
 
     axes: Mapping[str, Sequence]
     arrays: Mapping[str, np.ndarray]
     facts: Mapping[str, int | float | str] = field(default_factory=dict)
+    future_from: int | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(map(len, self.axes.values()))
@@ -30,7 +33,8 @@ class Table:
 
 
 def as_csv(table: Table) -> bytes:
-    """One array on two axes as a matrix with its labels, everything else a line a cell; UTF-8.
+    """One array on two axes as a matrix with its labels, everything else a line a cell; UTF-8. What
+    no query reads, because it is the future, is empty in a matrix, and has no line.
 
     Raises ValueError for more than MOST_CSV numbers.
     """
@@ -61,8 +65,16 @@ def _labels(some: Sequence) -> np.ndarray:
 def _matrix(table: Table):
     (down, rows), (across, columns) = table.axes.items()
     (array,) = table.arrays.values()
-    yield [f"{down} \\ {across}", *map(_safe, columns)]
-    yield from ([_safe(name), *map(str, row)] for name, row in zip(rows, array))
+    future = "" if table.future_from is None else " (empty: the future, which is not read)"
+    yield [f"{down} \\ {across}{future}", *map(_safe, columns)]
+    for r, (name, row) in enumerate(zip(rows, array)):
+        n_seen = _n_seen(table, r, len(columns))
+        yield [_safe(name), *map(str, row[:n_seen]), *[""] * (len(columns) - n_seen)]
+
+
+def _n_seen(table: Table, row: int, n_columns: int) -> int:
+    """How many columns a row reads: all, or those up to itself."""
+    return n_columns if table.future_from is None else min(n_columns, table.future_from + row + 1)
 
 
 def _lines(table: Table):
@@ -72,9 +84,12 @@ def _lines(table: Table):
     yield [column for name, _ in axes
            for column in ((f"{name} number", name) if name in texts else (name,))] + [*table.arrays]
     for cell in np.ndindex(*(len(labels) for _, labels in axes)):
+        if len(cell) > 1 and cell[-1] >= _n_seen(table, cell[-2], len(axes[-1][1])):
+            continue
         place = [part for (name, labels), i in zip(axes, cell)
                  for part in ((i, _safe(labels[i])) if name in texts else (labels[i],))]
-        yield place + [str(array[cell]) for array in table.arrays.values()]
+        yield place + [_safe(str(array[cell])) if array.dtype.kind == "U" else str(array[cell])
+                       for array in map(np.asarray, table.arrays.values())]
 
 
 def _safe(label) -> str | int:

@@ -2,10 +2,13 @@
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from components.kit.data_table import columns_of
 from components.kit.export import offers
 from components.kit.export.table import MOST_CSV, Table, as_csv, as_npz
 
@@ -33,6 +36,45 @@ def test_more_than_two_axes_make_a_line_a_cell():
     back = np.array([row[-2:] for row in rows[1:]], dtype=np.float64).reshape(2, 3, 4, 2)
     np.testing.assert_array_equal(back[..., 0], values)
     np.testing.assert_array_equal(back[..., 1], values + 1)
+
+
+def test_the_future_is_empty_in_a_matrix_and_has_no_line():
+    weights = np.tril(np.arange(1, 10).reshape(3, 3))
+    tokens = ["a", "b", "c"]
+    rows = rows_of(Table({"query": tokens, "key": tokens}, {"attention": weights}, future_from=0))
+    assert rows[0][0] == "query \\ key (empty: the future, which is not read)"
+    assert [row[1:] for row in rows[1:]] == [["1", "", ""], ["4", "5", ""], ["7", "8", "9"]]
+    heads = {"layer": range(2), "query": range(3), "key": range(3)}
+    rows = rows_of(Table(heads, {"attention": np.stack([weights, weights])}, future_from=0))
+    assert len(rows) == 1 + 2 * 6 and [row[-1] for row in rows[1:7]] == ["1", "4", "5", "7", "8", "9"]
+
+
+def test_memorys_columns_are_read_by_all_and_stand_before_the_prompts():
+    table = Table({"token": ["a", "b"], "reads": ["memory 0 x", "a", "b"]},
+                  {"weight": np.array([[0.5, 0.5, 0], [0.2, 0.3, 0.5]])}, future_from=1)
+    assert [row[1:] for row in rows_of(table)[1:]] == [["0.5", "0.5", ""], ["0.2", "0.3", "0.5"]]
+    archive = np.load(io.BytesIO(as_npz(table)), allow_pickle=False)
+    assert archive["weight"].shape == (2, 3), "arrays stay whole"
+
+
+def test_a_table_of_rows_is_taken_with_its_columns():
+    when = pd.to_datetime([0, 1.5], unit="s", utc=True)
+    rows = rows_of(columns_of(pd.DataFrame({
+        "token": ["=x", None], "id": [3, 4], "length": [0.1234567891, 2.0], "is": [True, False],
+        "changed": when})))
+    assert rows == [["row", "token", "id", "length", "is", "changed"],
+                    ["0", "'=x", "3", "0.1234567891", "True", "1970-01-01T00:00:00+00:00"],
+                    ["1", "", "4", "2.0", "False", "1970-01-01T00:00:01.500000+00:00"]]
+    file = io.BytesIO(as_npz(columns_of(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}))))
+    assert np.load(file, allow_pickle=False)["b"].tolist() == ["x", "y"]
+
+
+def test_every_table_of_rows_offers_its_data():
+    """A page draws one through data_table, which makes the offer."""
+    root = Path(__file__).parents[3]
+    drawn = [path.name for folder in ("pages", "components") for path in (root / folder).rglob("*.py")
+             if "st.dataframe(" in path.read_text(encoding="utf-8")]
+    assert drawn == ["data_table.py"]
 
 
 def test_npz_reads_back_without_pickles():
