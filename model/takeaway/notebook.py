@@ -19,7 +19,7 @@ from model.loading.checkpoint import source
 from model.run import sampling
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, final_logits
-from model.takeaway import of_memory, of_positions, of_stream, of_weights
+from model.takeaway import of_interventions, of_memory, of_positions, of_stream, of_weights
 from model.takeaway.recipe import Recipe, packed
 
 MOST_MAP = 64  # tokens; of a longer prompt's map one row is compared
@@ -276,5 +276,5 @@ OF_PROMPT: dict[str, Callable[..., Recipe]] = {
     "stream": stream, "prediction": distribution, "surprisal": surprisal, "cache": cached, "positions": places,
 }
 RECIPES = (OF_PROMPT | of_weights.RECIPES | of_stream.RECIPES | of_positions.RECIPES
-           | of_memory.RECIPES)
+           | of_memory.RECIPES | of_interventions.RECIPES)
 WITHOUT_PROMPT = of_weights.WITHOUT_PROMPT | of_positions.WITHOUT_PROMPT | {"parameters", "positions"}

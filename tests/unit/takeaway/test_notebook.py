@@ -12,9 +12,11 @@ from model.analysis import arithmetic
 from model.analysis.ablation import Off
 from model.loading import checkpoint
 from model.run import tokens, trace
+from model.run.cut_edges import CutEdge
 from model.takeaway import notebook, of_memory
 
 PROMPT = "My name is James Theory. I live in"
+OTHER = [262, 300, 281, 400, 12, 900, 35, 17, 280, 299, 310]
 WHERE = {
     "next": {}, "parameters": {}, "inputs": {}, "stream": {}, "cache": {}, "surprisal": {},
     "attention": {"layer": 3, "head": 6, "query": 9}, "positions": {"at": 40},
@@ -32,6 +34,13 @@ WHERE = {
     "order": {"before": ((0, 1, 2, 3, 4, 5, 6, 7, 8, 9), tuple(range(10)), True),
               "after": ((3, 1, 0, 2, 5, 4, 6, 8, 7, 9), tuple(range(10)), False)},
     "shifted": {"shifts": (0, 50, 100)}, "dropped": {"budget": 6}, "scaled": {"at": 3},
+    "cut": {"edges": [CutEdge(9, 3, 2), CutEdge(8, 0, head=5), CutEdge(9, 6, 4, 1, factor=-2.0)]},
+    "score": {"layer": 4, "head": 2, "query": 9, "key": 5}, "rollout": {},
+    "patching": {"corrupt": OTHER, "pairs": [-1, -1, -1, 3, 4, -1, 6, 7, 8, 9, 10], "site": "attn",
+                 "metric": "kl", "answer": 300, "against": 301},
+    "path": {"corrupt": OTHER, "sender": (1, 7), "receiver": (4, 5), "inputs": "qk",
+             "metric": "difference", "answer": 300, "against": 301},
+    "comparison": {"other": OTHER, "pairs": [(0, 0), (4, 5), (9, 9)]},
 }
 ALLOWED = {"base64", "io", "numpy", "torch", "transformers"}  # the first two are Python's own
 
@@ -73,6 +82,15 @@ def test_every_recipe_finds_the_pages_numbers(whole, run, name, capsys, tmp_path
     assert imported("\n".join(code_of(content))) <= ALLOWED
     execute(code_of(content), tmp_path)
     assert "The same numbers:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("site, metric", [
+    ("stream", "difference"), ("mlp", "probability"), ("head", "difference"),
+])
+def test_every_site_and_metric_of_patching(whole, run, site, metric, tmp_path):
+    where = WHERE["patching"] | {"site": site, "metric": metric}
+    found = execute(code_of(notebook.made(whole, run, PROMPT, "patching", where)), tmp_path)["found"]
+    assert len(found["recovered share"][0]) == (8 if site == "head" else 7)
 
 
 @pytest.mark.parametrize("temperature, top_k, top_p", [(0.0, 0, 1.0), (0.7, 40, 0.9), (2.0, 3, 1.0)])
