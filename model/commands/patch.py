@@ -1,11 +1,13 @@
 """All cells of activation patching into one file."""
 
+import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from model.analysis import alignment, patching, recovery
 from model.disk.whole import replacing
@@ -14,10 +16,12 @@ from model.run import tokens, trace
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
 
+EVERY_S = 5.0  # a line of progress at most this often
+
 
 def run_command(chosen: Namespace) -> Iterator[str]:
     """Patch every cell of every site, write, and say which cell brings back most."""
-    sites = list(dict.fromkeys(chosen.sites.split(",")))
+    sites = list(dict.fromkeys(site.strip() for site in chosen.sites.split(",")))
     check_file(chosen.out, ".npz")
     for site in sites:
         patching.check_site(site)
@@ -33,7 +37,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     first, last = recovery.ends(loaded, clean, corrupt, "difference", *answers)
     arrays: dict[str, Any] = {"clean": np.array(first), "corrupt": np.array(last)}
     for site in sites:
-        grid = patching.every_cell(loaded, corrupt, clean, site, pairs)
+        grid = yield from _grid(loaded, corrupt, clean, site, pairs)
         found = recovery.recovered(loaded, grid, clean, corrupt, "difference", *answers)
         arrays[site] = found.share.astype(np.float32)
         yield _said(loaded, corrupt, site, found.share)
@@ -43,6 +47,19 @@ def run_command(chosen: Namespace) -> Iterator[str]:
         np.savez_compressed(file, **arrays)
     yield f"logit difference: {first:+.4f} clean, {last:+.4f} corrupted"
     yield f"{chosen.out}: {len(corrupt)} tokens, {loaded.name} on {loaded.placement.device}"
+
+
+def _grid(
+    loaded: Checkpoint, corrupt: Trace, clean: Trace, site: str, pairs: np.ndarray
+) -> Generator[str, None, patching.Grid]:
+    """All cells of a site; a line of progress now and then."""
+    rows, said = [], time.perf_counter()
+    for layer, streams in patching.layer_by_layer(loaded, corrupt, clean, site, pairs):
+        rows.append(streams)
+        if time.perf_counter() - said > EVERY_S:
+            said = time.perf_counter()
+            yield f"  {site}: {layer + 1} of {corrupt.n_layers} layers"
+    return patching.Grid(site, torch.stack(rows))
 
 
 def check_file(path: Path, suffix: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from model.__main__ import main
+from model.commands import patch as command
 from model.loading import checkpoint
 
 CLEAN = "When Mary and John went out, John gave a book to"
@@ -54,6 +55,12 @@ def test_only_chosen_sites_and_tokens_are_patched(capsys, tmp_path):
     file = np.load(tmp_path / "x.npz")
     assert "stream" not in file.files
     assert np.isfinite(file["attn"][:, 7:9]).all() and np.isnan(np.delete(file["attn"], [7, 8], 1)).all()
+
+
+def test_it_says_how_far_it_is(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "EVERY_S", -1)
+    _, out, _ = patch(capsys, tmp_path / "x.npz", sites="attn", range="7:8")
+    assert "  attn: 1 of 6 layers\n" in out and "  attn: 6 of 6 layers\n" in out
 
 
 def test_prompts_of_different_lengths_are_aligned_when_asked(capsys, tmp_path):
