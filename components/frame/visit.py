@@ -75,8 +75,13 @@ def prompt() -> Prompt:
 
 
 def encode(text: str) -> np.ndarray:
-    """Text -> ids of the chosen model, (T,); nobody changes them."""
+    """A prompt -> ids of the chosen model, (T,); nobody changes them."""
     return read_off(_encoded, text)
+
+
+def encode_part(text: str) -> np.ndarray:
+    """The same of a part of a text, with nothing before and behind it: what memory is told, a word."""
+    return read_off(_encoded_part, text)
 
 
 def trace() -> Trace | None:
@@ -165,5 +170,11 @@ def _of_model(compute: Callable, given: tuple) -> tuple[RunKey, Callable]:
 
 def _encoded(chosen: Checkpoint, text: str) -> np.ndarray:
     ids = tokens.encode(chosen.tokenizer, text)
+    ids.setflags(write=False)
+    return ids
+
+
+def _encoded_part(chosen: Checkpoint, text: str) -> np.ndarray:
+    ids = tokens.encode_part(chosen.tokenizer, text)
     ids.setflags(write=False)
     return ids

@@ -36,7 +36,7 @@ def blank() -> MemoryState:
 
 def encode(text: str) -> np.ndarray:
     """Text -> ids of the chosen model, (T,)."""
-    return visit.encode(text)
+    return visit.encode_part(text)
 
 
 def show(text: str) -> list[str]:

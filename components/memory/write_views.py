@@ -7,6 +7,7 @@ from components.frame import visit
 from components.kit.units import show_number
 from components.memory import bars, choice, conversation, look, numbers, run, words
 from components.memory.look import Moment
+from model.run import borders
 
 
 def show(now: Moment) -> None:
@@ -52,7 +53,7 @@ def _show_tokens(now: Moment, written) -> None:
 
 
 def _behind_start(ids) -> np.ndarray:
-    return np.flatnonzero(np.asarray(ids) != visit.checkpoint().tokenizer.bos_token_id)
+    return np.arange(borders.start_length(visit.checkpoint(), ids), len(ids))
 
 
 def _show_sentences(now: Moment, written) -> None:

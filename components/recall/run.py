@@ -138,7 +138,7 @@ def smallest(looked: VariantOutcome) -> Effect | None:
 
 def show(text: str) -> list[str]:
     """A text's tokens as visible strings."""
-    return visit.show_tokens(visit.encode(text))
+    return visit.show_tokens(visit.encode_part(text))
 
 
 def untrained() -> list[str]:

@@ -59,7 +59,7 @@ def token_id(text: str) -> int:
 
     Raises ValueError if it is no token or several.
     """
-    ids = visit.encode(text.replace("·", " "))
+    ids = visit.encode_part(text.replace("·", " "))
     if len(ids) == 1:
         return int(ids[0])
     parts = " ".join(visit.show_tokens(ids))

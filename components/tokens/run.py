@@ -136,7 +136,7 @@ def _apart(chosen, text: str) -> SplitText:
     taken = text[:MOST_CHARS]
     pieces = tokenization.pieces(rules(), taken)
     ids = [tokenization.ids(rules(), piece) for piece in pieces]
-    theirs = tokens.encode(chosen.tokenizer, taken).tolist()
+    theirs = tokens.encode_part(chosen.tokenizer, taken).tolist()
     texts = words().texts
     shown = [[(texts[i], i) for i in one] for one in ids[:MOST_PIECES]]
     return SplitText(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 
 from model.analysis.attention import check_token
@@ -139,7 +139,7 @@ def _run(
 
 
 def _extremes(
-    tokenizer: PreTrainedTokenizerFast, effect: torch.Tensor, k: int
+    tokenizer: PreTrainedTokenizerBase, effect: torch.Tensor, k: int
 ) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
     k = min(k, len(effect))
     most, least = (

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from model.run import tokens
 from model.run.bits import ROWS_AT_ONCE, Targets, as_bits, bits_and_rank, weigh
@@ -99,9 +99,9 @@ def read(
     return PredictedPrompt(trace.ids, sizes, bits, rank, ids, probability, entropy)
 
 
-def _sizes(tokenizer: PreTrainedTokenizerFast, ids: np.ndarray) -> np.ndarray:
+def _sizes(tokenizer: PreTrainedTokenizerBase, ids: np.ndarray) -> np.ndarray:
     """Bytes of each token, (T,); every id is looked up once."""
-    known = {i: len(tokens.token_bytes(tokenizer, i)) for i in set(ids.tolist())}
+    known = {i: tokens.n_text_bytes(tokenizer, i) for i in set(ids.tolist())}
     return np.array([known[i] for i in ids.tolist()])
 
 

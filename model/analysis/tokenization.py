@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from tokenizers import Tokenizer
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 from model.run import tokens
 
@@ -95,12 +95,18 @@ class MergeStep:
     joined: list[int]
 
 
-def rules(tokenizer: PreTrainedTokenizerFast) -> Rules:
+def rules(tokenizer: PreTrainedTokenizerBase) -> Rules:
     """The merges, pieces and added tokens inside a fast tokenizer.
 
     Raises TokenizationError if it is no plain byte-level BPE.
     """
-    backend = tokenizer.backend_tokenizer
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise TokenizationError(
+            "The steps of this tokenizer cannot be shown, only its ids: it is no byte-level BPE as "
+            f"GPT-2's, but a {type(tokenizer).__name__} in Python. Choose a model with GPT-2's kind "
+            "of tokenizer to see the steps."
+        )
     said = json.loads(backend.to_str())
     model, splitters = said["model"], _splitters(said["pre_tokenizer"])
     alphabet = set(tokens.letters_of_bytes(bytes(range(256))))

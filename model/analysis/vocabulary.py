@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
@@ -50,11 +50,10 @@ def read(checkpoint: Checkpoint) -> Vocabulary:
     tokenizer, n = checkpoint.tokenizer, checkpoint.model.config.vocab_size
     special = frozenset(tokenizer.all_special_ids)
     raw: list[bytes | None] = [None] * n
+    spelling = tokens.spelling(tokenizer)
     for piece, i in tokenizer.get_vocab().items():
-        try:
-            raw[i] = piece.encode() if i in special else tokens.bytes_of_letters(piece)
-        except KeyError:  # an added token is written as it is, not in stand-ins
-            raw[i] = piece.encode("utf-8", "replace")
+        if i < n:
+            raw[i] = tokens.piece_bytes(spelling, i, piece)
     return Vocabulary(raw, special)
 
 
@@ -70,7 +69,7 @@ def search(vocabulary: Vocabulary, query: str) -> np.ndarray:
     return np.array(found, dtype=np.int64)
 
 
-def find(vocabulary: Vocabulary, wanted: str, tokenizer: PreTrainedTokenizerFast) -> int:
+def find(vocabulary: Vocabulary, wanted: str, tokenizer: PreTrainedTokenizerBase) -> int:
     """One token by its text or by "#id" -> its id; "·" may stand for a space.
 
     Raises ValueError for an id out of range and for a text that is not exactly one token.
@@ -81,7 +80,7 @@ def find(vocabulary: Vocabulary, wanted: str, tokenizer: PreTrainedTokenizerFast
         found = vocabulary.id_of(text.encode("utf-8", "replace"))
         if found is not None:
             return found
-    ids = tokens.encode(tokenizer, wanted)
+    ids = tokens.encode_part(tokenizer, wanted)
     pieces = " + ".join(vocabulary.texts[i] for i in ids[:8]) + (" + …" if len(ids) > 8 else "")
     raise ValueError(
         f"Not one token: “{_short(wanted)}”, which is {len(ids)} tokens in this vocabulary"

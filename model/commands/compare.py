@@ -8,9 +8,9 @@ import numpy as np
 
 from model.analysis import comparison
 from model.analysis.comparison import Side
+from model.commands.opening import opened
 from model.commands.patch import check_file
 from model.disk.whole import replacing
-from model.loading import checkpoint
 from model.run import tokens, trace
 from model.run.checkpoint import Checkpoint
 
@@ -39,8 +39,8 @@ def run_command(chosen: Namespace) -> Iterator[str]:
 
 
 def _sides(chosen: Namespace) -> tuple[Side, Side]:
-    loaded = checkpoint.load(chosen.model)
-    other = loaded if chosen.other_model is None else checkpoint.load(chosen.other_model)
+    loaded = opened(chosen.model)
+    other = loaded if chosen.other_model is None else opened(chosen.other_model)
     comparison.check_vocabularies(loaded, other)
     texts = (chosen.prompt, chosen.prompt if chosen.other_prompt is None else chosen.other_prompt)
     sides = [

@@ -4,18 +4,17 @@ import json
 import statistics
 from argparse import Namespace
 from collections.abc import Generator, Iterator
-from typing import cast
 
 import numpy as np
 import torch
 
-from model.loading import checkpoint
+from model.commands.opening import opened
 from model.memory import asking, cuts, sessions, telling
 from model.memory.reader import WithMemory
 from model.memory.settings import Settings as MemorySettings
 from model.memory.state import MemoryState, blank, load_state, save_state
 from model.memory.variants import modules_of
-from model.run import cache_budget, generate, tokens
+from model.run import borders, cache_budget, generate, tokens
 from model.run.cache import KVCache
 from model.run.cache_policies import POLICIES
 from model.run.checkpoint import Checkpoint
@@ -25,7 +24,7 @@ from model.run.tokens import Ids
 
 def run_command(chosen: Namespace) -> Iterator[str]:
     """Generate; one line a token as it comes, or one JSON object at the end."""
-    loaded = checkpoint.load(chosen.model)
+    loaded = opened(chosen.model)
     if chosen.variant == "gpt2" and chosen.session is None:
         ids = tokens.encode(loaded.tokenizer, chosen.prompt)
         report = yield from _generate(loaded, _reader(loaded, chosen), chosen, ids)
@@ -64,7 +63,7 @@ def _asked(
 ) -> tuple[MemoryState, np.ndarray, int]:
     """The state to ask, the ids that ask it, and how many tokens of the prompt were told to that
     state because they do not fit beside it."""
-    ids, n_front = tokens.encode(loaded.tokenizer, chosen.prompt), 0
+    ids, n_front = tokens.encode_part(loaded.tokenizer, chosen.prompt), 0
     if not chosen.tokens:
         return state, ids, 0
     front = telling.behind_front(loaded, state, chosen.prompt, settings)
@@ -121,7 +120,7 @@ def _generate(
         reader, ids, chosen.tokens,
         settings=SamplingSettings(chosen.temperature, chosen.top_k, chosen.top_p),
         generator=torch.Generator().manual_seed(chosen.seed),
-        end_token=cast(int | None, loaded.model.config.eos_token_id),
+        end_tokens=borders.ends(loaded),
     ):
         steps.append(step)
         if not chosen.json:
@@ -171,7 +170,7 @@ def _report(
         "dtype": str(placement.dtype).removeprefix("torch."),
         "prompt_tokens": n_front + n_read,
         "told_first": n_front,
-        "text": loaded.tokenizer.decode([s.token for s in steps]),
+        "text": tokens.decode(loaded.tokenizer, [s.token for s in steps]),
         "first_step_ms": 1000 * steps[0].reading.seconds if steps else None,
         "ms_per_token": statistics.median(later) if later else None,
         "cache_entries": steps[-1].reading.n_entries if steps else 0,

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from model.analysis import alignment, patching, recovery
+from model.commands.opening import opened
 from model.disk.whole import replacing
-from model.loading import checkpoint
 from model.run import tokens, trace
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
@@ -25,7 +25,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     check_file(chosen.out, ".npz")
     for site in sites:
         patching.check_site(site)
-    loaded = checkpoint.load(chosen.model)
+    loaded = opened(chosen.model)
     clean = _run(loaded, chosen.clean, "--clean")
     corrupt = _run(loaded, chosen.corrupt, "--corrupt", clean)
     pairs = _pairs(chosen, clean, corrupt)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from model.commands.opening import opened
 from model.commands.score import read_text
-from model.loading import checkpoint
 from model.memory.settings import Settings, from_saved
 from model.recall import eviction_runs, probe, probe_file, runs, scoreboard, verdict
 from model.recall.curves import CURVES
@@ -33,7 +33,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     settings = _settings(chosen)
     if chosen.eviction and chosen.file is None:
         raise ValueError("--eviction needs probes. Add --file FILE.jsonl")
-    loaded = checkpoint.load(chosen.model)
+    loaded = opened(chosen.model)
     if chosen.eviction:
         yield from _eviction(loaded, chosen, settings)
     elif chosen.file is not None:

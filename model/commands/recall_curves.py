@@ -4,7 +4,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 
-from model.loading import checkpoint
+from model.commands.opening import opened
 from model.recall import shipped_curves
 from model.recall.shipped_curves import EVERY, FILE, ORDER, ShippedCurveProgress
 
@@ -17,7 +17,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     for name in ("n", "slots"):
         if getattr(chosen, name) < 1:
             raise ValueError(f"--{name} must be 1 or more, got {getattr(chosen, name)}.")
-    loaded = checkpoint.load(chosen.model)
+    loaded = opened(chosen.model)
     settings = shipped_curves.USUAL.with_slots(chosen.slots)
     said = time.perf_counter()
     for step in shipped_curves.measure(loaded, names, chosen.out, n=chosen.n, settings=settings):

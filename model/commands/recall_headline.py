@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.commands.arguments.names import FAR, GIST, HEADLINE_PARTS, TEXT
+from model.commands.opening import opened
 from model.grafts.modules import load_modules
-from model.loading import checkpoint
 from model.memory.settings import Settings
 from model.recall import gist, headline, open_probes, ordinary_text, probe, probe_file
 from model.recall.headline_cases import CASES
@@ -82,7 +82,7 @@ def _gists(loaded: Checkpoint, books: corpus.Books, n: int) -> dict:
 
 
 def _loaded(chosen: Namespace) -> Checkpoint:
-    loaded = checkpoint.load(chosen.model)
+    loaded = opened(chosen.model)
     if chosen.memory is None:
         return loaded
     found = load_modules(chosen.memory, loaded.model.config, loaded.fingerprint)

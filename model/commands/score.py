@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model.analysis import surprisal
-from model.loading import checkpoint
+from model.commands.opening import opened
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -18,7 +18,7 @@ EVERY_S = 5.0  # a line of progress at most this often
 def run_command(chosen: Namespace) -> Iterator[str]:
     """Score the file; lines of progress and the result, or one JSON object."""
     text = read_text(chosen.file)
-    loaded = checkpoint.load(chosen.model)
+    loaded = opened(chosen.model)
     ids = tokens.encode(loaded.tokenizer, text)
     window = loaded.model.config.n_positions
     stride = window // 2 if chosen.stride is None else chosen.stride

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from model.analysis import attention
+from model.commands.opening import opened
 from model.disk.whole import place, replacing
-from model.loading import checkpoint
 from model.memory import sessions
 from model.memory.state import load_state
 from model.run import tokens, trace
@@ -27,7 +27,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     if chosen.out is None:
         raise ValueError("No file to write. Add --out FILE.safetensors or --out FILE.npz.")
     place(chosen.out)  # before the model is loaded
-    loaded = checkpoint.load(chosen.model)
+    loaded = opened(chosen.model)
     ids = tokens.encode(loaded.tokenizer, chosen.prompt)
     run = trace.run(loaded, ids)
     if chosen.out.suffix == SUFFIX:

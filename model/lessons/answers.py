@@ -176,13 +176,13 @@ def _offered(
 
 def _one_token(checkpoint: Checkpoint, word: str) -> int | None:
     """The id of " word", None where this tokenizer splits it."""
-    ids = tokens.encode(checkpoint.tokenizer, f" {word.strip()}")
+    ids = tokens.encode_part(checkpoint.tokenizer, f" {word.strip()}")
     return int(ids[0]) if len(ids) == 1 else None
 
 
 def _first_token(checkpoint: Checkpoint, word: str) -> int:
     """The id of " word"; where this tokenizer splits it, of its last piece, which is no lone space."""
-    return int(tokens.encode(checkpoint.tokenizer, f" {word.strip()}")[-1])
+    return int(tokens.encode_part(checkpoint.tokenizer, f" {word.strip()}")[-1])
 
 
 def _texts(checkpoint: Checkpoint, ids: list[int]) -> tuple[str, ...]:
@@ -295,7 +295,7 @@ _CHANGED: dict[str, Callable[[Checkpoint, Trace, Question], Two]] = {
 
 def fitting(checkpoint: Checkpoint, text: str) -> np.ndarray:
     """A text's ids (T,); of too long a text the last that fit the window. ValueError for none."""
-    ids = tokens.encode(checkpoint.tokenizer, text)[-checkpoint.model.config.n_positions :]
+    ids = tokens.encode_part(checkpoint.tokenizer, text)[-checkpoint.model.config.n_positions :]
     if not len(ids):
         raise ValueError("The step has no prompt. Write one into its link.")
     return ids

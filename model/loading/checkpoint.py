@@ -5,21 +5,20 @@ files, `hub` fetches them, `placement` decides the device; this file puts them t
 """
 
 import gc
-import json
 import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2LMHeadModel
 
 from model.disk.home import expanded
 from model.grafts import modules
 from model.grafts.modules import Modules
-from model.loading import hub, placement, weight_files, weights
+from model.loading import hub, placement, weights
 from model.loading.errors import CheckpointError
+from model.loading.tokenizer import read_tokenizer
 from model.run import tap
 from model.run.checkpoint import Checkpoint
 
@@ -54,7 +53,8 @@ def _load(name: str, folder: Path, device: str, dtype: str) -> Checkpoint:
     place = placement.choose(device, dtype, n_values)
     said_tied = config.tie_word_embeddings
     model = weights.build(config, tensors, place.dtype)
-    odd = [*odd_tokens, *odd_files, *_oddities(model, said_tied)]
+    odd_ends = weights.set_ends(model, folder)
+    odd = [*odd_tokens, *odd_ends, *odd_files, *_oddities(model, said_tied)]
     model, place = placement.move(model, place)
     tap.attach(model)
     mark = weights.fingerprint(folder)
@@ -133,73 +133,3 @@ def _oddities(model: GPT2LMHeadModel, said_tied: bool) -> list[str]:
         odd.append("config.json ties the unembedding to the token embedding, but the file holds "
                    "two different matrices: both are used, as transformers does.")
     return odd
-
-
-# -- tokenizer -----------------------------------------------------------------------------------
-
-
-def read_tokenizer(
-    folder: Path, config: GPT2Config
-) -> tuple[PreTrainedTokenizerFast, list[str]]:
-    """tokenizer.json, or vocab.json and merges.txt -> tokenizer, and what is odd about it.
-
-    Truncation and padding are switched off, even if the file asks for them: a prompt is never cut
-    silently. Raises CheckpointError if the files are missing, unreadable or larger than the
-    vocabulary.
-    """
-    raw, odd = _raw_tokenizer(folder, config.vocab_size)
-    raw.no_truncation()
-    raw.no_padding()
-    if (n_tokens := max(raw.get_vocab().values(), default=0) + 1) > config.vocab_size:
-        raise CheckpointError(
-            f"Tokenizer too large: the tokenizer of {folder} has {n_tokens} tokens, config.json "
-            f"allows {config.vocab_size}. Get the tokenizer and the weights of the same model."
-        )
-    mark = config.eos_token_id
-    end = raw.id_to_token(mark) if isinstance(mark, int) and 0 <= mark < config.vocab_size else None
-    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token=end, eos_token=end), odd
-
-
-def _raw_tokenizer(folder: Path, n_vocab: int) -> tuple[Tokenizer, list[str]]:
-    whole, parts = folder / "tokenizer.json", (folder / "vocab.json", folder / "merges.txt")
-    if whole.is_file():
-        return _from_json(whole, n_vocab)
-    if all(part.is_file() for part in parts):
-        return _from_parts(*parts), []
-    raise CheckpointError(
-        f"No tokenizer in {folder}: found neither tokenizer.json nor vocab.json and merges.txt. "
-        "Copy the tokenizer's files there; for GPT-2 weights, those of gpt2."
-    )
-
-
-def _from_json(path: Path, n_vocab: int) -> tuple[Tokenizer, list[str]]:
-    """Tokens added beyond the embedding's rows are left out: typing one would be an index error."""
-    wanted = weight_files.read_json(path)
-    try:
-        added = wanted.get("added_tokens") or []
-        wanted["added_tokens"] = [token for token in added if token["id"] < n_vocab]
-        gone = [token["content"] for token in added if token["id"] >= n_vocab]
-        tokenizer = Tokenizer.from_str(json.dumps(wanted))
-    except Exception as error:  # the library raises Exception itself, nothing narrower
-        raise CheckpointError(
-            f"No readable tokenizer in {path} ({str(error)[:160]}). Get this file again."
-        ) from error
-    odd = [(f"{len(gone)} added tokens have no row in the embedding and are left out, the first: "
-           f"{gone[0]!r}.")] if gone else []
-    return tokenizer, odd
-
-
-def _from_parts(vocab: Path, merges: Path) -> Tokenizer:
-    try:
-        bpe = models.BPE.from_file(str(vocab), str(merges))
-    except Exception as error:  # the library raises Exception itself, nothing narrower
-        raise CheckpointError(
-            f"No readable byte-level BPE in {vocab} and {merges.name} ({str(error)[:160]}). Get "
-            "both files again."
-        ) from error
-    tokenizer = Tokenizer(bpe)
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    if bpe.token_to_id("<|endoftext|>") is not None:
-        tokenizer.add_special_tokens(["<|endoftext|>"])
-    return tokenizer

@@ -28,7 +28,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from model.loading import weight_files, weights
+from model.loading import tokenizer, weight_files, weights
 from model.loading.errors import CheckpointError
 
 SIZES = {
@@ -41,8 +41,9 @@ SIZES = {
 
 _NAME = re.compile(r"[\w-][\w.-]{0,95}(/[\w-][\w.-]{0,95})?", re.ASCII)
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
-_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
-_EXTRAS = ("generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
+_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"),
+               *((name,) for name in tokenizer.OTHERS))
+_EXTRAS = ("generation_config.json", *tokenizer.SETTINGS)
 
 
 @dataclass(frozen=True)
@@ -127,14 +128,14 @@ def needed(name: str, there: set[str]) -> list[str]:
         raise CheckpointError(
             f"No config.json in {_where(name)}. Choose a repository with a model."
         )
-    tokenizer = next((files for files in _TOKENIZERS if there.issuperset(files)), None)
-    if tokenizer is None:
+    files = next((files for files in _TOKENIZERS if there.issuperset(files)), None)
+    if files is None:
         raise CheckpointError(
             f"No tokenizer.json, and no vocab.json with merges.txt, in {_where(name)}. Choose a "
-            "repository with a byte-level BPE tokenizer."
+            "repository with a tokenizer."
         )
     extras = [file for file in _EXTRAS if file in there]
-    return ["config.json", *extras, *tokenizer, *_weights_among(name, there)]
+    return ["config.json", *extras, *files, *_weights_among(name, there)]
 
 
 def _weights_among(name: str, there: set[str]) -> list[str]:

@@ -5,6 +5,7 @@ with the config before any memory is allocated, so that a wrong file gives one c
 """
 
 import hashlib
+import json
 import pickle
 import re
 import zipfile
@@ -21,6 +22,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.activations import ACT2FN
 
 from model.disk.schema import Told, checked
+from model.loading import tokenizer
 from model.loading.errors import CheckpointError
 from model.loading.naming import MASK_BUFFER, Stored, as_gpt2
 from model.loading.weight_files import (
@@ -33,8 +35,8 @@ from model.loading.weight_files import (
     weight_files,
 )
 
+ADDED = "added_tokens.json"
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # what training programs put weights in
-TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 _OF_TORCH = {
     "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64",
@@ -76,6 +78,7 @@ def read_config(folder: Path) -> GPT2Config:
         raise CheckpointError(
             f"Not a plain GPT-2: {path} has {what}. Choose a model without."
         )
+    raw = {"bos_token_id": None, "eos_token_id": None} | raw  # transformers ends at none but named
     raw |= {real: raw[alias] for alias, real in GPT2Config.attribute_map.items() if alias in raw}
     try:
         config = GPT2Config(**{k: raw[k] for k in GPT2Config.__annotations__ if k in raw})
@@ -304,6 +307,28 @@ def build(config: GPT2Config, tensors: dict[str, Stored], dtype: torch.dtype) ->
     return model.eval().requires_grad_(False)
 
 
+def set_ends(model: GPT2LMHeadModel, folder: Path) -> list[str]:
+    """Give the model the end tokens that transformers would: those of generation_config.json, and
+    of config.json where that file is missing. Returns what is odd about them."""
+    path, config = folder / "generation_config.json", model.config
+    named = read_json(path).get("eos_token_id") if path.is_file() else config.eos_token_id
+    model.generation_config.eos_token_id = ends = _as_ends(named, path)
+    if any(0 <= i < config.vocab_size for i in ends):
+        return []
+    where = "generation_config.json" if path.is_file() else "config.json"
+    said = f"{where} names no end token of this vocabulary (eos_token_id is {json.dumps(named)})"
+    return [f"{said}: a generation goes on until its limit."]
+
+
+def _as_ends(named: object, path: Path) -> list[int]:
+    ends: list = named if isinstance(named, list) else [] if named is None else [named]
+    if not all(type(i) is int for i in ends):
+        raise CheckpointError(
+            f"No token ids in {path}: eos_token_id is {str(named)[:80]}. Correct it."
+        )
+    return ends
+
+
 def not_finite(model: GPT2LMHeadModel) -> list[str]:
     """Names of parameters that hold NaN or infinity (a sum with one of them is not finite)."""
     return [
@@ -315,10 +340,14 @@ def not_finite(model: GPT2LMHeadModel) -> list[str]:
 def fingerprint(folder: Path) -> str:
     """16 hex digits of the SHA-256 of config.json, weights and tokenizer: changes with any byte."""
     digest = hashlib.sha256()
-    for name in ["config.json", *weight_files(folder), *TOKENIZER_FILES]:
+    for name in ["config.json", *weight_files(folder), *tokenizer.OWN, *tokenizer.OTHERS, ADDED]:
         if (folder / name).is_file():
             with (folder / name).open("rb") as file:
                 digest.update(name.encode() + hashlib.file_digest(file, "sha256").digest())
+    path = folder / "tokenizer_config.json"
+    said = read_json(path) if path.is_file() else {}
+    if odd := {name: said[name] for name in tokenizer.ID_SETTINGS if said.get(name)}:
+        digest.update(json.dumps(odd, sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 

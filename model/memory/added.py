@@ -13,7 +13,7 @@ from model.grafts.blocks import blocks
 from model.grafts.modules import Modules
 from model.memory import fusion, held
 from model.memory.held import Carried
-from model.run import tokens
+from model.run import borders, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, run
@@ -101,7 +101,7 @@ class Path:
 def paths(checkpoint: Checkpoint, carried: Carried | None, ids: Ids) -> dict[str, Path]:
     """The states of the trained recurrent memories, token by token, while a prompt of ids (T-1,),
     at most one window, is told on trial."""
-    plain = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, np.asarray(ids, np.int64)])
+    plain = run(checkpoint, borders.with_start(checkpoint, ids))
     streams, modules = held.streams_of(checkpoint, plain), checkpoint.memory
     found: dict[str, Path] = {}
     assert modules is not None, "paths of states without trained memory"

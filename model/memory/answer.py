@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
-from model.run import tokens
+from model.run import borders, tokens
 from model.run.bits import nats
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -105,8 +105,10 @@ def rest(
     return replace(left, end=answer.end) if answer.end in (END_OF_TEXT, WINDOW) else left
 
 
-def pieces(tokenizer: PreTrainedTokenizerFast, answer: Answer) -> list[AnswerPiece]:
+def pieces(tokenizer: PreTrainedTokenizerBase, answer: Answer) -> list[AnswerPiece]:
     """The answer as pieces to show: tokens that are parts of one character form one piece."""
+    if not tokens.is_byte_level(tokenizer):
+        return _text_pieces(tokenizer, answer)
     found, raw, log = [], b"", 0.0
     for i, (token, own) in enumerate(zip(answer.ids, answer.log)):
         raw, log = raw + tokens.token_bytes(tokenizer, token), log + own
@@ -114,6 +116,15 @@ def pieces(tokenizer: PreTrainedTokenizerFast, answer: Answer) -> list[AnswerPie
             found.append(AnswerPiece(readable(raw), float(np.exp(log))))
             raw, log = b"", 0.0
     return found
+
+
+def _text_pieces(tokenizer: PreTrainedTokenizerBase, answer: Answer) -> list[AnswerPiece]:
+    """Each token as what it adds to the text before it."""
+    texts = [tokens.decode(tokenizer, answer.ids[:n]) for n in range(len(answer) + 1)]
+    return [
+        AnswerPiece(readable(after[len(before):].encode()), float(np.exp(log)))
+        for before, after, log in zip(texts, texts[1:], answer.log)
+    ]
 
 
 def readable(raw: bytes) -> str:
@@ -186,7 +197,7 @@ def _one_more(checkpoint: Checkpoint, said: Answer, row: torch.Tensor, most: int
     """Logits (V,) after the answer so far -> the answer plus the most probable token, or its
     end."""
     token = int(row.argmax())
-    if token == checkpoint.model.config.eos_token_id:
+    if token in borders.ends(checkpoint):
         return replace(said, end=END_OF_TEXT)
     if _was_over(said.text, tokens.decode(checkpoint.tokenizer, [token])):
         return replace(said, end=SENTENCE)

@@ -14,12 +14,11 @@ from model.grafts.graft import Graft, opened
 from model.grafts.reading import Reading
 from model.memory import fusion, held, shared_words, slots, told_of
 from model.memory.fusion import Bank
-from model.memory.heard import start_length
 from model.memory.passes import Passes, Runner, Trained, ahead
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.memory.told_of import NotAsked
-from model.run import tokens
+from model.run import borders, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.distance import total_variation
 from model.run.tokens import Ids
@@ -88,7 +87,7 @@ def ask(
 def plain(checkpoint: Checkpoint, ids: Ids, before: Trace | None = None) -> Trace:
     """The run of a prompt, ids (T,) without <|endoftext|>, without any memory: the same as `ask`
     with a blank state. before: such a run of another prompt; rows that both share are reused."""
-    with_start = np.r_[checkpoint.tokenizer.bos_token_id, np.asarray(ids, dtype=np.int64)]
+    with_start = borders.with_start(checkpoint, ids)
     if before is not None and np.array_equal(with_start, before.ids):
         return before
     return run(checkpoint, with_start, before)
@@ -157,7 +156,7 @@ def _not_asked(
     external = state.external.slots if is_read and state.external is not None else slots.empty()
     if not _chooses(settings):
         return NotAsked()
-    prompt = tokens.decode(checkpoint.tokenizer, ids[start_length(checkpoint, ids):])
+    prompt = tokens.decode(checkpoint.tokenizer, ids[borders.start_length(checkpoint, ids):])
     return told_of.not_asked(checkpoint, bank.slots, external, prompt)
 
 
@@ -224,7 +223,7 @@ def room(checkpoint: Checkpoint, state: MemoryState, settings: Settings) -> int:
     bank = _bank(checkpoint, state, settings)
     goes_on = settings.fusion.positions == "continue" and len(bank) > 0
     start = fusion.first_position(bank, settings.fusion.positions)
-    return checkpoint.model.config.n_positions - start - (not goes_on)
+    return checkpoint.model.config.n_positions - start - (0 if goes_on else len(borders.start(checkpoint)))
 
 
 def _bank(checkpoint: Checkpoint, state: MemoryState, settings: Settings) -> Bank:
@@ -235,7 +234,7 @@ def _with_start(checkpoint: Checkpoint, bank: Bank, ids: Ids, settings: Settings
     """<|endoftext|> in front: where a text begins, and a place for attention to rest (a sink)."""
     ids = np.asarray(ids, dtype=np.int64)
     goes_on = settings.fusion.positions == "continue" and len(bank)
-    return ids if goes_on else np.r_[checkpoint.tokenizer.bos_token_id, ids]
+    return ids if goes_on else borders.with_start(checkpoint, ids)
 
 
 def weight_drawn(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:
@@ -254,7 +253,7 @@ def weight_drawn(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:
 
 def _drawn_most(checkpoint: Checkpoint, drawn: np.ndarray, ids: Ids) -> np.ndarray:
     """Weights (T,M) of every token -> the largest after <|endoftext|>, (M,)."""
-    most: np.ndarray = drawn[start_length(checkpoint, ids) :].max(0, initial=0)
+    most: np.ndarray = drawn[borders.start_length(checkpoint, ids) :].max(0, initial=0)
     return most
 
 
@@ -324,14 +323,14 @@ def after_reading(
     if len(recalled.kept):
         weight = np.zeros(len(asked.bank))
         read = fusion.read_weights(checkpoint, recalled.trace)  # (L,H,T,M)
-        behind = start_length(checkpoint, recalled.trace.ids)
+        behind = borders.start_length(checkpoint, recalled.trace.ids)
         weight[recalled.kept] = read.mean((0, 1))[behind:].max(0, initial=0)
         table = _counted(state.bank.slots, asked.bank.slots, weight)
         state = replace(state, bank=replace(state.bank, slots=table))
     if state.external is None or recalled.trace.external_query() is None:
         return state
     assert asked.external is not None, "slots of an EDM were read that the asked state does not hold"
-    read = held.read_weights(recalled.trace)[:, start_length(checkpoint, recalled.trace.ids) :, 1:]
+    read = held.read_weights(recalled.trace)[:, borders.start_length(checkpoint, recalled.trace.ids) :, 1:]
     weight = read.mean(0).max(0, initial=0)
     table = _counted(state.external.slots, asked.external.slots, weight)
     return replace(state, external=replace(state.external, slots=table))

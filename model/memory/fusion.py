@@ -21,7 +21,7 @@ from model.grafts.blocks import blocks
 from model.grafts.reading import Reading
 from model.memory import eviction, merging, slots, summarising
 from model.memory.slots import Slots
-from model.run import causal
+from model.run import borders, causal
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
 
@@ -87,9 +87,10 @@ def replayed(
     kept = np.asarray(kept, dtype=np.int64)
     if not len(kept):
         return None
-    again = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, bank.slots.token[kept]])
-    keys, values = again.k[:, :, 1:], again.v[:, :, 1:]
-    return Reading(keys, values, kept, len(kept), strength, behind_first=True)
+    again = run(checkpoint, borders.with_start(checkpoint, bank.slots.token[kept]))
+    n_start = len(again) - len(kept)
+    keys, values = again.k[:, :, n_start:], again.v[:, :, n_start:]
+    return Reading(keys, values, kept, len(kept), strength, behind_first=n_start > 0)
 
 
 def first_position(bank: Bank, positions: str) -> int:

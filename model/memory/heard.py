@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from model.memory import fusion, held
-from model.run import tokens
+from model.run import borders, tokens
 from model.run.bits import as_bits, nats
 from model.run.checkpoint import Checkpoint
-from model.run.tokens import Ids
+from model.run.generate import check_rows
 from model.run.trace import Trace, logits, run
 
 Heard = dict[Any, Any]  # what the plain model computed, by the bytes of the ids it read
@@ -26,7 +26,9 @@ class PlainRun:
 
     def __init__(self, checkpoint: Checkpoint, ids: np.ndarray) -> None:
         self._checkpoint = checkpoint
-        self.trace = run(checkpoint, np.r_[checkpoint.tokenizer.bos_token_id, ids])
+        self.trace = run(checkpoint, borders.with_start(checkpoint, ids))
+        for rows in self.trace.rows:
+            check_rows(self.trace.next_logits, rows)
         self.nats, self.gate = surprisal(checkpoint, self.trace), None
         if checkpoint.memory is not None and "edm" in checkpoint.memory.parts:
             self.gate = held.gate(checkpoint.memory, self.trace, self.nats)
@@ -70,7 +72,7 @@ class ToldBefore:
         if self.heard is not None and key in self.heard:
             known: np.ndarray = self.heard[key]
             return known
-        whole = run(self.checkpoint, np.r_[self.checkpoint.tokenizer.bos_token_id, last, ids])
+        whole = run(self.checkpoint, borders.with_start(self.checkpoint, np.r_[last, ids]))
         bits = as_bits(surprisal(self.checkpoint, whole)[len(whole) - len(ids) :])
         if self.heard is not None:
             self.heard[key] = bits
@@ -82,7 +84,7 @@ class ToldBefore:
         for text in reversed(self.prompts):
             if len(found) >= n:
                 break
-            found = np.r_[tokens.encode(self.checkpoint.tokenizer, text), found]
+            found = np.r_[tokens.encode_part(self.checkpoint.tokenizer, text), found]
         return np.asarray(found[max(0, len(found) - n) :], dtype=np.int64)
 
 
@@ -105,8 +107,3 @@ def _received_in(checkpoint: Checkpoint, trace: Trace, layer: int) -> np.ndarray
     n = len(trace)
     local = fusion.union_weights(checkpoint, trace, layer)[..., -n:].mean(0).tril(-1)
     return (local.sum(0) / torch.arange(n - 1, -1, -1, device=local.device).clamp(min=1)).cpu().numpy()
-
-
-def start_length(checkpoint: Checkpoint, ids: Ids) -> int:
-    """1 where the first token is <|endoftext|>, else 0."""
-    return int(len(ids) > 0 and ids[0] == checkpoint.tokenizer.bos_token_id)

@@ -24,6 +24,7 @@ from model.memory import slots
 from model.memory.fusion import Bank, empty_bank
 from model.memory.held import Carried, Held
 from model.memory.slots import Columns, Slots
+from model.run import sampling
 from model.run.checkpoint import Checkpoint
 
 VERSION = 2
@@ -97,7 +98,10 @@ def _tensors(state: MemoryState) -> dict[str, torch.Tensor]:
 
 
 def save_state(state: MemoryState, path: Path) -> None:
-    """Write the state to `path`; the old file stays whole until the new one is complete."""
+    """Write the state to `path`; the old file stays whole until the new one is complete.
+
+    Raises ValueError, and writes nothing, for numbers that are not finite: the file would not open.
+    """
     bank = state.bank
     told = {
         "version": VERSION,
@@ -114,6 +118,8 @@ def save_state(state: MemoryState, path: Path) -> None:
         told["external"] = slots.to_columns(state.external.slots)
         told["external_evicted"] = state.external.n_evicted
     tensors = {name: x.contiguous().cpu() for name, x in _tensors(state).items()}
+    for name, values in tensors.items():
+        sampling.check_finite(values, f"{name} of the memory")
     with replacing(path) as draft, open(draft, "wb") as file:
         file.write(save(tensors, metadata={"mnemoscope": json.dumps(told)}))
         file.flush()

@@ -64,7 +64,7 @@ def tell(
     who tell one model the same texts many times. None: no run is kept.
     Raises ValueError for an empty prompt and for settings that do not exist.
     """
-    ids = tokens.encode(checkpoint.tokenizer, text)
+    ids = tokens.encode_part(checkpoint.tokenizer, text)
     if not len(ids):
         raise ValueError("The prompt is empty. Type something to remember.")
     return _tell_ids(checkpoint, state, ids, text, settings, now, heard)
@@ -107,7 +107,7 @@ def behind_front(
     None if the whole prompt can ask. With positions `continue` the prompt cannot be split: None
     too.
     """
-    ids = tokens.encode(checkpoint.tokenizer, text)
+    ids = tokens.encode_part(checkpoint.tokenizer, text)
     n, fits = cuts.n_front(checkpoint, ids), len(ids) <= room(checkpoint, state, settings)
     if fits or not n or settings.fusion.positions == "continue":
         return None

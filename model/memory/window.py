@@ -13,9 +13,10 @@ import torch
 from model.grafts.modules import Modules
 from model.memory import cuts, fusion, held, salience, slots
 from model.memory.fusion import Bank
-from model.memory.heard import ToldBefore, received, start_length, surprisal
+from model.memory.heard import ToldBefore, received, surprisal
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
+from model.run import borders
 from model.run.bits import as_bits
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
@@ -47,7 +48,7 @@ class Window:
         self, bank: Bank
     ) -> tuple[Bank, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
         """Fusion's part -> the bank, and (ids, salience, sentence, stored) of the tokens."""
-        trace, n_start = self.trace, start_length(self.checkpoint, self.trace.ids)
+        trace, n_start = self.trace, borders.start_length(self.checkpoint, self.trace.ids)
         sentence, texts = self._sentences(trace)
         if "am" not in self.settings.modules:
             blank = np.zeros(len(trace))
@@ -97,7 +98,7 @@ class Window:
 
     def _sentences(self, trace: Trace) -> tuple[np.ndarray, list[str]]:
         texts = self._heard.texts[len(self.plain) - len(trace) :]
-        n_start = start_length(self.checkpoint, trace.ids)
+        n_start = borders.start_length(self.checkpoint, trace.ids)
         return np.r_[[-1] * n_start, cuts.sentences(texts[n_start:])].astype(np.int64), texts
 
     def _columns(
@@ -109,7 +110,7 @@ class Window:
         score: np.ndarray,
         table: slots.Slots,
     ) -> slots.Slots:
-        n_start = start_length(self.checkpoint, trace.ids)
+        n_start = borders.start_length(self.checkpoint, trace.ids)
         first_block = int(table.block.max(initial=-1)) + 2
         said = {int(n): "".join(texts[i] for i in np.flatnonzero(sentence == n))
                 for n in np.unique(sentence[chosen])}

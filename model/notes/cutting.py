@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 _END = re.compile(r"""[.!?]+["'”’)\]]*(?=\s)""")  # of a sentence
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
@@ -26,7 +26,7 @@ class Passage:
     n_tokens: int
 
 
-def cut(tokenizer: PreTrainedTokenizerFast, text: str, size: int) -> list[Passage]:
+def cut(tokenizer: PreTrainedTokenizerBase, text: str, size: int) -> list[Passage]:
     """text -> passages of at most `size` tokens of a transformers tokenizer, in order; together
     they hold every word.
 
@@ -68,7 +68,7 @@ def paragraphs(text: str) -> list[list[tuple[int, int]]]:
 
 
 def _sized(
-    tokenizer: PreTrainedTokenizerFast, text: str, spans: list[tuple[int, int]], size: int
+    tokenizer: PreTrainedTokenizerBase, text: str, spans: list[tuple[int, int]], size: int
 ) -> list[tuple[int, int, int]]:
     """Spans -> (start, stop, n tokens) of spans that are at most `size` tokens long."""
     sized = []
@@ -81,7 +81,7 @@ def _sized(
 
 
 def _pieces(
-    tokenizer: PreTrainedTokenizerFast, text: str, start: int, stop: int, size: int
+    tokenizer: PreTrainedTokenizerBase, text: str, start: int, stop: int, size: int
 ) -> list[tuple[int, int, int]]:
     """A long sentence, cut between words."""
     words = [(start + m.start(), start + m.end()) for m in re.finditer(r"\S+", text[start:stop])]
@@ -97,7 +97,7 @@ def _pieces(
 
 
 def _halves(
-    tokenizer: PreTrainedTokenizerFast, text: str, start: int, stop: int, size: int
+    tokenizer: PreTrainedTokenizerBase, text: str, start: int, stop: int, size: int
 ) -> list[tuple[int, int, int]]:
     """A long word, halved until every part fits; a single character is never cut."""
     (n,) = _counts(tokenizer, text, [(start, stop)])
@@ -111,7 +111,7 @@ def _halves(
 
 
 def _counts(
-    tokenizer: PreTrainedTokenizerFast, text: str, spans: list[tuple[int, int]]
+    tokenizer: PreTrainedTokenizerBase, text: str, spans: list[tuple[int, int]]
 ) -> list[int]:
     """Tokens of " " + each span, spaces inside made single."""
     counts: list[int] = []

@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from model.disk.home import expanded
 from model.disk.schema import from_json
 from model.notes.note import NotesError
-from model.run import tokens, trace
+from model.run import borders, tokens, trace
 from model.run.checkpoint import Checkpoint
 
 MOST_TOKENS = 256  # of a text that a sentence model reads, or fewer where it holds fewer
@@ -58,10 +58,11 @@ class HiddenStates:
         return _finite(np.stack([self._one(text) for text in texts]), self.key)
 
     def _one(self, text: str) -> np.ndarray:
-        ids = tokens.encode(self.checkpoint.tokenizer, text)
+        ids = tokens.encode_part(self.checkpoint.tokenizer, text)
         ids = ids[-(self.checkpoint.model.config.n_positions - 1) :]
-        run = trace.run(self.checkpoint, np.r_[self.checkpoint.tokenizer.bos_token_id, ids])
-        states = run.layer_stream(2 * self.layer)[min(1, len(ids)) :]  # (T,C)
+        run = trace.run(self.checkpoint, borders.with_start(self.checkpoint, ids))
+        behind = len(run) - len(ids) if len(ids) else 0
+        states = run.layer_stream(2 * self.layer)[behind:]  # (T,C)
         return states.float().mean(0).cpu().numpy()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.notes.note import NotesError
-from model.run import tokens
+from model.run import borders, tokens
 from model.run.checkpoint import Checkpoint
 
 
@@ -68,7 +68,7 @@ def build(checkpoint: Checkpoint, question: str, passages: list[str], n_answer: 
     if not used:
         asked, n_cut = _question(checkpoint, question, False, most)
     blocks = [(i, later[i] if place else first[i]) for place, i in enumerate(order(used))]
-    start: tuple[int | None, np.ndarray] = (None, np.array([checkpoint.tokenizer.bos_token_id]))
+    start: tuple[int | None, np.ndarray] = (None, borders.start(checkpoint))
     parts = [start, *blocks, (None, asked)]
     return _joined(parts, tuple(used), tuple(left_out), n_positions, n_cut)
 
@@ -95,7 +95,7 @@ def _question(
 
 def _encode(checkpoint: Checkpoint, text: str, follows: bool) -> np.ndarray:
     """Ids of a text that follows another one, or comes first."""
-    return tokens.encode(checkpoint.tokenizer, f" {text}" if follows else text)
+    return tokens.encode_part(checkpoint.tokenizer, f" {text}" if follows else text)
 
 
 def _joined(

@@ -19,7 +19,7 @@ from model.memory.state import MemoryState
 from model.recall import probe
 from model.recall.probe import Outcome, Scored
 from model.recall.reads import Place, places_of, tables
-from model.run import tokens
+from model.run import borders, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
 
@@ -104,7 +104,7 @@ def edit(
     Raises ValueError if `text` is not one token, if the token is not in memory, and for positions
     `continue`: then a prompt cannot be read again without the memory it was told with.
     """
-    ids = tokens.encode(checkpoint.tokenizer, text)
+    ids = tokens.encode_part(checkpoint.tokenizer, text)
     if len(ids) != 1:
         shown = probe.pieces(checkpoint.tokenizer, ids)
         raise ValueError(f"Not one token: {text!r} is {len(ids)}: {shown}. Choose another word.")
@@ -221,10 +221,10 @@ def _told_with(
     checkpoint: Checkpoint, state: MemoryState, place: Place, token: int
 ) -> tuple[Trace, int]:
     """That window of the prompt, run as it was told with another token there, and its row."""
-    ids = tokens.encode(checkpoint.tokenizer, state.prompts[place.prompt - 1])
+    ids = tokens.encode_part(checkpoint.tokenizer, state.prompts[place.prompt - 1])
     window = next(w for w in cuts.windows(checkpoint, ids) if place.position < w.stop)
-    part, row = np.r_[checkpoint.tokenizer.bos_token_id, ids[window]], 1 + place.position
-    row -= window.start
+    part = borders.with_start(checkpoint, ids[window])
+    row = len(part) - len(ids[window]) + place.position - window.start
     part[row] = token
     return run(checkpoint, part), row
 

@@ -90,7 +90,7 @@ def of_question(
     spoken = probe.follow(checkpoint, asked, room)
     lead, wanted = _likeliest(checkpoint, state, asked, fact, spoken)
     fact = replace(fact, wanted=wanted)
-    ids = tokens.encode(checkpoint.tokenizer, state.prompts[fact.prompt - 1])[list(wanted)]
+    ids = tokens.encode_part(checkpoint.tokenizer, state.prompts[fact.prompt - 1])[list(wanted)]
     seen = see(checkpoint, asked, lead, ids[: max(1, room - len(lead))])
     words = tokens.decode(checkpoint.tokenizer, spoken)
     is_said = says(words, tokens.decode(checkpoint.tokenizer, ids))
@@ -162,7 +162,7 @@ def _likeliest(
     whose first token is most probable after the question or after the model's own words."""
     trace = probe.along(checkpoint, asked.trace, spoken)
     runs = _new_words(checkpoint, state.prompts[fact.prompt - 1], fact, asked.trace.ids)
-    ids = tokens.encode(checkpoint.tokenizer, state.prompts[fact.prompt - 1])
+    ids = tokens.encode_part(checkpoint.tokenizer, state.prompts[fact.prompt - 1])
     p = logits(checkpoint, trace, len(asked.trace) - 1).double().softmax(-1)  # (A,V)
     p = p[:, ids[[run[0] for run in runs]]]
     at, which = np.unravel_index(int(p.argmax()), tuple(p.shape))
@@ -174,7 +174,7 @@ def _new_words(
 ) -> list[tuple[int, ...]]:
     """Positions of the fact's words that the question does not hold, neighbours together. If the
     question holds them all: of all words; if the fact has no words: of all tokens."""
-    texts = tokens.display(checkpoint.tokenizer, tokens.encode(checkpoint.tokenizer, prompt))
+    texts = tokens.display(checkpoint.tokenizer, tokens.encode_part(checkpoint.tokenizer, prompt))
     old = {_bare(text) for text in tokens.display(checkpoint.tokenizer, asked)}
     own = list(range(fact.start, fact.stop))
     words = [i for i in own if any(c.isalnum() for c in texts[i])] or own

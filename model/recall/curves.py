@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 from model.memory.eviction import NAMES
 from model.memory.salience import SCORES
@@ -20,6 +20,7 @@ from model.recall import episodes
 from model.recall.episodes import ME, Fact, Plan
 from model.recall.phrases import KINDS, Kind
 from model.recall.runs import Curve, CurvePoint, Question, Trial
+from model.run import tokens
 
 DISTANCES = (0, 100, 1_000, 10_000)
 FAR = (*DISTANCES, 100_000)
@@ -49,7 +50,7 @@ def told(
 
 def _trial(
     rng: random.Random,
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: PreTrainedTokenizerBase,
     plan: Plan,
     held_out: bool,
     stops: Sequence[int],
@@ -83,7 +84,7 @@ def contradicted(gap: int) -> Callable[..., Trial]:
     return partial(_contradiction, gap=gap)
 
 
-def _contradiction(rng: random.Random, tokenizer: PreTrainedTokenizerFast, gap: int) -> Trial:
+def _contradiction(rng: random.Random, tokenizer: PreTrainedTokenizerBase, gap: int) -> Trial:
     kind = rng.choice(list(KINDS.values()))
     first = episodes.value_of(rng, kind, "unseen")
     latest = first
@@ -93,7 +94,7 @@ def _contradiction(rng: random.Random, tokenizer: PreTrainedTokenizerFast, gap: 
     idle, n = [], 0
     while n < gap:
         idle.append(episodes.filler(rng))
-        n += len(tokenizer(idle[-1], add_special_tokens=False)["input_ids"])
+        n += len(tokens.encode_part(tokenizer, idle[-1]))
     facts = [Fact(ME, kind.name, v, s.format(v=v)) for v, s in ((first, said), (latest, changed))]
     asked = question_of(rng, facts[1])
     tell = (facts[0].sentence, *idle, facts[1].sentence)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 from model.recall import episodes
 from model.run import tokens
@@ -33,21 +33,21 @@ def prompts(
             return
         if len(ids) > left:
             prompt = tokens.decode(checkpoint.tokenizer, ids[:left])
-            ids = tokens.encode(checkpoint.tokenizer, prompt)
+            ids = tokens.encode_part(checkpoint.tokenizer, prompt)
         if len(ids):
             yield prompt, len(ids)
         left -= max(1, len(ids))
 
 
 def _endless(
-    tokenizer: PreTrainedTokenizerFast, text: str, seed: int
+    tokenizer: PreTrainedTokenizerBase, text: str, seed: int
 ) -> Iterator[tuple[str, np.ndarray]]:
     sentences = _read(text) if text.strip() else _made(seed)
     while True:
         prompt, ids = "", np.zeros(0, dtype=np.int64)
         while len(ids) < PROMPT_TOKENS:
             prompt = f"{prompt} {next(sentences)}".strip()
-            ids = tokens.encode(tokenizer, prompt)
+            ids = tokens.encode_part(tokenizer, prompt)
         yield prompt, ids
 
 

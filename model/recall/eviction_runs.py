@@ -166,7 +166,7 @@ class _Stream:
 
     def _tell(self, text: str) -> None:
         if self.settings.policy in READING:
-            ids = tokens.encode(self.checkpoint.tokenizer, text)
+            ids = tokens.encode_part(self.checkpoint.tokenizer, text)
             asked = asking.ask(self.checkpoint, self.state, ids, self.settings)
             self.state = asking.after_reading(self.checkpoint, self.state, asked)
         told = telling.tell(self.checkpoint, self.state, text, self.settings, heard=self.heard)
@@ -184,4 +184,4 @@ def _is_kept(checkpoint: Checkpoint, state: MemoryState, numbers: range) -> bool
     table = state.bank.slots
     n_held = int((np.isin(table.prompt, numbers) & (table.n_tokens == 1)).sum())
     texts = [state.prompts[number - 1] for number in numbers]
-    return n_held == sum(len(tokens.encode(checkpoint.tokenizer, text)) for text in texts)
+    return n_held == sum(len(tokens.encode_part(checkpoint.tokenizer, text)) for text in texts)

@@ -17,7 +17,7 @@ from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.notes.note import NotesError
 from model.notes.prompt import NotesPrompt, build
-from model.run import generate, predict, tokens
+from model.run import borders, generate, predict, tokens
 from model.run.cache import KVCache
 from model.run.checkpoint import Checkpoint
 from model.run.generate import WithCache
@@ -70,16 +70,16 @@ def facts(checkpoint: Checkpoint, notes: list[str], n_most: int) -> NotesInWindo
     for text in reversed(notes):
         words = text.split()
         plain = " ".join(words[-room:])  # a word is a token or more
-        ids = tokens.encode(checkpoint.tokenizer, f" {plain}")
-        n = max(len(ids), len(tokens.encode(checkpoint.tokenizer, plain)))
+        ids = tokens.encode_part(checkpoint.tokenizer, f" {plain}")
+        n = max(len(ids), len(tokens.encode_part(checkpoint.tokenizer, plain)))
         if n > room or len(words) > room:
             break
         chosen.insert(0, plain)
         room -= n
-    start = np.array([checkpoint.tokenizer.bos_token_id])
+    start = borders.start(checkpoint)
     if notes and not chosen:  # the newest alone is too long
         return NotesInWindow(np.r_[start, ids[-room:]], 1, len(notes), True)
-    ids = tokens.encode(checkpoint.tokenizer, " ".join(chosen))
+    ids = tokens.encode_part(checkpoint.tokenizer, " ".join(chosen))
     return NotesInWindow(np.r_[start, ids], len(chosen), len(notes))
 
 
@@ -89,7 +89,7 @@ def question_behind(checkpoint: Checkpoint, facts: NotesInWindow, question: str)
     Raises NotesError if they do not fit the window with room for an answer.
     """
     text = question.lstrip()
-    ids = tokens.encode(checkpoint.tokenizer, f" {text}" if len(facts.ids) > 1 else text)
+    ids = tokens.encode_part(checkpoint.tokenizer, f" {text}" if len(facts.ids) > 1 else text)
     room = checkpoint.model.config.n_positions - len(facts.ids) - MOST_TOKENS
     if len(ids) > room:
         raise NotesError(
@@ -127,7 +127,7 @@ def told(
             break
         text = " ".join(text.split()[-room:])  # a word is a slot or more
         chosen.insert(0, text)
-        room -= len(tokens.encode(checkpoint.tokenizer, text))
+        room -= len(tokens.encode_part(checkpoint.tokenizer, text))
     state = blank(checkpoint)
     for text in chosen:
         state = telling.tell(checkpoint, state, text, settings).state
@@ -138,7 +138,7 @@ def remembered(
     checkpoint: Checkpoint, state: MemoryState, question: str, settings: Settings
 ) -> GreedyAnswer:
     """The question asked of the network's own memory; its window holds no fact."""
-    ids = tokens.encode(checkpoint.tokenizer, question.lstrip())
+    ids = tokens.encode_part(checkpoint.tokenizer, question.lstrip())
     room = asking.room(checkpoint, state, settings) - MOST_TOKENS
     if len(ids) > room:
         raise NotesError(
@@ -171,15 +171,15 @@ def _fresh(checkpoint: Checkpoint) -> WithCache:
 def _answer(
     checkpoint: Checkpoint, reader: generate.Reader, ids: Ids, n_window: int
 ) -> GreedyAnswer:
-    end = checkpoint.tokenizer.eos_token_id
+    ends = borders.ends(checkpoint)
     drawn: list[int] = []
     first: torch.Tensor | None = None
     ended = False
     for step in generate.generate(
-        reader, ids, MOST_TOKENS, settings=GREEDY, generator=torch.Generator(), end_token=end
+        reader, ids, MOST_TOKENS, settings=GREEDY, generator=torch.Generator(), end_tokens=ends
     ):
         first = step.reading.logits if first is None else first
-        if step.token == end:
+        if step.token in ends:
             ended = True
             break
         drawn.append(step.token)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from model.grafts.graft import Graft, opened
-from model.run import tokens
+from model.run import borders, tokens
 from model.run.bits import nats
 from model.run.checkpoint import Checkpoint
 
@@ -67,7 +67,7 @@ def _somewhere(checkpoint: Checkpoint, rng: random.Random, text: str) -> np.ndar
     while True:
         at = rng.randrange(len(text) - LETTERS)
         part = text[at : at + LETTERS]
-        ids = tokens.encode(checkpoint.tokenizer, part[part.find(". ") + 1 :])
+        ids = tokens.encode_part(checkpoint.tokenizer, part[part.find(". ") + 1 :])
         if len(ids) >= TOLD + READ:
             return ids[: TOLD + READ]
 
@@ -105,7 +105,7 @@ def _nats(checkpoint: Checkpoint, ids: np.ndarray, graft: Graft | None) -> np.nd
 
 
 def _with_start(checkpoint: Checkpoint, ids: np.ndarray) -> torch.Tensor:
-    start = np.full((len(ids), 1), checkpoint.tokenizer.bos_token_id)
+    start = np.tile(borders.start(checkpoint), (len(ids), 1))
     return torch.as_tensor(np.hstack([start, ids]), device=checkpoint.model.device)
 
 

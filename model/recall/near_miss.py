@@ -125,7 +125,7 @@ def _is_same(one: str, other: str) -> bool:
 def _commonness(checkpoint: Checkpoint, word: str) -> int:
     """How late byte-pair merging made the word's token: a small number is a common word. A word of
     several tokens is behind all that have their own."""
-    ids = tokens.encode(checkpoint.tokenizer, f" {word}")
+    ids = tokens.encode_part(checkpoint.tokenizer, f" {word}")
     return int(ids[0]) if len(ids) == 1 else len(checkpoint.tokenizer) + int(ids.max(initial=0))
 
 

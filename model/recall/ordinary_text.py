@@ -47,7 +47,7 @@ def bits_per_byte(
     nats: dict[str, list[float]] = {name: [] for name in ("gpt2", *variants)}
     n_bytes = 0
     for passage, _ in passages:
-        ids, n_bytes = tokens.encode(checkpoint.tokenizer, passage), n_bytes + len(passage.encode())
+        ids, n_bytes = tokens.encode_part(checkpoint.tokenizer, passage), n_bytes + len(passage.encode())
         for name, sums in nats.items():
             sums.append(_nats(checkpoint, state, ids, probe.settings_for(name, settings)))
     base = np.array(nats["gpt2"])

@@ -29,14 +29,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 from model.memory import asking, telling, variants
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.recall import distraction, whole_words
 from model.recall.reads import SlotRead, read_by
-from model.run import tokens, turn
+from model.run import borders, tokens, turn
 from model.run.bits import weigh
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -218,10 +218,10 @@ def prepare(checkpoint: Checkpoint, probe: Probe) -> ProbePlan:
         probe = replace(probe, ask=probe.ask.rstrip(" "), answer=f" {probe.answer.lstrip(' ')}")
         notes.append("the space after the question was put before the answer, whose word begins "
                      "with it")
-    ask_ids = tokens.encode(checkpoint.tokenizer, probe.ask)
+    ask_ids = tokens.encode_part(checkpoint.tokenizer, probe.ask)
     answer_ids, of_answer = _split_answer(checkpoint.tokenizer, probe, ask_ids)
     notes += of_answer
-    sizes = [len(tokens.encode(checkpoint.tokenizer, text)) for text in probe.tell]
+    sizes = [len(tokens.encode_part(checkpoint.tokenizer, text)) for text in probe.tell]
     notes += _windows(checkpoint, sizes)
     return ProbePlan(probe, ask_ids, answer_ids, sum(sizes) + probe.distance, tuple(notes))
 
@@ -261,7 +261,7 @@ def outcome(
 ) -> Outcome:
     """Ask, and score the answer. lead: words to put between the two before scoring; None: the words
     that the model itself says before the answer, "" if it says it at once or not at all."""
-    given = tokens.encode(checkpoint.tokenizer, lead or "")
+    given = tokens.encode_part(checkpoint.tokenizer, lead or "")
     ids, notes = fitting(checkpoint, plan, state, settings, len(given))
     asked = asking.ask(checkpoint, state, ids, settings)
     said = follow(checkpoint, asked, room_behind(checkpoint, asked.trace))
@@ -319,7 +319,7 @@ def follow(checkpoint: Checkpoint, asked: asking.Recalled, n: int) -> np.ndarray
     trace, said = asked.trace, []
     while True:
         said.append(int(trace.next_logits.argmax()))
-        if len(said) >= min(CONTINUED, n) or _ended(checkpoint.tokenizer, said[-1]):
+        if len(said) >= min(CONTINUED, n) or _ended(checkpoint, said[-1]):
             return np.array(said, dtype=np.int64)
         trace = _on(checkpoint, trace, np.r_[trace.ids, said[-1]])
 
@@ -347,12 +347,12 @@ def scored_rows(checkpoint: Checkpoint, trace: Trace, first: int, wanted: Ids) -
 
 def _prompts(checkpoint: Checkpoint, probe: Probe) -> Iterator[tuple[str, int]]:
     for text in probe.tell:
-        yield text, len(tokens.encode(checkpoint.tokenizer, text))
+        yield text, len(tokens.encode_part(checkpoint.tokenizer, text))
     yield from distraction.prompts(checkpoint, probe.distance, probe.distraction, probe.seed)
 
 
 def _split_answer(
-    tokenizer: PreTrainedTokenizerFast, probe: Probe, ask_ids: np.ndarray
+    tokenizer: PreTrainedTokenizerBase, probe: Probe, ask_ids: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
     """The answer's own tokens, and what is unexpected about them."""
     if probe.answer is None:
@@ -362,8 +362,8 @@ def _split_answer(
     if not answer[0].isspace() and (end.isalnum() or end in ".,:;?!"):
         answer = " " + answer
         notes.append(f"a space was put before the answer, {answer!r}: GPT-2's words begin with one")
-    ids = tokens.encode(tokenizer, answer)
-    together = tokens.encode(tokenizer, probe.ask + answer)
+    ids = tokens.encode_part(tokenizer, answer)
+    together = tokens.encode_part(tokenizer, probe.ask + answer)
     if not np.array_equal(together, np.r_[ask_ids, ids]):
         n = common_prefix(together, ask_ids)
         notes.append(
@@ -373,7 +373,7 @@ def _split_answer(
     return ids, notes
 
 
-def pieces(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> str:
+def pieces(tokenizer: PreTrainedTokenizerBase, ids: Ids) -> str:
     """Tokens as a visitor can read them: "·New|·Y|ork"."""
     return "“" + "|".join(tokens.display(tokenizer, ids)) + "”"
 
@@ -414,5 +414,6 @@ def room_behind(checkpoint: Checkpoint, trace: Trace) -> int:
     return max(1, checkpoint.model.config.n_positions - start - len(trace) + 1)
 
 
-def _ended(tokenizer: PreTrainedTokenizerFast, token: int) -> bool:
-    return token == tokenizer.eos_token_id or any(c in tokenizer.decode([token]) for c in ".!?\n")
+def _ended(checkpoint: Checkpoint, token: int) -> bool:
+    text = tokens.decode(checkpoint.tokenizer, [token])
+    return token in borders.ends(checkpoint) or any(c in text for c in ".!?\n")

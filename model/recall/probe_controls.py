@@ -17,7 +17,7 @@ from model.memory.state import MemoryState, blank
 from model.recall import distraction, episodes, probe, words
 from model.recall.phrases import UNKNOWN
 from model.recall.probe import Outcome, Probe, ProbePlan, Scored
-from model.run import tokens
+from model.run import borders, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import run
@@ -96,7 +96,7 @@ def in_context(checkpoint: Checkpoint, one: Outcome) -> Scored | None:
     given = plan.probe
     waited = distraction.prompts(checkpoint, given.distance, given.distraction, given.seed)
     text = " ".join([*given.tell, *(prompt for prompt, _ in waited), given.ask])
-    ids = tokens.encode(checkpoint.tokenizer, text)
+    ids = tokens.encode_part(checkpoint.tokenizer, text)
     if len(ids) + len(one.scored.ids) + len(one.lead_ids) >= window:
         return None
     return _plain(checkpoint, one, ids)
@@ -107,7 +107,7 @@ def other_person(checkpoint: Checkpoint, one: Outcome) -> OtherPerson:
     given = one.plan.probe
     value, changed = another(given)
     _, state = _told(checkpoint, changed, one)
-    wanted = tokens.encode(checkpoint.tokenizer, " " + value) if value else None
+    wanted = tokens.encode_part(checkpoint.tokenizer, " " + value) if value else None
     own = None if wanted is None else probe.score(
         checkpoint, state, one.ids, wanted, one.settings, one.lead_ids
     )
@@ -211,7 +211,7 @@ def _told(checkpoint: Checkpoint, changed: Probe, one: Outcome) -> tuple[ProbePl
 
 def _plain(checkpoint: Checkpoint, one: Outcome, ids: Ids) -> Scored:
     """The outcome's tokens scored after ids (T,), without any memory."""
-    start = np.r_[checkpoint.tokenizer.bos_token_id, ids].astype(np.int64)
+    start = borders.with_start(checkpoint, ids)
     asked = run(checkpoint, start)
     trace = probe.along(checkpoint, asked, np.r_[one.lead_ids, one.scored.ids])
     first = len(start) - 1 + len(one.lead_ids)

@@ -35,7 +35,7 @@ from model.recall import distraction, probe, probe_controls
 from model.recall.plain_runs import PlainRuns
 from model.recall.probe import USUAL, Probe
 from model.recall.share import Share
-from model.run import tokens
+from model.run import borders, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, run
@@ -215,7 +215,7 @@ class _Runner:
             self.lines += self._asked(state, stop, waited)
 
     def _tell(self, state: MemoryState, prompt: str) -> MemoryState:
-        ids = tokens.encode(self.checkpoint.tokenizer, (" " if self.n_told else "") + prompt)
+        ids = tokens.encode_part(self.checkpoint.tokenizer, (" " if self.n_told else "") + prompt)
         self.recent, self.n_told = np.r_[self.recent, ids][-self.room :], self.n_told + len(ids)
         if not self.settings.modules:
             return state
@@ -224,7 +224,7 @@ class _Runner:
     def _read(self, state: MemoryState, prompt: str) -> MemoryState:
         if not self.point.reads:
             return state
-        ids = tokens.encode(self.checkpoint.tokenizer, prompt)
+        ids = tokens.encode_part(self.checkpoint.tokenizer, prompt)
         return asking.after_reading(
             self.checkpoint, state, asking.ask(self.checkpoint, state, ids, self.settings)
         )
@@ -233,8 +233,8 @@ class _Runner:
         """The latest told prompts as one text, read once for all variants."""
         key = ("in context", self.recent.tobytes())
         if key not in self.runs:
-            start = self.checkpoint.tokenizer.bos_token_id
-            self.runs[key] = run(self.checkpoint, np.r_[start, self.recent])
+            begun = borders.with_start(self.checkpoint, self.recent)
+            self.runs[key] = run(self.checkpoint, begun)
         plain: Trace = self.runs[key]
         return plain
 
@@ -258,13 +258,13 @@ class _Runner:
 
     def _without(self, question: Question, told: Trace) -> dict[str, Any]:
         """Results that all variants share: without memory, and with everything as one text."""
-        ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
+        ids = tokens.encode_part(self.checkpoint.tokenizer, question.ask)
         found = {"ask": question.ask, "answer": question.answer}
         nothing = blank(self.checkpoint)
         if question.answer is None:
             said = probe_controls.say(self.checkpoint, nothing, ids, self.settings)
             return found | {"false_off": not probe_controls.refuses(said)}
-        wanted = tokens.encode(self.checkpoint.tokenizer, question.answer)
+        wanted = tokens.encode_part(self.checkpoint.tokenizer, question.answer)
         off = probe.score(self.checkpoint, nothing, ids, wanted, self.settings)
         context = self._as_one_text(told, question.ask, wanted)
         name = "context" if self.n_told <= self.room else "window"
@@ -275,12 +275,12 @@ class _Runner:
     ) -> dict[str, Any]:
         """What one variant says to one question."""
         settings = replace(self.settings, modules=VARIANTS[name])
-        ids = tokens.encode(self.checkpoint.tokenizer, question.ask)
+        ids = tokens.encode_part(self.checkpoint.tokenizer, question.ask)
         asked = asking.ask(self.checkpoint, state, ids, settings)
         if question.answer is None:
             said = probe_controls.said_on(self.checkpoint, state, asked, ids, settings)
             return {"said": said, "false": not probe_controls.refuses(said)}
-        wanted = tokens.encode(self.checkpoint.tokenizer, question.answer)
+        wanted = tokens.encode_part(self.checkpoint.tokenizer, question.answer)
         score = probe.score_on(self.checkpoint, asked, wanted)
         found = _scores({"": score}) | {"rank": [int(rank) for rank in score.rank]}
         if other is not None:
@@ -288,7 +288,7 @@ class _Runner:
                 {"_other": probe.score(self.checkpoint, other, ids, wanted, settings)}
             )
         if question.first is not None:
-            first = tokens.encode(self.checkpoint.tokenizer, question.first)
+            first = tokens.encode_part(self.checkpoint.tokenizer, question.first)
             found["first"] = probe.score_on(self.checkpoint, asked, first).exact
         if question.scored != "exact":
             said = probe_controls.said_on(self.checkpoint, state, asked, ids, settings)
@@ -297,7 +297,7 @@ class _Runner:
 
     def _as_one_text(self, told: Trace, ask: str, wanted: Ids) -> probe.Scored:
         """Everything told in one text with the question, cut at its start to fit the window."""
-        ids = tokens.encode(self.checkpoint.tokenizer, ask if ask[0].isspace() else " " + ask)
+        ids = tokens.encode_part(self.checkpoint.tokenizer, ask if ask[0].isspace() else " " + ask)
         start = np.r_[told.ids, ids]
         start = start[-(self.checkpoint.model.config.n_positions - len(wanted) + 1) :]
         trace = run(self.checkpoint, np.r_[start, wanted[:-1]], prefix=told)

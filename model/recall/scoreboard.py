@@ -221,7 +221,7 @@ def _perplexity(
     own, nothing = probe.settings_for(name, settings), blank(checkpoint)
     room, changes = asking.room(checkpoint, state, own), []
     for passage, _ in distraction.prompts(checkpoint, ORDINARY, text, seed=1):
-        ids = tokens.encode(checkpoint.tokenizer, passage)[:room]
+        ids = tokens.encode_part(checkpoint.tokenizer, passage)[:room]
         changes.append(_nats(checkpoint, state, ids, own) - _nats(checkpoint, nothing, ids, own))
     each = np.array(changes)  # nats a token
     mean, half = each.mean(), 1.96 * each.std(ddof=1) / len(each) ** 0.5
@@ -242,7 +242,7 @@ def _milliseconds(
     """Milliseconds to generate one token with a full memory: median and quartiles."""
     own = probe.settings_for(name, settings)
     reader = WithMemory(checkpoint, state, own)
-    ids = tokens.encode(checkpoint.tokenizer, "Where do I live?")
+    ids = tokens.encode_part(checkpoint.tokenizer, "Where do I live?")
     steps = generate.generate(
         reader, ids, TIMED + 1, settings=sampling.SamplingSettings(1.0), generator=torch.Generator()
     )

@@ -12,7 +12,7 @@ from model.memory.state import MemoryState
 from model.recall import probe
 from model.recall.probe import Scored
 from model.recall.told_facts import ToldSentence
-from model.run import tokens
+from model.run import borders, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
 from model.run.trace import Trace, run
@@ -50,12 +50,12 @@ def target(
 ) -> tuple[int, ...]:
     """The told position of the wanted token that failed: the token with the same id, else the one
     at the same place in the answer."""
-    ids = tokens.encode(checkpoint.tokenizer, state.prompts[fact.prompt - 1])
+    ids = tokens.encode_part(checkpoint.tokenizer, state.prompts[fact.prompt - 1])
     same = [i for i in fact.wanted if ids[i] == seen.scored.ids[seen.failed]]
     return tuple(same[:1]) or (fact.wanted[min(seen.failed, len(fact.wanted) - 1)],)
 
 
 def _off(checkpoint: Checkpoint, trace: Trace) -> Trace:
     """The same tokens with memory off."""
-    bos = checkpoint.tokenizer.bos_token_id
-    return run(checkpoint, trace.ids if trace.ids[0] == bos else np.r_[bos, trace.ids])
+    begun = borders.start_length(checkpoint, trace.ids)
+    return run(checkpoint, trace.ids if begun else borders.with_start(checkpoint, trace.ids))

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from functools import cache, partial
 
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 from model.memory.settings import Settings
 from model.recall import episodes, words
@@ -30,7 +30,7 @@ ROOMS = ("kitchen", "garden", "bedroom", "office", "cellar", "stable", "library"
 MOVES = ("went to the {r}", "walked into the {r}", "moved to the {r}", "is now in the {r}")
 
 
-def _passkey(rng: random.Random, tokenizer: PreTrainedTokenizerFast, length: int) -> Trial:
+def _passkey(rng: random.Random, tokenizer: PreTrainedTokenizerBase, length: int) -> Trial:
     """A number somewhere in text that repeats itself."""
     key = str(rng.randrange(10 ** (DIGITS - 1), 10**DIGITS))
     text = _filled(tokenizer, lambda: rng.choice(GARBAGE), length)
@@ -41,7 +41,7 @@ def _passkey(rng: random.Random, tokenizer: PreTrainedTokenizerFast, length: int
 
 
 def _needle(
-    rng: random.Random, tokenizer: PreTrainedTokenizerFast, length: int, depth: float
+    rng: random.Random, tokenizer: PreTrainedTokenizerBase, length: int, depth: float
 ) -> Trial:
     """One sentence with a city and its number at a given depth of varied talk."""
     city, key = rng.choice(words.CITY[0]), str(rng.randrange(10 ** (DIGITS - 1), 10**DIGITS))
@@ -52,7 +52,7 @@ def _needle(
     return Trial(tell, (asked,))
 
 
-def _mqar(rng: random.Random, tokenizer: PreTrainedTokenizerFast, n: int) -> Trial:
+def _mqar(rng: random.Random, tokenizer: PreTrainedTokenizerBase, n: int) -> Trial:
     """n pairs of words of one token each, then a key alone: the next token must be its value."""
     chosen = rng.sample(_single_words(tokenizer), 2 * n)
     pairs = list(zip(chosen[:n], chosen[n:]))
@@ -61,7 +61,7 @@ def _mqar(rng: random.Random, tokenizer: PreTrainedTokenizerFast, n: int) -> Tri
     return Trial((told,), tuple(Question(key, value) for key, value in asked))
 
 
-def _babi(rng: random.Random, tokenizer: PreTrainedTokenizerFast, n: int) -> Trial:
+def _babi(rng: random.Random, tokenizer: PreTrainedTokenizerBase, n: int) -> Trial:
     """n people walk to rooms, perhaps more than once; where is one of them now?"""
     people = rng.sample(words.FIRST[0], max(1, (n + 1) // 2))
     where: dict[str, str] = {}
@@ -77,13 +77,13 @@ def _babi(rng: random.Random, tokenizer: PreTrainedTokenizerFast, n: int) -> Tri
 
 
 def _filled(
-    tokenizer: PreTrainedTokenizerFast, sentence: Callable[[], str], length: int
+    tokenizer: PreTrainedTokenizerBase, sentence: Callable[[], str], length: int
 ) -> list[str]:
     """Sentences of at least `length` tokens in all."""
     found, n = [], 0
     while n < length:
         found.append(sentence())
-        n += len(tokens.encode(tokenizer, " " + found[-1]))
+        n += len(tokens.encode_part(tokenizer, " " + found[-1]))
     return found
 
 
@@ -98,7 +98,7 @@ def _with(sentences: list[str], needle: str, depth: float) -> tuple[str, ...]:
 
 
 @cache
-def _single_words(tokenizer: PreTrainedTokenizerFast) -> list[str]:
+def _single_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """Words of at least three lower-case letters that are one token after a space; ValueError if
     the tokenizer has too few."""
     texts = tokens.display(tokenizer, range(len(tokenizer)))

@@ -141,7 +141,7 @@ class FactInStore(ABC):
     def of_prompt(self, n: int) -> np.ndarray:
         """(n,) bool: which rows of a telling are the prompt's own tokens, not an <|endoftext|> that
         stands in front of a window."""
-        ids = tokens.encode(self.checkpoint.tokenizer, self.again.state.prompts[-1])
+        ids = tokens.encode_part(self.checkpoint.tokenizer, self.again.state.prompts[-1])
         starts = [window.start for window in cuts.windows(self.checkpoint, ids)][: n - len(ids)]
         return np.insert(np.ones(len(ids), dtype=bool), starts, False)
 

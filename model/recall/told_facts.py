@@ -32,7 +32,7 @@ class ToldSentence:
 
 def sentences(checkpoint: Checkpoint, text: str, prompt: int) -> list[ToldSentence]:
     """The sentences of a prompt, cut as memory cuts them."""
-    ids, found = tokens.encode(checkpoint.tokenizer, text), []
+    ids, found = tokens.encode_part(checkpoint.tokenizer, text), []
     for window in cuts.windows(checkpoint, ids):
         number = cuts.sentences(tokens.display(checkpoint.tokenizer, ids[window]))
         edges = np.r_[0, np.flatnonzero(np.diff(number)) + 1, len(number)] + window.start
@@ -55,7 +55,7 @@ def holding(checkpoint: Checkpoint, prompts: Iterable[str], answer: str) -> list
     found = []
     for number, text in enumerate(prompts, 1):
         if says(text, answer):
-            ids = tokens.encode(checkpoint.tokenizer, text)
+            ids = tokens.encode_part(checkpoint.tokenizer, text)
             found += [
                 replace(fact, wanted=_wanted(checkpoint, ids, fact, answer))
                 for fact in sentences(checkpoint, text, number) if says(fact.text, answer)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import GPT2Config, PreTrainedTokenizerFast
+from transformers import GPT2Config, PreTrainedTokenizerBase
 
 from model.run import causal, sampling, tokens, trace, turn
 from model.run.bits import bits
@@ -290,9 +290,9 @@ def _last(runs: Iterator[Any], n_tokens: int) -> Any:
     return found
 
 
-def scored_bytes(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> int:
+def scored_bytes(tokenizer: PreTrainedTokenizerBase, ids: Ids) -> int:
     """Bytes of all tokens but the first: the text that has a surprisal."""
-    return sum(len(tokens.token_bytes(tokenizer, i)) for i in ids[1:])
+    return sum(tokens.n_text_bytes(tokenizer, i) for i in ids[1:])
 
 
 def _checked(ids: Ids) -> np.ndarray:

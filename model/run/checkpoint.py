@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from model.grafts.modules import Modules
 
@@ -38,7 +38,7 @@ class Checkpoint:
     name: str
     folder: Path
     model: GPT2LMHeadModel
-    tokenizer: PreTrainedTokenizerFast
+    tokenizer: PreTrainedTokenizerBase
     placement: Placement
     fingerprint: str
     warnings: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ Axes: T tokens read, V vocabulary.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
@@ -124,11 +124,11 @@ def generate(
     *,
     settings: sampling.SamplingSettings,
     generator: torch.Generator,
-    end_token: int | None = None,
+    end_tokens: Collection[int] = frozenset(),
 ) -> Iterator[GeneratedToken]:
     """ids (T,) not read yet, T >= 1 -> up to n_tokens steps; each draw advances the generator.
 
-    Ends early, and says why in the last step, at `end_token` and when the reader is full. Raises
+    Ends early, and says why in the last step, at one of `end_tokens` and when the reader is full. Raises
     ValueError for no tokens, a negative number of tokens, a prompt beyond the window and logits
     that are not finite.
     """
@@ -138,7 +138,7 @@ def generate(
     if len(unread) == 0:
         raise ValueError("There is no prompt to continue. Type at least one word.")
     for _ in range(n_tokens):
-        step = take_step(reader, unread, settings, generator, end_token)
+        step = take_step(reader, unread, settings, generator, end_tokens)
         yield step
         if step.end:
             return
@@ -150,10 +150,10 @@ def take_step(
     unread: np.ndarray,
     settings: sampling.SamplingSettings,
     generator: torch.Generator,
-    end_token: int | None = None,
+    end_tokens: Collection[int] = frozenset(),
 ) -> GeneratedToken:
     """Read the unread tokens (n,), draw what follows."""
-    return draw(reader, reader.read(unread), settings, generator, end_token)
+    return draw(reader, reader.read(unread), settings, generator, end_tokens)
 
 
 def draw(
@@ -161,12 +161,12 @@ def draw(
     reading: GenerationPass,
     settings: sampling.SamplingSettings,
     generator: torch.Generator,
-    end_token: int | None = None,
+    end_tokens: Collection[int] = frozenset(),
 ) -> GeneratedToken:
     """Draw the token that follows a reading."""
     probabilities = sampling.stages(reading.logits, settings).probabilities
     token = sampling.draw(probabilities, generator)
-    end = END_OF_TEXT if token == end_token else reader.full()
+    end = END_OF_TEXT if token in end_tokens else reader.full()
     return GeneratedToken(reading, token, float(probabilities[token]), end)
 
 

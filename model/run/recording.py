@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from model.run import generate, sampling
+from model.run import borders, generate, sampling
 from model.run.cache import KVCache
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
@@ -43,14 +43,14 @@ class RecordedStep:
 @dataclass(frozen=True, eq=False)
 class Recording:
     """One generation of n steps. cache: what the last step left, without its drawn token; only
-    `longer` may write behind it. random: state of the generator after the last draw; end_token: the
-    id of <|endoftext|>."""
+    `longer` may write behind it. random: state of the generator after the last draw; end_tokens:
+    those that end a text."""
 
     prompt_ids: np.ndarray
     settings: sampling.SamplingSettings
     cache: KVCache
     random: torch.Tensor
-    end_token: int | list[int] | None
+    end_tokens: frozenset[int]
     steps: tuple[RecordedStep, ...]
 
     @property
@@ -69,7 +69,7 @@ class Recording:
 
     def is_end_of_text(self, number: int) -> bool:
         """Whether step `number` (from 1) draws the end-of-text token; a visitor may step on."""
-        return self.steps[number - 1].token == self.end_token
+        return self.steps[number - 1].token in self.end_tokens
 
 
 def begun(
@@ -84,9 +84,8 @@ def begun(
         "prefill", len(trace), cache.n_entries, cache.n_bytes, 0.0, trace.next_logits
     )
     first = generate.draw(generate.WithCache(checkpoint, cache), reading, settings, generator)
-    end_token = checkpoint.model.config.eos_token_id
     return Recording(
-        trace.ids, settings, cache, generator.get_state(), end_token,
+        trace.ids, settings, cache, generator.get_state(), borders.ends(checkpoint),
         (RecordedStep(**_facts(first)),)
     )
 

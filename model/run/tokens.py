@@ -1,47 +1,137 @@
 """Token ids and the text they stand for. Knows nothing of embeddings.
 
 GPT-2's tokenizer works on bytes: a token may hold part of a character, a control character or
-nothing visible. Every display string made here is safe, visible and never empty.
+nothing visible. Others work on characters or words; `spelling` tells. Every display string made
+here is safe, visible and never empty.
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 Ids = Sequence[int] | np.ndarray  # token ids (T,): an int64 array, or a plain list
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> np.ndarray:
-    """text -> ids (T,) int64, without special tokens added; T = 0 for the empty text.
+def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> np.ndarray:
+    """A prompt -> ids (T,) int64, those that transformers gives: with what this tokenizer puts
+    before and behind every text (GPT-2's: nothing). T = 0 for the empty text.
 
     A lone surrogate cannot be written as UTF-8: it becomes "?". `<|endoftext|>` typed by the
     visitor becomes the special token, as in GPT-2's own tokenizer.
     """
+    return _encode(tokenizer, text, True) if text else np.zeros(0, dtype=np.int64)
+
+
+def encode_part(tokenizer: PreTrainedTokenizerBase, text: str) -> np.ndarray:
+    """A part of a text -> its own ids (T,), with nothing before and behind: what is told to memory,
+    a question behind it, an answer, a word."""
+    return _encode(tokenizer, text, False)
+
+
+def _encode(tokenizer: PreTrainedTokenizerBase, text: str, special: bool) -> np.ndarray:
     text = text.encode("utf-8", "replace").decode("utf-8")
-    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    ids = tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
     return np.asarray(ids, dtype=np.int64)
 
 
-def token_bytes(tokenizer: PreTrainedTokenizerFast, token_id: int) -> bytes:
-    """The bytes a token stands for; a special token stands for its own name."""
+BYTES, SPACES, WORDS, TEXT = "bytes", "spaces", "words", "text"
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How a tokenizer writes its tokens.
+
+    kind: "bytes" (GPT-2's stand-ins, a letter a byte), "spaces" (text with ▁ for a space, as
+    SentencePiece), "words" (## before what continues a word, as WordPiece) or "text" (as it is).
+    whole: id -> text of the added and special tokens, which are written as they are. is_byt5: each
+    character of a token is a byte of that number.
+    """
+
+    kind: str
+    whole: dict[int, str]
+    is_byt5: bool
+
+
+_spellings: WeakKeyDictionary[PreTrainedTokenizerBase, Spelling] = WeakKeyDictionary()
+
+
+def spelling(tokenizer: PreTrainedTokenizerBase) -> Spelling:
+    """How this tokenizer writes its tokens; found once."""
+    found = _spellings.get(tokenizer)
+    if found is None:
+        found = _spellings[tokenizer] = _spelling(tokenizer)
+    return found
+
+
+def is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether its tokens are bytes, as GPT-2's."""
+    return spelling(tokenizer).kind == BYTES
+
+
+def _spelling(tokenizer: PreTrainedTokenizerBase) -> Spelling:
+    special = zip(tokenizer.all_special_ids, tokenizer.all_special_tokens)
+    whole = {i: str(token) for i, token in special}
+    whole |= {i: str(token) for i, token in tokenizer.added_tokens_decoder.items()}
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    parts = (backend.decoder, backend.pre_tokenizer) if backend is not None else ()
+    said = "".join(part.__getstate__().decode() for part in parts if part is not None)
+    kinds = {'"ByteLevel"': BYTES, '"Metaspace"': SPACES, "▁": SPACES, '"WordPiece"': WORDS}
+    kind = next((kind for mark, kind in kinds.items() if mark in said), TEXT)
+    return Spelling(kind, whole, type(tokenizer).__name__ == "ByT5Tokenizer")
+
+
+def token_bytes(tokenizer: PreTrainedTokenizerBase, token_id: int) -> bytes:
+    """The bytes a token stands for; an added or special token stands for its own name, a WordPiece
+    that continues a word begins with ##."""
     piece = cast(str | None, tokenizer.convert_ids_to_tokens(int(token_id)))
     if piece is None:
         raise ValueError(
             f"There is no token {token_id}: this vocabulary has ids 0 to {len(tokenizer) - 1}."
         )
-    table = _byte_of_character()
-    if int(token_id) in tokenizer.all_special_ids or any(c not in table for c in piece):
-        return piece.encode("utf-8", "replace")
-    return bytes_of_letters(piece)
+    return piece_bytes(spelling(tokenizer), int(token_id), piece)
 
 
-def decode(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> str:
-    """ids (T,) -> their text; bytes that are no whole character become "�"."""
-    return cast(str, tokenizer.decode(cast(list[int], ids)))  # a list only for lists of lists
+def piece_bytes(spelling: Spelling, token_id: int, piece: str) -> bytes:
+    """The bytes that a token of this id and spelling stands for."""
+    if token_id in spelling.whole:
+        return spelling.whole[token_id].encode("utf-8", "replace")
+    if spelling.kind == BYTES and all(c in _byte_of_character() for c in piece):
+        return bytes_of_letters(piece)
+    if spelling.kind == SPACES:
+        one = re.fullmatch(r"<0x([0-9A-F]{2})>", piece)  # a byte, where no token fits
+        return bytes.fromhex(one[1]) if one else piece.replace("▁", " ").encode("utf-8", "replace")
+    if spelling.is_byt5 and len(piece) == 1:
+        return bytes([ord(piece)])
+    return piece.encode("utf-8", "replace")
+
+
+def n_text_bytes(tokenizer: PreTrainedTokenizerBase, token_id: int) -> int:
+    """How many bytes of text a token stands for; a WordPiece that begins a word counts the space
+    before it."""
+    raw = token_bytes(tokenizer, token_id)
+    if spelling(tokenizer).kind == WORDS:
+        return len(raw) - 2 if raw.startswith(b"##") else len(raw) + 1
+    return len(raw)
+
+
+def decode(tokenizer: PreTrainedTokenizerBase, ids: Ids) -> str:
+    """ids (T,) -> their text; bytes that are no whole character become "�".
+
+    transformers takes the letters of an added token, "für", for stand-ins of bytes; here it is "für".
+    """
+    known = spelling(tokenizer)
+    ids = [int(i) for i in ids]
+    if known.kind == BYTES and any(not known.whole.get(i, "").isascii() for i in ids):
+        raw = b"".join(token_bytes(tokenizer, i) for i in ids if i < len(tokenizer))
+        return raw.decode("utf-8", "replace")
+    return cast(str, tokenizer.decode(ids))
 
 
 def bytes_of_letters(letters: str) -> bytes:
@@ -56,7 +146,7 @@ def letters_of_bytes(raw: bytes) -> str:
     return "".join(letter[byte] for byte in raw)
 
 
-def display(tokenizer: PreTrainedTokenizerFast, ids: Ids) -> list[str]:
+def display(tokenizer: PreTrainedTokenizerBase, ids: Ids) -> list[str]:
     """ids (T,) -> T visible strings: spaces as "·", line ends as "↵", broken characters as bytes.
 
     An id beyond the vocabulary (some models pad their tables) is shown as ‹no token 50300›.

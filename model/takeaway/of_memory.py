@@ -12,7 +12,8 @@ import torch
 from model.grafts.graft import Graft
 from model.grafts.reading import Reading
 from model.memory import added, asking, effect, fusion, held
-from model.memory.heard import start_length, surprisal
+from model.memory.heard import surprisal
+from model.run import borders
 from model.run.bits import as_bits, weigh
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, logits, run
@@ -179,7 +180,7 @@ def asked(
 ) -> Recipe:
     """What a prompt reads of memory, and the next token with it and without. row: a token, counted
     behind <|endoftext|>; head, edm_head: None for the mean over all."""
-    first = start_length(checkpoint, trace.ids)
+    first = borders.start_length(checkpoint, trace.ids)
     shown, expected = _next_token(checkpoint, trace, first)
     union = torch.stack([fusion.union_weights(checkpoint, trace, i) for i in range(trace.n_layers)])
     n, mean = _n_read(trace), union.mean((0, 1))
@@ -202,7 +203,7 @@ def asked(
 
 def ways(checkpoint: Checkpoint, trace: Trace, told: Sequence[str]) -> Recipe:
     """How far every module is open at each token, and how long the vector is that it adds."""
-    first = start_length(checkpoint, trace.ids)
+    first = borders.start_length(checkpoint, trace.ids)
     shown, expected = _next_token(checkpoint, trace, first)
     parts = {name: one.norms[0] for name, one in added.by_modules(checkpoint, trace).items()}
     if _n_read(trace):
@@ -223,7 +224,7 @@ def answer(
     """The probability of a probe's answer, token by token, with memory and without; trace: of the
     question; lead: ids said before the answer, wanted: the answer's."""
     behind = np.array([*lead, *wanted][:-1], dtype=np.int64)
-    first, ids = start_length(checkpoint, trace.ids), np.r_[trace.ids, behind]
+    first, ids = borders.start_length(checkpoint, trace.ids), np.r_[trace.ids, behind]
     whole = run(checkpoint, ids, prefix=trace, reading=trace.reading, graft=trace.graft)
     plain = asking.plain(checkpoint, ids[first:])
     rows = slice(len(ids) - len(wanted), len(ids))
@@ -282,7 +283,7 @@ def _run_code(checkpoint: Checkpoint, trace: Trace, ids: np.ndarray) -> str:
     start, strength, apart, behind = (
         (0, 0.0, False, False) if read is None
         else (read.start, float(read.strength), read.apart, read.behind_first))
-    plain = [checkpoint.tokenizer.bos_token_id, *ids.tolist()]
+    plain = borders.with_start(checkpoint, ids).tolist()
     given = f"PLAIN = {plain}  # the prompt as GPT-2 reads it without memory\n"
     given += f"START, STRENGTH, APART, BEHIND_FIRST = {start}, {strength!r}, {apart}, {behind}\n"
     return given + FUSED + ("" if graft is None else _graft_code(graft)) + RUN

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 from model.recall import episodes, open_facts
 from model.recall.episodes import Ask, Episode, Plan
@@ -85,7 +85,7 @@ class Data:
     All randomness comes from the `rng` handed in.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, text: Path | None) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, text: Path | None) -> None:
         self.tokenizer = tokenizer
         self.start = tokenizer.bos_token_id
         self.fillers: list[str] = []

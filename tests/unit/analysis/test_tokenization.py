@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import GPT2Tokenizer, PreTrainedTokenizerFast
 
 from model.analysis import tokenization, vocabulary
 from model.loading import checkpoint
@@ -73,8 +73,7 @@ def test_the_steps_are_gpt2s_tokenizer(text):
 
 @cache
 def _gpt2():
-    raw = checkpoint._from_parts(REAL_GPT2 / "vocab.json", REAL_GPT2 / "merges.txt")
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|endoftext|>")
+    tokenizer = GPT2Tokenizer.from_pretrained(REAL_GPT2, local_files_only=True)
     return tokenizer, tokenization.rules(tokenizer)
 
 

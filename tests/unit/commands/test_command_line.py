@@ -19,6 +19,8 @@ from model.recall.curves import CURVES
 from model.recall.headline_cases import CASES
 from model.recall.standard_tasks import TASKS
 from model.run.cache_policies import POLICIES
+from tests.checkpoint_folders import edit_weights
+from tests.conftest import byte_tokenizer, random_gpt2
 
 
 def run(capsys, *arguments):
@@ -172,3 +174,13 @@ def test_gpt3_is_counted_the_common_way(capsys):
     assert code == 0
     text = json.dumps(json.loads(out))
     assert "175181291520" in text and "27938" in text
+
+
+def test_what_is_odd_about_a_model_is_said_on_stderr(tmp_path, capsys):
+    random_gpt2().save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    edit_weights(tmp_path, lambda t: t | {"transformer.ln_f.bias": torch.full((32,), torch.nan)})
+    code, out, err = run(capsys, "trace", "--model", tmp_path, "--prompt", "Hi", "--out",
+                         tmp_path / "t.npz")
+    assert code == 0 and "NaN" not in out
+    assert "hold NaN or infinity" in err and "transformer.ln_f.bias" in err

@@ -160,7 +160,7 @@ def test_broken_vocab_and_merges(folder):
     (folder / "tokenizer.json").unlink()
     (folder / "vocab.json").write_text("no")
     (folder / "merges.txt").write_text("no")
-    assert "byte-level BPE" in problem(folder)
+    assert "does not take vocab.json and merges.txt" in problem(folder)
 
 
 def test_a_tokenizer_larger_than_the_embedding(folder):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants, file_download
+from safetensors.torch import save
 
 from model.loading import checkpoint, hub
 from model.loading.errors import CheckpointError
@@ -270,3 +271,31 @@ def test_the_environment_decides_where_from_and_where_to(server, files, tmp_path
 ])
 def test_sizes_as_people_know_them(n_bytes, shown):
     assert hub.show_size(n_bytes) == shown
+
+
+def test_added_tokens_and_what_a_tokenizer_does_besides_are_fetched(server, files):
+    """Beside vocab.json and merges.txt they decide the ids."""
+    vocab = byte_tokenizer().get_vocab()
+    parts = {
+        "vocab.json": json.dumps(vocab).encode(), "merges.txt": b"#version: 0.2\n",
+        "added_tokens.json": b'{"<|pad|>": 257}',
+        "tokenizer_config.json": b'{"tokenizer_class": "GPT2Tokenizer", "add_bos_token": true}',
+        "config.json": files["config.json"].replace(b'"vocab_size": 257', b'"vocab_size": 258'),
+        "model.safetensors": _weights_for(258),
+    }
+    loaded = checkpoint.load(serve(server, files | parts, without=["tokenizer.json"]))
+    assert loaded.tokenizer("a<|pad|>")["input_ids"] == [256, vocab["a"], 257]
+
+
+def _weights_for(n_vocab: int) -> bytes:
+    state = random_gpt2(vocab_size=n_vocab).state_dict()
+    return save({name: x for name, x in state.items() if name != "lm_head.weight"},
+                metadata={"format": "pt"})
+
+
+def test_other_tokenizers_are_fetched(server, files):
+    words = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nHi\n"
+    parts = {"vocab.txt": words, "tokenizer_config.json": b'{"tokenizer_class": "BertTokenizer"}'}
+    name = serve(server, files | parts, without=["tokenizer.json"])
+    folder = hub.download(name)
+    assert hub.cached(name) == folder and (folder / "vocab.txt").read_bytes() == words

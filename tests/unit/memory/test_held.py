@@ -183,7 +183,7 @@ def test_generation_goes_through_memory_with_a_cache(able, variant):
     state, ids = told(able, variant, FIRST, SECOND), tokens.encode(able.tokenizer, QUESTION)
     reader = WithMemory(able, state, settings(variant).with_fusion(unit="all"))
     steps = list(generate.generate(
-        reader, ids, 5, settings=Draw(0.0), generator=torch.Generator(), end_token=None
+        reader, ids, 5, settings=Draw(0.0), generator=torch.Generator()
     ))
     said = [step.token for step in steps]
     everything = settings(variant).with_fusion(unit="all")

@@ -72,7 +72,7 @@ def test_the_continuation_is_what_generation_through_the_reader_says(tiny, asked
     reader = WithMemory(tiny, asked.state, asked.settings)
     steps = generate.generate(
         reader, asked.ids, probe.CONTINUED, settings=sampling.SamplingSettings(0.0),
-        generator=torch.Generator(), end_token=tiny.tokenizer.eos_token_id,
+        generator=torch.Generator(), end_tokens={tiny.tokenizer.eos_token_id},
     )
     said = tiny.tokenizer.decode([step.token for step in steps])
     assert said.startswith(asked.continuation)

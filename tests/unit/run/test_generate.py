@@ -16,10 +16,10 @@ GREEDY = SamplingSettings(temperature=0)
 PROMPT = np.array([72, 101, 108, 108, 111, 44, 32])
 
 
-def steps(reader, ids, n, settings=GREEDY, seed=0, end_token=None):
+def steps(reader, ids, n, settings=GREEDY, seed=0, end_tokens=()):
     generator = torch.Generator().manual_seed(seed)
     return list(generate.generate(
-        reader, ids, n, settings=settings, generator=generator, end_token=end_token
+        reader, ids, n, settings=settings, generator=generator, end_tokens=end_tokens
     ))
 
 
@@ -114,7 +114,7 @@ def test_a_prompt_that_fills_the_window_gets_one_token(tiny):
 def test_it_stops_at_the_end_of_text_token_and_not_when_the_prompt_holds_one(tiny):
     free = [s.token for s in steps(cached(tiny), PROMPT, 10)]
     end = free[4]
-    taken = steps(cached(tiny), PROMPT, 10, end_token=end)
+    taken = steps(cached(tiny), PROMPT, 10, end_tokens={end})
     assert [s.token for s in taken] == free[: free.index(end) + 1]
     assert taken[-1].end == generate.END_OF_TEXT
     with_end = np.array([72, 256, 105])  # 256 is <|endoftext|>

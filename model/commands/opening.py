@@ -1,0 +1,14 @@
+"""The model of a command: loaded, and what is odd about its files said on stderr."""
+
+import sys
+
+from model.loading import checkpoint
+from model.run.checkpoint import Checkpoint
+
+
+def opened(name: str) -> Checkpoint:
+    """The model of this name. Raises CheckpointError, one line, as `checkpoint.load` does."""
+    found = checkpoint.load(name)
+    for warning in found.warnings:
+        print(f"python -m model: note: {warning}", file=sys.stderr)
+    return found
