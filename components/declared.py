@@ -17,7 +17,7 @@ from components.tokens import choice as tokens
 from components.training import choice as training
 
 SHARED: tuple[Choice, ...] = (
-    *model_picker.CHOICES, presenting.PRESENT, visit.CUT, *place.CHOICES, *draw_choice.CHOICES,
+    *model_picker.CHOICES, *presenting.CHOICES, visit.CUT, *place.CHOICES, *draw_choice.CHOICES,
     *lessons.CHOICES,
 )
 BY_PAGE: dict[str, tuple[Choice, ...]] = {  # address of the page -> what only it declares, its view first

@@ -22,39 +22,43 @@ from components.kit import data_table
 
 def show_map() -> None:
     found = run.anatomy()
-    panels.headline(found)
-    st.html(checkpoint_map.legend(found))
-    panels.clickable_map(found)
-    st.caption(
-        "Area = bytes in the file; the number is the layer. Click a tensor to see its values. "
-        "Biases and LayerNorms are too thin to click here: find them under *Every tensor*."
-    )
-    panels.tensor_panel(found)
+    presenting.pictures({"Map": lambda: draw_map(found), **panels.tensor_pictures(found)})
     with st.expander("Where every byte goes"):
+        if presenting.is_on():
+            panels.headline(found)
         st.html(checkpoint_map.ledger(found))
         for note in checkpoint_map.ledger_notes(found):
             st.markdown(note)
         panels.files(found)
 
 
+def draw_map(found) -> None:
+    if not presenting.is_on():
+        panels.headline(found)
+    st.html(checkpoint_map.legend(found))
+    panels.clickable_map(found)
+    st.caption(
+        "Area = bytes in the file; the number is the layer. Click a tensor to see its values. "
+        "Biases and LayerNorms are too thin to click here: find them under *Every tensor*."
+    )
+
+
 def show_tensors() -> None:
     found = run.anatomy()
     st.caption(checkpoint_map.provenance(found))
-    panels.tensor_table(found)
-    panels.tensor_panel(found)
+    presenting.pictures(
+        {"Table": lambda: panels.tensor_table(found), **panels.tensor_pictures(found)}
+    )
 
 
 def show_heads() -> None:
     layer, head = panels.head_choice()
-    st.markdown("`c_attn.weight` is three matrices side by side; each holds one slice per head.")
     weights = run.head_weights(layer, head)
-    st.plotly_chart(tensor_figures.all_heads(weights), key="all_heads")
-    st.caption("Colour: size of each weight (a cell shows the largest of its block). Hover for the "
-               "exact value and its place.")
-    st.markdown(f"#### Layer {layer}, head {head}")
-    st.plotly_chart(tensor_figures.one_head(weights), key="one_head")
-    st.caption(tensor_figures.pooling_words(weights.chosen[0]))
-    st.plotly_chart(tensor_figures.head_norms(weights), key="head_norms")
+    presenting.pictures({
+        "All heads": lambda: panels.all_heads(weights),
+        "One head": lambda: panels.one_head(weights, layer, head),
+        "Their sizes": lambda: st.plotly_chart(tensor_figures.head_norms(weights), key="head_norms"),
+    })
 
 
 def show_tour() -> None:
@@ -74,15 +78,26 @@ def show_tour() -> None:
         "a fused attention that never holds all scores. For this tour, transformers' plain "
         "attention ran the opened block once more on the same residual stream."
     )
-    data_table.show(shape_ladder.table(tour), "tour_table")
+    with presenting.table_place():
+        data_table.show(shape_ladder.table(tour), "tour_table")
 
 
 def show_size() -> None:
     total = panels.size_inputs()
     st.html(size_figures.totals(total))
-    st.plotly_chart(size_figures.bars(total), key="size_bars")
+    presenting.pictures({
+        "Its parts": lambda: st.plotly_chart(size_figures.bars(total), key="size_bars"),
+        "The common count": lambda: common_count(total),
+        "What it leaves out": lambda: left_out(total),
+    })
+
+
+def common_count(total) -> None:
     st.markdown("#### The common count: a query, a key and a value matrix for each head")
     st.html(size_figures.table(total))
+
+
+def left_out(total) -> None:
     st.markdown("#### What it leaves out, and what it counts twice")
     st.html(size_figures.reconciliation(total))
 

@@ -7,6 +7,7 @@ from components.frame import shell
 shell.guard()
 
 from components.attention import choice, views
+from components.frame import presenting
 from components.frame.choice_widgets import holding, one_of
 
 WIDTHS = {"All heads": [10, 11], "One head": [1, 3], "Step by step": [1, 4], "bertviz": [1, 4]}
@@ -39,8 +40,11 @@ with right:
     elif view == "One head":
         views.show_map(now, most_px=760)
     elif view == "Step by step":
-        views.show_steps(now)
+        presenting.pictures({
+            "The steps": lambda: views.show_steps(now),
+            **({"One weight": lambda: views.show_cell(now)} if presenting.is_on() else {}),
+        })
     else:
         views.show_bertviz(now, one_of("bertviz view", choice.BERTVIZ))
-if view in ("All heads", "Step by step"):
+if view in ("All heads", "Step by step") and not presenting.is_on():
     views.show_cell(now)

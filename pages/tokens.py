@@ -39,10 +39,20 @@ def show_merges() -> None:
 
 def show_vectors() -> None:
     at, inputs = panels.at_token(), run.inputs()
+    presenting.pictures(
+        {"One token": lambda: one_token(inputs, at), "Every token": lambda: every_token(inputs, at)}
+    )
+
+
+def one_token(inputs, at: int) -> None:
     st.markdown("#### What enters the first block: a row of `wte` plus a row of `wpe`")
     panels.vector_strips(inputs, at, visit.token_texts()[at])
     st.html(panels.vector_facts(inputs, at))
-    st.markdown("#### The same for every token of the prompt")
+
+
+def every_token(inputs, at: int) -> None:
+    if not presenting.is_on():
+        st.markdown("#### The same for every token of the prompt")
     kind = one_of("Which vectors", choice.VECTORS_OF)
     panels.all_vectors(getattr(inputs, kind), at)
     st.caption("Colours end where 99.5 % of the values lie; grey is negative.")
@@ -61,7 +71,7 @@ def show_likeness() -> None:
         st.markdown(f"#### Most like {for_markdown(visit.token_texts()[at])} at {at}")
         if len(vectors) == 1:
             st.info("One token cannot be compared with another. Type more.")
-        panels.like_in_prompt(vectors, at, 12)
+        panels.like_in_prompt(vectors, at, n_bars())
 
 
 def show_positions() -> None:
@@ -79,16 +89,21 @@ def show_positions() -> None:
     )
 
 
+def n_bars(above: int = 0) -> int:
+    """How many neighbours are listed; above: rows taken by what stands above the list."""
+    return (8 if presenting.is_on() else 12) - above
+
+
 def show_neighbours() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(f"#### Nearest of all {len(run.words().raw):,} tokens")
         token = panels.token_box()
         if token is not None:
-            panels.neighbours(token, 12, "neighbour_bars")
+            panels.neighbours(token, n_bars(), "neighbour_bars")
     with right:
         st.markdown("#### Arithmetic: a − b + c")
-        panels.arithmetic(9)
+        panels.arithmetic(n_bars(above=3))
     st.caption(
         "Cosine of token vectors (`wte`); all tokens are compared. In a − b + c each vector is "
         "first scaled to length 1. The inputs stay in the list, grey and without a number: they "
@@ -125,7 +140,7 @@ def show_vocabulary() -> None:
         st.markdown("#### Neighbours of the chosen row")
         token = panels.token_box()
         if token is not None:
-            panels.neighbours(token, 12, "vocabulary_bars")
+            panels.neighbours(token, n_bars(above=1), "vocabulary_bars")
 
 
 view = one_of("View", choice.VIEW)

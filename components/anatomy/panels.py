@@ -1,12 +1,13 @@
 """The widgets of the Anatomy page: what the visitor chooses (choice.py) and what it shows."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 import streamlit as st
 
 from components.anatomy import checkpoint_map, choice, run, size_figures, tensor_figures
 from components.anatomy.treemap import treemap
-from components.frame import model_picker, visit
+from components.frame import model_picker, presenting, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.place import HEAD, LAYER
@@ -91,14 +92,15 @@ def tensor_table(found: Anatomy) -> None:
         choose(choice.PARTS, [part for part in chosen(choice.PARTS) if part in names])
     parts = st.pills("Parts", names, selection_mode="multi", **holding(choice.PARTS))
     table = checkpoint_map.tensors(found, parts)
-    data_table.show(
-        table, "tensor_rows", height=420, selection_mode="single-row",
-        on_select=lambda: _choose_from_table(table),
-        column_config={
-            "values": st.column_config.NumberColumn(format="localized"),
-            "bytes": st.column_config.NumberColumn(format="localized"),
-        },
-    )
+    with presenting.table_place():
+        data_table.show(
+            table, "tensor_rows", height=420, selection_mode="single-row",
+            on_select=lambda: _choose_from_table(table),
+            column_config={
+                "values": st.column_config.NumberColumn(format="localized"),
+                "bytes": st.column_config.NumberColumn(format="localized"),
+            },
+        )
     n_bytes = int(table["bytes"].sum())
     st.caption(f"{len(table):,} tensors, {int(table['values'].sum()):,} values, {n_bytes:,} bytes")
 
@@ -124,20 +126,51 @@ def chosen_tensor(found: Anatomy) -> str:
     return chosen(choice.TENSOR)
 
 
-def tensor_panel(found: Anatomy) -> None:
-    """Facts, histogram and heat map of the chosen tensor."""
+def tensor_pictures(found: Anatomy) -> dict[str, Callable[[], None]]:
+    """Title -> picture of the chosen tensor: its values as a map, and how often each occurs."""
+    return {"Chosen tensor": lambda: _map_of(found), "Its histogram": lambda: _histogram_of(found)}
+
+
+def _chosen_view(found: Anatomy):
     name = chosen_tensor(found)
     with st.spinner(f"Reading {name} …"):
-        view = run.tensor_view(name)
-    t, f = view.tensor, view.facts
-    st.html(checkpoint_map.title(t))
-    st.html(tensor_figures.facts(view))
-    if f.n_not_finite:
-        st.warning(f"{f.n_not_finite:,} values are NaN or infinite. The facts leave them out.")
+        return run.tensor_view(name)
+
+
+def _map_of(found: Anatomy) -> None:
+    view = _chosen_view(found)
+    st.html(checkpoint_map.title(view.tensor))
+    if not presenting.is_on():
+        st.html(tensor_figures.facts(view))
+    n_odd = view.facts.n_not_finite
+    if n_odd:
+        st.warning(f"{n_odd:,} values are NaN or infinite. The facts leave them out.")
     _values(view)
-    figure = tensor_figures.histogram(view.histogram, tensor_figures.colour_of(t.part))
+
+
+def _histogram_of(found: Anatomy) -> None:
+    view = _chosen_view(found)
+    if presenting.is_on():
+        st.html(tensor_figures.facts(view))
+    figure = tensor_figures.histogram(view.histogram, tensor_figures.colour_of(view.tensor.part))
     st.plotly_chart(figure, key="tensor_histogram")
-    st.caption(f"All {f.n - f.n_not_finite:,} values in {len(view.histogram.counts)} intervals.")
+    n = view.facts.n - view.facts.n_not_finite
+    st.caption(f"All {n:,} values in {len(view.histogram.counts)} intervals.")
+
+
+def all_heads(weights) -> None:
+    """Query, key and value slices of every head of a layer."""
+    st.markdown("`c_attn.weight` is three matrices side by side; each holds one slice per head.")
+    st.plotly_chart(tensor_figures.all_heads(weights), key="all_heads")
+    st.caption("Colour: size of each weight (a cell shows the largest of its block). Hover for the "
+               "exact value and its place.")
+
+
+def one_head(weights, layer: int, head: int) -> None:
+    """The chosen head's three slices."""
+    st.markdown(f"#### Layer {layer}, head {head}")
+    st.plotly_chart(tensor_figures.one_head(weights), key="one_head")
+    st.caption(tensor_figures.pooling_words(weights.chosen[0]))
 
 
 def _values(view) -> None:
@@ -181,7 +214,7 @@ def size_inputs() -> arithmetic.Count:
     config = visit.checkpoint().model.config
     preset = one_of("Preset", choice.SIZE)
     start = asdict(size_figures.starting_shape(preset, config))
-    with st.container(horizontal=True):
+    with presenting.folded("Its numbers", "size_numbers_place"), st.container(horizontal=True):
         numbers = {field: _own_number(preset, field, start) for field in start}
     tied = preset != size_figures.THIS or config.tie_word_embeddings
     shape = arithmetic.GptShape(**numbers)

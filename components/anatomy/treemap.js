@@ -4,8 +4,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
   map.style.height = `${data.height}px`;
 
   const draw = () => {
-    const width = map.clientWidth;
-    map.replaceChildren(...data.boxes.map((box) => button(box, width)), ...data.frames.map(frame));
+    const size = { wide: map.clientWidth, high: map.clientHeight };
+    size.type = parseFloat(getComputedStyle(map).fontSize) / 15; // of the desk's
+    map.replaceChildren(...data.boxes.map((box) => button(box, size)), ...data.frames.map(frame));
   };
 
   const place = (element, at) => Object.assign(element.style, {
@@ -19,12 +20,12 @@ export default function ({ parentElement, data, setTriggerValue }) {
     return outline;
   };
 
-  const button = (box, width) => {
+  const button = (box, { wide, high, type }) => {
     const b = document.createElement("button");
     b.type = "button";
     b.dataset.name = box.name;
     b.title = box.title;
-    const [w, h] = [box.width * width, box.height * data.height];
+    const [w, h] = [box.width * wide, box.height * high].map((px) => px / type);
     place(b, box);
     b.style.background = box.colour;
     if (w < 6 || h < 6) b.style.borderWidth = "0.5px";

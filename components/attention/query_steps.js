@@ -1,4 +1,4 @@
-import { choose, component, exact, shorten, significant } from "../kit/canvas.js";
+import { choose, component, exact, is_large, shorten, significant } from "../kit/canvas.js";
 import { apply_inks, largest, make_strip, number, rows_of } from "../kit/strips.js";
 import { make } from "../kit/dom.js";
 
@@ -16,6 +16,7 @@ function draw_table(table) {
   if (table.made_of?.every((x, i) => x === made_of[i])) return; // a new width needs no new table
   table.made_of = made_of;
   apply_inks(picture, theme);
+  picture.tabIndex = is_large() ? 0 : -1; // it scrolls there
   table.reading = make("div", "reading", FIRST_WORDS);
   const steps = make("div", "steps", [heading(data), query_row(table), ...key_rows(table)]);
   steps.append(...rest_row(data), sum_row(table));

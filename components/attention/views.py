@@ -15,7 +15,7 @@ from components.attention import (
     query_steps,
     run,
 )
-from components.frame import visit
+from components.frame import presenting, visit
 from components.kit import canvas
 from components.kit.export.offers import notebook, offer
 
@@ -76,8 +76,13 @@ def show_grid(now: ChosenHead, shown: str) -> None:
             facts[shown], top, notes, chosen, key="grid", on_choose=choice.choose_head
         )
     offer("grid", numbers.all_heads, shown)
-    st.caption(head_facts.legend(shown, facts.get(shown), now.survey.cell))
-    st.markdown(f"**{now.title}.** {head_facts.words(facts, now.layer, now.head)}")
+    legend = head_facts.legend(shown, facts.get(shown), now.survey.cell)
+    own = f"**{now.title}.** {head_facts.words(facts, now.layer, now.head)}"
+    if presenting.is_on():
+        st.caption(f"{own} {legend}")
+    else:
+        st.caption(legend)
+        st.markdown(own)
 
 
 def show_map(now: ChosenHead, most_px: int) -> None:

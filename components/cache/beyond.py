@@ -3,7 +3,7 @@
 import streamlit as st
 
 from components.cache import choice, figures, held, run
-from components.frame import visit
+from components.frame import presenting, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
 from components.kit.export.offers import no_notebook, notebook
@@ -41,7 +41,10 @@ def show() -> None:
     if len(ids) < 3:
         st.info("Type at least three tokens. The policies are compared on your own text.")
         return
-    budget, place, again = _choices(len(ids), window)
+    with presenting.folded("Budget, position, policies", "cache_policies"):
+        budget, place, again = _choices(len(ids), window)
+        if presenting.is_on():
+            st.markdown("  \n".join(ANSWERS.values()))
     if not _is_asked(ids, budget, place):
         return
     _offer(len(ids), window, budget, place)
@@ -51,9 +54,11 @@ def show() -> None:
     bar.empty()
     tokens = visit.show_tokens(ids)
     reference = next(x for x in (run.FULL, run.AGAIN, "slide") if x in found)
-    _price(found, reference, tokens, budget)
-    _held(found, tokens)
-    _positions(budget, place, window, len(ids))
+    presenting.pictures({
+        "The price": lambda: _price(found, reference, tokens, budget),
+        "Kept and dropped": lambda: _held(found, tokens),
+        "Why sliding costs more": lambda: _positions(budget, place, window, len(ids)),
+    })
 
 
 def _offer(n_tokens: int, window: int, budget: int, place: str) -> None:
@@ -65,6 +70,8 @@ def _offer(n_tokens: int, window: int, budget: int, place: str) -> None:
 
 
 def _question(window: int, width: int) -> None:
+    if presenting.is_on():
+        return
     st.markdown("#### The cache is full. What happens at the next token?")
     st.html(fact_strip([
         (f"{window:,} × {width:,}", "table of learned positions", "wpe"),

@@ -8,7 +8,7 @@ import streamlit as st
 
 from components.cache import choice, run
 from components.cache.choice import OWN
-from components.frame import visit
+from components.frame import presenting, visit
 from components.frame.choice_widgets import holding
 from components.kit import own_numbers, palette
 from components.kit.export.offers import no_notebook
@@ -34,24 +34,37 @@ def show() -> None:
     window = visit.checkpoint().model.config.n_positions
     own = run.own_shape(window)
     titles = {OWN: f"{visit.checkpoint().name} (loaded)"} | {k: t for k, (t, _) in PRESETS.items()}
-    preset = st.selectbox("Model", list(titles), format_func=titles.get, **holding(choice.PRESET))
-    start = own if preset == OWN else PRESETS[preset][1]
-    shape = _inputs(preset, start)
+    with presenting.folded("Model and numbers", "cache_model"):
+        preset = st.selectbox("Model", list(titles), format_func=titles.get, **holding(choice.PRESET))
+        start = own if preset == OWN else PRESETS[preset][1]
+        shape = _inputs(preset, start)
+    if not presenting.is_on():
+        _sums(shape)
+    presenting.pictures({
+        "Each model": lambda: _each_model(own, shape), "What makes it smaller": lambda: _smaller(shape),
+    }, [3, 2])
+
+
+def _sums(shape: CacheShape) -> None:
     st.html(_facts(shape))
     st.html(_formula(shape))
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        st.markdown(f"#### One conversation, one token: bytes each model keeps in {shape.dtype}")
-        figure = per_token(own, visit.checkpoint().name, shape.dtype)
-        st.plotly_chart(figure, key="cache_per_token")
-    with right:
-        st.markdown("#### What makes it smaller")
-        st.html(_shrink(shape))
-        st.caption(
-            "Grouped-query attention shares keys and values among query heads; fewer bits store "
-            "each number more coarsely (scales not counted). Neither is free: both change what the "
-            "model computes."
-        )
+
+
+def _each_model(own: CacheShape, shape: CacheShape) -> None:
+    st.markdown(f"#### One conversation, one token: bytes each model keeps in {shape.dtype}")
+    st.plotly_chart(per_token(own, visit.checkpoint().name, shape.dtype), key="cache_per_token")
+
+
+def _smaller(shape: CacheShape) -> None:
+    if presenting.is_on():
+        _sums(shape)
+    st.markdown("#### What makes it smaller")
+    st.html(_shrink(shape))
+    st.caption(
+        "Grouped-query attention shares keys and values among query heads; fewer bits store "
+        "each number more coarsely (scales not counted). Neither is free: both change what the "
+        "model computes."
+    )
 
 
 def _inputs(preset: str, start: CacheShape) -> CacheShape:

@@ -3,6 +3,8 @@ import { choose, css, frame, is_large, mix, room_below, shorten, write } from ".
 import { axis, cells, every, show_tip, within } from "../kit/grid.js";
 
 const LEFT = 62, TOP = 6, GAP = 5, FOOT = 78, MOST_PITCH = 34;
+const LEAST = { height: 240, large: 160 }; // of all layers; a window with less room must be scrolled
+const MOST = 330; // on a desk
 const NAMED = 15; // pixels that a token's name needs
 
 export default cells({
@@ -31,7 +33,8 @@ export default cells({
 
 function measure(grid, width) {
   const { n_layers, n_columns } = grid.data;
-  const room = is_large() ? room_below(grid, 160) - TOP - FOOT : 330;
+  const below = room_below(grid, (is_large() ? LEAST.large : LEAST.height) + TOP + FOOT) - TOP - FOOT;
+  const room = Math.min(is_large() ? Infinity : MOST, below);
   const pitch = Math.min(MOST_PITCH, (width - LEFT - 4) / n_columns);
   const row = Math.max(7, Math.min(40, room / n_layers));
   return {

@@ -25,21 +25,27 @@ def show() -> None:
     n_prompt = len(found.prompt_ids)
     names = visit.show_tokens(found.ids[: n_prompt + number])
     row = figures.text(names, n_prompt, seen.n_entries)
-    parts = [
-        lambda: token_row.show(row, most=260, height_em=5.4, opens_at_end=True, key="cache_text"),
-        lambda: _controls(found, number),
-        lambda: _facts(found, number),
-        lambda: _picture(found, number, names),
-    ]
-    for i in (1, 3, 2, 0) if presenting.is_on() else range(4):  # the grid right below its buttons
-        parts[i]()
+    _controls(found, number)
+
+    def step() -> None:
+        _facts(found, number)
+        token_row.show(row, most=260, height_em=5.4, opens_at_end=True, key="cache_text")
+
+    presenting.pictures({
+        "The cache": lambda: _picture(found, number, names),
+        "This step": step,
+        "One vector and the sizes": lambda: _details(found, seen, names),
+        **({"Every step": lambda: _every_step(found)} if len(found.steps) > 1 else {}),
+    })
+
+
+def _details(found, seen, names: list[str]) -> None:
     with st.container(horizontal=True, gap="large", key="cache_details"):
         with st.container(width=610):
             _vector(found, seen, names)
         with st.container(width=530):
             st.markdown("#### Shapes and bytes, from the live tensors")
             st.html(figures.sizes(run.sizes(found, seen.n_entries)))
-    _every_step(found)
 
 
 PLAY_S = 1.0  # a step
@@ -132,8 +138,6 @@ def _vector(found, seen, names: list[str]) -> None:
 
 
 def _every_step(found) -> None:
-    if len(found.steps) < 2:
-        return
     st.markdown("#### Every step so far")
     drawn = visit.show_tokens([s.token for s in found.steps])
     rows = [
@@ -149,10 +153,11 @@ def _every_step(found) -> None:
         "ms (one run)": st.column_config.NumberColumn(format="%.1f"),
         "max |Δ logit|": st.column_config.NumberColumn(format="scientific"),
     }
-    data_table.show(
-        pd.DataFrame(rows), "cache_steps", column_config=columns,
-        height=min(38 + 35 * len(rows), 290),
-    )
+    with presenting.table_place():
+        data_table.show(
+            pd.DataFrame(rows), "cache_steps", column_config=columns,
+            height=min(38 + 35 * len(rows), 290),
+        )
     st.caption(
         "Δ logit: the largest difference, over the whole vocabulary, between this step's logits "
         "with the cache and the logits of one pass without a cache. It is not zero, because sums "

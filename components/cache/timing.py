@@ -5,7 +5,7 @@ import math
 import streamlit as st
 
 from components.cache import choice, figures, run
-from components.frame import visit
+from components.frame import presenting, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
 from components.kit.export.offers import no_notebook
@@ -32,16 +32,23 @@ def show() -> None:
         run.measure(most, lambda share: bar.progress(share, "Measuring both ways …"))
         bar.empty()
     found = run.counts(most)
-    if found.measured:
-        left, right = st.columns(2, gap="large")
-        with left:
+    if presenting.is_on():
+        times = {"Time": lambda: _times(found, log)} if found.measured else {}
+        presenting.pictures({
+            **times, "Work": lambda: _counts(found, most, log), "Its formulas": lambda: _work(_at(most)),
+        })
+        return
+    left, right = st.columns(2, gap="large")
+    with left:
+        _counts(found, most, log)
+    with right:
+        if found.measured:
             _times(found, log)
-        with right:
-            at = _counts(found, most, log)
-    else:
-        st.info("Nothing measured yet for this model: press *Measure on this machine*.")
-        at = _counts(found, most, log)
-    _work(at)
+        else:
+            st.info("Nothing measured yet for this model: press *Measure on this machine*.")
+            _work(_at(most))
+    if found.measured:
+        _work(_at(most))
 
 
 def _ask() -> None:
@@ -77,17 +84,20 @@ def _pace(pace: Pace) -> str:
     return f"{show_number(pace.start_ms, 2)} ms + multiply–adds ÷ {show_number(pace.per_ms / 1e6)} billion a second"
 
 
-def _counts(found, most: int, log: bool) -> int:
+def _at(most: int) -> int:
+    """The token whose step is counted: the chosen one, else the prompt's last."""
+    return min(chosen(choice.T) or len(visit.prompt().ids) or most, most)
+
+
+def _counts(found, most: int, log: bool) -> None:
     st.markdown("#### Work of one step, counted")
-    wanted = chosen(choice.T) or len(visit.prompt().ids) or most
-    st.session_state["cache:t"] = min(wanted, most)
+    st.session_state["cache:t"] = _at(most)
     at = st.slider(
         "At token t", 1, most, key="cache:t",
         on_change=lambda: choose(choice.T, st.session_state["cache:t"]),
     )
     figure = figures.counts(found.ts, found.with_work, found.without_work, at, log)
     st.plotly_chart(figure, key="cache_counts")
-    return at
 
 
 def _work(at: int) -> None:

@@ -1,6 +1,8 @@
 // A grid of coloured cells, rows × columns, with words in them where there is room. Wide grids
 // scroll: the canvas is as wide as the window and draws the columns that are in it.
-import { choose, css, exact, frame, ink, mix, shorten, significant, unit, width_of, write } from "./canvas.js";
+import {
+  choose, css, exact, frame, ink, is_large, mix, room_below, shorten, significant, unit, width_of, write,
+} from "./canvas.js";
 import { axis, bold, cells, named } from "./grid.js";
 
 const GAP = 14; // pixels between two groups of columns
@@ -53,13 +55,22 @@ function measure(grid, width) {
   const edge = upright ? 2 : 40; // the last slanted name leans out
   const cell = fit(edge);
   const top = (upright ? 26 : 92) + (data.column_title ? 22 : 0);
-  const high = Math.max(data.row_least, Math.min(data.row_most, data.height / data.rows.length));
+  const all = height_of(grid, top + 4);
+  const high = Math.max(data.row_least, Math.min(data.row_most, all / data.rows.length));
   const total = n * cell + gap; // of all columns, seen or scrolled away
   scroll_to(grid, left + total + edge, width - left - cell, cell);
   const from = left - grid.scroll.scrollLeft / unit();
   const x = axis(n, from, from + total, split, gap);
   const y = axis(data.rows.length, top, top + high * data.rows.length);
   return { width, height: y.to + 4, left, upright, x, y };
+}
+
+// Of all rows: in presentation mode the grid ends, with its reading line, at the screen's lower edge.
+function height_of(grid, used) {
+  const { data, reading } = grid;
+  if (!is_large()) return data.height;
+  const more = used + reading.offsetHeight / unit();
+  return Math.min(data.height, room_below(grid, data.row_least * data.rows.length + more) - more);
 }
 
 // Makes room to scroll, and shows the chosen column where it should be followed.
@@ -141,8 +152,10 @@ function draw_words(context, { data, theme, size }, index, x, y, color) {
     context.font = `${weight} ${px}px ${theme.font}`;
     return context.measureText(text).width;
   };
-  if (is_number) while (px >= 9 && width() > cell - 3) px--;
-  if (px < 9) return;
+  const least = is_large() ? 13 : 9;
+  px = Math.max(px, least);
+  if (is_number) while (px >= least && width() > cell - 3) px--;
+  if (px < least) return;
   const look = { px, weight, color: is_light(color) ? "#0e1014" : "#ffffff", align: "center" };
   if (!is_number) look.room = cell - 8;
   write(context, theme, text, x + cell / 2, y + size.y.step / 2, look);

@@ -42,7 +42,7 @@ def read(link: str, pages: Pages) -> Place:
 
 
 def _everywhere() -> tuple[Choice, ...]:
-    return (*place.CHOICES, *draw_choice.CHOICES)
+    return (*place.CHOICES, *draw_choice.CHOICES, presenting.PICTURE)
 
 
 def _value(name: str, said: str, known: Mapping[str, Choice]) -> Any:

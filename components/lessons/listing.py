@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from components.frame import presenting
 from components.kit import glossary
 from components.kit.export.offers import no_notebook
 from components.kit.safe_text import for_markdown
@@ -31,7 +32,8 @@ def show(pages: Pages) -> None:
 def _card(lesson: Lesson) -> None:
     with st.container(border=True, height="stretch"):
         st.markdown(f"##### {for_markdown(lesson.title)}")
-        st.markdown(glossary.marked(for_markdown(lesson.about)), unsafe_allow_html=True)
+        if not presenting.is_on():
+            st.markdown(glossary.marked(for_markdown(lesson.about)), unsafe_allow_html=True)
         st.button(f"Begin: {len(lesson.steps)} steps", key=f"begin {lesson.name}",
                   on_click=bar.open_step, args=(lesson.name,))
 

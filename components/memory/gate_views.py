@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from components.frame import visit
+from components.frame import presenting, visit
 from components.kit import cell_grid
 from components.memory import choice, figures, look, numbers, run
 from components.memory.look import Moment
@@ -14,14 +14,10 @@ CHART = {"displayModeBar": False}
 def show(now: Moment) -> None:
     """How far each gate is open and what it adds; then the recurrent states."""
     numbers.offer_ways(now)
-    if now.asked is None:
-        look.nothing_asked(now)
-    else:
-        _show_ways(now)
-    if choice.available() & {"early", "late"}:
-        _show_states(now)
-    else:
-        st.caption("No recurrent memory was trained for this model, so there is no state to show.")
+    presenting.pictures({
+        "Gates": lambda: look.nothing_asked(now) if now.asked is None else _show_ways(now),
+        "States": lambda: _show_states(now),
+    })
 
 
 def _show_ways(now: Moment) -> None:
@@ -49,6 +45,9 @@ def _show_grid(grid, now: Moment, key: str) -> None:
 
 
 def _show_states(now: Moment) -> None:
+    if not choice.available() & {"early", "late"}:
+        st.caption("No recurrent memory was trained for this model, so there is no state to show.")
+        return
     st.markdown("##### The recurrent states: their length, and how much each step turns them")
     prompts, tokens = st.columns(2, gap="large")
     with prompts:

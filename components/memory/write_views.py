@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from components.frame import visit
+from components.frame import presenting, visit
 from components.kit.units import show_number
 from components.memory import bars, choice, conversation, look, numbers, run, words
 from components.memory.look import Moment
@@ -26,10 +26,8 @@ def show(now: Moment) -> None:
     except ValueError as problem:
         st.warning(str(problem))
         return
-    if written.gated is not None:
-        _show_tokens(now, written)
-        st.divider()
-    _show_sentences(now, written)
+    tokens = {} if written.gated is None else {"The EDM": lambda: _show_tokens(now, written)}
+    presenting.pictures({**tokens, "The attention bank": lambda: _show_sentences(now, written)})
 
 
 def _show_tokens(now: Moment, written) -> None:

@@ -4,7 +4,7 @@ import logging
 
 import streamlit as st
 
-from components.frame import live_prompt, visit
+from components.frame import live_prompt, presenting, visit
 from components.frame.choice_widgets import holding
 from components.frame.choices import choose
 from components.frame.shell import DEFAULT_PROMPT
@@ -60,12 +60,14 @@ def show_first_visit() -> None:
     for column, example in zip(st.columns(len(EXAMPLES)), EXAMPLES):
         with column.container(border=True, height="stretch", key=f"notes first {example.name}"):
             st.markdown(f"##### {example.name}")
-            shown = example.texts[:4] if len(example.texts) > 6 else example.texts
+            most = 2 if presenting.is_on() else 6
+            shown = example.texts if len(example.texts) <= most else example.texts[:min(most, 4)]
             more = len(example.texts) - len(shown)
             rows = [*shown, *([f"… {more} more"] if more else [])]
             st.markdown("\n".join(f"- {text}" for text in rows))
             st.markdown(f"Ask: **{example.question}** …")
-            st.caption(example.look)
+            if not presenting.is_on():
+                st.caption(example.look)
             st.button(
                 "Show me", key=f"notes show {example.name}", on_click=doing(_begin, example),
                 type="primary" if example is EXAMPLES[0] else "secondary",

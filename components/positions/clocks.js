@@ -1,10 +1,11 @@
 // Clocks: pair i of q and of k turned by position × frequency i. Two dials: how far the key lies
 // before the query, and how far both are moved together, which turns every hand and no score.
 import {
-  component, css, fit_canvas, frame, ink, mix, place_of, shorten, significant, width_of, write,
+  component, css, fit_canvas, frame, ink, is_large, mix, place_of, room_below, shorten, significant, unit,
+  width_of, write,
 } from "../kit/canvas.js";
 
-const CURVE = { height: 230, left: 62, right: 14, top: 16, bottom: 46 };
+const CURVE = { height: 230, least: 130, left: 62, right: 14, top: 16, bottom: 46 };
 
 export default component(open_clocks, (clocks, before) => {
   const [query, key] = clocks.data.places;
@@ -92,6 +93,7 @@ const minus = (text) => text.replaceAll("-", "−");
 
 function draw_clocks(clocks) {
   const { data } = clocks;
+  clocks.picture.classList.toggle("large", is_large());
   const [distance, moved] = [clocks.distance, clocks.moved].map((dial) => Number(dial.value));
   const at_key = Math.max(0, data.places[0] - distance) + moved;
   const at_query = at_key + distance;
@@ -125,7 +127,7 @@ function say(clocks, at_query, at_key, score, still) {
 function draw_faces(clocks, pairs) {
   const { data, theme, faces } = clocks;
   const width = width_of(clocks.picture);
-  const rows = Math.ceil(pairs.length / Math.max(1, Math.floor(width / 92)));
+  const rows = is_large() ? 1 : Math.ceil(pairs.length / Math.max(1, Math.floor(width / 92)));
   const across = Math.ceil(pairs.length / rows);
   const side = Math.min(width / across, 160);
   const context = fit_canvas(faces, width, rows * (side + 24));
@@ -180,15 +182,16 @@ function draw_hand(context, color, x, y, length, angle) {
 function draw_curve(clocks, distance, score) {
   const { data, theme, curve } = clocks;
   const width = width_of(clocks.picture);
-  const context = fit_canvas(curve, width, CURVE.height);
+  const height = height_of(clocks);
+  const context = fit_canvas(curve, width, height);
   const { scores } = data;
   const [low, high] = scores.reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [0, 0]);
   const pad = 0.06 * (high - low || 1);
   const last = Math.max(1, scores.length - 1);
   const at_x = (d) => CURVE.left + (d / last) * (width - CURVE.left - CURVE.right);
-  const tall = CURVE.height - CURVE.top - CURVE.bottom;
+  const tall = height - CURVE.top - CURVE.bottom;
   const at_y = (s) => CURVE.top + ((high + pad - s) / (high - low + 2 * pad)) * tall;
-  draw_axes(context, theme, { width, low, high, last, at_x, at_y });
+  draw_axes(context, theme, { width, height, low, high, last, at_x, at_y });
   context.strokeStyle = css(theme.attention);
   context.lineWidth = 2;
   context.beginPath();
@@ -201,8 +204,16 @@ function draw_curve(clocks, distance, score) {
   curve.setAttribute("aria-label", `Score against distance; ${score.toFixed(4)} at ${distance}`);
 }
 
-function draw_axes(context, theme, { width, low, high, last, at_x, at_y }) {
-  const bottom = CURVE.height - CURVE.bottom;
+// In presentation mode the curve ends at the screen's lower edge.
+function height_of(clocks) {
+  if (!is_large()) return CURVE.height;
+  const [top, curve] = [clocks.picture, clocks.curve].map((one) => one.getBoundingClientRect().top);
+  const above = (curve - top) / unit();
+  return Math.min(CURVE.height, room_below(clocks, above + CURVE.least) - above - 12);
+}
+
+function draw_axes(context, theme, { width, height, low, high, last, at_x, at_y }) {
+  const bottom = height - CURVE.bottom;
   const wide = width - CURVE.left - CURVE.right;
   frame(context, css(theme.faint), 1, CURVE.left, CURVE.top, wide, bottom - CURVE.top);
   const look = { color: css(theme.soft), align: "center", baseline: "top" };

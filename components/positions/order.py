@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components.frame import visit
+from components.frame import presenting, visit
 from components.frame.choice_widgets import one_of
 from components.kit import token_row
 from components.kit.export.offers import notebook
@@ -37,11 +37,23 @@ def order(tokens: list[str]) -> None:
     found = run.change(edit, choice.seed(), shift)
     before = run.order("none", 0, 0) if edit == "none_words" else run.unchanged()
     notebook("order", before=_plain(before), after=_plain(changed))
+    mask = {"The mask alone": _mask} if len(tokens) >= 3 else {}
+    presenting.pictures({
+        "The words": lambda: _words(tokens, changed),
+        "What changes": lambda: _changes(found, edit, shift),
+        **mask,
+    })
+
+
+def _words(tokens: list[str], changed) -> None:
     token_row.show(
         figures.boxes(tokens, changed), most=160, height_em=6.6, opens_at_end=False,
         key="order_words",
     )
     st.html(figures.boxes_legend(changed.placed))
+
+
+def _changes(found, edit: str, shift: int) -> None:
     bare = edit == "none_words"
     before, after = ("no positions", "and shuffled") if bare else ("before", "after")
     left, right = st.columns(2, gap="medium")
@@ -53,8 +65,6 @@ def order(tokens: list[str]) -> None:
         )
     with right:
         _prices(edit, shift)
-    if len(tokens) >= 3:
-        _mask()
 
 
 def _plain(order) -> tuple:

@@ -1,9 +1,11 @@
 """Four views of the Positions page: side by side, the two tables, RoPE, ALiBi."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import streamlit as st
 
-from components.frame import visit
+from components.frame import presenting, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chosen
 from components.kit import cell_grid
@@ -29,14 +31,22 @@ def side_by_side(tokens: list[str]) -> None:
     maps = run.maps(layer, head)
     query, key = choice.pair(len(tokens))
     curves = {name: run.by_distance(weights) for name, weights in maps.items()}
+    offer_schemes(layer, head, query)
+    presenting.pictures({
+        "Maps": lambda: _maps(maps, curves, tokens, layer, head, (query, key)),
+        "One row": lambda: _row(maps, tokens, query, key),
+        "By distance": lambda: _by_distance(curves, tokens),
+    })
+
+
+def _maps(maps, curves, tokens: list[str], layer: int, head: int, pair: tuple[int, int]) -> None:
     near = [f"the token before: {100 * c[1]:.0f} %" if len(c) > 1 else "" for c in curves.values()]
     head_maps.show(
         list(maps.values()), [figures.NAMES[name] for name in maps],
-        [TAGS[name] for name in maps], near, tokens, (query, key), "positions_maps",
+        [TAGS[name] for name in maps], near, tokens, pair, "positions_maps",
         choice.choose_pair,
     )
     offer("positions_maps", numbers.maps, layer, head)
-    offer_schemes(layer, head, query)
     st.caption(
         f"Layer {layer}, head {head}, same prompt, same weights. *Learned* is the real model. For "
         "the others the model runs again without `wpe` in its input. *None* shows that run’s q and "
@@ -45,6 +55,9 @@ def side_by_side(tokens: list[str]) -> None:
         "mean length. The weights were not trained for these: this shows what each scheme does to "
         "attention, not which is better." + _pooled(len(tokens))
     )
+
+
+def _row(maps, tokens: list[str], query: int, key: int) -> None:
     st.markdown(f"#### What {for_markdown(tokens[query])} ({query}) reads, in %")
     row = min(chosen(choice.SCHEME_ROW), len(maps) - 1)
 
@@ -55,6 +68,9 @@ def side_by_side(tokens: list[str]) -> None:
     cell_grid.show(
         figures.row_grid(maps, tokens, query), (row, key), "positions_row", take
     )
+
+
+def _by_distance(curves, tokens: list[str]) -> None:
     st.markdown("#### How far back this head reads, mean over the prompt’s queries")
     shown = {name: values[:64] for name, values in curves.items()}
     st.plotly_chart(figures.by_distance(shown), key="by_distance", config=CHART)
@@ -72,23 +88,38 @@ def tables(tokens: list[str]) -> None:
     """The learned table, and the sinusoidal one of the same size, measured the same way."""
     n_positions, width = _config().n_positions, _config().n_embd
     titles = choice.TABLES | {"learned": f"Learned: wpe, {n_positions:,} × {width:,} numbers"}
-    kind = one_of("Table", choice.TABLE, titles)
+    with presenting.row("positions_table_row"):
+        kind = one_of("Table", choice.TABLE, titles)
+        with presenting.folded("Position", "positions_position"):
+            at = choice.position(n_positions, min(n_positions // 4, 40))
     found = run.table(kind)
-    at = choice.position(n_positions, min(n_positions // 4, 40))
     notebook("positions" if kind == "learned" else "sinusoids", at=at)
-    left, right = st.columns([6, 7], gap="medium")
-    with left:
+    presenting.pictures({
+        "Which are alike": lambda: _alike(found, at), "Main directions and length": lambda: _long(found, at),
+    }, [6, 7])
+    st.caption(_about(kind, found))
+
+
+def _alike(found, at: int) -> None:
+    if not presenting.is_on():
         st.markdown("#### Which positions are alike: cosine")
+    places = st.columns(2) if presenting.is_on() else [nullcontext()] * 2
+    with places[0]:
         st.plotly_chart(figures.likeness(found, at), key="likeness", config=CHART)
+    with places[1]:
         st.plotly_chart(figures.likeness_of(found, at), key="likeness_of", config=CHART)
-    with right:
+
+
+def _long(found, at: int) -> None:
+    places = st.columns(2) if presenting.is_on() else [nullcontext()] * 2
+    with places[0]:
         kept = 100 * float(found.explained.sum())
         n = len(found.explained)
         st.markdown(f"#### The {n} main directions: {kept:.0f} % of the differences")
         st.plotly_chart(figures.components(found, at), key="components", config=CHART)
+    with places[1]:
         st.markdown("#### Length of each position’s vector")
         st.plotly_chart(figures.norms(found), key="norms", config=CHART)
-    st.caption(_about(kind, found))
 
 
 def _about(kind: str, found) -> str:
@@ -138,6 +169,13 @@ def alibi(tokens: list[str]) -> None:
         (f"−{show_number(slope, 4)} × distance", "added to its scaled scores", ""),
         (f"{show_number(np.log(2) / slope)} tokens", "further back, an equal key counts half", ""),
     ]))
+    presenting.pictures({
+        "The bias": lambda: _bias(slopes, head),
+        "Far and near": lambda: _sights(tokens, layer, head, slopes),
+    })
+
+
+def _bias(slopes: np.ndarray, head: int) -> None:
     n = min(_config().n_positions, 256)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -150,7 +188,6 @@ def alibi(tokens: list[str]) -> None:
         st.plotly_chart(
             figures.alibi_factor(slopes, head, n), key="alibi_factor", config=CHART
         )
-    _sights(tokens, layer, head, slopes)
 
 
 def _sights(tokens: list[str], layer: int, head: int, slopes: np.ndarray) -> None:

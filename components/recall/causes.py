@@ -5,6 +5,7 @@ A word that is read need not cause the answer: the last chart shows both side by
 
 import streamlit as st
 
+from components.frame import presenting
 from components.frame.choice_widgets import holding
 from components.frame.choices import choose, chosen
 from components.kit import palette
@@ -37,6 +38,13 @@ def show() -> None:
             "away. Choose + EDM, + AM or GPT2-M."
         )
         return
+    presenting.pictures({
+        "The words": lambda: _show_words(looked, how),
+        "Read or cause": lambda: _read_or_cause(looked),
+    })
+
+
+def _show_words(looked: VariantOutcome, how: str) -> None:
     left, right = st.columns([3, 2], gap="large")
     with right:
         changed = _change(looked, how)
@@ -46,7 +54,6 @@ def show() -> None:
         st.html(words.heading("In memory", CLICKS[how]))
         told_text.show(pictures.told(looked, marks, ""), "recall_cause_text", _click,
                          _click_prompt)
-    _read_or_cause(looked)
 
 
 def _bar(looked: VariantOutcome) -> str:

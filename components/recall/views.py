@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from components.frame import link_row, near_miss
+from components.frame import link_row, near_miss, presenting
 from components.frame.choices import choose
 from components.kit.export.offers import notebook
 from components.recall import cards, choice, form, pictures, run, told_text, words
@@ -50,15 +50,24 @@ def show() -> None:
     found = look()
     if found is None:
         return
-    show_variants(found)
     looked = found[choice.variant()]
     offer_notebook(looked)
+    presenting.pictures({
+        "The variants": lambda: show_variants(found), "Why": lambda: _why(looked, found),
+        "The words": lambda: _words(looked),
+    })
+
+
+def _why(looked: VariantOutcome, found: dict[str, VariantOutcome]) -> None:
     st.html(words.verdict(choice.TITLES[looked.variant], looked.verdict.kind,
                           looked.verdict.sentence))
     if miss := run.near_miss(looked, found["gpt2"].one.continuation):
         st.html(near_miss.box(miss))
     if chain := run.chain(looked):
         st.html(link_row.row(chain))
+
+
+def _words(looked: VariantOutcome) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         _show_told(looked)

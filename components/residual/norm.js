@@ -1,5 +1,7 @@
 // One LayerNorm on one vector: four pictures of it, and the arithmetic of the place pointed at.
-import { component, css, exact, fit_canvas, place_of, significant, unit, width_of, write } from "../kit/canvas.js";
+import {
+  component, css, exact, fit_canvas, is_large, place_of, room_below, significant, unit, width_of, write,
+} from "../kit/canvas.js";
 import { make } from "../kit/dom.js";
 
 export default component(open_norm, (norm) => {
@@ -13,6 +15,7 @@ function open_norm(picture) {
   return norm;
 }
 
+const LEAST = 150; // of all rows together, in units
 const EDGE = 62; // pixels for the numbers beside the bars
 const round = (x) => significant(x, 4);
 const say = exact;
@@ -52,7 +55,9 @@ function build(norm) {
 
 function draw_norm(norm) {
   const { data, rows, theme, at, sum } = norm;
-  for (const row of rows) draw_bars(row, theme, at);
+  norm.picture.classList.toggle("large", is_large());
+  const share = share_of(norm);
+  for (const row of rows) draw_bars({ ...row, height: row.height * share }, theme, at);
   const bold = (text) => make("b", "", text);
   const soft = (text) => make("i", "", text);
   const gain = data.normed[at] * data.gamma[at];
@@ -61,6 +66,14 @@ function draw_norm(norm) {
     soft("÷ σ →"), bold(say(data.normed[at])), soft(`× γ ${say(data.gamma[at])} →`),
     bold(say(gain)), soft(`+ β ${say(data.beta[at])} →`), bold(say(data.output[at])),
   );
+}
+
+// In presentation mode the six rows are as high as the screen has room for.
+const WORDS = 150; // units of the words between and below the rows
+function share_of(norm) {
+  if (!is_large()) return 1;
+  const all = norm.rows.reduce((sum, { height }) => sum + height, 0);
+  return Math.min(1, (room_below(norm, WORDS + LEAST) - WORDS) / all);
 }
 
 // Bars from the zero line, as many as there are pixels; where several share one, the largest size.

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from components.frame import visit
+from components.frame import presenting, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chooser, chosen
 from components.frame.place import HEAD, LAYER
@@ -21,16 +21,24 @@ from components.residual import (
 )
 
 N_TOP = 20
+FEW = 8  # of them, for a hall
 
 
 def stream(tokens: list[str], at: int) -> None:
     """One token's stream as a river; below, the stream of all tokens as a map."""
     notebook("stream")
-    n_layers = _config().n_layer
     column = run.lenses(*_block(at, len(tokens)))
     own = at - column.start
     words = visit.show_tokens(column.ids[:, own])
     found = run.stream()
+    presenting.pictures({
+        "Its stream": lambda: _river(found, column, own, words, tokens, at),
+        "All tokens": lambda: _all_tokens(found, tokens, at),
+    })
+
+
+def _river(found, column, own: int, words: list[str], tokens: list[str], at: int) -> None:
+    n_layers = _config().n_layer
     river.show(found, at, words, column.probability[:, own], tokens[at], "river")
     st.caption(
         f"The stream of **{_md(tokens[at])}** ({at}), left to right through {n_layers} layers. "
@@ -38,6 +46,9 @@ def stream(tokens: list[str], at: int) -> None:
         "same scale and exact angle to the stream. Words: the next token if the model stopped "
         "there (logit lens)."
     )
+
+
+def _all_tokens(found, tokens: list[str], at: int) -> None:
     shown = one_of("Show of all tokens", choice.STREAM_SHOWN)
     grid = figures.stream_grid(found, tokens, shown)
     row = min(chosen(choice.STREAM_ROW), len(grid.rows) - 1)
@@ -52,8 +63,7 @@ def stream(tokens: list[str], at: int) -> None:
 
 def logit_lens(tokens: list[str], at: int) -> None:
     """What every layer would say at every position; the chosen cell's top tokens below."""
-    n_layers = _config().n_layer
-    row = choice.row(n_layers)
+    row = choice.row(_config().n_layer)
     notebook("lens", at=at)
     shown = one_of("Show in each cell", choice.LENS_SHOWN)
     start, stop = run.lens_window(at, len(tokens))
@@ -61,14 +71,27 @@ def logit_lens(tokens: list[str], at: int) -> None:
     words = visit.show_tokens(found.ids.ravel())
     came = [*tokens[start + 1 : stop + 1], *([""] if stop == len(tokens) else [])]
     grid = figures.lens_grid(found, shown, tokens[start:stop], words, came)
+    presenting.pictures({
+        "All layers": lambda: _lens(grid, shown, row, at, (start, stop, len(tokens))),
+        "One cell": lambda: _lens_top(row, at, tokens),
+    })
+
+
+def _lens(grid, shown: str, row: int, at: int, window: tuple[int, int, int]) -> None:
+    start = window[0]
     cell_grid.show(
         grid, (row, at - start), "lens_grid", lambda r, c: choice.choose_cell(r, c + start)
     )
     st.caption(figures.LENS_LEGENDS[shown])
-    _window_buttons(start, stop, len(tokens))
+    _window_buttons(*window)
+
+
+def _lens_top(row: int, at: int, tokens: list[str]) -> None:
+    n_layers = _config().n_layer
     place = "Embedding" if row == 0 else f"After {figures.lens_rows(n_layers)[row]}"
     heading = f"{place}, having read {at} {tokens[at]}:"
-    st.html(figures.word_bars(run.lens_top(row, at, N_TOP), heading))
+    n = FEW if presenting.is_on() else N_TOP
+    st.html(figures.word_bars(run.lens_top(row, at, n), heading))
 
 
 def _window_buttons(start: int, stop: int, n_tokens: int) -> None:
@@ -103,17 +126,20 @@ def who_made_it(tokens: list[str], at: int) -> None:
     found = run.attribute(at, token, against)
     rows = attribution_figures.parts(found, tokens[at])
     shown = attribution_figures.folded(rows)
-    st.html(attribution_figures.facts(found, shown, len(rows)))
-    left, right = st.columns([11, 10], gap="medium")
     name = visit.show_tokens([token])[0]
     versus = "" if against is None else f" − {visit.show_tokens([against])[0]}"
-    with left:
-        st.plotly_chart(
+    if not presenting.is_on():
+        st.html(attribution_figures.facts(found, shown, len(rows)))
+    presenting.pictures({
+        "Step by step": lambda: st.plotly_chart(
             attribution_figures.waterfall(shown, f"logit of {name}{versus}"), key="waterfall",
             config={"displayModeBar": False},
-        )
-    with right:
-        _draw_map(found, name)
+        ),
+        "By head": lambda: _draw_map(found, name),
+    }, [11, 10])
+    if presenting.is_on():
+        with st.expander("Whether the parts add up"):
+            st.html(attribution_figures.facts(found, shown, len(rows)))
 
 
 def _draw_map(found, name: str) -> None:
@@ -210,15 +236,24 @@ def mlp(tokens: list[str], at: int) -> None:
         choice.pick_layer(n_layers, layer)
     notebook("mlp", layer=layer, at=at)
     found = run.activations(layer, at)
+    presenting.pictures({
+        "Every neuron": lambda: _neurons(found), "The strongest": lambda: _writers(found, layer, at),
+    })
+
+
+def _neurons(found) -> None:
     st.html(neuron_figures.facts(found))
     st.plotly_chart(neuron_figures.curve(found), key="gelu", config={"displayModeBar": False})
     st.caption(f"{len(found.pre):,} neurons, each a dot on {found.name}(x) = {found.formula}. "
                "Area grows with the length of what it adds to the stream: |post| × ‖its row of "
                "W_out‖.")
-    best = neuron_figures.strongest(found, 10)
+
+
+def _writers(found, layer: int, at: int) -> None:
+    best = neuron_figures.strongest(found, 4 if presenting.is_on() else 10)
     st.html(neuron_figures.table(run.describe_neurons(layer, at, best)))
     st.caption(
-        "The ten that write most. Δ logit: what the neuron does directly to each token's logit "
+        "The neurons that write most. Δ logit: what the neuron does directly to each token's logit "
         "here, post × its row of W_out through the final LayerNorm's γ / σ (σ frozen at this "
         "token's value) and the unembedding, relative to the mean over the vocabulary. cos: with "
         "the stream it is added to."
@@ -237,8 +272,12 @@ def layer_norm(tokens: list[str], at: int) -> None:
                     lambda i: choose(choice.NORM, i))
     notebook("norm", station=station, at=at)
     steps = run.norm_steps(station, at)
-    st.html(norm.facts(steps))
+    if not presenting.is_on():
+        st.html(norm.facts(steps))
     norm.show(steps, "norm_steps")
+    if presenting.is_on():
+        with st.expander("Its mean, spread and lengths"):
+            st.html(norm.facts(steps))
     st.caption(f"All {len(steps.x)} numbers of one vector, each row on its own scale; a bar that "
                "stands for several shows the largest. Point at one.")
 

@@ -1,6 +1,9 @@
 // A matrix of signed numbers: the hue for positive, grey for negative, the page's ground for zero.
-import { choose, css, exact, frame, mix, pixel, significant, write } from "../kit/canvas.js";
+import { choose, css, exact, frame, is_large, mix, pixel, room_below, significant, unit, write } from "../kit/canvas.js";
 import { axis, cells, every, kept, named, within } from "../kit/grid.js";
+
+const SCALE = 40; // below the cells: the scale of colours
+const LEAST = 90; // of all rows
 
 export default cells({
   take(map) {
@@ -20,13 +23,22 @@ export default cells({
   move: ({ data, chosen }, down, right) => (right ? null : within((chosen ?? -1) + down, data.R)),
 });
 
-function measure({ data: { R, N, columns, height } }, full) {
+function measure(map, full) {
+  const { R, N, columns } = map.data;
   const left = full < 560 ? 92 : 150;
   const top = columns ? 84 : 10;
+  const height = height_of(map, top + SCALE);
   const width = columns ? Math.min(full - left - 8, height, N * 90) : full - left - 8;
   const tall = columns ? (width * R) / N : Math.min(height, R * 46);
   const [x, y] = [axis(N, left, left + width), axis(R, top, top + tall)];
-  return { width: full, height: y.to + 40, wide: width, tall, x, y };
+  return { width: full, height: y.to + SCALE, wide: width, tall, x, y };
+}
+
+// In presentation mode a matrix ends, with the words below it, at the screen's lower edge.
+function height_of(map, used) {
+  const words = map.reading.offsetHeight / unit();
+  return is_large() ? Math.min(map.data.height, room_below(map, LEAST + used + words) - used - words)
+    : map.data.height;
 }
 
 function paint(context, map) {

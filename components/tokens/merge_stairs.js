@@ -1,5 +1,5 @@
 // A word merged step by step. Row 0 are its bytes; row r is the word after r merges.
-import { fade_edges } from "../kit/canvas.js";
+import { fade_edges, is_large } from "../kit/canvas.js";
 
 const stairs = new WeakMap();
 const SIDE = 180; // pixels of the words at the side
@@ -96,9 +96,10 @@ function build(state) {
   put_ids(state);
 }
 
-function put_line(state, side, cells, step = 0) {
+// step: the merge after which a line appears; null: it is always there.
+function put_line(state, side, cells, step = null) {
   state.row += 1;
-  const name = step ? ` step-${step}` : "";
+  const name = step === null ? "" : ` step-${step}`;
   const label = cell("side" + name, side);
   label.style.gridRow = state.row;
   state.grid.append(label);
@@ -149,9 +150,11 @@ function put_ids(state) {
 
 function draw(state) {
   const { data, step, last } = state;
+  state.picture.classList.toggle("large", is_large());
   for (const made of state.grid.children) {
     const of = /step-(\d+)/.exec(made.className);
     made.classList.toggle("later", Boolean(of) && Number(of[1]) > step);
+    made.classList.toggle("away", is_large() && Boolean(of) && !is_near(Number(of[1]), step));
   }
   state.slider.value = step;
   state.slider.disabled = last === 0;
@@ -161,6 +164,9 @@ function draw(state) {
   state.say.textContent = sentence(data, step, last);
   state.picture.dataset.step = `${step}/${last}`;
 }
+
+// In a hall: the row that was just made and the one that it was made of, or the first two.
+const is_near = (row, step) => row === step || row === step - 1 || (step === 0 && row === 1);
 
 function sentence(data, step, last) {
   if (data.special) return "This token is taken whole, before the text is cut.";

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from components.frame import visit
+from components.frame import presenting, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.place import AT
@@ -38,7 +38,8 @@ def pieces_of(apart, text: str):
         apart.tokens, kinds, at, "pieces", lambda i: choose(choice.PIECE, i), "Pre-tokens of the text"
     )
     branches = GPT2_PATTERN if run.rules().is_gpt2 else None
-    st.html(chips.legend(kinds, branches))
+    if not presenting.is_on():
+        st.html(chips.legend(kinds, branches))
     return apart.pieces[at] if apart.pieces else None
 
 
@@ -320,15 +321,16 @@ def _table(ids: np.ndarray) -> None:
         "made by merging": run.made_by(shown),
         "length": run.norms()[shown],
     })
-    data_table.show(
-        table, "vocabulary_rows", height=520, selection_mode="single-row",
-        on_select=lambda: _choose_from_table(shown), row_height=38,
-        column_config={
-            "token": st.column_config.TextColumn(help="spaces as ·, broken characters as bytes"),
-            "in the file": st.column_config.TextColumn(help="GPT-2's letters for its bytes"),
-            "length": st.column_config.NumberColumn(format="%.3f", help="√Σx² of its vector"),
-        },
-    )
+    with presenting.table_place():
+        data_table.show(
+            table, "vocabulary_rows", height=380 if presenting.is_on() else 520, selection_mode="single-row",
+            on_select=lambda: _choose_from_table(shown), row_height=38,
+            column_config={
+                "token": st.column_config.TextColumn(help="spaces as ·, broken characters as bytes"),
+                "in the file": st.column_config.TextColumn(help="GPT-2's letters for its bytes"),
+                "length": st.column_config.NumberColumn(format="%.3f", help="√Σx² of its vector"),
+            },
+        )
 
 
 def _choose_from_table(shown: np.ndarray) -> None:

@@ -4,6 +4,7 @@ import html
 
 import streamlit as st
 
+from components.frame import presenting
 from components.frame.choice_widgets import one_of
 from components.frame.choices import chooser, chosen
 from components.kit import palette
@@ -43,26 +44,32 @@ def show() -> None:
     """Controls, the episode, and the reasons."""
     no_notebook(NO_NOTEBOOK)
     row = st.container(horizontal=True, vertical_alignment="bottom", key="training_lesson_row")
-    with row:
+    with row, presenting.folded("Lesson and values", "training_lesson_choice"):
         lesson = one_of("Lesson", choice.LESSON, shown=True)
         source = one_of("Values and phrasings", choice.SOURCE, shown=True)
     number = chosen(choice.EPISODE)
     row.button("Another episode", key="training_another", on_click=chooser(choice.EPISODE, number + 1))
     drawn = run.draw(lesson, source, number)
     st.html(episode.legend(drawn.episode.held_out))
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.markdown("##### Told, prompt by prompt: GPT-2 reads, memory writes")
-        prompts = episode.spoken(drawn.episode, drawn.prompts)
-        st.html(episode.told(prompts))
-    with right:
-        st.markdown("##### Asked, each in a new prompt: only memory can answer")
-        first = len(drawn.prompts) + 1
+    presenting.pictures({"Told": lambda: _told(drawn), "Asked": lambda: _asked(drawn)}, [1, 1])
+    if not presenting.is_on():
+        _why(run.LESSONS[lesson].plan.unknown)
+
+
+def _told(drawn) -> None:
+    st.markdown("##### Told, prompt by prompt: GPT-2 reads, memory writes")
+    with st.container(key="training_told"):
+        st.html(episode.told(episode.spoken(drawn.episode, drawn.prompts)))
+
+
+def _asked(drawn) -> None:
+    st.markdown("##### Asked, each in a new prompt: only memory can answer")
+    first = len(drawn.prompts) + 1
+    with st.container(key="training_asked"):
         st.html("".join(
             episode.asked(ask, first + i, run.LEAD_WEIGHT)
             for i, ask in enumerate(drawn.episode.asks)
         ))
-    _why(run.LESSONS[lesson].plan.unknown)
 
 
 def _why(unknown: float) -> None:

@@ -95,31 +95,48 @@ def say_problem() -> None:
 def _follow(by_id: dict[str, Job], shipped: JobReport | None) -> None:
     job = by_id.get(chosen(choice.TRAINING))
     now = shipped if job is None else _look(job)
-    _show_live(job, now)
-    if now.card is not None:
-        card.show(job, now)
+    result = {} if now.card is None else {"The result": lambda: card.show(job, now)}
+    if presenting.is_on():
+        presenting.pictures({
+            "Recall": lambda: _show_live(job, now, _recall),
+            "Losses and gates": lambda: _show_live(job, now, _losses),
+            "State": lambda: _show_live(job, now, _state), **result,
+        })
+    else:
+        _show_live(job, now, _draw)
+        for show_result in result.values():
+            show_result()
     if job is not None and now.log and now.state in ("failed", "killed"):
         with st.expander("What the trainer printed", key="training_log"):
             st.code(now.log[-4000:], language=None)
 
 
-def _show_live(job: Job | None, now: JobReport) -> None:
-    """State, buttons and curves; a fragment that runs again while the trainer is at work."""
+def _show_live(job: Job | None, now: JobReport, show_them) -> None:
+    """What `show_them(job, report)` draws: a fragment that runs again while the trainer is at work."""
     before = now.state
 
     def draw() -> None:
         fresh = now if job is None else _look(job)
         if fresh.state != before or "training_acted" in st.session_state:
             st.rerun()  # the rest of the page must change too
-        _draw(job, fresh)
+        show_them(job, fresh)
 
     st.fragment(draw, run_every=EVERY_S if before in AT_WORK else None)()
 
 
+def _n_steps(job: Job | None, now: JobReport) -> int:
+    return now.points[-1].steps if now.points else job.request.steps if job else 1
+
+
 def _draw(job: Job | None, now: JobReport) -> None:
-    steps = now.points[-1].steps if now.points else job.request.steps if job else 1
-    if presenting.is_on():  # the curve first
-        _recall(now, steps)
+    """State, buttons and all curves."""
+    _state(job, now)
+    _recall(job, now)
+    _losses(job, now)
+
+
+def _state(job: Job | None, now: JobReport) -> None:
+    """What it is doing, its buttons and its numbers."""
     top, buttons = st.columns([3, 2], vertical_alignment="top")
     name = _title(job) + (f" · on {words.base(job)}" if job else "")
     top.html(words.status(name, now, words.measured_every(now)))
@@ -127,8 +144,11 @@ def _draw(job: Job | None, now: JobReport) -> None:
         with buttons:
             _buttons(job, now)
     st.html(words.facts(now))
-    if not presenting.is_on():
-        _recall(now, steps)
+
+
+def _losses(job: Job | None, now: JobReport) -> None:
+    """What the training lowers, and how far the gates open."""
+    steps = _n_steps(job, now)
     hues = {"loss": palette.MLP, "kl": palette.RESIDUAL}
     for column, (field, title) in zip(st.columns(3), SMALL.items()):
         with column:
@@ -140,9 +160,10 @@ def _draw(job: Job | None, now: JobReport) -> None:
             _chart(figure, f"training_{field}")
 
 
-def _recall(now: JobReport, steps: int) -> None:
+def _recall(job: Job | None, now: JobReport) -> None:
     """The big curve: values never trained on, values of the lists, or what was never told; and a
     text on what to look at."""
+    steps = _n_steps(job, now)
     by_values = {
         "never": now.points, "known": figures.with_known_values(now.points),
         "refused": figures.with_refusals(now.points),

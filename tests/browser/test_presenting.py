@@ -123,6 +123,52 @@ def test_the_picture_is_on_the_screen_and_can_be_read_from_afar(present, name):
     assert page.evaluate("document.querySelector('.stMain').scrollTop") == 0
 
 
+VIEWS = [  # page, its view, and the picture that stands on the screen when the view is opened
+    ("anatomy", {"anatomy": "map"}, ".st-key-treemap .map"),
+    ("anatomy", {"anatomy": "heads"}, ".st-key-all_heads .main-svg >> nth=0"),
+    ("anatomy", {"anatomy": "size"}, ".st-key-size_bars .main-svg >> nth=0"),
+    ("cache", {"cache": "time"}, ".st-key-cache_counts .main-svg >> nth=0"),
+    ("cache", {"cache": "beyond"}, ".st-key-cache_prices .main-svg >> nth=0"),
+    ("cache", {"cache": "bytes"}, ".st-key-cache_per_token .main-svg >> nth=0"),
+    ("notebook", {}, "[data-testid=stMainBlockContainer] .stButton >> nth=-1"),
+    ("positions", {"positions": "tables"}, ".st-key-likeness .main-svg >> nth=0"),
+    ("positions", {"positions": "rope"}, ".st-key-clocks .curve"),
+    ("positions", {"positions": "alibi"}, ".st-key-alibi_factor .main-svg >> nth=0"),
+    ("prediction", {"prediction": "surprisal"}, ".st-key-prediction_bits .main-svg >> nth=0"),
+    ("residual", {"residual_view": "Logit lens"}, ".st-key-lens_grid canvas"),
+    ("residual", {"residual_view": "Who made this logit"}, ".st-key-waterfall .main-svg >> nth=0"),
+    ("residual", {"residual_view": "MLP"}, ".st-key-gelu .main-svg >> nth=0"),
+    ("tokens", {"tokens": "merges"}, ".st-key-staircase .stairs"),
+    ("tokens", {"tokens": "likeness"}, ".st-key-cosine_map canvas"),
+    ("tokens", {"tokens": "map"}, ".st-key-projection .main-svg >> nth=0"),
+    ("tokens", {"tokens": "vocabulary"}, ".st-key-vocabulary_rows canvas >> nth=0"),
+]
+
+
+@pytest.mark.parametrize("name, view, selector", VIEWS, ids=[f"{n} {v}" for n, v, _ in VIEWS])
+def test_every_view_opens_with_its_picture_on_the_screen(present, name, view, selector):
+    page = present(name, **view)
+    picture = page.locator(selector)
+    expect(picture).to_be_visible()
+    eventually(page, lambda: _is_inside(picture.bounding_box()))
+
+
+def test_the_other_pictures_are_one_button_away_and_in_the_link(present):
+    page = present("anatomy", anatomy="heads")
+    page.get_by_role("radio", name="Their sizes").click()
+    expect(page.locator(".st-key-head_norms .main-svg").first).to_be_visible()
+    expect(page.locator(".st-key-all_heads")).to_have_count(0)
+    eventually(page, lambda: parameters(page).get("picture") == "Their sizes")
+
+
+def test_a_table_is_drawn_in_large_type(present):
+    page = present("tokens", tokens="vocabulary")
+    sizes = "written.filter(([, , one]) => one.isConnected && one.closest('.stDataFrame'))"
+    eventually(page, lambda: page.evaluate(f"{sizes}.length") > 20)
+    settled(page)
+    eventually(page, lambda: page.evaluate(f"{sizes}.every(([px]) => px >= {LEAST_PX})"))
+
+
 def _is_inside(box: dict) -> bool:
     return 0 <= box["x"] and box["x"] + box["width"] <= 1280 and box["y"] + box["height"] <= 720
 
