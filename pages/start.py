@@ -9,14 +9,11 @@ shell.guard()
 from components.attention import choice as attention
 from components.frame import place
 from components.frame.choices import choose
-from components.kit.units import show_bytes, show_count
 from components.memory import choice as memory
 from components.memory import conversation, look, numbers
 from components.prediction import choice as prediction
 from components.residual import choice as residual
-from components.start import five_memories as pictures
-from components.start import run, views
-from components.start.card_row import card_row
+from components.start import cards, run, views
 from components.tokens import choice as tokens
 
 PARTS = {  # of the picture -> the page of that part, and what is chosen there
@@ -49,8 +46,7 @@ def open_part(kind: str, **places) -> None:
     st.switch_page(f"pages/{page}.py")
 
 
-now = run.memories()
-told, n_slots = conversation.current().state, memory.settings().fusion.slots
+told = conversation.current().state
 RUNS = {"with": numbers.asked_run, "without": numbers.plain_run}
 TITLE = "**Mnemoscope** shows what a GPT attends to, caches and remembers"
 if clicked := views.show(TITLE, look.look() if told.prompts else None, RUNS):
@@ -58,60 +54,33 @@ if clicked := views.show(TITLE, look.look() if told.prompts else None, RUNS):
 
 st.markdown("#### Where a GPT remembers: five places")
 
-CARDS = [
-    (
-        "Parametric",
+CARDS = {  # memory: where it is, what it does, and the link's words and page
+    "Parametric": (
         "in the weights",
-        show_count(now.n_parameters),
-        f"parameters, {show_bytes(now.parameter_bytes)} in RAM",
-        pictures.parts_bar(now.parts),
         ("What training left in the weights. Your prompt changes none of it: chat history is not "
-        "weights."),
-        ("pages/anatomy.py", "Every tensor"),
+        "weights."), "Every tensor", "pages/anatomy.py",
     ),
-    (
-        "Context",
+    "Context": (
         "in the window",
-        f"{now.n_tokens:,} of {now.n_positions:,}",
-        "tokens of the window",
-        pictures.window_gauge(now.n_tokens, now.n_positions),
         ("The text itself, read again at every step. It stores nothing: text that leaves the "
-        "window is gone."),
-        ("pages/tokens.py", "What fits in it"),
+        "window is gone."), "What fits in it", "pages/tokens.py",
     ),
-    (
-        "Working",
+    "Working": (
         "keys and values",
-        show_bytes(now.cache_bytes),
-        f"now; {show_bytes(now.cache_bytes_per_token)} more a token",
-        pictures.cache_grid(now.n_tokens, now.n_layers),
         "The KV cache saves computing and adds no knowledge: the answer is the same without it.",
-        ("pages/cache.py", "Watch it grow"),
+        "Watch it grow", "pages/cache.py",
     ),
-    (
-        "Positional",
+    "Positional": (
         "in a table",
-        "{:,} × {:,}".format(*now.position_table),
-        f"one vector a place, {show_bytes(now.position_bytes)}",
-        pictures.position_curve(now.position_similarity, max(now.n_tokens - 1, 0)),
         ("Says where each token stands, not what it is. Without it, only the causal mask tells "
-        "order: which tokens a token can read."),
-        ("pages/positions.py", "How order is told"),
+        "order: which tokens a token can read."), "How order is told", "pages/positions.py",
     ),
-    (
-        "External",
-        "outside",
-        f"{len(told.bank):,} of {n_slots:,}",
-        f"slots, {len(told.prompts):,} prompts told",
-        pictures.slots(len(told.bank), n_slots),
-        "Slots outlive a prompt. Plain GPT-2 has none: a new prompt starts blank.",
-        ("pages/memory.py", "Tell it something"),
+    "External": (
+        "outside", "Slots outlive a prompt. Plain GPT-2 has none: a new prompt starts blank.",
+        "Tell it something", "pages/memory.py",
     ),
-]
-
-chosen = card_row(
-    [(pictures.card(*card), f"{words} →", page) for *card, (page, words) in CARDS],
-    key="five_memories",
-)
-if chosen:
+}
+n_slots = memory.settings().fusion.slots
+drawn = cards.faces(run.memories(), len(told.bank), n_slots, len(told.prompts))
+if chosen := cards.show(CARDS, drawn):
     st.switch_page(chosen)
