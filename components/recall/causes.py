@@ -8,6 +8,7 @@ import streamlit as st
 from components.frame import presenting
 from components.frame.choice_widgets import holding
 from components.frame.choices import choose, chosen
+from components.frame.live_area import live_area
 from components.kit import palette
 from components.recall import choice, figures, pictures, run, told_text, views, words
 from components.recall.run import ChangedAnswer, VariantOutcome
@@ -87,8 +88,7 @@ def _change(looked: VariantOutcome, how: str) -> ChangedAnswer | None:
     words_now = tuple(_chosen(looked))
     text = ""
     if how == "edit":
-        text = st.text_input("The other token", live="300ms", **holding(choice.OTHER),
-                             placeholder="type one token, such as a name")
+        text = live_area(choice.OTHER, "The other token", "type one token, such as a name", 1, 100)
     try:
         if not words_now or (how == "edit" and not text.strip()):
             return None

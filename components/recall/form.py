@@ -10,10 +10,10 @@ import streamlit as st
 from components.frame import presenting
 from components.frame.choice_widgets import holding
 from components.frame.choices import chosen
+from components.frame.live_area import live_area
 from components.kit.own_sentence import SENTENCES
 from components.kit.safe_text import for_markdown
 from components.recall import choice
-from components.recall.area import live_area
 from model.memory import eviction, salience
 
 
@@ -71,9 +71,8 @@ def _wait() -> str:
         label_visibility="collapsed", **holding(choice.SOURCE),
     )
     if source == "own":
-        return st.text_input(
-            "Your text", label_visibility="collapsed", live="400ms", **holding(choice.TEXT),
-            placeholder="repeated until it is long enough", max_chars=choice.MOST_TEXT,
+        return live_area(
+            choice.TEXT, "Your text", "repeated until it is long enough", 1, choice.MOST_TEXT
         )
     return _book() if source == "file" else ""
 

@@ -1,12 +1,15 @@
 """The widgets of the Tokens page and what each shows."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from components.frame import presenting, visit
-from components.frame.choice_widgets import holding, one_of
+from components.frame.choice_widgets import one_of
 from components.frame.choices import Choice, choose, chosen
+from components.frame.live_area import live_area
 from components.frame.place import AT
 from components.kit import data_table
 from components.kit.export.offers import notebook, offer, wanted_notebook
@@ -18,12 +21,11 @@ from model.analysis.tokenization import GPT2_PATTERN
 MOST_ROWS = 1000  # rows of the vocabulary table
 
 
-def text_box(label: str, one: Choice, placeholder: str, on_change=None) -> str:
+def text_box(
+    label: str, one: Choice, placeholder: str, on_change: Callable[[], None] = lambda: None
+) -> str:
     """A line of text, sent while it is typed and kept for the link."""
-    more = {} if on_change is None else {"on_change": on_change}
-    return st.text_input(
-        label, placeholder=placeholder, live="200ms", max_chars=1000, **holding(one), **more
-    )
+    return live_area(one, label, placeholder, 1, 1000, on_change)
 
 
 # -- text -> ids ----------------------------------------------------------------------------------

@@ -176,7 +176,7 @@ def test_several_prompts_and_distraction_from_ones_own_text():
 def test_an_empty_field_is_one_sentence(state, words):
     app = opened(**state)
     assert words in app.info[0].value and not app.error
-    assert len([c for c in tree.components(app) if c[0] == "recall_area"]) == 3  # nothing is lost
+    assert len([c for c in tree.components(app) if c[0] == "live_area"]) == 3  # nothing is lost
 
 
 def test_what_is_odd_about_a_probe_is_said():
@@ -295,14 +295,16 @@ def test_a_changed_value_changes_the_answer_and_two_tokens_are_refused(loaded):
     place = next(p for p, word in words_of(app).items() if word["text"] == "·tea")
     app.segmented_control(key="recall_how").set_value("edit").run()
     app.session_state["recall_words"] = [place]
-    app.text_input(key="recall_other").set_value(" coffee").run()
+    app.session_state["recall_other"] = " coffee"
+    app.run()
     plan, settings = probe.prepare(loaded, given), probe.settings_for("am", SETTINGS)
     state = probe.told(loaded, plan, settings)
     one = probe.outcome(loaded, plan, state, settings)
     changed = causal.edit(loaded, state, Place(*place), " coffee", settings)
     said = probe_controls.say(loaded, changed, one.ids, settings)
     assert f"“{said.strip()}”" in bars_after(app) and said != one.continuation
-    app.text_input(key="recall_other").set_value(" Mississippi river").run()
+    app.session_state["recall_other"] = " Mississippi river"
+    app.run()
     assert "not one token" in app.warning[0].value.lower() and not app.exception
 
 

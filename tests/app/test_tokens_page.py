@@ -170,9 +170,11 @@ def test_vocabulary_by_text_and_by_id():
     table = app.dataframe[0].value
     assert len(table) and all("the" in text.lower() for text in table["token"])
     assert list(table["id"]) == sorted(table["id"])
-    app.text_input(key="token_search").set_value("#0").run()
+    app.session_state["token_search"] = "#0"
+    app.run()
     assert list(app.dataframe[0].value["token"]) == ["<|endoftext|>"]
-    app.text_input(key="token_search").set_value("").run()
+    app.session_state["token_search"] = ""
+    app.run()
     assert len(app.dataframe[0].value) == 1000
     assert "4,096** of 4,096" in app.markdown[0].value
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled, windows
+from tests.browser.conftest import eventually, settled, windows
 
 HOSTILE = "<script>alert(1)</script> **b** $x^2$ שלום \x07 👨\u200d👩 e\u0301"
 
@@ -48,6 +48,20 @@ def test_typing_a_word_follows_each_key(page, server, outside):
     expect(page.locator(".st-key-staircase .char")).to_have_text(list("unbelievable"))
     expect(page).to_have_url(re.compile("word=unbelievable"))
     assert outside == []
+
+
+def test_the_picture_changes_while_keys_are_still_pressed(page, server):
+    open_view(page, server, "merges", prompt="one two")
+    box = page.get_by_role("textbox", name="Any text, instead of the prompt")
+    first = page.locator(".st-key-staircase .char").first
+    expect(first).to_have_text("·")
+
+    def follows() -> bool:
+        """One more key, without a pause: a box that waits for one would send nothing."""
+        box.press("x")
+        return first.text_content() == "x"
+
+    eventually(page, follows)
 
 
 def test_a_chip_opens_its_staircase(page, server):

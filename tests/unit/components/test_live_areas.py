@@ -4,9 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from components.frame import choices, live_prompt
+from components.frame import choices, live_area, live_prompt
 from components.frame.choices import Choice, Text
-from components.recall import area
 
 
 class Ended(Exception):
@@ -19,12 +18,12 @@ def prompt_box(state):
 
 
 def recall_box(state):
-    area.live_area(Choice("text", Text()), "", "", 2, 100)
+    live_area.live_area(Choice("text", Text()), "", "", 2, 100)
     return state["text_area:kept"]
 
 
 @pytest.mark.parametrize("draw, module, key", [
-    (prompt_box, live_prompt, "area"), (recall_box, area, "text_area"),
+    (prompt_box, live_prompt, "area"), (recall_box, live_area, "text_area"),
 ])
 def test_a_run_that_ends_while_the_area_is_drawn_loses_no_letter(monkeypatch, draw, module, key):
     def ends(**_):

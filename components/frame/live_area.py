@@ -1,7 +1,10 @@
 """A text area whose text reaches the script while it is being typed; the server may overwrite it.
 
-Like the prompt box, without its address and its Enter. Knows nothing of what is written in it.
+Like the prompt box, without its address and its Enter. Streamlit's own live box waits for a pause of
+the typist. Knows nothing of what is written in it.
 """
+
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -9,16 +12,20 @@ from components.frame.choices import Choice, choose, chosen
 from components.kit import assets
 
 _mount = assets.component(
-    "recall_area",
-    "recall/area",
+    "live_area",
+    "frame/live_area",
     '<div class="box"><label for="text"></label>'
     '<textarea id="text" spellcheck="false" autocomplete="off"></textarea></div>',
 )
 
 
-def live_area(one: Choice, label: str, placeholder: str, rows: int, most: int) -> str:
+def live_area(
+    one: Choice, label: str, placeholder: str, rows: int, most: int,
+    on_change: Callable[[], None] = lambda: None,
+) -> str:
     """Draw the area; the choice is its text before and after, at most `most` characters. Any other
-    text chosen overwrites the area."""
+    text chosen overwrites the area. One row holds one line. on_change: runs before the script that
+    a typed text begins."""
     key = f"{one.name}_area"
     wanted = chosen(one)
     kept = st.session_state.setdefault(f"{key}:kept", {"text": wanted, "revision": 0})
@@ -26,7 +33,7 @@ def live_area(one: Choice, label: str, placeholder: str, rows: int, most: int) -
         kept.update(text=wanted, revision=kept["revision"] + 1)
     data = {"label": label, "placeholder": placeholder, "rows": rows, "most": most}
     _take(one, kept, st.session_state.get(key), most)
-    sent = _mount(key=key, data=data | kept, on_typed_change=lambda: None)
+    sent = _mount(key=key, data=data | kept, on_typed_change=on_change)
     _take(one, kept, sent, most)
     choose(one, kept["text"])
     return kept["text"]

@@ -1,5 +1,5 @@
 // While it lives, the text in the DOM is the truth; the server overwrites it by raising revision.
-import { begin, follow, hear, paced, rest, send_now, step_back } from "../frame/pace.js";
+import { begin, follow, hear, paced, rest, send_now, step_back } from "./pace.js";
 
 const areas = new WeakMap();
 
@@ -29,13 +29,19 @@ function open_area(parentElement) {
   const area = parentElement.querySelector("textarea");
   const one = { area, revision: -1 };
   one.pace = paced(() => area.value, (text) => one.send_value({ text, revision: one.revision }));
-  area.addEventListener("input", (event) => event.isComposing || follow(one.pace));
+  area.addEventListener("input", (event) => {
+    if (area.rows === 1 && area.value.includes("\n")) area.value = area.value.replace(/\s*\n\s*/g, " ");
+    if (!event.isComposing) follow(one.pace);
+  });
   area.addEventListener("compositionend", () => follow(one.pace));
   area.addEventListener("blur", () => send_now(one.pace));
   one.leave = (event) => event.composedPath().includes(area) || step_back(one.pace);
   window.addEventListener("pointerdown", one.leave, true); // ahead of what the click will ask for
   area.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send_now(one.pace);
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey || area.rows === 1)) {
+      send_now(one.pace);
+      if (area.rows === 1 && !event.isComposing) event.preventDefault();
+    }
     event.stopPropagation(); // letters are text here, not Streamlit's shortcuts
   });
   return one;
