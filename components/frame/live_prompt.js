@@ -2,7 +2,7 @@
 // by raising data.revision. Axis of time: key -> send (pace.js) -> script -> new pictures.
 import { begin, follow, hear, paced, rest, send_now, step_back } from "./pace.js";
 
-const MAX_LINES = 3; // a longer prompt scrolls, so that a paste moves no picture out of sight
+const MAX_LINES = 3; // unless --prompt-lines says fewer; a longer prompt scrolls, so that a paste moves no picture out of sight
 const MAX_IN_ADDRESS = 16000; // encoded characters; servers and proxies refuse longer addresses
 const ADDRESS_MS = 500; // browsers refuse an address that changes more often than some times a second
 const boxes = new WeakMap(); // parentElement -> box: this function runs again on every update
@@ -111,7 +111,8 @@ function grow(box) {
   const style = getComputedStyle(area);
   const frame = parseFloat(style.borderTopWidth) + parseFloat(style.borderBottomWidth);
   const padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
-  const limit = MAX_LINES * parseFloat(style.lineHeight) + padding / 2 + frame;
+  const lines = Number(style.getPropertyValue("--prompt-lines")) || MAX_LINES;
+  const limit = lines * parseFloat(style.lineHeight) + padding / 2 + frame;
   if (!is_long(area)) area.style.height = "auto";
   const wanted = is_long(area) ? limit + 1 : area.scrollHeight + frame;
   area.style.height = `${Math.min(wanted, limit)}px`;
