@@ -33,7 +33,12 @@ def live_area(
         kept.update(text=wanted, revision=kept["revision"] + 1)
     data = {"label": label, "placeholder": placeholder, "rows": rows, "most": most}
     _take(one, kept, st.session_state.get(key), most)
-    sent = _mount(key=key, data=data | kept, on_typed_change=on_change)
+
+    def take() -> None:  # before the script, whose prompt box writes the choice into the address
+        _take(one, kept, st.session_state[key], most)
+        on_change()
+
+    sent = _mount(key=key, data=data | kept, on_typed_change=take)
     _take(one, kept, sent, most)
     choose(one, kept["text"])
     return kept["text"]
