@@ -10,6 +10,7 @@ from model.commands.arguments import (
     anatomy,
     bench,
     compare,
+    convert,
     generate,
     patch,
     probe,
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     said = "put one prompt's activations into another: what brings its answer back"
     _add(commands, "patch", patch, said)
     _add(commands, "compare", compare, "two prompts on one model, or one prompt on two models")
+    _add(commands, "convert", convert, "write nanoGPT's or renamed weights as transformers reads them")
     _add(commands, "score", score, "bits per byte of a text file")
     train = commands.add_parser("train", help="train the embedded model, or memory for any")
     what = train.add_subparsers(required=True, metavar="WHAT")

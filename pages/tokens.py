@@ -28,6 +28,9 @@ def show_merges() -> None:
     if not text:
         st.info(NO_PROMPT)
         return
+    if run.why_no_steps():
+        panels.tokens_alone(text)
+        return
     apart = run.take_apart(text)
     words.markdown(
         "A regular expression cuts the text into pre-tokens. Each is spelled in bytes. Then pairs "

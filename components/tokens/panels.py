@@ -45,6 +45,18 @@ def pieces_of(apart, text: str):
     return apart.pieces[at] if apart.pieces else None
 
 
+def tokens_alone(text: str) -> None:
+    """The tokens and ids of a text whose tokenizer has no bytes and merges to show, and why."""
+    ids = visit.encode(text)[: run.MOST_PIECES]
+    special = run.words().special
+    chips.show(
+        [[(name, int(i))] for name, i in zip(visit.show_tokens(ids), ids)],
+        ["special" if int(i) in special else "letters" for i in ids], 0, "token_chips",
+        lambda i: None, "Tokens of the text",
+    )
+    st.caption(for_markdown(run.why_no_steps()))
+
+
 def how_far(apart) -> str:
     """Whether the steps give the tokenizer's ids, and how much of a long text is shown."""
     said = f"✓ The {apart.n_ids:,} ids are the tokenizer’s own." if apart.is_same else \

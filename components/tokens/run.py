@@ -34,6 +34,15 @@ def rules() -> tokenization.Rules:
     return visit.read_off(_rules)
 
 
+def why_no_steps() -> str:
+    """Why this tokenizer's steps cannot be shown; "" where they can."""
+    try:
+        rules()
+    except tokenization.TokenizationError as reason:
+        return str(reason)
+    return ""
+
+
 def take_apart(text: str) -> SplitText:
     """Pre-tokens and tokens of a text, through every step."""
     return visit.read_off(_apart, text)

@@ -103,9 +103,9 @@ def rules(tokenizer: PreTrainedTokenizerBase) -> Rules:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise TokenizationError(
-            "The steps of this tokenizer cannot be shown, only its ids: it is no byte-level BPE as "
-            f"GPT-2's, but a {type(tokenizer).__name__} in Python. Choose a model with GPT-2's kind "
-            "of tokenizer to see the steps."
+            "These are the tokenizer's own tokens and ids. It has no bytes and merges to show, for it is "
+            f"no byte-level BPE as GPT-2's, but a {type(tokenizer).__name__} in Python. Choose a model "
+            "with GPT-2's kind of tokenizer to see the steps."
         )
     said = json.loads(backend.to_str())
     model, splitters = said["model"], _splitters(said["pre_tokenizer"])
@@ -115,9 +115,10 @@ def rules(tokenizer: PreTrainedTokenizerBase) -> Rules:
     plain = model["type"] == "BPE" and not any(model.get(name) for name in options)
     if not (plain and alphabet <= set(model["vocab"]) and "ByteLevel" in splitters):
         raise TokenizationError(
-            "The steps of this tokenizer cannot be shown, only its ids: it is no byte-level BPE as "
-            f"GPT-2's; found {model['type']} on {', '.join(splitters) or 'whole text'}. Choose a "
-            "model with GPT-2's kind of tokenizer to see the steps."
+            "These are the tokenizer's own tokens and ids. It has no bytes and merges to show, for it is "
+            f"no byte-level BPE as GPT-2's; found {model['type']} on "
+            f"{', '.join(splitters) or 'whole text'}. Choose a model with GPT-2's kind of tokenizer "
+            "to see the steps."
         )
     merges = (pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"])
     return Rules(

@@ -49,7 +49,8 @@ def as_gpt2(
     if _is_transposed(config, named):
         named = {name: _upright(name, tensor) for name, tensor in named.items()}
         odd.append("The matrices are stored transposed, as nanoGPT does. The app turns them; "
-                   "transformers' own loading would refuse them.")
+                   "transformers' own loading would refuse them. `python -m model convert` writes "
+                   "a folder that it takes.")
         if not any(name.endswith(".bias") and not MASK_BUFFER.fullmatch(name) for name in named):
             named |= _without_biases(config, named)
             odd.append("The files hold no biases: they are taken as 0.")

@@ -11,7 +11,7 @@ from model.loading.errors import CheckpointError
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
-ADAPTER = "adapter_config.json"
+ADAPTER, NANOGPT = "adapter_config.json", "ckpt.pt"
 MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors format
 
 
@@ -65,6 +65,11 @@ def check_kind(folder: Path) -> None:
             f"Not a whole model: {folder} holds a LoRA adapter, which only changes the weights of "
             f"{_base(folder)}. Merge the two with peft's merge_and_unload, save the result with "
             "save_pretrained, and choose that folder."
+        )
+    if (folder / NANOGPT).is_file():
+        raise CheckpointError(
+            f"Not a folder of transformers: {folder} holds {NANOGPT}, as nanoGPT saves it. Convert "
+            f"it with `python -m model convert {folder} --out FOLDER`, and choose that folder."
         )
 
 

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
@@ -188,20 +188,12 @@ def _read(path: Path, name: str) -> torch.Tensor:
 def _unpickled(path: Path) -> dict[str, Stored]:
     """Pickled weights, by torch's restricted unpickler: tensors come in, code never runs."""
     found = unpickled(path)
-    return {name: _in_memory(path, x) for name, x in found.items()}
+    return {name: in_memory(path, x) for name, x in found.items()}
 
 
 def unpickled(path: Path) -> dict[str, torch.Tensor]:
     """A pickled file's tensors by name. Raises CheckpointError where it holds anything else."""
-    try:
-        mapped = zipfile.is_zipfile(path)  # then only what is read is loaded
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError,
-            KeyError, IndexError, AttributeError) as error:
-        raise CheckpointError(
-            f"Unsafe weights: {path} holds more than tensors ({_first_line(error)}). The app ran "
-            f"none of it. Get {SINGLE} instead."
-        ) from error
+    found = whole_pickle(path)
     wrapped = next((k for k in WRAPPERS if isinstance(found, dict) and k in found), None)
     found = found if wrapped is None else found[wrapped]
     if not isinstance(found, dict) or not all(_is_weight(*item) for item in found.items()):
@@ -212,11 +204,26 @@ def unpickled(path: Path) -> dict[str, torch.Tensor]:
     return {name: tensor.detach() for name, tensor in found.items()}
 
 
+def whole_pickle(path: Path) -> Any:
+    """A pickle of tensors, texts, numbers, lists and dictionaries. Raises CheckpointError where it
+    holds anything else."""
+    try:
+        mapped = zipfile.is_zipfile(path)  # then only what is read is loaded
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError,
+            KeyError, IndexError, AttributeError) as error:
+        raise CheckpointError(
+            f"Unsafe weights: {path} holds more than tensors ({_first_line(error)}). The app ran "
+            f"none of it. Get {SINGLE} instead."
+        ) from error
+
+
 def _is_weight(name: object, value: object) -> bool:
     return isinstance(name, str) and isinstance(value, torch.Tensor)
 
 
-def _in_memory(path: Path, tensor: torch.Tensor) -> Stored:
+def in_memory(path: Path, tensor: torch.Tensor) -> Stored:
+    """A tensor that was read from `path` already."""
     return Stored(path.name, tuple(tensor.shape), dtype_name(tensor), lambda: tensor)
 
 
@@ -316,8 +323,8 @@ def set_ends(model: GPT2LMHeadModel, folder: Path) -> list[str]:
     if any(0 <= i < config.vocab_size for i in ends):
         return []
     where = "generation_config.json" if path.is_file() else "config.json"
-    said = f"{where} names no end token of this vocabulary (eos_token_id is {json.dumps(named)})"
-    return [f"{said}: a generation goes on until its limit."]
+    said = f"No token of this vocabulary ends a text: eos_token_id of {where} is {json.dumps(named)}"
+    return [f"{said}. A generation goes on until its limit."]
 
 
 def _as_ends(named: object, path: Path) -> list[int]:

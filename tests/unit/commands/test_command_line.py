@@ -68,7 +68,7 @@ def test_an_error_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, arg
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["trace"], ["patch"], ["compare"], ["anatomy"], ["generate"], ["session"], ["score"], ["train", "base"],
+    [[], ["trace"], ["patch"], ["compare"], ["convert"], ["anatomy"], ["generate"], ["session"], ["score"], ["train", "base"],
      ["bench"]],
 )
 def test_help_is_complete(capsys, command):
