@@ -3,7 +3,7 @@ import { choose, css, frame, is_large, mix, room_below, shorten, write } from ".
 import { axis, cells, every, show_tip, within } from "../kit/grid.js";
 
 const LEFT = 62, TOP = 6, GAP = 5, FOOT = 78, MOST_PITCH = 34;
-const LEAST = { height: 240, large: 160 }; // of all layers; a window with less room must be scrolled
+const LEAST = { height: 240, large: 110 }; // of all layers; a window with less room must be scrolled
 const MOST = 330; // on a desk
 const NAMED = 15; // pixels that a token's name needs
 
