@@ -24,7 +24,7 @@ from model.disk.schema import Told, checked, from_json
 from model.grafts.modules import FLOATS
 from model.loading.checkpoint import source
 from model.memory.state import MemoryState, save_state
-from model.run import tokens
+from model.run import sampling, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Rows, Trace
 
@@ -101,7 +101,10 @@ class TraceFile:
 def as_bytes(
     checkpoint: Checkpoint, trace: Trace, prompt: str, memory: MemoryState | None = None
 ) -> bytes:
-    """The file of a trace that was run without memory; memory: what was told besides, if anything."""
+    """The file of a trace that was run without memory; memory: what was told besides, if anything.
+
+    Raises ValueError for numbers that are not finite: no one could open the file.
+    """
     assert trace.reading is None and trace.graft is None, "a trace file holds a run without memory"
     config = checkpoint.model.config
     folder = checkpoint.folder.name if source(checkpoint.name) == "folder" else checkpoint.name
@@ -115,7 +118,10 @@ def as_bytes(
                      "safetensors": safetensors.__version__},
     }
     found = {"q": trace.q, "k": trace.k, "v": trace.v, "stream": trace.stream}
-    found |= {"ids": torch.tensor(trace.ids), "next_logits": trace.next_logits}
+    found["next_logits"] = trace.next_logits
+    for name, values in found.items():
+        sampling.check_finite(values, name)
+    found["ids"] = torch.tensor(trace.ids)
     if memory is not None and memory.prompts:
         found[MEMORY] = torch.frombuffer(bytearray(_memory_bytes(memory)), dtype=torch.uint8)
     tensors = {name: x.detach().cpu().contiguous() for name, x in found.items()}

@@ -23,6 +23,8 @@ from model.grafts import modules
 from model.grafts.modules import Modules
 from model.loading import checkpoint as checkpoints
 from model.memory.variants import VARIANTS, modules_of
+from model.run import borders
+from model.run.checkpoint import Checkpoint
 from model.training import base, remembering
 from model.training.corpus import CorpusError
 from model.training.memory_data import AskedPrompts, Data, Lesson, LessonBatch
@@ -61,13 +63,14 @@ def start(
                           "--out, or start anew without --resume.")
     options.out.mkdir(parents=True, exist_ok=True)
     loaded = checkpoints.load(options.model, dtype="float32")
+    start = _start(loaded)
     loaded.model.set_attn_implementation(base.ATTENTION)
     torch.manual_seed(options.seed)
     own = modules.untrained(loaded.model.config, options.cell, options.seed, options.lora)
     if options.weights is not None:
         modules.fill_from(own, options.weights)
     own.to(loaded.model.device)
-    training = MemoryTraining(options, loaded, Data(loaded.tokenizer, options.text), own,
+    training = MemoryTraining(options, loaded, Data(loaded.tokenizer, options.text, start), own,
                               _optimizer(own, options.peak),
                               random.Random(f"memory {options.seed}"), MemoryTrainingState())
     if options.weights is not None:
@@ -77,6 +80,18 @@ def start(
     elif fresh:
         (options.out / PROGRESS).unlink(missing_ok=True)
     return training
+
+
+def _start(loaded: Checkpoint) -> int:
+    """The token in front of every prompt. Raises ValueError where memory cannot be trained."""
+    start = borders.start(loaded)
+    if not len(start) or getattr(loaded.tokenizer, "backend_tokenizer", None) is None:
+        lacks = "is written in Python" if len(start) else "has no token in front of a text"
+        raise ValueError(
+            f"Memory cannot be trained for {loaded.name}: its tokenizer {lacks}. Choose another model; "
+            "--variant gpt2+am of `generate` needs no training."
+        )
+    return int(start[0])
 
 
 def train(options: MemoryTrainingOptions, resume: bool = False) -> Iterator[dict]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
 from model.recall import episodes, open_facts
@@ -85,9 +86,12 @@ class Data:
     All randomness comes from the `rng` handed in.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, text: Path | None) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, text: Path | None, start: int | None = None
+    ) -> None:
+        """start: the token in front of every prompt; None: the tokenizer's own."""
         self.tokenizer = tokenizer
-        self.start = tokenizer.bos_token_id
+        self.start = tokenizer.bos_token_id if start is None else start
         self.fillers: list[str] = []
         self.books: list[str] = []
         self.held_out = ""
@@ -131,9 +135,14 @@ class Data:
                  for i in range(n + 1)]
         return Episode(tuple(parts[:-1]), (), (), parts[-1], frozenset())
 
+    def _cut(self, text: str) -> Encoding:
+        """A text's own tokens, with nothing before and behind."""
+        found: Encoding = self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False)
+        return found
+
     def _book(self, text: str) -> tuple[list[int], list[float], list[bool], list[bool]]:
         """The passage that follows the told ones; every token of it is predicted."""
-        ids = [self.start, *self.tokenizer.backend_tokenizer.encode(text).ids][:ORDINARY]
+        ids = [self.start, *self._cut(text).ids][:ORDINARY]
         nothing = [False] * len(ids)
         return ids, [0.0, *[GIST_WEIGHT] * (len(ids) - 1)], nothing, nothing
 
@@ -152,7 +161,7 @@ class Data:
     def told(self, text: str, facts: Sequence[episodes.Fact]) -> tuple[list[int], list[float]]:
         """A prompt's ids after <|endoftext|>, and 1 for every token of a fact's value and for the
         full stop after it, which shows that the value ends there."""
-        one = self.tokenizer.backend_tokenizer.encode(text)
+        one = self._cut(text)
         spans = [(at, at + len(fact.value)) for fact in facts for at in _places(text, fact)]
         spans = [(at, end + (text[end : end + 1] == ".")) for at, end in spans]
         value = [float(any(a < end and start < b for a, b in spans)) for start, end in one.offsets]
@@ -166,7 +175,7 @@ class Data:
         """
         ids, weights, answer, never = [self.start], [0.0], [False], [False]
         for text, weight, counts in _pieces(ask):
-            more = self.tokenizer.backend_tokenizer.encode(text).ids
+            more = self._cut(text).ids
             ids += more
             weights += [weight] * len(more)
             answer += [counts and ask.answer != UNKNOWN] * len(more)
@@ -176,7 +185,7 @@ class Data:
     def _ordinary(
         self, rng: random.Random
     ) -> tuple[list[int], list[float], list[bool], list[bool]]:
-        encoded = self.tokenizer.backend_tokenizer.encode(self.passage(rng)).ids
+        encoded = self._cut(self.passage(rng)).ids
         ids = [self.start, *encoded][:ORDINARY]
         nothing = [False] * len(ids)
         return ids, [0.0] * len(ids), nothing, nothing

@@ -134,3 +134,10 @@ def test_a_broken_file_is_one_sentence(content, broken, words):
 def test_a_trace_of_another_model_is_refused(whole, content):
     with pytest.raises(TraceFileError, match="Wrong model: a file is a trace of embedded"):
         from_bytes(content, "a file", replace(whole, fingerprint="other", name="other"))
+
+
+def test_a_trace_that_would_not_open_is_not_written(whole, run):
+    broken = run.next_logits.clone()
+    broken[0] = torch.nan
+    with pytest.raises(ValueError, match="Not finite: next_logits"):
+        trace_file.as_bytes(whole, replace(run, next_logits=broken), PROMPT)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
 from model.__main__ import main
 from model.grafts import modules
@@ -229,3 +229,11 @@ def test_a_short_training_stays_with_its_first_lessons(folder, tmp_path, steps, 
         memory._next_lesson(training)
         seen.append(training.state.lesson)
     assert [seen.index(lesson) if lesson in seen else steps for lesson in (1, 2)] == list(ends)
+
+
+def test_prompts_begin_with_the_start_token_once_whatever_the_tokenizer_adds():
+    """add_bos_token puts one in front of every text; parts of a prompt have none."""
+    adding = GPT2Tokenizer(vocab=byte_tokenizer().get_vocab(), merges=[], add_bos_token=True)
+    assert adding("a")["input_ids"][0] == 256
+    ids, _ = Data(adding, None, 256).told("I live in Rome.", ())
+    assert ids[0] == 256 and 256 not in ids[1:] and len(ids) == 1 + len("I live in Rome.")
