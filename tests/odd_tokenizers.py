@@ -90,6 +90,15 @@ def letters_only(folder: Path) -> int:
     return characters(folder, "abcdefghiüH.")
 
 
+def without_unknown(folder: Path) -> int:
+    """Characters, and nothing for those that it does not know."""
+    raw = Tokenizer(models.WordLevel({c: i for i, c in enumerate("abc ")}, unk_token="<unk>"))
+    raw.pre_tokenizer, raw.decoder = pre_tokenizers.Split(Regex("."), "isolated"), decoders.Fuse()
+    raw.save(str(folder / "tokenizer.json"))
+    settings(folder, tokenizer_class="PreTrainedTokenizerFast")
+    return 4
+
+
 def bytes_of_t5(folder: Path) -> int:
     """A tokenizer without any file, in Python."""
     settings(folder, tokenizer_class="ByT5Tokenizer")

@@ -18,7 +18,7 @@ from transformers import (
 
 from model.loading import weight_files
 from model.loading.errors import CheckpointError
-from model.run import borders
+from model.run import borders, tokens
 
 OWN = ("tokenizer.json", "vocab.json", "merges.txt")
 OTHERS = (  # of tokenizers that are not GPT-2's
@@ -147,21 +147,34 @@ def _without(backend: Tokenizer, n_vocab: int) -> Tokenizer:
     return Tokenizer.from_str(json.dumps(wanted))
 
 
+def _around(tokenizer: PreTrainedTokenizerBase) -> list[tuple[str, list[str]]]:
+    """What stands before a text's own tokens and behind them."""
+    if not tokenizer.num_special_tokens_to_add():
+        return []
+    mark = max(set(tokenizer.get_vocab().values()) - set(tokenizer.added_tokens_decoder), default=0)
+    text = tokens.decode(tokenizer, [mark])
+    whole, part = tokens.encode(tokenizer, text).tolist(), tokens.encode_part(tokenizer, text).tolist()
+    at = next((i for i in range(len(whole)) if whole[i : i + len(part)] == part), 0)
+    before, behind = whole[:at], whole[at + len(part) :]
+    return [(where, tokens.display(tokenizer, ids))
+            for where, ids in (("before", before), ("behind", behind))]
+
+
 def _said_of_ids(tokenizer: PreTrainedTokenizerBase, config: GPT2Config) -> list[str]:
     """What this tokenizer puts round a text, and where a text begins in memory, if not as usual."""
-    odd, whole, bare = [], tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)
-    if len(whole) > len(part := bare["input_ids"]):
-        at = next(i for i in range(len(whole)) if whole[i : i + len(part)] == part)
-        before, behind = whole[:at], whole[at + len(part) :]
-        around = [f"{names} {where} it" for ids, where in ((before, "before"), (behind, "behind"))
-                  if (names := " ".join(tokenizer.convert_ids_to_tokens(ids)))]
+    odd = []
+    if around := [f"{' '.join(names)} {where} it" for where, names in _around(tokenizer) if names]:
         odd.append(f"This tokenizer puts more than a prompt's own tokens: {' and '.join(around)}. So "
                    "does transformers. Memory and answers leave them out.")
-    start = borders.start_of(tokenizer, config)
+    start, named = borders.start_of(tokenizer, config), tokenizer.special_tokens_map.get("bos_token")
+    first = tokenizer.convert_ids_to_tokens(int(start[0])) if len(start) else None
     if not len(start):
         odd.append("This vocabulary has no token for the beginning or the end of a text, and no space: "
                    "nothing stands in front of what memory reads.")
-    elif tokenizer.convert_ids_to_tokens(int(start[0])) in borders.SPACES:
+    elif first in borders.SPACES:
         odd.append("This vocabulary has no token for the beginning or the end of a text: a space stands "
                    "in front of what memory reads.")
+    elif first != named and start[0] != config.bos_token_id:
+        odd.append(f"This vocabulary names no token for the beginning of a text: {first}, its end, stands in "
+                   "front of what memory reads.")
     return odd

@@ -37,7 +37,13 @@ def encode_part(tokenizer: PreTrainedTokenizerBase, text: str) -> np.ndarray:
 
 def _encode(tokenizer: PreTrainedTokenizerBase, text: str, special: bool) -> np.ndarray:
     text = text.encode("utf-8", "replace").decode("utf-8")
-    ids = tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
+    try:
+        ids = tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
+    except Exception as error:  # the library raises Exception itself, nothing narrower
+        raise ValueError(
+            f"This tokenizer has no token for a part of the text, and none for the unknown ({error}). "
+            "Leave that part out."
+        ) from error
     return np.asarray(ids, dtype=np.int64)
 
 

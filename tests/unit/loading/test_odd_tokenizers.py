@@ -101,6 +101,13 @@ def test_what_a_tokenizer_puts_round_a_text_is_said(made):
     assert "[CLS] before it and [SEP] behind it" in said
 
 
+def test_a_character_without_a_token_is_one_sentence(made):
+    loaded = checkpoint.load(str(made(odd.without_unknown)))
+    assert tokens.encode(loaded.tokenizer, "ab").tolist() == [0, 1]
+    with pytest.raises(ValueError, match="no token for a part of the text"):
+        tokens.encode(loaded.tokenizer, "abz")
+
+
 def test_vocab_txt_alone_is_read_as_berts_and_said(made):
     folder = made(odd.wordpiece)
     (folder / "tokenizer_config.json").unlink()

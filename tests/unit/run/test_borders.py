@@ -87,7 +87,7 @@ def test_an_end_token_that_is_no_number_is_one_sentence(made):
     (odd.own_parts, {"eos_token_id": [256, 10]}, ["<|endoftext|>"], ""),
     (odd.own_parts, {"eos_token_id": 257, "bos_token_id": 257}, ["<|endoftext|>"], ""),
     (odd.wordpiece_in_one_file, {"bos_token_id": 2, "eos_token_id": 3}, ["[CLS]"], ""),
-    (odd.wordpiece_in_one_file, {"eos_token_id": [3, 1]}, ["[SEP]"], ""),
+    (odd.wordpiece_in_one_file, {"eos_token_id": [3, 1]}, ["[SEP]"], "[SEP], its end, stands"),
     (odd.unigram, {}, ["<s>"], ""),
     (odd.characters, {}, ["·"], "a space stands in front"),
     (odd.letters_only, {}, [], "nothing stands in front"),
