@@ -107,6 +107,7 @@ def show_steps(now: ChosenHead) -> None:
     st.selectbox(
         "The query: the token that reads", range(len(now.tokens)), key="reader",
         format_func=lambda i: f"{i}  {now.tokens[i]}",
+        label_visibility="collapsed" if presenting.is_on() else "visible",
         on_change=lambda: choice.choose_cell(st.session_state.reader, None),
     )
     steps = run.steps(now.layer, now.head, now.query)
