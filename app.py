@@ -2,16 +2,23 @@
 
 import streamlit as st
 
-sidebar = "expanded" if st.session_state.get("sidebar has news") else "collapsed"  # model_picker
-st.set_page_config(
-    page_title="Mnemoscope", page_icon="🧠", layout="wide", initial_sidebar_state=sidebar
-)
-with st.spinner("Starting: loading torch and the model, a few seconds, once …"):
-    from functools import partial
+if __name__ == "app":  # the server imports this file first; then each visitor runs it as a script
+    from components.frame import door, uploads
 
-    from components import declared
-    from components.frame import shell
-    from components.lessons import bar
+    app = st.App(
+        "app.py", lifespan=door.opened, middleware=[*door.MIDDLEWARE, *uploads.MIDDLEWARE]
+    )
+else:
+    sidebar = "expanded" if st.session_state.get("sidebar has news") else "collapsed"  # model_picker
+    st.set_page_config(
+        page_title="Mnemoscope", page_icon="🧠", layout="wide", initial_sidebar_state=sidebar
+    )
+    with st.spinner("Starting: loading torch and the model, a few seconds, once …"):
+        from functools import partial
 
-    shell.warm_up()
-shell.show(declared.ALL, partial(bar.show, pages=declared.BY_PAGE))
+        from components import declared
+        from components.frame import shell
+        from components.lessons import bar
+
+        shell.warm_up()
+    shell.show(declared.ALL, partial(bar.show, pages=declared.BY_PAGE))

@@ -41,6 +41,7 @@ class Hub:
     large_url: str = ""  # another host name of the same server: the hub sends large files elsewhere
     repositories: dict[str, Repository] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    tokens: set[str | None] = field(default_factory=set)  # what requests said under Authorization
     gate: threading.Event = field(default_factory=threading.Event)  # fault "slow" waits for it
 
     def asked(self, part: str) -> int:
@@ -66,6 +67,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bool) -> None:
         path = urlsplit(self.path).path
         self.hub.requests.append((self.command, path))
+        self.hub.tokens.add(self.headers.get("Authorization"))
         if path.startswith("/api/models/"):
             name = path.removeprefix("/api/models/").split("/revision/")[0]
             self._info(name, body)

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import streamlit as st
 
+from components.frame import whose
 from components.frame.choice_widgets import holding
 from components.frame.choices import Choice, Text, chosen
 from components.frame.choices import choose as remember
@@ -19,7 +20,7 @@ from model.grafts import modules
 from model.loading.checkpoint import source
 from model.run.checkpoint import Checkpoint
 from model.training import jobs
-from model.training.jobs import JobError
+from model.training.jobs import Job, JobError
 
 SHIPPED, NONE = "shipped", "none"
 MOST = 6  # memories of one model that are kept ready
@@ -61,6 +62,12 @@ def use(job_id: str) -> None:
     remember(WEIGHTS, job_id)
 
 
+def trainings() -> list[Job]:
+    """The trainings that this visitor may see, the newest first: the owner all, others what was
+    shared."""
+    return [job for job in jobs.all_jobs() if _may_see(job)]
+
+
 def base_name(loaded: Checkpoint) -> str:
     """The name that a trainer loads: "embedded", a hub name, or the folder's whole path."""
     return str(loaded.folder.resolve()) if source(loaded.name) == "folder" else loaded.name
@@ -77,14 +84,19 @@ def _choice(loaded: Checkpoint) -> str:
     if name in (SHIPPED, NONE):
         return name
     try:
-        return name if jobs.find(name).request.model == base_name(loaded) else SHIPPED
+        job = jobs.find(name)
+        return name if job.request.model == base_name(loaded) and _may_see(job) else SHIPPED
     except JobError:
         return SHIPPED
 
 
+def _may_see(job: Job) -> bool:
+    return whose.is_owner() or jobs.is_shared(job)
+
+
 def _trained_for(loaded: Checkpoint) -> list[str]:
     """Jobs on this model that have left a memory file, the newest first."""
-    own = [job for job in jobs.all_jobs() if job.request.model == base_name(loaded)]
+    own = [job for job in trainings() if job.request.model == base_name(loaded)]
     return [job.id for job in own if (job.folder / modules.FILE).is_file()]
 
 

@@ -6,8 +6,8 @@ leaves the machine before a visitor, or whoever started the server, asked for th
 nothing of what a model looks like inside.
 
 Who may open what: everyone may open hub names (safetensors and JSON only) and the model that the
-server was started with. Folders of this machine open only in a browser on this machine, because
-folder names are private; a link to a folder still waits for a click.
+server was started with. Folders of this machine open only for its owner (whose.py), because folder
+names are private; a link to a folder still waits for a click.
 
 How many at once: the embedded model and MAX_SHARED others. One more is refused, with a sentence,
 while others use those (IN_USE_S).
@@ -20,11 +20,10 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import streamlit as st
 
-from components.frame import memory_weights
+from components.frame import memory_weights, whose
 from components.frame.choice_widgets import holding
 from components.frame.choices import Choice, OneOf, chosen
 from components.kit.units import show_count
@@ -66,7 +65,7 @@ def warm_up() -> None:
     """Load the model that the server was started with; if it must be downloaded, begin that."""
     try:
         if _needs_download(start_name()):
-            _begin_download(start_name())
+            _begin_download(start_name(), True)  # whoever started the server asked for it
         _load(_first_choice())
     except CheckpointError:
         return  # the first visitor's sidebar meets the same error and shows it
@@ -79,9 +78,9 @@ def in_link() -> str | None:
 
 
 def folder_shown(now: Checkpoint) -> str:
-    """Where a model's files are, as far as this visitor may know: the whole path in a browser on
-    this machine; elsewhere the model's name, or the last part of a folder."""
-    if is_on_this_machine():
+    """Where a model's files are, as far as this visitor may know: the whole path for the owner; for
+    others the model's name, or the last part of a folder."""
+    if whose.is_owner():
         return str(now.folder)
     return now.name if checkpoint.source(now.name) != "folder" else now.folder.name
 
@@ -193,17 +192,11 @@ def _is_here(name: str) -> bool:
     return False
 
 
-def is_on_this_machine() -> bool:
-    """Whether the browser is on this machine. Behind a proxy, the page's address tells."""
-    page = urlsplit(st.context.headers.get("Origin", "")).hostname
-    return st.context.ip_address is None and page in ("localhost", "127.0.0.1", "::1")
-
-
 def _check_visitor() -> None:
-    if not is_on_this_machine():
+    if not whose.is_owner():
         raise CheckpointError(
-            "A folder of the server opens only in a browser on that machine. Choose a hub name, or "
-            "have the server started with --model FOLDER."
+            "A folder of the server opens only for its owner. Choose a hub name, or have the server "
+            f"started with --model FOLDER. {whose.HOW}"
         )
 
 
@@ -222,7 +215,7 @@ def _offer(name: str, problem: str | None) -> None:
     busy = [job.name for job in _downloads().values() if not job.finished]
     st.button(
         f"Download {_literal(name)}{size}", key="model_download", type="primary",
-        disabled=bool(busy), on_click=_begin_download, args=(name,), width="stretch",
+        disabled=bool(busy), on_click=_begin_download, args=(name, _may_use_token()), width="stretch",
     )
     st.caption(
         f"{busy[0]} is being downloaded now; one at a time." if busy
@@ -248,10 +241,18 @@ def _watch(name: str) -> None:
     st.button("Cancel", key="model_cancel", on_click=job.cancel)
 
 
-def _begin_download(name: str) -> None:
+def _begin_download(name: str, with_token: bool) -> None:
     jobs = _downloads()
     if all(job.finished for job in jobs.values()):
-        jobs[name] = hub.Download(name)
+        jobs[name] = hub.Download(name, with_token)
+
+
+def _may_use_token() -> bool:
+    """Whether this visitor's downloads send the hub token of whoever started the server: the owner's
+    do, others' after `streamlit run app.py -- --share-token`."""
+    flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flags.add_argument("--share-token", action="store_true")
+    return whose.is_owner() or flags.parse_known_args()[0].share_token
 
 
 @st.cache_resource(show_spinner=False)

@@ -13,6 +13,7 @@ from components.frame import (
     results,
     takeaway,
     visit,
+    whose,
 )
 from components.frame.choice_widgets import one_of
 from components.frame.choices import Choice
@@ -94,6 +95,7 @@ def show(declared: Sequence[Choice], above: Callable[[str], None]) -> None:
     glossary.explain()
     model_picker.sidebar()
     opened_trace.sidebar()
+    whose.sidebar()
     above(page.url_path or "start")
     _prompt_box(declared, page.title, hidden=page.title in WITHOUT_PROMPT)
     offers.begin()

@@ -128,7 +128,7 @@ def show_laws(
         ("bounded", _bounded(state), n_evicted > 0 or is_full,
          "The budgets are never exceeded; whole sentences are evicted"),
         ("persistent", kept, now.is_saved,
-         "Under Sessions: a file on this machine that outlives prompt, tab and process"),
+         "Under Sessions: a file of yours that outlives prompt, tab and process"),
         ("salient", _salient(written, len(state.prompts)), is_chosen,
          ("The EDM takes tokens whose salience reaches its threshold, the bank sentences whose "
           "mean salience reaches its own")),
@@ -235,19 +235,25 @@ def _scores(first: str, is_trained: bool) -> list[str]:
 def _sessions() -> None:
     now = conversation.current()
     name = st.text_input("Name", key="session_name", placeholder="demo", max_chars=64)
-    st.button("Save", key="session_save", on_click=conversation.save, args=(name,),
-              disabled=not name)
-    names = conversation.saved_names()
-    saved = st.selectbox("Saved on this machine", names, key="session_chosen",
+    with st.container(horizontal=True):
+        st.button("Save", key="session_save", on_click=conversation.save, args=(name,),
+                  disabled=not name, help="For you alone")
+        st.button("Share a copy", key="session_share", on_click=conversation.share, args=(name,),
+                  disabled=not (name and now.state.prompts),
+                  help="Everyone who opens this app can load it; nobody can change it")
+    saved = st.selectbox("Saved by you, or shared", conversation.saved(), key="session_chosen",
                          placeholder="none yet", index=None)
-    st.button("Load", key="session_load", on_click=conversation.load, args=(saved,),
-              disabled=saved is None)
+    with st.container(horizontal=True):
+        st.button("Load", key="session_load", on_click=conversation.load, args=(saved,),
+                  disabled=saved is None)
+        st.button("Remove", key="session_remove", on_click=conversation.remove, args=(saved,),
+                  disabled=saved is None or not conversation.may_remove(saved))
     st.download_button(
         f"Export, {now.state.nbytes / 1e6:.1f} MB", partial(conversation.as_file, now.state),
         "memory.safetensors",
         key="session_export", on_click="ignore", disabled=not now.state.prompts,
     )
-    file = st.file_uploader("Import a memory file", key="session_file")
+    file = st.file_uploader("Import a memory file", key="session_file", max_upload_size=100)
     st.button("Go on with this file", key="session_import", disabled=file is None,
               on_click=lambda: conversation.bring_in(file.getvalue()))
 

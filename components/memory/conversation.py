@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from components.frame import live_prompt, visit
+from components.frame import live_prompt, visit, whose
 from components.frame.choices import choose, chosen
 from components.memory import choice, run
 from components.memory.told import BY_HAND, Telling
@@ -24,6 +24,7 @@ MOST_STEPS = 20  # that can be undone
 MOST_BYTES = 1 << 28  # of keys and values in memories to go back to
 _IN_LINK = "memory:in link"  # session key: what the conversation last wrote into choice.TOLD
 HISTORY = 60  # prompts whose reads are listed slot by slot
+MOST_CHARS_A_PROMPT, MOST_CHARS = 100_000, 1_000_000  # of a memory that comes from elsewhere
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,12 +201,12 @@ def _change(state: MemoryState) -> None:
 
 
 def save(name: str) -> None:
-    """Keep the memory as a session on this machine; another conversation's is not overwritten."""
-    now = current()
+    """Keep the memory as a session of this visitor; another conversation's is not overwritten."""
+    now, mine = current(), whose.folder()
 
     def write():
         """Hold the session's lock, write the file, and mark which of the steps it holds."""
-        with sessions.hold(name) as path:
+        with sessions.hold(name, mine) as path:
             if path.exists() and now.session != name:
                 raise ValueError(
                     f"There is a session {name!r} already. Load it to go on with it, or choose "
@@ -216,6 +217,7 @@ def save(name: str) -> None:
                     f"Not saved: another process changed the session {name!r} meanwhile. Save "
                     "under another name, or load it again."
                 )
+            whose.check_room(now.state.nbytes)
             save_state(now.state, path)
             _stamps()[name] = _stamp(path)
         _steps()[:] = [replace(s, session=s.session or name, is_saved=False) for s in _steps()]
@@ -224,21 +226,83 @@ def save(name: str) -> None:
     _try(write)
 
 
-def load(name: str) -> None:
-    """Go on with a saved session; can be undone."""
+def share(name: str) -> None:
+    """Put a copy of the memory where every visitor can load it; nobody changes the copy."""
+    state = current().state
+
+    def write():
+        """Only under a name that nobody shared before."""
+        with sessions.hold(name, whose.shelves()[whose.SHARED]) as path:
+            if path.exists():
+                raise ValueError(f"A memory is shared as {name!r} already. Choose another name.")
+            whose.check_shared_room(state.nbytes)
+            save_state(state, path)
+
+    _try(write)
+
+
+def load(title: str) -> None:
+    """Go on with a saved session, or with a copy of a shared one; can be undone."""
 
     def read():
-        """Hold the session's lock while its file is read."""
-        with sessions.hold(name) as path:
-            if not path.exists():
-                raise ValueError(f"There is no session {name!r} any more. Choose another.")
-            state = load_state(path, visit.checkpoint())
-            _stamps()[name] = _stamp(path)
-            _make_room(state)
-            _append(Conversation(state, session=name, is_saved=True, told=None))
+        """One's own is held while it is read; others' files are whole, and never written here."""
+        shelf, name, of = _found(title)
+        if shelf != whose.OWN:
+            state = _from_elsewhere(_there(name, of))
+            _append(Conversation(state, told=None))
+        else:
+            with sessions.hold(name, of):
+                path = _there(name, of)
+                state = load_state(path, visit.checkpoint())
+                _stamps()[name] = _stamp(path)
+                _append(Conversation(state, session=name, is_saved=True, told=None))
+        _make_room(state)
         choice.forget_places()
 
     _try(read)
+
+
+def remove(title: str) -> None:
+    """Remove a saved session's file; the memory that was loaded from it stays."""
+
+    def act():
+        """What is not this visitor's is not removed, whatever the page offered."""
+        shelf, name, of = _found(title)
+        if not whose.may_change(shelf):
+            raise ValueError(f"Only the owner of this server can remove {name!r}: it is shared.")
+        sessions.reset(name, of)
+
+    _try(act)
+
+
+def _found(title: str) -> tuple[str, str, Path]:
+    """A title of `saved` -> shelf, name, the folder of the shelf. Raises ValueError."""
+    shelf, _, name = title.rpartition(": ")
+    shelf = shelf or whose.OWN
+    if shelf not in whose.shelves():
+        raise ValueError(f"There are no sessions of {shelf!r} any more. Choose another.")
+    return shelf, name, whose.shelves()[shelf]
+
+
+def _from_elsewhere(path: Path) -> MemoryState:
+    """Somebody's memory file. Raises ValueError, before anything is computed from it, where its prompts
+    are longer than the prompt box lets anybody tell."""
+    state = load_state(path, visit.checkpoint())
+    lengths = [len(text) for text in state.prompts]
+    if max(lengths, default=0) > MOST_CHARS_A_PROMPT or sum(lengths) > MOST_CHARS:
+        raise ValueError(
+            f"Too much was told to this memory: a prompt has {max(lengths):,} characters, all "
+            f"{sum(lengths):,}; at most {MOST_CHARS_A_PROMPT:,} and {MOST_CHARS:,} are opened. Tell "
+            "it shorter prompts."
+        )
+    return state
+
+
+def _there(name: str, of: Path) -> Path:
+    path = sessions.path_of(name, of)
+    if not path.exists():
+        raise ValueError(f"There is no session {name!r} any more. Choose another.")
+    return path
 
 
 def _make_room(state: MemoryState) -> None:
@@ -267,7 +331,7 @@ def bring_in(content: bytes) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "the file"
             path.write_bytes(content)
-            state = load_state(path, visit.checkpoint())
+            state = _from_elsewhere(path)
             _make_room(state)
             _append(Conversation(state, told=None))
         choice.forget_places()
@@ -284,12 +348,19 @@ def as_file(state: MemoryState) -> bytes:
         return path.read_bytes()
 
 
-def saved_names() -> list[str]:
-    """Sessions on this machine; none where its folder cannot be opened."""
+def saved() -> list[str]:
+    """The sessions that this visitor may load: "demo" is their own, "shared: demo" everybody's; none
+    where the folder cannot be opened."""
     try:
-        return sessions.names()
+        return [name if shelf == whose.OWN else f"{shelf}: {name}"
+                for shelf, of in whose.shelves().items() for name in sessions.names(of)]
     except OSError:
         return []
+
+
+def may_remove(title: str) -> bool:
+    """Whether this visitor may remove a session of `saved`."""
+    return whose.may_change(title.rpartition(": ")[0] or whose.OWN)
 
 
 def trouble() -> str:

@@ -1,10 +1,12 @@
-"""The notes page's buttons: add, import, search settings, export, first visit. Knows no tensors."""
+"""The notes page's buttons: whose notes, add, import, search settings, export, first visit. Knows no
+tensors."""
 
 import logging
+from functools import partial
 
 import streamlit as st
 
-from components.frame import live_prompt, presenting, visit
+from components.frame import live_prompt, presenting, visit, whose
 from components.frame.choice_widgets import holding
 from components.frame.choices import choose
 from components.frame.shell import DEFAULT_PROMPT
@@ -12,6 +14,7 @@ from components.notes import choice, run
 from components.notes.run import EXAMPLES
 
 QUESTION = "Where do I live? I live in"
+SHELVES = {whose.OWN: "My notes", whose.SHARED: "Shared notes"}
 
 
 def show() -> run.Overview:
@@ -20,16 +23,18 @@ def show() -> run.Overview:
     _read_files()
     now = run.overview()
     with st.container(horizontal=True, vertical_alignment="center", key="notes_bar"):
-        with st.popover("Add a note", key="notes_add"):
-            _add()
-        n_imports = st.session_state.get("notes:imports", 0)  # closed again behind each of them
-        with st.popover("Import files", key=f"notes_import {n_imports}"):
-            _import()
+        _whose()
+        if now.shelf == whose.OWN:
+            with st.popover("Add a note", key="notes_add"):
+                _add()
+            n_imports = st.session_state.get("notes:imports", 0)  # closed again behind each of them
+            with st.popover("Import files", key=f"notes_import {n_imports}"):
+                _import()
         with st.popover("Search settings", key="notes_settings"):
             _settings()
         with st.popover("Export, remove", key="notes_manage"):
             _manage(now)
-        if now.n_examples:
+        if now.n_examples and now.may_change:
             st.button(
                 f"Remove the {now.n_examples:,} examples", key="notes_remove_examples",
                 on_click=doing(run.delete_examples),
@@ -52,8 +57,12 @@ def doing(act, *args):
     return do
 
 
-def show_first_visit() -> None:
-    """No note is kept yet: examples, side by side."""
+def show_empty(now: run.Overview) -> None:
+    """No note is kept yet: examples, side by side; on other shelves a sentence."""
+    if now.shelf != whose.OWN:
+        st.info("Nothing is shared yet. Open one of your notes, and press “Share a copy”."
+                if now.shelf == whose.SHARED else "No note is left here.")
+        return
     st.markdown(
         "**No notes yet.** Begin with made-up ones, add your own, or import text, Markdown or PDF."
     )
@@ -88,11 +97,28 @@ def _tell(now) -> None:
         if line:
             st.info(_sentence(line))
     noun = "note" if now.n_notes == 1 else "notes"
+    of = {
+        whose.OWN: "of yours, which other visitors do not see",
+        whose.SHARED: "that visitors shared with everyone",
+    }.get(now.shelf, f"of {now.shelf}")
     st.markdown(
-        f"**Notes are text put into the prompt; the network itself remembers nothing.** "
-        f"{now.n_notes:,} {noun} in one file on this machine, the same for everyone who opens the "
-        "app here."
+        "**Notes are text put into the prompt; the network itself remembers nothing.** "
+        f"{now.n_notes:,} {noun} {of}."
     )
+
+
+def _whose() -> None:
+    choose(choice.SHELF, choice.shelf())
+    st.selectbox(
+        "Whose notes", list(whose.shelves()), format_func=lambda name: SHELVES.get(name, name),
+        label_visibility="collapsed", width=170, on_change=_close_note, **holding(choice.SHELF),
+    )
+
+
+def _close_note() -> None:
+    """A note's number means another note on another shelf."""
+    choose(choice.NOTE, None)
+    st.session_state.pop("notes:opened", None)
 
 
 def _add() -> None:
@@ -121,7 +147,7 @@ def _ask_something() -> None:
 def _import() -> None:
     files = st.file_uploader(
         "Text, Markdown, PDF, or notes exported here", accept_multiple_files=True,
-        key=f"notes_files {st.session_state.get('notes:imports', 0)}",
+        key=f"notes_files {st.session_state.get('notes:imports', 0)}", max_upload_size=50,
     )
     st.button("Keep as notes", key="notes_import_go", type="primary", disabled=not files,
               on_click=_line_up, args=(files,))
@@ -145,7 +171,7 @@ def _read_files() -> None:
     while waiting:
         name, content = waiting[0]
         try:
-            odd = _follow(run.import_file(name, content), bar, name)
+            odd = run.import_file(name, content, partial(_show_pages, bar, name))
             _add_to("notes:news", odd or f"“{name}” is kept as a note.")
         except ValueError as problem:
             _add_to("notes:trouble", " ".join(str(problem).split()))
@@ -162,14 +188,9 @@ def _add_to(key: str, words: str) -> None:
     st.session_state[key] = "\n".join(filter(None, [st.session_state.get(key, ""), words]))
 
 
-def _follow(steps, bar, name: str) -> str:
-    """Draw the bar until the file is read -> what was odd about it."""
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as end:
-            return end.value
-        bar.progress(done / total, f"{name}: page {done:,} of {total:,}")
+def _show_pages(bar, name: str, pages: tuple[int, int]) -> None:
+    done, total = pages
+    bar.progress(done / total, f"{name}: page {done:,} of {total:,}")
 
 
 def _settings() -> None:
@@ -202,10 +223,12 @@ def _settings() -> None:
 
 def _manage(now) -> None:
     st.download_button(
-        "Export all notes (JSON)", run.export, "notes.json", key="notes_export",
+        "Export all notes (JSON)", partial(run.export, now.file), "notes.json", key="notes_export",
         on_click="ignore", disabled=not now.n_notes,
         help="One file with every note; Import files reads it back",
     )
+    if not now.may_change:
+        return
     sure = st.checkbox(f"Yes, remove all {now.n_notes:,} notes", key="notes_sure",
                        disabled=not now.n_notes)
     st.button("Remove all notes", key="notes_remove_all", disabled=not sure or not now.n_notes,

@@ -1,5 +1,6 @@
 """What the visitor chose on the notes page. Knows nothing of notes."""
 
+from components.frame import whose
 from components.frame.choices import Choice, OneOf, Text, Whole, chosen
 from model.memory.variants import VARIANTS
 
@@ -14,9 +15,15 @@ SIZE = Choice("notes_size", OneOf(SIZES), 64)  # tokens of a passage, at most
 LAYER = Choice("notes_layer", Whole())
 VARIANT = Choice("notes_variant", OneOf({name: name for name, parts in VARIANTS.items() if parts}))
 NOTE = Choice("notes_note", Whole())  # the one that is open
+SHELF = Choice("notes_shelf", Text(40), whose.OWN)  # whose notes
 # A link must not open a folder of the server: its visitor has to ask for it.
 FOLDER = Choice("notes_folder", Text(), "", in_link=False)
-CHOICES = (VIEW, N, RANKING, SIZE, LAYER, VARIANT, NOTE, FOLDER)
+CHOICES = (VIEW, N, RANKING, SIZE, LAYER, VARIANT, NOTE, SHELF, FOLDER)
+
+
+def shelf() -> str:
+    """Whose notes: a name of `whose.shelves`, the visitor's own where another may not be seen."""
+    return chosen(SHELF) if chosen(SHELF) in whose.shelves() else whose.OWN
 
 
 def n_notes() -> int:

@@ -3,8 +3,9 @@
 import pandas as pd
 import streamlit as st
 
+from components.frame import whose
 from components.frame.choices import choose, chosen
-from components.kit import data_table
+from components.kit import data_table, safe_text
 from components.kit.export.offers import no_notebook
 from components.notes import choice, run
 from components.notes.bar import doing
@@ -23,7 +24,7 @@ def show(now) -> None:
     with left:
         _list(notes)
     with right:
-        _editor({note.id for note in notes})
+        _editor(now, {note.id for note in notes})
 
 
 def _list(notes) -> None:
@@ -46,7 +47,7 @@ def _list(notes) -> None:
     st.session_state["notes:row"] = row
 
 
-def _editor(ids: set[int]) -> None:
+def _editor(now: run.Overview, ids: set[int]) -> None:
     number = chosen(choice.NOTE)
     if number is None:
         st.info("Choose a note with the box at its left to read, change or remove it.")
@@ -54,6 +55,9 @@ def _editor(ids: set[int]) -> None:
     opened = _opened(number)
     if opened is None:
         st.info("This note was removed. Choose another one.")
+        return
+    if not now.may_change:
+        _reader(opened)
         return
     st.text_input("Title", opened.title, key=f"notes_title {number}", max_chars=120)
     st.text_area("Text", opened.text, key=f"notes_text {number}", height=HEIGHT - 170)
@@ -63,9 +67,20 @@ def _editor(ids: set[int]) -> None:
                   on_click=doing(_keep_as_new, number))
         st.button("Reload", key="notes_reload", on_click=_forget, args=(number,),
                   help="Shows the note as it is in the file now; your unsaved words are lost")
+        if now.shelf == whose.OWN:
+            st.button("Share a copy", key="notes_share", on_click=doing(_share, number),
+                      help="Everyone who opens this app can read it; only the server's owner can "
+                           "remove it")
         st.button("Remove", key="notes_remove", on_click=doing(_remove, number))
     if number not in ids:
         st.warning("This note was removed meanwhile, in another window.")
+
+
+def _reader(note) -> None:
+    """A note that this visitor may read and copy."""
+    st.markdown(f"**{safe_text.for_markdown(note.title)}**")
+    st.code(note.text, language=None, wrap_lines=True, height=HEIGHT - 100)
+    st.button("Copy to my notes", key="notes_take", on_click=doing(_take, note))
 
 
 def _opened(number: int):
@@ -89,6 +104,17 @@ def _save(opened) -> None:
 
 def _keep_as_new(number: int) -> None:
     run.add_typed(*_typed(number))
+
+
+def _take(note) -> None:
+    run.add_typed(note.title, note.text)
+    st.session_state["notes:news"] = f"“{note.title}” is a note of yours now."
+
+
+def _share(number: int) -> None:
+    title, text = _typed(number)
+    run.share(title, text)
+    st.session_state["notes:news"] = f"A copy of “{title}” is shared with everyone."
 
 
 def _remove(number: int) -> None:

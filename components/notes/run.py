@@ -1,27 +1,30 @@
 """The contents of the notes page, computed by model/ and cached.
 
-The notes are in one file of this machine; everybody who opens the app on it shares them. Results
-are cached under the file's stamp, which changes with every note. No looks here.
+Every visitor's notes are in a file of their own, beside one for what was shared; the shelf that was
+chosen says which is read. Results are cached under the file and its stamp, which changes with every
+note. No looks here.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from components.frame import model_picker, results, visit
+from components.frame import results, visit, whose
 from components.kit.units import show_error
 from components.notes import choice
 from model.memory import effect
 from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.notes import embedding_text, importing, index, search
-from model.notes.note import EXAMPLE, Draft, Note, NotesError
+from model.notes.note import EXAMPLE, Draft, Note, NotesError, Room, path
 from model.notes.prompt import NotesPrompt, build
 from model.notes.search import RRF, Candidate  # noqa: F401  (the page says it)
-from model.notes.store import opened
+from model.notes.store import NotesFile, opened
 from model.recall import five_answers
 from model.recall.five_answers import MOST_TOKENS, GreedyAnswer
 from model.recall.note_examples import EXAMPLES  # noqa: F401  (the page's first visit)
@@ -31,13 +34,19 @@ from model.run.store import RunKey
 from model.run.trace import Trace
 
 N_CANDIDATES = 8
+VISITORS = Room(200_000, 1_000_000)  # a note that all read again takes seconds a thousand passages
+OWNERS = Room(5_000_000, 50_000_000)
+SHARED = Room(20_000, 2_000_000)
 
 
 @dataclass(frozen=True)
 class Overview:
-    """The notes file as it is now. n_examples: of the notes, those that came with one click."""
+    """The notes file as it is now. shelf: whose it is; may_change: whether this visitor may write into
+    it; n_examples: of the notes, those that came with one click."""
 
     file: str
+    shelf: str
+    may_change: bool
     stamp: tuple
     n_notes: int
     n_examples: int
@@ -77,28 +86,38 @@ class AskedMemory:
 
 
 def overview() -> Overview:
-    """How many notes there are, and where."""
-    with opened() as store:
+    """How many notes there are, and where; a visitor who only looks leaves no file behind."""
+    shelf, file = choice.shelf(), _file()
+    if not whose.is_owner() and not file.exists():
+        return Overview(str(file), shelf, whose.may_change(shelf), (), 0, 0, 0)
+    with opened(file) as store:
         stamp = store.stamp()
         n_examples = store.n_from(EXAMPLE)
-        return Overview(str(store.file), stamp, stamp[0], n_examples, store.n_bytes)
+        return Overview(str(store.file), shelf, whose.may_change(shelf), stamp, stamp[0], n_examples,
+                        store.n_bytes)
 
 
 def notes(now: Overview) -> list[Note]:
     """All notes, the oldest first."""
-    return results.made(("all notes", now.file, now.stamp), _all_notes)
+    return results.made(("all notes", now.file, now.stamp), partial(_all_notes, Path(now.file)))
 
 
 def read_note(number: int) -> Note | None:
     """One note as it is in the file now."""
-    with opened() as store:
+    with opened(_file()) as store:
         return store.note(number)
 
 
 def add(drafts: list[Draft]) -> None:
-    """Keep new notes."""
-    with opened() as store:
-        store.add(drafts)
+    """Keep new notes of one's own."""
+    with opened(path(whose.folder())) as store:
+        store.add(drafts, _room())
+
+
+def share(title: str, text: str) -> None:
+    """Put a copy of a note where every visitor can read it; only the owner can remove it."""
+    with opened(path(whose.shelves()[whose.SHARED])) as store:
+        store.add([Draft(title, text, "shared")], SHARED)
 
 
 def add_typed(title: str, text: str) -> None:
@@ -108,44 +127,43 @@ def add_typed(title: str, text: str) -> None:
 
 def edit(note: Note, title: str, text: str) -> None:
     """Put new words into a note."""
-    with opened() as store:
-        store.edit(note, title, text)
+    with _changing() as store:
+        store.edit(note, title, text, _room())
 
 
 def delete(ids: list[int]) -> None:
     """Remove notes."""
-    with opened() as store:
+    with _changing() as store:
         store.delete(ids)
 
 
 def delete_examples() -> None:
     """Remove the notes that came with one click."""
-    with opened() as store:
+    with _changing() as store:
         store.delete_from(EXAMPLE)
 
 
 def delete_all() -> None:
     """Remove every note."""
-    with opened() as store:
+    with _changing() as store:
         store.delete_all()
 
 
-def export() -> bytes:
-    """All notes as a JSON file that can be imported again."""
-    with opened() as store:
+def export(file: str) -> bytes:
+    """All notes of a file as JSON that can be imported again. (Streamlit calls this when the visitor
+    clicks, outside of any session.)"""
+    with opened(Path(file)) as store:
         return store.export().encode()
 
 
-def import_file(name: str, content: bytes) -> Iterator[tuple[int, int]]:
-    """Read a file and keep its notes; yields (pages read, pages) -> finally what was odd."""
-    reading = importing.read(name, content)
-    while True:
-        try:
-            step = next(reading)
-        except StopIteration as end:
-            add(end.value.drafts)
-            return end.value.odd
-        yield step.done, step.total
+def import_file(
+    name: str, content: bytes, on_progress: Callable[[tuple[int, int]], None]
+) -> str:
+    """Read a file and keep its notes -> what was odd; on_progress gets (pages read, pages). It takes
+    turns with what others ask, and stops where the visitor asks for something else."""
+    found = results.computed(None, partial(_read, name, content), on_progress=on_progress)
+    add(found.drafts)
+    return found.odd
 
 
 # -- searching -------------------------------------------------------------------------------------
@@ -153,14 +171,14 @@ def import_file(name: str, content: bytes) -> Iterator[tuple[int, int]]:
 
 def update_index(on_progress: Callable[[tuple[int, int]], None]) -> None:
     """Complete the index, batch by batch; on_progress gets (passages with a vector, passages)."""
-    results.computed(None, partial(_indexed, maker()), on_progress=on_progress)
+    results.computed(None, partial(_indexed, _file(), maker()), on_progress=on_progress)
 
 
 def find(question: str, now: Overview) -> list[Candidate]:
     """The best passages for a question, by words and by meaning."""
     made, ranking = maker(), choice.ranking()
     key = _key("found", now, made.key, question, ranking)
-    return results.computed(key, partial(_found, question, ranking, made))
+    return results.computed(key, partial(_found, Path(now.file), question, ranking, made))
 
 
 def maker() -> index.Maker:
@@ -178,10 +196,10 @@ def sentence_model() -> embedding_text.SentenceModel | None:
     folder = choice.folder()
     if not folder:
         return None
-    if not model_picker.is_on_this_machine():
+    if not whose.is_owner():
         raise NotesError(
-            "A folder of the server opens only in a browser on that machine. Leave the box empty "
-            "to use the loaded model."
+            "A folder of the server opens only for its owner. Leave the box empty to use the loaded "
+            f"model. {whose.HOW}"
         )
     return _sentence_model(folder)
 
@@ -326,20 +344,48 @@ def _key(what: str, now: Overview, *settings: Hashable) -> RunKey:
     return RunKey.with_memory(chosen, f"notes: {what}", (), now.file, now.stamp, *settings)
 
 
-def _all_notes() -> list[Note]:
-    with opened() as store:
+def _room() -> Room:
+    return OWNERS if whose.is_owner() else VISITORS
+
+
+def _read(name: str, content: bytes) -> importing.Imported:
+    reading = importing.read(name, content)
+    while True:
+        try:
+            step = next(reading)
+        except StopIteration as end:
+            return end.value
+        turn.report((step.done, step.total))
+
+
+def _file() -> Path:
+    """The notes file of the chosen shelf."""
+    return path(whose.shelves()[choice.shelf()])
+
+
+def _changing() -> AbstractContextManager[NotesFile]:
+    """The chosen shelf's file, to be changed. NotesError for whoever may only read it."""
+    if not whose.may_change(choice.shelf()):
+        raise NotesError("Only the owner of this server changes these notes. Copy one to your own.")
+    return opened(_file())
+
+
+def _all_notes(file: Path) -> list[Note]:
+    with opened(file) as store:
         return store.notes()
 
 
-def _indexed(made: index.Maker) -> None:
-    with opened() as store:
+def _indexed(file: Path, made: index.Maker) -> None:
+    with opened(file) as store:
         for step in index.update(store, made):
             turn.report((step.done, step.total))
 
 
-def _found(question: str, ranking: str, made: index.Maker) -> list[Candidate]:
+def _found(
+    file: Path, question: str, ranking: str, made: index.Maker
+) -> list[Candidate]:
     vector = made.embedder.embed([question.lstrip()])[0]
-    with opened() as store:
+    with opened(file) as store:
         return search.search(store, made, question, vector, N_CANDIDATES, ranking)
 
 

@@ -1,5 +1,6 @@
 """The notes page's views of one question. Draws; computes nothing."""
 
+import time
 from functools import partial
 
 import streamlit as st
@@ -8,6 +9,7 @@ from components.frame import visit
 from components.frame.choice_widgets import one_of
 from components.kit import next_token
 from components.kit.export.offers import no_notebook, notebook
+from components.kit.units import show_duration
 from components.notes import bar, candidates, cards, choice, listing, prompt, run
 
 FIVE = (
@@ -20,7 +22,7 @@ def show() -> None:
     """The page below the prompt box."""
     now = bar.show()
     if not now.n_notes:
-        bar.show_first_visit()
+        bar.show_empty(now)
         return
     view = one_of("View", choice.VIEW)
     if view == "notes":
@@ -43,15 +45,25 @@ def show() -> None:
 
 def _bring_up_to_date() -> None:
     """Complete the index, with a bar; after a newer key it continues where it stopped."""
-    place = st.empty()
+    place, began = st.empty(), []
 
     def follow(counts: tuple[int, int]) -> None:
         done, total = counts
+        began.append((time.monotonic(), done))
         if done < total:
-            place.progress(done / total, f"Indexing: {done:,} of {total:,} passages have a vector")
+            place.progress(done / total, f"Indexing: {done:,} of {total:,} passages have a vector"
+                                         f"{_left(*began[0], done, total)}. Another page stops it.")
 
     run.update_index(follow)
     place.empty()
+
+
+def _left(when: float, first: int, done: int, total: int) -> str:
+    """How long the rest takes at the speed since `when`, when `first` were done; "" before it is known."""
+    if done == first:
+        return ""
+    seconds = (time.monotonic() - when) * (total - done) / (done - first)
+    return f", about {show_duration(seconds)} left"
 
 
 def _warn() -> None:

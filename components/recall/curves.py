@@ -51,6 +51,7 @@ def _bar(curve: str, is_shipped: bool) -> list[str]:
         job = jobs.current()
         if job is not None and job.is_alive:
             st.button("Cancel", key="recall_cancel", on_click=jobs.cancel,
+                      disabled=not job.may_cancel,
                       help="Finished episodes are kept; Measure continues from there")
         else:
             st.button("Measure", key="recall_measure", type="primary", disabled=not names,

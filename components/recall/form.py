@@ -79,7 +79,7 @@ def _wait() -> str:
 
 def _book() -> str:
     file = st.file_uploader("A text file", type=["txt", "md"], key="recall_book",
-                            label_visibility="collapsed")
+                            label_visibility="collapsed", max_upload_size=20)
     if file is None:
         return ""
     try:

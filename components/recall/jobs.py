@@ -8,6 +8,8 @@ measurement at a time, and whatever a page wants runs first. Knows nothing of lo
 import hashlib
 import json
 import logging
+import os
+import shutil
 import threading
 import time
 from concurrent.futures import CancelledError
@@ -17,8 +19,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from components.frame import visit
+from components.frame import visit, whose
 from components.frame.results import engine
+from model.disk import owners
 from model.disk.lines import append, whole_lines
 from model.memory.settings import Settings
 from model.recall import probe, probe_file, runs
@@ -31,13 +34,15 @@ from model.training import jobs
 VISITOR = "measurement"  # as which the engine knows it
 EVERY = {**CURVES, **TASKS}
 FILE = "your probes"  # what a file's run is called
+PROBES, RESULTS = "probes.jsonl", "results.jsonl"  # of what was shared
 FORMAT = 2  # version of a file's results: 2 knows labels
 
 
 @dataclass
 class Measuring:
     """A measurement, under way or ended. share: how much is done, 0 to 1; found: the share that was
-    already measured before `started`; problem: the error that ended it."""
+    already measured before `started`; problem: the error that ended it; of: the folder of whoever
+    began it."""
 
     path: Path
     curve: str
@@ -49,6 +54,12 @@ class Measuring:
     problem: str = ""
     cancelled: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None  # it only waits for the engine
+    of: Path = field(default_factory=whose.folder)
+
+    @property
+    def may_cancel(self) -> bool:
+        """Whether this visitor began it, or is the server's owner."""
+        return whose.is_owner() or self.of == whose.folder()
 
     @property
     def is_alive(self) -> bool:
@@ -94,9 +105,9 @@ def start(curve: str, variants, settings: Settings, text: str, n: int, seed: int
 
 
 def cancel() -> None:
-    """End the measurement at its next step; finished episodes are kept."""
+    """End the measurement at its next step, where it is this visitor's; finished episodes are kept."""
     job = current()
-    if job is not None:
+    if job is not None and job.may_cancel:
         job.cancelled.set()
         engine().forget(VISITOR)
         if job.thread is not None:
@@ -175,10 +186,11 @@ def _lock() -> threading.Lock:
 
 
 def results_of(content: bytes, variants: tuple[str, ...], settings: Settings) -> Path:
-    """The file of a file's results: another one for another model, memory, settings, variants."""
+    """The file of a file's results, this visitor's own: another one for another model, memory, settings,
+    variants."""
     told = json.dumps([FORMAT, visit.mark(), settings.saved() | {"modules": ""}, sorted(variants)])
     mark = hashlib.sha1(told.encode() + content).hexdigest()[:12]
-    return jobs.home().parent / "recall" / f"probes-{mark}.jsonl"
+    return whose.folder() / "recall" / f"probes-{mark}.jsonl"
 
 
 def start_file(content: bytes, variants: tuple[str, ...], settings: Settings) -> None:
@@ -193,6 +205,55 @@ def start_file(content: bytes, variants: tuple[str, ...], settings: Settings) ->
 def results(path: Path) -> list[dict]:
     """The lines' results so far, in the file's order; an incomplete last one is left out."""
     return [json.loads(line) for line in whole_lines(path)]
+
+
+def share(name: str, content: bytes, path: Path) -> None:
+    """Put a copy of a file and of its results where every visitor can open them; nobody changes it.
+
+    Raises ValueError for a name that cannot be, or that somebody shared before.
+    """
+    there = _shared(name)
+    if there.exists():
+        raise ValueError(f"Probes are shared as {name!r} already. Choose another name.")
+    whose.check_shared_room(len(content) + path.stat().st_size)
+    draft = there.with_name(f".{name}.{os.getpid()}.{threading.get_ident()}")
+    draft.mkdir(parents=True)
+    try:
+        (draft / PROBES).write_bytes(content)
+        shutil.copyfile(path, draft / RESULTS)
+        draft.rename(there)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def shared_names() -> list[str]:
+    """What was shared, by name."""
+    return sorted(path.parent.name for path in _shelf().glob(f"[!.]*/{RESULTS}"))
+
+
+def shared(name: str) -> tuple[bytes, Path]:
+    """A shared file's content, and the file of its results. Raises ValueError when it is gone."""
+    there = _shared(name)
+    if not (there / PROBES).is_file():
+        raise ValueError(f"Nothing is shared as {name!r} any more. Choose another.")
+    return (there / PROBES).read_bytes(), there / RESULTS
+
+
+def unshare(name: str) -> None:
+    """Remove what was shared; the owner's right."""
+    if not whose.is_owner():
+        raise ValueError(f"Only the owner of this server can remove {name!r}: it is shared.")
+    shutil.rmtree(_shared(name), ignore_errors=True)
+
+
+def _shelf() -> Path:
+    return whose.shelves()[whose.SHARED] / "probes"
+
+
+def _shared(name: str) -> Path:
+    if not owners.is_name(name):
+        raise ValueError(f"Not a name: {name[:80]!r}. Choose 1 to 64 letters, digits, spaces, - or _.")
+    return _shelf() / name
 
 
 def _run_file(job: Measuring, checkpoint, settings: Settings, content: bytes) -> None:

@@ -1,10 +1,12 @@
 """The visitor's own probes: a file of JSON lines in, a table of results out, a bad line named."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
+from components.frame import whose
 from components.frame.choice_widgets import holding
 from components.frame.choices import choose, chosen
 from components.kit import data_table
@@ -38,18 +40,26 @@ def show() -> None:
         "\"distance\": 500, \"label\": \"homes\"}; answer null: any reply but “I do not know.” is "
         "a false recall. Lines with the same label are also counted together",
     ))
-    content, names = _bar()
+    content, names, shared = _bar()
     if not names:
         st.info("Choose at least one variant.")
         return
-    _live(jobs.results_of(content, tuple(names), choice.settings()), content)
+    own = jobs.results_of(content, tuple(names), choice.settings())
+    _live(own if own.exists() or shared is None else shared, content)
+    if shared is None and jobs.results(own):
+        _offer_to_share(content, own)
 
 
-def _bar() -> tuple[bytes, list[str]]:
+def _bar() -> tuple[bytes, list[str], Path | None]:
+    """The file's content, the variants, and the results that were shared with the file."""
     left, right = st.columns([2, 3], gap="large", vertical_alignment="bottom")
     with left:
-        file = st.file_uploader("A JSONL file", type=["jsonl", "json", "txt"], key="recall_file")
-    content = EXAMPLE.encode() if file is None else file.getvalue()
+        file = st.file_uploader("A JSONL file", type=["jsonl", "json", "txt"], key="recall_file",
+                                max_upload_size=5)
+        name = _choose_shared() if file is None else None
+    content, shared = EXAMPLE.encode() if file is None else file.getvalue(), None
+    if name is not None:
+        content, shared = jobs.shared(name)
     with right, st.container(horizontal=True, vertical_alignment="bottom", key="recall_file_bar"):
         if chosen(choice.FILE_VARIANTS) is None:
             gone = run.untrained()
@@ -58,26 +68,53 @@ def _bar() -> tuple[bytes, list[str]]:
                          selection_mode="multi", **holding(choice.FILE_VARIANTS))
         job = jobs.current()
         if job is not None and job.is_alive:
-            st.button("Cancel", key="recall_file_cancel", on_click=jobs.cancel)
+            st.button("Cancel", key="recall_file_cancel", on_click=jobs.cancel,
+                      disabled=not job.may_cancel)
         else:
-            st.button("Run the example" if file is None else f"Run {file.name}",
+            what = name or "the example" if file is None else file.name
+            st.button(f"Run {what}",
                       key="recall_file_run", type="primary", disabled=not names,
                       on_click=_start, args=(content, tuple(names)))
-        if file is None:
+        if file is None and name is None:
             st.download_button("The example as a file", EXAMPLE, "probes.jsonl", key="recall_example",
                                on_click="ignore")
-    own = job is not None and job.curve == jobs.FILE
+    own = job is not None and job.curve == jobs.FILE and job.may_cancel
     problem = st.session_state.pop("recall_trouble", "") or (job.problem if own else "")
     if problem:
         st.error(words.sentence(problem))
-    return content, names
+    return content, names, shared
+
+
+def _choose_shared() -> str | None:
+    """A file that somebody shared, where there are any; the owner can remove it."""
+    if not (names := jobs.shared_names()):
+        return None
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    name = row.selectbox("Or one that was shared", names, index=None, key="recall_shared",
+                         placeholder="none chosen")
+    if name is not None and whose.is_owner():
+        row.button("Remove", key="recall_unshare", on_click=_try, args=(jobs.unshare, name))
+    return name
+
+
+def _offer_to_share(content: bytes, path: Path) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Share these probes and results as", key="recall_share_name",
+                             max_chars=64, width=300)
+        st.button("Share a copy", key="recall_share", disabled=not name, on_click=_try,
+                  args=(jobs.share, name, content, path),
+                  help="Everyone who opens this app can open and run it; nobody can change it")
+
+
+def _try(act, *given) -> None:
+    try:
+        act(*given)
+    except (ValueError, OSError) as problem:
+        st.session_state.recall_trouble = str(problem)
 
 
 def _start(content: bytes, names: tuple[str, ...]) -> None:
-    try:
-        jobs.start_file(content, names, choice.settings())
-    except ValueError as problem:
-        st.session_state.recall_trouble = str(problem)
+    _try(jobs.start_file, content, names, choice.settings())
 
 
 def _live(path, content: bytes) -> None:
@@ -90,8 +127,8 @@ def _live(path, content: bytes) -> None:
         if was_alive and not now.is_alive:
             st.rerun()
         if was_alive:
-            st.progress(min(1.0, now.share), f"“{now.curve}”: {now.share:.0%}; you may close this "
-                                             "page")
+            what = f"“{now.curve}”" if now.may_cancel else "Another visitor's measurement"
+            st.progress(min(1.0, now.share), f"{what}: {now.share:.0%}; you may close this page")
         _results(path, content)
 
     st.fragment(draw, run_every=EVERY_S if was_alive else None)()

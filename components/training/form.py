@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components.frame import memory_weights, model_picker, visit
+from components.frame import memory_weights, visit, whose
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose
 from components.kit.export.offers import no_notebook
@@ -95,8 +95,8 @@ def _start(request: TrainingRequest, texts: dict[str, bytes]) -> None:
     )
     st.markdown("The same as a command:")
     st.code(_command(request, bool(texts)), language="bash")
-    if not model_picker.is_on_this_machine():
-        st.info("Only a browser on the server's own machine can start a training.")
+    if not whose.is_owner():
+        st.info(f"Only the owner of this server can start a training. {whose.HOW}")
         return
     st.button(
         "Start training", type="primary", key="training_start", on_click=_begin,

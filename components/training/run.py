@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from components.frame import visit
+from components.frame import memory_weights, visit
 from components.training.words import SHIPPED
 from model.loading import placement
 from model.loading.checkpoint import EMBEDDED
@@ -52,8 +52,8 @@ def _shipped(stamps: tuple) -> JobReport:
 
 
 def trainings() -> list[Job]:
-    """All jobs, the newest first."""
-    return jobs.all_jobs()
+    """The jobs that this visitor may see, the newest first."""
+    return memory_weights.trainings()
 
 
 def draw(lesson: str, source: str, seed: int) -> DrawnEpisode:

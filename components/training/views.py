@@ -3,9 +3,11 @@
 A training lives in its folder, not here: closing the page changes nothing.
 """
 
+from functools import partial
+
 import streamlit as st
 
-from components.frame import model_picker, presenting
+from components.frame import presenting, whose
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
 from components.kit import palette
@@ -186,9 +188,9 @@ def _chart(figure, key: str) -> None:
 
 
 def _buttons(job: Job, now: JobReport) -> None:
-    """The buttons of a training; they work only from this machine."""
-    if not model_picker.is_on_this_machine():
-        st.caption("Only a browser on the server's own machine can pause or stop it.")
+    """The buttons of a training; they are the owner's."""
+    if not whose.is_owner():
+        st.caption("Only the owner of this server can pause or stop it.")
         return
     row = st.container(horizontal=True, horizontal_alignment="right", key="training_buttons")
     if now.state in ("starting", "running"):
@@ -199,6 +201,9 @@ def _buttons(job: Job, now: JobReport) -> None:
         now.state in ("failed", "killed") and now.has_checkpoint
     ):
         _button(row, "Stop and keep", "training_stop", jobs.stop, job)
+    is_shared = jobs.is_shared(job)
+    _button(row, "Stop sharing" if is_shared else "Share", "training_share",
+            partial(jobs.share, is_shared=not is_shared), job)
     with row.popover("Delete", key="training_delete_menu"):
         st.markdown("Its curves, checkpoint and memory file are removed.")
         _button(st, "Delete this training", "training_delete", jobs.delete, job)

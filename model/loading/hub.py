@@ -75,34 +75,45 @@ def cached(name: str) -> Path | None:
     return None
 
 
-def download(name: str, on_progress: Callable[[DownloadProgress], None] | None = None) -> Path:
+def download(
+    name: str, on_progress: Callable[[DownloadProgress], None] | None = None, *,
+    with_token: bool = True,
+) -> Path:
     """Fetch a repository's GPT-2 files -> their folder. config.json comes first and is checked
     before any large file is requested. An exception of `on_progress` stops the download.
+    with_token: whether this user's hub token may be sent; without it only public files come.
 
     Raises CheckpointError, one line, for anything that goes wrong.
     """
     _check_name(name)
     try:
-        return _download(name, on_progress or (lambda progress: None))
+        return _download(name, on_progress or (lambda progress: None), None if with_token else False)
     except (OSError, httpx2.HTTPError, EntryNotFoundError, ValueError, KeyError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(_explain(name, error)) from error
 
 
-def _download(name: str, on_progress: Callable[[DownloadProgress], None]) -> Path:
+def _download(
+    name: str, on_progress: Callable[[DownloadProgress], None], token: bool | None
+) -> Path:
+    """token: False to send none; None to send the one of this user, where there is one."""
     on_progress(DownloadProgress("", 0, 0, 0, 0))
-    info = HfApi().model_info(name, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    info = HfApi(token=token).model_info(
+        name, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
+    )
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
     sizes = {file: sizes[file] for file in needed(name, set(sizes))}
     _check_disk(name, sum(sizes.values()))
     count = _Count(sizes, on_progress)
     # "main" writes a reference into the cache; `cached` finds this commit by it
-    folder = Path(hf_hub_download(name, "config.json", tqdm_class=count.bar("config.json"))).parent
+    bar = count.bar("config.json")
+    folder = Path(hf_hub_download(name, "config.json", token=token, tqdm_class=bar)).parent
     with named(name, folder):
         weights.read_config(folder)
     for file, n_bytes in list(sizes.items())[1:]:
-        path = hf_hub_download(name, file, revision=folder.name, tqdm_class=count.bar(file))
+        bar = count.bar(file)
+        path = hf_hub_download(name, file, revision=folder.name, token=token, tqdm_class=bar)
         _check_size(name, Path(path), n_bytes)
     count.finish()
     with named(name, folder):
@@ -227,8 +238,8 @@ class Download:
     `problem` is one line, "" if the download was cancelled.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, with_token: bool = True) -> None:
+        self.name, self.with_token = name, with_token
         self.progress = DownloadProgress("", 0, 0, 0, 0)
         self.folder: Path | None = None
         self.problem: str | None = None
@@ -251,7 +262,7 @@ class Download:
 
     def _run(self) -> None:
         try:
-            self.folder = download(self.name, self._see)
+            self.folder = download(self.name, self._see, with_token=self.with_token)
         except Cancelled:
             self.problem = ""
         except CheckpointError as error:

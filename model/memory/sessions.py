@@ -1,9 +1,9 @@
 """Memories by name on disk: one file a session, one writer at a time. Knows nothing of models.
 
-The files are in MNEMOSCOPE_HOME, by default the user's data folder.
+Everybody's sessions lie in a folder of their own (model/disk/owners.py): `of` says whose; by default
+they are the owner's, in MNEMOSCOPE_HOME or the user's data folder.
 """
 
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,40 +12,40 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from model.disk import home as data_folder
+from model.disk import owners
 from model.disk.whole import place, replacing
 
 SUFFIX = ".memory"
 
 
-def home() -> Path:
-    """The folder of all sessions; made if it is missing."""
-    folder = data_folder.home() / "sessions"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def home(of: Path | None = None) -> Path:
+    """The folder of all sessions of one owner; nothing is made."""
+    return (data_folder.home() if of is None else of) / "sessions"
 
 
-def path_of(name: str) -> Path:
+def path_of(name: str, of: Path | None = None) -> Path:
     """A session's file. Raises ValueError for a name that could point outside the folder."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,63}", name):
+    if not owners.is_name(name):
         raise ValueError(
             f"Not a session name: {name[:80]!r}. Choose 1 to 64 letters, digits, spaces, - or _, "
             "beginning with a letter or digit."
         )
-    return home() / f"{name}{SUFFIX}"
+    return home(of) / f"{name}{SUFFIX}"
 
 
-def names() -> list[str]:
+def names(of: Path | None = None) -> list[str]:
     """All sessions that were saved, by name."""
-    return sorted(path.name.removesuffix(SUFFIX) for path in home().glob(f"[!.]*{SUFFIX}"))
+    return sorted(path.name.removesuffix(SUFFIX) for path in home(of).glob(f"[!.]*{SUFFIX}"))
 
 
 @contextmanager
-def hold(name: str) -> Iterator[Path]:
+def hold(name: str, of: Path | None = None) -> Iterator[Path]:
     """The session's file, locked for this process while the block runs.
 
     Raises ValueError at once if another process holds it: we do not wait and do not overwrite.
     """
-    path = path_of(name)
+    path = path_of(name, of)
+    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         lock.acquire(timeout=0)
@@ -60,28 +60,28 @@ def hold(name: str) -> Iterator[Path]:
         lock.release()
 
 
-def reset(name: str) -> None:
+def reset(name: str, of: Path | None = None) -> None:
     """Forget a session. Raises ValueError when there is none."""
-    with hold(name) as path:
-        _must_exist(name, path)
+    _must_exist(name, path_of(name, of), of)
+    with hold(name, of) as path:
+        _must_exist(name, path, of)
         path.unlink()
 
 
-def export(name: str, target: Path) -> None:
+def export(name: str, target: Path, of: Path | None = None) -> None:
     """Copy a session's file to `target`, which must not exist yet."""
     if target.exists():
         raise ValueError(f"The file {target} exists already. Choose another file, or remove it "
                          "first.")
     place(target)
-    with hold(name) as path:
-        _must_exist(name, path)
-        with replacing(target) as draft:
-            shutil.copyfile(path, draft)
+    _must_exist(name, path_of(name, of), of)
+    with hold(name, of) as path, replacing(target) as draft:
+        shutil.copyfile(path, draft)
 
 
-def bring_in(name: str, source: Path) -> None:
+def bring_in(name: str, source: Path, of: Path | None = None) -> None:
     """Make `source` the file of a new session. Raises ValueError when the session exists."""
-    with hold(name) as path:
+    with hold(name, of) as path:
         if path.exists():
             raise ValueError(f"There is a session {name!r} already. Reset it, or choose another "
                              "name.")
@@ -89,7 +89,7 @@ def bring_in(name: str, source: Path) -> None:
             shutil.copyfile(source, draft)
 
 
-def _must_exist(name: str, path: Path) -> None:
+def _must_exist(name: str, path: Path, of: Path | None) -> None:
     if not path.exists():
-        known = ", ".join(names()) or "none yet"
+        known = ", ".join(names(of)) or "none yet"
         raise ValueError(f"There is no session {name!r}. Choose one of these: {known}.")

@@ -10,6 +10,8 @@ from itertools import pairwise
 
 from transformers import PreTrainedTokenizerBase
 
+from model.run import turn
+
 _END = re.compile(r"""[.!?]+["'”’)\]]*(?=\s)""")  # of a sentence
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 _BATCH = 512
@@ -117,6 +119,7 @@ def _counts(
     counts: list[int] = []
     for i in range(0, len(spans), _BATCH):
         batch = [" " + _plain(text, *span) for span in spans[i : i + _BATCH]]
+        turn.give_way()
         encoded = tokenizer(batch, add_special_tokens=False, verbose=False)["input_ids"]
         counts += map(len, encoded)
     return counts

@@ -8,7 +8,9 @@ import io
 import logging
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePath
+from typing import Any
 
 import pypdf
 from markdown_it import MarkdownIt
@@ -18,6 +20,7 @@ from model.disk import schema
 from model.notes.note import Draft, NotesError, checked
 
 MOST_BYTES = 50_000_000
+MOST_PAGES = 2_000  # a page tree of some kilobytes can name the same page a million times
 MARKDOWN = (".md", ".markdown")
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every oddity on stderr
@@ -56,8 +59,8 @@ class Imported:
 def read(name: str, content: bytes) -> Generator[PagesRead, None, Imported]:
     """A file's name and bytes -> its notes; yields its progress page by page.
 
-    Raises NotesError for a file that is empty, too large, no text, or a PDF that is damaged,
-    locked or without text.
+    Raises NotesError for a file that is empty, too large, no text, or a PDF that is damaged, locked,
+    without text or beyond MOST_PAGES: before its pages are read.
     """
     if len(content) > MOST_BYTES:
         raise NotesError(
@@ -129,10 +132,13 @@ def _read_pdf(name: str, content: bytes) -> Generator[PagesRead, None, Imported]
         document = pypdf.PdfReader(io.BytesIO(content))
         if document.is_encrypted and not document.decrypt(""):
             raise FileNotDecryptedError("it needs a password")
+        _check_pages(name, document)
         total = len(document.pages)
         for i in range(total):
             pages.append(document.pages[i].extract_text())
             yield PagesRead(i + 1, total)
+    except NotesError:
+        raise
     except FileNotDecryptedError:
         raise NotesError(
             f"“{name}”: this PDF is locked with a password. Save an unlocked copy and choose that."
@@ -158,6 +164,24 @@ def _read_pdf(name: str, content: bytes) -> Generator[PagesRead, None, Imported]
     text = "\f".join(_lines(page).replace("\f", "\n") for page in pages)
     odd = f"“{name}”: {n_blank:,} of {len(pages):,} pages hold no text." if n_blank else ""
     return Imported([checked(Draft(_title(name), text, name))], odd)
+
+
+def _check_pages(name: str, document: pypdf.PdfReader) -> None:
+    """NotesError for too many pages; looks at no more than four times MOST_PAGES parts of the tree,
+    whose branches may be shared or go round in a circle."""
+    waiting: list[Any] = [document.root_object["/Pages"]]
+    n_pages = n_seen = 0
+    while waiting and n_pages + len(waiting) <= 4 * MOST_PAGES and n_seen < 4 * MOST_PAGES:
+        part = waiting.pop().get_object()
+        n_seen += 1
+        if "/Kids" in part:
+            waiting += islice(part["/Kids"], 4 * MOST_PAGES)
+        else:
+            n_pages += 1
+    if waiting or n_pages > MOST_PAGES:
+        raise NotesError(
+            f"“{name}”: too many pages; at most {MOST_PAGES:,} are read. Please split the file."
+        )
 
 
 def _title(name: str) -> str:

@@ -38,9 +38,18 @@ class Note:
     revision: int
 
 
-def path() -> Path:
-    """The file of all notes: in MNEMOSCOPE_HOME, by default in the user's data folder."""
-    return home() / "notes.sqlite3"
+def path(of: Path | None = None) -> Path:
+    """The file of one owner's notes, in a folder of model/disk/owners.py; by default of the owner of
+    MNEMOSCOPE_HOME or the user's data folder."""
+    return (home() if of is None else of) / "notes.sqlite3"
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many characters one note may have, and all notes of a file together."""
+
+    a_note: int
+    in_all: int
 
 
 def checked(draft: Draft, most_chars: int = 20_000_000) -> Draft:

@@ -18,7 +18,7 @@ import apsw
 import sqlite_vec
 from filelock import FileLock, Timeout
 
-from model.notes.note import Draft, Note, NotesError, checked, first_words, path
+from model.notes.note import Draft, Note, NotesError, Room, checked, first_words, path
 
 VERSION = 1
 BUSY_S = 4.0  # how long a writer waits for another one
@@ -51,23 +51,25 @@ class NotesFile:
                 self.connection.close(True)
                 raise
 
-    def add(self, drafts: Iterable[Draft]) -> list[int]:
-        """Keep these notes, all or none -> their ids."""
+    def add(self, drafts: Iterable[Draft], room: Room | None = None) -> list[int]:
+        """Keep these notes, all or none -> their ids. Raises NotesError where they exceed `room`."""
         drafts, now = [checked(draft) for draft in drafts], time.time()
         with self.writing() as connection:
+            self._check_room(room, [len(draft.text) for draft in drafts])
             return [_insert(connection, draft, now) for draft in drafts]
 
-    def edit(self, note: Note, title: str, text: str) -> None:
+    def edit(self, note: Note, title: str, text: str, room: Room | None = None) -> None:
         """Put new words into a note; its passages are removed and made again later. A title that
         was the beginning of the text, and was not changed, is taken from the new text.
 
-        Raises NotesError if the note has changed since it was read: the other text is not
-        overwritten.
+        Raises NotesError if the note has changed since it was read (the other text is not
+        overwritten), and where it exceeds `room`.
         """
         follows = title == note.title == first_words(note.text)
         draft = checked(Draft("" if follows else title, text, note.source))
         with self.writing() as connection:
             self._check_unchanged(note)
+            self._check_room(room, [len(draft.text)], len(note.text))
             connection.execute(
                 "UPDATE notes SET title=?, text=?, changed=?, revision=revision+1 WHERE id=?",
                 (draft.title, draft.text, time.time(), note.id),
@@ -187,6 +189,21 @@ class NotesFile:
                 f"version {VERSION}. Use the program that wrote them."
             )
         return True
+
+    def _check_room(self, room: Room | None, lengths: list[int], n_gone: int = 0) -> None:
+        if room is None:
+            return
+        if max(lengths, default=0) > room.a_note:
+            raise NotesError(
+                f"Note too long: {max(lengths):,} characters, at most {room.a_note:,} are kept here. "
+                "Please split it."
+            )
+        kept = int(self.connection.execute("SELECT coalesce(sum(length(text)),0) FROM notes").get)
+        if kept - n_gone + sum(lengths) > room.in_all:
+            raise NotesError(
+                f"No room: {kept:,} characters are kept, {sum(lengths):,} more would be, at most "
+                f"{room.in_all:,} may be. Remove some notes, or keep fewer."
+            )
 
     def _check_unchanged(self, note: Note) -> None:
         query = "SELECT revision FROM notes WHERE id=?"

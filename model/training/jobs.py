@@ -10,6 +10,7 @@ for it.
     text/             the visitor's own text, where there is some
     progress.jsonl, training.pt, memory.safetensors, card.json, log.txt      written by the trainer
     pause, stop       files whose presence the trainer obeys
+    shared            a file whose presence lets everyone see the training, not only the owner
 
 Needs a POSIX system (Linux, macOS). Knows nothing of what is trained.
 """
@@ -226,6 +227,19 @@ def stop(job: Job) -> Job:
         _mark(job, "stop")  # first: a paused trainer that wakes must find it
         (job.folder / "pause").unlink(missing_ok=True)
         return job if is_alive(job) else _spawn(job)
+
+
+def share(job: Job, is_shared: bool) -> None:
+    """Let everyone who opens the app see the training and use its memory, or the owner alone."""
+    if is_shared:
+        _mark(job, "shared")
+    else:
+        (job.folder / "shared").unlink(missing_ok=True)
+
+
+def is_shared(job: Job) -> bool:
+    """Whether everyone may see the training."""
+    return (job.folder / "shared").exists()
 
 
 def delete(job: Job) -> None:

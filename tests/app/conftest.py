@@ -9,19 +9,23 @@ from functools import cache
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
+from streamlit.runtime.context import ContextProxy
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from components.frame import model_picker
+from components.frame import model_picker, whose
 from model.loading import checkpoint
 from model.run import turn
 
 
 @pytest.fixture(autouse=True)
 def nobody_was_here(tmp_path, monkeypatch):
-    """No models on the shelf, no seats held, no saved sessions, no model named by the shell."""
+    """No models on the shelf, no seats held, nothing saved, no model named by the shell; whoever comes
+    is the owner (test_whose.py has the others)."""
     model_picker._shelf.clear()
     monkeypatch.delenv("MNEMOSCOPE_MODEL", raising=False)
     monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(whose, "is_owner", lambda: True)
+    monkeypatch.setattr(ContextProxy, "cookies", {})
 
 
 @pytest.fixture(scope="session", autouse=True)

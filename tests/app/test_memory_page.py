@@ -1,8 +1,7 @@
 """The memory page without trained memory: real numbers, nothing lost, nothing that executes."""
 
-import os
 import re
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -299,12 +298,12 @@ def test_a_folder_that_cannot_be_written_costs_nothing(app, monkeypatch):
     assert not app.exception and app.error and state_of(app).prompts == (FACT,)
 
 
-def test_export_and_import_give_the_same_memory(app):
+def test_export_and_import_give_the_same_memory(app, tmp_path):
     tell(open_page(app), FACT)
     before = state_of(app)
     from model.memory.state import save_state
 
-    path = Path(os.environ["MNEMOSCOPE_HOME"]) / "copy.memory"
+    path = tmp_path / "copy.memory"
     save_state(before, path)
     app.button(key="forget").click().run()
     app.file_uploader(key="session_file").upload("x.memory", path.read_bytes(), "application/x")
@@ -428,3 +427,19 @@ def test_another_visitor_of_the_same_server_finds_no_memory(app):
     assert "Nothing is in memory" in " ".join(m.value for m in other.markdown)
     theirs, mine = (sent(ask(x, QUESTION, "weights"), "map")["from_memory"] for x in (other, app))
     assert max(theirs) == 0 < max(mine)
+
+
+@pytest.mark.parametrize("prompts, said", [
+    (("x" * 100_001,), "a prompt has 100,001 characters"),
+    (("x" * 90_000,) * 12, "all 1,080,000"),
+])
+def test_a_memory_told_too_much_is_refused_before_it_is_shown(app, tmp_path, prompts, said):
+    from model.memory.state import save_state
+
+    tell(open_page(app), FACT)
+    path = tmp_path / "big.memory"
+    save_state(replace(state_of(app), prompts=prompts), path)
+    app.file_uploader(key="session_file").upload("x.memory", path.read_bytes(), "application/x")
+    app.run()
+    app.button(key="session_import").click().run()
+    assert said in app.error[0].value and state_of(app).prompts == (FACT,)

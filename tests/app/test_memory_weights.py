@@ -7,7 +7,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from components.frame import memory_weights, model_picker
+from components.frame import memory_weights
 from model.grafts import modules
 from model.loading import checkpoint
 from model.training import jobs
@@ -26,7 +26,6 @@ def loaded():
 def job(monkeypatch):
     """A finished training that left a file which is no memory yet."""
     monkeypatch.setattr(jobs, "TRAINER", FAKE)
-    monkeypatch.setattr(model_picker, "is_on_this_machine", lambda: True)
     job = jobs.start(TrainingRequest("embedded", "gpt2+edm", 5))
     until(lambda: jobs.look(job).state == "finished")
     return job

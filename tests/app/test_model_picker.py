@@ -9,7 +9,9 @@ import torch
 from huggingface_hub import constants, file_download
 from streamlit.testing.v1 import AppTest
 
-from components.frame import model_picker
+from components.frame import door, model_picker, whose
+from components.frame.whose import is_owner
+from model.disk import owners
 from model.loading import checkpoint, hub
 from model.loading.checkpoint import settle  # not the one of tests/app/conftest.py
 from tests import hub_server
@@ -49,17 +51,17 @@ def server(folder, tmp_path, monkeypatch):
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(file_download.time, "sleep", lambda seconds: None)
         monkeypatch.setattr(checkpoint, "EMBEDDED", folder)
-        come_from(monkeypatch, None, {"Origin": "http://localhost:8501"})
         monkeypatch.delenv("MNEMOSCOPE_MODEL", raising=False)
         st.cache_resource.clear()
         yield running
         st.cache_resource.clear()
 
 
-def come_from(monkeypatch, ip, headers):
-    """Visitors' addresses as Streamlit sees them; None: this machine."""
-    context = type("Context", (), {"ip_address": ip, "headers": headers})
-    monkeypatch.setattr(model_picker.st, "context", context)
+def come_from(monkeypatch, ip, headers, cookies):
+    """Visitors as Streamlit sees them: their address (None: this machine), headers and cookies."""
+    context = type("Context", (), {"ip_address": ip, "headers": headers, "cookies": cookies})
+    monkeypatch.setattr(whose.st, "context", context)
+    monkeypatch.setattr(whose, "is_owner", is_owner)
 
 
 def opened(**link) -> AppTest:
@@ -115,6 +117,19 @@ def test_a_hub_name_is_downloaded_after_a_click_and_used(server):
     finish("gpt2")
     assert test.run().markdown[0].value == "gpt2 cpu torch.float32 gpt2"
     assert [len(test.sidebar.button), len(test.sidebar.error)] == [0, 0]
+
+
+@pytest.mark.parametrize("comes, flags, sent", [
+    ("owner", [], {"Bearer hf_secret"}), ("visitor", [], set()),
+    ("visitor", ["--share-token"], {"Bearer hf_secret"}),
+])
+def test_the_hub_token_goes_out_for_the_owner_alone(server, monkeypatch, comes, flags, sent):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setattr("sys.argv", ["app.py", *flags])
+    monkeypatch.setattr(whose, "is_owner", lambda: comes == "owner")
+    run(button(choose(opened(), "gpt2"), "Download").click())
+    finish("gpt2")
+    assert server.requests and server.tokens - {None} == sent
 
 
 def test_progress_is_shown_and_the_app_lives_on(server):
@@ -198,22 +213,29 @@ def test_a_folder_waits_for_a_click_even_in_a_link(server, folder):
     assert in_use(run(test)) == str(folder) and len(test.sidebar.button) == 0
 
 
-@pytest.mark.parametrize("ip, headers, may", [
-    (None, {"Origin": "http://localhost:8501"}, True),
-    (None, {"Origin": "http://127.0.0.1:8501"}, True),
-    (None, {"Origin": "https://mnemoscope.example.org"}, False),  # a proxy on the same machine
-    (None, {"Host": "localhost"}, False),  # no browser
-    ("192.168.1.7", {"Origin": "http://192.168.1.2:8501"}, False),
-    ("192.168.1.7", {"Origin": "http://localhost:8501"}, False),
+LOCAL = {"Origin": "http://localhost:8501", "Host": "localhost:8501"}
+
+
+@pytest.mark.parametrize("ip, headers, key, may", [
+    (None, LOCAL, "own", True),
+    ("192.168.1.7", {"Origin": "http://192.168.1.2:8501"}, "own", True),  # the owner, elsewhere
+    (None, LOCAL, None, False),  # a forwarder on the same machine can write every header
+    (None, LOCAL | {"X-Forwarded-For": "127.0.0.1"}, None, False),
+    (None, LOCAL, "x" * 32, False),
+    (None, LOCAL, "", False),
+    (None, LOCAL, "é", False),
 ])
-def test_folders_are_for_a_browser_on_this_machine(server, folder, monkeypatch, ip, headers, may):
-    come_from(monkeypatch, ip, headers)
+def test_folders_are_for_whoever_has_the_owners_key(
+    server, folder, monkeypatch, ip, headers, key, may
+):
+    said = owners.owner_key() if key == "own" else key
+    come_from(monkeypatch, ip, headers, {} if said is None else {door.OWNER_COOKIE: said})
     here, nowhere = opened(model=str(folder)), opened(model="/nowhere/at/all")
     assert bool(here.sidebar.button) == bool(nowhere.sidebar.button)  # both have one
     if may:
         button(here, "Load")
     else:
-        assert "only in a browser on that machine" in errors(here)
+        assert "only for its owner" in errors(here)
         assert errors(here) == errors(nowhere)  # nobody learns which folders exist
 
 
@@ -261,7 +283,7 @@ def test_one_visitor_may_go_through_all_models(loads):
 def test_the_start_model_is_everyones_and_a_link_need_not_name_it(server, folder, monkeypatch):
     monkeypatch.setenv("MNEMOSCOPE_MODEL", str(folder))
     model_picker.warm_up()
-    come_from(monkeypatch, "192.168.1.7", {"Origin": "http://x"})
+    come_from(monkeypatch, "192.168.1.7", {"Origin": "http://x"}, {})
     test = opened()
     assert in_use(test) == str(folder) and test.markdown[0].value.endswith("None")
     assert choose(test, "embedded").markdown[0].value.endswith("embedded")

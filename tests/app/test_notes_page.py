@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from components.frame import whose
+from model.disk.home import home
 from model.loading import checkpoint
 from model.notes import index, search
 from model.notes.embedding_text import HiddenStates
-from model.notes.note import Draft
+from model.notes.note import Draft, path
 from model.notes.prompt import build
 from model.notes.store import opened
 from model.recall import five_answers
@@ -222,7 +224,8 @@ def test_export_and_remove_all(app):
 
     keep("One.", "Two 🧠.")
     open_page(app)
-    assert [n["text"] for n in json.loads(run.export())["notes"]] == ["One.", "Two 🧠."]
+    told = json.loads(run.export(str(path())))
+    assert [n["text"] for n in told["notes"]] == ["One.", "Two 🧠."]
     assert app.button(key="notes_remove_all").disabled
     app.checkbox(key="notes_sure").check().run()
     app.button(key="notes_remove_all").click().run()
@@ -269,8 +272,10 @@ def test_a_small_passage_size_makes_more_passages(app):
     assert drawn(app).count("It rains.") > 8
 
 
-def test_a_folder_of_the_server_opens_only_from_this_machine(app):
+def test_a_folder_of_the_server_opens_only_for_its_owner(app, monkeypatch):
     keep("I live in Oslo.")
+    monkeypatch.setattr(whose, "is_owner", lambda: False)
+    monkeypatch.setattr(whose, "folder", home)
     app.session_state["notes_folder"] = str(Path("/etc"))
     open_page(app)
-    assert "only in a browser on that machine" in app.error[0].value
+    assert "only for its owner" in app.error[0].value

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components.frame import model_picker
+from components.frame import whose
 from components.kit.units import show_duration
 from components.training import episode, run
 from model.loading import checkpoint
@@ -44,9 +44,8 @@ CARD = {
 
 @pytest.fixture(autouse=True)
 def place(monkeypatch, tmp_path):
-    """The stand-in trainer, a browser on this machine, nothing shipped; nothing left at work."""
+    """The stand-in trainer, nothing shipped; nothing left at work."""
     monkeypatch.setattr(jobs, "TRAINER", FAKE)
-    monkeypatch.setattr(model_picker, "is_on_this_machine", lambda: True)
     monkeypatch.setattr(run, "EMBEDDED", tmp_path / "embedded")
     yield tmp_path
     for job in jobs.all_jobs():
@@ -265,11 +264,14 @@ def test_a_training_deleted_elsewhere_is_gone_here(place):
 
 def test_a_visitor_elsewhere_watches_only(monkeypatch):
     job = jobs.start(replace(ASKED, seed=9))
-    monkeypatch.setattr(model_picker, "is_on_this_machine", lambda: False)
+    monkeypatch.setattr(whose, "is_owner", lambda: False)
+    assert "No training yet" in opened(training=job.id).info[0].value
+    jobs.share(job, True)
     app = opened()
-    assert "own machine" in " ".join(caption.value for caption in app.caption)
+    assert app.session_state["training"] == job.id
+    assert "Only the owner" in " ".join(caption.value for caption in app.caption)
     app = opened("new")
-    assert "own machine" in app.info[0].value
+    assert "Only the owner" in app.info[0].value
     assert not [b for b in app.button if b.key in ("training_start", "training_delete")]
     assert jobs.is_alive(job)
 

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
+from components.frame import door
+from model.disk import owners
 from tests import run
 from tests.waiting import PATIENCE_S
 
@@ -61,14 +63,33 @@ def stop(app: subprocess.Popen) -> None:
         app.wait(10)
 
 
+def owners_link(home: Path, address: str) -> str:
+    """The link that the terminal of a running app showed."""
+    return f"{address}/?owner={owners_key(home)}"
+
+
+def as_owner(page, home: Path, address: str) -> None:
+    """The page's window as one in which that link was opened."""
+    page.context.add_cookies([
+        {"name": door.OWNER_COOKIE, "value": owners_key(home), "url": address}])
+
+
+def owners_key(home: Path) -> str:
+    """The key in an app's home."""
+    return (home / owners.KEY_FILE).read_text().strip()
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def server_home(tmp_path_factory):
+    """Where `server` keeps what is saved."""
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="session")
+def server(server_home):
     """The address of an app on the embedded model, running for all browser tests."""
-    home = tmp_path_factory.mktemp("app")
-    app, address = start_app(
-        env={"OMP_NUM_THREADS": "2", "MNEMOSCOPE_HOME": str(home), "HF_HUB_OFFLINE": "1"},
-        log=home / "log.txt",
-    )
+    env = {"OMP_NUM_THREADS": "2", "MNEMOSCOPE_HOME": str(server_home), "HF_HUB_OFFLINE": "1"}
+    app, address = start_app(env=env, log=server_home / "log.txt")
     yield address
     stop(app)
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import hub_server
-from tests.browser.conftest import both_schemes, settled, start_app, stop
+from tests.browser.conftest import as_owner, both_schemes, settled, start_app, stop
 from tests.conftest import byte_tokenizer, random_gpt2
 
 
@@ -29,9 +29,13 @@ def hub(folder):
 
 
 @pytest.fixture(scope="module")
-def app(hub, tmp_path_factory):
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="module")
+def app(hub, home):
     """An app of its own, whose hub is ours and whose cache is empty."""
-    home = tmp_path_factory.mktemp("app")
     env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0",
            "MNEMOSCOPE_HOME": str(home), "OMP_NUM_THREADS": "1"}
     process, address = start_app(env=env, log=home / "log.txt")
@@ -96,7 +100,8 @@ def test_a_link_whose_download_fails_says_so_where_it_is_seen(app, page, path):
     expect(alert).not_to_be_in_viewport()
 
 
-def test_a_folder_waits_for_a_click(app, folder, page):
+def test_a_folder_waits_for_a_click(app, folder, page, home):
+    as_owner(page, home, app)
     page.goto(f"{app}/?model={folder}")
     picker = page.locator(".st-key-model_picker")
     expect(picker).to_contain_text("Until then the app uses embedded")

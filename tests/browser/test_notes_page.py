@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from model.notes.note import Draft
 from model.notes.store import opened
-from tests.browser.conftest import fits, rows_are_there, settled, start_app, stop
+from tests.browser.conftest import as_owner, fits, rows_are_there, settled, start_app, stop
 from tests.waiting import PATIENCE_S
 
 QUESTION = "Where do I live? I live in"
@@ -36,6 +36,7 @@ def notes(page, own_server, home, outside):
     with store_in(home) as store:
         store.delete([n.id for n in store.notes()])
     page.set_viewport_size({"width": 1400, "height": 1000})
+    as_owner(page, home, own_server)
     open_page(page, own_server)
     yield page
     assert not errors and not outside
@@ -110,7 +111,7 @@ def test_a_note_is_written_and_stays(notes, own_server):
     notes.locator(".st-key-notes_add button").first.click()
     notes.locator(".st-key-notes_new_text textarea").fill("I live in Oslo.")
     notes.locator(".st-key-notes_keep button").click()
-    expect(notes.get_by_text("1 note in one file")).to_be_visible()
+    expect(notes.get_by_text("1 note of yours")).to_be_visible()
     open_page(notes, own_server, QUESTION)
     expect(notes.locator("[data-part='0']")).to_contain_text("Os")
 
@@ -144,7 +145,7 @@ def test_files_are_dropped_in_and_the_bad_one_is_named(notes):
     go.click()
     expect(notes.get_by_text("“home.md” is kept as a note.")).to_be_visible()
     expect(notes.get_by_text(re.compile("“photo.txt”: neither text"))).to_be_visible()
-    expect(notes.get_by_text("1 note in one file")).to_be_visible()
+    expect(notes.get_by_text("1 note of yours")).to_be_visible()
 
 
 def test_all_notes_are_exported(notes):

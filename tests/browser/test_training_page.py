@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from model.training import jobs
 from model.training.jobs import TrainingRequest
-from tests.browser.conftest import fits, settled, start_app, stop
+from tests.browser.conftest import as_owner, fits, settled, start_app, stop
 from tests.conftest import byte_tokenizer, random_gpt2
 from tests.waiting import until
 
@@ -61,8 +61,9 @@ def at_home(house, monkeypatch):
 
 
 @pytest.fixture
-def watched(page, outside):
-    """A page whose errors count; nothing is asked from outside."""
+def watched(page, outside, house):
+    """The owner's page, whose errors count; nothing is asked from outside."""
+    as_owner(page, house.folder / "home", house.address)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_viewport_size({"width": 1400, "height": 1100})

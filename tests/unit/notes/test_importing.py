@@ -109,3 +109,42 @@ def test_markdown_is_kept_without_its_marks():
         "My dog", "He is called Rex", "and lives in Rome.", "one", "two"]
     (draft,) = read("dog.txt", b"He is **Rex**.")[0].drafts
     assert draft.text == "He is **Rex**."
+
+
+def tree(kids: str, count: int, more: str = "") -> bytes:
+    """A PDF whose page tree has these kids; object 3 is a page, `more` other objects."""
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>",
+               f"<< /Type /Pages /Count {count} /Kids [{kids}] >>",
+               "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] >>", *more.splitlines()]
+    out, starts = b"%PDF-1.4\n", []
+    for number, one in enumerate(objects, 1):
+        starts.append(len(out))
+        out += f"{number} 0 obj\n{one}\nendobj\n".encode()
+    table = "".join(f"{start:010d} 00000 n \n" for start in starts)
+    end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n"
+    end += f"<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF\n"
+    return out + end.encode()
+
+
+LISTS = "\n".join(f"<< /Type /Pages /Kids [{f'{n + 1} 0 R ' * 10}] >>" for n in range(4, 30))
+HUGE = {
+    "one page, 100,000 times": tree("3 0 R " * 100_000, 100_000),
+    "which it denies": tree("3 0 R " * 100_000, 1),
+    "lists of lists, ten each": tree("4 0 R", 1, f"{LISTS}\n<< /Type /Pages /Kids [3 0 R] >>"),
+    "a circle": tree("2 0 R 2 0 R", 1),
+}
+
+
+@pytest.mark.parametrize("which", list(HUGE))
+def test_a_page_tree_without_end_is_refused_before_a_page_is_read(which, monkeypatch):
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", lambda page: pytest.fail("it was read"))
+    with pytest.raises(NotesError, match="too many pages; at most 2,000"):
+        read("big.pdf", HUGE[which])
+
+
+def test_as_many_pages_as_allowed_are_read(monkeypatch):
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", lambda page: "words")
+    most = importing.MOST_PAGES
+    assert len(read("b.pdf", tree("3 0 R " * most, most))[1]) == most
+    with pytest.raises(NotesError, match="too many pages"):
+        read("b.pdf", tree("3 0 R " * (most + 1), most + 1))

@@ -13,7 +13,7 @@ import pytest
 
 from model.notes import importing
 from model.notes import index as notes_index
-from model.notes.note import Draft, NotesError, checked, first_words, path
+from model.notes.note import Draft, NotesError, Room, checked, first_words, path
 from model.notes.store import opened
 from tests import writers
 from tests.unit.notes.notes_tools import Letters, maker
@@ -252,3 +252,19 @@ def test_first_words_end_at_a_word():
     assert first_words("word " * 40, 12) == "word word …"
     assert first_words("x" * 99, 10) == "x" * 10 + " …"
     assert Letters().embed(["a"]).shape == (1, Letters.width)
+
+
+def test_room_is_kept_and_said_before_a_note_is_written(tmp_path):
+    room = Room(a_note=10, in_all=25)
+    with opened(tmp_path / "notes.sqlite3") as store:
+        with pytest.raises(NotesError, match="11 characters, at most 10"):
+            store.add([Draft("", "x" * 11)], room)
+        store.add([Draft("", "x" * 10), Draft("", "y" * 10)], room)
+        with pytest.raises(NotesError, match="20 characters are kept, 6 more would be, at most 25"):
+            store.add([Draft("", "z" * 6)], room)
+        first, _ = store.notes()
+        store.edit(first, "", "x" * 9, room)  # its old words make room
+        store.add([Draft("", "z" * 6)], room)
+        with pytest.raises(NotesError, match="at most 20"):
+            store.edit(store.notes()[1], "", "y" * 10, Room(10, 20))
+        assert [len(note.text) for note in store.notes()] == [9, 10, 6]

@@ -1,0 +1,65 @@
+"""How much visitors may have uploaded at once, refused before a byte is read: Streamlit keeps uploads
+in the server's memory until the visitor removes them or goes. Knows nothing of what a file holds.
+"""
+
+import os
+from collections import Counter
+
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit.runtime import get_instance
+
+MB = 1_000_000
+A_VISITOR = 250 * MB  # one trace file of the usual limit, and what else is at hand
+IN_ALL = max(A_VISITOR, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4)
+PATH = "/_stcore/upload_file/"
+
+
+class Uploads:
+    """ASGI middleware: an upload comes in where it fits beside what is held and what is under way."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+        self.coming: Counter[str] = Counter()  # session -> bytes under way
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "PUT" or PATH not in scope["path"]:
+            return await self.app(scope, receive, send)
+        session = scope["path"].partition(PATH)[2].partition("/")[0]
+        said = Headers(scope=scope).get("content-length", "")
+        if not said.isdecimal():
+            return await PlainTextResponse("How long is this file?\n", 411)(scope, receive, send)
+        refused = _refused(int(said), held_bytes() + self.coming, session)
+        if refused is not None:
+            return await refused(scope, receive, send)
+        self.coming[session] += int(said)
+        try:
+            return await self.app(scope, receive, send)
+        finally:
+            self.coming[session] -= int(said)
+
+
+MIDDLEWARE = [Middleware(Uploads)]
+
+
+def held_bytes() -> Counter[str]:
+    """Session -> bytes of its uploads that the server holds."""
+    held = getattr(get_instance().uploaded_file_mgr, "file_storage", {})
+    return Counter({session: sum(len(file.data) for file in [*files.values()])
+                    for session, files in [*held.items()]})
+
+
+def _refused(n_bytes: int, held: Counter[str], session: str) -> Response | None:
+    if held[session] + n_bytes > A_VISITOR:
+        return PlainTextResponse(
+            f"Too much at once: {held[session] / MB:.0f} MB of your files are held, this one has "
+            f"{n_bytes / MB:.0f} MB, at most {A_VISITOR / MB:.0f} MB fit. Remove one first.\n", 413,
+        )
+    if held.total() + n_bytes > IN_ALL:
+        return PlainTextResponse(
+            f"The server is full: visitors' files take {held.total() / MB:.0f} MB of "
+            f"{IN_ALL / MB:.0f} MB. Try again later.\n", 413,
+        )
+    return None

@@ -1,0 +1,116 @@
+"""Two visitors, a third computer and the owner at one server, each in a window of their own."""
+
+import urllib.error
+import urllib.request
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import expect
+
+from components.frame import door
+from tests.browser.conftest import both_schemes, owners_link, settled
+
+
+@pytest.fixture
+def came(new_context):
+    """came() -> a page in a new window, which no server has seen."""
+    return lambda: new_context(viewport={"width": 1280, "height": 720}).new_page()
+
+
+def open_sessions(page, server):
+    page.goto(f"{server}/memory?{urlencode({'prompt': ''})}")
+    settled(page)
+    page.locator(".st-key-memory_sessions button").first.click()
+    expect(page.locator(".st-key-session_name input")).to_be_visible()
+
+
+def save(page, server, text, name, button="session_save"):
+    page.goto(f"{server}/memory?{urlencode({'prompt': text})}")
+    settled(page)
+    page.locator(".st-key-prompt_box textarea").press("Enter")
+    expect(page.locator(".st-key-prompt_box textarea")).to_have_value("")
+    expect(page.locator(".st-key-forget button").first).to_be_enabled()
+    settled(page)
+    page.locator(".st-key-memory_sessions button").first.click()
+    page.locator(".st-key-session_name input").fill(name)
+    page.locator(".st-key-session_name input").press("Enter")
+    expect(page.locator(f".st-key-{button} button").first).to_be_enabled()
+    settled(page)
+    page.locator(f".st-key-{button} button").first.click()
+    settled(page)
+
+
+def saved(page, server) -> list[str]:
+    """What the list of sessions offers."""
+    open_sessions(page, server)
+    page.locator(".st-key-session_chosen input").click()
+    options = page.locator("[role=listbox] [role=option]")
+    expect(page.locator("[role=listbox]")).to_be_visible()
+    return [text for text in options.all_inner_texts() if text != "No results"]
+
+
+def own_link(page) -> str:
+    """The link for another computer, as the sidebar shows it."""
+    page.keyboard.press("Escape")
+    page.locator("[data-testid='stExpandSidebarButton']").click()
+    page.locator(".st-key-whose summary").click()
+    code = page.locator(".st-key-whose code")
+    expect(code).to_contain_text("?visitor=")
+    return code.inner_text()
+
+
+def test_what_is_saved_is_ones_own_until_it_is_shared(came, server, server_home, shots):
+    alice, bob = came(), came()
+    save(alice, server, "My name is Alice.", "private")
+    save(bob, server, "My name is Bob.", "for all", "session_share")
+    assert saved(alice, server) == ["private", "shared: for all"]
+    assert saved(bob, server) == ["shared: for all"]
+
+    elsewhere = came()  # Alice at another computer
+    elsewhere.goto(own_link(alice))
+    elsewhere.get_by_role("button", name="Open it here").click()
+    elsewhere.wait_for_url(lambda url: "visitor" not in url)
+    assert saved(elsewhere, server) == ["private", "shared: for all"]
+
+    owner = came()
+    owner.goto(owners_link(server_home, server))
+    owner.wait_for_url(lambda url: "owner" not in url)
+    names = saved(owner, server)
+    assert names[0] == "shared: for all" and names[1].endswith(": private")
+    for scheme in both_schemes(alice):
+        alice.screenshot(path=shots / f"whose-sidebar-{scheme}.png")
+    for scheme in both_schemes(owner):
+        owner.screenshot(path=shots / f"whose-sessions-{scheme}.png")
+
+
+def test_no_script_reads_the_keys_and_no_other_name_is_answered(came, server, server_home):
+    page = came()
+    page.goto(owners_link(server_home, server))
+    settled(page)
+    assert "mnemoscope" not in page.evaluate("document.cookie")
+    kept = {one["name"]: one for one in page.context.cookies(server)}
+    assert all(kept[name]["httpOnly"] for name in (door.OWNER_COOKIE, door.VISITOR_COOKIE))
+    forged = urllib.request.Request(server, headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(forged, timeout=60)
+    assert refused.value.code == 421
+
+
+def test_the_shelves_of_notes(came, server, shots):
+    page = came()
+    page.goto(f"{server}/notebook?notebook_view=notes")
+    settled(page)
+    page.locator(".st-key-notes_add button").first.click()
+    page.locator(".st-key-notes_new_text textarea").fill("Alice keeps a zebra.")
+    page.locator(".st-key-notes_keep button").click()
+    expect(page.get_by_text("1 note of yours")).to_be_visible()
+    settled(page)
+    page.goto(f"{server}/notebook?notebook_view=notes&notes_note=1")
+    page.locator(".st-key-notes_share button").first.click()
+    expect(page.get_by_text("is shared with everyone")).to_be_visible()
+    other = came()
+    other.goto(f"{server}/notebook?notebook_view=notes&notes_shelf=shared&notes_note=1")
+    expect(other.locator(".st-key-notes_take button").first).to_be_visible()
+    for one, name in (page, "own"), (other, "shared"):
+        for scheme in both_schemes(one):
+            one.screenshot(path=shots / f"whose-notes-{name}-{scheme}.png")
