@@ -24,6 +24,7 @@ class Repository:
 
     files: dict[str, bytes]
     fault: str = ""
+    is_private: bool = False
 
     @property
     def commit(self) -> str:
@@ -95,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
             ]
             self._send(200, json.dumps({
                 "_id": "1", "id": name, "modelId": name, "sha": repository.commit,
-                "private": False, "gated": False, "disabled": False, "downloads": 0, "likes": 0,
+                "private": repository.is_private, "gated": False, "disabled": False, "downloads": 0, "likes": 0,
                 "tags": [], "siblings": siblings,
             }).encode(), {"Content-Type": "application/json"}, body)
 

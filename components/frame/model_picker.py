@@ -183,6 +183,7 @@ def _is_here(name: str) -> bool:
             )
             return False
     if not _needs_download(name):
+        _check_may_open(name)
         return True
     job = _downloads().get(name)
     if job is not None and not job.finished:
@@ -197,6 +198,15 @@ def _check_visitor() -> None:
         raise CheckpointError(
             "A folder of the server opens only for its owner. Choose a hub name, or have the server "
             f"started with --model FOLDER. {whose.HOW}"
+        )
+
+
+def _check_may_open(name: str) -> None:
+    is_owners = checkpoint.source(name) == "hub" and name != start_name() and hub.needs_token(name)
+    if is_owners and not _may_use_token():
+        raise CheckpointError(
+            f"{name} is private or gated, and came with the hub token of this server's owner: only "
+            "the owner opens it. Choose another name."
         )
 
 

@@ -39,6 +39,8 @@ SIZES = {
 }
 """Bytes of model.safetensors of the well-known names: the page shows them before a download."""
 
+NEEDS_TOKEN = "mnemoscope-needs-token"  # a file beside a repository that came with somebody's rights
+
 _NAME = re.compile(r"[\w-][\w.-]{0,95}(/[\w-][\w.-]{0,95})?", re.ASCII)
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 _TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"),
@@ -75,6 +77,12 @@ def cached(name: str) -> Path | None:
     return None
 
 
+def needs_token(name: str) -> bool:
+    """Whether a repository that is here is private or gated: it came with the token of this user."""
+    folder = cached(name)
+    return folder is not None and (folder.parents[1] / NEEDS_TOKEN).exists()
+
+
 def download(
     name: str, on_progress: Callable[[DownloadProgress], None] | None = None, *,
     with_token: bool = True,
@@ -109,6 +117,8 @@ def _download(
     # "main" writes a reference into the cache; `cached` finds this commit by it
     bar = count.bar("config.json")
     folder = Path(hf_hub_download(name, "config.json", token=token, tqdm_class=bar)).parent
+    if info.private or info.gated:  # before the weights: from then on it counts as whole
+        (folder.parents[1] / NEEDS_TOKEN).touch()
     with named(name, folder):
         weights.read_config(folder)
     for file, n_bytes in list(sizes.items())[1:]:

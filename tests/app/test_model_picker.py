@@ -132,6 +132,22 @@ def test_the_hub_token_goes_out_for_the_owner_alone(server, monkeypatch, comes, 
     assert server.requests and server.tokens - {None} == sent
 
 
+def test_what_came_with_the_owners_token_opens_for_the_owner_alone(server, monkeypatch):
+    server.repositories["someone/tiny"].is_private = True
+    hub.download("someone/tiny"), hub.download("gpt2")
+    assert hub.needs_token("someone/tiny") and not hub.needs_token("gpt2")
+    assert in_use(opened(model="someone/tiny")) == "someone/tiny"
+    monkeypatch.setattr(whose, "is_owner", lambda: False)
+    test = opened(model="someone/tiny")
+    assert in_use(test) == "embedded" and "only the owner opens it" in errors(test)
+    assert in_use(opened(model="gpt2")) == "gpt2"
+    monkeypatch.setattr("sys.argv", ["app.py", "--share-token"])
+    assert in_use(opened(model="someone/tiny")) == "someone/tiny"
+    monkeypatch.setattr("sys.argv", ["app.py"])
+    monkeypatch.setenv("MNEMOSCOPE_MODEL", "someone/tiny")  # whoever started the server shows it
+    assert in_use(opened()) == "someone/tiny"
+
+
 def test_progress_is_shown_and_the_app_lives_on(server):
     server.repositories["gpt2"].fault = "slow"
     test = choose(opened(), "gpt2")

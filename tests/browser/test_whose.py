@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from components.frame import door
-from tests.browser.conftest import both_schemes, owners_link, settled
+from tests.browser import forwarder
+from tests.browser.conftest import as_owner, both_schemes, owners_link, settled
 
 
 @pytest.fixture
@@ -114,3 +115,16 @@ def test_the_shelves_of_notes(came, server, shots):
     for one, name in (page, "own"), (other, "shared"):
         for scheme in both_schemes(one):
             one.screenshot(path=shots / f"whose-notes-{name}-{scheme}.png")
+
+
+def test_a_forwarder_that_forges_every_header_makes_nobody_the_owner(came, server, server_home):
+    with forwarder.in_front_of(server) as address:
+        page = came()
+        page.goto(f"{address}/training?training_view=new")
+        expect(page.get_by_text("Only the owner of this server can start a training")).to_be_visible()
+        settled(page)
+        expect(page.locator(".st-key-training_start")).to_have_count(0)
+        as_owner(page, server_home, address)
+        page.reload()
+        expect(page.locator(".st-key-training_start button")).to_be_visible()
+        page.close()

@@ -1,6 +1,5 @@
 """The server's door: who gets which cookie, and which names the server answers to."""
 
-import asyncio
 import socket
 from http.cookies import SimpleCookie
 
@@ -9,6 +8,7 @@ import streamlit as st
 
 from components.frame import door
 from model.disk import owners
+from tests.unit.components.asgi import served
 
 PAGE = {"host": "localhost:8501", "accept": "text/html,*/*"}
 OTHER = "o" * 32
@@ -54,7 +54,7 @@ def asked(path="/", *, kind="http", method="GET", cookies=None, **headers):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(door.Door(page)(scope, None, send))
+    served(door.Door(page)(scope, None, send))
     pairs = [(name.decode(), value.decode()) for name, value in sent[0].get("headers", [])]
     return sent[0], pairs, b"".join(m.get("body", b"") for m in sent).decode()
 

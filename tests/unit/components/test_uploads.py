@@ -1,11 +1,11 @@
 """Uploads are refused before they are read, where they do not fit beside what is held."""
 
-import asyncio
 from types import SimpleNamespace
 
 import pytest
 
 from components.frame import uploads
+from tests.unit.components.asgi import served
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def put(held):
         async def send(message):
             sent.append(message)
 
-        asyncio.run(door(scope, None, send))
+        served(door(scope, None, send))
         return sent[0]["status"]
 
     return put
@@ -78,7 +78,7 @@ def test_what_is_under_way_counts(held):
     door = uploads.Uploads(app)
     scope = {"type": "http", "method": "PUT", "path": "/_stcore/upload_file/a/f",
              "headers": [(b"content-length", b"60")]}
-    asyncio.run(door(scope, None, note))
+    served(door(scope, None, note))
     assert statuses == [0, 413, 204] and door.coming["a"] == 0
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.notes import cutting
 from model.notes.cutting import cut, paragraphs
 from model.run import tokens
 from tests.conftest import byte_tokenizer
@@ -65,3 +66,10 @@ def test_every_word_is_kept_and_every_size_is_held(text, size):
         assert p.text == " ".join(text[p.start : p.stop].split()) != ""
         assert p.n_tokens == len(tokens.encode(TOKENIZER, " " + p.text))
         assert p.n_tokens <= size or len(p.text) == 1
+
+
+def test_a_long_note_is_cut_in_stretches_between_which_others_run(monkeypatch):
+    ways = []
+    monkeypatch.setattr(cutting.turn, "give_way", lambda: ways.append(1))
+    text = "One two three. " * (3 * cutting._BATCH)
+    assert cut(TOKENIZER, text, 64) and len(ways) >= 3
