@@ -18,6 +18,7 @@ from components.memory import (
     invite,
     links,
     look,
+    opened,
     rest,
     slot_views,
     switches,
@@ -34,6 +35,9 @@ def show_controls(now):
 
 
 shell.on_enter(conversation.remember)
+if opened.show():
+    shell.on_enter(opened.rests)
+    st.stop()
 if not presenting.is_on():
     invite.show()
 now = look.look()

@@ -16,6 +16,7 @@ from model.takeaway.trace_file import TraceFile
 
 _OPENED = "opened trace"  # session key
 PAGES = ("Attention", "Residual stream")  # they are drawn from a trace
+MEMORY = "Memory"  # it is drawn from a file that holds memory
 MOST_SHOWN = 120  # characters of the prompt
 
 
@@ -40,8 +41,8 @@ def sidebar() -> None:
     with st.sidebar:
         file = st.file_uploader(
             "Open a trace file", type="safetensors", key="trace_upload",
-            help="Written by Take away or by python -m model trace. It needs no model; Attention and "
-                 "Residual stream show it until you remove it here.",
+            help="Written by Take away or by python -m model trace. It needs no model; Attention, "
+                 "Residual stream and, where it holds memory, Memory show it until you remove it here.",
         )
         if file is None:
             st.session_state.pop(_OPENED, None)
@@ -66,10 +67,12 @@ def say(page: str) -> bool:
         + ("." if opened.has_weights else ", whose weights are not loaded here.")
         + " The prompt box rests until you remove the file in the sidebar (»)."
     )
-    if page not in PAGES:
-        st.warning(f"{page} cannot be drawn from a trace file. Open {' or '.join(PAGES)}, or remove "
-                   "the file.")
-    return page in PAGES
+    pages = (*PAGES, MEMORY) if opened.found.held is not None else PAGES
+    if page not in pages:
+        none = " that holds no memory" if page == MEMORY else ""
+        st.warning(f"{page} cannot be drawn from a trace file{none}. Open {' or '.join(pages)}, or "
+                   "remove the file.")
+    return page in pages
 
 
 def _keep(file) -> None:

@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 from components.frame import results, shared_link, visit
 from components.kit import assets, canvas
 from components.kit.export import offers, table
-from model.takeaway import notebook, trace_file
+from model.takeaway import memory_reads, notebook, trace_file
 
 KEY = "takeaway"
 NO_NOTEBOOK = "This view has no notebook. Take its pictures' numbers as CSV or NPZ."
@@ -40,7 +40,15 @@ def _trace_file() -> bytes:
     run = visit.trace()
     if run is None:
         raise ValueError("No token yet, so no trace. Type a prompt.")
-    return trace_file.as_bytes(visit.checkpoint(), run, visit.prompt().text, visit.memory())
+    (state, settings), chosen = visit.memory(), visit.checkpoint()
+    reads = None
+    if state is not None:
+        try:
+            work = partial(memory_reads.of, chosen, state, run.ids, settings)
+            reads = results.computed(None, work, doing="Reading the prompt with memory …")
+        except ValueError:  # it does not fit beside the memory: the file holds both, and no reads
+            reads = None
+    return trace_file.as_bytes(chosen, run, visit.prompt().text, state, reads)
 
 
 def _notebook() -> bytes:

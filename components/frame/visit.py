@@ -101,15 +101,17 @@ def trace() -> Trace | None:
     return held[1]
 
 
-def keep_memory(state) -> None:
-    """What this visitor told, for files that take it along."""
-    st.session_state[_TOLD] = state
+def keep_memory(state, settings) -> None:
+    """What this visitor told and how it is read, for files that take it along."""
+    st.session_state[_TOLD] = state, settings
 
 
-def memory():
-    """What this visitor told the chosen model (model.memory.state.MemoryState); None for nothing."""
-    state = st.session_state.get(_TOLD)
-    return state if state is not None and state.fingerprint == checkpoint().fingerprint else None
+def memory() -> tuple:
+    """What this visitor told the chosen model (model.memory.state.MemoryState), and the settings that
+    read it; None and None for nothing."""
+    state, settings = st.session_state.get(_TOLD, (None, None))
+    fits = state is not None and state.prompts and state.fingerprint == checkpoint().fingerprint
+    return (state, settings) if fits else (None, None)
 
 
 def let_go() -> None:

@@ -190,6 +190,11 @@ def slot(n_slots: int, most_read: int) -> int:
     return most_read if slot is None or slot >= n_slots else slot
 
 
+def mark_slot(number: int | None) -> None:
+    """Remember a slot."""
+    choose(SLOT, number)
+
+
 def choose_slot(number: int | None) -> None:
     """Remember a slot and look at it."""
     choose(SLOT, number)

@@ -93,7 +93,7 @@ def is_in_link() -> bool:
 def _say_in_link(now: Conversation) -> None:
     said = BY_HAND if now.told is None else [*now.told] or None
     st.session_state[_IN_LINK] = said
-    visit.keep_memory(now.state)
+    visit.keep_memory(now.state, choice.settings())
     choose(choice.TOLD, said)
 
 

@@ -27,6 +27,8 @@ from model.memory.state import MemoryState, save_state
 from model.run import sampling, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Rows, Trace
+from model.takeaway import memory_reads
+from model.takeaway.memory_reads import HeldMemory, Reads, ReadTold
 
 VERSION = 1
 SIZES = ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")  # of the model
@@ -67,6 +69,7 @@ class TraceTold(Told):
     tokens: list[str]
     config: ConfigTold
     versions: dict[str, str]
+    read: ReadTold | None = None
 
 
 class Metadata(Told):
@@ -85,7 +88,9 @@ class Header(Told):
 class TraceFile:
     """trace: without memory; prompt: its text; tokens: T display strings. model: the name of the
     model, fingerprint: its mark; config: its SIZES and WAYS. versions: of the programs that wrote
-    the file. memory: what was told, as a memory file; b"" for none. mark: of the file's bytes."""
+    the file. memory: what was told, as a memory file; b"" for none. mark: of the file's bytes. held:
+    its prompts and slots, None for none; reads: what the prompt read of it, None where it was not run
+    with it."""
 
     trace: Trace
     prompt: str
@@ -96,12 +101,16 @@ class TraceFile:
     versions: dict[str, str]
     memory: bytes
     mark: str
+    held: HeldMemory | None = None
+    reads: Reads | None = None
 
 
 def as_bytes(
-    checkpoint: Checkpoint, trace: Trace, prompt: str, memory: MemoryState | None = None
+    checkpoint: Checkpoint, trace: Trace, prompt: str, memory: MemoryState | None = None,
+    reads: Reads | None = None,
 ) -> bytes:
-    """The file of a trace that was run without memory; memory: what was told besides, if anything.
+    """The file of a trace that was run without memory; memory: what was told besides, if anything;
+    reads: what the prompt reads of it.
 
     Raises ValueError for numbers that are not finite: no one could open the file.
     """
@@ -124,6 +133,9 @@ def as_bytes(
     found["ids"] = torch.tensor(trace.ids)
     if memory is not None and memory.prompts:
         found[MEMORY] = torch.frombuffer(bytearray(_memory_bytes(memory)), dtype=torch.uint8)
+        if reads is not None:
+            found |= memory_reads.tensors_of(reads)
+            told["read"] = reads.told.model_dump()
     tensors = {name: x.detach().cpu().contiguous() for name, x in found.items()}
     return save_tensors(tensors, metadata={"mnemoscope": json.dumps(told)})
 
@@ -150,10 +162,24 @@ def from_bytes(content: bytes, name: str, own: Checkpoint | None = None) -> Trac
         )
     _check_shapes(tensors, config, len(told.tokens), name)
     memory = tensors.pop(MEMORY, torch.zeros(0, dtype=torch.uint8)).numpy().tobytes()
+    held, reads = _memory(told.read, tensors, memory, name)
     return TraceFile(
         _trace(tensors), told.prompt, told.tokens, told.model, told.fingerprint, config,
-        told.versions, memory, hashlib.sha256(content).hexdigest()[:16],
+        told.versions, memory, hashlib.sha256(content).hexdigest()[:16], held, reads,
     )
+
+
+def _memory(
+    told: ReadTold | None, tensors: dict[str, torch.Tensor], memory: bytes, name: str
+) -> tuple[HeldMemory | None, Reads | None]:
+    """What the file's memory holds, and what the prompt read of it."""
+    if not memory:
+        return None, None
+    try:
+        held = memory_reads.held(memory)
+        return held, None if told is None else memory_reads.checked_reads(told, tensors, held)
+    except ValueError as problem:
+        raise TraceFileError(f"The file {name} is damaged: {problem}") from problem
 
 
 def _trace(tensors: dict[str, torch.Tensor]) -> Trace:

@@ -1,5 +1,6 @@
 """A trace file in the app: Attention and Residual stream from the file, without the model's weights."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,15 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from components.frame import model_picker
 from model.analysis import attention
 from model.loading import checkpoint
+from model.memory import telling
+from model.memory.settings import Settings
+from model.memory.state import blank
 from model.run import tap, tokens, trace
 from model.run.checkpoint import Checkpoint, Placement
-from model.takeaway import trace_file
+from model.takeaway import memory_reads, trace_file
 from tests.app import tree
 from tests.conftest import byte_tokenizer, random_gpt2
 from tests.waiting import PATIENCE_S
@@ -64,6 +69,33 @@ def test_other_pages_say_that_they_cannot(other, run, where):
     app = opened(trace_file.as_bytes(other, run, PROMPT), where)
     assert not app.exception and not app.error
     assert any("cannot be drawn from a trace file" in one.value for one in app.warning)
+
+
+def told_file() -> tuple:
+    """A conversation, longer than a link carries, and a question to it."""
+    whole = checkpoint.load("embedded")
+    settings = Settings(modules=frozenset({"am", "edm", "early", "late"}))
+    state = telling.tell(whole, blank(whole), "My name is James Theory. I live in New York.", settings).state
+    ids = tokens.encode(whole.tokenizer, "Where do I live? I live in")
+    reads = memory_reads.of(whole, state, ids, settings)
+    content = trace_file.as_bytes(whole, trace.run(whole, ids), "Where do I live? I live in", state, reads)
+    return content, state, reads
+
+
+def test_the_memory_of_a_file_is_shown_without_the_models_weights(monkeypatch):
+    """The slots, the read weights and both next tokens, with a model that is not the file's."""
+    content, state, reads = told_file()
+    other = dataclasses.replace(checkpoint.load("embedded"), fingerprint="another")
+    monkeypatch.setattr(model_picker, "current", lambda: other)
+    app = opened(content, "memory")
+    assert not app.exception and not app.error and not app.warning
+    assert any("whose weights are not loaded" in one.value for one in app.info)
+    drawn = tree.sent(app, "memory_map")
+    np.testing.assert_allclose(drawn["weights"].reshape(reads.union.shape), reads.union)
+    slots = tree.sent(app, "memory_slots")
+    assert slots["text"] == state.bank.slots.text.tolist() and max(slots["now"]) > 0
+    assert "·New" in tree.html(app)
+    assert any("I live in New York" in one.value for one in app.markdown)
 
 
 def test_of_the_chosen_model_everything_of_a_page_works():

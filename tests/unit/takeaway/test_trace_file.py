@@ -15,7 +15,7 @@ from model.memory import telling
 from model.memory.settings import Settings
 from model.memory.state import blank, load_state
 from model.run import tokens, trace
-from model.takeaway import trace_file, weightless
+from model.takeaway import memory_reads, trace_file, weightless
 from model.takeaway.trace_file import TraceFileError, from_bytes
 
 PROMPT = "My name is James Theory. I live in"
@@ -103,6 +103,26 @@ def test_what_was_told_travels_along(whole, run, tmp_path: Path):
     path.write_bytes(found.memory)
     back = load_state(path, whole)
     assert back.prompts == ("I live in Rome.",) and torch.equal(back.bank.keys, told.bank.keys)
+
+
+def test_what_was_read_travels_along_and_opens_without_weights(whole):
+    """The read weights, the slots and both next tokens are those of the run with memory."""
+    settings = Settings(modules=frozenset({"am", "edm", "early", "late"}))
+    told = telling.tell(whole, blank(whole), "My name is James Theory. I live in New York.", settings).state
+    ids = tokens.encode(whole.tokenizer, "Where do I live? I live in")
+    run, reads = trace.run(whole, ids), memory_reads.of(whole, told, ids, settings)
+    found = from_bytes(trace_file.as_bytes(whole, run, PROMPT, told, reads), "a file")
+    assert found.held.prompts == list(told.prompts)
+    assert found.held.bank.text.tolist() == told.bank.slots.text.tolist()
+    assert found.held.external.text.tolist() == told.external.slots.text.tolist()
+    np.testing.assert_array_equal(found.reads.union, reads.union)
+    np.testing.assert_array_equal(found.reads.external, reads.external)
+    np.testing.assert_allclose(found.reads.union.sum(1), 1, atol=1e-5)
+    assert found.reads.told == reads.told and found.reads.told.texts[0] == "·New"
+    for part, other in {"read_union": reads.union[:3], "read_external": reads.external[..., :2]}.items():
+        broken = changed(trace_file.as_bytes(whole, run, PROMPT, told, reads), **{part: torch.tensor(other)})
+        with pytest.raises(TraceFileError, match="its reads of memory are not of the memory"):
+            from_bytes(broken, "a file")
 
 
 @pytest.mark.parametrize("broken, words", [
