@@ -5,6 +5,9 @@
 const LARGE_PX = 20; // type of this size or more is a hall's
 const LEAST_PX = 200; // of a picture: with less room it takes a screen of its own, further down
 const EDGE_PX = 22; // below it, so that nothing is left to scroll
+const REACHED = [ // captions, and what scrolls in a hall (presenting.css)
+  "[data-testid=stCaptionContainer]", ".st-key-tour_ladder", ".st-key-training_told", ".st-key-training_asked",
+].map((one) => `.stMain ${one}`).join(", ");
 const states = new WeakMap(); // parentElement -> state: this function runs again on every update
 
 export default function ({ parentElement, data, setStateValue }) {
@@ -37,7 +40,7 @@ function compare({ rem, data, tell }) {
 
 function begin(state) {
   if (state.added) return;
-  const look = () => { reach_captions(); fit_pictures(); };
+  const look = () => { reach_by_keys(); fit_pictures(); };
   const main = document.querySelector(".stMain");
   state.added = new MutationObserver(look);
   state.added.observe(main, { childList: true, subtree: true });
@@ -51,18 +54,16 @@ function end(state) {
   state.added.disconnect();
   state.moved.disconnect();
   state.added = state.moved = null;
-  for (const caption of document.querySelectorAll("[data-testid=stCaptionContainer]")) {
-    caption.removeAttribute("tabindex");
-  }
+  for (const one of document.querySelectorAll(REACHED)) one.removeAttribute("tabindex");
   for (const place of document.querySelectorAll("[data-fits]")) {
     delete place.dataset.fits;
     place.style.removeProperty("--fit");
   }
 }
 
-function reach_captions() {
-  for (const caption of document.querySelectorAll(".stMain [data-testid=stCaptionContainer]")) {
-    if (!caption.hasAttribute("tabindex")) caption.tabIndex = 0;
+function reach_by_keys() {
+  for (const one of document.querySelectorAll(REACHED)) {
+    if (!one.hasAttribute("tabindex")) one.tabIndex = 0;
   }
 }
 
