@@ -64,6 +64,18 @@ def wordpiece_in_one_file(folder: Path) -> int:
     return len(WORDS)
 
 
+def ends_of_words(folder: Path) -> int:
+    """BPE whose tokens say where a word ends."""
+    raw = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<unk>"))
+    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    raw.decoder = decoders.BPEDecoder(suffix="</w>")
+    raw.train_from_iterator(["für Hi Hi."] * 9, trainers.BpeTrainer(
+        vocab_size=40, special_tokens=["<unk>"], end_of_word_suffix="</w>"))
+    raw.save(str(folder / "tokenizer.json"))
+    settings(folder, tokenizer_class="PreTrainedTokenizerFast", unk_token="<unk>")
+    return raw.get_vocab_size()
+
+
 def unigram(folder: Path) -> int:
     raw = Tokenizer(models.Unigram())
     raw.pre_tokenizer, raw.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()

@@ -270,6 +270,8 @@ PURPOSES = [
     (r".*memory.*\.(safetensors|json)", "the weights of Mnemoscope's memory modules"),
     (r"tokenizer\.json", "the tokenizer in one file: text to token ids and back"),
     (r"vocab\.json", "the vocabulary: each token and its id"),
+    (r"vocab\.txt", "the vocabulary of a WordPiece tokenizer: a token a line"),
+    (r".*\.model", "the vocabulary of a SentencePiece tokenizer"),
     (r"merges\.txt", "the tokenizer's merges, in the order in which they apply"),
     (r"tokenizer_config\.json", "which tokenizer class reads these files, and its settings"),
     (r"(special_tokens_map|added_tokens)\.json", "the names of the special tokens"),

@@ -166,7 +166,8 @@ def _said_of_ids(tokenizer: PreTrainedTokenizerBase, config: GPT2Config) -> list
     if around := [f"{' '.join(names)} {where} it" for where, names in _around(tokenizer) if names]:
         odd.append(f"This tokenizer puts more than a prompt's own tokens: {' and '.join(around)}. So "
                    "does transformers. Memory and answers leave them out.")
-    start, named = borders.start_of(tokenizer, config), tokenizer.special_tokens_map.get("bos_token")
+    start, own = borders.start_of(tokenizer, config), tokenizer.special_tokens_map
+    named = (own.get("bos_token"), own.get("cls_token"))
     first = tokenizer.convert_ids_to_tokens(int(start[0])) if len(start) else None
     if not len(start):
         odd.append("This vocabulary has no token for the beginning or the end of a text, and no space: "
@@ -174,7 +175,7 @@ def _said_of_ids(tokenizer: PreTrainedTokenizerBase, config: GPT2Config) -> list
     elif first in borders.SPACES:
         odd.append("This vocabulary has no token for the beginning or the end of a text: a space stands "
                    "in front of what memory reads.")
-    elif first != named and start[0] != config.bos_token_id:
+    elif first not in named and start[0] != config.bos_token_id:
         odd.append(f"This vocabulary names no token for the beginning of a text: {first}, its end, stands in "
                    "front of what memory reads.")
     return odd

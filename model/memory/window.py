@@ -16,7 +16,7 @@ from model.memory.fusion import Bank
 from model.memory.heard import ToldBefore, received, surprisal
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
-from model.run import borders
+from model.run import borders, tokens
 from model.run.bits import as_bits
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, run
@@ -112,7 +112,7 @@ class Window:
     ) -> slots.Slots:
         n_start = borders.start_length(self.checkpoint, trace.ids)
         first_block = int(table.block.max(initial=-1)) + 2
-        said = {int(n): "".join(texts[i] for i in np.flatnonzero(sentence == n))
+        said = {int(n): tokens.joined(self.checkpoint.tokenizer, trace.ids[sentence == n])
                 for n in np.unique(sentence[chosen])}
         return slots.written(
             prompt=self.number,

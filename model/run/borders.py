@@ -15,8 +15,8 @@ SPACES = ("Ġ", "▁", " ")  # how tokenizers write a space
 def start(checkpoint: Checkpoint) -> np.ndarray:
     """The token in front of a text that is read alone, (1,) int64, (0,) where there is none.
 
-    The first that is in the vocabulary: the tokenizer's token for a beginning, config.json's, the
-    tokenizer's token for an end, config.json's, a space.
+    The first that is in the vocabulary: the tokenizer's token for a beginning, config.json's, BERT's
+    [CLS], the tokenizer's token for an end, config.json's, a space.
     """
     return start_of(checkpoint.tokenizer, checkpoint.model.config)
 
@@ -25,7 +25,7 @@ def start_of(tokenizer: PreTrainedTokenizerBase, config: GPT2Config) -> np.ndarr
     """`start` of a tokenizer and a config."""
     own, end = tokenizer.special_tokens_map, config.eos_token_id
     named = [
-        own.get("bos_token"), config.bos_token_id, own.get("eos_token"),
+        own.get("bos_token"), config.bos_token_id, own.get("cls_token"), own.get("eos_token"),
         *(end if isinstance(end, list) else [end]), *SPACES,
     ]
     found = (_id_of(tokenizer, config.vocab_size, one) for one in named)

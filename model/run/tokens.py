@@ -47,7 +47,7 @@ def _encode(tokenizer: PreTrainedTokenizerBase, text: str, special: bool) -> np.
     return np.asarray(ids, dtype=np.int64)
 
 
-BYTES, SPACES, WORDS, TEXT = "bytes", "spaces", "words", "text"
+BYTES, SPACES, WORDS, ENDS, TEXT = "bytes", "spaces", "words", "ends", "text"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class Spelling:
     """How a tokenizer writes its tokens.
 
     kind: "bytes" (GPT-2's stand-ins, a letter a byte), "spaces" (text with ▁ for a space, as
-    SentencePiece), "words" (## before what continues a word, as WordPiece) or "text" (as it is).
+    SentencePiece), "words" (## before what continues a word, as WordPiece), "ends" (</w> behind a
+    word, as the first GPT) or "text" (as it is).
     whole: id -> text of the added and special tokens, which are written as they are. is_byt5: each
     character of a token is a byte of that number.
     """
@@ -88,7 +89,8 @@ def _spelling(tokenizer: PreTrainedTokenizerBase) -> Spelling:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     parts = (backend.decoder, backend.pre_tokenizer) if backend is not None else ()
     said = "".join(part.__getstate__().decode() for part in parts if part is not None)
-    kinds = {'"ByteLevel"': BYTES, '"Metaspace"': SPACES, "▁": SPACES, '"WordPiece"': WORDS}
+    kinds = {'"ByteLevel"': BYTES, '"Metaspace"': SPACES, "▁": SPACES, '"WordPiece"': WORDS,
+             '"BPEDecoder"': ENDS}
     kind = next((kind for mark, kind in kinds.items() if mark in said), TEXT)
     return Spelling(kind, whole, type(tokenizer).__name__ == "ByT5Tokenizer")
 
@@ -113,6 +115,8 @@ def piece_bytes(spelling: Spelling, token_id: int, piece: str) -> bytes:
     if spelling.kind == SPACES:
         one = re.fullmatch(r"<0x([0-9A-F]{2})>", piece)  # a byte, where no token fits
         return bytes.fromhex(one[1]) if one else piece.replace("▁", " ").encode("utf-8", "replace")
+    if spelling.kind == ENDS:
+        return piece.replace("</w>", " ").encode("utf-8", "replace")
     if spelling.is_byt5 and len(piece) == 1:
         return bytes([ord(piece)])
     return piece.encode("utf-8", "replace")
@@ -161,6 +165,13 @@ def display(tokenizer: PreTrainedTokenizerBase, ids: Ids) -> list[str]:
     return [
         show_bytes(token_bytes(tokenizer, i)) if i < known else f"‹no token {i}›" for i in ids
     ]
+
+
+def joined(tokenizer: PreTrainedTokenizerBase, ids: Ids) -> str:
+    """ids (T,) that follow one another -> one visible string, with spaces between WordPiece's words."""
+    if spelling(tokenizer).kind == WORDS:
+        return show_bytes(decode(tokenizer, ids).encode("utf-8", "replace"))
+    return "".join(display(tokenizer, ids))
 
 
 def show_bytes(raw: bytes) -> str:

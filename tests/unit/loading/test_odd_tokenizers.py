@@ -15,7 +15,8 @@ from tests.conftest import random_gpt2
 TEXTS = ["Hi there", " Hi", "für größer café ist", "🙂\n\n a\t", "a <|pad|> für", "<|endoftext|>a",
          "<s>a</s> [CLS] ist", ""]
 KINDS = [odd.own_parts, odd.added_beside, odd.added_in_settings, odd.with_space, odd.with_beginning,
-         odd.wordpiece, odd.wordpiece_in_one_file, odd.unigram, odd.characters, odd.bytes_of_t5]
+         odd.wordpiece, odd.wordpiece_in_one_file, odd.unigram, odd.characters, odd.bytes_of_t5,
+         odd.ends_of_words]
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def test_ids_are_transformers_own(made, kind):
 @pytest.mark.parametrize("kind, text, shown", [
     (odd.wordpiece, "für größer", ["[CLS]", "für", "größ", "##er", "[SEP]"]),
     (odd.wordpiece_in_one_file, "für café", ["für", "café"]),
+    (odd.ends_of_words, "für Hi", ["für·", "Hi·"]),
     (odd.characters, "aü .", ["a", "ü", "·", "."]),
     (odd.added_beside, "a für", ["a", "·", "für"]),
     (odd.added_in_settings, "für<|pad|>", ["für", "<|pad|>"]),

@@ -88,6 +88,7 @@ def test_an_end_token_that_is_no_number_is_one_sentence(made):
     (odd.own_parts, {"eos_token_id": 257, "bos_token_id": 257}, ["<|endoftext|>"], ""),
     (odd.wordpiece_in_one_file, {"bos_token_id": 2, "eos_token_id": 3}, ["[CLS]"], ""),
     (odd.wordpiece_in_one_file, {"eos_token_id": [3, 1]}, ["[SEP]"], "[SEP], its end, stands"),
+    (odd.wordpiece, {}, ["[CLS]"], ""),
     (odd.unigram, {}, ["<s>"], ""),
     (odd.characters, {}, ["·"], "a space stands in front"),
     (odd.letters_only, {}, [], "nothing stands in front"),
@@ -117,6 +118,12 @@ def test_replay_is_one_text_with_a_start_token_and_without(made, kind):
     again = trace.run(loaded, borders.with_start(loaded, ids), reading=read)
     plain = trace.run(loaded, borders.with_start(loaded, np.r_[bank.slots.token, ids]))
     torch.testing.assert_close(again.next_logits, plain.next_logits, rtol=0, atol=1e-4)
+
+
+def test_a_slot_keeps_its_sentence_with_the_spaces_of_words(made):
+    loaded = checkpoint.load(str(made(odd.wordpiece)))
+    told = telling.tell(loaded, blank(loaded), "café ist größer.", SETTINGS)
+    assert set(told.state.bank.slots.around) == {"café·ist·größer."}
 
 
 def test_telling_what_gives_no_finite_numbers_saves_nothing(made):
