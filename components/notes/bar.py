@@ -14,7 +14,6 @@ from components.notes import choice, run
 from components.notes.run import EXAMPLES
 
 QUESTION = "Where do I live? I live in"
-SHELVES = {whose.OWN: "My notes", whose.SHARED: "Shared notes"}
 
 
 def show() -> run.Overview:
@@ -110,7 +109,7 @@ def _tell(now) -> None:
 def _whose() -> None:
     choose(choice.SHELF, choice.shelf())
     st.selectbox(
-        "Whose notes", list(whose.shelves()), format_func=lambda name: SHELVES.get(name, name),
+        "Whose notes", list(whose.shelves()), format_func=lambda name: choice.SHELVES.get(name, name),
         label_visibility="collapsed", width=170, on_change=_close_note, **holding(choice.SHELF),
     )
 

@@ -1,5 +1,8 @@
 """What the visitor chose on the notes page. Knows nothing of notes."""
 
+import re
+from dataclasses import dataclass
+
 from components.frame import whose
 from components.frame.choices import Choice, OneOf, Text, Whole, chosen
 from model.memory.variants import VARIANTS
@@ -8,6 +11,20 @@ VIEWS = {"answer": "One question", "five": "Five memories", "notes": "The notes"
 RANKINGS = {"both": "both together", "words": "words: BM25", "meaning": "meaning: cosine"}
 SIZES = {n: str(n) for n in (16, 32, 64, 128, 256)}
 
+SHELVES = {whose.OWN: "My notes", whose.SHARED: "Shared notes"}
+
+
+@dataclass(frozen=True, eq=False)
+class Shelf(OneOf):
+    """One's own, the shared one, or, for the owner, a visitor's (`whose.shelves`)."""
+
+    def read(self, said: str) -> str:
+        return said if self.allows(said) else super().read(said)
+
+    def allows(self, value) -> bool:
+        return super().allows(value) or re.fullmatch(r"visitor [0-9a-f]{8}", str(value)) is not None
+
+
 VIEW = Choice("notebook_view", OneOf(VIEWS), "answer")
 N = Choice("notes_n", Whole(0, 8), 3)  # passages in the prompt, at most
 RANKING = Choice("notes_ranking", OneOf(RANKINGS), "both")
@@ -15,7 +32,7 @@ SIZE = Choice("notes_size", OneOf(SIZES), 64)  # tokens of a passage, at most
 LAYER = Choice("notes_layer", Whole())
 VARIANT = Choice("notes_variant", OneOf({name: name for name, parts in VARIANTS.items() if parts}))
 NOTE = Choice("notes_note", Whole())  # the one that is open
-SHELF = Choice("notes_shelf", Text(40), whose.OWN)  # whose notes
+SHELF = Choice("notes_shelf", Shelf(SHELVES), whose.OWN)  # whose notes
 # A link must not open a folder of the server: its visitor has to ask for it.
 FOLDER = Choice("notes_folder", Text(), "", in_link=False)
 CHOICES = (VIEW, N, RANKING, SIZE, LAYER, VARIANT, NOTE, SHELF, FOLDER)

@@ -12,7 +12,8 @@ from components import declared
 from components.frame import draw_choice, model_picker, place, visit
 from components.frame.choices import Choice
 from components.memory import words
-from model.notes.note import Draft
+from model.disk import owners
+from model.notes.note import Draft, path
 from model.notes.store import opened as notes
 from tests.app import tree
 from tests.app.other_choice import other
@@ -97,8 +98,9 @@ def change(app, page: str, shared=()) -> None:
 
 @pytest.fixture
 def a_note(nobody_was_here):
-    with notes() as store:
-        store.add([Draft("", "I live in Rome.", "typed"), Draft("", "The sea is grey.", "typed")])
+    for shelf in (None, owners.shared()):
+        with notes(path(shelf)) as store:
+            store.add([Draft("", "I live in Rome.", "typed"), Draft("", "The sea is grey.", "typed")])
 
 
 def problems(app) -> list:
