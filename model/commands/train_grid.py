@@ -1,14 +1,17 @@
 """What trained memory recalls, facts × prompts in between, measured row by row."""
 
 import json
+import reprlib
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from model.disk.schema import checked
 from model.disk.whole import write_text
-from model.grafts.modules import load_modules
+from model.grafts.modules import Modules, load_modules
 from model.recall.runs import RULES
 from model.training import memory, memory_grid, memory_readme, whole_grid
+from model.training.job_files import RowsTold, WholeCardTold
 from model.training.under_way import MemoryTrainingOptions
 
 SAID = ("seed", "steps", "tokens", "seconds")  # of every seed's card
@@ -24,10 +27,10 @@ def run_command(args: Namespace) -> Iterator[str]:
     )
     base, config = training.checkpoint.fingerprint, training.model.config
     found = [load_modules(path, config, base).to(training.model.device) for path in args.memory]
-    seeds = {modules.card.get("seed", i): modules for i, modules in enumerate(found)}
+    seeds = {_seed(modules, i): modules for i, modules in enumerate(found)}
     if len(seeds) < len(found):
         raise ValueError("Two memory files have the same seed. Give one file for each seed.")
-    kept = json.loads(args.out.read_text()) if args.out.is_file() else {}
+    kept = memory_readme.read(args.out, RowsTold) if args.out.is_file() else {}
     _forget_others(kept, {
         "cells": [RULES, args.episodes, [modules.fingerprint for modules in found]],
         "whole": [RULES, args.whole, [modules.fingerprint for modules in found]],
@@ -43,8 +46,18 @@ def run_command(args: Namespace) -> Iterator[str]:
         for about in memory_grid.ABOUT:
             for facts in memory_grid.FACTS:
                 yield from _row(args.out, kept, part, about, facts, measure)
-    if "recall" in found[0].card:
+    if {"recall", "stability"} <= set(found[0].card):
+        checked(WholeCardTold, found[0].card)
         yield f"wrote {memory_readme.write(args.out.parent, found[0].card, kept)}"
+
+
+def _seed(modules: Modules, i: int) -> int:
+    """The seed on a memory's card; where there is none, the place of its file."""
+    seed = modules.card.get("seed", i)
+    if type(seed) is not int:
+        raise ValueError(f"The card of memory file {i + 1} has the seed {reprlib.repr(seed)}, which "
+                         "is no whole number. Train it again.")
+    return seed
 
 
 def _forget_others(kept: dict, made_with: dict[str, list]) -> None:

@@ -41,6 +41,11 @@ def checked(schema: type[Schema], found: object) -> Schema:
         raise ValueError(_in_words(problem)) from None
 
 
+def one_line(problem: Exception, most: int = 200) -> str:
+    """What another program says of a file, on one line."""
+    return " ".join(str(problem).split())[:most]
+
+
 def _in_words(problem: ValidationError) -> str:
     """The first field that is wrong."""
     first = problem.errors(include_url=False)[0]
@@ -49,5 +54,7 @@ def _in_words(problem: ValidationError) -> str:
         return f"{place} is missing"
     if first["type"] == "value_error":  # in the words of the schema's own check
         return str(first["ctx"]["error"])
-    wanted = first["msg"].replace("Input should be", "it should be")
+    is_table = first["type"] in ("model_type", "dict_type")
+    said = "Input should be a table" if is_table else first["msg"]
+    wanted = said.replace("Input should be", "it should be")
     return f"{place or 'it'} is {reprlib.repr(first['input'])}; {wanted}"

@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import nn
 from transformers import GPT2Config
 
-from model.disk.schema import Count, Told, checked, from_json
+from model.disk.schema import Count, Told, checked, from_json, one_line
 from model.disk.whole import replacing
 from model.grafts.external import External
 from model.grafts.lora import Lora
@@ -196,7 +196,7 @@ def _read(path: Path) -> tuple[MemoryTold, dict[str, torch.Tensor]]:
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, KeyError, ValueError, OSError) as problem:
         raise ValueError(
-            f"Damaged memory: {path.name} is no trained memory, or only a part of one ({problem}). "
+            f"Damaged memory: {path.name} is no trained memory, or only a part of one ({one_line(problem)}). "
             "Train it again, or restore a copy."
         ) from problem
     version = told.get("version") if isinstance(told, dict) else None

@@ -111,10 +111,10 @@ def _check_architecture(raw: dict, path: Path) -> None:
     if kind == "gpt_bigcode" and not raw.get("multi_query", True):
         why = ", whose matrices are stored and multiplied the other way round"
     else:
-        why = f": {OTHERS[kind]}" if kind in OTHERS else ""
+        why = f": {OTHERS[kind]}" if isinstance(kind, str) and kind in OTHERS else ""
     if kind != "gpt2":
         raise CheckpointError(
-            f"Not a GPT-2: {path} has model_type {kind!r} instead of 'gpt2'{why}. Choose gpt2 or "
+            f"Not a GPT-2: {path} has model_type {kind!r:.80} instead of 'gpt2'{why}. Choose gpt2 or "
             "another model of that architecture."
         )
 

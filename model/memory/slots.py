@@ -181,16 +181,18 @@ class Columns(Told):
     n_reads: list[Count]
     total_read: list[float]
     last_read: list[float]
-    pinned: list[bool] | None = None
-    origins: list[Annotated[tuple[OriginTold, ...], Field(strict=False)]] | None = None
+    pinned: list[bool] = Field(default_factory=list)
+    origins: list[Annotated[tuple[OriginTold, ...], Field(strict=False)]] = Field(
+        default_factory=list
+    )
 
     @model_validator(mode="after")
     def of_one_length(self) -> "Columns":
         """One row a slot, and one of each of a summary's tokens."""
-        found = {len(column) for _, column in self if column is not None}
+        found = {len(column) for name, column in self if name in self.model_fields_set}
         if len(found) > 1:
             raise ValueError(f"slot columns have lengths {sorted(found)}; they must have one length")
-        for origin in (one for every in self.origins or () for one in every):
+        for origin in (one for every in self.origins for one in every):
             if not origin[1] or len({len(part) for part in origin[1:5]}) > 1:
                 raise ValueError(f"{origin!r:.80} is no origin of a summary")
         return self

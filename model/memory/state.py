@@ -17,7 +17,7 @@ from pydantic import model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from model.disk.schema import Count, Told, checked, from_json
+from model.disk.schema import Count, Told, checked, from_json, one_line
 from model.disk.whole import replacing
 from model.grafts.modules import FLOATS
 from model.memory import slots
@@ -52,7 +52,7 @@ class StateTold(Told):
         if (self.external is None) != (self.external_evicted is None):
             raise ValueError("external and external_evicted go together, and one is missing")
         for table in filter(None, (self.slots, self.external)):
-            folded = [origin[0] for every in table.origins or () for origin in every]
+            folded = [origin[0] for every in table.origins for origin in every]
             wrong = [n for n in (*table.prompt, *folded) if not 1 <= n <= len(self.prompts)]
             if wrong:
                 raise ValueError(f"a slot is of prompt {wrong[0]}, and {len(self.prompts)} were told")
@@ -202,9 +202,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, KeyError, ValueError, OSError) as problem:
         raise ValueError(
-            f"Cannot read {path.name}: it is no memory file, or only a part of one ({problem}). "
+            f"Cannot read {path.name}: it is no memory file, or only a part of one ({one_line(problem)}). "
             "Restore a copy, or start a new session."
         ) from problem
+    if isinstance(told, dict):  # null is as good as nothing
+        told = {name: value for name, value in told.items() if value is not None}
     version = told.get("version") if isinstance(told, dict) else None
     if type(version) is not int or version not in READS:
         raise ValueError(

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from model.disk.lines import append, whole_lines
+from model.disk.schema import checked, from_json
 from model.disk.whole import write_text
 from model.memory import asking, telling
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
 from model.recall import distraction, headline_cases, probe, probe_controls
+from model.recall.board_files import HeadlineLineTold, HeadlineTold, Versioned
 from model.recall.headline_cases import CASES, RECALLED, WRONG, Case, Talk
 from model.recall.plain_runs import PlainRuns
 from model.recall.probe import Probe
@@ -51,13 +53,13 @@ def load(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        board: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = board["version"]
-    except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"No headline figures in {path} ({problem!r}). Move it away.") from problem
-    if version != VERSION:
-        raise ValueError(f"Wrong version: {path} is version {version}, this program writes "
-                         f"{VERSION}. Move it away.")
+        board: dict[str, Any] = from_json(path.read_bytes())
+        version = checked(Versioned, board).version
+        if version != VERSION:
+            raise ValueError(f"it is of version {version}, this program writes version {VERSION}")
+        checked(HeadlineTold, board)
+    except ValueError as problem:
+        raise ValueError(f"No headline figures in {path}: {problem}. Move it away.") from problem
     return board
 
 
@@ -233,9 +235,9 @@ class _Results:
         of = [RULES, self.board["fingerprint"], self.board["memory"], used, text]
         self.mark = _hash(of)
         self.hits: dict[tuple[str, str], dict[str, bool]] = {}
-        for line in map(json.loads, whole_lines(self.lines_path)):
-            if line["mark"] == self.mark:
-                self.hits.setdefault((line["case"], line["probe"]), {}).update(line["hits"])
+        for line in _lines(self.lines_path):
+            if line.mark == self.mark:
+                self.hits.setdefault((line.case, line.probe), {}).update(line.hits)
 
     def has(self, case: str, one: Probe) -> bool:
         """Whether all variants were asked this already."""
@@ -264,6 +266,16 @@ class _Results:
     def _share(self, case: str, probes: Sequence[Probe], variant: str) -> dict[str, Any]:
         hits = [self.hits[case, _key(one)][variant] for one in probes]
         return share(sum(hits), len(hits))
+
+
+def _lines(path: Path) -> Iterator[HeadlineLineTold]:
+    """The results that are kept; ValueError names a line that is none."""
+    for number, line in enumerate(whole_lines(path), 1):
+        try:
+            yield checked(HeadlineLineTold, from_json(line))
+        except ValueError as problem:
+            raise ValueError(f"Line {number} of {path} is no result: {problem}. Delete this "
+                             "line.") from problem
 
 
 def share(hits: int, n: int) -> dict[str, Any]:

@@ -27,11 +27,13 @@ from typing import Any
 import numpy as np
 
 from model.disk.lines import append, whole_lines
+from model.disk.schema import checked, from_json
 from model.memory import asking, fusion, telling
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
 from model.recall import distraction, probe, probe_controls
+from model.recall.board_files import EpisodeTold
 from model.recall.plain_runs import PlainRuns
 from model.recall.probe import USUAL, Probe
 from model.recall.share import Share
@@ -417,8 +419,13 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     records = []
     for number, line in enumerate(whole_lines(path), 1):
         try:
-            records += json.loads(line)
-        except (ValueError, TypeError) as problem:
+            found = from_json(line)
+            if not isinstance(found, list):
+                raise ValueError(f"it is a {type(found).__name__}")
+            for record in found:
+                checked(EpisodeTold, record)
+            records += found
+        except ValueError as problem:
             raise ValueError(
                 f"Line {number} of {path.name} is no episode ({problem}). Delete this line."
             ) from problem

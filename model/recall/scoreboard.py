@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from model.disk.schema import checked, from_json
 from model.disk.whole import write_text
 from model.memory import asking
 from model.memory.heard import surprisal
@@ -28,6 +29,7 @@ from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
 from model.recall import curves, distraction, probe, runs
+from model.recall.board_files import Versioned
 from model.recall.probe import USUAL
 from model.recall.runs import Curve, CurvePoint, bytes_of
 from model.recall.share import Share
@@ -64,16 +66,15 @@ def load(path: Path = PLACE) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        board: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if board["version"] == VERSION:
-            return board
-    except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"No scoreboard in {path.name} ({problem}). Please make it "
+        board: dict[str, Any] = from_json(path.read_bytes())
+        version = checked(Versioned, board).version
+    except (ValueError, OSError) as problem:
+        raise ValueError(f"No scoreboard in {path.name}: {problem}. Please make it "
                          "again.") from problem
-    raise ValueError(
-        f"Wrong version: {path.name} is version {board['version']}, this program reads {VERSION}. "
-        "Please make it again."
-    )
+    if version != VERSION:
+        raise ValueError(f"Wrong version: {path.name} is version {version}, this program reads "
+                         f"{VERSION}. Please make it again.")
+    return board
 
 
 def measure(

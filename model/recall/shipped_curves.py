@@ -18,10 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from model.disk.schema import checked, from_json
 from model.disk.whole import write_text
 from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.recall import probe, runs
+from model.recall.board_files import CurvesTold, Versioned
 from model.recall.curves import CURVES
 from model.recall.runs import RULES, Curve, CurvePoint
 from model.recall.standard_tasks import TASKS
@@ -51,14 +53,13 @@ def load(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        board: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found = board["version"], board["fingerprint"], board["memory"], board["curves"]
-    except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"No curves in {FILE} ({problem!r}). Please measure them "
-                         "again.") from problem
-    if found[0] != VERSION:
-        raise ValueError(f"Wrong version: {FILE} is version {found[0]}, this program reads "
-                         f"{VERSION}. Measure the curves again.")
+        board: dict[str, Any] = from_json(path.read_bytes())
+        version = checked(Versioned, board).version
+        if version != VERSION:
+            raise ValueError(f"it is version {version}, this program reads {VERSION}")
+        checked(CurvesTold, board)
+    except (ValueError, OSError) as problem:
+        raise ValueError(f"No curves in {FILE}: {problem}. Please measure them again.") from problem
     return board
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch.nn import functional as F
@@ -23,7 +24,7 @@ from model.disk.whole import write_bytes
 from model.grafts.blocks import blocks
 from model.recall.episodes import Plan
 from model.recall.open_facts import OpenPlan
-from model.training import corpus, evaluate, open_evaluate
+from model.training import corpus, evaluate, open_evaluate, saved
 from model.training.corpus import Books, Corpus, CorpusBatch, Stage
 
 CHECKPOINT = "training.pt"
@@ -225,7 +226,7 @@ def start(options: Options, resume: bool) -> Training:
     options.out.mkdir(parents=True, exist_ok=True)
     if not resume:
         _first_tokenizer(options, books).save(str(options.out / TOKENIZER))
-    data = Corpus(books, Tokenizer.from_file(str(options.out / TOKENIZER)))
+    data = Corpus(books, saved.tokenizer(options.out / TOKENIZER))
     model = build_model(options.shape, options.seed)
     if options.weights is not None and not resume:
         model.load_state_dict(weights_of(options.weights, model), strict=False)  # lm_head is wte
@@ -248,7 +249,7 @@ def _first_tokenizer(options: Options, books: corpus.Books) -> Tokenizer:
     if not path.is_file():
         raise corpus.CorpusError(f"There is no {TOKENIZER} in {options.weights}. With --from, name "
                                  "a folder that train base wrote.")
-    return Tokenizer.from_file(str(path))
+    return saved.tokenizer(path)
 
 
 def weights_of(folder: Path, model: GPT2LMHeadModel) -> dict[str, torch.Tensor]:
@@ -258,7 +259,11 @@ def weights_of(folder: Path, model: GPT2LMHeadModel) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise corpus.CorpusError(f"There is no model.safetensors in {folder}. With --from, name a "
                                  "folder that train base wrote.")
-    own, found = model.state_dict(), load_file(path)
+    try:
+        own, found = model.state_dict(), load_file(path)
+    except (SafetensorError, OSError) as problem:
+        raise corpus.CorpusError(f"Damaged weights: {path} ({problem}). With --from, name a folder "
+                                 "that train base wrote.") from problem
     wrong = [name for name, tensor in found.items()
              if name not in own or own[name].shape != tensor.shape]
     if wrong or not found:
@@ -347,10 +352,9 @@ def save_checkpoint(path: Path, training: Training) -> None:
 
 def load_checkpoint(path: Path, training: Training) -> None:
     """Puts a saved training back into this one."""
-    saved = torch.load(path, map_location=training.model.device, weights_only=True)
-    training.model.load_state_dict(saved["model"])
-    for optimizer, values in zip(training.optimizers, saved["optimizers"]):
+    kept = saved.read(path, training.model.device, ("model", "optimizers", "rng", "state"))
+    saved.fill(training.model, kept["model"], path)
+    for optimizer, values in zip(training.optimizers, kept["optimizers"]):
         optimizer.load_state_dict(values)
-    version, internal, gauss = json.loads(saved["rng"])
-    training.rng.setstate((version, tuple(internal), gauss))
-    training.state = State(**json.loads(saved["state"]))
+    saved.set_random(training.rng, kept["rng"])
+    training.state = State(**json.loads(kept["state"]))

@@ -1,6 +1,6 @@
 """Schemas of the files in a training's folder. Knows nothing of processes."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -56,3 +56,60 @@ class CardTold(Told):
     n_parameters: Count | None = None
     seconds: Seconds = 0.0
     seed: Count = 0
+
+
+class WentOnTold(Told):
+    """The training that another one went on from; empty where it began anew."""
+
+    steps: Count = 0
+    tokens: Count = 0
+    seconds: Seconds = 0.0
+    base: str = ""
+
+
+class CellTold(FigureTold):
+    """A cell of the grid."""
+
+    about: str
+    facts: Count
+    between: Count
+    variant: str
+    seed: int
+
+
+class SeedTold(Told):
+    """The training of one seed."""
+
+    seed: int
+    steps: Count
+    tokens: Count
+    seconds: Seconds
+
+
+class RowsTold(Told):
+    """The rows that `train grid` goes on from."""
+
+    cells: dict[str, list[CellTold]] = Field(default_factory=dict)
+    whole: dict[str, list[CellTold]] = Field(default_factory=dict)
+    made_with: dict[str, list[Any]] = Field(default_factory=dict)
+
+
+class GridTold(RowsTold):
+    """The same with what MEMORY.md says of the trainings."""
+
+    seeds: list[SeedTold] = Field(default_factory=list)
+
+
+class WholeCardTold(CardTold):
+    """Of a card, what MEMORY.md says."""
+
+    base: str
+    steps: Count
+    tokens: Count
+    platform: str
+    file_bytes: Count
+    n_parameters: Count
+    recall: dict[str, dict[str, FigureTold]] = Field(min_length=1)
+    refused: dict[str, FigureTold] = Field(min_length=1)
+    stability: StabilityTold
+    went_on_from: WentOnTold | None = None

@@ -25,7 +25,7 @@ from model.loading import checkpoint as checkpoints
 from model.memory.variants import VARIANTS, modules_of
 from model.run import borders
 from model.run.checkpoint import Checkpoint
-from model.training import base, remembering
+from model.training import base, remembering, saved
 from model.training.corpus import CorpusError
 from model.training.memory_data import AskedPrompts, Data, Lesson, LessonBatch
 from model.training.remembering import Remembered
@@ -309,14 +309,14 @@ def _save(path: Path, training: MemoryTraining) -> None:
 
 
 def _load(path: Path, training: MemoryTraining) -> None:
-    saved = torch.load(path, map_location=training.model.device, weights_only=True)
-    if saved["base"] != training.checkpoint.fingerprint:
-        raise ValueError(f"Wrong model: {path} trains memory for another model ({saved['base']}), "
+    needed = ("base", "modules", "optimizer", "rng", "torch_rng", "state")
+    kept = saved.read(path, training.model.device, needed)
+    if kept["base"] != training.checkpoint.fingerprint:
+        raise ValueError(f"Wrong model: {path} trains memory for another model ({kept['base']}), "
                          f"this one is {training.checkpoint.fingerprint}. Choose that model, or "
                          "another --out.")
-    training.modules.load_state_dict(saved["modules"])
-    training.optimizer.load_state_dict(saved["optimizer"])
-    version, internal, gauss = json.loads(saved["rng"])
-    training.rng.setstate((version, tuple(internal), gauss))
-    torch.set_rng_state(saved["torch_rng"].cpu())
-    training.state = MemoryTrainingState(**json.loads(saved["state"]))
+    saved.fill(training.modules, kept["modules"], path)
+    training.optimizer.load_state_dict(kept["optimizer"])
+    saved.set_random(training.rng, kept["rng"])
+    torch.set_rng_state(kept["torch_rng"].cpu())
+    training.state = MemoryTrainingState(**json.loads(kept["state"]))

@@ -4,10 +4,10 @@ Every sentence and row comes from measurements of `recall headline`; what was no
 out. With several seeds of trained memory, the mean is given. Knows nothing of measuring.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from model.recall import headline
 from model.recall.share import mean_of_seeds, share_of_seeds
 
 PATTERN = "memory_headline*.json"
@@ -21,7 +21,8 @@ def beside(folder: Path, base: str) -> list[dict]:
     belongs to another model than `base`, its fingerprint."""
     boards = []
     for path in sorted(folder.glob(PATTERN)):
-        boards.append(json.loads(path.read_text(encoding="utf-8")))
+        found = headline.load(path)
+        boards.append(found or {})
         if boards[-1]["fingerprint"] != base:
             raise ValueError(f"Wrong model: {path} was measured on model "
                              f"{boards[-1]['fingerprint']}, and the memory here belongs to {base}. "

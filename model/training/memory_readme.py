@@ -5,13 +5,15 @@ measured is left out. Knows nothing of training; the measurements are arguments 
 commands.train_grid, `recall headline`).
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from model.disk.schema import Told, checked, from_json
 from model.disk.whole import write_text
 from model.recall.share import wilson
 from model.training import memory_grid, memory_headline
+from model.training.job_files import GridTold, WholeCardTold
 
 NAMES = {"gpt2+rnn": "recurrent alone", "gpt2+edm": "EDM alone", "gpt2-m": "both (no fusion)",
          "another's memory": "both, of another episode", "gpt2": "GPT-2, no memory"}
@@ -32,8 +34,20 @@ def write_from(folder: Path) -> Path:
     """The same from the JSON files of the folder alone. ValueError if there is no card."""
     if not (folder / CARD).is_file():
         raise ValueError(f"There is no {CARD} in {folder}. Choose the folder of a trained memory.")
-    grid = json.loads((folder / GRID).read_text()) if (folder / GRID).is_file() else {}
-    return write(folder, json.loads((folder / CARD).read_text()), grid)
+    grid = read(folder / GRID, GridTold) if (folder / GRID).is_file() else {}
+    return write(folder, read(folder / CARD, WholeCardTold), grid)
+
+
+def read(path: Path, schema: type[Told]) -> dict[str, Any]:
+    """A JSON file as it is, once it is known to hold what the schema asks for; ValueError names
+    the file."""
+    try:
+        found: dict[str, Any] = from_json(path.read_bytes())
+        checked(schema, found)
+    except ValueError as problem:
+        raise ValueError(f"Cannot read {path}: {problem}. Measure it again, or restore a "
+                         "copy.") from problem
+    return found
 
 
 def readme(card: dict, grid: dict, headline: Sequence[dict] = ()) -> str:

@@ -94,6 +94,10 @@ def _longer(x: torch.Tensor, T: int) -> torch.Tensor:
 
 
 def _read_group(model: GPT2LMHeadModel, layer: int, told: ToldPrompts) -> ToldStreams:
+    T, window = told.ids.shape[1], model.config.n_positions
+    if T > window:
+        raise ValueError(f"Window too small: training tells prompts of {T} tokens, this model reads "
+                         f"{window}. Choose a model with a longer window.")
     seen: dict[str, torch.Tensor] = {}
     hooks = [model.transformer.h[0].register_forward_pre_hook(
         lambda block, inputs: seen.update(first=inputs[0])),

@@ -25,7 +25,7 @@ def test_what_is_right_is_read_and_what_is_not_asked_for_is_left_out():
     ({"inner": {"n": 2**70}, "when": []}, "inner.n is 1180591620717411303424; it should be less than"),
     ({"inner": {"n": 1}}, "when is missing"),
     ({"inner": {"n": 1}, "when": [0, float("nan")]}, "when.1 is nan"),
-    ([1], r"it is \[1\]; it should be a valid dictionary"),
+    ([1], r"it is \[1\]; it should be a table"),
 ])
 def test_what_is_wrong_is_named(wrong, words):
     with pytest.raises(ValueError, match=words):

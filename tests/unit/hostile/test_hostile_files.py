@@ -4,13 +4,17 @@ import json
 from argparse import Namespace
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model.commands import session
+from model.commands.recall_headline import lines
 from model.grafts import modules
 from model.lessons import reading
 from model.loading.weights import read_config
@@ -18,10 +22,10 @@ from model.memory import asking, sessions, slots, telling
 from model.memory.settings import Settings
 from model.memory.state import blank, load_state, save_state
 from model.notes import importing
-from model.recall import probe, probe_file
+from model.recall import headline, probe, probe_file, runs, shipped_curves
 from model.run import trace
 from model.takeaway import trace_file
-from model.training import jobs, progress
+from model.training import jobs, memory_readme, progress, saved
 from tests.unit.hostile.mutations import contents, tensor_files, texts, trees
 
 pytestmark = pytest.mark.slow
@@ -79,8 +83,8 @@ def summary(state):
 
 def test_sessions(tiny, told, folder, monkeypatch):
     monkeypatch.setenv("MNEMOSCOPE_HOME", str(folder))
-    path = sessions.path_of("x")
-    save_state(summary(told), path)
+    with sessions.hold("x") as path:
+        save_state(summary(told), path)
     whole, ids = path.read_bytes(), np.arange(5)
 
     @FUZZ
@@ -198,6 +202,59 @@ def test_trainings(tmp_path, monkeypatch):
             progress.read_curves(job / "progress.jsonl")
 
     fuzz()
+
+
+def test_measurements(tmp_path):
+    share = {"hits": 1, "n": 2, "share": 0.5, "low": 0.1, "high": 0.9}
+    text = {"bits_per_byte": 1.0, "percent": 0.1, "low": 0.0, "high": 0.2}
+    board = {"version": 1, "model": "m", "fingerprint": "f", "memory": None, "seed": 0, "rules": 6,
+             "cases": {"next": {"title": "t", "variants": {"gpt2": share}, "labels": {"x": {"gpt2": share}}}},
+             "text": {"passages": 1, "bytes": 9, "variants": {"gpt2": text}}}
+    episode = [{"curve": "facts", "variant": "gpt2", "point": "4", "seed": 0, "made_with": "m"}]
+    cell = share | {"about": "the user", "facts": 1, "between": 0, "variant": "gpt2+edm", "seed": 0}
+    part = {"seed": 0, "steps": 1, "tokens": 1, "seconds": 9}
+    card = part | {"base": "f", "platform": "cpu", "file_bytes": 9, "n_parameters": 9, "recall": {"one": {"gpt2": share}},
+                   "refused": {"gpt2": share},
+                   "stability": {"tokens": 9, "relative_change": 0.1, "kl_nats_per_token": 0.1}}
+    files = {"memory_headline.json": board, "x.episodes.jsonl": episode, "memory_card.json": card,
+             "memory_grid.json": {"cells": {"a": [cell]}, "seeds": [part]},
+             "recall_curves.json": board | {"settings": {}, "curves": {"facts": {"n": 1, "made": "", "rows": []}}}}
+    readers = {
+        "memory_headline.json": lambda path: list(lines(headline.load(path))),
+        "x.episodes.jsonl": runs.read_lines,
+        "memory_card.json": lambda path: memory_readme.write_from(path.parent),
+        "memory_grid.json": lambda path: memory_readme.write_from(path.parent),
+        "recall_curves.json": lambda path: shipped_curves.load(path.parent),
+    }
+
+    @FUZZ
+    @given(st.sampled_from(sorted(files)), st.data())
+    def fuzz(name, data):
+        for other, told in files.items():
+            (tmp_path / other).write_bytes(json.dumps(told).encode() + b"\n")
+        whole = json.dumps(files[name]).encode()
+        content = data.draw(trees(files[name]).map(lambda tree: json.dumps(tree).encode()) | contents(whole))
+        (tmp_path / name).write_bytes(content + b"\n")
+        with one_line_at_most():
+            readers[name](tmp_path / name)
+
+    for name, told in files.items():
+        (tmp_path / name).write_bytes(json.dumps(told).encode() + b"\n")
+    assert all(read(tmp_path / name) is not None for name, read in readers.items())
+    fuzz()
+
+
+@FUZZ
+@given(st.none() | st.binary(max_size=40), trees({
+    "rng": json.dumps([3, [1, 2], None]), "state": json.dumps({"step": 1, "tokens": 2, "seconds": 1.0, "curves": []})}))
+def test_saved_trainings(raw, tree):
+    with TemporaryDirectory() as place, one_line_at_most():
+        path = Path(place) / "training.pt"
+        if raw is None:
+            torch.save(tree, path)
+        else:
+            path.write_bytes(raw)
+        saved.read(path, torch.device("cpu"), ("rng", "state"))
 
 
 def test_a_whole_file_of_each_kind_is_read(tiny, told, folder):

@@ -169,3 +169,8 @@ def test_a_tokenizer_larger_than_the_embedding(folder):
     raw["model"]["vocab"] |= {"extra": 257, "more": 258}
     path.write_text(json.dumps(raw))
     assert "has 259 tokens, config.json allows 257" in problem(folder)
+
+
+def test_an_end_beyond_all_numbers_is_refused(folder):
+    edit_config(folder, eos_token_id=10**30)
+    assert "eos_token_id" in problem(folder)

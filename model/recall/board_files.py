@@ -1,0 +1,113 @@
+"""Schemas of the files that measurements of recall are kept in. Knows nothing of measuring."""
+
+from typing import Any
+
+from model.disk.schema import Count, Told
+
+
+class Versioned(Told):
+    """Any of these files, before its version is known to be ours."""
+
+    version: Count
+
+
+class ShareTold(Told):
+    """hits of n with their interval; no share where n is 0."""
+
+    hits: Count
+    n: Count
+    share: float | None
+    low: float
+    high: float
+
+
+class CaseTold(Told):
+    """One case of `recall headline`."""
+
+    title: str
+    variants: dict[str, ShareTold]
+    labels: dict[str, dict[str, ShareTold]]
+
+
+class TextVariantTold(Told):
+    """Bits per byte of ordinary text, and percent against GPT-2 with its interval."""
+
+    bits_per_byte: float
+    percent: float
+    low: float
+    high: float
+
+
+class TextTold(Told):
+    """The case of ordinary text."""
+
+    passages: Count
+    bytes: Count
+    variants: dict[str, TextVariantTold]
+
+
+class SpanTold(Told):
+    """A mean with its interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class GistTold(Told):
+    """What a recurrent memory keeps of a book."""
+
+    pairs: Count
+    saved_by_own: SpanTold
+    saved_by_other: SpanTold
+    percent: SpanTold
+
+
+class HeadlineTold(Told):
+    """The file of `recall headline`."""
+
+    model: str
+    fingerprint: str
+    memory: str | None
+    rules: Count
+    cases: dict[str, CaseTold]
+    text: TextTold | None = None
+    gist: dict[str, GistTold] | None = None
+
+
+class HeadlineLineTold(Told):
+    """One probe of one case, in the file of episodes beside it."""
+
+    mark: str
+    case: str
+    probe: str
+    hits: dict[str, bool]
+
+
+class CurveTold(Told):
+    """One curve of recall_curves.json."""
+
+    n: Count
+    made: str
+    rows: list[dict[str, Any]]
+
+
+class CurvesTold(Told):
+    """recall_curves.json."""
+
+    model: str
+    fingerprint: str
+    memory: str | None
+    rules: Count
+    settings: dict[str, Any]
+    curves: dict[str, CurveTold]
+
+
+class EpisodeTold(Told):
+    """One record in a file of episodes."""
+
+    curve: str
+    variant: str
+    point: str
+    seed: int
+    made_with: str
