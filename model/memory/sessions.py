@@ -24,12 +24,14 @@ def home(of: Path | None = None) -> Path:
 
 
 def path_of(name: str, of: Path | None = None) -> Path:
-    """A session's file. Raises ValueError for a name that could point outside the folder."""
+    """A session's file, in a folder that is there: whoever only lists names makes none. Raises
+    ValueError for a name that could point outside the folder."""
     if not owners.is_name(name):
         raise ValueError(
             f"Not a session name: {name[:80]!r}. Choose 1 to 64 letters, digits, spaces, - or _, "
             "beginning with a letter or digit."
         )
+    home(of).mkdir(parents=True, exist_ok=True)
     return home(of) / f"{name}{SUFFIX}"
 
 
@@ -45,7 +47,6 @@ def hold(name: str, of: Path | None = None) -> Iterator[Path]:
     Raises ValueError at once if another process holds it: we do not wait and do not overwrite.
     """
     path = path_of(name, of)
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         lock.acquire(timeout=0)
