@@ -208,7 +208,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if isinstance(told, dict):  # null is as good as nothing
         told = {name: value for name, value in told.items() if value is not None}
     version = told.get("version") if isinstance(told, dict) else None
-    if type(version) is not int or version not in READS:
+    if isinstance(told, dict) and (type(version) is not int or version not in READS):
         raise ValueError(
             f"Wrong version: {path.name} is a memory of version {reprlib.repr(version)}, this "
             f"program reads version {VERSION} and older. Use the program that wrote it."

@@ -11,7 +11,7 @@ from model.memory.reader import WithMemory
 from model.memory.settings import from_saved
 from model.memory.state import blank, load_state, save_state
 from model.memory.variants import VARIANTS, modules_of, name_of
-from model.run import generate, tokens, trace
+from model.run import generate, sampling, tokens, trace
 from model.run.sampling import SamplingSettings as Draw
 
 FIRST, SECOND, QUESTION = "My name is Ann.", "I live in Rome. It rains.", "Where do I live?"
@@ -213,9 +213,12 @@ def test_a_state_of_other_trained_memory_is_refused(able, tiny, tmp_path):
         load_state(tmp_path / "a.memory", tiny)
 
 
-def test_a_state_with_nan_slots_is_refused(able, tmp_path):
+def test_a_state_with_nan_slots_is_neither_written_nor_read(able, tmp_path, monkeypatch):
     state = told(able, "gpt2+edm", FIRST)
     state.external.values[0, 0] = float("nan")
+    with pytest.raises(ValueError, match="Not finite: edm.values"):
+        save_state(state, tmp_path / "a.memory")
+    monkeypatch.setattr(sampling, "check_finite", lambda values, name: None)  # as it was once
     save_state(state, tmp_path / "a.memory")
     with pytest.raises(ValueError, match="not finite"):
         load_state(tmp_path / "a.memory", able)
