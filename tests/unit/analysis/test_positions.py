@@ -56,7 +56,7 @@ def test_rope_is_llamas_up_to_the_order_of_dimensions():
     assert np.allclose(ours, theirs[0][0, 0] @ theirs[1][0, 0].T)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 5000), st.integers(0, 5000), st.integers(-5000, 5000), st.integers(0, 99))
 def test_rope_depends_only_on_the_difference(m, n, shift, seed):
     q, k = vectors(1, 32, seed=seed), vectors(1, 32, seed=seed + 1000)

@@ -57,7 +57,7 @@ TEXT = st.one_of(
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(text=TEXT)
 def test_the_steps_are_the_tokenizer(name, text):
     ids = tokenization.encode(RULES[name], text)
@@ -65,7 +65,7 @@ def test_the_steps_are_the_tokenizer(name, text):
 
 
 @pytest.mark.skipif(not REAL_GPT2.is_dir(), reason="GPT-2's merges are not on this machine")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(text=TEXT)
 def test_the_steps_are_gpt2s_tokenizer(text):
     assert tokenization.encode(_gpt2()[1], text) == tokens.encode(_gpt2()[0], text).tolist()

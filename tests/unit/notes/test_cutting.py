@@ -55,7 +55,7 @@ def test_nothing_to_cut():
         cut(Words(), "a", 0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=TEXT, size=st.integers(4, 40))
 def test_every_word_is_kept_and_every_size_is_held(text, size):
     """A byte is a token here, so the sizes can be counted without the cutter."""

@@ -22,7 +22,7 @@ def embedded():
     return checkpoint.load("embedded")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(question=WORDS, passages=st.lists(WORDS, max_size=4))
 def test_the_parts_are_the_tokens_of_the_whole_text(embedded, question, passages):
     """What the page marks as injected is what stands in the prompt, token by token."""

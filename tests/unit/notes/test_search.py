@@ -82,7 +82,7 @@ def test_a_word_that_most_passages_have_finds_nothing(tmp_path):
         assert found == {"I live in Rome.": None, "I live in Oslo.": 1, "I live in Lima.": None}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(question=st.text(max_size=60) | st.sampled_from(['"', "a OR", "NEAR(", "a*", "-a", "^a:b"]))
 def test_no_question_is_an_operator(tmp_path_factory, question):
     file = tmp_path_factory.getbasetemp() / "operators.sqlite3"

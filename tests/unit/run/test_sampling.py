@@ -37,7 +37,7 @@ def random_logits(seed, n, levels):
     return torch.randn(n, generator=g) * 4
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     seed=st.integers(0, 10_000),
     n=st.sampled_from([1, 2, 3, 17, 300, 4096]),
