@@ -9,6 +9,7 @@ from components.frame import (
     address,
     model_picker,
     opened_trace,
+    place,
     presenting,
     results,
     takeaway,
@@ -16,7 +17,7 @@ from components.frame import (
     whose,
 )
 from components.frame.choice_widgets import one_of
-from components.frame.choices import Choice
+from components.frame.choices import Choice, chosen
 from components.frame.live_prompt import live_prompt
 from components.kit import glossary
 from components.kit.export import offers
@@ -34,6 +35,7 @@ EXAMPLES = {
 MAX_CHARS = 100_000
 TELLS_MEMORY = "Memory"  # the page where Enter tells the memory what is in the box
 BEGINS_WITH_WORDS = "Lessons"  # as wide as the page: the buttons take a row of their own above
+BEYOND_PROMPT = {"KV cache", "Positions"}  # they show places behind the prompt, too
 WITHOUT_PROMPT = {"Recall", "Training", "Lessons"}  # pages that read no prompt: the box is hidden
 
 
@@ -102,6 +104,7 @@ def show(declared: Sequence[Choice], above: Callable[[str], None]) -> None:
     results.place_for_waits()
     st.session_state.in_frame = True
     try:
+        _look_for_places(page.title)
         _say_what_the_link_lost(page.title)
         if page.title != TELLS_MEMORY:  # it tells whole prompts and says itself what fits
             _say_what_was_cut()
@@ -112,6 +115,24 @@ def show(declared: Sequence[Choice], above: Callable[[str], None]) -> None:
     finally:
         del st.session_state.in_frame
         visit.let_go()
+
+
+def _look_for_places(title: str) -> None:
+    """Once a visit: what its link names and what is not there joins the link's problems."""
+    if "link's places" in st.session_state:
+        return
+    st.session_state["link's places"] = True
+    if problems := _not_there(title):
+        before = st.session_state.get("link problems", (title, []))[1]
+        st.session_state["link problems"] = title, before + problems
+
+
+def _not_there(title: str) -> list[str]:
+    """The places that a link names and that this model or this prompt does not have."""
+    if title in WITHOUT_PROMPT or all(chosen(one) is None for one in place.CHOICES):
+        return []
+    config, n_tokens = visit.checkpoint().model.config, len(visit.prompt().ids)
+    return place.missing(config, config.n_positions if title in BEYOND_PROMPT else n_tokens)
 
 
 def _say_what_the_link_lost(title: str) -> None:

@@ -29,6 +29,7 @@ OTHER = {  # where any text or number would choose nothing
     "tensor": "transformer.h.1.mlp.c_fc.weight", "training": "shipped", "memory_weights": "none",
     "off": "1h2-2mlp", "size_numbers": "gpt2:n_layer=3", "cache_numbers": "gpt2:n_layer=3",
     "step": 3, "cache_most": 64, "recall_distance": 50,
+    "notes_shelf": "mine",  # nothing stands on the shared one
     "temperature": 0.5, "logit_of": 300, "logit_against": 301, "flow_of": 302,
 }
 UNSEEN = (  # ids of files differ; an empty place shows nothing
@@ -153,3 +154,23 @@ def test_what_does_not_hold_in_a_link_is_one_sentence_and_the_page_stands(name, 
     (said,) = [w.value for w in app.warning if "nonsense" in w.value]
     assert view.kind.words().split("“")[1].split("”")[0] in said.replace("\\", "")
     assert app.session_state[view.name] == view.default
+
+
+@pytest.mark.parametrize("name, link, said", [
+    ("attention", {"layer": "99"}, "layers 0 to 5"),
+    ("attention", {"head": "77", "query": "5000"}, "heads 0 to 7"),
+    ("attention", {"query": "5000", "key": "2"}, "tokens 0 to"),
+    ("residual", {"at": "400"}, "tokens 0 to"),
+    ("cache", {"layer": "6", "at": "40"}, "layers 0 to 5"),
+    ("positions", {"at": "512"}, "tokens 0 to 511"),
+])
+def test_a_place_that_is_not_there_is_said_and_another_is_shown(name, link, said, nobody_was_here):
+    app = opened(name, {"prompt": PROMPT} | link)
+    assert not app.exception and not app.error
+    warned = [w.value for w in app.warning if w.value.startswith("The link says")]
+    assert any(said in w.replace("\\", "") for w in warned), warned
+
+
+def test_a_place_that_is_there_is_not_warned_of(nobody_was_here):
+    app = opened("attention", {"prompt": PROMPT, "layer": "5", "head": "7", "query": "3", "key": "1"})
+    assert not app.exception and not problems(app)
