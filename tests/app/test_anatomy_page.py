@@ -7,7 +7,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from components.frame import model_picker
+from components.frame import whose
 from model.analysis import anatomy, arithmetic
 from model.loading import checkpoint
 from tests.app import tree
@@ -57,14 +57,13 @@ def test_the_format_of_the_file_stands_beside_that_of_the_app(found, dtype):
     assert all(f">{d}<" in page for d in {t.dtype for t in found.tensors})
 
 
-@pytest.mark.parametrize("ip, is_here", [(None, True), ("192.168.1.7", False)])
-def test_the_path_is_for_a_browser_on_this_machine(tmp_path, monkeypatch, ip, is_here):
+@pytest.mark.parametrize("is_owner", [True, False])
+def test_the_path_is_for_the_owner(tmp_path, monkeypatch, is_owner):
     folder = shutil.copytree(checkpoint.EMBEDDED, tmp_path / "mine")
     monkeypatch.setenv("MNEMOSCOPE_MODEL", str(folder))
-    context = {"ip_address": ip, "headers": {"Origin": "http://localhost:8501"}}
-    monkeypatch.setattr(model_picker.st, "context", type("Context", (), context))
+    monkeypatch.setattr(whose, "is_owner", lambda: is_owner)
     titles = [m.value for m in opened("map").markdown if "The files in" in m.value]
-    assert titles == [f"#### The files in `{folder if is_here else 'mine'}`"]
+    assert titles == [f"#### The files in `{folder if is_owner else 'mine'}`"]
 
 
 def test_every_tensor_is_in_the_table_and_can_be_filtered(found):
