@@ -10,7 +10,6 @@ wrote. Models of different shapes: no distance, cosine, heads, mlp.
 """
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from model.commands.arguments import options
 
@@ -22,7 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--other-prompt", metavar="TEXT", help="the second prompt, on the same model")
     what.add_argument("--other-model", metavar="MODEL", help="the second model, for the same prompt")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the file to write: *.npz")
+    parser.add_argument("--out", required=True, type=options.path, metavar="FILE", help="the file to write: *.npz")
     parser.add_argument(
         "--align", default="subsequence", choices=["subsequence", "position"],
         help="which tokens stand for each other (default: those of a longest common subsequence, and "

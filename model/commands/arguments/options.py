@@ -3,6 +3,7 @@
 import argparse
 import math
 import os
+import stat
 from pathlib import Path
 
 MOST = 2**53  # what every program reads as a whole number
@@ -22,10 +23,21 @@ def add_model(parser: argparse._ActionsContainer) -> None:
 
 
 def path(text: str) -> Path:
-    """The name of a file or folder; an empty one would mean the current folder."""
+    """The name of a file or folder. An empty one would mean the current folder; a device may give
+    bytes without end."""
     if not text.strip() or "\0" in text:
         raise argparse.ArgumentTypeError(f"{text!r} is no name. Name a file or a folder.")
+    if _is_device(text):
+        raise argparse.ArgumentTypeError(f"{text} is a device. Name a file or a folder.")
     return Path(text)
+
+
+def _is_device(text: str) -> bool:
+    try:
+        mode = os.stat(text).st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
 
 
 def whole(text: str) -> int:

@@ -9,7 +9,6 @@ corrupt) of the logit difference answer - against at the last token; nan: not pa
 """
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from model.commands.arguments import options
 
@@ -27,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="what the clean prompt should bring; with its leading space; the first token counts",
     )
     parser.add_argument("--against", required=True, metavar="B", help="what it is compared with")
-    parser.add_argument("--out", required=True, type=Path, help="the file to write: *.npz")
+    parser.add_argument("--out", required=True, type=options.path, help="the file to write: *.npz")
     parser.add_argument(
         "--sites", default="stream,attn,mlp,head", help="what is patched (default: %(default)s)"
     )

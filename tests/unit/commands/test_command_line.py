@@ -140,6 +140,9 @@ def test_every_option_is_explained():
     ("train memory --out x --seed x", "no whole number"),
     ("train base --text x --out ''", "'' is no name"),
     ("trace --prompt x --out ''", "'' is no name"),
+    ("trace --open /dev/zero", "/dev/zero is a device"),
+    ("score --file /dev/full", "/dev/full is a device"),
+    ("probe --file /dev/zero", "/dev/zero is a device"),
 ])
 def test_a_senseless_value_is_refused_before_anything_is_loaded(capsys, line, words):
     with pytest.raises(SystemExit) as stop:
