@@ -3,6 +3,7 @@
 from components.anatomy import choice as anatomy
 from components.attention import choice as attention
 from components.cache import choice as cache
+from components.compare import choice as compare
 from components.frame import draw_choice, model_picker, place, presenting, visit
 from components.frame.choices import Choice
 from components.lessons import choice as lessons
@@ -31,6 +32,7 @@ BY_PAGE: dict[str, tuple[Choice, ...]] = {  # address of the page -> what only i
     "notebook": notes.CHOICES,
     "residual": residual.CHOICES,
     "prediction": prediction.CHOICES,
+    "compare": compare.CHOICES,
     "cache": cache.CHOICES,
     "positions": positions.CHOICES,
     "training": training.CHOICES,

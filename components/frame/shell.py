@@ -58,6 +58,7 @@ def pages() -> list:
         st.Page("pages/notebook.py", title="Notes"),
         st.Page("pages/residual.py", title="Residual stream"),
         st.Page("pages/prediction.py", title="Prediction"),
+        st.Page("pages/compare.py", title="Compare"),
         st.Page("pages/cache.py", title="KV cache"),
         st.Page("pages/positions.py", title="Positions"),
         st.Page("pages/training.py", title="Training"),

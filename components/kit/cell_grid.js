@@ -105,9 +105,10 @@ function paint(context, grid) {
 // On a board of switches the chosen cell is the one with the keyboard focus, not a choice.
 const shows_choice = ({ data, canvas }) => !data.toggles || canvas.matches(":focus");
 
-function ramp({ theme, ramps }, hue) {
+// In a signed grid zero has no hue, whichever side a value comes from.
+function ramp({ theme, ramps, data }, hue) {
   if (!ramps.has(hue)) {
-    const low = mix(theme.back, theme[hue], 0.07);
+    const low = data.signed ? mix(theme.back, theme.text, 0.04) : mix(theme.back, theme[hue], 0.07);
     const high = mix(theme[hue], theme.text, 0.25);
     ramps.set(hue, Array.from({ length: 256 }, (_, level) => mix(low, high, level / 255)));
   }

@@ -6,7 +6,7 @@ import numpy as np
 
 from components.kit import palette
 from components.kit.cell_grid import Grid, levels, signed_levels
-from components.kit.units import show_number
+from components.kit.two_distributions import percent
 
 MAPS = {
     "norm": "Length of the stream",
@@ -139,14 +139,6 @@ def word_bars(top, heading: str) -> str:
         '<div style="columns:20em;column-gap:2em;margin-top:.4em;min-height:9.5em">'
         f"{''.join(rows)}</div>"
     )
-
-
-def percent(p: float) -> str:
-    """A probability in per cent, to tenths and to two digits at least: "72.6 %", "0.019 %"; never
-    100 % for what is not certain."""
-    if 0.9995 <= p < 1:
-        return "> 99.9 %"
-    return f"{100 * p:.1f} %" if p >= 0.00995 or p == 0 else f"{show_number(100 * p, 2)} %"
 
 
 def _bar(text: str, p: float) -> str:

@@ -7,7 +7,7 @@ from components.frame import presenting, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chooser, chosen
 from components.frame.place import HEAD, LAYER
-from components.kit import cell_grid
+from components.kit import cell_grid, two_distributions
 from components.kit.export.offers import notebook
 from components.residual import (
     ablation_figures,
@@ -195,7 +195,7 @@ def switch_off(tokens: list[str], at: int) -> None:
         notebook("off", at=at, off=shown)
         change = run.change(shown, at)
         st.html(ablation_figures.facts(change, len(shown)))
-        st.html(ablation_figures.pairs(change))
+        st.html(two_distributions.pairs(change, "original", "switched off"))
         st.caption(f"After {_md(tokens[at])} ({at}); the {len(change.ids)} tokens most probable "
                    "before or after, of the whole vocabulary. KL is over all of it.")
 

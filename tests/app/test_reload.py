@@ -31,6 +31,8 @@ OTHER = {  # where any text or number would choose nothing
     "step": 3, "cache_most": 64, "recall_distance": 50,
     "notes_shelf": "mine",  # nothing stands on the shared one
     "temperature": 0.5, "logit_of": 300, "logit_against": 301, "flow_of": 302,
+    "other_prompt": "My name is Mary Theory. I live in Rome. Where do I live? I live in",
+    "patch_answer": "·Rome", "patch_against": "·York",
 }
 UNSEEN = (  # ids of files differ; an empty place shows nothing
     "iframe", "file_uploader", "download_button", "empty",

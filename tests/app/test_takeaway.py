@@ -51,7 +51,7 @@ def test_drawing_a_page_makes_no_table(monkeypatch):
 
 
 VIEW_NAMES = {"anatomy", "tokens", "view", "memory_view", "recall_view", "notebook_view", "residual_view",
-              "prediction", "cache", "positions", "training_view"}
+              "prediction", "compare", "cache", "positions", "training_view"}
 WITHOUT = {  # page, view -> what is said of it in place of a notebook
     ("cache", "time"): "this machine's", ("cache", "bytes"): "multiplies sizes",
     ("notebook", "five"): "five pages", ("notebook", "notes"): "No model numbers",
@@ -62,6 +62,7 @@ WITHOUT = {  # page, view -> what is said of it in place of a notebook
 }
 LINKS = {  # what a page's link says besides
     "memory": {"prompt": "Where do I live? I live in", "memory_told": TOLD},
+    "compare": {"other_prompt": "one six three one six"},
     "recall": {"recall_words": "1.6"}, "prediction": {"temperature": "0.7", "top_k": "5"},
 }
 

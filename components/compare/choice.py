@@ -1,0 +1,48 @@
+"""What the visitor chooses on the Compare page: the other prompt, which tokens stand for each other,
+what is patched and how it is measured.
+
+Prompt A is the prompt box's; its token is shared with other pages (frame/place.py).
+"""
+
+import streamlit as st
+
+from components.frame.choices import Cell, Choice, OneOf, Text, Whole, choose
+from components.frame.place import AT
+
+VIEWS = {"prompts": "Two prompts", "patch": "Patch"}
+WAYS = {"subsequence": "by common tokens", "position": "by position"}
+SITES = {"stream": "Stream", "attn": "Attention", "mlp": "MLP", "head": "Heads"}
+METRICS = {"difference": "Logit difference", "probability": "Probability", "kl": "KL"}
+METRIC_WORDS = {"difference": "logit difference", "probability": "probability", "kl": "KL"}
+PAIRS = {  # examples: name -> prompt A, prompt B
+    "One word, two contexts": ("a machine learning model", "a fashion model"),
+    "Another town": (
+        "My name is James Theory. I live in New York. Where do I live? I live in",
+        "My name is James Theory. I live in Rome. Where do I live? I live in",
+    ),
+    "Another person": (
+        "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary lives in",
+        "Mary lives in Paris. Tom lives in Rome. Where does Tom live? Tom lives in",
+    ),
+}
+
+VIEW = Choice("compare", OneOf(VIEWS), "prompts")
+OTHER = Choice("other_prompt", Text(), PAIRS["Another town"][1], what="prompt B")
+WAY = Choice("align", OneOf(WAYS), "subsequence")
+STATION = Choice("apart_station", Whole())  # 0 to 2L
+PART = Choice("apart_part", Cell())  # a layer, and a head or behind them the MLP
+SITE = Choice("patch_site", OneOf(SITES), "stream")
+METRIC = Choice("patch_metric", OneOf(METRICS), "difference")
+ANSWER, AGAINST = Choice("patch_answer", Text(100), ""), Choice("patch_against", Text(100), "")
+PATCHED = Choice("patched", Cell())  # a layer, and a token of prompt B or a head
+FIRST = Choice("patch_first", Whole())  # the first of the tokens that are patched, of a long prompt
+CHANGED = Choice("patch_changed", Cell())  # a station and a token, of what a patch changes
+CHOICES = (VIEW, OTHER, WAY, STATION, PART, SITE, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED)
+
+
+def take_pair(name: str) -> None:
+    """Choose an example: both prompts, and their last words."""
+    st.session_state.prompt, other = PAIRS[name]
+    choose(OTHER, other)
+    for one in (AT, ANSWER, AGAINST, PATCHED, FIRST):
+        choose(one, None)

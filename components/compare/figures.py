@@ -1,0 +1,155 @@
+"""How far two prompts part, and what patches bring back: arrays and token strings in, grids out.
+
+In every signed grid here 0 is the ground's own colour, red is below it, blue above.
+"""
+
+import numpy as np
+
+from components.kit.cell_grid import Grid, levels, signed_levels
+from components.kit.fact_strip import fact_strip
+from components.kit.units import show_error, show_number
+
+MOST_TEXTS = 48  # columns; of more, no cell has room for a number
+SITE_WORDS = {
+    "stream": "stream before layer {}", "attn": "what the attention of layer {} wrote",
+    "mlp": "what the MLP of layer {} wrote", "head": "layer {}",
+}
+
+
+def stations(n_layers: int) -> list[str]:
+    """Names of the 2L+1 stations."""
+    return ["embedding", *(f"+ {part} {i}" for i in range(n_layers) for part in ("attention", "MLP"))]
+
+
+def apart_grid(apart, names: list[str], words: list[str]) -> Grid:
+    """apart: model.analysis.comparison.Apart of N pairs; names, words: of each pair."""
+    rows = stations(len(apart.heads))
+    return Grid(
+        title=f"How far the two streams part: {len(rows)} stations, {len(names)} pairs of tokens",
+        levels=levels(apart.distance, 1),
+        rows=rows,
+        columns=names,
+        row_words=["embedding", *(f"after {name[2:]}" for name in rows[1:])],
+        column_words=words,
+        row_hues=["residual"] * len(rows),
+        details=[("distance", "distance", "number"), ("cosine", "cosine", "signed")],
+        arrays={"distance": apart.distance, "cosine": apart.cosine},
+        texts=_texts(apart.distance),
+        height=26 * len(rows) if len(rows) < 16 else 430,
+        most=110,
+    )
+
+
+def parts_grid(apart, at: int, words: str) -> tuple[Grid, float]:
+    """What each head and MLP wrote differently at pair `at` -> the grid (L,H+1), and what full colour
+    stands for."""
+    values = np.concatenate([apart.heads[:, :, at], apart.mlp[:, at : at + 1]], 1)
+    n_layers, n_heads = apart.heads.shape[:2]
+    top = float(values.max())
+    layers = [f"layer {i}" for i in range(n_layers)]
+    heads = [f"head {h}" for h in range(n_heads)]
+    grid = Grid(
+        title=f"What {n_heads} heads and the MLP of {n_layers} layers wrote differently: {words}",
+        levels=levels(values, top),
+        rows=layers,
+        columns=[*map(str, range(n_heads)), "MLP"],
+        row_words=layers,
+        column_words=[*heads, "MLP"],
+        row_hues=["output"] * n_layers,
+        details=[("length of the difference", "values", "number")],
+        arrays={"values": values},
+        texts=_texts(values),
+        column_title="head →",
+        gap_before=n_heads,
+        left=76,
+        least=15,
+        height=32 * n_layers,
+        row_least=14,
+    )
+    return grid, top
+
+
+def share_grid(share: np.ndarray, value: np.ndarray, site: str, names: list[str], words: list[str],
+               metric: str) -> Grid:
+    """share, value (L,N): of every cell, NaN where none was run; names, words: of the N tokens, or
+    heads; metric: its name."""
+    rows = [f"layer {i}" for i in range(len(share))]
+    is_head = site == "head"
+    return Grid(
+        title=f"Recovered share of the {metric}: {share.shape[0]} layers, {share.shape[1]} "
+        + ("heads" if is_head else "tokens of prompt B"),
+        levels=signed_levels(share, 1),
+        rows=rows,
+        columns=names,
+        row_words=[SITE_WORDS[site].format(i) for i in range(len(share))],
+        column_words=words,
+        row_hues=["query"] * len(share),
+        details=[("recovers", "share", "signed"), (metric, "value", "number")],
+        arrays={"share": share, "value": value},
+        texts=_texts(share),
+        signed=True,
+        column_title="head →" if is_head else "",
+        left=76,
+        height=34 * len(share) if len(share) < 13 else 430,
+        most=76,
+    )
+
+
+def moved_grid(moved: np.ndarray, names: list[str], words: list[str]) -> tuple[Grid, float]:
+    """moved (2L+1,S) -> the grid of what a patch changes, and what full colour stands for."""
+    rows, top = stations(len(moved) // 2), float(moved.max())
+    grid = Grid(
+        title=f"What the patch changes: {len(rows)} stations, {len(names)} tokens of prompt B",
+        levels=levels(moved, top),
+        rows=rows,
+        columns=names,
+        row_words=["embedding", *(f"after {name[2:]}" for name in rows[1:])],
+        column_words=words,
+        row_hues=["output"] * len(rows),
+        details=[("moved by", "moved", "number")],
+        arrays={"moved": moved},
+        texts=_texts(np.where(moved == 0, np.nan, moved)),
+        height=26 * len(rows) if len(rows) < 16 else 420,
+        most=76,
+    )
+    return grid, top
+
+
+def next_facts(found, distance: float) -> str:
+    """found: run.NextTokens; distance: of the two streams at the end (HTML)."""
+    change = found.change
+    return fact_strip([
+        (show_number(found.js_nats), "Jensen-Shannon, nats", "0 = the same, 0.693 = nothing in common"),
+        (f"A: {change.top_before}  B: {change.top_after}", "most probable next token", ""),
+        (show_number(distance), "distance of the streams at the end", "‖a − b‖ ÷ the mean of both lengths"),
+    ])
+
+
+def patch_facts(change, share: float, value: float, read, metric: str) -> str:
+    """change: of one patch; share, value: of its cell; read: model.analysis.recovery.Recovered; metric:
+    its name (HTML)."""
+    ends = f"{show_number(read.corrupt)} in B, {show_number(read.clean)} in A"
+    return fact_strip([
+        (show_number(share), "recovered share", "0 = as B, 1 = as A"),
+        (show_number(value), f"{metric}; {ends}", ""),
+        (f"{change.top_before} → {change.top_after}", "most probable after B", ""),
+    ])
+
+
+def identity(largest: float, n: int) -> str:
+    """The proof beside the grid, in words."""
+    return (f"✓ All {n} tokens of the last layer's stream put in at once give A's logits: largest "
+            f"difference {show_error(largest)}.")
+
+
+def _texts(values: np.ndarray) -> list[str] | None:
+    return None if values.shape[1] > MOST_TEXTS else [_short(x) for x in values.ravel()]
+
+
+def _short(x: float) -> str:
+    if np.isnan(x):
+        return ""
+    if abs(x) >= 9.95:
+        return f"{x:.0f}".replace("-", "−")
+    text = f"{x:.1f}" if abs(x) >= 0.995 else f"{x:.2f}".replace("0.", ".", 1)
+    return "0" if text in (".00", "-.00") else text.replace("-", "−")

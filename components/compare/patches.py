@@ -1,0 +1,168 @@
+"""What is patched: the site, the metric, the two answers; the cells, with a bar while they run."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from components.compare import choice, look, run
+from components.compare.look import TwoPrompts
+from components.frame import results, visit
+from components.frame.choice_widgets import one_of
+from components.frame.choices import Choice, choose, chosen
+from components.frame.live_area import live_area
+from components.kit.safe_text import for_markdown
+from model.analysis import alignment, patching
+from model.analysis.recovery import Recovered
+
+_STOPPED = "compare:stopped"  # session key: the cells whose run the visitor stopped
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """site of model.analysis.patching.SITES; metric of recovery.METRICS; answers: ids of the answer
+    and of the other one; sources (S,): the token of A for each token of B."""
+
+    site: str
+    metric: str
+    answers: tuple[int, int]
+    sources: np.ndarray
+
+    @property
+    def is_head(self) -> bool:
+        """Whether a column is a head."""
+        return self.site == "head"
+
+
+def asked(two: TwoPrompts) -> Asked:
+    """Draw the choices -> what they say."""
+    site = one_of("Put A's value into B at", choice.SITE, shown=True)
+    metric = one_of("and measure, after the last token,", choice.METRIC, shown=True)
+    plain = _plain_answers(two)
+    with st.container(width=150):
+        answer, said = _answer(choice.ANSWER, "answer", plain[0])
+    with st.container(width=150):
+        against, more = _answer(choice.AGAINST, "against", plain[1])
+    for words in (*said, *more):
+        st.caption(words)
+    return Asked(site, metric, (answer, against), look.sources(two))
+
+
+def _plain_answers(two: TwoPrompts) -> tuple[int, int]:
+    """What A says and what B says; where both say the same, B's second."""
+    first, (second, third) = run.likely(two.first, 1)[0], run.likely(two.second, 2)
+    return first, second if second != first else third
+
+
+def _answer(one: Choice, label: str, plain: int) -> tuple[int, list[str]]:
+    """The token of a box, and the sentence that says which of several it is."""
+    text = live_area(one, label, visit.show_tokens([plain])[0], 1, 100)
+    ids = visit.encode_part(text.replace("·", " "))
+    if not len(ids):
+        return plain, []
+    if len(ids) == 1:
+        return int(ids[0]), []
+    shown = [for_markdown(name) for name in visit.show_tokens(ids)]
+    said = (f"{label} has {len(ids)} tokens ({' '.join(shown)}); the first, {shown[0]}, is measured. "
+            "· is a space, and most words begin with one.")
+    return int(ids[0]), [said]
+
+
+# -- the cells ------------------------------------------------------------------------------------
+
+
+def every_cell(two: TwoPrompts, what: Asked) -> Recovered | None:
+    """What every cell brings back; None where the visitor stopped it. Long runs show a bar."""
+    runs, mark = (two.first, two.second), _mark(two, what)
+    if st.session_state.get(_STOPPED) == mark and not run.has_cells(*runs, what.site, what.sources):
+        row = st.container(horizontal=True, vertical_alignment="center")
+        row.markdown("Stopped. Nothing is shown of cells that did not run.")
+        row.button("Run them", key="patch_run", on_click=st.session_state.pop, args=(_STOPPED, None))
+        return None
+    place, bars, began = st.empty(), [], time.monotonic()
+
+    def follow(n_done: int) -> None:
+        if time.monotonic() - began < results.SILENT_S:
+            return  # a quick run shows no bar
+        if not bars:
+            row = place.container()
+            bars.append(row.empty())
+            row.button("Stop", key="patch_stop", on_click=_stop, args=(mark,))
+        n = two.first.n_layers
+        bars[0].progress(n_done / n, f"layer {n_done} of {n}")
+
+    found = run.recovered(*runs, what.site, what.sources, what.metric, what.answers, follow)
+    place.empty()
+    return found
+
+
+def _mark(two: TwoPrompts, what: Asked) -> tuple:
+    return two.first.ids.tobytes(), two.second.ids.tobytes(), what.site, what.sources.tobytes()
+
+
+def _stop(mark: tuple) -> None:
+    st.session_state[_STOPPED] = mark
+
+
+def chosen_cell(share: np.ndarray) -> tuple[int, int]:
+    """The chosen cell where it was run; else the one that brings back most."""
+    cell = chosen(choice.PATCHED)
+    n_rows, n_columns = share.shape
+    if cell is not None:
+        cell = min(cell[0], n_rows - 1), min(cell[1], n_columns - 1)
+        if not np.isnan(share[cell]):
+            return cell
+    best = np.unravel_index(int(np.nanargmax(share)), share.shape)
+    return int(best[0]), int(best[1])
+
+
+def columns(two: TwoPrompts, what: Asked) -> tuple[list[str], list[str]]:
+    """Names of the columns, short and in words: B's tokens with A's, or heads."""
+    if what.is_head:
+        heads = range(two.first.rows[0].q[0].shape[0])
+        return [str(h) for h in heads], [f"head {h}" for h in heads]
+    names, words = list(two.others), [f"B {i} {token}" for i, token in enumerate(two.others)]
+    for name, pair, (_, place) in zip(two.pair_names(), two.pair_words(), two.pairs):
+        names[place], words[place] = name, pair
+    return names, words
+
+
+def one(two: TwoPrompts, what: Asked, cell: tuple[int, int]) -> run.OnePatch | None:
+    """The chosen cell alone; None, and a sentence, where it cannot be."""
+    layer, column = cell
+    if what.is_head and len(two.tokens) != len(two.others):
+        st.caption("One head's z is put in at every token, so a single patch needs equal token counts: "
+                   f"A has {len(two.tokens):,}, B has {len(two.others):,}.")
+        return None
+    taken = column if what.is_head else int(what.sources[column])
+    if taken == alignment.NONE:
+        st.caption("This token of B has no partner in A. Choose another cell.")
+        return None
+    return run.one_patch(two.first, two.second, what.site, layer, taken, column)
+
+
+# -- long prompts ---------------------------------------------------------------------------------
+
+
+def window(two: TwoPrompts, what: Asked) -> tuple[int, int]:
+    """The columns that are shown: all, or the range of B's tokens that is patched."""
+    if what.is_head:
+        return 0, two.first.rows[0].q[0].shape[0]
+    start = look.first_patched(two)
+    return start, min(len(two.others), start + patching.MOST_TOKENS)
+
+
+def show_range(two: TwoPrompts, what: Asked) -> None:
+    """Of a long prompt: which tokens are patched, and buttons to those before and behind."""
+    n, start = len(two.others), look.first_patched(two)
+    if n <= patching.MOST_TOKENS:
+        return
+    step = patching.MOST_TOKENS // 2
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("← earlier", key="patch_earlier", disabled=start == 0,
+                  on_click=choose, args=(choice.FIRST, max(0, start - step)))
+        st.button("later →", key="patch_later", disabled=start + patching.MOST_TOKENS >= n,
+                  on_click=choose, args=(choice.FIRST, start + step))
+        st.markdown(f"Tokens {start:,} to {min(n, start + patching.MOST_TOKENS) - 1:,} of B's {n:,} are "
+                    f"patched: at most {patching.MOST_TOKENS} at a time.")

@@ -1,0 +1,161 @@
+"""What the Compare page asks of the model: the other prompt's run, how far two runs part, and what
+patches bring back. No looks."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from components.frame import results, visit
+from model.analysis import ablation, comparison, patching, recovery
+from model.analysis.ablation import AblationChange
+from model.run.checkpoint import Checkpoint
+from model.run.engine import trace_request
+from model.run.store import RunKey
+from model.run.trace import Trace, final_logits
+
+
+@dataclass(frozen=True, eq=False)
+class NextTokens:
+    """What follows two tokens. change: their distributions, A's before B's; js_nats: how far apart
+    they are, 0 to ln 2."""
+
+    change: AblationChange
+    js_nats: float
+
+
+@dataclass(frozen=True, eq=False)
+class OnePatch:
+    """One value of A in B. change: B's next token without it and with it; moved (2L+1,S): see
+    model.analysis.patching.Cone."""
+
+    change: AblationChange
+    moved: np.ndarray
+
+
+def other_trace(text: str) -> Trace:
+    """The run of prompt B. Raises ValueError for one that the window does not hold."""
+    ids, window = visit.encode(text), visit.checkpoint().model.config.n_positions
+    if len(ids) > window:
+        raise ValueError(f"Prompt B has {len(ids):,} tokens; the model's window holds {window:,}. "
+                         "Shorten it.")
+    return results.computed(*trace_request(results.engine().store, visit.checkpoint(), ids))
+
+
+def apart(first: Trace, second: Trace, way: str) -> comparison.Apart:
+    """How far both part at every station, and what each head and MLP wrote differently."""
+    return _between(_apart, first, second, way)
+
+
+def next_tokens(first: Trace, second: Trace, at: int, other: int) -> NextTokens:
+    """The next token after token `at` of A and token `other` of B."""
+    return _between(_next_tokens, first, second, at, other)
+
+
+def recovered(
+    first: Trace, second: Trace, site: str, sources: np.ndarray, metric: str, answers: tuple[int, int],
+    on_layer: Callable[[Any], None],
+) -> recovery.Recovered:
+    """What every cell of A, put into B alone, brings back; on_layer(n done) reports progress.
+    Raises ValueError as model.analysis.patching.every_cell and recovery.recovered."""
+    places = tuple(sources.tolist())
+    _between(_ends, first, second, metric, *answers)
+    grid = _between(_cells, first, second, site, places, on_progress=on_layer)
+    key = _key(recovery.recovered, first, second, site, places, metric, *answers)
+    work = partial(recovery.recovered, visit.checkpoint(), grid, first, second, metric, *answers)
+    return results.computed(key, work)
+
+
+def has_cells(first: Trace, second: Trace, site: str, sources: np.ndarray) -> bool:
+    """Whether every cell has been run already."""
+    return results.kept(_key(_cells, first, second, site, tuple(sources.tolist()))) is not None
+
+
+def one_patch(
+    first: Trace, second: Trace, site: str, layer: int, taken: int, put: int
+) -> OnePatch:
+    """The value of A at (layer, taken) in B at (layer, put): tokens, or one head."""
+    return _between(_one_patch, first, second, site, layer, taken, put)
+
+
+def last_layer(first: Trace, second: Trace, sources: np.ndarray) -> float:
+    """All cells of the last layer's stream put in at once -> the largest difference to A's logits."""
+    return _between(_last_layer, first, second, tuple(sources.tolist()))
+
+
+def likely(trace: Trace, k: int) -> list[int]:
+    """The k most probable tokens after a prompt."""
+    return trace.next_logits.float().topk(k).indices.tolist()
+
+
+# -- the engine's work ----------------------------------------------------------------------------
+
+
+def _between(
+    compute: Callable, first: Trace, second: Trace, *given: Hashable,
+    on_progress: Callable[[Any], None] | None = None,
+) -> Any:
+    """compute(checkpoint, first, second, *given), kept under both prompts and what it was given."""
+    key = _key(compute, first, second, *given)
+    work = partial(compute, visit.checkpoint(), first, second, *given)
+    return results.computed(key, work, on_progress=on_progress)
+
+
+def _key(compute: Callable, first: Trace, second: Trace, *given: Hashable) -> RunKey:
+    return RunKey.of(
+        visit.checkpoint(), visit.named(compute), first.ids, second.ids.tobytes(), *given
+    )
+
+
+def _sides(chosen: Checkpoint, *runs: Trace) -> list[comparison.Side]:
+    return [comparison.Side(chosen, run) for run in runs]
+
+
+def _apart(chosen: Checkpoint, first: Trace, second: Trace, way: str) -> comparison.Apart:
+    return comparison.apart(*_sides(chosen, first, second), comparison.paired(first, second, way))
+
+
+@torch.inference_mode()
+def _next_tokens(
+    chosen: Checkpoint, first: Trace, second: Trace, at: int, other: int
+) -> NextTokens:
+    logits = [final_logits(chosen.model, run.layer_stream(-1)[i])
+              for run, i in ((first, at), (second, other))]
+    change = ablation.compare(chosen, *logits)
+    js = comparison.js_nats(*_sides(chosen, first, second), np.array([[at, other]]))
+    return NextTokens(change, float(js[0]))
+
+
+def _ends(
+    chosen: Checkpoint, first: Trace, second: Trace, metric: str, *answers: int
+) -> tuple[float, float]:
+    return recovery.ends(chosen, first, second, metric, *answers)
+
+
+def _cells(
+    chosen: Checkpoint, first: Trace, second: Trace, site: str, sources: tuple[int, ...]
+) -> patching.Grid:
+    return patching.every_cell(chosen, second, first, site, np.array(sources))
+
+
+@torch.inference_mode()
+def _one_patch(
+    chosen: Checkpoint, first: Trace, second: Trace, site: str, layer: int, taken: int, put: int
+) -> OnePatch:
+    cone = patching.cone(chosen, second, first, site, (layer, taken), (layer, put))
+    patched = final_logits(chosen.model, cone.last.to(second.next_logits))
+    return OnePatch(ablation.compare(chosen, second.next_logits, patched), cone.moved)
+
+
+@torch.inference_mode()
+def _last_layer(
+    chosen: Checkpoint, first: Trace, second: Trace, sources: tuple[int, ...]
+) -> float:
+    last = patching.together(
+        chosen, second, first, "stream", first.n_layers - 1, np.array(sources)
+    )
+    logits = final_logits(chosen.model, last.to(first.next_logits))
+    return float((logits - first.next_logits).abs().max())

@@ -1,0 +1,217 @@
+"""The Compare page's views of two prompts. The page orders them."""
+
+import numpy as np
+import streamlit as st
+
+from components.compare import choice, figures, look, patches, run
+from components.compare.look import TwoPrompts
+from components.frame import presenting, visit
+from components.frame.choice_widgets import one_of
+from components.frame.choices import choose, chooser, chosen
+from components.frame.live_area import live_area
+from components.frame.place import AT, HEAD, LAYER
+from components.kit import cell_grid, two_distributions
+from components.kit.export.offers import notebook
+from components.kit.safe_text import for_markdown
+
+
+def show_bar():
+    """The row above the pictures: the view, prompt B, how tokens are aligned -> the row, the view, B's
+    text."""
+    bar = st.container(horizontal=True, vertical_alignment="bottom", key="compare_bar")
+    with bar:
+        view = one_of("View", choice.VIEW)
+        with presenting.folded("Prompt B", "compare_prompts"):
+            with st.container(width=500):
+                text = live_area(
+                    choice.OTHER, "Prompt B (A is the box above)",
+                    "Type the other prompt: everything below follows each key", 1, 1000,
+                )
+            one_of("Tokens stand for each other by", choice.WAY)
+            with st.popover("Pairs", key="compare_pairs"):
+                for name in choice.PAIRS:
+                    st.button(name, key=f"pair {name}", on_click=choice.take_pair, args=(name,),
+                              width="stretch")
+    return bar, view, text
+
+
+def has_prompt() -> bool:
+    """Whether the prompt box holds a token."""
+    return visit.trace() is not None
+
+
+def show_counts(two: TwoPrompts) -> None:
+    """How the tokens were aligned, where that is not plain."""
+    if two.is_whole:
+        return
+    n, m = len(two.tokens), len(two.others)
+    st.caption(f"Prompt A has {n:,} tokens, B has {m:,}; {len(two.pairs):,} stand for each other, "
+               f"aligned {choice.WAYS[two.way]}. A slash shows both tokens of a pair.")
+
+
+# -- two prompts ----------------------------------------------------------------------------------
+
+
+def two_prompts(two: TwoPrompts) -> None:
+    """Where two prompts part, layer by layer; what follows each; who parts them."""
+    notebook("comparison", other=two.second.ids.tolist(), pairs=two.pairs.tolist())
+    at = look.pair(two)
+    apart = run.apart(two.first, two.second, two.way)
+    pictures = {
+        "Where they part": lambda: _apart(two, apart, at),
+        "What follows": lambda: _next(two, apart, at),
+        "Who parts them": lambda: _parts(two, apart, at),
+    }
+    if presenting.is_on():
+        presenting.pictures(pictures)
+        return
+    left, right = st.columns([6, 5], gap="medium")
+    for place, names in ((left, ("Where they part", "Who parts them")), (right, ("What follows",))):
+        with place:
+            for name in names:
+                pictures[name]()
+
+
+def _apart(two: TwoPrompts, apart, at: int) -> None:
+    row = chosen(choice.STATION)
+    last = len(apart.distance) - 1
+    grid = figures.apart_grid(apart, two.pair_names(), two.pair_words())
+
+    def take(row: int, column: int) -> None:
+        choose(choice.STATION, row)
+        choose(AT, int(two.pairs[column, 0]))
+
+    cell_grid.show(grid, (last if row is None else min(row, last), at), "apart_grid", take)
+    show_counts(two)
+    st.caption("Distance of the two streams, ‖a − b‖ ÷ the mean of their lengths, from the embedding "
+               "down to the last layer; 0 = the same, full colour from 1 on. Click a pair.")
+
+
+def _next(two: TwoPrompts, apart, at: int) -> None:
+    i, j = (int(place) for place in two.pairs[at])
+    found = run.next_tokens(two.first, two.second, i, j)
+    names = _md(two.tokens[i]), _md(two.others[j])
+    st.markdown(f"**What follows** {names[0]} ({i}) in A and {names[1]} ({j}) in B")
+    st.html(figures.next_facts(found, float(apart.distance[-1, at])))
+    st.html(two_distributions.pairs(found.change, "A", "B"))
+    st.caption(f"Δ = B − A. The {len(found.change.ids)} tokens most probable in A or B, of the whole "
+               "vocabulary; Jensen-Shannon is over all of it.")
+
+
+def _parts(two: TwoPrompts, apart, at: int) -> None:
+    grid, top = figures.parts_grid(apart, at, two.pair_words()[at])
+    n_layers, n_columns = grid.levels.shape
+    values = grid.arrays["values"]
+    best = tuple(int(x) for x in np.unravel_index(values.argmax(), values.shape))
+    layer, column = chosen(choice.PART) or best
+    layer, column = min(layer, n_layers - 1), min(column, n_columns - 1)
+
+    def take(layer: int, column: int) -> None:
+        choose(choice.PART, (layer, column))
+        choose(LAYER, layer)
+        if column < n_columns - 1:
+            choose(HEAD, column)
+
+    name = "MLP" if best[1] == n_columns - 1 else f"head {best[1]}"
+    st.markdown(f"**Who parts them** at this pair: most of all {name} of layer {best[0]}")
+    cell_grid.show(grid, (layer, column), "apart_parts", take)
+    st.caption(f"Length of the difference of what each head and MLP wrote into the two streams; full "
+               f"colour: {figures.show_number(top)}.")
+    if column < n_columns - 1:
+        st.page_link("pages/attention.py", label=f"What layer {layer} head {column} reads →")
+
+
+# -- patching -------------------------------------------------------------------------------------
+
+
+def patch(two: TwoPrompts, bar) -> None:
+    """Every cell of A put into B alone; the chosen one, and what it changes. bar: the row above, where
+    a hall finds what is patched."""
+    if two.way == "position" and len(two.tokens) != len(two.others):
+        _say_counts_differ(two)
+        return
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="patch_row")
+    with bar if presenting.is_on() else row, presenting.folded("What is patched", "patch_what"):
+        asked = patches.asked(two)
+    site, metric = asked.site, choice.METRIC_WORDS[asked.metric]
+    notebook("patching", corrupt=two.second.ids.tolist(), pairs=asked.sources.tolist(), site=site,
+             metric=asked.metric, answer=asked.answers[0], against=asked.answers[1])
+    read = patches.every_cell(two, asked)
+    if read is None:
+        return
+    cell = patches.chosen_cell(read.share)
+    pictures = {
+        "Every cell": lambda: _cells(two, asked, read, cell, metric),
+        "One patch": lambda: _one(two, asked, read, cell, metric),
+        "What it changes": lambda: _moved(two, asked, cell),
+    }
+    if presenting.is_on():
+        presenting.pictures(pictures)
+        return
+    left, right = st.columns([8, 5], gap="medium")
+    with left:
+        pictures["Every cell"]()
+    with right:
+        pictures["One patch"]()
+    pictures["What it changes"]()
+
+
+def _say_counts_differ(two: TwoPrompts) -> None:
+    words = f"Different token counts: {len(two.tokens):,} in A, {len(two.others):,} in B"
+    if chosen(choice.WAY) != "position":
+        st.info(f"{words}, and no token is in both. Type prompts that share words, or have equal counts.")
+        return
+    st.info(f"{words}, so a place is not the same word in both. Align the tokens that both have, or "
+            "make the counts equal.")
+    st.button("Align common tokens", key="compare_align",
+              on_click=chooser(choice.WAY, "subsequence"))
+
+
+def _cells(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> None:
+    names, words = patches.columns(two, asked)
+    start, stop = patches.window(two, asked)
+    grid = figures.share_grid(read.share[:, start:stop], read.value[:, start:stop], asked.site,
+                              names[start:stop], words[start:stop], metric)
+    cell_grid.show(grid, (cell[0], cell[1] - start), "patch_grid",
+                   lambda row, column: choose(choice.PATCHED, (row, column + start)))
+    patches.show_range(two, asked)
+    show_counts(two)
+    st.caption(f"Each cell: A's value put into B alone, and how much of A's {metric} comes back: "
+               "(patched − B) ÷ (A − B). 0 = as B, +1 (blue) = as A, below 0 (red) = away from A; "
+               "full colour from ±1 on. An empty cell has no partner in A. Click a cell.")
+    if two.is_whole and not (asked.sources < 0).any():
+        largest = run.last_layer(two.first, two.second, asked.sources)
+        st.caption(figures.identity(largest, len(asked.sources)))
+
+
+def _one(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> None:
+    layer, column = cell
+    _, words = patches.columns(two, asked)
+    where = figures.SITE_WORDS[asked.site].format(layer)
+    st.markdown(f"**One patch:** {where}, {_md(words[column])}")
+    found = patches.one(two, asked, cell)
+    if found is None:
+        return
+    share, value = float(read.share[cell]), float(read.value[cell])
+    st.html(figures.patch_facts(found.change, share, value, read, metric))
+    st.html(two_distributions.pairs(found.change, "B", "B with A's value"))
+
+
+def _moved(two: TwoPrompts, asked, cell: tuple[int, int]) -> None:
+    found = patches.one(two, asked, cell)
+    if found is None:
+        return
+    words = [f"B {i} {token}" for i, token in enumerate(two.others)]
+    grid, top = figures.moved_grid(found.moved, two.others, words)
+    last = (len(found.moved) - 1, len(two.others) - 1)
+    row, column = chosen(choice.CHANGED) or last
+    st.markdown("**What the patch changes** in B's streams")
+    cell_grid.show(grid, (min(row, last[0]), min(column, last[1])), "patch_cone",
+                   lambda row, column: choose(choice.CHANGED, (row, column)))
+    st.caption(f"‖patched − B‖ ÷ ‖B‖ of every token's stream; full colour: "
+               f"{figures.show_number(top)}. Empty: exactly unchanged, because no later token and no "
+               "earlier layer reads the patch.")
+
+
+def _md(text: str) -> str:
+    return for_markdown(text)

@@ -1,0 +1,19 @@
+"""Compare: two prompts side by side; the values of one put into the other."""
+
+import streamlit as st
+
+from components.frame import shell
+
+shell.guard()
+
+from components.compare import look, views
+
+bar, view, text = views.show_bar()
+if not views.has_prompt() or not text:
+    st.info("One prompt is empty, so nothing can be compared. Type both, or choose a pair.")
+    st.stop()
+two = look.both(text)
+if view == "prompts":
+    views.two_prompts(two)
+else:
+    views.patch(two, bar)

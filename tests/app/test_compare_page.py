@@ -1,0 +1,152 @@
+"""The Compare page: two prompts and patches between them, with the model's own numbers."""
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from model.analysis import comparison, patching, recovery
+from model.loading import checkpoint
+from model.run import tokens, trace
+from tests.app import tree
+from tests.waiting import PATIENCE_S
+
+WORDS = "a machine learning model", "a fashion model"
+PEOPLE = (
+    "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary lives in",
+    "Mary lives in Paris. Tom lives in Rome. Where does Tom live? Tom lives in",
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return checkpoint.load("embedded")
+
+
+def runs(model, prompts) -> list[trace.Trace]:
+    return [trace.run(model, tokens.encode(model.tokenizer, text)) for text in prompts]
+
+
+def opened(prompts, **link) -> AppTest:
+    app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
+    for name, value in {"prompt": prompts[0], "other_prompt": prompts[1], **link}.items():
+        app.query_params[name] = str(value)
+    app.switch_page("pages/compare.py")
+    return app.run()
+
+
+def grid(app, key: str) -> dict:
+    """What the grid with this key was given."""
+    return next(message for _, found, message in tree.components(app) if found == key)
+
+
+def table(message: dict, name: str) -> np.ndarray:
+    return message[name].reshape(len(message["rows"]), len(message["columns"]))
+
+
+def test_one_word_in_two_contexts(model):
+    app = opened(WORDS)
+    assert not app.exception and not app.error
+    first, second = (comparison.Side(model, run) for run in runs(model, WORDS))
+    pairs = comparison.paired(first.trace, second.trace, "subsequence")
+    apart = comparison.apart(first, second, pairs)
+    sent = grid(app, "apart_grid")
+    np.testing.assert_allclose(table(sent, "distance"), apart.distance, atol=1e-5)
+    n, m = len(first.trace), len(second.trace)
+    assert sent["chosen"] == {"row": 2 * first.trace.n_layers, "column": len(pairs) - 1}
+    assert sent["columns"][-1] == tokens.display(model.tokenizer, first.trace.ids)[-1]
+    assert f"Prompt A has {n} tokens, B has {m}" in "".join(c.value for c in app.caption)
+    parts = table(grid(app, "apart_parts"), "values")
+    np.testing.assert_allclose(parts[:, :-1], apart.heads[:, :, -1], atol=1e-5)
+    js = comparison.js_nats(first, second, pairs)[-1]
+    assert f"{js:.3f}" in tree.html(app)
+
+
+@pytest.mark.parametrize("site", patching.SITES)
+def test_every_cell_of_a_patch(model, site):
+    app = opened(PEOPLE, compare="patch", patch_site=site)
+    assert not app.exception and not app.error
+    clean, corrupt = runs(model, PEOPLE)
+    answers = [int(run.next_logits.argmax()) for run in (clean, corrupt)]
+    cells = patching.every_cell(model, corrupt, clean, site)
+    read = recovery.recovered(model, cells, clean, corrupt, "difference", *answers)
+    sent = grid(app, "patch_grid")
+    np.testing.assert_allclose(table(sent, "share"), read.share, atol=1e-4)
+    assert np.unravel_index(read.share.argmax(), read.share.shape) == tuple(sent["chosen"].values())
+
+
+def test_all_cells_of_the_last_layer_give_a(model):
+    app = opened(PEOPLE, compare="patch")
+    said = "".join(c.value for c in app.caption)
+    assert "give A's logits: largest difference" in said
+    clean, corrupt = runs(model, PEOPLE)
+    last = patching.together(model, corrupt, clean, "stream", clean.n_layers - 1, np.arange(len(clean)))
+    np.testing.assert_allclose(trace.final_logits(model.model, last), clean.next_logits, atol=1e-3)
+
+
+def test_a_single_patch_changes_nothing_before_it(model):
+    app = opened(PEOPLE, compare="patch", patched="2.15")
+    moved = table(grid(app, "patch_cone"), "moved")
+    assert not moved[:, :15].any() and not moved[:4].any() and moved[4, 15] > 0
+    clean, corrupt = runs(model, PEOPLE)
+    cone = patching.cone(model, corrupt, clean, "stream", (2, 15), (2, 15))
+    np.testing.assert_allclose(moved, cone.moved, atol=1e-5)
+
+
+def test_different_token_counts_by_position_are_a_sentence_and_an_offer():
+    app = opened(WORDS, compare="patch", align="position")
+    assert not app.exception and "Different token counts: 7 in A, 4 in B" in app.info[0].value
+    app.button(key="compare_align").click().run()
+    assert not app.exception and not app.info and grid(app, "patch_grid")["columns"][-1] == "el"
+
+
+def test_prompts_without_a_common_token_are_aligned_by_position():
+    app = opened(("one two three", "Mary"))
+    assert not app.exception and len(grid(app, "apart_grid")["columns"]) == 2
+    assert "aligned by position" in "".join(c.value for c in app.caption)
+    app = opened(("one two three", "Mary"), compare="patch")
+    assert not app.exception and "no token is in both" in app.info[0].value
+
+
+def test_an_answer_of_several_tokens_is_measured_by_its_first():
+    app = opened(PEOPLE, compare="patch", patch_answer="·Paris·town")
+    assert "the first, ·Par, is measured" in "".join(c.value for c in app.caption).replace("\\", "")
+
+
+def test_two_equal_answers_are_a_sentence():
+    app = opened(PEOPLE, compare="patch", patch_answer="·the", patch_against="·the")
+    assert not app.exception and "Choose two that differ" in app.error[0].value
+
+
+def test_of_a_long_prompt_a_range_is_patched():
+    long = "one two three four five " * 30, "one two three four six " * 30
+    app = opened(long, compare="patch")
+    assert not app.exception and not app.error
+    assert len(grid(app, "patch_grid")["columns"]) == patching.MOST_TOKENS
+    app.button(key="patch_earlier").click().run()
+    assert grid(app, "patch_grid")["column_words"][0].startswith("A ")
+    assert not app.exception and not app.error
+
+
+@pytest.mark.parametrize("view", ["prompts", "patch"])
+@pytest.mark.parametrize("prompts", [
+    ("a", "b"), ("a", "   "), ("<script>x</script> **b**", "$x^2$ [a](b) 🧠"), ("a b", "a b"),
+])
+def test_no_prompt_breaks_a_view(view, prompts):
+    app = opened(prompts, compare=view)
+    assert not app.exception
+
+
+@pytest.mark.parametrize("which", ["prompt", "other_prompt"])
+def test_an_empty_prompt_says_what_to_do(which):
+    app = opened(WORDS)
+    app.session_state[which] = ""
+    app.run()
+    assert not app.exception and "Type both" in app.info[0].value
+
+
+def test_a_pair_fills_both_boxes():
+    app = opened(PEOPLE, at=2)
+    app.button(key="pair One word, two contexts").click().run()
+    assert not app.exception
+    assert (app.session_state["prompt"], app.session_state["other_prompt"]) == WORDS
+    assert grid(app, "apart_grid")["chosen"]["column"] == len(grid(app, "apart_grid")["columns"]) - 1

@@ -1,0 +1,68 @@
+"""The Compare page in Chromium: prompt B follows each key, cells by hand and by keys; no network."""
+
+import re
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import eventually, settled, windows
+
+WORDS = {"prompt": "a machine learning model", "other_prompt": "a fashion model"}
+PEOPLE = {
+    "prompt": "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary lives in",
+    "other_prompt": "Mary lives in Paris. Tom lives in Rome. Where does Tom live? Tom lives in",
+}
+
+
+def grid(page, key):
+    return page.locator(f".st-key-{key} canvas")
+
+
+def parameters(page) -> dict:
+    return {name: values[0] for name, values in parse_qs(urlparse(page.url).query).items()}
+
+
+def is_inside(box: dict | None, width: int) -> bool:
+    return box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
+def click_cell(page, key, row, column):
+    """Click the middle of a cell of a grid that is not scrolled."""
+    canvas = grid(page, key)
+    expect(canvas).to_have_attribute("data-places", re.compile(","))
+    left, top, cell, height, _ = map(float, canvas.get_attribute("data-places").split(","))
+    canvas.click(position={"x": left + (column + 0.5) * cell, "y": top + (row + 0.5) * height})
+
+
+def test_prompt_b_follows_each_key_and_is_in_the_link(open_page):
+    page = open_page("compare", **WORDS)
+    expect(grid(page, "apart_grid")).to_have_attribute("aria-label", re.compile("3 pairs"))
+    box = page.get_by_label("Prompt B")
+    box.press("End")
+    box.press_sequentially(" is a", delay=20)
+    expect(page.locator("p", has_text="What follows")).to_contain_text("in B")
+    eventually(page, lambda: parameters(page)["other_prompt"] == "a fashion model is a")
+    expect(page.get_by_text("B has 6")).to_be_visible()
+
+
+def test_a_cell_is_patched_by_hand_and_by_keys(open_page):
+    page = open_page("compare", compare="patch", **PEOPLE)
+    grid(page, "patch_grid").wait_for()
+    settled(page)
+    click_cell(page, "patch_grid", 2, 15)
+    eventually(page, lambda: parameters(page).get("patched") == "2.15")
+    expect(page.locator("p", has_text="One patch:")).to_contain_text("stream before layer 2")
+    grid(page, "patch_grid").press("ArrowDown")
+    eventually(page, lambda: parameters(page).get("patched") == "3.15")
+    expect(page.locator("p", has_text="One patch:")).to_contain_text("stream before layer 3")
+
+
+@pytest.mark.parametrize("view, key", [("prompts", "apart_grid"), ("patch", "patch_grid")])
+def test_the_picture_is_in_sight_at_any_width(open_page, page, shots, view, key):
+    open_page("compare", compare=view)
+    for scheme, width in windows(page):
+        expect(grid(page, key)).to_be_visible()
+        settled(page)
+        eventually(page, lambda width=width: is_inside(grid(page, key).bounding_box(), width))
+        page.screenshot(path=shots / f"compare-{view}-{scheme}-{width}.png")
