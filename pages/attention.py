@@ -1,4 +1,5 @@
-"""Attention: which token reads which; all heads, one head, one row, one cell."""
+"""Attention: which token reads which; all heads, one head, one row, one cell; what
+a cut changes, who wrote a score, what layers pass on."""
 
 import streamlit as st
 
@@ -6,11 +7,11 @@ from components.frame import shell
 
 shell.guard()
 
-from components.attention import choice, views
+from components.attention import choice, interventions, views
 from components.frame import presenting
 from components.frame.choice_widgets import holding, one_of
 
-WIDTHS = {"All heads": [10, 11], "One head": [1, 3], "Step by step": [1, 4], "bertviz": [1, 4]}
+WIDTHS = {"All heads": [10, 11], "One head": [1, 3], "Rollout": [1, 6]}
 
 now = views.look()
 if now is None:
@@ -24,7 +25,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="bar"):
         on_click=choice.follow_last, disabled=not choice.is_chosen(),
     )
 
-left, right = st.columns(WIDTHS[view], gap="medium")
+left, right = st.columns(WIDTHS.get(view, [1, 4]), gap="medium")
 with left:
     shown = "map"
     if view == "All heads":
@@ -44,6 +45,12 @@ with right:
             "The steps": lambda: views.show_steps(now),
             **({"One weight": lambda: views.show_cell(now)} if presenting.is_on() else {}),
         })
+    elif view == "Cut":
+        interventions.show_cut(now)
+    elif view == "Why here?":
+        interventions.show_why(now)
+    elif view == "Rollout":
+        interventions.show_rollout(now)
     else:
         views.show_bertviz(now, one_of("bertviz view", choice.BERTVIZ))
 if view in ("All heads", "Step by step") and not presenting.is_on():

@@ -3,22 +3,34 @@
 And which view of them. The head and the cell are shared with other pages (frame/place.py).
 """
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from components.attention import head_facts
-from components.frame.choices import Choice, OneOf, choose, chosen
+from components.attention.cuts import Cuts
+from components.frame.choices import Cell, Choice, Decimal, OneOf, choose, chosen
 from components.frame.place import HEAD, KEY, LAYER, QUERY
+from model.run.cut_edges import CutEdge
 
 SETTLED_TOKENS = 4  # with this many tokens a guessed head stays, so that it does not jump
-VIEWS = {name: name for name in ("All heads", "One head", "Step by step", "bertviz")}
+VIEWS = {name: name for name in (
+    "All heads", "One head", "Step by step", "Cut", "Why here?", "Rollout", "bertviz",
+)}
 _CELL_TOKENS = "attention:cell tokens"  # session key: the text in which the cell was chosen
 BERTVIZ_VIEWS = {name: name for name in ("head", "model", "neuron")}
 
 VIEW = Choice("view", OneOf(VIEWS), "All heads")
 SHOWN = Choice("shown", OneOf(head_facts.SHOWN), "map")
 BERTVIZ = Choice("bertviz", OneOf(BERTVIZ_VIEWS), "head")
-CHOICES = (VIEW, SHOWN, BERTVIZ)
+CUTS = Choice("cuts", Cuts(), [])  # edges that are cut, in the order of cutting
+SCOPE = Choice("cut_in", OneOf(
+    {"head": "in this head", "layer": "in its layer", "all": "in all layers"}), "head")
+HOW = Choice("cut_how", OneOf({"cut": "score −∞", "scale": "score × …"}), "cut")
+FACTOR = Choice("cut_factor", Decimal(-10, 10), 0.5)
+WRITERS = Choice("writers", Cell())  # a cell of the map of who wrote a score
+CHOICES = (VIEW, SHOWN, BERTVIZ, CUTS, SCOPE, HOW, FACTOR, WRITERS)
 
 
 def choose_head(layer: int, head: int) -> None:
@@ -50,17 +62,24 @@ def is_chosen() -> bool:
 
 
 def follow_text(tokens: list[str]) -> bool:
-    """Keep the chosen cell on its words in a changed prompt, T strings; True where it changed.
+    """Keep the chosen cell and the cuts on their words in a changed prompt, T strings; True where one
+    changed.
 
     Tokens before the change keep their positions, tokens after it move along. If the query's token
-    is gone, the last token is followed again.
+    is gone, the last token is followed again; a cut whose token is gone goes with it.
     """
     before = st.session_state.get(_CELL_TOKENS, tokens)
     st.session_state[_CELL_TOKENS] = tokens
+    places = _places(before, tokens)
+    has_moved = _move_cuts(places)
+    return _move_cell(places) or has_moved
+
+
+def _move_cell(places: dict[int, int]) -> bool:
+    """Keep the chosen cell; places: as `_places` gives them. True where it moved."""
     query, key = chosen(QUERY), chosen(KEY)
     if query is None:
         return False
-    places = _places(before, tokens)
     if query not in places:
         choose_cell(None, None)
     elif key is not None and key <= query:
@@ -68,6 +87,32 @@ def follow_text(tokens: list[str]) -> bool:
     else:
         choose_cell(places[query], key)
     return (chosen(QUERY), chosen(KEY)) != (query, key)
+
+
+def _move_cuts(places: dict[int, int]) -> bool:
+    before = chosen(CUTS)
+    now = [replace(edge, query=places[edge.query], key=places[edge.key]) for edge in before
+           if edge.query in places and edge.key in places]
+    choose(CUTS, now or None)
+    return now != before
+
+
+def edge(layer: int, head: int, query: int, key: int) -> CutEdge:
+    """The chosen cell as an edge, in the chosen heads, changed in the chosen way."""
+    scope, factor = chosen(SCOPE), chosen(FACTOR) if chosen(HOW) == "scale" else None
+    return CutEdge(query, key, None if scope == "all" else layer, head if scope == "head" else None,
+                   None if factor is None else float(factor))
+
+
+def keep_cut(one: CutEdge) -> None:
+    """Add an edge to the cuts."""
+    choose(CUTS, [*chosen(CUTS), one])
+
+
+def undo_cut(at: int) -> None:
+    """Take one cut back, by its place in the list."""
+    cuts = chosen(CUTS)
+    choose(CUTS, cuts[:at] + cuts[at + 1 :] or None)
 
 
 def _places(old: list[str], new: list[str]) -> dict[int, int]:

@@ -1,5 +1,6 @@
 """Values that a declared choice may have, for tests that try every declaration."""
 
+from components.attention.cuts import Cuts
 from components.frame.choices import (
     Cell,
     Cells,
@@ -13,6 +14,7 @@ from components.frame.choices import (
     Whole,
 )
 from components.memory.told import Tellings
+from model.run.cut_edges import CutEdge
 
 
 def values(kind: ValueKind) -> list:
@@ -32,6 +34,8 @@ def values(kind: ValueKind) -> list:
         return ["the", "a b"]
     if isinstance(kind, Cell):
         return [(1, 1), (0, 2)]
+    if isinstance(kind, Cuts):
+        return [[CutEdge(5, 2, 1, 0)], [CutEdge(5, 2), CutEdge(4, 1, 2, None, 0.5)]]
     if isinstance(kind, Tellings):
         return [[("I live in Rome.", {})]]
     assert isinstance(kind, Cells), kind

@@ -10,7 +10,7 @@ from model.run import tokens, trace
 from tests.app import tree
 from tests.waiting import PATIENCE_S
 
-VIEWS = ["All heads", "One head", "Step by step", "bertviz"]
+VIEWS = ["All heads", "One head", "Step by step", "Cut", "Why here?", "Rollout", "bertviz"]
 PROMPT = "My name is James Theory. I live in New York. I live in"
 HOSTILE = "<script>alert(1)</script> **bold** $x^2$ [a](b) \u202e abc \x00 🧠 e\u0301 ='+"
 

@@ -84,14 +84,14 @@ def test_a_long_paste_moves_the_pictures_by_two_lines_at_most(page, server):
 def test_every_view_fits_in_both_themes(page, server, shots):
     page.set_viewport_size({"width": 1400, "height": 1100})
     page.goto(f"{server}/attention?{urlencode({'prompt': PROMPT})}")
-    for view in ("All heads", "One head", "Step by step", "bertviz"):
+    for view in ("All heads", "One head", "Step by step", "Cut", "Why here?", "Rollout", "bertviz"):
         settled(page)
         page.get_by_role("radio", name=view).click()
         expect(page.get_by_role("radio", name=view)).to_be_checked()
         settled(page)
         expect(grid(page)).to_be_visible()
         for theme, width in windows(page, 1100):
-            page.screenshot(path=shots / f"attention-{view.replace(' ', '-')}-{width}-{theme}.png")
+            page.screenshot(path=shots / f"attention-{view.strip('?').replace(' ', '-')}-{width}-{theme}.png")
             all_in_sight(page, view)
 
 

@@ -105,7 +105,7 @@ def test_a_pasted_book_is_cut_and_said(open_page):
 
 def test_a_hostile_prompt_is_only_text(open_page):
     page = open_page(prompt=HOSTILE)
-    for view in ("One head", "Step by step", "bertviz"):
+    for view in ("One head", "Step by step", "Cut", "Why here?", "Rollout", "bertviz"):
         page.get_by_role("radio", name=view).click()
         settled(page)
     assert page.evaluate("window.ran") is None
