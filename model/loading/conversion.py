@@ -43,11 +43,12 @@ def convert(source: Path, out: Path, tokenizer: Path | None = None) -> list[str]
         config, found = _nanogpt(ckpt)
     tensors, odd = weights.match(config, found, folder)
     files = _tokenizer_files(tokenizer or folder)
+    vocab = None if files else _characters((tokenizer or folder) / META)
     weights.build(config, tensors, torch.float32).save_pretrained(out)
     for path in files:
         shutil.copy(path, out / path.name)
-    if not files:
-        odd.append(_write_characters(folder / META, out))
+    if vocab is not None:
+        odd.append(_write_characters(vocab, out))
     return odd
 
 
@@ -98,16 +99,23 @@ class _PlainUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it names {module}.{name}")
 
 
-def _write_characters(path: Path, out: Path) -> str:
-    """nanoGPT's meta.pkl -> tokenizer.json: a token a character."""
+def _characters(path: Path) -> dict[str, int]:
+    """nanoGPT's meta.pkl -> the id of each character."""
     try:
         said = _PlainUnpickler(io.BytesIO(path.read_bytes())).load()
         vocab = {str(char): int(i) for char, i in said["stoi"].items()}
+        if not vocab:
+            raise ValueError("it lists none")
     except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError,
             IndexError, ImportError, MemoryError) as error:
         raise CheckpointError(
             f"No characters in {path} ({error}). Get the file that nanoGPT's prepare.py wrote."
         ) from error
+    return vocab
+
+
+def _write_characters(vocab: dict[str, int], out: Path) -> str:
+    """Write tokenizer.json, a token a character -> what was done."""
     unknown = next((c for c in (" ", "\n") if c in vocab), min(vocab, key=lambda c: vocab[c]))
     raw = Tokenizer(models.WordLevel(vocab, unk_token=unknown))
     raw.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")

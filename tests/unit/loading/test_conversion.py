@@ -101,7 +101,24 @@ def test_code_in_pickles_is_not_run(tmp_path, file):
     (tmp_path / file).write_bytes(pickle.dumps(evil))
     with pytest.raises(CheckpointError):
         conversion.convert(tmp_path, tmp_path / "out")
-    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "ran").exists() and not (tmp_path / "out").exists()
+
+
+def test_characters_may_lie_in_the_tokenizers_folder(tmp_path):
+    nanogpt(tmp_path)
+    (tmp_path / "its").mkdir()
+    (tmp_path / "its" / "meta.pkl").write_bytes(pickle.dumps({"stoi": {"a": 0, "b": 1}}))
+    conversion.convert(tmp_path / "ckpt.pt", tmp_path / "out", tmp_path / "its")
+    loaded = checkpoint.load(str(tmp_path / "out"))
+    assert tokens.encode(loaded.tokenizer, "ba").tolist() == [1, 0]
+
+
+def test_a_vocabulary_without_characters_is_refused(tmp_path):
+    nanogpt(tmp_path)
+    (tmp_path / "meta.pkl").write_bytes(pickle.dumps({"stoi": {}}))
+    with pytest.raises(CheckpointError, match="it lists none"):
+        conversion.convert(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("spoil, said", [
