@@ -1,10 +1,11 @@
-"""How much visitors may have uploaded at once, refused before a byte is read: Streamlit keeps uploads
-in the server's memory until the visitor removes them or goes. Knows nothing of what a file holds.
+"""How much visitors may have uploaded at once. An upload beyond that is refused before a byte is read:
+Streamlit keeps uploads in the server's memory until the visitor removes them or goes. Knows nothing
+of what a file holds.
 """
 
-import os
 from collections import Counter
 
+import psutil
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
@@ -13,7 +14,7 @@ from streamlit.runtime import get_instance
 
 MB = 1_000_000
 A_VISITOR = 250 * MB  # one trace file of the usual limit, and what else is at hand
-IN_ALL = max(A_VISITOR, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4)
+IN_ALL = max(A_VISITOR, psutil.virtual_memory().total // 4)
 PATH = "/_stcore/upload_file/"
 
 
@@ -30,7 +31,7 @@ class Uploads:
         session = scope["path"].partition(PATH)[2].partition("/")[0]
         said = Headers(scope=scope).get("content-length", "")
         if not said.isdecimal():
-            return await PlainTextResponse("How long is this file?\n", 411)(scope, receive, send)
+            return await _unknown_length()(scope, receive, send)
         refused = _refused(int(said), held_bytes() + self.coming, session)
         if refused is not None:
             return await refused(scope, receive, send)
@@ -49,6 +50,12 @@ def held_bytes() -> Counter[str]:
     held = getattr(get_instance().uploaded_file_mgr, "file_storage", {})
     return Counter({session: sum(len(file.data) for file in [*files.values()])
                     for session, files in [*held.items()]})
+
+
+def _unknown_length() -> Response:
+    return PlainTextResponse(
+        "This upload does not say its length. Send it with a Content-Length header, in bytes.\n", 411
+    )
 
 
 def _refused(n_bytes: int, held: Counter[str], session: str) -> Response | None:
