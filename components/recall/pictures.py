@@ -9,7 +9,7 @@ from components.recall import choice, run
 from components.recall.cards import Bar, Card
 from components.recall.run import VariantOutcome
 from components.recall.told_text import ToldPicture, Word, WordRow
-from components.recall.words import GOOD, HEADS, Line, signed
+from components.recall.words import HEADS, Line, signed
 from model.recall.reads import Place, tables
 
 MOST_ROWS = 8  # prompts drawn word by word
@@ -87,11 +87,6 @@ def controls(looked: VariantOutcome, found) -> list[Line]:
     says = f"says “{never.continuation.strip()}”: {refused}{anyway}" if never.left_out else (
         "no told sentence holds an answer, so there is nothing to leave out")
     return [*lines, Line("never told", None, grey, says)]
-
-
-def is_good(looked: VariantOutcome) -> bool:
-    """Whether the verdict is that it was recalled."""
-    return looked.verdict.kind in GOOD
 
 
 def _prompts(one) -> tuple[str, ...]:
