@@ -1,4 +1,4 @@
-"""The door of the server: under which name a browser comes in, and by which names it may call us.
+"""The door of the server: which key a browser has, and to which host names the server answers.
 
 Every browser gets a key of its own in a cookie that no script can read; the owner's is the one that
 the terminal shows at start. No header that a client or a forwarder writes makes anybody the owner.
@@ -92,7 +92,7 @@ def _refused(host: str) -> Response:
     shown = host[:200].encode("ascii", "replace").decode()
     name = shown.rpartition(":")[0] or shown
     return PlainTextResponse(
-        f"This server does not answer to the name {shown!r}. Use its address in numbers; or have it "
+        f"This server does not answer to the name {shown!r}. Use its IP address, or have it "
         f"started with --server.allowedHosts {name} --server.allowedHosts localhost\n", 421,
     )
 
@@ -117,7 +117,7 @@ def _answer(connection: HTTPConnection) -> Response | None:
 def _owner(connection: HTTPConnection, said: str) -> Response:
     if said not in _first_words and not owners.is_owner_key(said):
         return PlainTextResponse(
-            "This is not the owner's link of this server. The terminal showed it at start.\n", 403
+            "This is not the owner's link of this server. Open the link that the terminal showed.\n", 403
         )
     _first_words.discard(said)
     return _keep(_without_key(connection), OWNER_COOKIE, owners.owner_key(), connection.url)
@@ -126,7 +126,7 @@ def _owner(connection: HTTPConnection, said: str) -> Response:
 def _asked(connection: HTTPConnection, said: str) -> Response:
     """A question before the browser changes its key: a link may come from anybody."""
     if not owners.is_key(said):
-        return PlainTextResponse("This link is cut off or mistyped: its key has 32 letters.\n", 400)
+        return PlainTextResponse("This link is cut off or mistyped: a key has 32 letters. Copy it again.\n", 400)
     words = "Whoever has this link sees what you save here from now on."
     own = connection.cookies.get(VISITOR_COOKIE, "")
     if owners.is_key(own) and owners.of_visitor(own).exists():

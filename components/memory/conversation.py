@@ -291,9 +291,9 @@ def _from_elsewhere(path: Path) -> MemoryState:
     lengths = [len(text) for text in state.prompts]
     if max(lengths, default=0) > MOST_CHARS_A_PROMPT or sum(lengths) > MOST_CHARS:
         raise ValueError(
-            f"Too much was told to this memory: a prompt has {max(lengths):,} characters, all "
-            f"{sum(lengths):,}; at most {MOST_CHARS_A_PROMPT:,} and {MOST_CHARS:,} are opened. Tell "
-            "it shorter prompts."
+            f"Too much was told to this memory: its longest prompt has {max(lengths):,} characters, all "
+            f"together {sum(lengths):,}; at most {MOST_CHARS_A_PROMPT:,} and {MOST_CHARS:,} can be "
+            "opened. Choose a memory that was told less."
         )
     return state
 

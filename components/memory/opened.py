@@ -62,7 +62,7 @@ def _short(text: str) -> str:
 
 def _show_reads(held: HeldMemory, reads: Reads | None) -> None:
     if reads is None:
-        st.info("The file holds this memory, and no run of its prompt with it: read weights are not known.")
+        st.info("The file holds this memory and no run that read it, so there are no read weights.")
         return
     told = reads.told
     st.markdown("##### The next token, twice")

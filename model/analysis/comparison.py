@@ -1,4 +1,4 @@
-"""Two runs side by side: how far their streams part, who parts them, and what follows.
+"""Two runs side by side: how far apart their streams, heads, MLPs and next tokens are.
 
 Two prompts on one model, or one prompt on two models; tokens are paired by model.analysis.alignment.
 A difference is the second run's value minus the first's. N pairs of tokens, L layers, H heads, T

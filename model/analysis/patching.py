@@ -61,9 +61,9 @@ def layer_by_layer(
     """A layer of the grid at a time -> (layer, (T,C) or (H,C)), from layer 0 on.
 
     pairs (T,): the token of the source whose value each token of the base gets, alignment.NONE: none;
-    by default the same place in both. fill: what the value is replaced by before it is put in:
-    "patch" nothing; the baselines: "zero", "mean" over the source's tokens, "resample": that of
-    another of the source's tokens, drawn with the seed. Raises ValueError for runs with memory, of
+    by default the same place in both. fill: what is put in: "patch" the source's value; the
+    baselines "zero", "mean" over the source's tokens, "resample" the value of another of the source's
+    tokens, drawn with the seed. Raises ValueError for runs with memory, of
     different token counts (without pairs), or too long; model.run.turn.Overtaken where nobody waits.
     """
     given = check_pairs(base, source, pairs)

@@ -1,4 +1,4 @@
-"""Direct path patching: what one head of another run would say, heard by one later head alone.
+"""Direct path patching: the output of one head of another run, read by one later head alone.
 
 The sender's output of the source run replaces its own in the stream that the receiver reads, and
 nowhere else: all between them stays as it was, so only the residual connection carries it. Then the
@@ -37,7 +37,7 @@ def direct_path(
     receiver: tuple[int, int], inputs: str = INPUTS,
 ) -> PatchedPath:
     """sender, receiver: (layer, head), the receiver's layer behind the sender's. inputs: which of
-    the receiver's inputs hear it, letters of "qkv". The runs have equally many tokens. Raises
+    the receiver's inputs read it, letters of "qkv". The runs have equally many tokens. Raises
     ValueError where one of these does not hold, and as `patching.layer_by_layer`."""
     _check(base, source, sender, receiver, inputs)
     layer, head = receiver
@@ -74,8 +74,8 @@ def _check(
         patching.check_cell(base, "head", *place)
     if receiver[0] <= sender[0]:
         raise ValueError(
-            f"Layer {receiver[0]} does not hear layer {sender[0]}: heads hear only the layers before "
-            "theirs. Choose a receiver in a later layer."
+            f"Layer {receiver[0]} does not hear layer {sender[0]}: a head reads only the layers before "
+            "its own. Choose a receiver in a later layer."
         )
     if not inputs or set(inputs) - set(INPUTS):
         raise ValueError(f"No inputs {inputs!r} of a head. Choose letters of {INPUTS!r}.")

@@ -1,4 +1,4 @@
-"""What every token holds of every other, layer upon layer: two answers of different honesty.
+"""How much of every token comes from every other, layer by layer: two approximations.
 
 Attention rollout (Abnar and Zuidema 2020, arXiv:2005.00928) multiplies the layers' weights: half of
 a token's stream is taken for its own (the residual connection), the other half is shared out by the

@@ -1,4 +1,4 @@
-"""Why a head reads a token: its score as a sum over who wrote what the query and the key hold.
+"""Why a head reads a token: its score as a sum over the writers of both streams.
 
 q and k are linear in the stream once the LayerNorm's σ is held at its value, and the stream is a sum:
 embedding, position, every earlier head and MLP, biases, memory. So the score q·k is a sum over pairs

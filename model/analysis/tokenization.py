@@ -103,8 +103,8 @@ def rules(tokenizer: PreTrainedTokenizerBase) -> Rules:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise TokenizationError(
-            "These are the tokenizer's own tokens and ids. It has no bytes and merges to show, for it is "
-            f"no byte-level BPE as GPT-2's, but a {type(tokenizer).__name__} in Python. Choose a model "
+            "These are the tokenizer's own tokens and ids. It has no bytes and merges to show: it is a "
+            f"{type(tokenizer).__name__} in Python, no byte-level BPE like GPT-2's. Choose a model "
             "with GPT-2's kind of tokenizer to see the steps."
         )
     said = json.loads(backend.to_str())
@@ -115,8 +115,8 @@ def rules(tokenizer: PreTrainedTokenizerBase) -> Rules:
     plain = model["type"] == "BPE" and not any(model.get(name) for name in options)
     if not (plain and alphabet <= set(model["vocab"]) and "ByteLevel" in splitters):
         raise TokenizationError(
-            "These are the tokenizer's own tokens and ids. It has no bytes and merges to show, for it is "
-            f"no byte-level BPE as GPT-2's; found {model['type']} on "
+            "These are the tokenizer's own tokens and ids. It has no bytes and merges to show: it is no "
+            f"byte-level BPE like GPT-2's; found {model['type']} on "
             f"{', '.join(splitters) or 'whole text'}. Choose a model with GPT-2's kind of tokenizer "
             "to see the steps."
         )

@@ -29,8 +29,8 @@ def check_room(of: Path, n_bytes: int, most: int) -> None:
     held = sum(path.stat().st_size for path in of.rglob("*") if path.is_file())
     if held + n_bytes > most:
         raise ValueError(
-            f"No room: {held / 1e6:,.1f} MB are kept, this takes {n_bytes / 1e6:,.1f} MB more, at most "
-            f"{most / 1e6:,.0f} MB may be. Remove something, or take it as a file."
+            f"No room: {held / 1e6:,.1f} MB are kept, this takes {n_bytes / 1e6:,.1f} MB more, and "
+            f"{most / 1e6:,.0f} MB is the limit. Remove something, or take it as a file."
         )
 
 

@@ -59,7 +59,7 @@ def _auto(folder: Path, config: GPT2Config) -> tuple[PreTrainedTokenizerBase, li
         tokenizer = reads.from_pretrained(folder, trust_remote_code=False, **more)
     except Exception as error:  # noqa: BLE001 (each kind of tokenizer raises another)
         tokenizer = _as_gpt2s(folder, there, error)
-        odd = [("transformers' AutoTokenizer does not read this folder without code of its own: its "
+        odd = [("transformers' AutoTokenizer cannot read this folder unless it runs the folder's code: the "
                "tokenizer's files are read as GPT-2's.")]
     if len(tokenizer.get_vocab()) <= len(tokenizer.added_tokens_decoder):
         raise _missing(folder)
@@ -133,11 +133,11 @@ def _fit(tokenizer: PreTrainedTokenizerBase, folder: Path, n_vocab: int) -> list
     if backend is None:
         return []
     gone = [str(token) for i, token in sorted(added.items()) if i >= n_vocab]
-    if gone:
-        tokenizer._tokenizer = _without(backend, n_vocab)
-    said = (f"{len(gone)} added tokens have no row in the embedding and are left out, the first: "
-            f"{gone[0]!r}." if gone else "")
-    return [said] if gone else []
+    if not gone:
+        return []
+    tokenizer._tokenizer = _without(backend, n_vocab)
+    said = f"{len(gone)} added tokens have no row in the embedding and are left out, the first: "
+    return [f"{said}{gone[0]!r}."]
 
 
 def _without(backend: Tokenizer, n_vocab: int) -> Tokenizer:

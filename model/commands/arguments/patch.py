@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--answer", required=True, metavar="A",
         help="what the clean prompt should bring; with its leading space; the first token counts",
     )
-    parser.add_argument("--against", required=True, metavar="B", help="what it is compared with")
+    parser.add_argument("--against", required=True, metavar="B", help="the other answer")
     parser.add_argument("--out", required=True, type=options.path, help="the file to write: *.npz")
     parser.add_argument(
         "--sites", default="stream,attn,mlp,head", help="what is patched (default: %(default)s)"
