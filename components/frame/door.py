@@ -8,6 +8,7 @@ Knows nothing of pages: it sees addresses, headers and cookies.
 import html
 import ipaddress
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
@@ -194,14 +195,19 @@ def _keep(response: Response, name: str, value: str, url: URL) -> Response:
 @asynccontextmanager
 async def opened(app: st.App) -> AsyncIterator[None]:
     """While the server runs. Says the owner's link, and opens it where there is a screen."""
-    print(f"  Owner's link: {_address()}/?{OWNER}={owners.owner_key()}\n"
+    print(f"  Owner's link: {_owners_link(owners.owner_key())}\n"
           "  Whoever opens it owns this server: its folders, its trainings, all that is saved. Keep it "
           "to yourself.\n", flush=True)
     if not st.get_option("server.headless"):
         _first_words.add(word := owners.new_key())
-        link = f"{_address()}/?{OWNER}={word}"
+        link = _owners_link(word)
         threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
     yield
+
+
+def _owners_link(key: str) -> str:
+    """After `streamlit run app.py -- --present` it opens for a hall (presenting.PRESENT)."""
+    return f"{_address()}/?{OWNER}={key}" + ("&present=1" if "--present" in sys.argv else "")
 
 
 def _address() -> str:

@@ -4,17 +4,28 @@ import importlib
 import json
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 from model.commands.arguments.bench import PARTS
+
+ROOT = Path(__file__).parents[2]
 
 
 def run_command(options: Namespace) -> Iterator[str]:
     """Run the measurements; one line each, or one JSON object at the end."""
     results = {}
     for part in [options.part] if options.part else PARTS:
-        for result in importlib.import_module(f"tests.bench.{part}").measure():
+        for result in _measurements(part).measure():
             results[result.name] = result.as_dict()
             if not options.json:
                 yield str(result)
     if options.json:
         yield json.dumps(results, indent=1)
+
+
+def _measurements(part: str) -> ModuleType:
+    if not (ROOT / "tests" / "bench").is_dir():
+        raise ValueError("an installed copy has no measurements. Take the source, and in its folder "
+                         "run python -m model bench")
+    return importlib.import_module(f"tests.bench.{part}")

@@ -162,3 +162,10 @@ FORGED = {"origin": "http://localhost:8501", "x_forwarded_for": "127.0.0.1", "x_
 def test_no_header_gives_the_owners_cookie():
     for kind in ("http", "websocket"):
         assert door.OWNER_COOKIE not in given(asked(kind=kind, **FORGED)[1])
+
+
+def test_the_owners_link_opens_for_a_hall_where_the_server_was_told_so(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["app.py", "--model", "gpt2"])
+    assert door._owners_link("KEY").endswith("/?owner=KEY")
+    monkeypatch.setattr("sys.argv", ["app.py", "--present"])
+    assert door._owners_link("KEY").endswith("/?owner=KEY&present=1")
