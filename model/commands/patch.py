@@ -11,7 +11,7 @@ import torch
 
 from model.analysis import alignment, patching, recovery
 from model.commands.opening import opened
-from model.disk.whole import replacing
+from model.disk.whole import place, replacing
 from model.run import tokens, trace
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
@@ -63,11 +63,10 @@ def _grid(
 
 
 def check_file(path: Path, suffix: str) -> None:
-    """Raise ValueError where no such file can be written."""
+    """Raise ValueError for another kind of file, NotWritten where no file can be written."""
     if path.suffix != suffix:
         raise ValueError(f"{path.name} is no *{suffix} file. Name the file *{suffix}.")
-    if not path.parent.is_dir():
-        raise ValueError(f"No folder {path.parent} to write {path.name} into. Make it first.")
+    place(path)
 
 
 def first_token(loaded: Checkpoint, text: str, option: str) -> tuple[int, list[str]]:

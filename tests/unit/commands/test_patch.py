@@ -99,7 +99,7 @@ def test_the_python_of_the_readme_runs_and_gives_the_commands_numbers(capsys, tm
     ({"clean": "a " * 200 + "b", "corrupt": "a " * 200 + "c"}, "Add --range FIRST:END with at most 128"),
     ({"clean": "a", "corrupt": "b c d", "align": None}, "No token to patch"),
     ({"out": "x.npy"}, "x.npy is no *.npz file"),
-    ({"out": "/no/such/folder/x.npz"}, "No folder /no/such/folder"),
+    ({"out": "/no/such/folder/x.npz"}, "There is no folder /no/such/folder"),
 ])
 def test_bad_input_is_one_sentence_and_exit_code_2(capsys, tmp_path, monkeypatch, changed, words):
     monkeypatch.chdir(tmp_path)
