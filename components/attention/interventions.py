@@ -138,8 +138,8 @@ def _all_parts(layer: int, head: int, query: int, key: int) -> Table:
 # -- through the layers ---------------------------------------------------------------------------
 
 LEAVES_OUT = {
-    "Raw attention": "The mean weight of the layer's heads. It leaves out all earlier layers: a token's "
-                     "stream holds others' by then.",
+    "Raw attention": "The mean weight of the layer's heads. It leaves out all earlier layers: by then a "
+                     "token's stream holds parts of other tokens.",
     "Rollout": "Weights multiplied through layers 0 to {}; half of every step is the token's own stream. "
                "It leaves out how long values are, what the output projection does, how heads differ, "
                "and the MLPs.",

@@ -1,4 +1,4 @@
-"""How far two prompts part, and what patches bring back: arrays and token strings in, grids out.
+"""How far apart two prompts are, and what patches bring back: arrays and token strings in, grids out.
 
 In every signed grid here 0 is the ground's own colour, red is below it, blue above.
 """
@@ -25,7 +25,7 @@ def apart_grid(apart, names: list[str], words: list[str]) -> Grid:
     """apart: model.analysis.comparison.Apart of N pairs; names, words: of each pair."""
     rows = stations(len(apart.heads))
     return Grid(
-        title=f"How far the two streams part: {len(rows)} stations, {len(names)} pairs of tokens",
+        title=f"How far apart the two streams are: {len(rows)} stations, {len(names)} pairs of tokens",
         levels=levels(apart.distance, 1),
         rows=rows,
         columns=names,

@@ -1,4 +1,4 @@
-"""What the Compare page asks of the model: the other prompt's run, how far two runs part, and what
+"""What the Compare page asks of the model: the other prompt's run, how far apart two runs are, and what
 patches bring back. No looks."""
 
 from collections.abc import Callable, Hashable
@@ -46,7 +46,7 @@ def other_trace(text: str) -> Trace:
 
 
 def apart(first: Trace, second: Trace, way: str) -> comparison.Apart:
-    """How far both part at every station, and what each head and MLP wrote differently."""
+    """How far apart both are at every station, and what each head and MLP wrote differently."""
     return _between(_apart, first, second, way)
 
 

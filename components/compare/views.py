@@ -53,20 +53,20 @@ def show_counts(two: TwoPrompts) -> None:
 
 
 def two_prompts(two: TwoPrompts) -> None:
-    """Where two prompts part, layer by layer; what follows each; who parts them."""
+    """Where two prompts differ, layer by layer; what follows each; which heads and MLPs differ."""
     notebook("comparison", other=two.second.ids.tolist(), pairs=two.pairs.tolist())
     at = look.pair(two)
     apart = run.apart(two.first, two.second, two.way)
     pictures = {
-        "Where they part": lambda: _apart(two, apart, at),
+        "Where they differ": lambda: _apart(two, apart, at),
         "What follows": lambda: _next(two, apart, at),
-        "Who parts them": lambda: _parts(two, apart, at),
+        "Which parts differ": lambda: _parts(two, apart, at),
     }
     if presenting.is_on():
         presenting.pictures(pictures)
         return
     left, right = st.columns([6, 5], gap="medium")
-    for place, names in ((left, ("Where they part", "Who parts them")), (right, ("What follows",))):
+    for place, names in ((left, ("Where they differ", "Which parts differ")), (right, ("What follows",))):
         with place:
             for name in names:
                 pictures[name]()
@@ -90,7 +90,7 @@ def _apart(two: TwoPrompts, apart, at: int) -> None:
 def _next(two: TwoPrompts, apart, at: int) -> None:
     i, j = (int(place) for place in two.pairs[at])
     found = run.next_tokens(two.first, two.second, i, j)
-    names = _md(two.tokens[i]), _md(two.others[j])
+    names = for_markdown(two.tokens[i]), for_markdown(two.others[j])
     st.markdown(f"**What follows** {names[0]} ({i}) in A and {names[1]} ({j}) in B")
     st.html(figures.next_facts(found, float(apart.distance[-1, at])))
     st.html(two_distributions.pairs(found.change, "A", "B"))
@@ -113,7 +113,7 @@ def _parts(two: TwoPrompts, apart, at: int) -> None:
             choose(HEAD, column)
 
     name = "MLP" if best[1] == n_columns - 1 else f"head {best[1]}"
-    st.markdown(f"**Who parts them** at this pair: most of all {name} of layer {best[0]}")
+    st.markdown(f"**Which parts differ** at this pair: most of all, {name} of layer {best[0]}")
     cell_grid.show(grid, (layer, column), "apart_parts", take)
     st.caption(f"Length of the difference of what each head and MLP wrote into the two streams; full "
                f"colour: {figures.show_number(top)}.")
@@ -188,7 +188,7 @@ def _one(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> No
     layer, column = cell
     _, words = patches.columns(two, asked)
     where = figures.SITE_WORDS[asked.site].format(layer)
-    st.markdown(f"**One patch:** {where}, {_md(words[column])}")
+    st.markdown(f"**One patch:** {where}, {for_markdown(words[column])}")
     found = patches.one(two, asked, cell)
     if found is None:
         return
@@ -209,9 +209,5 @@ def _moved(two: TwoPrompts, asked, cell: tuple[int, int]) -> None:
     cell_grid.show(grid, (min(row, last[0]), min(column, last[1])), "patch_cone",
                    lambda row, column: choose(choice.CHANGED, (row, column)))
     st.caption(f"‖patched − B‖ ÷ ‖B‖ of every token's stream; full colour: "
-               f"{figures.show_number(top)}. Empty: exactly unchanged, because no later token and no "
-               "earlier layer reads the patch.")
-
-
-def _md(text: str) -> str:
-    return for_markdown(text)
+               f"{figures.show_number(top)}. Empty: exactly unchanged, because earlier tokens "
+               "and earlier layers cannot read the patch.")

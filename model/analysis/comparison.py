@@ -31,7 +31,7 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Apart:
-    """How far N pairs of tokens part inside the model; everything float32.
+    """How far apart N pairs of tokens are inside the model; everything float32.
 
     distance (2L+1,N): ‖a − b‖ ÷ the mean of ‖a‖ and ‖b‖ of the stream at every station (2l before
     block l, 2l+1 behind its attention, 2L behind the last block), 0 = the same, 2 = opposite;
@@ -80,7 +80,7 @@ def are_alike(first: Side, second: Side) -> bool:
 
 @torch.inference_mode()
 def apart(first: Side, second: Side, pairs: np.ndarray) -> Apart:
-    """pairs (N,2) -> how far they part. Raises ValueError for models of different shapes and for
+    """pairs (N,2) -> how far apart they are. Raises ValueError for models of different shapes and for
     streams that are not finite."""
     if not are_alike(first, second):
         raise ValueError("Models of different shapes have no streams to compare. Compare their next "

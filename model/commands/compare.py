@@ -51,7 +51,7 @@ def _sides(chosen: Namespace) -> tuple[Side, Side]:
 
 
 def _said(loaded: Checkpoint, arrays: dict[str, Any]) -> Iterator[str]:
-    """The pair that parts most, the logits that moved most."""
+    """Where the next tokens, the logits and the streams differ most."""
     most = int(arrays["js"].argmax())
     a, b = arrays["pairs"][most]
     yield (f"next token differs most behind {arrays['tokens_first'][a]} ({a}) and "
@@ -63,5 +63,5 @@ def _said(loaded: Checkpoint, arrays: dict[str, Any]) -> Iterator[str]:
     yield f"logits that moved most behind the last token: {parts}"
     if "distance" in arrays:
         station, at = np.unravel_index(arrays["distance"].argmax(), arrays["distance"].shape)
-        yield (f"streams part most at station {station} of {len(arrays['distance']) - 1}, pair {at}: "
+        yield (f"streams differ most at station {station} of {len(arrays['distance']) - 1}, pair {at}: "
                f"{arrays['distance'][station, at]:.4f}")

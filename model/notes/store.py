@@ -202,7 +202,7 @@ class NotesFile:
         if kept - n_gone + sum(lengths) > room.in_all:
             raise NotesError(
                 f"No room: {kept:,} characters are kept, {sum(lengths):,} more would be, at most "
-                f"{room.in_all:,} may be. Remove some notes, or keep fewer."
+                f"{room.in_all:,} fit. Remove some notes, or keep fewer."
             )
 
     def _check_unchanged(self, note: Note) -> None:
