@@ -13,6 +13,7 @@ import torch
 from model.analysis import ablation, attention, embeddings, lens, surprisal, what_if
 from model.analysis.ablation import Off
 from model.lessons import findings
+from model.lessons import patched as patches
 from model.lessons.findings import percent
 from model.lessons.lesson import Question
 from model.memory.state import blank
@@ -139,6 +140,13 @@ def changed(checkpoint: Checkpoint, trace: Trace, text: str, question: Question)
                 if before == after else
                 f"“{one}” becomes “{two}”; {percent(moved)} of the probability moves.")
     return Answer(("the same word", "another word"), ("", ""), (int(before != after),), sentence)
+
+
+def patched(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) -> Answer:
+    """Which value of this prompt, put into `other`, brings its answer back? `of`: see patched.found."""
+    other = run(checkpoint, fitting(checkpoint, question.other))
+    options, notes, right, sentence = patches.found(checkpoint, trace, other, question.of)
+    return Answer(options, notes, (right,), sentence)
 
 
 def recall(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) -> Answer:
@@ -330,6 +338,7 @@ KINDS = {
     "nearest": Kind(nearest, "Pick the nearest token", ("token",), ("options",)),
     "layer": Kind(layer, "Pick the layer"),
     "changed": Kind(changed, "The same or another?", ("of",), ("other", "head"), tuple(_CHANGED)),
+    "patched": Kind(patched, "Pick what must be put in", ("of", "other"), of=tuple(patches.OF)),
     "recall": Kind(recall, "Pick what it says", ("tell",), ("options",)),
 }
 

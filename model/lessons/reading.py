@@ -134,7 +134,7 @@ class _Reader:
         of = self.one_of(block, "of", wanted.of)
         if (of == "text") != bool(other) and kind == "changed":
             self.refuse(block.lines[""], "“of: text” and “other” go together: the other text")
-        if of == "head" and "head" not in block.values:
+        if of == "head" and kind == "changed" and "head" not in block.values:
             self.refuse(block.lines["of"], "“of: head” needs “head”: which one is off")
         head = self.one_of(block, "head", findings.HEADS)
         return Question(kind, options, head, of, other, token, told)

@@ -131,6 +131,56 @@ def test_a_change_is_that_of_transformers(tiny, run, stock, ids):
     ask(tiny, run, kind="changed", of="positions")
 
 
+OTHER = "blue seven lamp blue doubt"  # no letter of "seven": every place stands for itself
+
+
+def put_in(stock, ids, others, layer, place):
+    """transformers' logits of `others` with one token's stream before a layer taken from `ids`."""
+    def put(module, given):
+        stream = given[0].clone()
+        stream[0, place] = source[0, place]
+        return (stream, *given[1:])
+
+    source = stock.transformer(ids, output_hidden_states=True).hidden_states[layer]
+    hook = stock.transformer.h[layer].register_forward_pre_hook(put)
+    logits = stock(others).logits[0, -1]
+    hook.remove()
+    return logits
+
+
+@pytest.mark.parametrize("of, layer", [("first", 0), ("last", 2)])
+def test_the_token_that_brings_most_back_is_that_of_transformers(tiny, run, stock, ids, of, layer):
+    assert layer in (0, len(stock.transformer.h) - 1)
+    others = torch.tensor(answers.fitting(tiny, OTHER))[None]
+    assert others.shape == ids.shape
+    clean, corrupt = stock(ids).logits[0, -1], stock(others).logits[0, -1]
+    answer = int(clean.argmax())
+    against = next(i for i in corrupt.topk(2).indices.tolist() if i != answer)
+    def difference(logits):
+        return float(logits[answer] - logits[against])
+
+    base = difference(corrupt)
+    share = [(difference(put_in(stock, ids, others, layer, t)) - base) / (difference(clean) - base)
+             for t in range(ids.shape[1])]
+    best = int(np.argmax(share))
+    found = ask(tiny, run, kind="patched", of=of, other=OTHER)
+    assert right(found) == f"{show(tiny, others[0, best])} ({best})"
+    assert found.notes[found.right[0]] == f"{100 * share[best]:.0f} %"
+
+
+@pytest.mark.parametrize("of", ["layer", "head"])
+def test_every_layer_and_head_that_is_offered_has_its_share(tiny, run, of):
+    found = ask(tiny, run, kind="patched", of=of, other=OTHER)
+    assert all(note.endswith(" %") or option == "no layer"
+               for option, note in zip(found.options, found.notes))
+    shares = [int(note[:-2].replace("−", "-")) for note in found.notes if note]
+    if of == "head":
+        assert shares[found.right[0]] == max(shares)
+    else:
+        enough = [i for i, share in enumerate(shares) if share >= 50]
+        assert found.right[0] == (enough[0] if enough else len(shares))
+
+
 @pytest.mark.parametrize("head", ["induction", "previous"])
 def test_a_head_switched_off_is_one_whose_output_weights_are_zero(tiny, run, ids, head):
     layer, number, _ = findings.strongest(tiny, run, head)
