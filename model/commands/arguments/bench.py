@@ -1,7 +1,7 @@
 """Measure this program against the stock model, on a GPT-2-small shape with random weights.
 
 Times are medians; compare the ratios, which are taken in one run. The measurements themselves are
-in tests/bench; those in a browser need Chromium and the test tools (see README.md).
+in tests/bench; those of the app need the test tools, those in a browser Chromium too (see README.md).
 """
 
 from argparse import ArgumentParser
@@ -17,6 +17,7 @@ PARTS = {
     "neighbours": "nearest tokens over a whole vocabulary: time, exactness",
     "app": "the app in Chromium: first page, repaint while typing, 1,024 tokens, memory growth",
     "typing": "in Chromium: pictures per second while typing, key to picture",
+    "load": "thirty visitors type for two minutes: errors, waits, memory; ten on GPT-2 small's shape",
 }
 
 
@@ -24,3 +25,4 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model bench`."""
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     parser.add_argument("--part", choices=PARTS, help="; ".join(f"{k}: {v}" for k, v in PARTS.items()))
+    parser.add_argument("--load", dest="part", action="store_const", const="load", help="--part load")

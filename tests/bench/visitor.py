@@ -1,0 +1,201 @@
+"""A visitor without a browser: speaks Streamlit's own protocol and types into the prompt box.
+
+Sends a text when the browser would (components/frame/pace.js), so that what is measured is what a
+person waits for. Reads of the pages only what the prompt box, marks and exceptions say.
+"""
+
+import asyncio
+import html
+import json
+import re
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+LOOK_S, PACE_S, PATIENCE_S = 0.02, 0.15, 2.0  # as in pace.js
+BOX = "-prompt_box"  # how the prompt box's element ends its name
+DRAWN = re.compile(r'data-drawn="([^"]*)"')
+
+
+@dataclass
+class Word:
+    """text: all that the box held with this word; times in seconds, None: not yet. sent: this text or
+    a longer one left; drawn: its picture or a longer one's was there; finished: its own script ended."""
+
+    text: str
+    sent: float | None = None
+    drawn: float | None = None
+    finished: float | None = None
+
+
+class Visitor:
+    """One open page. text: what the box holds; words: all that were typed; errors: sentences."""
+
+    def __init__(self, socket: ClientConnection, query: str):
+        self.words: list[Word] = []
+        self.errors: list[str] = []
+        self.text = self._sent = ""
+        self._socket, self._query = socket, query
+        self._page_hash, self._box, self._revision = "", "", 0
+        self._heard: str | None = None  # the text that the script now running draws
+        self._drawn: str | None = None  # the text whose picture it says it has drawn
+        self._done: str | None = None  # the text of the last script that ended by itself
+        self._rests, self._marks = False, False
+        self._sent_at, self._typed_at = -PACE_S, None
+
+    async def open(self, page: str) -> None:
+        """Ask for a page by its address, and wait until it is there; the text is then the link's."""
+        await self._rerun(page_name=page)
+        while not (self._rests and self._box):
+            self._fail_if_gone()
+            await asyncio.sleep(LOOK_S)
+        self.text = self._sent = self._heard
+
+    async def type(self, words: Iterable[str], seconds: float) -> None:
+        """One word after another, `seconds` apart; the last has left when this returns."""
+        for word in words:
+            self.text += word
+            self.words.append(Word(self.text))
+            self._typed_at = self._typed_at or time.monotonic()
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                await self._look()
+        while self._sent != self.text:
+            await self._look()
+
+    async def rest(self) -> None:
+        """Wait until the page shows the text that was typed last."""
+        while not self.shows_all:
+            self._fail_if_gone()
+            await asyncio.sleep(LOOK_S)
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether the last script ended by itself, drew the whole text and, on a page that marks its
+        pictures, said so."""
+        drew = not self._marks or self._drawn == self.text
+        return self._rests and self._done == self.text and drew
+
+    async def listen(self) -> None:
+        """Take what the server says, until it or the visitor leaves."""
+        try:
+            async for said in self._socket:
+                self._take(ForwardMsg.FromString(said))
+        except ConnectionClosed as gone:
+            self.errors.append(f"The connection ended: {gone}")
+
+    # -- saying ------------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        self._fail_if_gone()
+        if self._sent != self.text and self._is_due():
+            await self._send()
+        await asyncio.sleep(LOOK_S)
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        if now - self._sent_at < PACE_S:
+            return False
+        there = self._heard == self._sent and (self._rests or self._drawn == self._sent)
+        return there or now - self._typed_at > PATIENCE_S
+
+    async def _send(self) -> None:
+        self._sent, self._sent_at, self._typed_at = self.text, time.monotonic(), None
+        for word in self.words:
+            word.sent = word.sent or self._sent_at
+        typed = {"typed": {"text": self.text, "revision": self._revision}}
+        self._rests = False
+        await self._rerun(page_script_hash=self._page_hash, typed=json.dumps(typed))
+
+    async def _rerun(self, typed: str | None = None, **where: str) -> None:
+        message = BackMsg()
+        message.rerun_script.query_string = self._query
+        for name, value in where.items():
+            setattr(message.rerun_script, name, value)
+        if typed is not None:
+            message.rerun_script.widget_states.widgets.add(id=self._box, json_value=typed)
+        await self._socket.send(message.SerializeToString())
+
+    def _fail_if_gone(self) -> None:
+        if self._socket.close_code is not None:
+            raise ConnectionError(f"wanted an open page, found {self.errors or 'a closed connection'}")
+
+    # -- hearing -----------------------------------------------------------------------------------
+
+    def _take(self, message: ForwardMsg) -> None:
+        kind = message.WhichOneof("type")
+        if kind == "new_session" and not message.metadata.run.fragment_ids:
+            self._heard = self._drawn = None
+            self._rests = False
+        elif kind == "navigation":
+            self._page_hash = message.navigation.page_script_hash
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            self._take_element(message.delta.new_element)
+        elif kind == "script_finished":
+            self._take_end(message.script_finished)
+
+    def _take_element(self, element) -> None:
+        kind = element.WhichOneof("type")
+        if kind == "exception":
+            self.errors.append(f"{element.exception.type}: {element.exception.message}")
+        elif kind == "alert" and element.alert.format == element.alert.ERROR:
+            self.errors.append(element.alert.body)
+        elif kind == "bidi_component" and element.bidi_component.id.endswith(BOX):
+            self._take_box(element.bidi_component)
+        elif kind == "html" and (mark := DRAWN.search(element.html.body)):
+            self._marks, self._drawn = True, html.unescape(mark[1])
+            self._note_picture(self._drawn)
+
+    def _take_box(self, component) -> None:
+        data = json.loads(component.json)
+        self._box, self._revision, self._heard = component.id, data["revision"], data["value"]
+
+    def _take_end(self, status: int) -> None:
+        if status == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
+            self.errors.append("A script could not be compiled.")
+        if status != ForwardMsg.FINISHED_SUCCESSFULLY or self._heard is None:
+            return
+        self._rests, self._done = self._heard == self._sent or not self._sent, self._heard
+        self._note_picture(self._heard)
+        for word in self.words:
+            if word.text == self._heard and word.finished is None:
+                word.finished = time.monotonic()
+
+    def _note_picture(self, text: str) -> None:
+        for word in self.words:
+            if word.drawn is None and text.startswith(word.text):
+                word.drawn = time.monotonic()
+
+
+@asynccontextmanager
+async def visiting(address: str, page: str, **link: str) -> AsyncIterator[Visitor]:
+    """A visitor of `page` (an address; "": Start) who came by a link; leaves at the end."""
+    query = urlencode(link)
+    cookie = await asyncio.to_thread(_cookie, f"{address}/{page}?{query}")
+    stream = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
+    async with connect(
+        stream, subprotocols=["streamlit"], additional_headers={"Cookie": cookie}, max_size=None,
+        compression=None, ping_interval=None, open_timeout=None,
+    ) as socket:
+        visitor = Visitor(socket, query)
+        listening = asyncio.create_task(visitor.listen())
+        await visitor.open(page)
+        try:
+            yield visitor
+        finally:
+            listening.cancel()
+
+
+def _cookie(url: str) -> str:
+    """The key that the door (components/frame/door.py) gives a browser that comes without one."""
+    asked = urllib.request.Request(url, headers={"Accept": "text/html"})
+    with urllib.request.urlopen(asked) as answer:
+        return (answer.headers["set-cookie"] or "").partition(";")[0]
