@@ -10,10 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]  # where app.py, pages, components and model lie
 FOR_THE_APP = ("model", "lessons")  # options with a value that app.py reads itself
 MARKS_FOR_THE_APP = ("present", "share_token")
-EPILOG = """options of Streamlit, such as --server.address 0.0.0.0, hold too.
+EPILOG = """options of Streamlit, such as --server.address 0.0.0.0, work too.
 
 mnemoscope COMMAND ... is python -m model COMMAND ...: anatomy, trace, generate, train and more.
-mnemoscope COMMAND --help tells its options. A command comes first, before any option."""
+mnemoscope COMMAND --help shows its options. A command comes first, before any option."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
