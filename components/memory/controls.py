@@ -93,7 +93,8 @@ def show_first_visit() -> None:
     """Nothing was told yet: three conversations, side by side."""
     no_notebook("Nothing was told, so nothing can be read. Tell memory something, then type a prompt.")
     st.markdown(
-        "**Nothing is in memory.** Or watch a whole conversation, told and asked with one click:"
+        "**Nothing is in memory.** Type a sentence above and press **Enter**, or watch one told "
+        "and asked with one click:"
     )
     for column, (name, (prompts, question, look)) in zip(st.columns(3), EXAMPLES.items()):
         with column.container(border=True, height="stretch", key=f"first {name}"):

@@ -78,7 +78,11 @@ function typed_word(one, text, t) {
     box.lastChild.style.width = `${(100 * (1 - one.data.nothing[t])).toFixed(1)}%`;
   }
   act(box, () => choose(one, t));
-  box.onpointerenter = () => { one.hovered = t; one.draw(); };
+  box.onpointermove = () => { // a word that came to lie under a resting pointer was not pointed at
+    if (one.hovered === t) return;
+    one.hovered = t;
+    one.draw();
+  };
   box.onpointerleave = () => { one.hovered = null; one.draw(); };
   return box;
 }

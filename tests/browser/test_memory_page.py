@@ -136,6 +136,16 @@ def test_typing_moves_nothing(memory):
     assert reads(memory).bounding_box() == before
 
 
+def test_a_word_under_a_resting_pointer_is_not_pointed_at(memory):
+    tell(memory, FACT)
+    ask(memory, QUESTION)
+    words = reads(memory).locator(".typed .word")
+    words.first.hover()
+    expect(words.first).to_have_class(re.compile("focus"))
+    memory.keyboard.type(" a")
+    expect(reads(memory).locator(".typed .word.focus")).to_have_text("·a")
+
+
 def test_hostile_text_is_only_text(memory):
     tell(memory, HOSTILE)
     ask(memory, "Where")

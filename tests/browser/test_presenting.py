@@ -217,6 +217,7 @@ def test_memory_shows_its_flow_and_what_is_said_without_the_sentence(present):
     expect(reads.locator(".ghost").first).to_contain_text("New")
     eventually(page, lambda: _is_inside(reads.locator(".told").bounding_box()))
     eventually(page, lambda: _is_inside(reads.locator(".typed").bounding_box()))
+    assert reads.locator(".typed").evaluate("t => t.scrollHeight <= t.clientHeight"), "words hide"
     eventually(page, lambda: _is_inside(reads.locator(".reading").bounding_box()))
     settled(page)
     assert too_small(page) == []

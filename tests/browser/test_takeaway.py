@@ -173,6 +173,16 @@ def test_a_qr_code_shows_the_link(open_page, shots):
     page.screenshot(path=shots / "takeaway-qr.png")
 
 
+def test_a_projector_shows_the_whole_qr_code(open_page):
+    page = open_page(prompt="one two three", present=1)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_menu(page)
+    page.get_by_role("dialog").get_by_role("button", name="QR code").click()
+    code = page.get_by_alt_text("QR code of this page's link")
+    expect(code).to_be_in_viewport(ratio=1)
+    assert code.bounding_box()["width"] > 300
+
+
 def test_f5_keeps_what_was_told(open_page):
     page = open_page("memory", prompt="")
     box = page.get_by_label("Prompt", exact=True)
