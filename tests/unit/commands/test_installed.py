@@ -3,15 +3,18 @@
 import configparser
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from components.frame import command
 from model.__main__ import _parser
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 APP = str(ROOT / "app.py")
@@ -20,10 +23,12 @@ RUN_BY_ENTRY_POINT = "import sys; from mnemoscope.components.frame.command impor
 
 
 def tracked() -> list[str]:
-    """The files that git knows here; in a copy without git, all but what is made."""
+    """The files that git knows here; where it does not answer, all but what is made."""
     if shutil.which("git") and (ROOT / ".git").exists():
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
-        return [name for name in listed.stdout.decode().split("\0") if (ROOT / name).is_file()]
+        asked = ["git", "ls-files", "-z"]
+        listed = subprocess.run(asked, cwd=ROOT, capture_output=True, check=False)
+        if listed.returncode == 0:
+            return [name for name in listed.stdout.decode().split("\0") if (ROOT / name).is_file()]
     rooms = (ROOT / "components", ROOT / "model", ROOT / "pages", ROOT / ".streamlit")
     found = [path for room in rooms for path in room.rglob("*") if path.is_file()]
     names = [*found, *(path for path in ROOT.iterdir() if path.is_file())]
@@ -60,13 +65,51 @@ def installed(wheel, tmp_path_factory) -> Path:
 
 
 def run_installed(installed, away, *words):
-    """`mnemoscope WORDS` in the folder `away`, where other files have our names."""
+    """`mnemoscope WORDS` in the folder `away`, to its end."""
+    return subprocess.run(**call(installed, away, *words), capture_output=True, text=True,
+                          encoding="utf-8", check=False)
+
+
+def call(installed, away, *words) -> dict:
+    """How to start `mnemoscope WORDS` in the folder `away`, where other files have our names."""
     for name in ("app.py", "model.py", "components.py"):
         (away / name).write_text("raise SystemExit('the wrong file')")
     paths = [str(installed), *(path for path in sys.path if path and Path(path) != ROOT)]
     told = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
-    return subprocess.run([sys.executable, "-c", RUN_BY_ENTRY_POINT, *words], cwd=away, env=told,
-                          capture_output=True, text=True, encoding="utf-8", check=False)
+    told |= {"MNEMOSCOPE_HOME": str(away / "home"), "PYTHONUTF8": "1"}
+    return {"args": [sys.executable, "-c", RUN_BY_ENTRY_POINT, *words], "cwd": away, "env": told}
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def health(port: int) -> bytes:
+    """What the server says when asked for its health; nothing before it listens."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=60) as answer:
+            return answer.read()
+    except OSError:
+        return b""
+
+
+@pytest.mark.slow
+def test_the_command_starts_the_app_from_any_folder(installed, tmp_path):
+    port, log = free_port(), tmp_path / "log"
+    words = ["--port", str(port), "--present", "--server.headless", "true"]
+    with log.open("w") as out:
+        app = subprocess.Popen(**call(installed, tmp_path, *words), stdout=out, stderr=out)
+    try:
+        until(lambda: app.poll() is not None or health(port) == b"ok")
+        assert app.poll() is None, log.read_text("utf-8")
+        key = (tmp_path / "home" / "owner.key").read_text("utf-8").strip()
+        link = f"http://localhost:{port}/?owner={key}&present=1"
+        until(lambda: link in log.read_text("utf-8"))
+    finally:
+        app.kill()
+        app.wait()
 
 
 @pytest.mark.slow
