@@ -73,7 +73,7 @@ def _layer(checkpoint: Checkpoint, corrupt: Trace, share: np.ndarray) -> Found:
     notes = (*(_percent(last[i]) for i in layers), "")
     if right == len(last):
         most = int(last.argmax())
-        sentence = f"Before no layer half: before layer {most} it brings back {_percent(last[most])}"
+        sentence = f"No layer is enough: before layer {most}, the best, it brings back {_percent(last[most])}"
         return options, notes, len(layers), sentence
     before = f"; before layer {right - 1}, {_percent(last[right - 1])}," if right else ""
     sentence = f"Before layer {right} it brings back {_percent(last[right])}{before}"
