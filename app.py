@@ -14,11 +14,8 @@ else:
         page_title="Mnemoscope", page_icon="🧠", layout="wide", initial_sidebar_state=sidebar
     )
     with st.spinner("Starting: loading torch and the model, a few seconds, once …"):
-        from functools import partial
-
         from components import declared
         from components.frame import shell
-        from components.lessons import bar
 
         shell.warm_up()
-    shell.show(declared.ALL, partial(bar.show, pages=declared.BY_PAGE))
+    shell.show(declared.ALL, declared.above, declared.beside)

@@ -208,7 +208,7 @@ class Choice:
 
     name: its key in st.session_state and its word in the link; kind: what it may be; default: what
     holds while nothing is chosen, left out of the link; None where a page finds one by itself.
-    in_link: False only for what a link must not say; what: its name for the visitor, where a value may
+    in_link: False only for what a link must not say; own: who follows a class keeps their own; what: its name for the visitor, where a value may
     be too long for a link.
     """
 
@@ -217,6 +217,7 @@ class Choice:
     default: Any = None
     in_link: bool = True
     what: str = ""
+    own: bool = False
 
     def __post_init__(self) -> None:
         assert self.name.isidentifier() and self.name.islower(), self.name

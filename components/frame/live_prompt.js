@@ -5,6 +5,7 @@ import { begin, follow, hear, paced, rest, send_now, step_back } from "./pace.js
 const MAX_LINES = 3; // unless --prompt-lines says fewer; a longer prompt scrolls, so that a paste moves no picture out of sight
 const MAX_IN_ADDRESS = 16000; // encoded characters; servers and proxies refuse longer addresses
 const ADDRESS_MS = 500; // browsers refuse an address that changes more often than some times a second
+let is_writing = false;
 const boxes = new WeakMap(); // parentElement -> box: this function runs again on every update
 
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
@@ -141,7 +142,7 @@ const fits = (box) => box.area.value.length < MAX_IN_ADDRESS
 function write_address(box) {
   clearTimeout(box.address_timer);
   box.address_timer = 0;
-  if (box.revision < 0 || !box.area.isConnected) return;
+  if (is_writing || box.revision < 0 || !box.area.isConnected) return;
   const url = new URL(window.location.href);
   const prompt = fits(box) ? box.area.value.toWellFormed() : null;
   for (const [name, wanted] of Object.entries({ ...box.address, prompt })) {
@@ -150,7 +151,12 @@ function write_address(box) {
   }
   if (url.href === window.location.href) return;
   box.written_at = performance.now();
-  window.history.replaceState(window.history.state, "", url);
+  is_writing = true; // a box that is being replaced hears of it too, and would put its own back, for ever
+  try {
+    window.history.replaceState(window.history.state, "", url);
+  } finally {
+    is_writing = false;
+  }
 }
 
 function keep_address(box) {

@@ -3,6 +3,7 @@
 Streamlit's own text area waits for Ctrl+Enter or blur. Knows nothing of models or tokens.
 """
 
+import time
 from collections.abc import Callable, Mapping
 
 import streamlit as st
@@ -74,6 +75,14 @@ def overwrite(key: str, text: str) -> None:
     the same text as its value."""
     memory = st.session_state.setdefault(f"{key}:memory", {"text": text, "revision": 0})
     memory.update(text=text, revision=memory["revision"] + 1)
+
+
+def replace_all(key: str, text: str) -> None:
+    """The same, also where the browser has known this box for longer than this server: the revision
+    is above any that another server gave it."""
+    overwrite(key, text)
+    memory = st.session_state[f"{key}:memory"]
+    memory.update(revision=max(memory["revision"], time.time_ns() // 1_000_000), mounted=True)
 
 
 def text_now(key: str) -> str:

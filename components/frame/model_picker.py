@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from components.frame import memory_weights, whose
+from components.frame import memory_weights, whose, workshop
 from components.frame.choice_widgets import holding
 from components.frame.choices import Choice, OneOf, chosen
 from components.kit.units import show_count
@@ -125,6 +125,7 @@ def _name_box() -> str:
     names = dict.fromkeys([start_name(), EMBEDDED, *hub.SIZES, wish])
     return st.selectbox(
         "Model: choose, or type a name", list(names), key="model", accept_new_options=True,
+        disabled=workshop.is_on(),
         help="A name can be any GPT-2 on the hub (owner/name), or a folder of this machine that "
              "holds config.json, model.safetensors and tokenizer.json.",
     ).strip()

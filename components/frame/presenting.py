@@ -12,7 +12,7 @@ from components.frame.choice_widgets import one_of
 from components.frame.choices import Choice, Flag, Text, choose, chosen
 from components.kit import assets
 
-PRESENT = Choice("present", Flag(), False)
+PRESENT = Choice("present", Flag(), False, own=True)
 PICTURE = Choice("picture", Text(60), "")  # of a view with several: its title; "": the first
 CHOICES = (PRESENT, PICTURE)
 _mount = assets.component("presenting", "frame/presenting", "<i></i>", "kit/sizes.css")

@@ -7,6 +7,7 @@ import streamlit as st
 
 from components.frame import (
     address,
+    led,
     model_picker,
     opened_trace,
     place,
@@ -15,6 +16,7 @@ from components.frame import (
     takeaway,
     visit,
     whose,
+    workshop,
 )
 from components.frame.choice_widgets import one_of
 from components.frame.choices import Choice, chosen
@@ -47,22 +49,15 @@ def _to_start() -> None:
 def pages() -> list:
     """All pages; a file's name is its address."""
     return [
-        st.Page("pages/start.py", title="Start", default=True, url_path="home"),
+        st.Page("pages/start.py", title="Start", default=True, url_path="home", visibility=_shown("start")),
         st.Page(_to_start, title="Start", url_path="start", visibility="hidden"),
-        st.Page("pages/lessons.py", title="Lessons"),
-        st.Page("pages/anatomy.py", title="Anatomy"),
-        st.Page("pages/tokens.py", title="Tokens"),
-        st.Page("pages/attention.py", title="Attention"),
-        st.Page("pages/memory.py", title="Memory"),
-        st.Page("pages/recall.py", title="Recall"),
-        st.Page("pages/notebook.py", title="Notes"),
-        st.Page("pages/residual.py", title="Residual stream"),
-        st.Page("pages/prediction.py", title="Prediction"),
-        st.Page("pages/compare.py", title="Compare"),
-        st.Page("pages/cache.py", title="KV cache"),
-        st.Page("pages/positions.py", title="Positions"),
-        st.Page("pages/training.py", title="Training"),
+        *(st.Page(f"pages/{name}.py", title=title, visibility=_shown(name))
+          for name, title in workshop.TITLES.items() if name != "start"),
     ]
+
+
+def _shown(page: str) -> str:
+    return "visible" if workshop.is_open(page) else "hidden"
 
 
 def guard() -> None:
@@ -88,19 +83,27 @@ def warm_up() -> None:
     model_picker.warm_up()
 
 
-def show(declared: Sequence[Choice], above: Callable[[str], None]) -> None:
+def show(
+    declared: Sequence[Choice], above: Callable[[str], None], beside: Callable[[str], None]
+) -> None:
     """Draw the frame and run the chosen page. declared: every choice that the link carries; above:
-    draws what stands above the prompt box, given the page's address."""
+    draws what stands above the prompt box, beside: what stands beside it; both are given the page's
+    address."""
+    problems = address.open_link(declared)  # first: it may say which pages there are
     page = st.navigation(pages(), position="top")
-    if problems := address.open_link(declared):
+    if problems:
         st.session_state["link problems"] = (page.title, problems)
+    led.arrive(page.url_path or "start", declared)
+    if not (workshop.is_open(page.url_path or "start") or led.follows()):
+        st.switch_page(f"pages/{workshop.first()}.py", query_params=st.query_params.to_dict())
     presenting.style()
     glossary.explain()
     model_picker.sidebar()
     opened_trace.sidebar()
     whose.sidebar()
     above(page.url_path or "start")
-    _prompt_box(declared, page.title, hidden=page.title in WITHOUT_PROMPT)
+    with _prompt_box(declared, page.title, hidden=page.title in WITHOUT_PROMPT):
+        beside(page.url_path or "start")
     offers.begin()
     results.place_for_waits()
     st.session_state.in_frame = True
@@ -146,7 +149,8 @@ def _say_what_the_link_lost(title: str) -> None:
         st.warning(for_markdown(problem))
 
 
-def _prompt_box(declared: Sequence[Choice], title: str, hidden: bool) -> None:
+def _prompt_box(declared: Sequence[Choice], title: str, hidden: bool):
+    """Draw the box and the buttons beside it -> their row."""
     tells_memory = title == TELLS_MEMORY
     if "prompt" not in st.session_state:
         st.session_state.prompt = st.query_params.get("prompt", DEFAULT_PROMPT)
@@ -174,6 +178,7 @@ def _prompt_box(declared: Sequence[Choice], title: str, hidden: bool) -> None:
         presenting.switch()
         with st.container(key="takeaway_place", width="content"):
             takeaway.show(title, address.left_out(declared))
+    return row
 
 
 def _entered(text: str) -> bool:

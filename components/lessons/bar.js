@@ -31,6 +31,7 @@ function press(bar, event) {
   if (event.ctrlKey || event.altKey || event.metaKey || is_typing(event.composedPath()[0])) return;
   const what = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
   const at = Number(event.key) - 1;
+  if (what && bar.data.led) return;
   if (what) {
     if (can(bar.data, what)) bar.act(what);
   } else if (event.key >= "1" && event.key <= "9" && at < bar.data.options.length) {
@@ -61,11 +62,7 @@ function draw(bar) {
     make("span", "where", [
       make("span", "lesson-name", `${data.lesson} · `), `${data.step} of ${data.n_steps}`,
     ]),
-    ...(data.is_away ? [button(bar, "again", "Its page", "Go to the page of this step")] : []),
-    button(bar, "back", "‹ Back", "Page Up or B"),
-    ...(data.asks ? [button(bar, "reveal", data.revealed ? "Hide" : "Reveal", "R", !data.revealed)] : []),
-    button(bar, "next", "Next ›", "Page Down or N", !data.asks || data.revealed),
-    button(bar, "close", "Leave", "Close the lesson; the page stays"),
+    ...(data.led ? [] : ways(bar)), // in a class, the lecturer turns the pages
   );
   bar.text.innerHTML = data.text;
   for (const term of bar.text.querySelectorAll("abbr")) {
@@ -77,6 +74,17 @@ function draw(bar) {
   bar.answer.textContent = data.answer;
   bar.answer.title = data.answer;
   bar.answer.classList.toggle("waits", data.asks && !data.revealed);
+}
+
+function ways(bar) {
+  const { data } = bar;
+  return [
+    ...(data.is_away ? [button(bar, "again", "Its page", "Go to the page of this step")] : []),
+    button(bar, "back", "‹ Back", "Page Up or B"),
+    ...(data.asks ? [button(bar, "reveal", data.revealed ? "Hide" : "Reveal", "R", !data.revealed)] : []),
+    button(bar, "next", "Next ›", "Page Down or N", !data.asks || data.revealed),
+    button(bar, "close", "Leave", "Close the lesson; the page stays"),
+  ];
 }
 
 function button(bar, what, words, keys, is_main = false) {
@@ -93,12 +101,17 @@ function make_option(bar, [words, note], i) {
   const rank = data.revealed ? data.right.indexOf(i) : place;
   const mark = data.is_order && rank >= 0 ? `${rank + 1}. ` : "";
   const made = make("button", "option", [make("bdi", "", `${mark}${words}`), make("small", "", note)]);
+  const n = data.counts[i];
+  if (n !== undefined) {
+    made.append(make("b", "count", `${n}`));
+    made.title = data.is_order ? `${n} put it first` : `${n} picked it`;
+  }
   const is_right = data.revealed && (data.is_order ? data.right[place] === i : data.right[0] === i);
   made.setAttribute("aria-pressed", place >= 0);
   made.classList.toggle("right", is_right);
   made.classList.toggle("wrong", data.revealed && !is_right && place >= 0);
   made.disabled = data.revealed;
-  made.title = `Key ${i + 1}`;
+  made.title ||= `Key ${i + 1}`;
   if (is_right) made.setAttribute("aria-label", `${words}, ${note}: right`);
   made.onclick = () => bar.act("pick", i);
   return made;

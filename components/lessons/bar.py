@@ -4,20 +4,26 @@ Its height never changes, so that nothing below jumps when an answer is revealed
 N go on, Page Up and B go back, R reveals, 1 to 6 pick.
 """
 
+import hashlib
+
 import streamlit as st
 from markdown_it import MarkdownIt
 
+from components.frame import led
 from components.frame.choices import choose, chosen
 from components.kit import assets, glossary
 from components.kit.safe_text import for_markdown
 from components.lessons import choice, link, run
 from components.lessons.link import Pages
+from model.classroom.ballot import counts
 from model.lessons import answers
 from model.lessons.answers import Answer
 from model.lessons.lesson import Lesson, Step
 
 LIST_PAGE = "lessons"  # the page that lists them; a link to it opens the step's own page
+LIVE_S = 0.5  # how often a lecturer sees what has been answered
 _GO, _TROUBLE = "lessons:go", "lessons:trouble"  # session keys
+_ACTED, _AT = "lessons:acted", "lessons:at"
 _TEXT = MarkdownIt("commonmark", {"html": False})
 
 _mount = assets.component(
@@ -34,6 +40,7 @@ def show(page: str, pages: Pages) -> None:
     Call it before the prompt box: a step that was just opened sets the prompt and may lead to
     another page.
     """
+    st.session_state.pop(_ACTED, None)
     lesson = _open_lesson(page, pages)
     if lesson is None:
         _say_trouble(page)
@@ -47,10 +54,28 @@ def show(page: str, pages: Pages) -> None:
     except ValueError as problem:  # this model cannot answer it: the text still stands
         found, said = None, str(problem)
     _say_trouble(page)
+    _forget_pick(lesson, number)
+    data = _data(lesson, number, step, found, said) | _away(step, page, pages)
+    is_live = found is not None and led.leads()
+    draw = st.fragment(_draw, run_every=LIVE_S) if is_live else _draw
+    draw(lesson, number, step, found, data)
+
+
+def _draw(lesson: Lesson, number: int, step: Step, found: Answer | None, data: dict) -> None:
+    if st.session_state.pop(_ACTED, False):
+        st.rerun()
     _mount(
-        key="lesson_bar", data=_data(lesson, number, step, found, said) | _away(step, page, pages),
+        key="lesson_bar", data=data | _of_class(lesson, number, found, data),
         on_act_change=lambda: _act(lesson, number, step, found),
     )
+
+
+def _forget_pick(lesson: Lesson, number: int) -> None:
+    """A class was led to another step: what was picked belongs to the last one."""
+    at, last = (lesson.name, number), st.session_state.get(_AT)
+    st.session_state[_AT] = at
+    if last is not None and last != at and led.follows():
+        choose(choice.PICKED, "")
 
 
 def _open_lesson(page: str, pages: Pages) -> Lesson | None:
@@ -123,7 +148,10 @@ def _act(lesson: Lesson, number: int, step: Step, found: Answer | None) -> None:
     act = st.session_state.lesson_bar.act
     if not act or act["step"] != number:
         return
+    st.session_state[_ACTED] = True
     what = act["what"]
+    if what != "pick" and led.follows():  # the lecturer turns the pages
+        return
     if what in ("next", "back"):
         to = number + (1 if what == "next" else -1)
         if not 1 <= to <= len(lesson.steps):
@@ -132,6 +160,7 @@ def _act(lesson: Lesson, number: int, step: Step, found: Answer | None) -> None:
     elif what == "pick":
         if found is not None and not chosen(choice.REVEALED) and act["option"] < len(found.options):
             choice.pick(int(act["option"]), _is_order(step))
+            _vote(lesson, number, found)
         return
     elif what == "reveal":
         choose(choice.REVEALED, step.question is not None and not chosen(choice.REVEALED))
@@ -145,6 +174,12 @@ def _away(step: Step, page: str, pages: Pages) -> dict:
     """Whether the visitor has left the step's page: the bar then leads back."""
     shown = step.then if chosen(choice.REVEALED) and step.then else step.link
     return {"is_away": link.read(shown, pages).page != page}
+
+
+def _with_why(kind: str, found: Answer) -> list[str]:
+    """Every option's number; of the right one also why it is."""
+    why = {found.right[0]: answers.KINDS[kind].why}
+    return [" · ".join(filter(None, (note, why.get(i)))) for i, note in enumerate(found.notes)]
 
 
 def _is_order(step: Step) -> bool:
@@ -162,12 +197,54 @@ def _data(lesson: Lesson, number: int, step: Step, found: Answer | None, said: s
     }
     if found is not None:
         assert step.question is not None
-        notes = found.notes if revealed else ("",) * len(found.options)
+        notes = _with_why(step.question.kind, found) if revealed else ("",) * len(found.options)
         data["options"] = [list(one) for one in zip(found.options, notes)]
         data["right"] = list(found.right) if revealed else []
         data["answer"] = _spoken(step, found, picked) if revealed else (
             answers.KINDS[step.question.kind].hint + ".")
     return data
+
+
+# -- a class -----------------------------------------------------------------------------------------
+
+
+def _question_id(lesson: Lesson, number: int, found: Answer) -> str:
+    """The same for all who are asked the same with the same options; another model may offer others."""
+    said = "\n".join((lesson.name, str(number), *found.options))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _of_class(lesson: Lesson, number: int, found: Answer | None, data: dict) -> dict:
+    """In a class: what it has answered, live for the lecturer, and once it is revealed for all."""
+    shown = {"led": led.follows(), "counts": []}
+    if found is None or not led.is_in_class():
+        return shown
+    question, trouble = _question_id(lesson, number, found), ""
+    try:
+        if led.leads():
+            ballot = led.ask(question, len(found.options), data["revealed"])
+        else:
+            ballot = led.answers(question)
+    except (ValueError, OSError) as problem:
+        ballot, trouble = None, str(problem)
+    if trouble:
+        return shown | {"answer": trouble}
+    if ballot is None or not (led.leads() or (ballot.closed and data["revealed"])):
+        return shown
+    n = len(ballot.votes)
+    words = f"{n} {'has' if n == 1 else 'have'} answered."
+    return shown | {"counts": counts(ballot), "answer": f"{words} {data['answer']}"}
+
+
+def _vote(lesson: Lesson, number: int, found: Answer) -> None:
+    """Send a pupil's pick to the class."""
+    if not led.is_in_class() or led.leads():
+        return
+    try:
+        led.vote(_question_id(lesson, number, found), choice.picked(len(found.options)))
+    except (ValueError, OSError) as problem:
+        if led.follows():
+            st.session_state[_TROUBLE] = (st.session_state.get("class:page", ""), str(problem))
 
 
 def _spoken(step: Step, found: Answer, picked: list[int]) -> str:

@@ -7,7 +7,7 @@ MOST_NAME = 60
 LESSON = Choice("lesson", Text(MOST_NAME), "")  # "": none
 STEP = Choice("lesson_step", Whole(1), 1)
 REVEALED = Choice("lesson_revealed", Flag(), False)
-PICKED = Choice("lesson_picked", Text(20), "")  # options by number, "-" between
+PICKED = Choice("lesson_picked", Text(20), "", own=True)  # options by number, "-" between
 CHOICES = (LESSON, STEP, REVEALED, PICKED)
 
 

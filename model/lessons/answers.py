@@ -321,25 +321,27 @@ def _shown(said: str) -> str:
 @dataclass(frozen=True)
 class Kind:
     """compute: the answer. hint: what the class does. needs, may: keys of a step's block that this
-    kind must have, and those that it also reads. of: what may stand under `of`."""
+    kind must have, and those that it also reads. of: what may stand under `of`. why: what makes the
+    right option right, in two words that hold on every model."""
 
     compute: Callable[[Checkpoint, Trace, str, Question], Answer]
     hint: str
+    why: str
     needs: tuple[str, ...] = ()
     may: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
 
 
 KINDS = {
-    "next": Kind(next_token, "Pick the next token", may=("options",)),
-    "cell": Kind(cell, "Point at the token that it reads most", ("head",)),
-    "bytes": Kind(n_bytes, "Guess the bytes", ("of",), of=tuple(_COUNTED)),
-    "order": Kind(order, "Put them in order, the most surprising first"),
-    "nearest": Kind(nearest, "Pick the nearest token", ("token",), ("options",)),
-    "layer": Kind(layer, "Pick the layer"),
-    "changed": Kind(changed, "The same or another?", ("of",), ("other", "head"), tuple(_CHANGED)),
-    "patched": Kind(patched, "Pick what must be put in", ("of", "other"), of=tuple(patches.OF)),
-    "recall": Kind(recall, "Pick what it says", ("tell",), ("options",)),
+    "next": Kind(next_token, "Pick the next token", "most probable", may=("options",)),
+    "cell": Kind(cell, "Point at the token that it reads most", "largest weight", ("head",)),
+    "bytes": Kind(n_bytes, "Guess the bytes", "counted exactly", ("of",), of=tuple(_COUNTED)),
+    "order": Kind(order, "Put them in order, the most surprising first", "most bits"),
+    "nearest": Kind(nearest, "Pick the nearest token", "largest cosine", ("token",), ("options",)),
+    "layer": Kind(layer, "Pick the layer", "stays right"),
+    "changed": Kind(changed, "The same or another?", "both computed", ("of",), ("other", "head"), tuple(_CHANGED)),
+    "patched": Kind(patched, "Pick what must be put in", "recovers most", ("of", "other"), of=tuple(patches.OF)),
+    "recall": Kind(recall, "Pick what it says", "with memory", ("tell",), ("options",)),
 }
 
 

@@ -7,6 +7,7 @@ import ast
 from pathlib import Path
 
 from components import declared
+from components.frame import workshop
 
 ROOT = Path(__file__).parents[3]
 SOURCES = [*ROOT.glob("pages/*.py"), *ROOT.glob("components/**/*.py")]
@@ -60,3 +61,7 @@ def test_every_word_is_declared_once():
 
 def test_the_pages_are_those_of_the_folder():
     assert set(declared.BY_PAGE) == {path.stem for path in ROOT.glob("pages/*.py")}
+
+
+def test_a_workshop_can_open_every_page():
+    assert set(workshop.TITLES) == set(declared.BY_PAGE)
