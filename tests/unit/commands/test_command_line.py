@@ -138,6 +138,7 @@ def test_every_option_is_explained():
     ("probe --file x --threshold inf", "no number"),
     ("probe --task mqar --n 1.5", "no whole number"),
     ("train memory --out x --seed x", "no whole number"),
+    ("train base --text x --out y --minutes nan", "no number"),
     ("train base --text x --out ''", "'' is no name"),
     ("trace --prompt x --out ''", "'' is no name"),
     ("trace --open /dev/zero", "/dev/zero is a device"),
