@@ -115,6 +115,9 @@ def test_predictions_are_counted_and_revealed(lecturer, join, shots):
     for page in (lecturer, anna, ben):
         expect(page.locator(".lesson .option.right small")).to_contain_text("most probable")
         expect(page.locator(".lesson .count").nth(1)).to_have_text("1")
+        assert page.locator(".lesson .text").evaluate("e => e.scrollHeight <= e.clientHeight + 1")
+        assert page.locator(".lesson .option.right").evaluate(
+            "e => e.querySelector('small').getBoundingClientRect().right <= e.getBoundingClientRect().right")
         page.screenshot(path=shots / f"class_answers_{page.viewport_size['width']}.png")
 
 
