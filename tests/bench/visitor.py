@@ -21,6 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 LOOK_S, PACE_S, PATIENCE_S = 0.02, 0.15, 2.0  # as in pace.js
+OPEN_S = 300  # a page that has not come by then never comes
 BOX = "-prompt_box"  # how the prompt box's element ends its name
 DRAWN = re.compile(r'data-drawn="([^"]*)"')
 
@@ -52,10 +53,13 @@ class Visitor:
         self._sent_at, self._typed_at = -PACE_S, None
 
     async def open(self, page: str) -> None:
-        """Ask for a page by its address, and wait until it is there; the text is then the link's."""
+        """Ask for a page by its address, and wait until its picture is there; the text is then the
+        link's. ConnectionError: the page never came, for example because its script failed."""
         await self._rerun(page_name=page)
-        while not (self._rests and self._box):
+        while self._heard is None or not (self._rests or self._drawn == self._heard):
             self._fail_if_gone()
+            if self.errors:
+                raise ConnectionError(f"{page or 'start'} did not open: {'; '.join(self.errors)}")
             await asyncio.sleep(LOOK_S)
         self.text = self._sent = self._heard
 
@@ -187,8 +191,8 @@ async def visiting(address: str, page: str, **link: str) -> AsyncIterator[Visito
     ) as socket:
         visitor = Visitor(socket, query)
         listening = asyncio.create_task(visitor.listen())
-        await visitor.open(page)
         try:
+            await asyncio.wait_for(visitor.open(page), OPEN_S)
             yield visitor
         finally:
             listening.cancel()

@@ -2,7 +2,9 @@
 Nothing here looks at the clock: how long they wait, `python -m model bench --load` says."""
 
 import asyncio
+from types import SimpleNamespace
 
+import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from components.declared import BY_PAGE
@@ -12,6 +14,7 @@ from tests.waiting import PATIENCE_S
 
 
 def test_two_visitors_type_without_an_error_and_lose_no_word(server):
+    asyncio.run(load.attend(server, [load.Seat(load.LIGHT, 0)], 1, 0.3))  # imports what both share
     taken = [load.Seat(load.LIGHT, 0), load.Seat(load.MEMORY, 1)]
     asyncio.run(load.attend(server, taken, 4, 0.3))
     for seat in taken:
@@ -37,6 +40,22 @@ def test_a_visitor_hears_of_errors():
     heard._take(_message(lambda element: setattr(element.exception, "message", "no such layer")))
     heard._take(_message(_say_an_error))
     assert heard.errors == [": no such layer", "too long"]
+
+
+def test_a_page_whose_script_fails_does_not_open():
+    """Wanted an error, not a visitor who waits for ever."""
+
+    async def opens():
+        visitor = Visitor(SimpleNamespace(send=_nothing, close_code=None), "")
+        visitor.errors.append("ImportError: no module")
+        await visitor.open("tokens")
+
+    with pytest.raises(ConnectionError, match="tokens did not open: ImportError: no module"):
+        asyncio.run(opens())
+
+
+async def _nothing(message) -> None:
+    pass
 
 
 def _message(fill) -> ForwardMsg:
