@@ -430,8 +430,8 @@ def test_another_visitor_of_the_same_server_finds_no_memory(app):
 
 
 @pytest.mark.parametrize("prompts, said", [
-    (("x" * 100_001,), "a prompt has 100,001 characters"),
-    (("x" * 90_000,) * 12, "all 1,080,000"),
+    (("x" * 100_001,), "its longest prompt has 100,001 characters"),
+    (("x" * 90_000,) * 12, "all together 1,080,000"),
 ])
 def test_a_memory_told_too_much_is_refused_before_it_is_shown(app, tmp_path, prompts, said):
     from model.memory.state import save_state
