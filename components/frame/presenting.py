@@ -67,7 +67,7 @@ def style() -> None:
 
 def switch() -> None:
     """The button; Streamlit hears its key only where no text is being typed."""
-    st.button("Stop presenting" if is_on() else "Present", key="presenting", shortcut="p",
+    st.button("Stop" if is_on() else "Present", key="presenting", shortcut="p",
               on_click=choose, args=(PRESENT, not is_on()),
               help="Large type for a hall; explanations behind a “?”")
     _mount(key="captions", data={"large": _is_drawn_large(), "present": is_on()},

@@ -82,7 +82,7 @@ def test_a_key_and_a_button_switch_it_and_the_link_says_it(open_page):
     eventually(page, lambda: 22 <= type_px(page) <= 24)
     eventually(page, lambda: parameters(page).get("present") == "1")
     settled(page)
-    page.get_by_role("button", name="Stop presenting").click()
+    page.get_by_role("button", name="Stop").click()
     eventually(page, lambda: type_px(page) < 20 and "present" not in parameters(page))
 
 
