@@ -24,8 +24,15 @@ def nobody_was_here(tmp_path, monkeypatch):
     model_picker._shelf.clear()
     monkeypatch.delenv("MNEMOSCOPE_MODEL", raising=False)
     monkeypatch.setenv("MNEMOSCOPE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(whose, "is_owner", lambda: True)
-    monkeypatch.setattr(ContextProxy, "cookies", {})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_owner_is_here():
+    """Pages that a module's tests share are opened before a test's own fixtures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whose, "is_owner", lambda: True)
+        patch.setattr(ContextProxy, "cookies", {})
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
