@@ -10,13 +10,14 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from components.declared import BY_PAGE
 from tests.bench import load
 from tests.bench.visitor import Visitor, visiting
+from tests.unit.components.asgi import served
 from tests.waiting import PATIENCE_S
 
 
 def test_two_visitors_type_without_an_error_and_lose_no_word(server):
-    asyncio.run(load.attend(server, [load.Seat(load.LIGHT, 0)], 1, 0.3))  # imports what both share
+    served(load.attend(server, [load.Seat(load.LIGHT, 0)], 1, 0.3))  # imports what both share
     taken = [load.Seat(load.LIGHT, 0), load.Seat(load.MEMORY, 1)]
-    asyncio.run(load.attend(server, taken, 4, 0.3))
+    served(load.attend(server, taken, 4, 0.3))
     for seat in taken:
         assert seat.errors == []
         assert seat.shows_all
@@ -32,7 +33,7 @@ def test_a_word_that_was_never_sent_is_not_shown(server):
             visitor.text += " you"
             return before, visitor.shows_all
 
-    assert asyncio.run(shows_all()) == (True, False)
+    assert served(shows_all()) == (True, False)
 
 
 def test_a_visitor_hears_of_errors():
@@ -51,7 +52,7 @@ def test_a_page_whose_script_fails_does_not_open():
         await visitor.open("tokens")
 
     with pytest.raises(ConnectionError, match="tokens did not open: ImportError: no module"):
-        asyncio.run(opens())
+        served(opens())
 
 
 async def _nothing(message) -> None:
