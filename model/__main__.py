@@ -24,12 +24,12 @@ from model.commands.arguments import (
     train_grid,
     train_memory,
 )
+from model.disk import called
 
 
-def main(arguments: list[str] | None = None, called: str = "python -m model") -> int:
-    """Run one command; 0 when it went well, 2 with one line on stderr when it could not.
-    called: what the visitor typed before the command's name."""
-    options = _parser(called).parse_args(arguments)
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it went well, 2 with one line on stderr when it could not."""
+    options = _parser().parse_args(arguments)
     try:
         command = import_module(f"model.commands.{options.command}")
         for line in command.run_command(options):
@@ -39,10 +39,10 @@ def main(arguments: list[str] | None = None, called: str = "python -m model") ->
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         if not _is_said(error):
             raise
-        print(f"{called}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{called.command()}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"{called}: stopped; what was written before is kept", file=sys.stderr)
+        print(f"{called.command()}: stopped; what was written before is kept", file=sys.stderr)
         return 130
     return 0
 
@@ -61,9 +61,9 @@ def _printable(line: str) -> str:
     return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _parser(called: str = "python -m model") -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=called, description="GPT-2 from inside, on the command line."
+        prog=called.command(), description="GPT-2 from inside, on the command line."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "anatomy", anatomy, "what is in a checkpoint, or in any GPT's sizes")

@@ -14,7 +14,7 @@ from model.analysis.cost import Pace
 
 NO_NOTEBOOK = (
     "This view has no notebook: its times are this machine's, now. Take its pictures' numbers as CSV; "
-    "“python -m model bench” measures again."
+    "“python -m model bench” in the source measures again."
 )
 
 

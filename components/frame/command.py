@@ -3,6 +3,7 @@ subcommand comes first, the command line of `python -m model`. Knows nothing of 
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +21,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand, or the app until somebody stops it; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     sys.path.insert(0, str(ROOT))
+    from model.disk import called
+
+    os.environ[called.TYPED] = "mnemoscope"
     if words and not words[0].startswith("-"):
         from model.__main__ import main as run_command
 
-        return run_command(words, "mnemoscope")
+        return run_command(words)
     return _run_app(for_streamlit(words))
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from components.frame import model_picker
 from components.kit.safe_text import for_markdown
+from model.disk.called import command
 from model.loading.checkpoint import Checkpoint
 from model.takeaway import trace_file, weightless
 from model.takeaway.trace_file import TraceFile
@@ -41,7 +42,7 @@ def sidebar() -> None:
     with st.sidebar:
         file = st.file_uploader(
             "Open a trace file", type="safetensors", key="trace_upload",
-            help="Written by Take away or by python -m model trace. It needs no model; Attention, "
+            help=f"Written by Take away or by {command('trace')}. It needs no model; Attention, "
                  "Residual stream and, where it holds memory, Memory show it until you remove it here.",
         )
         if file is None:

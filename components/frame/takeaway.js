@@ -64,7 +64,7 @@ function make_panel(menu) {
     add_file(menu, "Copy link", "The address that opens this page as it is now", copy_link),
     add_file(menu, "QR code", "The same address for cameras", show_qr),
     add_file(menu, "Trace file", "The prompt, its tokens, q, k, v and the residual stream of every layer: "
-      + "the sidebar and python -m model trace open it again, without the model", () => take_page(menu, "trace", "safetensors")),
+      + "the sidebar opens it again, and so does the command trace, without the model", () => take_page(menu, "trace", "safetensors")),
     add_file(menu, "HTML file", "This page as one file: it opens without the app and without a network, and "
       + "pictures answer the pointer", take_html),
     add_file(menu, "Notebook", "Python that computes this picture's numbers with transformers alone, and "

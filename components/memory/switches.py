@@ -7,6 +7,7 @@ import streamlit as st
 
 from components.frame import memory_weights, visit
 from components.memory import choice
+from model.disk.called import command
 from model.memory.variants import VARIANTS
 
 TITLES = {
@@ -63,5 +64,5 @@ def _why_missing() -> str:
         return "These memory weights were trained without it."
     return (
         f"No memory was trained for {visit.model_name()} yet. Train it on the page Training, or "
-        "with `python -m model train memory`."
+        f"with `{command('train memory')}`."
     )

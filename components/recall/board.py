@@ -9,15 +9,15 @@ from components.frame import visit
 from components.kit import palette
 from components.kit.export.offers import no_notebook
 from components.recall import choice, share_scale, words
+from model.disk.called import command
 from model.recall import scoreboard
 
 MEASURED = (
     "This view has no notebook: its shares come from hundreds of runs. The command below the table "
     "measures them again; one question, asked in the probe, has a notebook."
 )
-COMMAND = (
-    "python -m model probe --model embedded --scoreboard --n 125 "
-    "--out model/embedded/scoreboard.json"
+COMMAND = command(
+    "probe --model embedded --scoreboard --n 125 --out model/embedded/scoreboard.json"
 )
 RIGHT, WRONG = ("inside", "beyond", "across"), "false_recall"  # shares: high is good, or bad
 WORST = 10.0  # percent more perplexity, and all above, look like a share of 0 %

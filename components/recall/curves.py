@@ -11,10 +11,12 @@ from components.kit.units import show_duration
 from components.recall import charts, choice, figures, jobs, run, words
 from components.recall import shipped as recall_shipped
 from components.recall.charts import place
+from model.disk.called import command
 from model.recall import runs
 
 MEASURED = (
-    "This view has no notebook: its shares come from hundreds of runs. “python -m model recall curves” "
+    "This view has no notebook: its shares come from hundreds of runs. "
+    f"“{command('recall curves')}” "
     "measures them again; one episode, opened in the probe, has a notebook."
 )
 EVERY_S = 1.5

@@ -13,10 +13,11 @@ from components.kit import data_table
 from components.kit.export.offers import no_notebook
 from components.kit.next_token import percent
 from components.recall import choice, jobs, run, words
+from model.disk.called import command
 from model.recall import probe_file
 
 OWN_FILE = (
-    "This view has no notebook: each line of the file is a probe of its own. “python -m model probe” "
+    f"This view has no notebook: each line of the file is a probe of its own. “{command('probe')}” "
     "runs the file again; one line, asked in the probe, has a notebook."
 )
 EXAMPLE = "\n".join(json.dumps(line, ensure_ascii=False) for line in (

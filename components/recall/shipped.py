@@ -9,10 +9,11 @@ import streamlit as st
 
 from components.frame import visit
 from components.recall import charts, choice, words
+from model.disk.called import command
 from model.recall import shipped_curves
 from model.recall.runs import Curve
 
-COMMAND = "python -m model recall curves --model {model} --out FOLDER"
+COMMAND = command("recall curves --model {model} --out FOLDER")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from components.frame.choices import choose
 from components.kit.export.offers import no_notebook
 from components.kit.titles import TITLES
 from components.training import choice, run
+from model.disk.called import command
 from model.training import jobs
 from model.training.jobs import JobError, TrainingRequest
 
@@ -121,5 +122,5 @@ def _threads() -> str:
 def _command(request: TrainingRequest, has_text: bool) -> str:
     words = jobs.choices(request)
     pairs = [f"{name} {value}" for name, value in zip(words[::2], words[1::2])]
-    pairs = ["python -m model train memory", "--out FOLDER", *pairs]
+    pairs = [command("train memory"), "--out FOLDER", *pairs]
     return " \\\n    ".join([*pairs, "--text FOLDER_OF_TEXT"] if has_text else pairs)

@@ -14,6 +14,7 @@ from components.kit import palette
 from components.kit.export.offers import no_notebook
 from components.training import card, choice, figures, run, words
 from components.training.words import SHIPPED
+from model.disk.called import command
 from model.training import jobs
 from model.training.jobs import AT_WORK, Job, JobError, JobReport
 
@@ -43,7 +44,7 @@ SMALL = {
 }
 NO_NOTEBOOK = (
     "This view has no notebook: its curves were recorded while a training ran, and only that training "
-    "makes them again (“python -m model train memory”). Take them as CSV."
+    f"makes them again (“{command('train memory')}”). Take them as CSV."
 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from model.commands.opening import opened
+from model.disk.called import command
 from model.memory import asking, cuts, sessions, telling
 from model.memory.reader import WithMemory
 from model.memory.settings import Settings as MemorySettings
@@ -90,7 +91,7 @@ def _check_trained(loaded: Checkpoint, variant: str) -> None:
     if missing:
         raise ValueError(
             f"--variant {variant} needs trained memory ({', '.join(sorted(missing))}), and "
-            f"{loaded.name} has none. Train it: python -m model train memory; or choose --variant "
+            f"{loaded.name} has none. Train it: {command('train memory')}; or choose --variant "
             "gpt2+am, which needs no training."
         )
 

@@ -2,6 +2,7 @@
 
 import sys
 
+from model.disk import called
 from model.loading import checkpoint
 from model.run.checkpoint import Checkpoint
 
@@ -10,5 +11,5 @@ def opened(name: str) -> Checkpoint:
     """The model of this name. Raises CheckpointError, one line, as `checkpoint.load` does."""
     found = checkpoint.load(name)
     for warning in found.warnings:
-        print(f"python -m model: note: {warning}", file=sys.stderr)
+        print(f"{called.command()}: note: {warning}", file=sys.stderr)
     return found

@@ -19,6 +19,7 @@ from safetensors.torch import save
 from torch import nn
 from transformers import GPT2Config
 
+from model.disk.called import command
 from model.disk.schema import Count, Told, checked, from_json, one_line
 from model.disk.whole import replacing
 from model.grafts.external import External
@@ -130,8 +131,7 @@ def load_modules(path: Path, config: GPT2Config, base: str) -> Modules:
     if told.base != base:
         raise ValueError(
             f"Wrong memory: {path.name} was trained for another model ({told.base[:80]}), this one "
-            f"is {base}. Load that model, or train memory for this one: python -m model train "
-            "memory"
+            f"is {base}. Load that model, or train memory for this one: {command('train memory')}"
         )
     sizes = Sizes(**told.sizes.model_dump())
     if sizes.width != config.n_embd or sizes.layer >= config.n_layer:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from model.disk.called import command
+
 if TYPE_CHECKING:  # names alone can do without torch
     import torch
     from transformers import GPT2Config
@@ -49,7 +51,7 @@ def as_gpt2(
     if _is_transposed(config, named):
         named = {name: _upright(name, tensor) for name, tensor in named.items()}
         odd.append("The matrices are stored transposed, as nanoGPT does. The app turns them; "
-                   "transformers' own loading would refuse them. `python -m model convert` writes "
+                   f"transformers' own loading would refuse them. `{command('convert')}` writes "
                    "a folder that it takes.")
         if not any(name.endswith(".bias") and not MASK_BUFFER.fullmatch(name) for name in named):
             named |= _without_biases(config, named)

@@ -7,6 +7,7 @@ nothing of what a GPT-2 must hold (model.loading.weights) or of its parts (model
 import json
 from pathlib import Path
 
+from model.disk.called import command
 from model.loading.errors import CheckpointError
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -69,7 +70,7 @@ def check_kind(folder: Path) -> None:
     if (folder / NANOGPT).is_file():
         raise CheckpointError(
             f"Not a folder of transformers: {folder} holds {NANOGPT}, as nanoGPT saves it. Convert "
-            f"it with `python -m model convert {folder} --out FOLDER`, and choose that folder."
+            f"it with `{command(f'convert {folder} --out FOLDER')}`, and choose that folder."
         )
 
 

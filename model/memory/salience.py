@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from model.disk.called import command
+
 USUAL = 128  # tokens from which on the others say as much about what is usual as they leave open
 
 
@@ -138,7 +140,7 @@ def learned_gate(evidence: Evidence) -> np.ndarray:
     if evidence.gate is None:
         raise ValueError(
             "The learned gate needs trained memory, and there is none for this model. Choose "
-            "another salience, or train: python -m model train memory"
+            f"another salience, or train: {command('train memory')}"
         )
     return evidence.gate
 

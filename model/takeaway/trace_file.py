@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from model.disk.called import command
 from model.disk.schema import Told, checked, from_json
 from model.grafts.modules import FLOATS
 from model.loading.checkpoint import source
@@ -201,7 +202,7 @@ def _read(content: bytes, name: str) -> tuple[TraceTold, dict[str, torch.Tensor]
         ) from problem
     if not isinstance(told, dict) or told.get("kind") != "trace":
         raise TraceFileError(f"Cannot read {name}: it is no trace file. Choose a file that Take away "
-                             "or “python -m model trace” wrote.")
+                             f"or “{command('trace')}” wrote.")
     version = told.get("version")
     if type(version) is not int or version != VERSION:
         raise TraceFileError(

@@ -35,6 +35,7 @@ from typing import IO
 from filelock import FileLock
 
 from model.disk import home as data_folder
+from model.disk.called import command
 from model.disk.schema import checked, from_json
 from model.disk.whole import write_text
 from model.loading.placement import n_cores
@@ -176,7 +177,7 @@ def start(request: TrainingRequest, texts: dict[str, bytes] | None = None) -> Jo
     """
     if os.name != "posix":
         raise JobError("Training in the background needs Linux or macOS, and this is another "
-                       "system. Use the command line: python -m model train memory")
+                       f"system. Use the command line: {command('train memory')}")
     names, texts = tuple(texts or {}), _checked(texts or {})
     with _one_at_a_time():
         _check_nothing_runs()
@@ -437,8 +438,8 @@ def _log(job: Job, most: int = 20_000) -> str:
 def _problem(log: str) -> str:
     """The last line of a trainer that gave up; "" if it printed none."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    if lines and lines[-1].startswith("python -m model: "):
-        return lines[-1].removeprefix("python -m model: ")
+    if lines and lines[-1].startswith(said := f"{command()}: "):
+        return lines[-1].removeprefix(said)
     if "Traceback (most recent call last):" in log or lines and "error:" in lines[-1]:
         return lines[-1]
     return ""

@@ -8,17 +8,22 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.request import urlopen
 
 import pytest
 
 from components.frame import command
 from model.__main__ import _parser
+from model.commands.opening import opened
+from model.disk import called
+from model.memory.salience import learned_gate
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 APP = str(ROOT / "app.py")
 SHIPPED = ("app.py", "pages/", "components/", "model/", ".streamlit/")
+NO_GATE = SimpleNamespace(gate=None)
 RUN_BY_ENTRY_POINT = "import sys; from mnemoscope.components.frame.command import main; sys.exit(main())"
 
 
@@ -192,9 +197,24 @@ def test_the_first_word_decides_between_the_app_and_a_command(monkeypatch):
     started = []
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(command, "_run_app", lambda words: started.append(words) or 0)
-    monkeypatch.setattr("model.__main__.main", lambda words, called: started.append((called, words)) or 7)
+    monkeypatch.setattr("model.__main__.main", lambda words: started.append((called.command(), words)) or 7)
+    monkeypatch.setenv(called.TYPED, "python -m model")
     assert command.main(["--model", "gpt2"]) == 0
     assert command.main(["generate", "--model", "gpt2"]) == 7
     assert started == [["run", APP, "--", "--model", "gpt2"],
                        ("mnemoscope", ["generate", "--model", "gpt2"])]
-    assert _parser("mnemoscope").format_usage().startswith("usage: mnemoscope ")
+    assert _parser().format_usage().startswith("usage: mnemoscope ")
+    with pytest.raises(ValueError, match="or train: mnemoscope train memory$"):
+        learned_gate(NO_GATE)
+    monkeypatch.delenv(called.TYPED)
+    assert _parser().format_usage().startswith("usage: python -m model ")
+    with pytest.raises(ValueError, match="or train: python -m model train memory$"):
+        learned_gate(NO_GATE)
+
+
+def test_a_note_about_the_weights_begins_with_the_command_that_was_typed(monkeypatch, capsys):
+    odd = SimpleNamespace(warnings=("The matrices are transposed.",))
+    monkeypatch.setattr("model.loading.checkpoint.load", lambda name: odd)
+    monkeypatch.setenv(called.TYPED, "mnemoscope")
+    assert opened("nano") is odd
+    assert capsys.readouterr().err == "mnemoscope: note: The matrices are transposed.\n"
