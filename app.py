@@ -14,8 +14,9 @@ else:
         page_title="Mnemoscope", page_icon="🧠", layout="wide", initial_sidebar_state=sidebar
     )
     with st.spinner("Starting: loading torch and the model, a few seconds, once …"):
-        from components import declared
+        # the shell first, as in every page: tests/unit/components/test_scripts.py says why
         from components.frame import shell
 
         shell.warm_up()
+        from components import declared
     shell.show(declared.ALL, declared.above, declared.beside)
