@@ -9,6 +9,7 @@ import { chart_in, csv_of } from "../kit/export/numbers.js";
 const menus = new WeakMap(); // parentElement -> menu
 const LEAST_HEIGHT = 56; // pixels of an HTML picture; what is lower is a line of words
 const PATIENCE_MS = 60_000;
+const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])$/;
 
 export default function ({ parentElement, data, setTriggerValue }) {
   let menu = menus.get(parentElement);
@@ -61,7 +62,7 @@ function make_panel(menu) {
   menu.link.setAttribute("aria-label", "Link of this page");
   menu.files = make("div", "files", FILES.map(([name, title, take]) => add_file(menu, name, title, take)));
   const page = [
-    add_file(menu, "Copy link", "The address that opens this page as it is now", copy_link),
+    add_file(menu, "Copy link", "The address that opens this page as it is now, on other computers too", copy_link),
     add_file(menu, "QR code", "The same address for cameras", show_qr),
     add_file(menu, "Trace file", "The prompt, its tokens, q, k, v and the residual stream of every layer: "
       + "the sidebar opens it again, and so does the command trace, without the model", () => take_page(menu, "trace", "safetensors")),
@@ -244,7 +245,7 @@ async function take_html(menu) {
   const { reply, file } = await ask(menu, { kind: "page", needs: needs(root) });
   if (reply.problem) return reply.problem;
   const parts = JSON.parse(new TextDecoder().decode(file));
-  const lines = [...footer(menu), location.href];
+  const lines = [...footer(menu), (await address(menu)).link];
   const html = await page_file(root, parts, { title: `Mnemoscope: ${menu.data.page}`, lines, theme: menu.theme });
   return save(menu, new Blob([html], { type: "text/html" }), "html", "page");
 }
@@ -301,14 +302,22 @@ async function show_qr(menu) {
   return reply.words;
 }
 
+// The address as others open it: that of this machine in its network, where the page is at home.
+async function address(menu) {
+  if (!LOOPBACK.test(location.hostname)) return { link: location.href, words: "" };
+  const { reply } = await ask(menu, { kind: "link", link: location.href });
+  return reply;
+}
+
 // Browsers give the clipboard to secure addresses only; elsewhere the link is marked, to be copied.
 async function copy_link(menu) {
-  Object.assign(menu.link, { hidden: false, value: location.href });
+  const { link, words } = await address(menu);
+  Object.assign(menu.link, { hidden: false, value: link });
   menu.link.select();
   try {
-    await navigator.clipboard.writeText(location.href);
-    return "The link is copied.";
+    await navigator.clipboard.writeText(link);
+    return `The link is copied. ${words}`;
   } catch {
-    return document.execCommand("copy") ? "The link is copied." : "Press Ctrl+C to copy the link.";
+    return document.execCommand("copy") ? `The link is copied. ${words}` : `Press Ctrl+C to copy the link. ${words}`;
   }
 }

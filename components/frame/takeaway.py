@@ -81,6 +81,9 @@ def _answer(asked: dict) -> tuple[dict, bytes]:
         if asked["kind"] == "qr":
             link, words = shared_link.for_the_room(asked["link"])
             return reply | {"link": link, "words": words}, shared_link.qr_code(link)
+        if asked["kind"] == "link":
+            link, words = shared_link.for_the_room(asked["link"])
+            return reply | {"link": link, "words": words}, b""
         if asked["kind"] == "page":
             return reply, _page_parts(asked["needs"])
         if asked["kind"] in PAGE_FILES:

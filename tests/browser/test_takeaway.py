@@ -157,7 +157,8 @@ def test_the_link_opens_the_same_picture(open_page, page):
     open_page(prompt="one two three", view="One head", layer=2, head=1)
     open_menu(page)
     page.get_by_role("dialog").get_by_role("button", name="Copy link").click()
-    expect(page.get_by_text("The link is copied.")).to_be_visible()
+    said = "The link is copied. This address opens on this machine only"  # the server listens to no other
+    expect(page.get_by_text(said)).to_be_visible()
     link = page.evaluate("navigator.clipboard.readText()")
     assert "view=One+head" in link and "layer=2" in link and "head=1" in link
 

@@ -2,7 +2,9 @@
 
 import json
 import random
+import socket
 import string
+from pathlib import Path
 
 import pytest
 
@@ -66,11 +68,42 @@ def test_a_qr_code_holds_the_link_or_says_that_it_is_too_long():
         shared_link.qr_code("x" * 3000)
 
 
-def test_the_address_of_another_machine_stays(monkeypatch):
+def test_the_address_of_another_machine_stays():
     assert shared_link.for_the_room("http://10.0.0.5:8501/a?b=c")[0] == "http://10.0.0.5:8501/a?b=c"
-    monkeypatch.setattr(shared_link, "_own_address", lambda: "10.0.0.9")
+
+
+@pytest.fixture
+def at_home(monkeypatch):
+    """A port that listens on this machine, which is told an address of the network."""
+    monkeypatch.setattr(shared_link, "_own_address", lambda: "127.0.0.1")  # it answers on every machine
+    monkeypatch.setattr(shared_link, "CONTAINER", ())
     monkeypatch.setattr(shared_link.st, "get_option", lambda name: None)
-    link, words = shared_link.for_the_room("http://localhost:8501/a?b=c")
-    assert link == "http://10.0.0.9:8501/a?b=c" and "10.0.0.9:8501" in words
-    monkeypatch.setattr(shared_link.st, "get_option", lambda name: "127.0.0.1")
-    assert shared_link.for_the_room("http://localhost:8501/a")[0] == "http://localhost:8501/a"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def test_at_home_others_get_this_machine_s_address_in_its_network(at_home):
+    link, words = shared_link.for_the_room(f"http://localhost:{at_home}/a?b=c")
+    assert link == f"http://127.0.0.1:{at_home}/a?b=c"
+    assert words == f"For everyone in this network: 127.0.0.1:{at_home}."
+
+
+@pytest.mark.parametrize("told, value, why", [
+    ("st.get_option", lambda name: "127.0.0.1", "listens to no other"),
+    ("_own_address", lambda: None, "listens to no other"),
+    ("CONTAINER", (Path(__file__),), "runs in a container"),
+    ("_answers", lambda host, port: False, "does not answer at 127.0.0.1:"),
+])
+def test_an_address_that_others_do_not_reach_is_never_given(at_home, monkeypatch, told, value, why):
+    monkeypatch.setattr(f"components.frame.shared_link.{told}", value)
+    said = f"http://localhost:{at_home}/a"
+    link, words = shared_link.for_the_room(said)
+    assert link == said and words.startswith("This address opens on this machine only: ") and why in words
+
+
+def test_a_port_that_nobody_listens_at_does_not_answer():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # so that nobody else takes it
+        assert not shared_link._answers("127.0.0.1", taken.getsockname()[1])
+        taken.listen()
+        assert shared_link._answers("127.0.0.1", taken.getsockname()[1])
