@@ -12,6 +12,7 @@ from components.frame.place import AT
 VIEWS = {"prompts": "Two prompts", "patch": "Patch"}
 WAYS = {"subsequence": "by common tokens", "position": "by position"}
 SITES = {"stream": "Stream", "attn": "Attention", "mlp": "MLP", "head": "Heads"}
+FILLS = {"patch": "A's value", "zero": "Zero", "mean": "Mean of A", "resample": "Another of A"}
 METRICS = {"difference": "Logit difference", "probability": "Probability", "kl": "KL"}
 METRIC_WORDS = {"difference": "logit difference", "probability": "probability", "kl": "KL"}
 PAIRS = {  # examples: name -> prompt A, prompt B
@@ -32,12 +33,13 @@ WAY = Choice("align", OneOf(WAYS), "subsequence")
 STATION = Choice("apart_station", Whole())  # 0 to 2L
 PART = Choice("apart_part", Cell())  # a layer, and a head or behind them the MLP
 SITE = Choice("patch_site", OneOf(SITES), "stream")
+FILL = Choice("patch_fill", OneOf(FILLS), "patch")
 METRIC = Choice("patch_metric", OneOf(METRICS), "difference")
 ANSWER, AGAINST = Choice("patch_answer", Text(100), ""), Choice("patch_against", Text(100), "")
 PATCHED = Choice("patched", Cell())  # a layer, and a token of prompt B or a head
 FIRST = Choice("patch_first", Whole())  # the first of the tokens that are patched, of a long prompt
 CHANGED = Choice("patch_changed", Cell())  # a station and a token, of what a patch changes
-CHOICES = (VIEW, OTHER, WAY, STATION, PART, SITE, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED)
+CHOICES = (VIEW, OTHER, WAY, STATION, PART, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED)
 
 
 def take_pair(name: str) -> None:

@@ -15,6 +15,14 @@ SITE_WORDS = {
     "mlp": "what the MLP of layer {} wrote", "head": "layer {}",
 }
 
+FILL_WORDS = {  # what is put into a cell
+    "patch": "A's value put into B alone",
+    "zero": "zero in the place of B's value, in this cell alone",
+    "mean": "the mean of A's tokens put into B alone",
+    "resample": "the value of another token of A, drawn once, put into B alone",
+}
+WITH = {"patch": "A's value", "zero": "zero", "mean": "A's mean", "resample": "another of A"}
+
 
 def stations(n_layers: int) -> list[str]:
     """Names of the 2L+1 stations."""

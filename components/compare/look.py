@@ -54,10 +54,11 @@ def pair(two: TwoPrompts) -> int:
     return int(found[0]) if len(found) else len(two.pairs) - 1
 
 
-def sources(two: TwoPrompts) -> np.ndarray:
+def sources(two: TwoPrompts, fill: str) -> np.ndarray:
     """For each token of B the token of A that is put into it, (S,); of a long prompt only in the
-    chosen range, elsewhere alignment.NONE."""
-    found = np.full(len(two.others), alignment.NONE)
+    chosen range, elsewhere alignment.NONE. Zero and the mean are the same for every token, so a token
+    without a partner gets them, too."""
+    found = np.full(len(two.others), 0 if fill in ("zero", "mean") else alignment.NONE)
     found[two.pairs[:, 1]] = two.pairs[:, 0]
     start = first_patched(two)
     found[:start] = found[start + patching.MOST_TOKENS :] = alignment.NONE

@@ -21,10 +21,11 @@ _STOPPED = "compare:stopped"  # session key: the cells whose run the visitor sto
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """site of model.analysis.patching.SITES; metric of recovery.METRICS; answers: ids of the answer
-    and of the other one; sources (S,): the token of A for each token of B."""
+    """site and fill of model.analysis.patching.SITES and FILLS; metric of recovery.METRICS; answers:
+    ids of the answer and of the other one; sources (S,): the token of A for each token of B."""
 
     site: str
+    fill: str
     metric: str
     answers: tuple[int, int]
     sources: np.ndarray
@@ -37,7 +38,8 @@ class Asked:
 
 def asked(two: TwoPrompts) -> Asked:
     """Draw the choices -> what they say."""
-    site = one_of("Put A's value into B at", choice.SITE, shown=True)
+    fill = one_of("Put into B", choice.FILL, shown=True)
+    site = one_of("at", choice.SITE, shown=True)
     metric = one_of("and measure, after the last token,", choice.METRIC, shown=True)
     plain = _plain_answers(two)
     with st.container(width=150):
@@ -46,7 +48,7 @@ def asked(two: TwoPrompts) -> Asked:
         against, more = _answer(choice.AGAINST, "against", plain[1])
     for words in (*said, *more):
         st.caption(words)
-    return Asked(site, metric, (answer, against), look.sources(two))
+    return Asked(site, fill, metric, (answer, against), look.sources(two, fill))
 
 
 def _plain_answers(two: TwoPrompts) -> tuple[int, int]:
@@ -75,7 +77,8 @@ def _answer(one: Choice, label: str, plain: int) -> tuple[int, list[str]]:
 def every_cell(two: TwoPrompts, what: Asked) -> Recovered | None:
     """What every cell brings back; None where the visitor stopped it. Long runs show a bar."""
     runs, mark = (two.first, two.second), _mark(two, what)
-    if st.session_state.get(_STOPPED) == mark and not run.has_cells(*runs, what.site, what.sources):
+    is_stopped = st.session_state.get(_STOPPED) == mark
+    if is_stopped and not run.has_cells(*runs, what.site, what.fill, what.sources):
         row = st.container(horizontal=True, vertical_alignment="center")
         row.markdown("Stopped. Nothing is shown of cells that did not run.")
         row.button("Run them", key="patch_run", on_click=st.session_state.pop, args=(_STOPPED, None))
@@ -92,13 +95,15 @@ def every_cell(two: TwoPrompts, what: Asked) -> Recovered | None:
         n = two.first.n_layers
         bars[0].progress(n_done / n, f"layer {n_done} of {n}")
 
-    found = run.recovered(*runs, what.site, what.sources, what.metric, what.answers, follow)
+    found = run.recovered(
+        *runs, what.site, what.fill, what.sources, what.metric, what.answers, follow
+    )
     place.empty()
     return found
 
 
 def _mark(two: TwoPrompts, what: Asked) -> tuple:
-    return two.first.ids.tobytes(), two.second.ids.tobytes(), what.site, what.sources.tobytes()
+    return two.first.ids.tobytes(), two.second.ids.tobytes(), what.site, what.fill, what.sources.tobytes()
 
 
 def _stop(mark: tuple) -> None:
@@ -139,7 +144,7 @@ def one(two: TwoPrompts, what: Asked, cell: tuple[int, int]) -> run.OnePatch | N
     if taken == alignment.NONE:
         st.caption("This token of B has no partner in A. Choose another cell.")
         return None
-    return run.one_patch(two.first, two.second, what.site, layer, taken, column)
+    return run.one_patch(two.first, two.second, what.site, what.fill, layer, taken, column)
 
 
 # -- long prompts ---------------------------------------------------------------------------------

@@ -56,29 +56,29 @@ def next_tokens(first: Trace, second: Trace, at: int, other: int) -> NextTokens:
 
 
 def recovered(
-    first: Trace, second: Trace, site: str, sources: np.ndarray, metric: str, answers: tuple[int, int],
-    on_layer: Callable[[Any], None],
+    first: Trace, second: Trace, site: str, fill: str, sources: np.ndarray, metric: str,
+    answers: tuple[int, int], on_layer: Callable[[Any], None],
 ) -> recovery.Recovered:
-    """What every cell of A, put into B alone, brings back; on_layer(n done) reports progress.
+    """What every cell of A, or its fill, put into B alone, brings back; on_layer(n done) reports progress.
     Raises ValueError as model.analysis.patching.every_cell and recovery.recovered."""
     places = tuple(sources.tolist())
     _between(_ends, first, second, metric, *answers)
-    grid = _between(_cells, first, second, site, places, on_progress=on_layer)
-    key = _key(recovery.recovered, first, second, site, places, metric, *answers)
+    grid = _between(_cells, first, second, site, fill, places, on_progress=on_layer)
+    key = _key(recovery.recovered, first, second, site, fill, places, metric, *answers)
     work = partial(recovery.recovered, visit.checkpoint(), grid, first, second, metric, *answers)
     return results.computed(key, work)
 
 
-def has_cells(first: Trace, second: Trace, site: str, sources: np.ndarray) -> bool:
+def has_cells(first: Trace, second: Trace, site: str, fill: str, sources: np.ndarray) -> bool:
     """Whether every cell has been run already."""
-    return results.kept(_key(_cells, first, second, site, tuple(sources.tolist()))) is not None
+    return results.kept(_key(_cells, first, second, site, fill, tuple(sources.tolist()))) is not None
 
 
 def one_patch(
-    first: Trace, second: Trace, site: str, layer: int, taken: int, put: int
+    first: Trace, second: Trace, site: str, fill: str, layer: int, taken: int, put: int
 ) -> OnePatch:
-    """The value of A at (layer, taken) in B at (layer, put): tokens, or one head."""
-    return _between(_one_patch, first, second, site, layer, taken, put)
+    """The value of A at (layer, taken), or its fill, in B at (layer, put): tokens, or one head."""
+    return _between(_one_patch, first, second, site, fill, layer, taken, put)
 
 
 def last_layer(first: Trace, second: Trace, sources: np.ndarray) -> float:
@@ -136,16 +136,17 @@ def _ends(
 
 
 def _cells(
-    chosen: Checkpoint, first: Trace, second: Trace, site: str, sources: tuple[int, ...]
+    chosen: Checkpoint, first: Trace, second: Trace, site: str, fill: str, sources: tuple[int, ...]
 ) -> patching.Grid:
-    return patching.every_cell(chosen, second, first, site, np.array(sources))
+    return patching.every_cell(chosen, second, first, site, np.array(sources), fill)
 
 
 @torch.inference_mode()
 def _one_patch(
-    chosen: Checkpoint, first: Trace, second: Trace, site: str, layer: int, taken: int, put: int
+    chosen: Checkpoint, first: Trace, second: Trace, site: str, fill: str, layer: int, taken: int,
+    put: int,
 ) -> OnePatch:
-    cone = patching.cone(chosen, second, first, site, (layer, taken), (layer, put))
+    cone = patching.cone(chosen, second, first, site, (layer, taken), (layer, put), fill)
     patched = final_logits(chosen.model, cone.last.to(second.next_logits))
     return OnePatch(ablation.compare(chosen, second.next_logits, patched), cone.moved)
 

@@ -135,7 +135,7 @@ def patch(two: TwoPrompts, bar) -> None:
         asked = patches.asked(two)
     site, metric = asked.site, choice.METRIC_WORDS[asked.metric]
     notebook("patching", corrupt=two.second.ids.tolist(), pairs=asked.sources.tolist(), site=site,
-             metric=asked.metric, answer=asked.answers[0], against=asked.answers[1])
+             metric=asked.metric, answer=asked.answers[0], against=asked.answers[1], fill=asked.fill)
     read = patches.every_cell(two, asked)
     if read is None:
         return
@@ -176,10 +176,10 @@ def _cells(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> 
                    lambda row, column: choose(choice.PATCHED, (row, column + start)))
     patches.show_range(two, asked)
     show_counts(two)
-    st.caption(f"Each cell: A's value put into B alone, and how much of A's {metric} comes back: "
+    st.caption(f"Each cell: {figures.FILL_WORDS[asked.fill]}, and how much of A's {metric} comes back: "
                "(patched − B) ÷ (A − B). 0 = as B, +1 (blue) = as A, below 0 (red) = away from A; "
                "full colour from ±1 on. An empty cell has no partner in A. Click a cell.")
-    if two.is_whole and not (asked.sources < 0).any():
+    if asked.fill == "patch" and two.is_whole and not (asked.sources < 0).any():
         largest = run.last_layer(two.first, two.second, asked.sources)
         st.caption(figures.identity(largest, len(asked.sources)))
 
@@ -194,7 +194,7 @@ def _one(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> No
         return
     share, value = float(read.share[cell]), float(read.value[cell])
     st.html(figures.patch_facts(found.change, share, value, read, metric))
-    st.html(two_distributions.pairs(found.change, "B", "B with A's value"))
+    st.html(two_distributions.pairs(found.change, "B", f"B with {figures.WITH[asked.fill]}"))
 
 
 def _moved(two: TwoPrompts, asked, cell: tuple[int, int]) -> None:

@@ -100,18 +100,18 @@ class Cone:
 @torch.inference_mode()
 def cone(
     checkpoint: Checkpoint, base: Trace, source: Trace, site: str,
-    taken: tuple[int, int], put: tuple[int, int],
+    taken: tuple[int, int], put: tuple[int, int], fill: str = "patch", seed: int = 0,
 ) -> Cone:
-    """The source's value of the cell `taken` (layer, token), put into the base's cell `put` (layer,
-    token). With "head": (layer, head) at all tokens. Raises ValueError as `layer_by_layer`, and for
-    cells that do not exist."""
+    """The source's value of the cell `taken` (layer, token), or what `fill` puts in its place, put
+    into the base's cell `put` (layer, token). With "head": (layer, head) at all tokens. Raises
+    ValueError as `layer_by_layer`, and for cells that do not exist."""
     (from_layer, at), (layer, onto) = taken, put
     check_cell(source, site, from_layer, at)
     check_cell(base, site, layer, onto)
     check_pairs(base, source, None if site == "head" else np.full(len(base), alignment.NONE))
     now = values(checkpoint, base, site, layer)
     patched = now.clone()  # a token's row, or a head's z at all tokens:
-    patched[onto] = values(checkpoint, source, site, from_layer)[at]
+    patched[onto] = filled(values(checkpoint, source, site, from_layer), fill, seed)[at]
     station, streams = _entered(checkpoint, base, site, layer, patched, now)
     first = 0 if site == "head" else onto
     start, rows = _before_block(checkpoint, station, streams[first:])
@@ -159,12 +159,12 @@ def filled(found: torch.Tensor, fill: str, seed: int) -> torch.Tensor:
     if fill == "mean":
         return found.mean(-2, keepdim=True).expand_as(found)
     if fill == "resample":
-        return found[..., _others(found.shape[-2], seed), :]
+        return found[..., others(found.shape[-2], seed), :]
     raise ValueError(f"Unknown fill {fill!r}. Choose among {', '.join(FILLS)}.")
 
 
-def _others(n: int, seed: int) -> list[int]:
-    """For each of n tokens another one, drawn."""
+def others(n: int, seed: int) -> list[int]:
+    """For each of n tokens another one, drawn. Raises ValueError for one token alone."""
     if n < 2:
         raise ValueError("One token has no other to resample from. Type 2 tokens or more.")
     steps = np.random.default_rng(seed).integers(1, n, n)

@@ -67,6 +67,15 @@ def patched(layer, new, where):
     return (metric(run(other, layer, change)) - LAST) / (FIRST - LAST)
 
 
+def filled(x):
+    """The clean prompt's values here (1, T, C) -> what is put in their place."""
+    if FILL == "zero":
+        return torch.zeros_like(x)
+    if FILL == "mean":
+        return x.mean(1, keepdim=True).expand_as(x)
+    return x[:, OTHERS] if FILL == "resample" else x
+
+
 some, everything = [t for t, pair in enumerate(PAIRS) if pair >= 0], slice(None)
 share = []
 for layer in range(len(model.transformer.h)):
@@ -76,7 +85,7 @@ for layer in range(len(model.transformer.h)):
         cells = [[(t, PAIRS[t], slice(h * D, h * D + D)) for t in some] for h in range(H)]
     else:
         cells = [[(t, PAIRS[t], everything)] for t in some]
-    share.append([patched(layer, kept[0], where) for where in cells])
+    share.append([patched(layer, filled(kept[0]), where) for where in cells])
 found["recovered share"] = share  # a row a layer, a column a patched token or a head
 '''
 
@@ -222,18 +231,18 @@ found["recovered share"] = (metric(out.logits[0, -1]) - LAST) / (FIRST - LAST)
 
 def patched(
     checkpoint: Checkpoint, trace: Trace, corrupt: Sequence[int], pairs: Sequence[int], site: str,
-    metric: str, answer: int, against: int,
+    metric: str, answer: int, against: int, fill: str = "patch",
 ) -> Recipe:
-    """Every cell of a site, the prompt's value put into the run of `corrupt` (T,); pairs (T,) as in
-    model.analysis.patching."""
+    """Every cell of a site, the prompt's value put into the run of `corrupt` (T,); pairs (T,) and fill
+    as in model.analysis.patching."""
     base = runs.run(checkpoint, corrupt, trace)
-    grid = patching.every_cell(checkpoint, base, trace, site, np.array(pairs))
+    grid = patching.every_cell(checkpoint, base, trace, site, np.array(pairs), fill)
     read = recovery.recovered(checkpoint, grid, trace, base, metric, answer, against)
     share = read.share if site == "head" else read.share[:, np.array(pairs) >= 0]
-    code = (f"CORRUPT, PAIRS = {list(corrupt)}, {list(pairs)}\nSITE = {site!r}\n"
+    code = (f"CORRUPT, PAIRS = {list(corrupt)}, {list(pairs)}\nSITE = {site!r}\n" + _fill(fill, len(trace))
             + _metric(metric, answer, against) + METRIC + PATCHING)
     expected = {"both prompts": [read.clean, read.corrupt], "recovered share": share}
-    return Recipe(f"Patching every cell: {site}", code, expected)
+    return Recipe(f"Patching every cell: {site}, {fill}", code, expected)
 
 
 def path(
@@ -292,6 +301,11 @@ def compared(
     expected = {"distance of the streams": comparison.apart(sides[0], sides[1], places).distance,
                 "Jensen-Shannon in nats": comparison.js_nats(sides[0], sides[1], places)}
     return Recipe("Two prompts side by side", code, expected)
+
+
+def _fill(fill: str, n: int) -> str:
+    drawn = f"OTHERS = {patching.others(n, 0)}  # the token whose value each gets\n" if fill == "resample" else ""
+    return f"FILL = {fill!r}\n{drawn}"
 
 
 def _metric(metric: str, answer: int, against: int) -> str:

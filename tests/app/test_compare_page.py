@@ -61,13 +61,14 @@ def test_one_word_in_two_contexts(model):
     assert f"{js:.3f}" in tree.html(app)
 
 
-@pytest.mark.parametrize("site", patching.SITES)
-def test_every_cell_of_a_patch(model, site):
-    app = opened(PEOPLE, compare="patch", patch_site=site)
+@pytest.mark.parametrize("site, fill", [*((site, "patch") for site in patching.SITES),
+                                        *zip(patching.SITES, ("zero", "mean", "resample"))])
+def test_every_cell_of_a_patch(model, site, fill):
+    app = opened(PEOPLE, compare="patch", patch_site=site, patch_fill=fill)
     assert not app.exception and not app.error
     clean, corrupt = runs(model, PEOPLE)
     answers = [int(run.next_logits.argmax()) for run in (clean, corrupt)]
-    cells = patching.every_cell(model, corrupt, clean, site)
+    cells = patching.every_cell(model, corrupt, clean, site, fill=fill)
     read = recovery.recovered(model, cells, clean, corrupt, "difference", *answers)
     sent = grid(app, "patch_grid")
     np.testing.assert_allclose(table(sent, "share"), read.share, atol=1e-4)

@@ -196,6 +196,16 @@ def test_only_paired_tokens_are_patched_each_from_its_own(plain, runs, site):
     torch.testing.assert_close(to_logits(plain, found[1, 10]), expected, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("site", patching.SITES)
+@pytest.mark.parametrize("fill", patching.FILLS)
+def test_a_single_cell_of_a_fill_is_its_cell_of_the_grid(plain, runs, site, fill):
+    clean, corrupt = runs
+    whole = patching.every_cell(plain, corrupt, clean, site, fill=fill)
+    at = 3 if site != "head" else 2
+    cone = patching.cone(plain, corrupt, clean, site, (1, at), (1, at), fill)
+    torch.testing.assert_close(cone.last, whole.streams[1, at], atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("fill", ["zero", "mean", "resample"])
 def test_a_baseline_is_the_run_with_hooks(plain, runs, fill):
     clean, _ = runs
@@ -203,7 +213,7 @@ def test_a_baseline_is_the_run_with_hooks(plain, runs, fill):
     values = Hooks(plain.model).values(CLEAN, "mlp", 1)[0]
     expected_values = {"zero": values * 0, "mean": values.mean(0).expand_as(values)}.get(fill)
     if fill == "resample":
-        expected_values = values[patching._others(len(CLEAN), 3)]
+        expected_values = values[patching.others(len(CLEAN), 3)]
         assert (expected_values != values).any(-1).all()
 
     def change(x):

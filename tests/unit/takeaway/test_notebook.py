@@ -84,11 +84,12 @@ def test_every_recipe_finds_the_pages_numbers(whole, run, name, capsys, tmp_path
     assert "The same numbers:" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("site, metric", [
-    ("stream", "difference"), ("mlp", "probability"), ("head", "difference"),
+@pytest.mark.parametrize("site, metric, fill", [
+    ("stream", "difference", "zero"), ("mlp", "probability", "mean"), ("head", "difference", "patch"),
+    ("head", "difference", "resample"),
 ])
-def test_every_site_and_metric_of_patching(whole, run, site, metric, tmp_path):
-    where = WHERE["patching"] | {"site": site, "metric": metric}
+def test_every_site_metric_and_fill_of_patching(whole, run, site, metric, fill, tmp_path):
+    where = WHERE["patching"] | {"site": site, "metric": metric, "fill": fill}
     found = execute(code_of(notebook.made(whole, run, PROMPT, "patching", where)), tmp_path)["found"]
     assert len(found["recovered share"][0]) == (8 if site == "head" else 7)
 
