@@ -6,7 +6,7 @@ from components.frame import shell
 
 shell.guard()
 
-from components.compare import look, views
+from components.compare import look, paths, views
 
 bar, view, text = views.show_bar()
 if not views.has_prompt() or not text:
@@ -15,5 +15,7 @@ if not views.has_prompt() or not text:
 two = look.both(text)
 if view == "prompts":
     views.two_prompts(two)
-else:
+elif view == "patch":
     views.patch(two, bar)
+else:
+    paths.show(two, bar)

@@ -9,10 +9,11 @@ import streamlit as st
 from components.frame.choices import Cell, Choice, OneOf, Text, Whole, choose
 from components.frame.place import AT
 
-VIEWS = {"prompts": "Two prompts", "patch": "Patch"}
+VIEWS = {"prompts": "Two prompts", "patch": "Patch", "paths": "Paths"}
 WAYS = {"subsequence": "by common tokens", "position": "by position"}
 SITES = {"stream": "Stream", "attn": "Attention", "mlp": "MLP", "head": "Heads"}
-FILLS = {"patch": "A's value", "zero": "Zero", "mean": "Mean of A", "resample": "Another of A"}
+FILLS = {"patch": "A's value", "zero": "Zero", "mean": "Mean of A", "resample": "Another token"}
+INPUTS = {"qkv": "Query, key, value", "q": "Query", "k": "Key", "v": "Value"}
 METRICS = {"difference": "Logit difference", "probability": "Probability", "kl": "KL"}
 METRIC_WORDS = {"difference": "logit difference", "probability": "probability", "kl": "KL"}
 PAIRS = {  # examples: name -> prompt A, prompt B
@@ -25,6 +26,7 @@ PAIRS = {  # examples: name -> prompt A, prompt B
         "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary lives in",
         "Mary lives in Paris. Tom lives in Rome. Where does Tom live? Tom lives in",
     ),
+    "A word comes back": ("the blue ship of Henry saw the blue", "the red ship of Henry saw the blue"),
 }
 
 VIEW = Choice("compare", OneOf(VIEWS), "prompts")
@@ -39,12 +41,16 @@ ANSWER, AGAINST = Choice("patch_answer", Text(100), ""), Choice("patch_against",
 PATCHED = Choice("patched", Cell())  # a layer, and a token of prompt B or a head
 FIRST = Choice("patch_first", Whole())  # the first of the tokens that are patched, of a long prompt
 CHANGED = Choice("patch_changed", Cell())  # a station and a token, of what a patch changes
-CHOICES = (VIEW, OTHER, WAY, STATION, PART, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED)
+SENDER, RECEIVER = Choice("path_from", Cell()), Choice("path_to", Cell())  # layer and head
+INPUTS_READ = Choice("path_inputs", OneOf(INPUTS), "qkv")
+READ = Choice("path_read", Cell())  # a run and a token, of what the receiver reads
+CHOICES = (VIEW, OTHER, WAY, STATION, PART, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED,
+           SENDER, RECEIVER, INPUTS_READ, READ)
 
 
 def take_pair(name: str) -> None:
     """Choose an example: both prompts, and their last words."""
     st.session_state.prompt, other = PAIRS[name]
     choose(OTHER, other)
-    for one in (AT, ANSWER, AGAINST, PATCHED, FIRST):
+    for one in (AT, ANSWER, AGAINST, PATCHED, FIRST, SENDER, RECEIVER):
         choose(one, None)

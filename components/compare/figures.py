@@ -3,6 +3,8 @@
 In every signed grid here 0 is the ground's own colour, red is below it, blue above.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from components.kit.cell_grid import Grid, levels, signed_levels
@@ -99,6 +101,46 @@ def share_grid(share: np.ndarray, value: np.ndarray, site: str, names: list[str]
         column_title="head →" if is_head else "",
         left=76,
         height=34 * len(share) if len(share) < 13 else 430,
+        most=76,
+    )
+
+
+def heads_grid(share: np.ndarray, value: np.ndarray, metric: str) -> Grid:
+    """share, value (L,H): of every head; metric: its name."""
+    heads = range(share.shape[1])
+    return share_grid(share, value, "head", [str(h) for h in heads], [f"head {h}" for h in heads], metric)
+
+
+def receivers_grid(
+    share: np.ndarray, value: np.ndarray, moved: np.ndarray, first: int, metric: str
+) -> Grid:
+    """share, value, moved (R,H): of every receiver from layer `first` on; metric: its name."""
+    plain = heads_grid(share, value, metric)
+    layers = [f"layer {first + i}" for i in range(len(share))]
+    return replace(
+        plain,
+        title=f"Recovered share of the {metric} by the path to each of {share.size} heads",
+        rows=layers, row_words=layers,
+        details=[*plain.details, ("its weights move by", "moved", "number")],
+        arrays=plain.arrays | {"moved": moved},
+    )
+
+
+def reads_grid(weights: np.ndarray, names: list[str], words: list[str], head: tuple[int, int]) -> Grid:
+    """weights (3,T): what the last token's row of a head is in B, in B with the path, and in A."""
+    rows = ["in B", "B, path from A", "in A"]
+    return Grid(
+        title=f"What head {head[0]}.{head[1]} reads at the last token: 3 runs, {len(names)} tokens",
+        levels=levels(weights, 1),
+        rows=rows,
+        columns=names,
+        row_words=rows,
+        column_words=words,
+        row_hues=["output"] * 3,
+        details=[("weight", "weight", "number")],
+        arrays={"weight": weights},
+        texts=_texts(weights),
+        height=34 * 3,
         most=76,
     )
 

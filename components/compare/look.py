@@ -73,5 +73,16 @@ def first_patched(two: TwoPrompts) -> int:
     return last if wanted is None else min(wanted, last)
 
 
+def sender(two: TwoPrompts) -> tuple[int, int]:
+    """The chosen head (layer, head) that another layer hears; else the one that reads the previous
+    token most."""
+    scores = np.nan_to_num(visit.survey().facts["previous"][:-1])
+    cell = chosen(choice.SENDER)
+    if cell is not None and cell[0] < scores.shape[0] and cell[1] < scores.shape[1]:
+        return cell
+    layer, head = np.unravel_index(int(scores.argmax()), scores.shape)
+    return int(layer), int(head)
+
+
 def _both(token: str, other: str) -> str:
     return token if token == other else f"{token}/{other}"

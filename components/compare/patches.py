@@ -9,7 +9,7 @@ import streamlit as st
 from components.compare import choice, look, run
 from components.compare.look import TwoPrompts
 from components.frame import results, visit
-from components.frame.choice_widgets import one_of
+from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.live_area import live_area
 from components.kit.safe_text import for_markdown
@@ -38,17 +38,30 @@ class Asked:
 
 def asked(two: TwoPrompts) -> Asked:
     """Draw the choices -> what they say."""
-    fill = one_of("Put into B", choice.FILL, shown=True)
+    fill = st.selectbox("Put into B", list(choice.FILLS), format_func=choice.FILLS.get, width=150,
+                        **holding(choice.FILL))
     site = one_of("at", choice.SITE, shown=True)
+    metric, answers = _measured(two)
+    return Asked(site, fill, metric, answers, look.sources(two, fill))
+
+
+def heads_asked(two: TwoPrompts) -> Asked:
+    """Draw how a head of A in B is measured -> that."""
+    metric, answers = _measured(two)
+    return Asked("head", "patch", metric, answers, look.sources(two, "patch"))
+
+
+def _measured(two: TwoPrompts) -> tuple[str, tuple[int, int]]:
+    """Draw the metric and the two answers -> what they say."""
     metric = one_of("and measure, after the last token,", choice.METRIC, shown=True)
     plain = _plain_answers(two)
-    with st.container(width=150):
+    with st.container(width=140):
         answer, said = _answer(choice.ANSWER, "answer", plain[0])
-    with st.container(width=150):
+    with st.container(width=140):
         against, more = _answer(choice.AGAINST, "against", plain[1])
     for words in (*said, *more):
         st.caption(words)
-    return Asked(site, fill, metric, (answer, against), look.sources(two, fill))
+    return metric, (answer, against)
 
 
 def _plain_answers(two: TwoPrompts) -> tuple[int, int]:
@@ -110,9 +123,9 @@ def _stop(mark: tuple) -> None:
     st.session_state[_STOPPED] = mark
 
 
-def chosen_cell(share: np.ndarray) -> tuple[int, int]:
-    """The chosen cell where it was run; else the one that brings back most."""
-    cell = chosen(choice.PATCHED)
+def chosen_cell(one: Choice, share: np.ndarray) -> tuple[int, int]:
+    """The cell that was chosen, where it was run; else the one that brings back most."""
+    cell = chosen(one)
     n_rows, n_columns = share.shape
     if cell is not None:
         cell = min(cell[0], n_rows - 1), min(cell[1], n_columns - 1)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from components.frame import results, visit
-from model.analysis import ablation, comparison, patching, recovery
+from model.analysis import ablation, attention, comparison, patching, path_patching, recovery
 from model.analysis.ablation import AblationChange
 from model.run.checkpoint import Checkpoint
 from model.run.engine import trace_request
@@ -34,6 +34,24 @@ class OnePatch:
 
     change: AblationChange
     moved: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """Every path from one head of A. read: what each brings back, (L,H), NaN in layers that do not
+    hear it; moved (L,H): see model.analysis.path_patching.Paths."""
+
+    read: recovery.Recovered
+    moved: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class OnePath:
+    """A head of A heard by one head of B. change: B's next token without it and with it; rows (3,T):
+    what that head reads at the last token in B, in B with the path, and in A."""
+
+    change: AblationChange
+    rows: np.ndarray
 
 
 def other_trace(text: str) -> Trace:
@@ -79,6 +97,25 @@ def one_patch(
 ) -> OnePatch:
     """The value of A at (layer, taken), or its fill, in B at (layer, put): tokens, or one head."""
     return _between(_one_patch, first, second, site, fill, layer, taken, put)
+
+
+def paths(
+    first: Trace, second: Trace, sender: tuple[int, int], inputs: str, metric: str,
+    answers: tuple[int, int],
+) -> Paths:
+    """What each later head of B brings back that alone hears a head of A. Raises ValueError as
+    model.analysis.path_patching.every_path and recovery.recovered."""
+    _between(_ends, first, second, metric, *answers)
+    found = _between(_paths, first, second, sender, inputs)
+    read = recovery.recovered(visit.checkpoint(), found.ends, first, second, metric, *answers)
+    return Paths(read, found.moved)
+
+
+def one_path(
+    first: Trace, second: Trace, sender: tuple[int, int], receiver: tuple[int, int], inputs: str
+) -> OnePath:
+    """The path from a head of A to one head of B."""
+    return _between(_one_path, first, second, sender, receiver, inputs)
 
 
 def last_layer(first: Trace, second: Trace, sources: np.ndarray) -> float:
@@ -149,6 +186,24 @@ def _one_patch(
     cone = patching.cone(chosen, second, first, site, (layer, taken), (layer, put), fill)
     patched = final_logits(chosen.model, cone.last.to(second.next_logits))
     return OnePatch(ablation.compare(chosen, second.next_logits, patched), cone.moved)
+
+
+def _paths(
+    chosen: Checkpoint, first: Trace, second: Trace, sender: tuple[int, int], inputs: str
+) -> path_patching.Paths:
+    return path_patching.every_path(chosen, second, first, sender, inputs)
+
+
+@torch.inference_mode()
+def _one_path(
+    chosen: Checkpoint, first: Trace, second: Trace, sender: tuple[int, int],
+    receiver: tuple[int, int], inputs: str,
+) -> OnePath:
+    found = path_patching.direct_path(chosen, second, first, sender, receiver, inputs)
+    patched = final_logits(chosen.model, found.last.to(second.next_logits))
+    own = attention.weights(chosen, first, *receiver)
+    rows = np.stack([found.before[-1], found.after[-1], own[-1]])
+    return OnePath(ablation.compare(chosen, second.next_logits, patched), rows)
 
 
 @torch.inference_mode()

@@ -139,7 +139,7 @@ def patch(two: TwoPrompts, bar) -> None:
     read = patches.every_cell(two, asked)
     if read is None:
         return
-    cell = patches.chosen_cell(read.share)
+    cell = patches.chosen_cell(choice.PATCHED, read.share)
     pictures = {
         "Every cell": lambda: _cells(two, asked, read, cell, metric),
         "One patch": lambda: _one(two, asked, read, cell, metric),

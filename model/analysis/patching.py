@@ -192,7 +192,7 @@ def _layer(
         heads = changed.any(-1).nonzero()[:, 0].tolist()
         if heads:
             first = int(changed.any(0).nonzero()[0, 0])
-            found[heads] = _heads(checkpoint, base, layer, heads, first, put - now)
+            found[heads] = heads_mixing(checkpoint, base, layer, heads, first, put - now)
         return found
     found = unchanged.repeat(len(base), 1)
     found[pairs.to(found.device) == alignment.NONE] = torch.nan
@@ -210,11 +210,12 @@ def _layer(
     return found
 
 
-def _heads(
+def heads_mixing(
     checkpoint: Checkpoint, base: Trace, layer: int, heads: list[int], first: int,
     more: torch.Tensor,
 ) -> torch.Tensor:
-    """Runs in which one head each mixes `more` (H,T,D) -> (len(heads),C)."""
+    """Runs in which one head each mixes `more` (H,T,D) than it does in the base; before the token
+    `first` nothing more -> the last token's streams behind the last block, (len(heads),C)."""
     out, found = output_projection(checkpoint, layer), []
     mid = base.layer_stream(2 * layer + 1)[first:]
     n_rows = len(mid) if layer + 1 < base.n_layers else 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from model.analysis import comparison, patching, recovery
+from model.analysis import comparison, patching, path_patching, recovery
 from model.loading import checkpoint
 from model.run import tokens, trace
 from tests.app import tree
@@ -15,6 +15,7 @@ PEOPLE = (
     "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary lives in",
     "Mary lives in Paris. Tom lives in Rome. Where does Tom live? Tom lives in",
 )
+BLUE = "the blue ship of Henry saw the blue", "the red ship of Henry saw the blue"
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,28 @@ def test_a_single_patch_changes_nothing_before_it(model):
     np.testing.assert_allclose(moved, cone.moved, atol=1e-5)
 
 
+def test_an_induction_head_hears_the_previous_token_head(model):
+    app = opened(BLUE, compare="paths", path_to="2.5")
+    assert not app.exception and not app.error
+    clean, corrupt = runs(model, BLUE)
+    answers = [int(run.next_logits.argmax()) for run in (clean, corrupt)]
+    assert grid(app, "path_senders")["chosen"] == {"row": 1, "column": 7}  # reads the previous token
+    found = path_patching.every_path(model, corrupt, clean, (1, 7))
+    read = recovery.recovered(model, found.ends, clean, corrupt, "difference", *answers)
+    sent = grid(app, "path_receivers")
+    np.testing.assert_allclose(table(sent, "share"), read.share[2:], atol=1e-4)
+    np.testing.assert_allclose(table(sent, "moved"), found.moved[2:], atol=1e-5)
+    alone = path_patching.direct_path(model, corrupt, clean, (1, 7), (2, 5))
+    weights = table(grid(app, "path_reads"), "weight")
+    np.testing.assert_allclose(weights[:2], [alone.before[-1], alone.after[-1]], atol=1e-5)
+    assert weights[:, 2].argmin() == 0  # the path makes it read what followed the first "blue"
+
+
+def test_paths_between_prompts_of_different_counts_are_a_sentence():
+    app = opened(WORDS, compare="paths")
+    assert not app.exception and "Different token counts: 7 in A, 4 in B" in app.info[0].value
+
+
 def test_different_token_counts_by_position_are_a_sentence_and_an_offer():
     app = opened(WORDS, compare="patch", align="position")
     assert not app.exception and "Different token counts: 7 in A, 4 in B" in app.info[0].value
@@ -128,7 +151,7 @@ def test_of_a_long_prompt_a_range_is_patched():
     assert not app.exception and not app.error
 
 
-@pytest.mark.parametrize("view", ["prompts", "patch"])
+@pytest.mark.parametrize("view", ["prompts", "patch", "paths"])
 @pytest.mark.parametrize("prompts", [
     ("a", "b"), ("a", "   "), ("<script>x</script> **b**", "$x^2$ [a](b) 🧠"), ("a b", "a b"),
 ])

@@ -57,8 +57,26 @@ def test_a_path_is_the_run_with_hooks(plain, runs, inputs):
 
 def test_a_head_that_says_the_same_changes_nothing(plain, runs):
     _, corrupt = runs
+    every = path_patching.every_path(plain, corrupt, corrupt, (0, 1))
+    for end in every.ends.streams[1:].flatten(0, 1):
+        torch.testing.assert_close(to_logits(plain, end), stock(plain, CORRUPT), atol=1e-4, rtol=0)
+    assert not every.moved[1:].any()
     found = path_patching.direct_path(plain, corrupt, corrupt, (0, 1), (2, 3))
     torch.testing.assert_close(to_logits(plain, found.last), stock(plain, CORRUPT), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("inputs", ["qkv", "k"])
+def test_every_path_is_each_path_alone(plain, runs, inputs):
+    clean, corrupt = runs
+    found = path_patching.every_path(plain, corrupt, clean, (0, 1), inputs)
+    assert torch.isnan(found.ends.streams[0]).all() and np.isnan(found.moved[0]).all()
+    for receiver in ((1, 0), (1, 3), (2, 0), (2, 3)):
+        expected = with_hooks(plain, (0, 1), receiver, inputs)
+        torch.testing.assert_close(
+            to_logits(plain, found.ends.streams[receiver]), expected, atol=1e-4, rtol=0)
+        alone = path_patching.direct_path(plain, corrupt, clean, (0, 1), receiver, inputs)
+        distance = np.abs(alone.after[-1] - alone.before[-1]).sum() / 2
+        np.testing.assert_allclose(found.moved[receiver], distance, atol=1e-6)
 
 
 @pytest.mark.parametrize("pair, inputs, words", [
