@@ -1,4 +1,4 @@
-"""Compare: two prompts side by side; the values of one put into the other."""
+"""Compare: two prompts or two models side by side; the values of one prompt put into the other."""
 
 import streamlit as st
 
@@ -6,9 +6,12 @@ from components.frame import shell
 
 shell.guard()
 
-from components.compare import look, paths, views
+from components.compare import look, paths, two_models, views
 
 bar, view, text = views.show_bar()
+if view == "models" and views.has_prompt():
+    two_models.show(text)
+    st.stop()
 if not views.has_prompt() or not text:
     st.info("One prompt is empty, so nothing can be compared. Type both, or choose a pair.")
     st.stop()

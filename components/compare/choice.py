@@ -7,10 +7,11 @@ Prompt A is the prompt box's; its token is shared with other pages (frame/place.
 import streamlit as st
 
 from components.frame.choices import Cell, Choice, OneOf, Text, Whole, choose
-from components.frame.place import AT
+from components.frame.place import AT, HEAD, LAYER
 
-VIEWS = {"prompts": "Two prompts", "patch": "Patch", "paths": "Paths"}
-WAYS = {"subsequence": "by common tokens", "position": "by position"}
+VIEWS = {"prompts": "Prompts", "patch": "Patch", "paths": "Paths", "models": "Models"}
+WITH_MEMORY = "memory"  # in the place of the second model's name: the first one, with memory
+WAYS = {"subsequence": "common tokens", "position": "position"}
 SITES = {"stream": "Stream", "attn": "Attention", "mlp": "MLP", "head": "Heads"}
 FILLS = {"patch": "A's value", "zero": "Zero", "mean": "Mean of A", "resample": "Another token"}
 INPUTS = {"qkv": "Query, key, value", "q": "Query", "k": "Key", "v": "Value"}
@@ -31,6 +32,7 @@ PAIRS = {  # examples: name -> prompt A, prompt B
 
 VIEW = Choice("compare", OneOf(VIEWS), "prompts")
 OTHER = Choice("other_prompt", Text(), PAIRS["Another town"][1], what="prompt B")
+OTHER_MODEL = Choice("other_model", Text(300), WITH_MEMORY)
 WAY = Choice("align", OneOf(WAYS), "subsequence")
 STATION = Choice("apart_station", Whole())  # 0 to 2L
 PART = Choice("apart_part", Cell())  # a layer, and a head or behind them the MLP
@@ -44,7 +46,7 @@ CHANGED = Choice("patch_changed", Cell())  # a station and a token, of what a pa
 SENDER, RECEIVER = Choice("path_from", Cell()), Choice("path_to", Cell())  # layer and head
 INPUTS_READ = Choice("path_inputs", OneOf(INPUTS), "qkv")
 READ = Choice("path_read", Cell())  # a run and a token, of what the receiver reads
-CHOICES = (VIEW, OTHER, WAY, STATION, PART, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED,
+CHOICES = (VIEW, OTHER, OTHER_MODEL, WAY, STATION, PART, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED,
            SENDER, RECEIVER, INPUTS_READ, READ)
 
 
@@ -54,3 +56,14 @@ def take_pair(name: str) -> None:
     choose(OTHER, other)
     for one in (AT, ANSWER, AGAINST, PATCHED, FIRST, SENDER, RECEIVER):
         choose(one, None)
+
+
+def take_part(n_heads: int):
+    """A callback that remembers a head, or behind them the MLP."""
+    def take(layer: int, column: int) -> None:
+        choose(PART, (layer, column))
+        choose(LAYER, layer)
+        if column < n_heads:
+            choose(HEAD, column)
+
+    return take

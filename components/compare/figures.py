@@ -165,14 +165,37 @@ def moved_grid(moved: np.ndarray, names: list[str], words: list[str]) -> tuple[G
     return grid, top
 
 
-def next_facts(found, distance: float) -> str:
-    """found: run.NextTokens; distance: of the two streams at the end (HTML)."""
+def weights_grid(change: np.ndarray, names: list[str], words: list[str], head: tuple[int, int]) -> Grid:
+    """change (N,N): a head's weights in B minus those in A, row = query; names, words: of the tokens."""
+    return Grid(
+        title=f"Attention of layer {head[0]} head {head[1]}, B minus A: {len(names)} × {len(names)} tokens",
+        levels=signed_levels(change, 1),
+        rows=names,
+        columns=names,
+        row_words=[f"query {word}" for word in words],
+        column_words=[f"key {word}" for word in words],
+        row_hues=["query"] * len(names),
+        details=[("Δ weight", "change", "signed")],
+        arrays={"change": change},
+        signed=True,
+        height=430,
+        most=34,
+        row_least=9,
+    )
+
+
+def next_facts(found, distance: float | None) -> str:
+    """found: run.NextTokens; distance: of the two streams at the end, None where it does not exist
+    (HTML)."""
     change = found.change
-    return fact_strip([
+    facts = [
         (show_number(found.js_nats), "Jensen-Shannon, nats", "0 = the same, 0.693 = nothing in common"),
         (f"A: {change.top_before}  B: {change.top_after}", "most probable next token", ""),
-        (show_number(distance), "distance of the streams at the end", "‖a − b‖ ÷ the mean of both lengths"),
-    ])
+    ]
+    if distance is not None:
+        facts.append((show_number(distance), "distance of the streams at the end",
+                      "‖a − b‖ ÷ the mean of both lengths"))
+    return fact_strip(facts)
 
 
 def patch_facts(change, share: float, value: float, read, metric: str) -> str:

@@ -1,6 +1,6 @@
 """Both prompts as the page sees them: their runs, their tokens, and which stand for each other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,6 +45,11 @@ def both(text: str) -> TwoPrompts:
     way = chosen(choice.WAY) if np.intersect1d(first.ids, second.ids).size else "position"
     names = visit.token_texts(), visit.show_tokens(second.ids)
     return TwoPrompts(first, second, *names, way, comparison.paired(first, second, way))
+
+
+def by_position(two: TwoPrompts) -> TwoPrompts:
+    """The same two prompts, of equal counts, with every token standing for the one at its place."""
+    return replace(two, way="position", pairs=comparison.paired(two.first, two.second, "position"))
 
 
 def pair(two: TwoPrompts) -> int:

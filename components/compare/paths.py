@@ -18,6 +18,7 @@ def show(two: TwoPrompts, bar) -> None:
     if problem := _problem(two):
         st.info(problem)
         return
+    two = look.by_position(two)
     row = st.container(horizontal=True, vertical_alignment="bottom", key="path_row")
     with bar if presenting.is_on() else row, presenting.folded("What is measured", "path_what"):
         inputs = one_of("What of a receiver hears A's head", choice.INPUTS_READ, shown=True)
@@ -73,9 +74,11 @@ def _senders(two: TwoPrompts, asked, sender: tuple[int, int]) -> None:
 def _receivers(found, sender: tuple[int, int], receiver: tuple[int, int], asked) -> None:
     first = sender[0] + 1
     read, metric = found.read, choice.METRIC_WORDS[asked.metric]
-    grid = figures.receivers_grid(read.share[first:], read.value[first:], found.moved[first:], first, metric)
+    grid = figures.receivers_grid(
+        read.share[first:], read.value[first:], found.moved[first:], first, metric)
     share = figures.show_number(float(read.share[receiver]))
-    st.markdown(f"**Receiver: layer {receiver[0]} head {receiver[1]}** of B: this path alone recovers {share}")
+    st.markdown(f"**Receiver: layer {receiver[0]} head {receiver[1]}** of B: this path alone recovers "
+                f"{share}")
     cell_grid.show(grid, (receiver[0] - first, receiver[1]), "path_receivers",
                    lambda row, head: choose(choice.RECEIVER, (row + first, head)))
     st.caption(f"Each cell: only this head of B hears A's head {sender[0]}.{sender[1]}, straight through the "
@@ -87,7 +90,7 @@ def _reads(two: TwoPrompts, sender, receiver, inputs: str) -> None:
     found = run.one_path(two.first, two.second, sender, receiver, inputs)
     grid = figures.reads_grid(found.rows, two.pair_names(), two.pair_words(), receiver)
     st.markdown(f"**What head {receiver[0]}.{receiver[1]} reads** at the last token")
-    row, column = chosen(choice.READ) or (len(found.rows) - 1, int(found.rows[-1].argmax()))
+    row, column = chosen(choice.READ) or (1, int(found.rows[1].argmax()))
     row, column = min(row, len(found.rows) - 1), min(column, len(two.others) - 1)
     cell_grid.show(grid, (row, column), "path_reads", lambda row, column: choose(choice.READ, (row, column)))
     st.caption("Its attention weights in B, in B with the path, and in A; each row sums to 1.")
@@ -98,6 +101,6 @@ def _follows(two: TwoPrompts, asked, sender, receiver, inputs: str, found) -> No
     change = run.one_path(two.first, two.second, sender, receiver, inputs).change
     st.markdown(f"**What follows** B, with head {sender[0]}.{sender[1]} of A heard by head "
                 f"{receiver[0]}.{receiver[1]} alone")
-    st.html(figures.patch_facts(change, *float(found.read.share[receiver]), float(found.read.value[receiver]), found.read,
-                                choice.METRIC_WORDS[asked.metric]))
+    share, value = (float(x[receiver]) for x in (found.read.share, found.read.value))
+    st.html(figures.patch_facts(change, share, value, found.read, choice.METRIC_WORDS[asked.metric]))
     st.html(two_distributions.pairs(change, "B", "B with the path"))

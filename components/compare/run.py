@@ -155,15 +155,19 @@ def _apart(chosen: Checkpoint, first: Trace, second: Trace, way: str) -> compari
     return comparison.apart(*_sides(chosen, first, second), comparison.paired(first, second, way))
 
 
-@torch.inference_mode()
 def _next_tokens(
     chosen: Checkpoint, first: Trace, second: Trace, at: int, other: int
 ) -> NextTokens:
-    logits = [final_logits(chosen.model, run.layer_stream(-1)[i])
-              for run, i in ((first, at), (second, other))]
-    change = ablation.compare(chosen, *logits)
-    js = comparison.js_nats(*_sides(chosen, first, second), np.array([[at, other]]))
-    return NextTokens(change, float(js[0]))
+    return next_of_sides(*_sides(chosen, first, second), np.array([[at, other]]))
+
+
+def next_of_sides(
+    first: comparison.Side, second: comparison.Side, pair: np.ndarray
+) -> NextTokens:
+    """The next token after a pair (1,2) of tokens of two sides, whose models may differ."""
+    logits = [comparison.logits(side, pair[:, i])[0] for i, side in enumerate((first, second))]
+    change = ablation.compare(first.checkpoint, *logits)
+    return NextTokens(change, float(comparison.js_nats(first, second, pair)[0]))
 
 
 def _ends(

@@ -3,32 +3,35 @@
 import numpy as np
 import streamlit as st
 
-from components.compare import choice, figures, look, patches, run
+from components.compare import choice, figures, look, patches, run, two_models
 from components.compare.look import TwoPrompts
 from components.frame import presenting, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chooser, chosen
 from components.frame.live_area import live_area
-from components.frame.place import AT, HEAD, LAYER
+from components.frame.place import AT
 from components.kit import cell_grid, two_distributions
 from components.kit.export.offers import notebook
 from components.kit.safe_text import for_markdown
 
 
 def show_bar():
-    """The row above the pictures: the view, prompt B, how tokens are aligned -> the row, the view, B's
-    text."""
+    """The row above the pictures: the view, prompt B, how tokens are aligned, or the second model ->
+    the row, the view, B's text or the second model's name."""
     bar = st.container(horizontal=True, vertical_alignment="bottom", key="compare_bar")
     with bar:
         view = one_of("View", choice.VIEW)
+        if view == "models":
+            return bar, view, two_models.choose_other()
         with presenting.folded("Prompt B", "compare_prompts"):
-            with st.container(width=500):
+            with st.container(width=570):
                 text = live_area(
                     choice.OTHER, "Prompt B (A is the box above)",
                     "Type the other prompt: everything below follows each key", 1, 1000,
                 )
-            one_of("Tokens stand for each other by", choice.WAY)
             with st.popover("Pairs", key="compare_pairs"):
+                if view != "paths":
+                    one_of("Tokens stand for each other by", choice.WAY, shown=True)
                 for name in choice.PAIRS:
                     st.button(name, key=f"pair {name}", on_click=choice.take_pair, args=(name,),
                               width="stretch")
@@ -46,7 +49,7 @@ def show_counts(two: TwoPrompts) -> None:
         return
     n, m = len(two.tokens), len(two.others)
     st.caption(f"Prompt A has {n:,} tokens, B has {m:,}; {len(two.pairs):,} stand for each other, "
-               f"aligned {choice.WAYS[two.way]}. A slash shows both tokens of a pair.")
+               f"aligned by {choice.WAYS[two.way]}. A slash shows both tokens of a pair.")
 
 
 # -- two prompts ----------------------------------------------------------------------------------
@@ -106,15 +109,9 @@ def _parts(two: TwoPrompts, apart, at: int) -> None:
     layer, column = chosen(choice.PART) or best
     layer, column = min(layer, n_layers - 1), min(column, n_columns - 1)
 
-    def take(layer: int, column: int) -> None:
-        choose(choice.PART, (layer, column))
-        choose(LAYER, layer)
-        if column < n_columns - 1:
-            choose(HEAD, column)
-
     name = "MLP" if best[1] == n_columns - 1 else f"head {best[1]}"
     st.markdown(f"**Which parts differ** at this pair: most of all, {name} of layer {best[0]}")
-    cell_grid.show(grid, (layer, column), "apart_parts", take)
+    cell_grid.show(grid, (layer, column), "apart_parts", choice.take_part(n_columns - 1))
     st.caption(f"Length of the difference of what each head and MLP wrote into the two streams; full "
                f"colour: {figures.show_number(top)}.")
     if column < n_columns - 1:

@@ -61,6 +61,23 @@ def current() -> Checkpoint:
         return _load(st.session_state[_IN_USE])
 
 
+def beside(name: str) -> Checkpoint | None:
+    """Another model of this visitor, on the device and in the numbers that the sidebar says; None,
+    and what it still needs drawn here, while it may not be loaded."""
+    choice = name.strip(), chosen(DEVICE), chosen(DTYPE)
+    try:
+        _check_not_refused(choice)
+        if _needs_download(choice[0]):
+            st.info(f"{_literal(name)} is not on this machine. Choose it in the sidebar (»), which offers "
+                    "the download; then come back to this model.")
+            return None
+        return _load(choice, f"{_visitor()} beside") if _is_here(choice[0], "beside") else None
+    except CheckpointError as error:
+        st.session_state[_REFUSED] = (choice, str(error))
+        st.error(_sentence(error))
+        return None
+
+
 def warm_up() -> None:
     """Load the model that the server was started with; if it must be downloaded, begin that."""
     try:
@@ -172,14 +189,14 @@ def _check_not_refused(choice: Wanted) -> None:
         raise CheckpointError(sentence)
 
 
-def _is_here(name: str) -> bool:
+def _is_here(name: str, place: str = "model") -> bool:
     """Whether the files may be loaded now; if not, draws the click or the download that is
-    needed."""
+    needed. place: the beginning of the button's key."""
     if checkpoint.source(name) == "folder" and name not in (start_name(), _in_use()[0]):
         _check_visitor()
         if st.session_state.get(_OPENED) != name:
             st.button(
-                f"Load {_literal(name)}", key="model_load", type="primary", width="stretch",
+                f"Load {_literal(name)}", key=f"{place}_load", type="primary", width="stretch",
                 on_click=st.session_state.update, args=({_OPENED: name},),
             )
             return False
@@ -290,11 +307,13 @@ def _first_choice() -> Wanted:
     return (start_name() if is_here else EMBEDDED, "auto", "auto")
 
 
-def _load(choice: Wanted) -> Checkpoint:
+def _load(choice: Wanted, seat: str = "") -> Checkpoint:
+    """seat: whose the model is; "": the visitor's own, which is one at a time."""
+    seat = seat or _visitor()
     if choice[0] == EMBEDDED:
-        _shelf().seats.pop(_visitor(), None)
+        _shelf().seats.pop(seat, None)
         return _load_embedded(*choice[1:])
-    return _load_other(choice)
+    return _load_other(choice, seat)
 
 
 @st.cache_resource(show_spinner=False, max_entries=12)  # every device and dtype; 23 MB or less each
@@ -302,14 +321,14 @@ def _load_embedded(device: str, dtype: str) -> Checkpoint:
     return _settled(EMBEDDED, device, dtype)
 
 
-def _load_other(choice: Wanted) -> Checkpoint:
+def _load_other(choice: Wanted, seat: str) -> Checkpoint:
     """A model from the server's shelf; loads it if needed: one load at a time, MAX_SHARED models.
 
     A model that another visitor uses is not dropped, or visitors in turns would read it from disk
     at every key. Raises CheckpointError if all are in use.
     """
     shelf = _shelf()
-    shelf.seats[_visitor()] = choice, time.monotonic()
+    shelf.seats[seat] = choice, time.monotonic()
     loaded = shelf.loaded.get(choice)
     if loaded is None:
         with shelf.loading:

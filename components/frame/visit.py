@@ -51,10 +51,14 @@ def mark() -> str:
 
 def plain_model_name() -> str:
     """What sentences call the chosen model: "the embedded model", a hub name, a folder's last part."""
-    name = checkpoint().name
-    if source(name) == "embedded":
+    return plain_name(checkpoint())
+
+
+def plain_name(model: Checkpoint) -> str:
+    """The same of any model."""
+    if source(model.name) == "embedded":
         return "the embedded model"
-    return name if source(name) != "folder" else checkpoint().folder.name
+    return model.name if source(model.name) != "folder" else model.folder.name
 
 
 def model_name() -> str:

@@ -158,9 +158,16 @@ def logit_difference(first: Side, second: Side) -> np.ndarray:
     return found
 
 
+@torch.inference_mode()
+def logits(side: Side, places: np.ndarray) -> torch.Tensor:
+    """The next token's logits behind some tokens, (n,V). Raises ValueError where they are not
+    finite."""
+    with opened(side.trace.graft):
+        found = final_logits(side.checkpoint.model, side.trace.layer_stream(-1)[places])
+    sampling.check_finite(found, f"the logits of {side.checkpoint.name}")
+    return found
+
+
 def _logs(side: Side, places: np.ndarray) -> torch.Tensor:
     """The next token's log-distribution behind some tokens, (n,V) float64."""
-    with opened(side.trace.graft):
-        logits = final_logits(side.checkpoint.model, side.trace.layer_stream(-1)[places])
-    sampling.check_finite(logits, f"the logits of {side.checkpoint.name}")
-    return logits.double().log_softmax(-1)
+    return logits(side, places).double().log_softmax(-1)

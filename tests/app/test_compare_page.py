@@ -2,12 +2,18 @@
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
+from components.compare import other_model
 from model.analysis import comparison, patching, path_patching, recovery
 from model.loading import checkpoint
+from model.memory import asking, telling
+from model.memory.settings import Settings
+from model.memory.state import blank
 from model.run import tokens, trace
 from tests.app import tree
+from tests.conftest import byte_tokenizer, random_gpt2
 from tests.waiting import PATIENCE_S
 
 WORDS = "a machine learning model", "a fashion model"
@@ -27,10 +33,12 @@ def runs(model, prompts) -> list[trace.Trace]:
     return [trace.run(model, tokens.encode(model.tokenizer, text)) for text in prompts]
 
 
-def opened(prompts, **link) -> AppTest:
+def opened(prompts, session=(), **link) -> AppTest:
     app = AppTest.from_file("../../app.py", default_timeout=PATIENCE_S)
     for name, value in {"prompt": prompts[0], "other_prompt": prompts[1], **link}.items():
         app.query_params[name] = str(value)
+    for name, value in dict(session).items():
+        app.session_state[name] = value
     app.switch_page("pages/compare.py")
     return app.run()
 
@@ -116,6 +124,55 @@ def test_paths_between_prompts_of_different_counts_are_a_sentence():
     assert not app.exception and "Different token counts: 7 in A, 4 in B" in app.info[0].value
 
 
+def test_one_model_without_and_with_what_memory_was_told(model):
+    app = opened(("Where do I live? I live in", ""), compare="models")
+    assert not app.exception and not app.error
+    settings = Settings(modules=frozenset({"am", *model.memory.parts}))
+    state = telling.tell(model, blank(model), other_model.EXAMPLE, settings).state
+    ids = tokens.encode_part(model.tokenizer, "Where do I live? I live in")
+    recalled = asking.ask(model, state, ids, settings).trace
+    sides = comparison.Side(model, asking.plain(model, ids)), comparison.Side(model, recalled)
+    pairs = comparison.paired(sides[0].trace, recalled, "position")[1:]
+    apart = comparison.apart(*sides, pairs)
+    sent = grid(app, "models_grid")
+    np.testing.assert_allclose(table(sent, "distance"), apart.distance, atol=1e-4)
+    assert f"{comparison.js_nats(*sides, pairs)[-1]:.3f}" in tree.html(app)
+    parts = grid(app, "models_parts")["chosen"]
+    layer, head = parts["row"], parts["column"]
+    expected = comparison.weight_difference(*sides, pairs, layer, head)
+    np.testing.assert_allclose(table(grid(app, "models_attention"), "change"), expected, atol=1e-5)
+
+
+@pytest.fixture
+def folder(tmp_path, model):
+    """A model of the embedded one's size and words, with other weights in one layer."""
+    model.model.config.save_pretrained(tmp_path)
+    weights = {name: x.clone() for name, x in model.model.state_dict().items()}
+    weights["transformer.h.2.mlp.c_proj.weight"] *= 1.1
+    save_file({n: x.float() for n, x in weights.items() if n != "lm_head.weight"},
+              tmp_path / "model.safetensors", metadata={"format": "pt"})
+    model.tokenizer.save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_a_folder_beside_the_embedded_model_opens_with_a_click(model, folder):
+    app = opened((PEOPLE[0], ""), compare="models", other_model=folder)
+    assert not app.exception and not tree.components(app)[-1][1].startswith("models")
+    app.button(key="beside_load").click().run()
+    assert not app.exception and not app.error
+    distance = table(grid(app, "models_grid"), "distance")
+    assert not distance[:6].any() and distance[6].all()  # the changed MLP writes station 6
+
+
+def test_models_of_other_words_and_other_sizes_are_sentences(tmp_path):
+    random_gpt2().save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    app = opened((PEOPLE[0], ""), {"folder opened": str(tmp_path)}, compare="models", other_model=tmp_path)
+    assert not app.exception and "different vocabularies" in app.error[0].value
+    app = opened((PEOPLE[0], ""), compare="models", other_model="gpt2")
+    assert not app.exception and "not on this machine" in app.info[0].value
+
+
 def test_different_token_counts_by_position_are_a_sentence_and_an_offer():
     app = opened(WORDS, compare="patch", align="position")
     assert not app.exception and "Different token counts: 7 in A, 4 in B" in app.info[0].value
@@ -151,7 +208,7 @@ def test_of_a_long_prompt_a_range_is_patched():
     assert not app.exception and not app.error
 
 
-@pytest.mark.parametrize("view", ["prompts", "patch", "paths"])
+@pytest.mark.parametrize("view", ["prompts", "patch", "paths", "models"])
 @pytest.mark.parametrize("prompts", [
     ("a", "b"), ("a", "   "), ("<script>x</script> **b**", "$x^2$ [a](b) 🧠"), ("a b", "a b"),
 ])
