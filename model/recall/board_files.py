@@ -1,6 +1,8 @@
 """Schemas of the files that measurements of recall are kept in. Knows nothing of measuring."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from model.disk.schema import Count, Told
 
@@ -84,12 +86,77 @@ class HeadlineLineTold(Told):
     hits: dict[str, bool]
 
 
+class RowTold(Told):
+    """A point of one variant; series: name -> [hits, n]."""
+
+    variant: str
+    point: str
+    x: float
+    y: float | None
+    stop: Count
+    n_stops: Count
+    episodes: Count
+    series: dict[str, Annotated[list[Count], Field(min_length=2, max_length=2)]]
+
+
 class CurveTold(Told):
     """One curve of recall_curves.json."""
 
     n: Count
     made: str
-    rows: list[dict[str, Any]]
+    rows: list[RowTold]
+
+
+class BoardCellTold(Told):
+    """A cell of the scoreboard; no value: it cannot be measured."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: Count
+    unit: Literal["share", "tokens", "percent", "bytes", "ms"]
+    how: str
+
+
+class BoardCellsTold(Told):
+    """A row's cells, one a column."""
+
+    context_limit: BoardCellTold
+    inside: BoardCellTold
+    beyond: BoardCellTold
+    across: BoardCellTold
+    false_recall: BoardCellTold
+    perplexity: BoardCellTold
+    bytes: BoardCellTold
+    ms: BoardCellTold
+
+
+class BoardRowTold(Told):
+    """A variant on the scoreboard."""
+
+    variant: str
+    cells: BoardCellsTold
+
+
+class SlotsTold(Told):
+    """How many slots each kind of memory had."""
+
+    am: Count
+    edm: Count
+
+
+class BoardTold(Told):
+    """scoreboard.json."""
+
+    model: str
+    fingerprint: str
+    memory: str | None
+    made: str
+    episodes: Count
+    slots: SlotsTold
+    policy: str
+    window: Count
+    rows: list[BoardRowTold]
 
 
 class CurvesTold(Told):

@@ -29,7 +29,7 @@ from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
 from model.recall import curves, distraction, probe, runs
-from model.recall.board_files import Versioned
+from model.recall.board_files import BoardTold, Versioned
 from model.recall.probe import USUAL
 from model.recall.runs import Curve, CurvePoint, bytes_of
 from model.recall.share import Share
@@ -68,6 +68,8 @@ def load(path: Path = PLACE) -> dict[str, Any] | None:
     try:
         board: dict[str, Any] = from_json(path.read_bytes())
         version = checked(Versioned, board).version
+        if version == VERSION:
+            checked(BoardTold, board)
     except (ValueError, OSError) as problem:
         raise ValueError(f"No scoreboard in {path.name}: {problem}. Please make it "
                          "again.") from problem

@@ -352,9 +352,13 @@ def save_checkpoint(path: Path, training: Training) -> None:
 
 def load_checkpoint(path: Path, training: Training) -> None:
     """Puts a saved training back into this one."""
-    kept = saved.read(path, training.model.device, ("model", "optimizers", "rng", "state"))
+    kept = saved.read(path, training.model.device, ("model", "optimizers", "rng", "state"),
+                      saved.BaseStateTold)
     saved.fill(training.model, kept["model"], path)
-    for optimizer, values in zip(training.optimizers, kept["optimizers"]):
-        optimizer.load_state_dict(values)
+    for optimizer, values in saved.pairs(training.optimizers, kept["optimizers"], path):
+        saved.fill_optimizer(optimizer, values, path)
     saved.set_random(training.rng, kept["rng"])
-    training.state = State(**json.loads(kept["state"]))
+    training.state = State(**kept["state"])
+    if training.state.stage >= len(training.options.stages):
+        raise saved.refused(path, f"it is at stage {training.state.stage + 1} of "
+                                  f"{len(training.options.stages)}")

@@ -310,13 +310,15 @@ def _save(path: Path, training: MemoryTraining) -> None:
 
 def _load(path: Path, training: MemoryTraining) -> None:
     needed = ("base", "modules", "optimizer", "rng", "torch_rng", "state")
-    kept = saved.read(path, training.model.device, needed)
+    kept = saved.read(path, training.model.device, needed, saved.MemoryStateTold)
     if kept["base"] != training.checkpoint.fingerprint:
         raise ValueError(f"Wrong model: {path} trains memory for another model ({kept['base']}), "
                          f"this one is {training.checkpoint.fingerprint}. Choose that model, or "
                          "another --out.")
     saved.fill(training.modules, kept["modules"], path)
-    training.optimizer.load_state_dict(kept["optimizer"])
+    saved.fill_optimizer(training.optimizer, kept["optimizer"], path)
     saved.set_random(training.rng, kept["rng"])
-    torch.set_rng_state(kept["torch_rng"].cpu())
-    training.state = MemoryTrainingState(**json.loads(kept["state"]))
+    saved.set_torch_random(kept["torch_rng"], path)
+    training.state = MemoryTrainingState(**kept["state"])
+    if training.state.lesson >= len(LESSONS):
+        raise saved.refused(path, f"it is at lesson {training.state.lesson + 1} of {len(LESSONS)}")

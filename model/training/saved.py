@@ -5,9 +5,9 @@ Knows nothing of what is trained.
 
 import pickle
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -16,37 +16,78 @@ from torch import nn
 
 from model.disk.schema import Count, Seconds, Told, checked, from_json, one_line
 
+_Word = Annotated[int, Field(ge=0, lt=2**32)]
+_Words = Annotated[tuple[_Word, ...], Field(strict=False, min_length=625, max_length=625)]
+
 
 class StateTold(Told):
-    """How far a training has come; each kind of training has its own of the last fields."""
+    """How far a training has come; each kind of training adds its own fields."""
 
     step: Count
     tokens: Count
     seconds: Seconds
+
+
+class BasePointTold(Told):
+    """A point of a base model's curves."""
+
+    step: Count
+    tokens: Count
+    seconds: Seconds
+    tokens_per_second: float
+    seconds_left: float
+    stage: str
+    loss: float
+    bits_per_byte: float
+    recall_known: float
+    recall_unseen: float
+    recall_open: float
+
+
+class BaseStateTold(StateTold):
+    """Of a base model's training: its stage and its curves."""
+
+    stage: Count
+    seed: int
+    curves: list[BasePointTold]
+
+
+class MemoryStateTold(StateTold):
+    """Of a memory's training: its lesson and its curves, which nobody reads back."""
+
+    lesson: Count
     curves: list[dict[str, Any]]
+
+
+class OptimizerTold(Told):
+    """An optimizer's state; state: number of a parameter -> its tensors."""
+
+    state: dict[Count, dict[str, Any]]
+    param_groups: list[dict[str, Any]]
 
 
 class RandomTold(Told):
     """The state of Python's random numbers."""
 
-    state: Annotated[
-        tuple[int, Annotated[tuple[Count, ...], Field(strict=False)], float | None], Field(strict=False)
-    ]
+    state: Annotated[tuple[Literal[3], _Words, float | None], Field(strict=False)]
 
 
-def read(path: Path, device: torch.device, needed: tuple[str, ...]) -> dict[str, Any]:
-    """What a training saved. ValueError where the file is none, or only a part of one."""
+def read(
+    path: Path, device: torch.device, needed: tuple[str, ...], schema: type[StateTold]
+) -> dict[str, Any]:
+    """What a training saved; under "state" the schema's fields. ValueError where the file is none, or
+    only a part of one."""
     try:
-        found = torch.load(path, map_location=device, weights_only=True)
+        found = dict(torch.load(path, map_location=device, weights_only=True))
         missing = [name for name in needed if name not in found]
         if missing:
             raise ValueError(f"it has no {missing[0]}")
-        checked(StateTold, from_json(found["state"]))
+        found["state"] = checked(schema, from_json(found["state"])).model_dump()
         checked(RandomTold, {"state": from_json(found["rng"])})
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError, KeyError,
             IndexError, AttributeError) as problem:
         raise refused(path, one_line(problem)) from problem
-    return dict(found)
+    return found
 
 
 def refused(path: Path, why: str) -> ValueError:
@@ -64,6 +105,45 @@ def fill(module: nn.Module, tensors: object, path: Path) -> None:
     if not isinstance(tensors, Mapping) or shapes != found:
         raise refused(path, "its weights are of another model or other options")
     module.load_state_dict(tensors)
+
+
+def pairs(
+    optimizers: Sequence[torch.optim.Optimizer], saved: object, path: Path
+) -> Iterator[tuple[torch.optim.Optimizer, object]]:
+    """Each optimizer with what was saved of it. ValueError where there are more or fewer."""
+    if not isinstance(saved, list) or len(saved) != len(optimizers):
+        raise refused(path, f"it does not hold {len(optimizers)} optimizers")
+    return zip(optimizers, saved)
+
+
+def fill_optimizer(optimizer: torch.optim.Optimizer, saved: object, path: Path) -> None:
+    """A saved state into its optimizer. ValueError where it is of another one."""
+    try:
+        told = checked(OptimizerTold, saved)
+    except ValueError as problem:
+        raise refused(path, f"of its optimizer, {problem}") from problem
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    own = [(set(group), group["params"]) for group in optimizer.state_dict()["param_groups"]]
+    fits = own == [(set(group), group.get("params")) for group in told.param_groups] and all(
+        number < len(parameters) and _fit(tensors, parameters[number])
+        for number, tensors in told.state.items()
+    )
+    if not fits:
+        raise refused(path, "its optimizer is of another model or other options")
+    optimizer.load_state_dict({"state": told.state, "param_groups": told.param_groups})
+
+
+def _fit(tensors: dict[str, Any], parameter: torch.Tensor) -> bool:
+    """Whether an optimizer's numbers of a parameter have its shape, or are one number."""
+    return all(x.shape in ((), parameter.shape) for x in tensors.values() if isinstance(x, torch.Tensor))
+
+
+def set_torch_random(state: object, path: Path) -> None:
+    """torch's random numbers as they were. ValueError where this is no state of them."""
+    own = torch.get_rng_state()
+    if not isinstance(state, torch.Tensor) or (state.dtype, state.shape) != (own.dtype, own.shape):
+        raise refused(path, "its torch_rng is no state of torch's random numbers")
+    torch.set_rng_state(state.cpu())
 
 
 def set_random(rng: random.Random, text: str) -> None:

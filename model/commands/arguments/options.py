@@ -24,20 +24,24 @@ def add_model(parser: argparse._ActionsContainer) -> None:
 
 def path(text: str) -> Path:
     """The name of a file or folder. An empty one would mean the current folder; a device may give
-    bytes without end."""
+    bytes without end, and a named pipe none."""
     if not text.strip() or "\0" in text:
         raise argparse.ArgumentTypeError(f"{text!r} is no name. Name a file or a folder.")
-    if _is_device(text):
-        raise argparse.ArgumentTypeError(f"{text} is a device. Name a file or a folder.")
+    if kind := _odd_kind(text):
+        raise argparse.ArgumentTypeError(f"{text} is a {kind}. Name a file or a folder.")
     return Path(text)
 
 
-def _is_device(text: str) -> bool:
+def _odd_kind(text: str) -> str:
+    """What it is, where it is neither file nor folder; "" for the pipe of a shell, which is open."""
     try:
         mode = os.stat(text).st_mode
     except OSError:
-        return False
-    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+        return ""
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        return "device"
+    has_name = os.path.lexists(os.path.realpath(text))
+    return "named pipe or socket" if has_name and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) else ""
 
 
 def whole(text: str) -> int:

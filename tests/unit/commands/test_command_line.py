@@ -161,10 +161,24 @@ def test_what_cannot_be_done_is_one_line(capsys, line, words):
     assert code == 2 and not out and words in err and err.count("\n") == 1
 
 
-def test_a_device_is_not_replaced(capsys, tmp_path):
+@pytest.mark.parametrize("line", ["trace --prompt x --out", "trace --open", "score --file", "probe --file"])
+def test_a_named_pipe_is_neither_read_nor_replaced(capsys, tmp_path, line):
+    """Who opens one waits for ever until somebody writes to it."""
     os.mkfifo(tmp_path / "pipe.npz")
-    code, _, err = run(capsys, "trace", "--prompt", "x", "--out", tmp_path / "pipe.npz")
-    assert code == 2 and "no ordinary file" in err and (tmp_path / "pipe.npz").is_fifo()
+    with pytest.raises(SystemExit) as stop:
+        main([*line.split(), str(tmp_path / "pipe.npz")])
+    assert stop.value.code == 2 and "is a named pipe or socket" in capsys.readouterr().err
+    assert (tmp_path / "pipe.npz").is_fifo()
+
+
+def test_the_pipe_of_a_shell_is_read(capsys):
+    """`score --file <(grep …)`: a pipe without a name, which somebody writes to already."""
+    ours, theirs = os.pipe()
+    os.write(theirs, b"a\0b")
+    os.close(theirs)
+    code, _, err = run(capsys, "score", "--file", f"/dev/fd/{ours}")
+    os.close(ours)
+    assert code == 2 and "a zero byte at 1" in err
 
 
 def test_a_wrong_argument_exits_with_2(capsys):

@@ -1,6 +1,7 @@
 """Whatever a file says: it is read, or one line says what is wrong. The same examples every time."""
 
 import json
+import random
 from argparse import Namespace
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from model.classroom import ballot, classes
+from model.classroom.room import Place
 from model.commands import session
 from model.commands.recall_headline import lines
 from model.grafts import modules
@@ -22,10 +25,10 @@ from model.memory import asking, sessions, slots, telling
 from model.memory.settings import Settings
 from model.memory.state import blank, load_state, save_state
 from model.notes import importing
-from model.recall import headline, probe, probe_file, runs, shipped_curves
+from model.recall import headline, probe, probe_file, runs, scoreboard, shipped_curves
 from model.run import trace
 from model.takeaway import trace_file
-from model.training import jobs, memory_readme, progress, saved
+from model.training import base, jobs, memory_readme, progress, saved
 from tests.unit.hostile.mutations import contents, tensor_files, texts, trees
 
 pytestmark = pytest.mark.slow
@@ -216,15 +219,22 @@ def test_measurements(tmp_path):
     card = part | {"base": "f", "platform": "cpu", "file_bytes": 9, "n_parameters": 9, "recall": {"one": {"gpt2": share}},
                    "refused": {"gpt2": share},
                    "stability": {"tokens": 9, "relative_change": 0.1, "kl_nats_per_token": 0.1}}
-    files = {"memory_headline.json": board, "x.episodes.jsonl": episode, "memory_card.json": card,
+    row = {"variant": "gpt2", "point": "1", "x": 1, "y": None, "stop": 0, "n_stops": 1, "episodes": 2,
+           "series": {"recalled": [1, 2]}}
+    measured = {"value": 1.0, "low": None, "high": None, "n": 2, "unit": "share", "how": "h"}
+    shown = board | {"made": "", "episodes": 1, "slots": {"am": 1, "edm": 1}, "policy": "fifo", "window": 9, "rows": [
+        {"variant": "gpt2", "cells": dict.fromkeys(scoreboard.COLUMNS, measured)}]}
+    files = {"memory_headline.json": board, "scoreboard.json": shown | {"version": scoreboard.VERSION}, "x.episodes.jsonl": episode, "memory_card.json": card,
              "memory_grid.json": {"cells": {"a": [cell]}, "seeds": [part]},
-             "recall_curves.json": board | {"settings": {}, "curves": {"facts": {"n": 1, "made": "", "rows": []}}}}
+             "recall_curves.json": board | {"settings": {}, "curves": {"facts": {"n": 1, "made": "", "rows": [row]}}}}
     readers = {
         "memory_headline.json": lambda path: list(lines(headline.load(path))),
         "x.episodes.jsonl": runs.read_lines,
         "memory_card.json": lambda path: memory_readme.write_from(path.parent),
         "memory_grid.json": lambda path: memory_readme.write_from(path.parent),
         "recall_curves.json": lambda path: shipped_curves.load(path.parent),
+        "scoreboard.json": lambda path: [scoreboard.in_words(cell) for one in scoreboard.load(path)["rows"]
+                                         for cell in one["cells"].values()],
     }
 
     @FUZZ
@@ -244,17 +254,67 @@ def test_measurements(tmp_path):
     fuzz()
 
 
+POINT = {"step": 1, "tokens": 2, "seconds": 1.0, "tokens_per_second": 2.0, "seconds_left": 1.0, "stage": "one",
+         "loss": 1.0, "bits_per_byte": 1.0, "recall_known": 0.1, "recall_unseen": 0.1, "recall_open": 0.0}
+STATE = {"step": 1, "tokens": 2, "seconds": 1.0, "stage": 0, "seed": 0, "curves": [POINT]}
+RNG = json.loads(json.dumps(random.Random(0).getstate()))
+
+
 @FUZZ
-@given(st.none() | st.binary(max_size=40), trees({
-    "rng": json.dumps([3, [1, 2], None]), "state": json.dumps({"step": 1, "tokens": 2, "seconds": 1.0, "curves": []})}))
+@given(st.none() | st.binary(max_size=40), trees({"rng": RNG[:1] + [RNG[1][:3]] + [None], "state": STATE}))
 def test_saved_trainings(raw, tree):
     with TemporaryDirectory() as place, one_line_at_most():
         path = Path(place) / "training.pt"
         if raw is None:
-            torch.save(tree, path)
+            torch.save({name: json.dumps(told) for name, told in tree.items()}, path)
         else:
             path.write_bytes(raw)
-        saved.read(path, torch.device("cpu"), ("rng", "state"))
+        saved.read(path, torch.device("cpu"), ("rng", "state"), saved.BaseStateTold)
+
+
+@FUZZ
+@given(trees(STATE))
+def test_states_of_trainings(tree):
+    with TemporaryDirectory() as place, one_line_at_most():
+        path = Path(place) / "training.pt"
+        torch.save({"rng": json.dumps(RNG), "state": json.dumps(tree)}, path)
+        kept = saved.read(path, torch.device("cpu"), ("rng", "state"), saved.BaseStateTold)
+        saved.set_random(random.Random(), kept["rng"])
+        assert base.State(**kept["state"]).step >= 0
+
+
+@FUZZ
+@given(trees({"state": [[0, {"step": 1.0, "exp_avg": [0.0, 0.0]}]], "param_groups": [{"lr": 0.1, "params": [0]}]}))
+def test_optimizers_of_trainings(tree):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=0.1)
+    if isinstance(tree.get("state"), list):
+        tree["state"] = dict(one for one in tree["state"] if isinstance(one, list) and len(one) == 2
+                             and not isinstance(one[0], list | dict))
+    with one_line_at_most():
+        saved.fill_optimizer(optimizer, tree, Path("training.pt"))
+
+
+def test_classes(tmp_path):
+    room, _ = classes.start(tmp_path, Place(page="tokens", prompt="x", parameters={"layer": "1"}), 1.0)
+    asked = ballot.ask(tmp_path, room.code, "0" * 16, 3, False)
+    asked = asked.model_copy(update={"votes": {"a": [1, 2]}})
+    files = {tmp_path / f"{room.code}.json": json.loads(room.model_dump_json()),
+             tmp_path / f"{room.code}.answers" / f"{'0' * 16}.json": json.loads(asked.model_dump_json())}
+
+    @FUZZ
+    @given(st.sampled_from(sorted(files)), st.data())
+    def fuzz(path, data):
+        for other, told in files.items():
+            other.write_text(json.dumps(told))
+        whole = json.dumps(files[path]).encode()
+        path.write_bytes(data.draw(trees(files[path]).map(lambda tree: json.dumps(tree).encode()) | contents(whole)))
+        with one_line_at_most():
+            assert classes._parsed(tmp_path / f"{room.code}.json").place.page
+        with one_line_at_most():
+            assert len(ballot.counts(ballot._parsed(tmp_path / f"{room.code}.answers" / f"{'0' * 16}.json"))) > 0
+        classes._forget_old(tmp_path, 2.0)
+
+    fuzz()
 
 
 def test_a_whole_file_of_each_kind_is_read(tiny, told, folder):
