@@ -37,7 +37,9 @@ def options_of(args: Namespace) -> base.Options:
         if value is not None and not value > 0:
             raise ValueError(f"--{name} must be more than 0, got {value}.")
     minutes = 90.0 if args.minutes is None and args.tokens is None else args.minutes
+    shape = base.SHAPES[args.shape]
     return base.Options(args.text, args.out, minutes=minutes, tokens=args.tokens, seed=args.seed,
+                        shape=shape, stages=base.stages_for(shape),
                         peak=base.FROM_PEAK if args.weights else base.Options.peak,
                         weights=args.weights)
 

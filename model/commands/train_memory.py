@@ -9,7 +9,7 @@ from model.disk.whole import write_text
 from model.grafts.adapter import CONFIG, save_adapter
 from model.grafts.modules import FILE, save_modules
 from model.loading.checkpoint import EMBEDDED
-from model.training import memory, memory_card
+from model.training import base, forecast, memory, memory_card, processes
 from model.training.under_way import MemoryTraining, MemoryTrainingOptions
 
 CARD, CURVES, ADAPTER = "card.json", "curves.json", "adapter"
@@ -18,10 +18,45 @@ CARD, CURVES, ADAPTER = "card.json", "curves.json", "adapter"
 def run_command(args: Namespace) -> Iterator[str]:
     """Train, export, measure, write the card; yields lines. ValueError: wrong text or options."""
     options = options_of(args)
-    training = memory.start(options, args.resume)
+    training = memory.start(options, args.resume, processes=processes.launched())
+    lines = _train(training, args)
+    yield from (words for words in lines if training.processes.first)
+
+
+def _train(training: MemoryTraining, args: Namespace) -> Iterator[str]:
+    if not args.resume:  # a resumed training says how long it still takes
+        yield forecast_line(forecast.forecast(training, args.episodes), training)
     for measured in memory.loop(training):
         yield line(measured)
-    yield from finish(training, args.episodes)
+    if training.processes.first:
+        yield from finish(training, args.episodes)
+
+
+def forecast_line(f: forecast.Forecast, training: MemoryTraining) -> str:
+    """What a training will take, before it begins."""
+    device = training.model.device
+    numbers = "bfloat16" if base.bfloat16_pays(device) else "float32"
+    tried = "step" if f.steps == 1 else "steps"
+    few = "" if f.steps >= min(forecast.STEPS, training.options.steps) else (
+        ", no more because they are slow")
+    again = (", with gradient checkpointing, because memory is short" if f.recomputes else "")
+    return (f"forecast: {training.options.steps:,} steps take about {duration(f.training_s)}, "
+            f"measuring about {duration(f.measuring_s)} ({f.steps} {tried} tried{few}: "
+            f"{f.shortest_s:.2f} to {f.longest_s:.2f} s each; {device.type}, {numbers}"
+            f"{_together(training)}); memory {f.peak_bytes / 1e9:.1f} GB at most so far, "
+            f"{f.free_bytes / 1e9:.1f} GB were free{again}")
+
+
+def _together(training: MemoryTraining) -> str:
+    number = training.processes.number
+    return "" if number == 1 else f", {number} processes"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as seconds, minutes or hours, whichever reads best."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def options_of(args: Namespace) -> MemoryTrainingOptions:

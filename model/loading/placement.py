@@ -93,7 +93,7 @@ def _device(device: str, n_values: int, dtype: torch.dtype) -> tuple[str, str]:
     name = here[0] if device == "auto" else device
     if name == "cpu":
         return "cpu", f"CPU, because torch {torch.__version__} finds no GPU here."
-    needed, free = _bytes(n_values, dtype), _free_on_gpu(name)
+    needed, free = _bytes(n_values, dtype), free_on_gpu(name)
     if needed > free:
         return "cpu", (
             f"CPU, because the model needs {_gb(needed)} and {_NAMES[name]} has {_gb(free)} free."
@@ -112,7 +112,7 @@ def _gpu(name: str) -> str:
     return torch.cuda.get_device_name() if name == "cuda" else "Apple GPU"
 
 
-def _free_on_gpu(name: str) -> int:
+def free_on_gpu(name: str) -> int:
     """Bytes. CUDA: what the driver has free plus what torch's allocator holds unused."""
     if name == "cuda":
         unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()

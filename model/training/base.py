@@ -9,7 +9,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,22 @@ class Shape:
     width: int = 256
     positions: int = 512
     vocab: int = 4096
+
+
+SHAPES = {
+    "embedded": Shape(),  # 5.9 M parameters
+    "mini": Shape(6, 6, 384, 512, 8192),  # 14 M
+    "midi": Shape(8, 8, 512, 1024, 16384),  # 34 M
+    "distilgpt2": Shape(6, 12, 768, 1024, 50257),  # 82 M
+    "gpt2": Shape(12, 12, 768, 1024, 50257),  # 124 M
+}
+
+
+def stages_for(shape: Shape) -> tuple[Stage, ...]:
+    """The stages, the last with rows as long as the window: every position is trained."""
+    last = STAGES[-1]
+    rows = max(1, last.rows * last.length // shape.positions)
+    return (*STAGES[:-1], replace(last, length=shape.positions, rows=rows))
 
 
 @dataclass(frozen=True)
@@ -184,8 +200,10 @@ def loss_of(model: GPT2LMHeadModel, batch: CorpusBatch) -> torch.Tensor:
 
 
 def bfloat16_pays(device: torch.device) -> bool:
-    """On GPUs, and on CPUs that multiply bfloat16 in hardware."""
-    return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    """On GPUs and CPUs that multiply bfloat16 in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
 def build_optimizers(model: GPT2LMHeadModel, peak: float) -> list[torch.optim.Optimizer]:
@@ -267,8 +285,8 @@ def weights_of(folder: Path, model: GPT2LMHeadModel) -> dict[str, torch.Tensor]:
     wrong = [name for name, tensor in found.items()
              if name not in own or own[name].shape != tensor.shape]
     if wrong or not found:
-        raise corpus.CorpusError(f"The weights in {folder} have another shape ({wrong[:3]}). With "
-                                 "--from, name a model of the shape that train base makes.")
+        raise corpus.CorpusError(f"The weights in {folder} have another shape ({wrong[:3]}). Give "
+                                 "the --shape that they were trained with.")
     return {name: tensor.float() for name, tensor in found.items()}
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint as recomputed
 
 from model.disk.whole import write_bytes
 from model.grafts import modules
@@ -28,6 +29,7 @@ from model.run.checkpoint import Checkpoint
 from model.training import base, remembering, saved
 from model.training.corpus import CorpusError
 from model.training.memory_data import AskedPrompts, Data, Lesson, LessonBatch
+from model.training.processes import ALONE, Processes
 from model.training.remembering import Remembered
 from model.training.under_way import (
     GIST,
@@ -43,14 +45,18 @@ KL_WEIGHT, NEVER_WEIGHT, GATE_WEIGHT = 1.0, 1.0, 0.2
 ENOUGH = 0.8  # recall of held-out values at which the next lesson begins
 UNTIL = (0.15, 0.45, 1.0)  # a lesson ends here at the latest, as a fraction of the training,
 FROM_PEAK = 1e-3  # learning rate of a training that goes on from trained memory
+AT_ONCE = 32  # episodes that are measured at a time
+READ_AGAIN = 4  # prompts that gradient checkpointing reads at a time
+PARTS = ("loss", "kl", "never")
 FEWEST = 150  # but in a short training not before so many steps each
 
 
 def start(
-    options: MemoryTrainingOptions, resume: bool = False, fresh: bool = True
+    options: MemoryTrainingOptions, resume: bool = False, fresh: bool = True,
+    processes: Processes = ALONE,
 ) -> MemoryTraining:
-    """A training at its first step, or at the step of its checkpoint; fresh: delete the
-    measurements of an earlier training in the same folder.
+    """A training at its first step, or at the step of its checkpoint, on a model of its own; fresh:
+    delete the measurements of an earlier training in the same folder.
 
     Raises ValueError for a variant with nothing to train, CorpusError if the text or the checkpoint
     to resume from is missing.
@@ -58,11 +64,14 @@ def start(
     if not modules_of(options.variant) - {"am"}:
         trainable = [name for name, parts in VARIANTS.items() if parts - {"am"}]
         raise ValueError(f"Nothing to train in {options.variant}. Choose {', '.join(trainable)}.")
+    if options.rows < processes.number:
+        raise ValueError(f"{options.rows} episodes a step cannot be shared by {processes.number} "
+                         f"processes. Give --rows {processes.number} or more.")
     if resume and not (options.out / CHECKPOINT).is_file():
         raise CorpusError(f"Nothing to resume: there is no {options.out / CHECKPOINT}. Check "
                           "--out, or start anew without --resume.")
     options.out.mkdir(parents=True, exist_ok=True)
-    loaded = checkpoints.load(options.model, dtype="float32")
+    loaded = checkpoints.load(options.model, processes.device, "float32")
     start = _start(loaded)
     loaded.model.set_attn_implementation(base.ATTENTION)
     torch.manual_seed(options.seed)
@@ -71,13 +80,14 @@ def start(
         modules.fill_from(own, options.weights)
     own.to(loaded.model.device)
     training = MemoryTraining(options, loaded, Data(loaded.tokenizer, options.text, start), own,
-                              _optimizer(own, options.peak),
-                              random.Random(f"memory {options.seed}"), MemoryTrainingState())
+                              optimizer_of(own, options.peak),
+                              random.Random(f"memory {options.seed}"), MemoryTrainingState(),
+                              processes=processes)
     if options.weights is not None:
         training.state.lesson = len(LESSONS) - 1
     if resume:
         _load(options.out / CHECKPOINT, training)
-    elif fresh:
+    elif fresh and processes.first:
         (options.out / PROGRESS).unlink(missing_ok=True)
     return training
 
@@ -104,16 +114,21 @@ def train(options: MemoryTrainingOptions, resume: bool = False) -> Iterator[dict
 def loop(training: MemoryTraining) -> Iterator[dict]:
     """Steps, and a measurement every `options.every` of them and at the end."""
     options, state = training.options, training.state
-    while state.step < options.steps and not (options.out / "stop").exists():
+    while state.step < options.steps and not _stopped(training):
         losses, began, n_before = [], time.monotonic(), state.tokens
         for _ in range(min(options.every, options.steps - state.step)):
             began += _wait_while_paused(options.out)  # a pause is not training time
             losses.append(step(training))
-            if (options.out / "stop").exists():
+            if _stopped(training):
                 break
         busy = time.monotonic() - began
         state.seconds += busy
         yield _measure(training, losses, (state.tokens - n_before) / busy)
+
+
+def _stopped(training: MemoryTraining) -> bool:
+    """Whether there is a file `stop`; the same in all processes."""
+    return training.processes.any((training.options.out / "stop").exists())
 
 
 def written(training: MemoryTraining) -> list[str]:
@@ -135,11 +150,13 @@ def step(training: MemoryTraining) -> dict[str, float]:
     total = (losses["loss"] + KL_WEIGHT * losses["kl"] + NEVER_WEIGHT * losses["never"]
              + GATE_WEIGHT * losses["gate"])
     total.backward()
+    training.processes.add_gradients(training.modules.parameters())
     torch.nn.utils.clip_grad_norm_(training.modules.parameters(), 1.0)
     training.optimizer.step()
     state.step += 1
     state.tokens += int(batch.told.n.sum() + batch.asked.n.sum())
-    return {name: value.item() for name, value in losses.items()}
+    found = training.processes.total(torch.stack(list(losses.values())).detach())
+    return dict(zip(losses, found.tolist()))
 
 
 def rate(step: int, steps: int) -> float:
@@ -151,25 +168,50 @@ def rate(step: int, steps: int) -> float:
 def loss_of(training: MemoryTraining, batch: LessonBatch) -> dict[str, torch.Tensor]:
     """Mean nats. loss: of the answers; kl: base ‖ with memory, on tokens that should not change;
     never: the same for questions whose answer was never told; gate: of which tokens are worth
-    writing."""
+    writing. Of several processes each has its part of every mean; together they are the whole."""
     told, asked = remembering.on_device(training, batch)
     read = remembering.read_plainly(training, told)
     salience = training.modules.external.salience(read.middle, read.surprisal)
     use = remembering.switches(training, len(batch.episodes))
     memory = remembering.remember(training, told, read, salience, len(batch.episodes), use)
-    parts = [_sums(training, part, memory) for part in remembering.by_length(asked)]
+    groups = remembering.by_length(asked)
+    placed = [(group, remembering.places_of(training, group)) for group in groups]
+    if training.recomputes:
+        placed = [few for one in placed for few in _few(*one)]
+    parts = [_sums_in_memory(training, part, memory, place)
+             for part, place in training.processes.share(placed)]
     real = torch.arange(told.ids.shape[1], device=told.n.device) < told.n[:, None]
     real[:, 0] = False
     gate = F.binary_cross_entropy_with_logits(
         salience[real], told.value[real], pos_weight=salience.new_tensor(2.0))
-    means = {name: sum(part[name][0] for part in parts)
-             / sum(part[name][1] for part in parts).clamp(min=1) for name in parts[0]}
-    return {**means, "gate": gate}
+    weights = training.processes.total(torch.stack([torch.stack([w for _, w in part]) for part in parts]).sum(0))
+    means = {name: torch.stack([part[i][0] for part in parts]).sum() / weights[i].clamp(min=1)
+             for i, name in enumerate(PARTS)}
+    return {**means, "gate": gate / training.processes.number}
 
 
-def _sums(training: MemoryTraining, asked: AskedPrompts, memory: Remembered) -> dict[str, tuple]:
-    """Name -> nats of some prompts, summed with their weights, and the sum of the weights."""
-    place = remembering.places_of(training, asked)
+def _few(asked: AskedPrompts, place: torch.Tensor) -> Iterator[tuple[AskedPrompts, torch.Tensor]]:
+    """READ_AGAIN prompts at a time, with their positions."""
+    for some in torch.arange(len(place)).split(READ_AGAIN):
+        part = remembering.select(asked, some)
+        yield part, place[some, : part.ids.shape[1]]
+
+
+def _sums_in_memory(
+    training: MemoryTraining, asked: AskedPrompts, memory: Remembered, place: torch.Tensor
+) -> list[tuple]:
+    """`_sums`; with gradient checkpointing the backward pass reads the prompts again instead of
+    keeping every layer's numbers."""
+    if training.recomputes:
+        return recomputed(_sums, training, asked, memory, place, use_reentrant=False)
+    return _sums(training, asked, memory, place)
+
+
+def _sums(
+    training: MemoryTraining, asked: AskedPrompts, memory: Remembered, place: torch.Tensor
+) -> list[tuple]:
+    """For each of PARTS: nats of some prompts, summed with their weights, and the sum of the
+    weights."""
     read = remembering.pick(memory, asked.row)
     log_p = remembering.logits(training, asked, read, place)[:, :-1].log_softmax(-1)
     with torch.no_grad():
@@ -178,9 +220,8 @@ def _sums(training: MemoryTraining, asked: AskedPrompts, memory: Remembered) -> 
     real = torch.arange(1, asked.ids.shape[1], device=weight.device) < asked.n[:, None]
     nats = -log_p.gather(-1, asked.ids[:, 1:, None])[..., 0]
     kl = (base_p.exp() * (base_p - log_p)).sum(-1)
-    counted = {"loss": (nats, weight), "kl": (kl, real & (weight == 0) & ~never),
-               "never": (kl, never)}
-    return {name: ((value * w).sum(), w.sum()) for name, (value, w) in counted.items()}
+    counted = ((nats, weight), (kl, (real & (weight == 0) & ~never).float()), (kl, never.float()))
+    return [((value * w).sum(), w.sum()) for value, w in counted]
 
 
 def lessons(training: MemoryTraining) -> list[Lesson]:
@@ -191,7 +232,7 @@ def lessons(training: MemoryTraining) -> list[Lesson]:
             for row, read in enumerate(rows)]
 
 
-def _optimizer(fresh: Modules, peak: float) -> torch.optim.Optimizer:
+def optimizer_of(fresh: Modules, peak: float) -> torch.optim.Optimizer:
     """AdamW; gates learn five times as fast and do not decay (at the common rate a gate stays where
     it began: MEMORY.md 1.4)."""
     fast = ("gate", "surprise", "null", "sharpness", "recency")
@@ -205,10 +246,15 @@ def _optimizer(fresh: Modules, peak: float) -> torch.optim.Optimizer:
 
 def _next_lesson(training: MemoryTraining) -> None:
     state, steps = training.state, training.options.steps
-    while state.lesson + 1 < len(LESSONS) and state.step >= max(
-        UNTIL[state.lesson] * steps, FEWEST * (state.lesson + 1)
-    ):
+    while state.lesson + 1 < len(LESSONS) and state.step >= last_step(state.lesson, steps):
         state.lesson += 1
+
+
+def last_step(lesson: int, steps: int) -> int:
+    """The step of a training of so many at which a lesson ends at the latest."""
+    if lesson + 1 == len(LESSONS):
+        return steps
+    return max(math.ceil(UNTIL[lesson] * steps), FEWEST * (lesson + 1))
 
 
 def _wait_while_paused(folder: Path) -> float:
@@ -231,8 +277,8 @@ def recall(
     lesson = replace(lesson, plan=replace(lesson.plan, unknown=unknown),
                      open_plan=replace(lesson.open_plan, unknown=unknown))
     training.modules.eval()
-    for first in range(0, n, 32):
-        rows = min(32, n - first)
+    for first in range(0, n, AT_ONCE):
+        rows = min(AT_ONCE, n - first)
         batch = training.data.batch(rng, [lesson] * rows, 1)
         for name, right in answered(training, batch).items():
             hits[name] = hits.get(name, 0) + right
@@ -257,38 +303,43 @@ def answered(training: MemoryTraining, batch: LessonBatch) -> dict[str, int]:
 
 def _measure(training: MemoryTraining, losses: list[dict], speed: float) -> dict:
     """Measure, append the line to progress.jsonl, save, and go to the next lesson if this one is
-    learned."""
+    learned. Of several processes, the first does it for all."""
+    options, state = training.options, training.state
+    first = training.processes.first
+    line = training.processes.from_first(_line(training, losses, speed) if first else {})
+    state.curves.append(line)
+    best = max(value for name, value in line["recall"].items() if name != "gpt2")
+    if best >= ENOUGH and state.lesson + 1 < len(LESSONS):
+        state.lesson += 1
+    if first:
+        _save(options.out / CHECKPOINT, training)
+        with open(options.out / PROGRESS, "a") as file:
+            file.write(json.dumps(line) + "\n")
+    return line
+
+
+def _line(training: MemoryTraining, losses: list[dict], speed: float) -> dict:
     options, state = training.options, training.state
     n, seed, lesson = options.n_recall, f"recall {state.step}", training.lesson
     held_out = replace(lesson, plan=replace(lesson.plan, source="unseen"), open=0.0)
     opened = replace(lesson, open=1.0, open_plan=replace(lesson.open_plan, held_out=True))
-    found = recall(training, held_out, n, seed)
-    known = recall(training, RECURRENT, n // 2, seed)
-    refused = recall(training, held_out, n // 2, seed, unknown=1.0)
     left = state.seconds / state.step * (options.steps - state.step)
-    line = {
+    shares = {
+        "recall": recall(training, held_out, n, seed),
+        "recall_open": recall(training, opened, n, seed),
+        "recall_known": recall(training, RECURRENT, n // 2, seed),
+        "refused": recall(training, held_out, n // 2, seed, unknown=1.0),
+    }
+    return {
         "step": state.step, "steps": options.steps, "seconds": round(state.seconds, 1),
         "seconds_left": round(left, 1), "stage": training.lesson.name, "tokens": state.tokens,
         "tokens_per_second": round(speed, 1),
         **{name: round(sum(one[name] for one in losses) / len(losses), 4) for name in losses[0]},
-        "recall": {name: round(value, 4) for name, value in found.items()},
-        "recall_open": {name: round(value, 4)
-                        for name, value in recall(training, opened, n, seed).items()},
-        "recall_known": {name: round(value, 4) for name, value in known.items()},
-        "recall_known_n": n // 2,
-        "refused": {name: round(value, 4) for name, value in refused.items()},
-        "refused_n": n // 2,
-        "recall_n": options.n_recall,
+        **{name: {kind: round(value, 4) for kind, value in share.items()}
+           for name, share in shares.items()},
+        "recall_n": n, "recall_known_n": n // 2, "refused_n": n // 2,
         "gates": openness(training),
     }
-    state.curves.append(line)
-    best = max(value for name, value in found.items() if name != "gpt2")
-    if best >= ENOUGH and state.lesson + 1 < len(LESSONS):
-        state.lesson += 1
-    _save(options.out / CHECKPOINT, training)
-    with open(options.out / PROGRESS, "a") as file:
-        file.write(json.dumps(line) + "\n")
-    return line
 
 
 def openness(training: MemoryTraining) -> dict[str, float]:

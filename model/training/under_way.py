@@ -16,6 +16,7 @@ from model.recall.episodes import Plan
 from model.recall.open_facts import OpenPlan
 from model.run.checkpoint import Checkpoint
 from model.training.memory_data import Data, Lesson
+from model.training.processes import ALONE, Processes
 
 NEVER = 0.3  # of the questions ask what was never told
 OPEN = 0.6  # of the episodes: facts in any sentence
@@ -79,6 +80,8 @@ class MemoryTraining:
     rng: random.Random
     state: MemoryTrainingState
     warm: dict[str, torch.Tensor] = field(default_factory=dict)  # name -> (len(WARM),S·C)
+    processes: Processes = ALONE
+    recomputes: bool = False  # gradient checkpointing: less memory, a third more time
 
     @property
     def model(self) -> GPT2LMHeadModel:

@@ -9,3 +9,4 @@ HEADLINE_CASES = (
 )
 TEXT, GIST, FAR = "text", "gist", "far"
 HEADLINE_PARTS = (*HEADLINE_CASES, TEXT, GIST, FAR)
+SHAPES = ("embedded", "mini", "midi", "distilgpt2", "gpt2")  # of base.SHAPES

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 
 from model.commands.arguments import options
+from model.commands.arguments.names import SHAPES
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -11,6 +12,9 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="folder with at least two .txt files; one is left out to measure on")
     parser.add_argument("--out", type=options.path, required=True, metavar="DIR",
                         help="folder for the model, its card, and training.pt (for --resume)")
+    parser.add_argument("--shape", choices=SHAPES, default="embedded",
+                        help="size of the network, from 5.9 M parameters (embedded) over 14, 34 and "
+                             "82 to 124 M (gpt2, GPT-2 small's) (default: embedded)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=options.real, metavar="N",
                         help="train for N minutes of this computer's time (default: 90)")

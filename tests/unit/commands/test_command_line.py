@@ -19,6 +19,7 @@ from model.recall.curves import CURVES
 from model.recall.headline_cases import CASES
 from model.recall.standard_tasks import TASKS
 from model.run.cache_policies import POLICIES
+from model.training.base import SHAPES
 from tests.checkpoint_folders import edit_weights
 from tests.conftest import byte_tokenizer, random_gpt2
 
@@ -110,7 +111,7 @@ def test_help_and_presets_load_no_torch():
 
 def test_names_that_options_offer_are_their_owners():
     for offered, owner in ((names.CACHE_POLICIES, POLICIES), (names.CELLS, CELLS),
-                           (names.CURVES, CURVES), (names.TASKS, TASKS),
+                           (names.CURVES, CURVES), (names.TASKS, TASKS), (names.SHAPES, SHAPES),
                            (names.HEADLINE_CASES, CASES)):
         assert offered == tuple(owner), "mend model/commands/arguments/names.py"
 

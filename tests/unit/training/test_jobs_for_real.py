@@ -17,6 +17,7 @@ from tests.waiting import until
 EVERY = 5  # steps between two measurements
 FREQUENT = (
     "import sys; from dataclasses import replace; from model.commands import train_memory as command;"
+    "from model.training import forecast; forecast.PATIENCE_S = 0;"
     "asked = command.options_of;"
     f"command.options_of = lambda args: replace(asked(args), rows=4, every={EVERY}, n_recall=8);"
     "from model.__main__ import main; sys.exit(main(['train', 'memory', *sys.argv[1:]]))"

@@ -245,6 +245,19 @@ def test_options_come_from_the_command_line(tmp_path):
     assert (options.minutes, options.tokens, options.seed) == (None, 9, 3)
 
 
+@pytest.mark.parametrize("name, n_parameters", [("embedded", 5_918_720), ("gpt2", 124_439_808)])
+def test_shapes_up_to_gpt2_small(name, n_parameters, tmp_path):
+    parser = argparse.ArgumentParser()
+    arguments.add_arguments(parser)
+    args = parser.parse_args(["--text", "t", "--out", str(tmp_path), "--shape", name])
+    options = train_base.options_of(args)
+    with torch.device("meta"):
+        model = base.build_model(options.shape, 0)
+    last = options.stages[-1]
+    assert sum(p.numel() for p in model.parameters()) == n_parameters
+    assert (last.length, last.rows * last.length) == (options.shape.positions, 4096)
+
+
 @pytest.mark.slow
 def test_a_training_goes_on_from_the_weights_of_another(options, tmp_path):
     list(base.train(options))
