@@ -15,13 +15,25 @@ ROOT = Path(__file__).parents[2]
 def run_command(options: Namespace) -> Iterator[str]:
     """Run the measurements; one line each, or one JSON object at the end."""
     results = {}
-    for part in [options.part] if options.part else PARTS:
+    for part in _parts(options):
         for result in _measurements(part).measure():
             results[result.name] = result.as_dict()
             if not options.json:
                 yield str(result)
     if options.json:
         yield json.dumps(results, indent=1)
+
+
+def _parts(options: Namespace) -> list[str]:
+    """The parts to run, on the device that was asked for. ValueError: what cannot be measured there."""
+    if options.device == "cpu":
+        return [options.part] if options.part else list(PARTS)
+    place = _measurements("place")
+    place.choose(options.device)
+    if options.part not in (None, *place.PARTS):
+        raise ValueError(f"--part {options.part} is measured on the CPU. With --device cuda choose "
+                         f"{' or '.join(place.PARTS)}.")
+    return [options.part] if options.part else list(place.PARTS)
 
 
 def _measurements(part: str) -> ModuleType:

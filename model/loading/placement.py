@@ -20,6 +20,7 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+HALF_FROM = 1e9  # bytes of weights in float32: from here on, a GPU waits for memory, not for Python
 ROOM = 1.2  # memory needed ÷ bytes of the weights: a prompt's activations, the allocator's slack
 
 
@@ -37,12 +38,10 @@ def choose(device: str, dtype: str, n_values: int) -> Placement:
     """
     _check_word("device", device, DEVICES)
     _check_word("number format", dtype, DTYPES)
-    chosen = DTYPES[dtype]
-    why_dtype = (
-        "float32 numbers, because they hold every published weight exactly."
-        if dtype == "auto" else f"{dtype} numbers, because you chose them."
-    )
+    chosen, why_dtype = _numbers(device, dtype, n_values)
     name, why_device = _device(device, n_values, chosen)
+    if name == "cpu" and dtype == "auto":
+        chosen, why_dtype = torch.float32, _EXACT
     if name == "cpu":
         _check_main_memory(n_values, chosen)
     return Placement(torch.device(name), chosen, why_device, why_dtype)
@@ -72,6 +71,20 @@ def _put(model: nn.Module, device: torch.device) -> None:
 
 
 _NAMES = {"cuda": "the GPU", "mps": "the Apple GPU"}
+
+
+_EXACT = "float32 numbers, because they hold every published weight exactly."
+
+
+def _numbers(device: str, dtype: str, n_values: int) -> tuple[torch.dtype, str]:
+    """auto: float16 for large models on a CUDA GPU, float32 everywhere else."""
+    if dtype != "auto":
+        return DTYPES[dtype], f"{dtype} numbers, because you chose them."
+    on_cuda = device == "cuda" or device == "auto" and available()[0] == "cuda"
+    if on_cuda and 4 * n_values >= HALF_FROM:
+        return torch.float16, ("float16 numbers, because a GPU reads half the bytes of a model this "
+                               "large; choose float32 for every weight exactly.")
+    return DTYPES[dtype], _EXACT
 
 
 def _check_word(what: str, word: str, words: Iterable[str]) -> None:

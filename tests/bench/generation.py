@@ -11,6 +11,7 @@ from transformers import DynamicCache
 from model.run import generate
 from model.run.cache import KVCache
 from model.run.sampling import SamplingSettings
+from tests.bench import place
 from tests.bench.model import gpt2_small, ids
 from tests.bench.result import Result
 
@@ -37,7 +38,7 @@ def _ours(checkpoint) -> list[generate.GeneratedToken]:
 
 def _theirs(stock) -> list[int]:
     out = stock.generate(
-        torch.as_tensor(ids(N_PROMPT))[None], max_new_tokens=N_TOKENS, do_sample=False,
+        place.tensor(ids(N_PROMPT))[None], max_new_tokens=N_TOKENS, do_sample=False,
         eos_token_id=None, pad_token_id=0, past_key_values=DynamicCache(config=stock.config),
     )
     return out[0, N_PROMPT:].tolist()
@@ -50,7 +51,7 @@ def _tokens_per_second(checkpoint, stock) -> Iterator[Result]:
         ours_s.append(_seconds(lambda: _ours(checkpoint)))
         theirs_s.append(_seconds(lambda: _theirs(stock)))
     ours, theirs = (N_TOKENS / statistics.median(x[1:]) for x in (ours_s, theirs_s))
-    detail = f"{ours:.1f} against {theirs:.1f}, {N_PROMPT} + {N_TOKENS} tokens, cpu float32"
+    detail = f"{ours:.1f} against {theirs:.1f}, {N_PROMPT} + {N_TOKENS} tokens, {place.said()}"
     yield Result("tokens/s ÷ transformers' generate", ours / theirs, "×", detail, 0.9, True)
     same = [s.token for s in _ours(checkpoint)] == _theirs(stock)
     yield Result("greedy tokens = transformers' generate", float(same), "1 = all", "", 1, True)
@@ -69,7 +70,7 @@ def _step_at(checkpoint) -> Result:
             times[t].append(reader.read(ids(20)[i : i + 1]).seconds)
             reader.cache.crop(-1)
     short, long = (1000 * statistics.median(times[t][1:]) for t in (10, 1000))
-    detail = f"{long:.1f} ms against {short:.1f} ms, cpu float32"
+    detail = f"{long:.1f} ms against {short:.1f} ms, {place.said()}"
     return Result("a step at t = 1,000 ÷ at t = 10", long / short, "×", detail, 2.0)
 
 
@@ -84,4 +85,5 @@ def _cached_against_uncached(checkpoint) -> Result:
 def _seconds(call) -> float:
     start = time.perf_counter()
     call()
+    place.wait()
     return time.perf_counter() - start

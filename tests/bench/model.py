@@ -15,6 +15,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from model.analysis import attention
 from model.run import tap, trace
+from tests.bench import place
 from tests.bench.result import Result
 
 REPEATS = 9
@@ -25,7 +26,7 @@ def gpt2_small(kind: str) -> GPT2LMHeadModel:
     torch.manual_seed(0)
     config = GPT2Config()
     config._attn_implementation = "eager" if kind == "eager" else "sdpa"
-    model = GPT2LMHeadModel(config).eval().requires_grad_(False)
+    model = GPT2LMHeadModel(config).eval().requires_grad_(False).to(place.device)
     if kind == "tapped":
         tap.attach(model)
     return model
@@ -39,7 +40,7 @@ def measure() -> Iterator[Result]:
     yield from _fresh(checkpoint, stock)
     yield from _one_more_token(checkpoint, stock)
     yield _survey(checkpoint)
-    if sys.platform == "linux":  # where a process can begin its peak anew
+    if sys.platform == "linux" and place.device == "cpu":  # where a process can begin its peak anew
         yield _peak_memory()
 
 
@@ -52,14 +53,14 @@ def _identities(checkpoint, stock) -> Iterator[Result]:
     prompt = ids(96)
     run = trace.run(checkpoint, prompt)
     with torch.inference_mode():
-        expected = stock(torch.as_tensor(prompt)[None]).logits[0]
-        maps = gpt2_small("eager")(torch.as_tensor(prompt)[None], output_attentions=True).attentions
+        expected = stock(place.tensor(prompt)[None]).logits[0].cpu()
+        maps = gpt2_small("eager")(place.tensor(prompt)[None], output_attentions=True).attentions
     mine = [attention.weights(checkpoint, run, 7, h) for h in range(12)]
     grown = trace.run(checkpoint, prompt, prefix=trace.run(checkpoint, prompt[:60]))
     steps = attention.steps(checkpoint, run, 7, 0, 95)
     identities = {
-        "logits = stock model's": np.abs(trace.logits(checkpoint, run) - expected).max(),
-        "weights = eager attention": np.abs(np.stack(mine) - maps[7][0].numpy()).max(),
+        "logits = stock model's": (torch.as_tensor(trace.logits(checkpoint, run)).cpu() - expected).abs().max(),
+        "weights = eager attention": np.abs(np.stack(mine) - maps[7][0].cpu().numpy()).max(),
         "rows sum to 1": np.abs(np.stack(mine).sum(-1) - 1).max(),
         "heads + bias = what attention added": steps.residual_error,
         "trace from a prefix = from scratch": (grown.stream - run.stream).abs().max(),
@@ -70,9 +71,9 @@ def _identities(checkpoint, stock) -> Iterator[Result]:
 
 def _fresh(checkpoint, stock) -> Iterator[Result]:
     for n in (256, 1024):
-        prompt = torch.as_tensor(ids(n))[None]
+        prompt = place.tensor(ids(n))[None]
         bare = lambda prompt=prompt: stock(prompt, use_cache=True, logits_to_keep=1)
-        mine = lambda prompt=prompt: trace.run(checkpoint, prompt[0].numpy())
+        mine = lambda prompt=prompt: trace.run(checkpoint, prompt[0].cpu().numpy())
         a, b = _medians(bare, mine)
         yield Result(f"trace of {n} tokens ÷ bare pass", b / a, "×", _ms(b, a), 1.10)
 
@@ -82,7 +83,7 @@ def _one_more_token(checkpoint, stock) -> Iterator[Result]:
         prompt = ids(n + 1)
         before = trace.run(checkpoint, prompt[:-1])
         past = trace._cache_of(stock.config, before.rows)
-        last = torch.as_tensor(prompt[-1:])[None]
+        last = place.tensor(prompt[-1:])[None]
 
         def bare(last=last, past=past):
             stock(last, past_key_values=past, logits_to_keep=1)
@@ -126,7 +127,7 @@ def peak_extra(kind: str) -> int:
             return trace.run(checkpoint, prompt)
         with torch.inference_mode():
             return model(
-                torch.as_tensor(prompt)[None], use_cache=True, logits_to_keep=1,
+                place.tensor(prompt)[None], use_cache=True, logits_to_keep=1,
                 output_attentions=True, output_hidden_states=True,
             )
 
@@ -154,9 +155,10 @@ def _medians(*calls) -> list[float]:
             for call, kept in zip(calls, times):
                 start = time.perf_counter()
                 call()
+                place.wait()
                 kept.append(time.perf_counter() - start)
     return [statistics.median(kept[1:]) for kept in times]
 
 
 def _ms(first: float, second: float) -> str:
-    return f"{1000 * first:.1f} ms against {1000 * second:.1f} ms, cpu float32"
+    return f"{1000 * first:.1f} ms against {1000 * second:.1f} ms, {place.said()}"

@@ -203,3 +203,9 @@ def test_what_is_odd_about_a_model_is_said_on_stderr(tmp_path, capsys):
                          tmp_path / "t.npz")
     assert code == 0 and "NaN" not in out
     assert "hold NaN or infinity" in err and "transformer.ln_f.bias" in err
+
+
+def test_a_bench_on_a_gpu_that_is_not_there_is_one_sentence(capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    code, out, error = run(capsys, "bench", "--device", "cuda")
+    assert (code, out) == (2, "") and "There is no CUDA GPU here" in error and error.count("\n") == 1

@@ -38,9 +38,19 @@ def test_a_gpu_with_room_is_taken(cuda):
 def test_a_gpu_without_room_is_passed_over_unless_half_the_bytes_fit(cuda, monkeypatch):
     monkeypatch.setattr(placement, "free_main_memory", lambda: 10**12)
     for device in ("auto", "cuda"):
-        place = placement.choose(device, "auto", 500_000_000)
+        place = placement.choose(device, "float32", 500_000_000)
         assert place.device.type == "cpu" and "2.4 GB" in place.reason
         assert placement.choose(device, "float16", 500_000_000).device.type == "cuda"
+
+
+def test_a_large_model_has_half_the_bytes_on_a_gpu_and_every_weight_on_a_cpu(cuda, monkeypatch):
+    monkeypatch.setattr(placement, "free_main_memory", lambda: 10**12)
+    large = placement.choose("auto", "auto", 500_000_000)
+    assert (large.device.type, large.dtype) == ("cuda", torch.float16) and "half the bytes" in large.reason
+    assert placement.choose("auto", "auto", 124_439_808).dtype == torch.float32
+    too_large = placement.choose("auto", "auto", 1_600_000_000)
+    assert (too_large.device.type, too_large.dtype) == ("cpu", torch.float32)
+    assert too_large.reason.endswith("every published weight exactly.")
 
 
 def test_the_visitor_may_choose_the_cpu(cuda):
