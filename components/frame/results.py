@@ -51,6 +51,7 @@ def made(key: RunKey, make: Callable[[], Any]) -> Any:
     if found is ABSENT:
         found = make()
         store.put(key, found)
+    store.note(visitor(), key)
     return found
 
 

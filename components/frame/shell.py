@@ -7,6 +7,7 @@ import streamlit as st
 
 from components.frame import (
     address,
+    leaving,
     led,
     model_picker,
     opened_trace,
@@ -89,6 +90,7 @@ def show(
     """Draw the frame and run the chosen page. declared: every choice that the link carries; above:
     draws what stands above the prompt box, beside: what stands beside it; both are given the page's
     address."""
+    leaving.be_here()
     problems = address.open_link(declared)  # first: it may say which pages there are
     page = st.navigation(pages(), position="top")
     if problems:

@@ -93,6 +93,7 @@ class Engine:
             self._release(visitor, keep=key)
             kept = ABSENT if key is None or renew else self.store.get(key, ABSENT)
             if kept is not ABSENT:
+                self.store.note(visitor, key)
                 return _done(key, work, kept)
             request = self._same(key)
             if request is None:
@@ -106,6 +107,11 @@ class Engine:
         """Drop what this visitor waits for."""
         with self._changed:
             self._release(visitor)
+
+    def leave(self, visitor: str) -> None:
+        """This visitor has gone: drop what they wait for, and every result that only they asked for."""
+        self.forget(visitor)
+        self.store.leave(visitor)
 
     def n_before(self, request: Request) -> int:
         """How many others run before this request does; 0 while it runs."""
@@ -194,6 +200,7 @@ class Engine:
                 if self._running is request:  # not where it was stopped while it waited
                     self._running = None
                 self._hand_on()
+            del request  # a thread that waits holds no result
 
     def _next(self) -> Request | None:
         with self._changed:
@@ -220,9 +227,16 @@ class Engine:
         except BaseException as error:  # noqa: BLE001 (whoever waits must hear; the engine lives)
             request.set_exception(error)
         else:
-            if request.key is not None:
-                self.store.put(request.key, result)
+            self._keep(request, result)
             request.set_result(result)
+
+    def _keep(self, request: Request, result: Any) -> None:
+        if request.key is not None:
+            self.store.put(request.key, result)
+            with self._changed:
+                waiting = [*request.waiting]
+            for visitor in waiting:
+                self.store.note(visitor, request.key)
 
 
 def trace_request(

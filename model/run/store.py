@@ -74,6 +74,7 @@ class ResultStore:
         self._lock = threading.Lock()
         self._entries: OrderedDict[Hashable, tuple[Any, dict[int, int]]] = OrderedDict()
         self._uses: dict[int, int] = {}  # address of a piece of memory -> entries that hold it
+        self._askers: dict[Hashable, set[str]] = {}  # key -> visitors who asked for it
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -90,14 +91,32 @@ class ResultStore:
         """Keep a result; the least recently used leave until both bounds hold."""
         pieces = held(value)
         with self._lock:
+            askers = self._askers.get(key)
             if key in self._entries:
                 self._drop(key)
             self._entries[key] = (value, pieces)
+            if askers:
+                self._askers[key] = askers
             for address, n_bytes in pieces.items():
                 self._uses[address] = self._uses.get(address, 0) + 1
                 self.n_bytes += n_bytes if self._uses[address] == 1 else 0
             while len(self) > 1 and (len(self) > self.max_entries or self.n_bytes > self.max_bytes):
                 self._drop(next(iter(self._entries)))
+
+    def note(self, visitor: str, key: Hashable) -> None:
+        """This visitor asked for a result that is here."""
+        with self._lock:
+            if key in self._entries:
+                self._askers.setdefault(key, set()).add(visitor)
+
+    def leave(self, visitor: str) -> None:
+        """This visitor has gone: what nobody else asked for leaves, too."""
+        with self._lock:
+            for key, askers in [*self._askers.items()]:
+                if visitor in askers:
+                    askers.remove(visitor)
+                    if not askers:
+                        self._drop(key)
 
     def longest_prefix(self, key: RunKey, ids: np.ndarray) -> Trace | None:
         """The trace under a key like this one, but for its prompt, that shares the most leading
@@ -108,6 +127,7 @@ class ResultStore:
         return best if best is not None and common_prefix(ids, best.ids) else None
 
     def _drop(self, key: Hashable) -> None:
+        self._askers.pop(key, None)
         for address, n_bytes in self._entries.pop(key)[1].items():
             self._uses[address] -= 1
             if self._uses[address] == 0:
