@@ -3,8 +3,9 @@
 import streamlit as st
 
 if __name__ == "app":  # the server imports this file first; then each visitor runs it as a script
-    from components.frame import door, uploads
+    from components.frame import door, limits, uploads
 
+    limits.check()
     app = st.App(
         "app.py", lifespan=door.opened, middleware=[*door.MIDDLEWARE, *uploads.MIDDLEWARE]
     )

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]  # where app.py, pages, components and model lie
-FOR_THE_APP = ("model", "lessons")  # options with a value that app.py reads itself
-MARKS_FOR_THE_APP = ("present", "share_token")
+MARKS_FOR_THE_APP = ("present", "share_token")  # options without a value that app.py reads itself
 EPILOG = """options of Streamlit, such as --server.address 0.0.0.0, work too.
 
 mnemoscope COMMAND ... is python -m model COMMAND ...: anatomy, trace, generate, train and more.
@@ -36,8 +35,9 @@ def for_streamlit(words: Sequence[str]) -> list[str]:
     app's behind it. Ends the process with a sentence where an option is mistyped."""
     said, others = _parser().parse_known_args(words)
     port = [] if said.port is None else ["--server.port", str(said.port)]
-    values = [word for name in FOR_THE_APP if (value := getattr(said, name)) is not None
-              for word in (f"--{name}", value)]
+    values = [word for name, value in vars(said).items()
+              if value is not None and name not in ("port", *MARKS_FOR_THE_APP)
+              for word in (f"--{name.replace('_', '-')}", str(value))]
     marks = [f"--{name.replace('_', '-')}" for name in MARKS_FOR_THE_APP if getattr(said, name)]
     return ["run", str(ROOT / "app.py"), *port, *others, "--", *values, *marks]
 
@@ -50,6 +50,8 @@ def _run_app(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from components.frame.limits import LIMITS
+
     parser = argparse.ArgumentParser(
         prog="mnemoscope", allow_abbrev=False, epilog=EPILOG,
         description="See what GPT-2 attends to, caches and remembers, while you type.",
@@ -60,9 +62,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--present", action="store_true", help="the owner's link opens for a hall")
     said = "visitors' downloads use your hub token too"
     parser.add_argument("--share-token", action="store_true", help=said)
+    limits = parser.add_argument_group("limits")
+    for name, one in LIMITS.items():
+        limits.add_argument(f"--{name}", type=_limit, metavar="N", help=one.words)
     said = "where the server listens (8501, or the next one that is free)"
     parser.add_argument("--port", type=_port, metavar="N", help=said)
     return parser
+
+
+def _limit(said: str) -> int:
+    from components.frame.limits import number
+
+    try:
+        return number(said)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
 
 
 def _port(said: str) -> int:

@@ -1,4 +1,4 @@
-"""What a visitor held is freed when they have gone: their session, their place in the engine's line, the
+"""Who is here, and whether one more fits. What a visitor held is freed when they have gone: their session, their place in the engine's line, the
 results that only they asked for. The process then gives the memory back.
 
 Streamlit says when a connection ends, by releasing what is kept for the session; by itself it drops the
@@ -15,7 +15,8 @@ import streamlit as st
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from components.frame import results
+from components.frame import results, whose
+from components.frame.limits import limit
 
 AWAY_S = 60.0  # who is away for longer has gone
 
@@ -29,17 +30,31 @@ class _Seat:
 
 
 def be_here() -> None:
-    """Call it in each run: what this visitor holds is freed after they have gone."""
+    """Call it in each run: what this visitor holds is freed after they have gone. Raises ValueError where
+    as many pages are open as fit; the owner's always fits."""
     _seat()
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=lambda seat: _has_left(seat))
 def _seat() -> _Seat:
-    return _Seat(get_script_run_ctx().session_id, results.visitor())
+    seat = _Seat(get_script_run_ctx().session_id, results.visitor())
+    here, most = _here(), limit("visitors")
+    if len(here) >= most and not whose.is_owner():
+        raise ValueError(f"This server is full: {len(here):,} pages are open, at most {most:,} fit. Close "
+                         "one that you do not need, or reload this page when somebody has left.")
+    here.add(seat.session)
+    return seat
+
+
+@st.cache_resource(show_spinner=False)
+def _here() -> set[str]:
+    """The sessions of all open pages."""
+    return set()
 
 
 def _has_left(seat: _Seat) -> None:
     """The connection ended; mostly on the server's loop, where a session may be closed."""
+    _here().discard(seat.session)
     try:
         asyncio.get_running_loop().call_later(away_s(), _free_unless_back, seat)
     except RuntimeError:  # on another thread: Streamlit has closed the session itself

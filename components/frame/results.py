@@ -11,8 +11,9 @@ from typing import Any
 
 import streamlit as st
 
+from components.frame.limits import MB, limit
 from model.run.engine import Engine, Request
-from model.run.store import ABSENT, RunKey
+from model.run.store import ABSENT, ResultStore, RunKey
 
 YIELD_S = 0.05  # how long a waiting script sleeps before it looks whether a newer key was pressed
 SILENT_S = 1.0  # a longer wait is explained on the page
@@ -22,7 +23,7 @@ _PLACE = "where a wait is explained"  # session key
 @st.cache_resource(show_spinner=False)
 def engine() -> Engine:
     """The server's one engine."""
-    return Engine()
+    return Engine(ResultStore(max_bytes=limit("results-mb") * MB))
 
 
 def visitor() -> str:

@@ -90,7 +90,11 @@ def show(
     """Draw the frame and run the chosen page. declared: every choice that the link carries; above:
     draws what stands above the prompt box, beside: what stands beside it; both are given the page's
     address."""
-    leaving.be_here()
+    try:
+        leaving.be_here()
+    except ValueError as error:
+        st.error(str(error))
+        st.stop()
     problems = address.open_link(declared)  # first: it may say which pages there are
     page = st.navigation(pages(), position="top")
     if problems:

@@ -5,16 +5,14 @@ of what a file holds.
 
 from collections import Counter
 
-import psutil
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.runtime import get_instance
 
-MB = 1_000_000
-A_VISITOR = 250 * MB  # one trace file of the usual limit, and what else is at hand
-IN_ALL = max(A_VISITOR, psutil.virtual_memory().total // 4)
+from components.frame.limits import MB, limit
+
 PATH = "/_stcore/upload_file/"
 
 
@@ -24,6 +22,7 @@ class Uploads:
     def __init__(self, app: ASGIApp):
         self.app = app
         self.coming: Counter[str] = Counter()  # session -> bytes under way
+        self.n_coming: Counter[str] = Counter()  # session -> files under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "PUT" or PATH not in scope["path"]:
@@ -32,14 +31,17 @@ class Uploads:
         said = Headers(scope=scope).get("content-length", "")
         if not said.isdecimal():
             return await _unknown_length()(scope, receive, send)
-        refused = _refused(int(said), held_bytes() + self.coming, session)
+        n_files = n_held(session) + self.n_coming[session]
+        refused = _refused(int(said), held_bytes() + self.coming, session, n_files)
         if refused is not None:
             return await refused(scope, receive, send)
         self.coming[session] += int(said)
+        self.n_coming[session] += 1
         try:
             return await self.app(scope, receive, send)
         finally:
             self.coming[session] -= int(said)
+            self.n_coming[session] -= 1
 
 
 MIDDLEWARE = [Middleware(Uploads)]
@@ -52,21 +54,32 @@ def held_bytes() -> Counter[str]:
                     for session, files in [*held.items()]})
 
 
+def n_held(session: str) -> int:
+    """How many of its uploads the server holds."""
+    return len(getattr(get_instance().uploaded_file_mgr, "file_storage", {}).get(session, ()))
+
+
 def _unknown_length() -> Response:
     return PlainTextResponse(
         "This upload does not say its length. Send it with a Content-Length header, in bytes.\n", 411
     )
 
 
-def _refused(n_bytes: int, held: Counter[str], session: str) -> Response | None:
-    if held[session] + n_bytes > A_VISITOR:
+def _refused(n_bytes: int, held: Counter[str], session: str, n_files: int) -> Response | None:
+    of_one, of_all, most = limit("upload-mb") * MB, limit("uploads-mb") * MB, limit("uploads")
+    if n_files >= most:
+        return PlainTextResponse(
+            f"Too many at once: {n_files:,} files of yours are held, at most {most:,} fit. Remove one "
+            "first.\n", 413,
+        )
+    if held[session] + n_bytes > of_one:
         return PlainTextResponse(
             f"Too much at once: {held[session] / MB:.0f} MB of your files are held, this one has "
-            f"{n_bytes / MB:.0f} MB, at most {A_VISITOR / MB:.0f} MB fit. Remove one first.\n", 413,
+            f"{n_bytes / MB:.0f} MB, at most {of_one / MB:.0f} MB fit. Remove one first.\n", 413,
         )
-    if held.total() + n_bytes > IN_ALL:
+    if held.total() + n_bytes > of_all:
         return PlainTextResponse(
             f"The server is full: visitors' files take {held.total() / MB:.0f} MB of "
-            f"{IN_ALL / MB:.0f} MB. Try again later.\n", 413,
+            f"{of_all / MB:.0f} MB. Try again later.\n", 413,
         )
     return None

@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from components.frame import door
+from components.frame.limits import MB, limit
 from model.disk import owners
 from model.disk.home import home
 
 OWN, SHARED = "mine", "shared"  # shelves; the owner's list has every visitor's behind them
 HOW = "The owner opens the link that the terminal showed when the server was started."
-A_VISITOR, ALL_SHARED = 500_000_000, 2_000_000_000  # bytes that are kept at most
+ALL_SHARED = 2_000_000_000  # bytes that are kept at most
 _KEY = "whose: key"  # session key, for browsers that keep no cookie
 
 
@@ -43,7 +44,7 @@ def shelves() -> dict[str, Path]:
 def check_room(n_bytes: int) -> None:
     """Raises ValueError where what this visitor saves would take too much; the owner may fill the disk."""
     if not is_owner():
-        owners.check_room(folder(), n_bytes, A_VISITOR)
+        owners.check_room(folder(), n_bytes, limit("visitor-mb") * MB)
 
 
 def check_shared_room(n_bytes: int) -> None:

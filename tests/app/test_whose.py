@@ -287,12 +287,27 @@ def test_results_of_probes_are_ones_own(monkeypatch):
 
 
 def test_room_is_limited_for_a_visitor_alone(small, monkeypatch):
-    monkeypatch.setattr(whose, "A_VISITOR", 1_000)
+    monkeypatch.setattr(whose, "MB", 1_000)  # 1 “MB” a visitor
+    monkeypatch.setenv("MNEMOSCOPE_VISITOR_MB", "1")
     page = visitor("a").open("memory", prompt="")
     save(page, "My name is Alice.", "private")
     assert "No room" in page.errors() and page.options("session_chosen") == []
     owner = save(the_owner().open("memory", prompt=""), "I own this.", "mine")
     assert not owner.errors() and owner.run().options("session_chosen") == ["mine"]
+
+
+def test_one_page_more_than_fits_hears_so_and_the_owner_always_fits(monkeypatch):
+    from components.frame import leaving
+
+    monkeypatch.setenv("MNEMOSCOPE_VISITORS", "2")
+    monkeypatch.setattr(leaving, "_here", lambda: others)
+    monkeypatch.setattr(leaving, "_seat", leaving._seat.__wrapped__)  # all AppTests are one session
+    others = {"one", "two"}
+    page = visitor("a").open("tokens")
+    assert page.errors().startswith("This server is full: 2 pages are open, at most 2 fit.")
+    assert not the_owner().open("tokens").errors() and len(others) == 3
+    others -= {"one", "test session id"}
+    assert not visitor("b").open("tokens").errors()
 
 
 def test_nobody_cancels_anothers_measurement(monkeypatch, tmp_path):

@@ -178,6 +178,7 @@ def test_options_that_nobody_knows_end_with_a_sentence(installed, tmp_path):
         (["--model=gpt2", "--present"], [], ["--model", "gpt2", "--present"]),
         (["--lessons", "my lessons", "--share-token", "--port", "8600"], ["--server.port", "8600"],
          ["--lessons", "my lessons", "--share-token"]),
+        (["--visitors", "40", "--uploads-mb=9"], [], ["--visitors", "40", "--uploads-mb", "9"]),
         (["--server.address", "0.0.0.0", "--model", "gpt2", "--server.headless=true"],
          ["--server.address", "0.0.0.0", "--server.headless=true"], ["--model", "gpt2"]),
     ],
@@ -186,7 +187,7 @@ def test_each_option_goes_to_who_reads_it(words, streamlits, apps):
     assert command.for_streamlit(words) == ["run", APP, *streamlits, "--", *apps]
 
 
-@pytest.mark.parametrize("words", [["--port", "0"], ["--port", "65536"], ["--port", "٣"], ["--model"]])
+@pytest.mark.parametrize("words", [["--port", "0"], ["--port", "65536"], ["--port", "٣"], ["--model"], ["--visitors", "0"]])
 def test_an_option_without_its_value_starts_nothing(words, capsys):
     with pytest.raises(SystemExit) as ended:
         command.for_streamlit(words)

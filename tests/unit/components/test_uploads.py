@@ -10,12 +10,14 @@ from tests.unit.components.asgi import served
 
 @pytest.fixture
 def held(monkeypatch):
-    """Session -> file -> record, as Streamlit holds them; a visitor has 100 bytes, all have 250."""
+    """Session -> file -> record, as Streamlit holds them; a visitor has 100 bytes and 3 files, all have
+    250 bytes."""
     storage = {}
     manager = SimpleNamespace(uploaded_file_mgr=SimpleNamespace(file_storage=storage))
     monkeypatch.setattr(uploads, "get_instance", lambda: manager)
-    monkeypatch.setattr(uploads, "A_VISITOR", 100)
-    monkeypatch.setattr(uploads, "IN_ALL", 250)
+    monkeypatch.setattr(uploads, "MB", 1)
+    for name, said in (("UPLOAD_MB", 100), ("UPLOADS_MB", 250), ("UPLOADS", 3)):
+        monkeypatch.setenv(f"MNEMOSCOPE_{name}", str(said))
     return storage
 
 
@@ -55,6 +57,11 @@ def test_a_visitor_has_room_for_so_much_and_no_more(put, held):
 
 def test_all_together_have_room_for_so_much(put, held):
     assert [put("a", 100), put("b", 100), put("c", 51), put("c", 50)] == [204, 204, 413, 204]
+
+
+def test_a_visitor_has_so_many_files_and_no_more(put, held):
+    assert [put("a", 1) for _ in range(4)] == [204, 204, 204, 413]
+    assert put("b", 1) == 204
 
 
 def test_an_upload_that_does_not_say_its_length_is_refused(put, held):
