@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 def run_command(options: Namespace) -> Iterator[str]:
     """Run the measurements; one line each, or one JSON object at the end."""
     results = {}
-    for part in _parts(options):
+    if options.peers and not options.json:
+        yield from _measurements("peers").HEAD
+    for part in ["peers"] if options.peers else _parts(options):
         for result in _measurements(part).measure():
             results[result.name] = result.as_dict()
             if not options.json:

@@ -39,10 +39,11 @@ def forecast_line(f: forecast.Forecast, training: MemoryTraining) -> str:
     tried = "step" if f.steps == 1 else "steps"
     few = "" if f.steps >= min(forecast.STEPS, training.options.steps) else (
         ", no more because they are slow")
+    each = f"{f.shortest_s:.2f}" + (f" to {f.longest_s:.2f}" if f.steps > 1 else "")
     again = (", with gradient checkpointing, because memory is short" if f.recomputes else "")
     return (f"forecast: {training.options.steps:,} steps take about {duration(f.training_s)}, "
             f"measuring about {duration(f.measuring_s)} ({f.steps} {tried} tried{few}: "
-            f"{f.shortest_s:.2f} to {f.longest_s:.2f} s each; {device.type}, {numbers}"
+            f"{each} s each; {device.type}, {numbers}"
             f"{_together(training)}); memory {f.peak_bytes / 1e9:.1f} GB at most so far, "
             f"{f.free_bytes / 1e9:.1f} GB were free{again}")
 

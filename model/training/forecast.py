@@ -60,16 +60,16 @@ def forecast(training: MemoryTraining, card_episodes: int, free: int | None = No
     _fit(training, free)
     with torch.random.fork_rng(devices=[]):
         try:
-            tried, batch_s = _trial(training)
+            tried, episode_s = _trial(training)
         except torch.OutOfMemoryError:
             if training.recomputes:
                 raise
             training.recomputes = True
             torch.cuda.empty_cache()
-            tried, batch_s = _trial(training)
+            tried, episode_s = _trial(training)
     every = [seconds for _, seconds in tried]
     return Forecast(len(every), min(every), max(every), steps_s(tried, training.options.steps),
-                    batch_s * n_batches(training, card_episodes), peak_bytes(training.model.device),
+                    episode_s * n_measured(training, card_episodes), peak_bytes(training.model.device),
                     free, training.recomputes)
 
 
@@ -162,13 +162,13 @@ def _copy(training: MemoryTraining, options: MemoryTrainingOptions) -> MemoryTra
 
 
 def _trial(training: MemoryTraining) -> tuple[list[tuple[Kind, float]], float]:
-    """Seconds of each tried step, and of measuring BATCH episodes. The first step, which also
+    """Seconds of each tried step, and of measuring one episode. The first step, which also
     prepares, counts only where it is the only one."""
     trial = _copy(training, training.options)
     tried = list(_steps(trial))
     began = time.perf_counter()
     memory.recall(trial, LESSONS[-1], EPISODES, "forecast")
-    return tried[1:] or tried, (time.perf_counter() - began) * memory.AT_ONCE / EPISODES
+    return tried[1:] or tried, (time.perf_counter() - began) / EPISODES
 
 
 def _steps(trial: MemoryTraining) -> Iterator[tuple[Kind, float]]:
@@ -201,9 +201,9 @@ def steps_s(tried: list[tuple[Kind, float]], steps: int) -> float:
     return total
 
 
-def n_batches(training: MemoryTraining, card_episodes: int) -> int:
-    """How many batches of AT_ONCE episodes all measurements read: recall on the way, the card."""
-    options, at_once = training.options, memory.AT_ONCE
-    once = 2 * math.ceil(options.n_recall / at_once) + 2 * math.ceil(options.n_recall // 2 / at_once)
-    card = (len(memory_card.GRID) + 3) * math.ceil(card_episodes / at_once)
+def n_measured(training: MemoryTraining, card_episodes: int) -> int:
+    """How many episodes all measurements read: recall on the way, then the card."""
+    options = training.options
+    once = 2 * options.n_recall + 2 * (options.n_recall // 2)
+    card = (len(memory_card.GRID) + 3) * card_episodes
     return math.ceil(options.steps / options.every) * once + card

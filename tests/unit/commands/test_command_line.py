@@ -20,6 +20,7 @@ from model.recall.headline_cases import CASES
 from model.recall.standard_tasks import TASKS
 from model.run.cache_policies import POLICIES
 from model.training.base import SHAPES
+from tests.bench import peers
 from tests.checkpoint_folders import edit_weights
 from tests.conftest import byte_tokenizer, random_gpt2
 
@@ -209,3 +210,12 @@ def test_a_bench_on_a_gpu_that_is_not_there_is_one_sentence(capsys, monkeypatch)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     code, out, error = run(capsys, "bench", "--device", "cuda")
     assert (code, out) == (2, "") and "There is no CUDA GPU here" in error and error.count("\n") == 1
+
+
+def test_peers_are_a_table_and_who_is_missing_has_a_row(capsys, monkeypatch):
+    rows = [peers.Row("trace", "eager", "1 ms", "2 ms", 0.5), peers._missing("trace", "x", ImportError("no x"))]
+    monkeypatch.setattr(peers, "measure", lambda: iter(rows))
+    code, out, _ = run(capsys, "bench", "--peers")
+    assert code == 0 and out.splitlines() == [
+        *peers.HEAD, "| trace | eager | 1 ms | 2 ms | 0.5 |", "| trace | x |  | not measured: no x |  |"]
+    assert json.loads(run(capsys, "bench", "--peers", "--json")[1])["trace, eager"]["ratio"] == 0.5
