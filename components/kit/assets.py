@@ -6,7 +6,10 @@ imported module becomes a function that runs once and hands back what the module
 
 import posixpath
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -30,9 +33,25 @@ def component(name: str, script_name: str, html: str, css: str = ""):
     style = text(css or f"{script_name}.css")
     _MADE[name] = (script_name, html, style)
     shown = _DEFAULT.sub("const shown = ", script(f"{script_name}.js"))
-    return st.components.v2.component(
+    mount = st.components.v2.component(
         f"mnemoscope_{name}", html=html, css=style, js=f"{shown}\n{_KEEP % name}"
     )
+    return partial(_mounted, mount)
+
+
+def _mounted(mount: Callable, *, key: str, **given: Any):
+    heard = {name: partial(_hear, key, tell) for name, tell in given.items()
+             if name.startswith("on_") and name.endswith("_change")}
+    return mount(key=key, **given | heard)
+
+
+def _hear(key: str, tell: Callable[[], None]) -> None:
+    """Call tell(), which reads what happened in session state under `key`. Where a late message of the
+    page before came between a page and its first click, Streamlit has dropped the component's state but
+    not the click; with a state, however empty, the click is there again."""
+    if key not in st.session_state:
+        st.session_state[key] = {}
+    tell()
 
 
 def parts_of(name: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import json
 import re
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -45,7 +45,9 @@ class Visitor:
         self.errors: list[str] = []
         self.text = self._sent = ""
         self._socket, self._query = socket, query
-        self._page_hash, self._box, self._revision = "", "", 0
+        self.components: dict[str, tuple[str, dict]] = {}  # key -> id and what it was given
+        self.n_ended = 0  # scripts and fragments that ended
+        self.page_hash, self._box, self._revision = "", "", 0
         self._heard: str | None = None  # the text that the script now running draws
         self._drawn: str | None = None  # the text whose picture it says it has drawn
         self._done: str | None = None  # the text of the last script that ended by itself
@@ -74,6 +76,26 @@ class Visitor:
                 await self._look()
         while self._sent != self.text:
             await self._look()
+
+    async def tell(self, key: str, event: str, value: object) -> None:
+        """What a component's `setTriggerValue` sends: something was clicked there."""
+        happened = json.dumps([{"event": event, "value": value}])
+        message = self._rerun_message(page_script_hash=self.page_hash)
+        message.rerun_script.widget_states.widgets.add(
+            id=f"$$STREAMLIT_INTERNAL_KEY_{self.components[key][0]}__events", json_trigger_value=happened)
+        await self._socket.send(message.SerializeToString())
+
+    async def run_at(self, page_hash: str) -> None:
+        """Run the script of a page, as a late message of one that was left does; wait for its end."""
+        n = self.n_ended
+        await self._rerun(page_script_hash=page_hash)
+        await self.until(lambda: self.n_ended > n)
+
+    async def until(self, comes_about: Callable[[], bool]) -> None:
+        """Wait for what the server says."""
+        while not comes_about():
+            self._fail_if_gone()
+            await asyncio.sleep(LOOK_S)
 
     async def rest(self) -> None:
         """Wait until the page shows the text that was typed last."""
@@ -117,16 +139,20 @@ class Visitor:
             word.sent = word.sent or self._sent_at
         typed = {"typed": {"text": self.text, "revision": self._revision}}
         self._rests = False
-        await self._rerun(page_script_hash=self._page_hash, typed=json.dumps(typed))
+        await self._rerun(page_script_hash=self.page_hash, typed=json.dumps(typed))
 
     async def _rerun(self, typed: str | None = None, **where: str) -> None:
+        message = self._rerun_message(**where)
+        if typed is not None:
+            message.rerun_script.widget_states.widgets.add(id=self._box, json_value=typed)
+        await self._socket.send(message.SerializeToString())
+
+    def _rerun_message(self, **where: str) -> BackMsg:
         message = BackMsg()
         message.rerun_script.query_string = self._query
         for name, value in where.items():
             setattr(message.rerun_script, name, value)
-        if typed is not None:
-            message.rerun_script.widget_states.widgets.add(id=self._box, json_value=typed)
-        await self._socket.send(message.SerializeToString())
+        return message
 
     def _fail_if_gone(self) -> None:
         if self._socket.close_code is not None:
@@ -140,7 +166,7 @@ class Visitor:
             self._heard = self._drawn = None
             self._rests = False
         elif kind == "navigation":
-            self._page_hash = message.navigation.page_script_hash
+            self.page_hash = message.navigation.page_script_hash
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._take_element(message.delta.new_element)
         elif kind == "script_finished":
@@ -152,17 +178,20 @@ class Visitor:
             self.errors.append(f"{element.exception.type}: {element.exception.message}")
         elif kind == "alert" and element.alert.format == element.alert.ERROR:
             self.errors.append(element.alert.body)
-        elif kind == "bidi_component" and element.bidi_component.id.endswith(BOX):
-            self._take_box(element.bidi_component)
+        elif kind == "bidi_component":
+            self._take_component(element.bidi_component)
         elif kind == "html" and (mark := DRAWN.search(element.html.body)):
             self._marks, self._drawn = True, html.unescape(mark[1])
             self._note_picture(self._drawn)
 
-    def _take_box(self, component) -> None:
-        data = json.loads(component.json)
-        self._box, self._revision, self._heard = component.id, data["revision"], data["value"]
+    def _take_component(self, component) -> None:
+        data = json.loads(component.json or "{}")
+        self.components[component.id.rsplit("-", 1)[1]] = component.id, data
+        if component.id.endswith(BOX):
+            self._box, self._revision, self._heard = component.id, data["revision"], data["value"]
 
     def _take_end(self, status: int) -> None:
+        self.n_ended += 1
         if status == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
             self.errors.append("A script could not be compiled.")
         if status != ForwardMsg.FINISHED_SUCCESSFULLY or self._heard is None:

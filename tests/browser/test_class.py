@@ -101,7 +101,6 @@ def test_predictions_are_counted_and_revealed(lecturer, join, shots):
     lecturer.locator(".st-key-begin-induction button").click()
     for page in (lecturer, anna, ben):
         expect(page.locator(".lesson .title")).to_have_text("Six words, twice")
-        settled(page)
     expect(anna.get_by_role("button", name="Reveal")).to_have_count(0)
     anna.locator(".lesson .option").nth(0).click()
     ben.locator(".lesson .option").nth(0).click()

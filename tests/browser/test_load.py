@@ -55,6 +55,26 @@ def test_a_page_whose_script_fails_does_not_open():
         served(opens())
 
 
+def test_a_click_counts_though_a_message_of_the_page_before_comes_late(server):
+    """Streamlit then takes the click for the first of another page and drops the state of the component
+    that was clicked; the callback ended with an AttributeError, and the page was empty."""
+
+    async def picked():
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            visiting(server, "attention", lesson="induction", lesson_step="1") as pupil,
+        ):
+            here = pupil.page_hash
+            await pupil.run_at("")  # Start's
+            assert pupil.page_hash != here
+            pupil.page_hash = here
+            await pupil.tell("lesson_bar", "act", {"what": "pick", "option": 1, "step": 1})
+            await pupil.until(lambda: pupil.errors or pupil.components["lesson_bar"][1]["picked"])
+            return pupil.errors, pupil.components["lesson_bar"][1]["picked"]
+
+    assert served(picked()) == ([], [1])
+
+
 async def _nothing(message) -> None:
     pass
 
