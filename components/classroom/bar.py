@@ -20,7 +20,7 @@ STYLE = """<style>
   position: fixed; inset: auto 0 0 0; z-index: 1000; width: auto !important; }
 .stMainBlockContainer { padding-bottom: 6rem !important; }
 </style>"""
-_ACTED, _TROUBLE = "class:acted", "class:trouble"  # session keys
+_ACTED, _TROUBLE, _ASKED = "class:acted", "class:trouble", "class:asked"  # session keys
 _mount = assets.component(
     "class_bar", "classroom/bar", '<section class="class" aria-label="Class"></section>'
 )
@@ -47,9 +47,16 @@ def _draw(page: str, declared: Sequence[Choice]) -> None:
         data = _of_lecturer(page, declared) if is_lecturer else _of_pupil()
     except (ValueError, OSError) as problem:
         data = {"role": "none", "code": "", "words": str(problem)}
-    data["asks"] = not led.is_known()
+    data["asks"] = 0 if led.is_known() else _asked_again()
     data["trouble"] = st.session_state.get(_TROUBLE, "")
     _mount(key="class_bar", data=data, on_browser_change=_hear, on_act_change=_act)
+
+
+def _asked_again() -> int:
+    """How often the browser was asked who it is: another number each time, or an answer that got lost
+    would be the only one, since unchanged data does not reach the browser."""
+    st.session_state[_ASKED] = st.session_state.get(_ASKED, 0) + 1
+    return st.session_state[_ASKED]
 
 
 def _of_lecturer(page: str, declared: Sequence[Choice]) -> dict:
