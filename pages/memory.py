@@ -16,6 +16,7 @@ from components.memory import (
     conversation,
     gate_views,
     invite,
+    knives,
     links,
     look,
     opened,
@@ -61,8 +62,10 @@ elif view == "slots":
     slot_views.show(now)
 elif view == "writes":
     write_views.show(now)
-else:
+elif view == "gates":
     gate_views.show(now)
+else:
+    each = knives.show(now)
 if presenting.is_on():
     with st.expander("Tell, variants, settings, laws", key="memory_controls"):
         invite.show()

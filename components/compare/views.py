@@ -22,7 +22,8 @@ def show_bar():
     with bar:
         view = one_of("View", choice.VIEW)
         if view == "models":
-            return bar, view, two_models.choose_other()
+            with presenting.folded("Second model", "compare_models"):
+                return bar, view, two_models.choose_other()
         with presenting.folded("Prompt B", "compare_prompts"):
             with st.container(width=570):
                 text = live_area(

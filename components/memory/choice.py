@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from components.frame import visit
-from components.frame.choices import Choice, Decimal, Flag, OneOf, Text, Whole, choose, chosen
+from components.frame.choices import Cell, Choice, Decimal, Flag, OneOf, Text, Whole, choose, chosen
 from components.frame.place import HEAD, LAYER
 from components.memory.told import Tellings
 from model.memory import eviction, salience
@@ -21,7 +21,17 @@ VIEWS = {
     "slots": "Slots",
     "writes": "Writes",
     "gates": "Gates and states",
+    "interventions": "Interventions",
 }
+KNIVES = {
+    "cut": "Cut this token's read",
+    "value": "Another value for it",
+    "all": "Cut every read",
+    "empty": "Empty the recurrent state",
+    "state": "Another recurrent state",
+    "off": "Cut all, empty all",
+}
+FROM_ELSEWHERE = ("value", "state")  # they need another conversation
 POSITIONS = {
     "parallel": "parallel: after the longest stored prompt",
     "continue": "continue: after everything told, exactly the full context",
@@ -70,7 +80,11 @@ SETTINGS = {one.name.removeprefix("mem_"): one for one in (  # as Settings.saved
 TOLD = Choice("memory_told", Tellings({**SETTINGS, "variant": VARIANT}),  # conversation.py keeps it
               what="what was told on the Memory page, which exports it as a session file")
 FORGET = Choice("memory_forget", Flag(), False)  # the next token without the sentence read most
-CHOICES = (VIEW, VARIANT, STORE, EDM_HEAD, ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH, FORGET,
+LEFT = Choice("memory_left", OneOf({"effect": "Causal effect", "read": "Read weight"}), "effect")
+KNIFE = Choice("memory_knife", OneOf(KNIVES), "cut")
+CUT_PLACE = Choice("memory_token", Cell())  # prompt, from 1, and position of the told token
+ELSEWHERE = Choice("memory_elsewhere", Text(1000), "My name is James Theory. I live in Rome.")
+CHOICES = (VIEW, VARIANT, STORE, LEFT, KNIFE, CUT_PLACE, ELSEWHERE, EDM_HEAD, ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH, FORGET,
            *SETTINGS.values(), TOLD)
 
 

@@ -102,6 +102,16 @@ def states() -> tuple[MemoryState, ...]:
     return tuple(step.state for step in _steps())
 
 
+def after_each_prompt() -> list[Conversation]:
+    """The conversation as it was after each prompt that Undo still knows, oldest first; at least as it
+    is now."""
+    latest = {}
+    for step in _steps():
+        if step.state.prompts and step.state.prompts == current().state.prompts[: len(step.state.prompts)]:
+            latest[len(step.state.prompts)] = step
+    return [latest[n] for n in sorted(latest)]
+
+
 def set_aside() -> list[int]:
     """For every other model that has a memory waiting: how many prompts it holds."""
     now = visit.mark()

@@ -7,12 +7,14 @@ Knows nothing of how a question is composed (model.memory.question).
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from components.frame import results, visit
+from model.analysis.ablation import AblationChange
 from model.memory import added, alone, asking, cuts, effect, question, telling, ways_in
 from model.memory import state as states
 from model.memory.alone import EachAlone
@@ -20,7 +22,7 @@ from model.memory.question import AskedPrompt
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
 from model.memory.ways_in import WaysIn
-from model.recall import left_out
+from model.recall import interventions, left_out
 from model.run import tokens
 from model.run.store import RunKey
 from model.run.trace import Trace
@@ -145,6 +147,71 @@ def forgotten(
     (prompt, position) had never been stored."""
     return _computed("forgotten", asked.ids, (key, settings, gone), left_out.never_told, state, asked,
                      gone, settings)
+
+
+# -- interventions ---------------------------------------------------------------------------------
+
+
+def left_weights(key: str, state: MemoryState, asked: AskedPrompt, settings: Settings, places: tuple):
+    """What the prompt's last token reads of each told token in this memory: store -> (W,)."""
+    recalled = _recalled(key, state, asked, settings)
+    return _computed("left weights", asked.ids, (key, settings, places), interventions.weights, state,
+                     recalled, places)
+
+
+def left_effects(key: str, state: MemoryState, asked: AskedPrompt, settings: Settings, places: tuple):
+    """How far the next token moves when the read of each told token alone is cut, KL in nats, (W,)."""
+    recalled = _recalled(key, state, asked, settings)
+    return _computed("left effects", asked.ids, (key, settings, places), interventions.effects, state,
+                     recalled, settings, places)
+
+
+def left_effects_kept(key: str, asked: AskedPrompt, settings: Settings, places: tuple):
+    """`left_effects` where it was computed before; None where it was not."""
+    return results.kept(_key("left effects", asked.ids, key, settings, places))
+
+
+def intervened(
+    key: str, state: MemoryState, asked: AskedPrompt, settings: Settings, kind: str, place, other: str
+) -> tuple[AblationChange, str]:
+    """The next token with memory as it is and under an intervention (choice.KNIVES), and the token of
+    the other conversation that took part. Raises ValueError where it cannot be."""
+    told = tuple(line for line in other.splitlines() if line.strip())
+    return _computed("intervened", asked.ids, (key, settings, kind, place, told), _intervened, state,
+                     asked.recalled, settings, kind, place, told)
+
+
+def _recalled(key: str, state: MemoryState, asked: AskedPrompt, settings: Settings) -> asking.Recalled:
+    if key == asked.key:
+        return asked.recalled
+    return _computed("recalled", asked.ids, (key, settings), asking.ask, state, asked.ids, settings)
+
+
+def _intervened(
+    chosen, state: MemoryState, recalled: asking.Recalled, settings: Settings, kind: str, place,
+    told: tuple[str, ...],
+) -> tuple[AblationChange, str]:
+    other, name = _told_elsewhere(chosen, told, settings), ""
+    if kind in ("empty", "state", "off") and (kind != "off" or state.carried is not None):
+        state = interventions.with_carried(state, other if kind == "state" else None)
+    if kind == "value":
+        source = interventions.counterpart(chosen, state, place, other)
+        state = interventions.with_value(state, place, other, source)
+        name = next(one.text for one in interventions.told([other]) if one.place == source)
+    if kind in ("cut", "all", "off"):
+        gone = [place] if kind == "cut" else [one.place for one in interventions.told([state])]
+        run = interventions.cut(chosen, state, recalled, gone, settings)
+    else:
+        run = interventions.again(chosen, state, recalled, settings)
+    return interventions.effect(chosen, recalled, run), name
+
+
+def _told_elsewhere(chosen, told: tuple[str, ...], settings: Settings) -> MemoryState:
+    state = states.blank(chosen)
+    writing = replace(settings, modules=frozenset({"am", *(chosen.memory.parts if chosen.memory else ())}))
+    for text in told:
+        state = telling.tell(chosen, state, text, writing).state
+    return state
 
 
 # -- module by module ------------------------------------------------------------------------------

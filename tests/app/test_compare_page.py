@@ -164,7 +164,16 @@ def test_a_folder_beside_the_embedded_model_opens_with_a_click(model, folder):
     assert not distance[:6].any() and distance[6].all()  # the changed MLP writes station 6
 
 
-def test_models_of_other_words_and_other_sizes_are_sentences(tmp_path):
+def test_of_a_model_of_another_size_only_what_follows_is_compared(tmp_path, model):
+    random_gpt2(vocab_size=model.model.config.vocab_size).save_pretrained(tmp_path)
+    model.tokenizer.save_pretrained(tmp_path)
+    app = opened((PEOPLE[0], ""), {"folder opened": str(tmp_path)}, compare="models", other_model=tmp_path)
+    assert not app.exception and not app.error
+    assert "B has 3 layers, 4 heads, width 32" in app.info[0].value
+    assert "Δ logit" in tree.html(app) and "models_grid" not in [key for _, key, _ in tree.components(app)]
+
+
+def test_models_of_other_words_and_missing_models_are_sentences(tmp_path):
     random_gpt2().save_pretrained(tmp_path)
     byte_tokenizer().save_pretrained(tmp_path)
     app = opened((PEOPLE[0], ""), {"folder opened": str(tmp_path)}, compare="models", other_model=tmp_path)

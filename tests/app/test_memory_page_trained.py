@@ -15,7 +15,7 @@ from model.memory import added, asking, cuts, effect, held, telling
 from model.memory.settings import FusionSettings, Settings
 from model.memory.state import blank
 from model.memory.variants import MODULES
-from model.recall import causal
+from model.recall import causal, interventions
 from model.recall.reads import Place
 from model.run import tokens
 from tests.app import remembering, tree
@@ -23,7 +23,7 @@ from tests.app.test_memory_page import FACT, HOSTILE, QUESTION, ask, open_page, 
 from tests.waiting import PATIENCE_S
 
 SETTINGS = Settings(fusion=FusionSettings(slots=128), modules=frozenset(MODULES))
-VIEWS = ("reads", "weights", "slots", "writes", "gates")
+VIEWS = ("reads", "weights", "slots", "writes", "gates", "interventions")
 
 
 @pytest.fixture(scope="module")
@@ -514,3 +514,41 @@ def test_a_prompt_out_of_both_stores_is_the_same_seen_from_either(app):
         app.run()
         said += [c.value for c in app.caption if "out of both stores" in c.value]
     assert len(said) == 2 and said[0] == said[1]
+
+
+# -- interventions -------------------------------------------------------------------------------
+
+
+def left_grid(app) -> dict:
+    return next(message for _, key, message in tree.components(app) if key == "left_grid")
+
+
+def test_every_told_token_shows_its_effect_and_its_read(app, truth, loaded):
+    ask(tell(open_page(app), FACT), QUESTION, "interventions")
+    (state, asked), grid = truth, left_grid(app)
+    places = [one.place for one in interventions.told([state])]
+    read = sum(interventions.weights(loaded, state, asked, places).values())
+    best = np.sort(np.argsort(-read, kind="stable")[:16])
+    chosen = [places[i] for i in best]
+    found = interventions.effects(loaded, state, asked, SETTINGS, chosen)
+    np.testing.assert_allclose(grid["value"], found, atol=1e-4)
+    app.session_state["memory_left"] = "read"
+    app.run()
+    np.testing.assert_allclose(left_grid(app)["value"], read[best], atol=1e-5)
+
+
+def test_all_cut_and_nothing_carried_is_gpt2(app, truth, loaded):
+    app.query_params["memory_knife"] = "off"
+    ask(tell(open_page(app), FACT), QUESTION, "interventions")
+    asked = truth[1]
+    plain = asking.plain(loaded, tokens.encode(loaded.tokenizer, QUESTION))
+    tops = tokens.display(
+        loaded.tokenizer, [int(x.next_logits.argmax()) for x in (asked.trace, plain)])
+    assert f"{tops[0]} → {tops[1]}" in tree.html(app)
+
+
+def test_an_intervention_that_cannot_be_is_a_sentence(app):
+    app.query_params["memory_knife"] = "value"
+    app.query_params["memory_elsewhere"] = "Nothing alike"
+    ask(tell(open_page(app), FACT), QUESTION, "interventions")
+    assert not app.exception and app.warning
