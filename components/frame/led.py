@@ -245,6 +245,8 @@ def _enter(there: Place, declared: Iterable[Choice]) -> None:
 def say_here() -> None:
     """Let the lecturer count this follower. Raises ValueError in a class that is full."""
     now_s = time.time()
+    if not is_known():  # or who reloads would be counted twice
+        return
     if now_s - st.session_state.get(_SAID, 0.0) >= SEEN_EVERY_S:
         presence.is_here(folder(), room().code, who(), now_s)
         st.session_state[_SAID] = now_s

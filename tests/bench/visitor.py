@@ -21,6 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 LOOK_S, PACE_S, PATIENCE_S = 0.02, 0.15, 2.0  # as in pace.js
+BEAT_S = 0.4  # how often a page's timers run its fragments
 OPEN_S = 300  # a page that has not come by then never comes
 BOX = "-prompt_box"  # how the prompt box's element ends its name
 DRAWN = re.compile(r'data-drawn="([^"]*)"')
@@ -47,6 +48,7 @@ class Visitor:
         self._socket, self._query = socket, query
         self.components: dict[str, tuple[str, dict]] = {}  # key -> id and what it was given
         self.n_ended = 0  # scripts and fragments that ended
+        self._timed: set[str] = set()  # fragments that a timer runs
         self.page_hash, self._box, self._revision = "", "", 0
         self._heard: str | None = None  # the text that the script now running draws
         self._drawn: str | None = None  # the text whose picture it says it has drawn
@@ -92,10 +94,20 @@ class Visitor:
         await self.until(lambda: self.n_ended > n)
 
     async def until(self, comes_about: Callable[[], bool]) -> None:
-        """Wait for what the server says."""
+        """Wait for what the server says; the page's timers go on."""
+        beat_at = time.monotonic()
         while not comes_about():
             self._fail_if_gone()
             await asyncio.sleep(LOOK_S)
+            if time.monotonic() - beat_at > BEAT_S:
+                beat_at = time.monotonic()
+                await self._beat()
+
+    async def _beat(self) -> None:
+        for fragment in [*self._timed]:
+            message = self._rerun_message(page_script_hash=self.page_hash, fragment_id=fragment)
+            message.rerun_script.is_auto_rerun = True
+            await self._socket.send(message.SerializeToString())
 
     async def rest(self) -> None:
         """Wait until the page shows the text that was typed last."""
@@ -165,6 +177,9 @@ class Visitor:
         if kind == "new_session" and not message.metadata.run.fragment_ids:
             self._heard = self._drawn = None
             self._rests = False
+            self._timed.clear()
+        elif kind == "auto_rerun":
+            self._timed.add(message.auto_rerun.fragment_id)
         elif kind == "navigation":
             self.page_hash = message.navigation.page_script_hash
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
