@@ -9,7 +9,7 @@ import asyncio
 import ctypes
 import gc
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 from streamlit.runtime import get_instance
@@ -38,7 +38,7 @@ def be_here() -> None:
 @st.cache_resource(scope="session", show_spinner=False, on_release=lambda seat: _has_left(seat))
 def _seat() -> _Seat:
     seat = _Seat(get_script_run_ctx().session_id, results.visitor())
-    here, most = _here(), limit("visitors")
+    here, most = _register().here, limit("visitors")
     if len(here) >= most and not whose.is_owner():
         raise ValueError(f"This server is full: {len(here):,} pages are open, at most {most:,} fit. Close "
                          "one that you do not need, or reload this page when somebody has left.")
@@ -46,18 +46,28 @@ def _seat() -> _Seat:
     return seat
 
 
+@dataclass(frozen=True)
+class _Register:
+    """here: the sessions of all open pages; away: session -> its seat when it was left last."""
+
+    here: set[str] = field(default_factory=set)
+    away: dict[str, _Seat] = field(default_factory=dict)
+
+
 @st.cache_resource(show_spinner=False)
-def _here() -> set[str]:
-    """The sessions of all open pages."""
-    return set()
+def _register() -> _Register:
+    """Of this server."""
+    return _Register()
 
 
 def _has_left(seat: _Seat) -> None:
     """The connection ended; mostly on the server's loop, where a session may be closed."""
-    _here().discard(seat.session)
+    _register().here.discard(seat.session)
+    _register().away[seat.session] = seat
     try:
         asyncio.get_running_loop().call_later(away_s(), _free_unless_back, seat)
     except RuntimeError:  # on another thread: Streamlit has closed the session itself
+        _register().away.pop(seat.session, None)
         results.engine().leave(seat.visitor)
 
 
@@ -67,7 +77,10 @@ def away_s() -> float:
 
 
 def _free_unless_back(seat: _Seat) -> None:
-    runtime = get_instance()
+    runtime, away = get_instance(), _register().away
+    if away.get(seat.session) is not seat:  # back since then, and away again: that counts anew
+        return
+    del away[seat.session]
     if runtime.is_active_session(seat.session):
         return
     runtime.close_session(seat.session)

@@ -300,7 +300,7 @@ def test_one_page_more_than_fits_hears_so_and_the_owner_always_fits(monkeypatch)
     from components.frame import leaving
 
     monkeypatch.setenv("MNEMOSCOPE_VISITORS", "2")
-    monkeypatch.setattr(leaving, "_here", lambda: others)
+    monkeypatch.setattr(leaving, "_register", lambda: leaving._Register(here=others))
     monkeypatch.setattr(leaving, "_seat", leaving._seat.__wrapped__)  # all AppTests are one session
     others = {"one", "two"}
     page = visitor("a").open("tokens")

@@ -67,6 +67,22 @@ def test_who_comes_back_finds_everything(engine, monkeypatch):
     assert runtime.closed == [] and engine.store.n_bytes == 24_000
 
 
+def test_who_is_away_a_second_time_has_the_whole_time_again(engine, monkeypatch):
+    """The first absence's minute ends while the second lasts: the connection of a train."""
+    runtime = Runtime(is_back=False)
+    monkeypatch.setattr(leaving, "get_instance", lambda: runtime)
+    first, second = (leaving._Seat("a session", "anna") for _ in range(2))
+
+    async def ends():
+        leaving._has_left(first)
+        monkeypatch.setattr(leaving, "AWAY_S", 3600.0)
+        leaving._has_left(second)
+        await asyncio.sleep(0.01)
+
+    served(ends())
+    assert runtime.closed == [] and engine.store.n_bytes == 24_000
+
+
 def test_a_session_that_streamlit_closed_is_freed_at_once(engine):
     leaving._has_left(leaving._Seat("a session", "anna"))  # no loop on this thread
     assert KEYS[0] not in engine.store._entries and engine.store.n_bytes == 16_000
