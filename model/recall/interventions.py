@@ -126,16 +126,28 @@ def counterpart(
     checkpoint: Checkpoint, state: MemoryState, place: Place, other: MemoryState
 ) -> Place:
     """The token of another conversation that stands for a told token: in the prompt of the same
-    number, aligned by their longest common subsequence. Raises ValueError where there is none."""
+    number, aligned by their longest common subsequence; where the two differ, the first stands for the
+    first, and so on. Raises ValueError where there is none."""
     prompt, position = place
     if prompt > len(other.prompts):
         raise ValueError(f"The other conversation has {len(other.prompts)} prompts, so prompt {prompt} "
                          "has no counterpart. Type one line for each prompt told.")
     own, new = (tokens.encode_part(checkpoint.tokenizer, one.prompts[prompt - 1]) for one in (state, other))
-    found = int(alignment.by_subsequence(own, new)[position])
+    found = _standing_for(alignment.by_subsequence(own, new), position, len(new))
     if found == alignment.NONE:
         raise ValueError(f"{_name(place)} has no counterpart in the other conversation. Word both alike.")
     return Place(prompt, found)
+
+
+def _standing_for(pairs: np.ndarray, position: int, n: int) -> int:
+    """pairs (T,) as of model.analysis.alignment, with a text of n tokens -> the partner of a token."""
+    if pairs[position] != alignment.NONE:
+        return int(pairs[position])
+    known = np.flatnonzero(pairs != alignment.NONE)
+    before, after = known[known < position], known[known > position]
+    start = int(pairs[before[-1]]) - int(before[-1]) if len(before) else 0
+    end = int(pairs[after[0]]) if len(after) else n
+    return position + start if position + start < end else alignment.NONE
 
 
 def _name(place: Place) -> str:

@@ -102,6 +102,21 @@ def test_a_value_comes_from_the_counterpart_in_the_other_conversation(loaded, st
     assert interventions.effect(loaded, asked, found).kl_nats > 0
 
 
+@pytest.mark.parametrize("own, new, position, expected", [
+    ("ab XYZ cd", "ab PQ cd", 3, 3), ("ab XYZ cd", "ab PQ cd", 4, 4), ("ab XYZ cd", "ab PQ cd", 7, 6),
+    ("XY ab", "P ab", 0, 0), ("ab XY", "ab PQR", 4, 4),
+])
+def test_where_two_conversations_differ_the_first_stands_for_the_first(loaded, own, new, position, expected):
+    state, other = (replace(blank(loaded), prompts=(text,)) for text in (own, new))
+    assert interventions.counterpart(loaded, state, Place(1, position), other) == Place(1, expected)
+
+
+def test_a_token_too_many_has_no_counterpart(loaded):
+    state, other = (replace(blank(loaded), prompts=(text,)) for text in ("ab XYZ cd", "ab PQ cd"))
+    with pytest.raises(ValueError, match="Token 5 of prompt 1 has no counterpart"):
+        interventions.counterpart(loaded, state, Place(1, 5), other)
+
+
 def test_a_recurrent_state_from_elsewhere_is_read(loaded, states, asked, other):
     found = interventions.again(
         loaded, interventions.with_carried(states[-1], other), asked, WHOLE)
