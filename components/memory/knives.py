@@ -14,12 +14,13 @@ from components.kit import cell_grid, two_distributions
 from components.kit.safe_text import for_markdown
 from components.kit.units import show_number
 from components.memory import choice, conversation, left_figures, look, run
+from components.memory.edges import MOST, SlotEdge, in_words
 from components.memory.look import Moment
 from components.memory.rest import Later
 from model.recall import interventions
 from model.recall.reads import Place
 
-MOST_TOKENS, MOST_PROMPTS = 16, 12  # of the picture
+MOST_TOKENS, MOST_IN_HALL, MOST_PROMPTS = 16, 8, 12  # of the picture
 
 
 def show(now: Moment) -> Later:
@@ -60,7 +61,8 @@ def _most_read(now: Moment, steps) -> list[interventions.Told]:
     places = tuple(one.place for one in every)
     read = sum(sum(run.left_weights(step.key, step.state, now.asked, now.settings, places).values())
                for step in steps)
-    best = np.sort(np.argsort(-read, kind="stable")[:MOST_TOKENS])
+    most = MOST_IN_HALL if presenting.is_on() else MOST_TOKENS
+    best = np.sort(np.argsort(-read, kind="stable")[:most])
     return [every[i] for i in best]
 
 
@@ -140,6 +142,9 @@ def _one(now: Moment, told, place: Place) -> None:
             with st.container(width=330):
                 other = live_area(choice.ELSEWHERE, "The other conversation was told",
                                   "A line for each prompt", 1, 1000)
+    if kind == "edge":
+        _edges(now, place)
+        return
     try:
         change, said = run.intervened(now.key, now.state, now.asked, now.settings, kind, place, other)
     except ValueError as problem:
@@ -157,3 +162,51 @@ def _one(now: Moment, told, place: Place) -> None:
         "empty": "As if the recurrent memories had read no prompt; slots stay.",
         "state": "The recurrent memories carry what the other conversation left; slots stay.",
     }[kind] + " KL is over the whole vocabulary.")
+
+
+# -- edges ----------------------------------------------------------------------------------------
+
+
+def _edges(now: Moment, place: Place) -> None:
+    """The edge from a typed token to the chosen told one, the edges that are cut, and what they change."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="slot_edge_row"):
+        typed = now.asked.names[now.asked.n_start :]
+        st.selectbox("From the typed token", [None, *range(len(typed))], width=170, **holding(choice.ROW),
+                     format_func=lambda i: "the last" if i is None else f"{i} {typed[i]}")
+        scope = one_of("Where the edge is cut", choice.EDGE_IN)
+        edge = _edge(now, place, scope)
+        kept = chosen(choice.EDGES)
+        st.button("Keep this cut", key="slot_edge_keep", disabled=len(kept) >= MOST,
+                  on_click=choose, args=(choice.EDGES, [*kept, edge]))
+    told = {tuple(one.place): one.text for one in interventions.told([now.state])}
+    if not kept:
+        st.markdown(f"**What if** {for_markdown(in_words(edge, typed, told))} is cut?")
+    for at, one in enumerate(kept):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Undo", key=f"undo slot edge {at}", on_click=choose,
+                      args=(choice.EDGES, kept[:at] + kept[at + 1 :] or None))
+            st.markdown(for_markdown(in_words(one, typed, told)))
+    _show_edges(now, tuple(kept) or (edge,))
+
+
+def _edge(now: Moment, place: Place, scope: str) -> SlotEdge:
+    """The chosen edge; a head: the chosen one, else the one that reads the told token most."""
+    layer = head = None
+    if scope != "all":
+        read = [now.state.bank.slots.places[i] for i in now.asked.kept]
+        column = next((i for i, places in enumerate(read) if tuple(place) in places), None)
+        best = (0, 0) if column is None else run.best_head(now.asked, column)[:2]
+        layer, head = now.head or best
+    return SlotEdge(now.row, tuple(place), layer, head if scope == "head" else None)
+
+
+def _show_edges(now: Moment, edges: tuple[SlotEdge, ...]) -> None:
+    try:
+        change = run.edges_cut(now.key, now.state, now.asked, now.settings, edges)
+    except ValueError as problem:  # the list must stay, so that the cut can be undone
+        st.warning(for_markdown(str(problem)))
+        return
+    st.html(left_figures.effect_facts(change))
+    st.html(two_distributions.pairs(change, "memory as it is", "cut"))
+    st.caption("A cut score is −∞ before the softmax over Local ∪ Memory: the other weights still sum "
+               "to 1. The EDM's slots are read beside attention and have no such edges.")

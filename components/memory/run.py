@@ -14,6 +14,8 @@ import numpy as np
 import streamlit as st
 
 from components.frame import results, visit
+from components.memory.edges import SlotEdge
+from model.analysis import cutting
 from model.analysis.ablation import AblationChange
 from model.memory import added, alone, asking, cuts, effect, question, telling, ways_in
 from model.memory import state as states
@@ -24,6 +26,7 @@ from model.memory.state import MemoryState
 from model.memory.ways_in import WaysIn
 from model.recall import interventions, left_out
 from model.run import tokens
+from model.run.cut_edges import CutEdge
 from model.run.store import RunKey
 from model.run.trace import Trace
 
@@ -179,6 +182,24 @@ def intervened(
     told = tuple(line for line in other.splitlines() if line.strip())
     return _computed("intervened", asked.ids, (key, settings, kind, place, told), _intervened, state,
                      asked.recalled, settings, kind, place, told)
+
+
+def edges_cut(key: str, state: MemoryState, asked: AskedPrompt, settings: Settings, edges: tuple):
+    """The next token with memory as it is, and with these SlotEdges cut. Raises ValueError for an edge
+    that does not exist, and where a token would read nothing."""
+    found = [_in_run(state, asked, edge) for edge in edges]
+    return _computed("edges cut", asked.recalled.trace.ids, (key, settings, edges), cutting.effect,
+                     asked.recalled.trace, found, 8)
+
+
+def _in_run(state: MemoryState, asked: AskedPrompt, edge: SlotEdge) -> CutEdge:
+    """The edge in the run: the told token's place among the slots that were retrieved."""
+    read = [state.bank.slots.places[i] for i in asked.kept]
+    found = next((i for i, places in enumerate(read) if edge.place in places), None)
+    if found is None:
+        raise ValueError(f"Attention reads no slot of token {edge.place[1]} of prompt {edge.place[0]} now, "
+                         "so no edge leads to it. Choose a token that the prompt retrieves.")
+    return CutEdge(edge.query + asked.n_start, found, edge.layer, edge.head, slot=True)
 
 
 def _recalled(key: str, state: MemoryState, asked: AskedPrompt, settings: Settings) -> asking.Recalled:

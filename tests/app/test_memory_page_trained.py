@@ -10,6 +10,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from components.memory.edges import SlotEdge, SlotEdges
+from model.analysis import cutting
 from model.loading import checkpoint
 from model.memory import added, asking, cuts, effect, held, telling
 from model.memory.settings import FusionSettings, Settings
@@ -18,6 +20,7 @@ from model.memory.variants import MODULES
 from model.recall import causal, interventions
 from model.recall.reads import Place
 from model.run import tokens
+from model.run.cut_edges import CutEdge
 from tests.app import remembering, tree
 from tests.app.test_memory_page import FACT, HOSTILE, QUESTION, ask, open_page, sent, state_of, tell
 from tests.waiting import PATIENCE_S
@@ -535,6 +538,27 @@ def test_every_told_token_shows_its_effect_and_its_read(app, truth, loaded):
     app.session_state["memory_left"] = "read"
     app.run()
     np.testing.assert_allclose(left_grid(app)["value"], read[best], atol=1e-5)
+
+
+def test_edges_to_a_told_token_are_cut_kept_and_undone(app, truth, loaded):
+    state, asked = truth
+    place = Place(1, int(state.bank.slots.position[asked.kept[3]]))
+    app.query_params["memory_knife"], app.query_params["memory_token"] = "edge", "{}.{}".format(*place)
+    app.query_params["mem_needed"] = "0"
+    ask(tell(open_page(app), FACT), QUESTION, "interventions")
+    app.button(key="slot_edge_keep").click().run()
+    assert not app.exception and not app.warning
+    last = len(tokens.encode(loaded.tokenizer, QUESTION)) - 1
+    (edge,) = app.session_state["memory_cuts"]
+    assert edge == SlotEdge(last, tuple(place))
+    assert SlotEdges().read(SlotEdges().write([edge, SlotEdge(3, (1, 2), 0, 1)])) == [
+        edge, SlotEdge(3, (1, 2), 0, 1)]
+    read = asking.ask(loaded, state, asked.trace.ids[1:], SETTINGS.with_fusion(needed=0.0))
+    found = cutting.effect(
+        loaded, read.trace, [CutEdge(last + 1, int(np.flatnonzero(read.kept == asked.kept[3])[0]), slot=True)])
+    assert f"{found.top_before} → {found.top_after}" in tree.html(app)
+    app.button(key="undo slot edge 0").click().run()
+    assert not app.exception and not app.session_state["memory_cuts"]
 
 
 def test_all_cut_and_nothing_carried_is_gpt2(app, truth, loaded):
