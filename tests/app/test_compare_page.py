@@ -215,6 +215,9 @@ def test_of_a_long_prompt_a_range_is_patched():
     app.button(key="patch_earlier").click().run()
     assert grid(app, "patch_grid")["column_words"][0].startswith("A ")
     assert not app.exception and not app.error
+    app.session_state["compare"] = "paths"
+    app.run()
+    assert not app.exception and "too many for paths" in app.info[0].value
 
 
 @pytest.mark.parametrize("view", ["prompts", "patch", "paths", "models"])
