@@ -18,6 +18,7 @@ function fit() {
   openNeurons(svg);
   svg.style.maxWidth = `${root.dataset.zoom * (right - left + 4)}px`;
   svg.style.minWidth = `${0.7 * (right - left + 4)}px`; // smaller could not be read: scroll then
+  if (root.matches(".large")) Object.assign(svg.style, { minWidth: 0, maxWidth: "none", height: `calc(100vh - ${vis.offsetTop + 8}px)` });
 }
 
 function pixels(svg, side) {

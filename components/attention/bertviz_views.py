@@ -110,16 +110,18 @@ def _n_causal(n_tokens: int) -> int:
     return n_tokens * (n_tokens + 1) // 2
 
 
-def head_view_html(weights, tokens, layer: int, heads, theme: str = "light") -> str:
+def head_view_html(
+    weights, tokens, layer: int, heads, theme: str = "light", is_large: bool = False
+) -> str:
     """weights (H,T,T) of the heads numbered `heads` (H) of one layer, T tokens -> HTML."""
     weights = _checked("weights", weights, (len(heads), len(tokens), len(tokens)))
     params = {"attention": [{"name": None} | _data([_rounded(weights)], tokens)]}
     params |= {"default_filter": "0", "root_div_id": "bertviz"}
     params |= {"layer": None, "heads": None, "include_layers": [layer]}
-    return _document("head", params, tokens, layer, heads, theme)
+    return _document("head", params, tokens, layer, heads, theme, is_large)
 
 
-def model_view_html(weights, tokens, theme: str = "light") -> str:
+def model_view_html(weights, tokens, theme: str = "light", is_large: bool = False) -> str:
     """weights (L,H,T,T) of the whole model, T tokens -> HTML.
 
     Keys after their query, which a GPT cannot see, are left out: half of the lines.
@@ -132,11 +134,11 @@ def model_view_html(weights, tokens, theme: str = "light") -> str:
     params |= {"default_filter": "0", "display_mode": theme, "root_div_id": "bertviz"}
     params |= {"include_layers": list(range(n_layers)), "include_heads": list(range(n_heads))}
     params |= {"total_heads": _n_columns(n_heads)}
-    return _document("model", params, tokens, None, range(n_heads), theme)
+    return _document("model", params, tokens, None, range(n_heads), theme, is_large)
 
 
 def neuron_view_html(
-    q, k, weights, tokens, layer: int, heads, chosen: int, theme: str = "light"
+    q, k, weights, tokens, layer: int, heads, chosen: int, theme: str = "light", is_large: bool = False
 ) -> str:
     """q, k (H,T,D) and weights (H,T,T) of the heads numbered `heads` of one layer -> HTML.
 
@@ -150,39 +152,42 @@ def neuron_view_html(
     params = {"attention": {"all": data}, "default_filter": "all", "root_div_id": "bertviz"}
     params |= {"bidirectional": False, "display_mode": theme}
     params |= {"layer": 0, "head": list(heads).index(chosen)}
-    return _document("neuron", params, tokens, layer, heads, theme)
+    return _document("neuron", params, tokens, layer, heads, theme, is_large)
 
 
-def show(kind: str, weights, tokens, layer: int, head: int, q=None, k=None) -> BertvizChoice:
+def show(
+    kind: str, weights, tokens, layer: int, head: int, q=None, k=None, is_large: bool = False
+) -> BertvizChoice:
     """Draw one view on the page: the sentence of `choice`, the view, a download button.
 
     kind "head": weights (H,T,T) of all heads of layer `layer`. kind "neuron": the same, with q and
     k (H,T,D). kind "model": weights (L,H,T,T). tokens are T display strings; `head` is the head
     drawn if only one fits. If the choice is "map", only the sentence is drawn: ask `choice` first
-    (it needs no arrays), and draw the heat map yourself.
+    (it needs no arrays), and draw the heat map yourself. is_large: the drawing takes the frame alone,
+    whose height the page sets (kit/presenting.css); what it shows stands in the caption.
     """
     n_layers, n_heads = np.shape(weights)[:2] if kind == "model" else (1, len(weights))
     chosen = choice(kind, len(tokens), n_layers, n_heads)
-    st.caption(chosen.reason)
+    st.caption(f"{_HOW[kind]} {chosen.reason}" if is_large else chosen.reason)
     if chosen.view == "map":
         return chosen
     heads = [head] if chosen.view == "head" else list(range(n_heads))
-    page = _html(kind, weights, tokens, layer, heads, head, q, k)
+    page = _html(kind, weights, tokens, layer, heads, head, q, k, is_large)
     with st.container(key=f"bertviz-{kind}"):
         st.iframe(page, height=frame_height(kind, len(tokens), n_layers, n_heads), alt=_NAMES[kind])
         _download(kind, page)
     return chosen
 
 
-def _html(kind, weights, tokens, layer, heads, head, q, k) -> str:
+def _html(kind, weights, tokens, layer, heads, head, q, k, is_large: bool) -> str:
     theme = st.context.theme.type or "light"
     if kind == "model":
-        return model_view_html(weights, tokens, theme)
+        return model_view_html(weights, tokens, theme, is_large)
     weights = np.asarray(weights)[heads]
     if kind == "head":
-        return head_view_html(weights, tokens, layer, heads, theme)
+        return head_view_html(weights, tokens, layer, heads, theme, is_large)
     q, k = np.asarray(q)[heads], np.asarray(k)[heads]
-    return neuron_view_html(q, k, weights, tokens, layer, heads, head, theme)
+    return neuron_view_html(q, k, weights, tokens, layer, heads, head, theme, is_large)
 
 
 def _download(kind: str, page: str) -> None:
@@ -232,7 +237,7 @@ def drawing_script(kind: str) -> str:
     return script.replace(_MARKED, _FILLED)
 
 
-def _document(kind, params, tokens, layer, heads, theme) -> str:
+def _document(kind, params, tokens, layer, heads, theme, is_large: bool) -> str:
     if theme not in ("light", "dark"):
         raise ViewError(f'The theme is "light" or "dark", not {theme!r}.')
     scripts = [
@@ -243,19 +248,19 @@ def _document(kind, params, tokens, layer, heads, theme) -> str:
         drawing_script(kind),
         assets.text("attention/bertviz_after.js"),
     ]
-    body = _body(kind, len(tokens), layer, heads, theme)
+    body = _body(kind, len(tokens), layer, heads, f"{theme} large" if is_large else theme)
     css = assets.text("attention/bertviz_views.css")
     return offline_page.page(f"Mnemoscope: {_NAMES[kind]}", body, css, scripts)
 
 
-def _body(kind: str, n_tokens: int, layer: int | None, heads, theme: str) -> str:
+def _body(kind: str, n_tokens: int, layer: int | None, heads, looks: str) -> str:
     place = "all layers, all heads" if layer is None else f"layer {layer}"
     one_head = f", head {heads[0]}" if layer is not None and len(heads) == 1 else ""
     pick = "" if kind == "neuron" and not one_head else " hidden"
     data = f'data-kind="{kind}" data-zoom="{zoom(kind, n_tokens):.3f}" '
     data += f'data-heads="{html.escape(json.dumps(list(heads)))}"'
     return (
-        f'<div class="{theme}" {data}>'
+        f'<div class="{looks}" {data}>'
         f"<h1>{_NAMES[kind].capitalize()}, {place}{one_head}</h1>"
         f"<p>{_HOW[kind]} Weights are rounded to {DIGITS} digits.</p>"
         f'<div id="bertviz"><select id="layer" hidden></select><label{pick}>Head '

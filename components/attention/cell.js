@@ -1,4 +1,4 @@
-import { component, css, exact, fit_canvas, place_of, shorten, width_of } from "../kit/canvas.js";
+import { component, css, exact, fit_canvas, place_of, rounded, shorten, width_of } from "../kit/canvas.js";
 import { apply_inks, largest, make_strip, number } from "../kit/strips.js";
 import { make } from "../kit/dom.js";
 
@@ -32,9 +32,9 @@ function draw_cell(cell) {
 
 function title(data) {
   return make("h4", "", [
-    "How query ", make("span", "query", [shorten(data.query_token, 30), at(data.query)]),
+    "One weight: how query ", make("span", "query", [shorten(data.query_token, 30), at(data.query)]),
     " reads key ", make("span", "key", [shorten(data.key_token, 30), at(data.key)]),
-    ` with weight ${exact(data.weight)}`,
+    ` with weight ${rounded(data.weight)}`,
   ]);
 }
 

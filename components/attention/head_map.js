@@ -1,9 +1,10 @@
 // One head's map: cells, names of queries and keys, colour scale, zoom.
 import {
-  choose, css, dots, exact, frame, ink, is_large, paint_map, paint_scale, room_below, shorten, write,
+  choose, css, dots, frame, ink, is_large, paint_map, paint_scale, room_below, rounded, shorten, write,
 } from "../kit/canvas.js";
-import { axis, bold, causal, cells, cross, every, named, stamp } from "../kit/grid.js";
+import { axis, bold, causal, cells, cross, every, named, show_tip, stamp } from "../kit/grid.js";
 import { follow_hands, keep_part, scale, show_all, sync } from "./head_map_zoom.js";
+import { draw_row, room_beside } from "./head_map_row.js";
 
 // Round the cells, in units: left for the queries' names, top for titles and the keys' names, legend
 // for the colour scale below, right for the sum of every row. name: what a name needs. least: the
@@ -32,7 +33,7 @@ export default cells({
   paint,
   label: ({ data, n }) => `Attention map of ${data.title}, ${n} tokens. Rows: query (reads). `
     + "Columns: key (is read). Arrow keys choose a cell.",
-  say: (map) => map.reading.replaceChildren(...cell_words(map)),
+  say,
   cell_at({ size }, x, y) {
     if (y < size.top || y >= size.top + size.side || x >= size.left + size.side) return null;
     return { query: size.y.index(y), key: x < size.left ? null : size.x.index(x) };
@@ -71,7 +72,7 @@ function measure(map, width) {
   const cell = side / part.span;
   const along = (from, origin) => axis(n, from - origin * cell, from + (n - origin) * cell);
   const [x, y] = [along(left, part.column), along(top, part.row)];
-  return { width, layout, name, left, top, side, height: top + side + legend, cell, x, y };
+  return { width, layout, name, left, top, right, side, height: top + side + legend, cell, x, y };
 }
 
 // -- drawing --------------------------------------------------------------------------------------
@@ -203,6 +204,18 @@ function scale_words(size) {
 
 // -- reading a cell -------------------------------------------------------------------------------
 
+// Under the map; in a hall that is below the screen, so the cell pointed at has a tip where no row is
+// written out beside the map.
+function say(map) {
+  const words = cell_words(map), at = pointed(map);
+  map.reading.replaceChildren(...words);
+  draw_row(map, at?.key ?? map.chosen.key, at?.query ?? map.hovered?.query ?? map.chosen.query);
+  if (!at || !is_large() || room_beside(map)) return show_tip(map, "", {});
+  const { size } = map;
+  show_tip(map, map.reading.textContent, { x: size.x.at(at.key), y: size.y.at(at.query), wide: size.cell });
+  return undefined;
+}
+
 function cell_words(map) {
   const { data, theme } = map;
   const { query, key } = pointed(map) ?? map.chosen;
@@ -215,7 +228,7 @@ function cell_words(map) {
 
 function weight_of(data, query, key) {
   const at = (query * (query + 1)) / 2 + key;
-  if (data.weights) return exact(data.weights[at]);
-  if (query === data.chosen.query && key === data.chosen.key) return exact(data.chosen_weight);
-  return `about ${exact((data.levels[at] / 255) ** 2)} (click for the exact weight)`;
+  if (data.weights) return rounded(data.weights[at]);
+  if (query === data.chosen.query && key === data.chosen.key) return rounded(data.chosen_weight);
+  return `about ${rounded((data.levels[at] / 255) ** 2)} (click for the exact weight)`;
 }

@@ -12,7 +12,8 @@ from components.kit import canvas, grid
 
 EXACT_TOKENS = 512  # up to here weights are sent as float32, above as 256 levels of √weight
 _mount = grid.component(
-    "attention_map", "attention/head_map", '<div class="tools"></div>' + grid.CANVAS + grid.READING
+    "attention_map", "attention/head_map",
+    '<div class="tools"></div>' + grid.CANVAS + grid.READING + grid.TIP,
 )
 
 

@@ -1,4 +1,4 @@
-import { choose, component, exact, is_large, shorten, significant } from "../kit/canvas.js";
+import { choose, component, exact, is_large, rounded, shorten, significant } from "../kit/canvas.js";
 import { apply_inks, largest, make_strip, number, rows_of } from "../kit/strips.js";
 import { make } from "../kit/dom.js";
 
@@ -94,7 +94,7 @@ function rest_row(data) {
   const words = [];
   if (data.n_hidden > 0) {
     const keys = `${data.n_hidden} more ${data.n_hidden > 1 ? "keys" : "key"}`;
-    words.push(`${keys} with ${exact(Math.max(0, data.hidden_weight))} of the weight not drawn.`);
+    words.push(`${keys} with ${rounded(Math.max(0, data.hidden_weight))} of the weight not drawn.`);
   }
   const drawn = data.positions.filter((at) => at > data.query).length;
   const later = data.n_future - drawn;

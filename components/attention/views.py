@@ -126,7 +126,9 @@ def show_bertviz(now: ChosenHead, kind: str) -> None:
         show_map(now, most_px=760)
     elif kind == "model":
         maps = [run.layer_weights(layer) for layer in range(now.n_layers)]
-        bertviz_views.show(kind, maps, *place)
+        bertviz_views.show(kind, maps, *place, is_large=presenting.is_on())
     else:
         q, k = run.queries_and_keys(now.layer)
-        bertviz_views.show(kind, run.layer_weights(now.layer), *place, q, k)
+        bertviz_views.show(
+            kind, run.layer_weights(now.layer), *place, q, k, is_large=presenting.is_on()
+        )

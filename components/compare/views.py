@@ -203,7 +203,7 @@ def _moved(two: TwoPrompts, asked, cell: tuple[int, int]) -> None:
     grid, top = figures.moved_grid(found.moved, two.others, words)
     last = (len(found.moved) - 1, len(two.others) - 1)
     row, column = chosen(choice.CHANGED) or last
-    st.markdown("**What the patch changes** in B's streams")
+    st.markdown("**What it changes** in B's streams")
     cell_grid.show(grid, (min(row, last[0]), min(column, last[1])), "patch_cone",
                    lambda row, column: choose(choice.CHANGED, (row, column)))
     st.caption(f"‖patched − B‖ ÷ ‖B‖ of every token's stream; full colour: "

@@ -2,7 +2,6 @@
 // by raising data.revision. Axis of time: key -> send (pace.js) -> script -> new pictures.
 import { begin, follow, hear, paced, rest, send_now, step_back } from "./pace.js";
 
-const MAX_LINES = 3; // unless --prompt-lines says fewer; a longer prompt scrolls, so that a paste moves no picture out of sight
 const MAX_IN_ADDRESS = 16000; // encoded characters; servers and proxies refuse longer addresses
 const ADDRESS_MS = 500; // browsers refuse an address that changes more often than some times a second
 let is_writing = false;
@@ -38,7 +37,7 @@ function open(parentElement) {
   });
   area.addEventListener("input", (event) => {
     box.cut = 0;
-    grow(box);
+    write_note(box);
     if (!event.isComposing) follow(box.pace);
   });
   area.addEventListener("compositionend", () => follow(box.pace));
@@ -53,8 +52,8 @@ function open(parentElement) {
   box.keep = () => write_address(box);
   if (window.navigation) window.navigation.addEventListener("currententrychange", box.keep);
   else box.clock = setInterval(box.keep, 500);
-  box.observer = new ResizeObserver(() => grow(box)); // a narrower window needs more lines
-  box.observer.observe(area.parentElement);
+  box.observer = new ResizeObserver(() => !area.matches(":focus") && show_end(area));
+  box.observer.observe(area);
   return box;
 }
 
@@ -81,7 +80,13 @@ function overwrite(box, text) {
     area.value = more;
     follow(box.pace);
   }
-  grow(box);
+  show_end(area);
+  write_note(box);
+}
+
+// A question stands at the end of a prompt that is longer than the box.
+function show_end(area) {
+  Object.assign(area, { scrollTop: area.scrollHeight, scrollLeft: area.scrollWidth });
 }
 
 function leave(box) {
@@ -106,23 +111,6 @@ function count_cut(box, event) {
   const cut = Math.max(0, kept + pasted - area.maxLength);
   setTimeout(() => { box.cut = cut; write_note(box); }); // after the input event of this paste
 }
-
-function grow(box) {
-  const { area } = box;
-  const style = getComputedStyle(area);
-  const frame = parseFloat(style.borderTopWidth) + parseFloat(style.borderBottomWidth);
-  const padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
-  const lines = Number(style.getPropertyValue("--prompt-lines")) || MAX_LINES;
-  const limit = lines * parseFloat(style.lineHeight) + padding / 2 + frame;
-  if (!is_long(area)) area.style.height = "auto";
-  const wanted = is_long(area) ? limit + 1 : area.scrollHeight + frame;
-  area.style.height = `${Math.min(wanted, limit)}px`;
-  area.style.overflowY = wanted > limit ? "auto" : "hidden";
-  write_note(box);
-}
-
-// More characters than the lines hold on any screen: spares laying out a whole book at every key.
-const is_long = (area) => area.value.length > 6000;
 
 function write_note(box) {
   const notes = [];

@@ -13,9 +13,8 @@ from components.kit import assets
 _mount = assets.component(
     "live_prompt",
     "frame/live_prompt",
-    '<div class="box"><label for="text">Prompt</label>'
-    '<textarea id="text" rows="1" aria-label="Prompt" spellcheck="false" autocomplete="off" aria-describedby="note">'
-    '</textarea><p id="note" role="status"></p></div>',
+    '<div class="box"><textarea aria-label="Prompt" spellcheck="false" autocomplete="off" '
+    'aria-describedby="note"></textarea><p id="note" role="status"></p></div>',
 )
 
 

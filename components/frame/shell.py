@@ -108,7 +108,8 @@ def show(
     opened_trace.sidebar()
     whose.sidebar()
     above(page.url_path or "start")
-    with _prompt_box(declared, page.title, hidden=page.title in WITHOUT_PROMPT):
+    row = _prompt_box(declared, page.title, hidden=page.title in WITHOUT_PROMPT)
+    with row:
         beside(page.url_path or "start")
     offers.begin()
     results.place_for_waits()
@@ -116,8 +117,8 @@ def show(
     try:
         _look_for_places(page.title)
         _say_what_the_link_lost(page.title)
-        if page.title != TELLS_MEMORY:  # it tells whole prompts and says itself what fits
-            _say_what_was_cut()
+        if page.title not in {TELLS_MEMORY, *WITHOUT_PROMPT}:  # memory is told whole prompts
+            _say_what_was_cut(row)
         if opened_trace.say(page.title):
             page.run()
     except ValueError as error:  # an error of model/, written for the visitor
@@ -196,11 +197,12 @@ def _choose(text: str) -> None:
     st.session_state.prompt = text
 
 
-def _say_what_was_cut() -> None:
-    if not visit.prompt().n_left_out:
+def _say_what_was_cut(row) -> None:
+    """A button at the end of the prompt's row: nothing below moves when a prompt becomes too long."""
+    if not (n := visit.prompt().n_left_out):
         return
-    words, choice = st.columns([3, 1], vertical_alignment="center")
-    with choice:
+    with row.popover(f"{n:,} left out", key="left_out", type="primary"):
+        words = st.empty()
         one_of("Leave out tokens at the", visit.CUT, shown=True)
     prompt = visit.prompt()
     window = len(prompt.ids)

@@ -179,7 +179,10 @@ export function frame(context, color, width, x, y, wide, high) {
   context.strokeRect(x, y, wide, high);
 }
 
-// Up to seven significant digits, and never "0" for a number that is not zero.
+// As people read a number: three significant digits. Take away has them all.
+export const rounded = (x) => significant(x, 3);
+
+// Where a number is computed with or adds up before the reader's eyes: six.
 export const exact = (x) => significant(x, 6);
 
 // x rounded to so many significant digits, never in e-notation: 0.0123, −4.5, 1.2 × 10⁻⁵.

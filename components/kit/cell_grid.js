@@ -1,7 +1,7 @@
 // A grid of coloured cells, rows × columns, with words in them where there is room. Wide grids
 // scroll: the canvas is as wide as the window and draws the columns that are in it.
 import {
-  choose, css, exact, frame, ink, is_large, mix, room_below, shorten, significant, unit, width_of, write,
+  choose, css, frame, ink, is_large, mix, room_below, rounded, shorten, significant, unit, width_of, write,
 } from "./canvas.js";
 import { axis, bold, cells, named } from "./grid.js";
 
@@ -240,8 +240,8 @@ function outline(context, { size, theme }, { row, column }, width) {
 const WRITE = {
   percent: (x) => `${x >= 0.00995 || x === 0 ? (100 * x).toFixed(1) : significant(100 * x, 2)} %`,
   rank: (x) => (x === 0 ? "" : String(x)),
-  number: exact,
-  signed: (x) => (x < 0 ? exact(x) : `+${exact(x)}`),
+  number: rounded,
+  signed: (x) => (x < 0 ? rounded(x) : `+${rounded(x)}`),
 };
 
 function read_out(grid) {

@@ -22,7 +22,7 @@ function make_box(told) {
   if (told.line) box.style.borderBottom = `3px solid ${told.line}`;
   if (told.below) {
     const below = make("small", "", told.below);
-    below.style.color = told.below_hue;
+    below.style.color = `color-mix(in srgb, ${told.below_hue} 55%, var(--st-text-color))`; // the pure hue is too pale
     box.append(below);
   }
   return box;

@@ -1,4 +1,4 @@
-import { component, exact } from "../kit/canvas.js";
+import { component, rounded } from "../kit/canvas.js";
 import { make } from "../kit/dom.js";
 
 export default component((picture) => {
@@ -31,7 +31,7 @@ function cell(one, layer, head) {
     + "color-mix(in srgb, var(--st-text-color) 9%, var(--st-background-color)))";
   button.style.setProperty("--fill", paint);
   button.type = "button";
-  const words = `layer ${layer}, head ${head}: ${exact(share)} of its attention`;
+  const words = `layer ${layer}, head ${head}: ${rounded(share)} of its attention`;
   button.setAttribute("aria-label", words);
   const { chosen } = one;
   button.classList.toggle("chosen", chosen?.layer === layer && chosen?.head === head);
@@ -50,7 +50,7 @@ function cell(one, layer, head) {
 function tell(one, words) {
   const mean = one.data.share.reduce((sum, x) => sum + x, 0) / one.data.share.length;
   const token = make("bdi", "", one.data.token);
-  const resting = ` reads ${exact(mean)} from memory, mean of all. Rows: layers, columns: heads. `
+  const resting = ` reads ${rounded(mean)} from memory, mean of all. Rows: layers, columns: heads. `
     + "Click: only this head; again: the mean.";
   one.reading.replaceChildren(...(words ? [words] : [token, resting]));
 }

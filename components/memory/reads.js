@@ -1,5 +1,5 @@
 // Words are DOM text (the browser knows every script); lines are one SVG behind them.
-import { choose, component, exact, fade_edges, settle } from "../kit/canvas.js";
+import { choose, component, rounded, fade_edges, settle } from "../kit/canvas.js";
 import { make } from "../kit/dom.js";
 
 const MOST_LINES = 44; // of all words together
@@ -216,9 +216,9 @@ function say(one, t, k) {
   const place = box ? `, prompt ${box.closest(".row").firstChild.textContent}` : "";
   one.reading.replaceChildren(
     bold(one.data.typed[t]), " reads ", bold(box?.dataset.text ?? "?"),
-    ` (slot ${slot}${place}) with weight `, bold(exact(weight(one, t, k))),
-    `; from memory in all ${exact(total)}`,
-    ...(one.data.nothing ? ["; it reads nothing with ", bold(exact(one.data.nothing[t]))] : []),
+    ` (slot ${slot}${place}) with weight `, bold(rounded(weight(one, t, k))),
+    `; from memory in all ${rounded(total)}`,
+    ...(one.data.nothing ? ["; it reads nothing with ", bold(rounded(one.data.nothing[t]))] : []),
     ". ", make("span", "of", one.data.of));
 }
 

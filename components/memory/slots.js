@@ -1,4 +1,4 @@
-import { choose, component, exact, fade_edges } from "../kit/canvas.js";
+import { choose, component, rounded, fade_edges } from "../kit/canvas.js";
 import { make } from "../kit/dom.js";
 
 const MANY = 160; // slots, from here on smaller boxes
@@ -55,8 +55,8 @@ function say(one, i) {
   }
   const [bold, around] = [make("b", "", data.text[i]), make("bdi", "", data.around[i])];
   one.reading.replaceChildren(`Slot ${i}: `, bold, ` of prompt ${data.prompt[i]}, position `
-    + `${data.position[i]}, in “`, around, `”. Read now: ${exact(data.now[i])}; in all `
-    + `${exact(data.total[i])}; salience ${exact(data.salience[i])}.`
+    + `${data.position[i]}, in “`, around, `”. Read now: ${rounded(data.now[i])}; in all `
+    + `${rounded(data.total[i])}; salience ${rounded(data.salience[i])}.`
     + (data.tokens[i] > 1 ? ` A summary of ${data.tokens[i]} tokens.` : "")
     + (data.pinned[i] ? " Pinned." : ""));
 }

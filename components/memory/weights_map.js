@@ -1,9 +1,10 @@
 import {
-  choose, css, exact, frame, ink, mix, paint_scale, shorten, significant, write,
+  choose, css, frame, ink, is_large, mix, paint_scale, room_below, rounded, shorten, significant, unit, write,
 } from "../kit/canvas.js";
 import { axis, bold, cells, named, stamp, within } from "../kit/grid.js";
 
-const LABELS = 92, BARS = 96, GAP = 14; // pixels: column names, bars, between memory and prompt
+const GAP = 14; // units between memory and prompt
+const PARTS = { desk: { labels: 92, bars: 96 }, large: { labels: 72, bars: 44 } }; // units: column names, bars
 const NAME = 12; // pixels, the smallest column name
 
 export default cells({
@@ -24,14 +25,17 @@ export default cells({
   move: ({ n, chosen }, down, right) => (right ? null : within(chosen + down, n)),
 });
 
-function measure({ n, k, columns }, width) {
+function measure(map, width) {
+  const { n, k, columns } = map;
   const left = width < 560 ? 84 : 120;
   const gap = k ? GAP : 0;
   const to = left + gap + Math.min(44, (width - left - gap - 4) / columns) * columns;
-  const row = Math.max(3, Math.min(26, 440 / n));
-  const top = LABELS + BARS + 12;
+  const { labels, bars } = PARTS[is_large() ? "large" : "desk"];
+  const top = labels + bars + 12;
+  const room = is_large() ? room_below(map, 0) - map.canvas.offsetTop / unit() - top : 440;
+  const row = Math.max(3, Math.min(26, room / n));
   const y = axis(n, top, top + row * n);
-  return { width, height: y.to + 40, x: axis(columns, left, to, k, gap), y };
+  return { labels, bars, width, height: y.to + 40, x: axis(columns, left, to, k, gap), y };
 }
 
 const weight = (map, row, c) => map.data.weights[row * map.columns + c];
@@ -85,7 +89,7 @@ function draw_names(context, map) {
   const look = { px: Math.max(NAME, Math.min(15, size.x.step * 0.9)), turn: -Math.PI / 2 };
   for (const c of named_columns(map)) {
     const name = shorten(name_of(map, c), 9);
-    write(context, theme, name, size.x.at(c) + size.x.step / 2, LABELS - 2, look);
+    write(context, theme, name, size.x.at(c) + size.x.step / 2, size.labels - 2, look);
   }
 }
 
@@ -93,16 +97,16 @@ function draw_bars(context, map) {
   const { theme, size } = map;
   let most = 1e-9;
   for (let c = 0; c < map.columns; c++) most = Math.max(most, weight(map, map.chosen, c));
-  const zero = LABELS + BARS + 4;
+  const zero = size.labels + size.bars + 4;
   for (let c = 0; c < map.columns; c++) {
-    const height = (weight(map, map.chosen, c) / most) * BARS;
+    const height = (weight(map, map.chosen, c) / most) * size.bars;
     context.fillStyle = css(c < map.k ? theme.memory : theme.query);
     context.fillRect(size.x.at(c), zero - height, Math.max(1, size.x.step - 1), height);
   }
   context.fillStyle = css(theme.faint);
   context.fillRect(size.x.from, zero, size.x.to - size.x.from, 1);
   const look = { px: 13, align: "right", color: css(theme.soft) };
-  write(context, theme, significant(most, 3), size.x.from - 6, LABELS + 8, look);
+  write(context, theme, significant(most, 3), size.x.from - 6, size.labels + 8, look);
   write(context, theme, "0", size.x.from - 6, zero - 2, look);
 }
 
@@ -174,7 +178,7 @@ function cell_words(map, column, row) {
   const [reader, read] = [bold(data.rows[row]), bold(name_of(map, column))];
   if (data.causal && column - k > row) return [reader, " cannot read ", read, ": it comes later"];
   const place = column < k ? "memory" : data.rest_title;
-  return [reader, " reads ", read, ` (${place}), weight `, bold(exact(weight(map, row, column)))];
+  return [reader, " reads ", read, ` (${place}), weight `, bold(rounded(weight(map, row, column)))];
 }
 
 const six = (x) => x.toFixed(6).replace("-", "−");

@@ -1,5 +1,5 @@
 import {
-  choose, component, exact, is_large, place_of, room_below, significant, unit, width_of,
+  choose, component, is_large, place_of, room_below, rounded, significant, unit, width_of,
 } from "../kit/canvas.js";
 import { spread, throw_darts, work_out } from "./math.js";
 import { make_dials, make_draw_dials } from "./dials.js";
@@ -8,6 +8,7 @@ import { make } from "../kit/dom.js";
 
 const N_BARS = { desk: 11, large: 8 };
 const HEIGHT = { least: 200, most: PLOT.height };
+const EDGE = 4; // units below the curve
 const STAGES = ["Logits", "÷ temperature", "top-k", "top-p", "Renormalised"];
 
 export default component(open_instrument, (one) => {
@@ -91,12 +92,11 @@ function draw_all(one) {
   one.picture.dataset.exact = one.drawn_exact;
 }
 
-// In presentation mode the curve ends where the screen ends.
+// The curve ends where the screen ends.
 function height_of(one) {
-  if (!is_large()) return HEIGHT.most;
   const [curve, whole] = [one.curve, one.picture].map((part) => part.getBoundingClientRect().top);
   const room = room_below(one, HEIGHT.least) - (curve - whole) / unit();
-  return Math.max(HEIGHT.least, Math.min(HEIGHT.most, room));
+  return Math.max(HEIGHT.least, Math.min(HEIGHT.most, room - EDGE));
 }
 
 const percent = (p) => {
@@ -186,7 +186,7 @@ function make_bar({ name, plain, final, count, why, came, rank, n_draws, scale }
   ]);
   if (final > scale) track.classList.add("beyond");
   const place = rank ? `, rank ${rank.toLocaleString("en")}` : "";
-  row.title = `${name}${place}: as trained ${exact(plain)}, final ${exact(final)}, `
+  row.title = `${name}${place}: as trained ${rounded(plain)}, final ${rounded(final)}, `
     + `drawn ${count} times`;
   row.dataset.final = final;
   return row;
@@ -209,8 +209,8 @@ function tell_rank(one, event) {
   const { plain, now, data } = one;
   const i = rank - 1;
   const name = data.names[i] ?? "";
-  const final = i < now.n_p ? exact(now.tempered[i] / now.kept) : `0, ${why_cut(one, i)}`;
-  const lines = [`rank ${rank.toLocaleString("en")}  ${name}`, `as trained ${exact(plain.p[i])}`];
+  const final = i < now.n_p ? rounded(now.tempered[i] / now.kept) : `0, ${why_cut(one, i)}`;
+  const lines = [`rank ${rank.toLocaleString("en")}  ${name}`, `as trained ${rounded(plain.p[i])}`];
   one.tip.textContent = [...lines, `final ${final}`].join("\n");
   const left = event.clientX - box.left;
   const right = left > box.width / 2;

@@ -1,4 +1,4 @@
-import { choose, component, exact, fade_edges } from "../kit/canvas.js";
+import { choose, component, rounded, fade_edges } from "../kit/canvas.js";
 import { make } from "../kit/dom.js";
 
 const LONG = 48; // tokens, from here on four lines instead of two
@@ -41,7 +41,7 @@ function fill_strip(strip) {
     token.style.backgroundColor = none ? "" : tint(strip, bits[at]);
     token.title = none
       ? `token ${at}: nothing before it, so it was not predicted`
-      : `token ${at}: ${bits[at].toFixed(3)} bits, probability ${exact(2 ** -bits[at])}, `
+      : `token ${at}: ${bits[at].toFixed(3)} bits, probability ${rounded(2 ** -bits[at])}, `
         + `rank ${rank[at].toLocaleString("en")}`;
     return token;
   }));

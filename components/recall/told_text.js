@@ -1,6 +1,6 @@
 // Words are DOM text. Ground: how strongly a word is read; line below: what the answer loses
 // without it.
-import { exact } from "../kit/canvas.js";
+import { rounded } from "../kit/canvas.js";
 import { make } from "../kit/dom.js";
 
 const pictures = new WeakMap();
@@ -106,7 +106,7 @@ function say_word(one, prompt, word) {
   const lost = word.lost === null ? "" : word.lost > 0
     ? ` Without it the answer loses ${percent(word.lost)} of its probability.`
     : " Without it the answer loses nothing.";
-  reading.replaceChildren(...where, `read weight${whose} `, bold(exact(read_of(one, word))),
+  reading.replaceChildren(...where, `read weight${whose} `, bold(rounded(read_of(one, word))),
     `. ${word.more}${lost} ${one.data.clicks}`);
 }
 

@@ -12,6 +12,7 @@ from components.kit.units import show_error
 from components.residual.part_grid import part_grid
 
 MOST_BARS = 14
+FEW_BARS = 7  # in a hall: as many as have a line of large type each
 COLOURS = {
     "token": palette.EMBEDDING,
     "position": palette.POSITION,
@@ -72,7 +73,7 @@ def waterfall(rows: list[Addend], total_name: str) -> go.Figure:
                             "fillmode": "replace", "solidity": 0.45, "size": 9},
             },
             text=[f"{x:+.2f}".replace("-", "−") for x in lengths], textposition="outside",
-            cliponaxis=False, textfont_size=15,
+            cliponaxis=False, textfont_size=15, constraintext="none",
             customdata=[[name, f"{x:+.6g}"] for name, x in zip(names, lengths)],
             hovertemplate="%{customdata[0]}<br><b>%{customdata[1]}</b> logits<extra></extra>",
         )

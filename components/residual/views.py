@@ -125,7 +125,8 @@ def who_made_it(tokens: list[str], at: int) -> None:
     notebook("logit parts", at=at, token=token, against=against)
     found = run.attribute(at, token, against)
     rows = attribution_figures.parts(found, tokens[at])
-    shown = attribution_figures.folded(rows)
+    few, many = attribution_figures.FEW_BARS, attribution_figures.MOST_BARS
+    shown = attribution_figures.folded(rows, few if presenting.is_on() else many)
     name = visit.show_tokens([token])[0]
     versus = "" if against is None else f" − {visit.show_tokens([against])[0]}"
     if not presenting.is_on():

@@ -82,13 +82,13 @@ def _word(top) -> int:
 def _source(seen: run.Seen, kind: str, number: int) -> Source:
     """What an edge from memory begins at."""
     if kind in STATES:
-        told = f"The state of {STATES[kind]}, carried from earlier prompts."
+        told = f"RNN state: that of {STATES[kind]}, carried from earlier prompts."
         return Source(kind, 0, "RNN", "state", told)
     if kind == "slot":
         slots, number = seen.state.bank.slots, int(seen.trace.reading.kept[number])
     else:
         slots = seen.state.external.slots
     store = "the attention bank" if kind == "slot" else "the EDM"
-    told = (f"“{slots.text[number]}”, slot {number} of {store}, told in prompt "
+    told = (f"{SHORT[kind]} {slots.text[number]}: slot {number} of {store}, told in prompt "
             f"{slots.prompt[number]}: “{slots.around[number]}”.")
     return Source(kind, number, SHORT[kind], str(slots.text[number]), told)

@@ -326,8 +326,8 @@ function draw_memory(one) {
       x: 0, y, name: "source", go: { kind: source.kind, memory_slot: source.number }, tip: `${source.told} ${from_source(data, i)} Click: Memory.`,
     }, [
       svg("rect", { class: "ring", x: 0, y: y - pitch / 2, width: place.margin - 6, height: pitch, rx: 4 }),
-      svg("text", { x: place.margin - 10, y, "text-anchor": "end", class: "strong", style: hue }, fitted(one.measure, source.text, place.margin - 3 * px)),
       svg("text", { x: 2, y, class: "soft", "font-size": 0.92 * px, style: hue }, source.store),
+      svg("text", { x: place.margin - 10, y, "text-anchor": "end", class: "strong", style: hue }, fitted(one.measure, source.text, place.margin - 3 * px)),
     ]));
   });
   return group;

@@ -22,7 +22,7 @@ MOST_TOKENS = 64  # boxes in one chip; a chip says how many more there are
 _mount = assets.component(
     "tokens_chips",
     "tokens/chips",
-    '<div class="chips" role="listbox" tabindex="0"></div>',
+    '<div class="chips" role="listbox" aria-label="Tokens" tabindex="0"></div>',
 )
 
 

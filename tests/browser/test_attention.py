@@ -34,7 +34,7 @@ def test_grid_then_head_then_cell(page, open_page, shots):
     expect(cell.locator("h4 .at")).to_have_text(["7", "2"])
     weight = float(reading(page).locator("b").last.text_content())
     said = cell.locator(".equation .right").last.text_content()
-    assert float(said.removeprefix("= ")) == pytest.approx(weight, rel=1e-5)
+    assert float(said.removeprefix("= ")) == pytest.approx(weight, rel=5e-3)  # three digits
     expect(page).to_have_url(re.compile("layer=2.*head=3.*query=7.*key=2"))
     page.screenshot(path=shots / "attention-click-path.png")
 

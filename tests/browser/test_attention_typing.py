@@ -98,6 +98,7 @@ def test_a_pasted_book_is_cut_and_said(open_page):
     note = page.locator(".st-key-prompt_box #note")
     expect(note).to_contain_text(f"{2_000_000 - n_most:,} pasted ones were left out")
     expect(note).to_contain_text("so a link cannot carry it")
+    page.get_by_role("button", name="left out").click()
     expect(page.get_by_text("are left out.")).to_be_visible()
     eventually(page, lambda: "prompt" not in parameters(page))
     expect(reading(page)).to_contain_text("with weight")

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from components.kit import assets
 from model.loading import checkpoint
 from model.run import sampling, tokens, trace
-from tests.browser.conftest import settled, windows
+from tests.browser.conftest import eventually, settled, windows
 
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
 
@@ -19,6 +19,11 @@ def open_page(page, server, **link):
     page.goto(f"{server}/prediction?{urlencode({'prompt': PROMPT, 'follow': 'last', **link})}")
     page.wait_for_selector(".st-key-prediction_strip .token")
     settled(page)
+
+
+def _end(picture) -> float:
+    box = picture.bounding_box()
+    return box["y"] + box["height"]
 
 
 def expect_link(page, **wanted):
@@ -110,6 +115,8 @@ def test_a_slider_redraws_at_once_then_the_model_confirms(page, server, outside,
     open_page(page, server)
     exact(page)
     assert facts(page) == [len(logits)] * 4
+    curve = page.locator(".st-key-prediction_curve canvas.curve")
+    eventually(page, lambda: _end(curve) <= 720)  # without scrolling, below its dials
     slide(page, "Top-p", 0.5)
     live, is_exact = slide(page, "Temperature", 0.8)
     assert is_exact == "false"  # no server was asked yet: the answer is the browser's own

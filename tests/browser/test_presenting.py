@@ -131,6 +131,7 @@ VIEWS = [  # page, its view, and the picture that stands on the screen when the 
     ("attention", {"view": "Cut"}, ".st-key-map canvas"),
     ("attention", {"view": "Why here?"}, ".st-key-map canvas"),
     ("attention", {"view": "Rollout"}, ".st-key-rollout_raw canvas"),
+    ("attention", {"view": "bertviz"}, ".st-key-bertviz-head iframe"),
     ("cache", {"cache": "time"}, ".st-key-cache_counts .main-svg >> nth=0"),
     ("cache", {"cache": "beyond"}, ".st-key-cache_prices .main-svg >> nth=0"),
     ("cache", {"cache": "bytes"}, ".st-key-cache_per_token .main-svg >> nth=0"),

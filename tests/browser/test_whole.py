@@ -138,6 +138,9 @@ def test_memory_s_lines_come_and_go(page, server, shots):
     expect(picture(page)).to_have_attribute("data-memory", "on")
     expect(picture(page).locator(".memory .source").first).to_contain_text("·New")
     assert lines.count() > 0
+    for source in picture(page).locator(".memory .source").all():  # what is read aloud begins with what is seen
+        store, text = source.locator("text").all_text_contents()
+        assert source.get_attribute("aria-label").startswith(f"{store} {text.rstrip('…')}")
     eventually(page, lambda: picture(page).locator(".memory").evaluate(
         "e => getComputedStyle(e).opacity") == "1")
     page.screenshot(path=shots / "whole-memory.png")
