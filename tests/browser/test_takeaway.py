@@ -76,7 +76,7 @@ def test_attention(open_page, shots):
     np.testing.assert_array_equal(archive["attention"], weights)
     assert (archive["layer"], archive["head"]) == (2, 1)
     shown = page.locator(".st-key-map .reading b").last.text_content()
-    assert float(shown) == pytest.approx(float(weights[7, 3]), rel=1e-5)
+    assert float(shown) == pytest.approx(float(weights[7, 3]), rel=5e-3)  # three digits
 
 
 def test_prediction(open_page):
