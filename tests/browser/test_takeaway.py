@@ -63,6 +63,7 @@ def is_a_good_pair(page) -> list[str]:
 
 def test_attention(open_page, shots):
     page = open_page(prompt=PROMPT, view="One head", layer=2, head=1, query=7, key=3)
+    expect(page.locator(".st-key-map .beside")).to_contain_text("sum 1.000")
     open_menu(page)
     page.screenshot(path=shots / "takeaway.png")
     choose(page, "Attention map")
