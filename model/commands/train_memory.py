@@ -69,7 +69,7 @@ def options_of(args: Namespace) -> MemoryTrainingOptions:
         raise ValueError(f"--lora must be from 0 (none) to 256, got {args.lora}.")
     return MemoryTrainingOptions(
         args.out, args.model, args.variant, args.text, args.steps, args.seed, args.rows,
-        cell=args.cell, lora=args.lora, weights=args.weights,
+        cell=args.cell, lora=args.lora, weights=args.weights, four_bit=args.four_bit,
         peak=memory.FROM_PEAK if args.weights else MemoryTrainingOptions.peak,
     )
 

@@ -26,7 +26,7 @@ from model.loading import checkpoint as checkpoints
 from model.memory.variants import VARIANTS, modules_of
 from model.run import borders
 from model.run.checkpoint import Checkpoint
-from model.training import base, remembering, saved
+from model.training import base, four_bit, remembering, saved
 from model.training.corpus import CorpusError
 from model.training.memory_data import AskedPrompts, Data, Lesson, LessonBatch
 from model.training.processes import ALONE, Processes
@@ -70,9 +70,13 @@ def start(
     if resume and not (options.out / CHECKPOINT).is_file():
         raise CorpusError(f"Nothing to resume: there is no {options.out / CHECKPOINT}. Check "
                           "--out, or start anew without --resume.")
+    if options.four_bit:
+        four_bit.check(processes.device)
     options.out.mkdir(parents=True, exist_ok=True)
     loaded = checkpoints.load(options.model, processes.device, "float32")
     start = _start(loaded)
+    if options.four_bit:
+        four_bit.quantize(loaded.model)
     loaded.model.set_attn_implementation(base.ATTENTION)
     torch.manual_seed(options.seed)
     own = modules.untrained(loaded.model.config, options.cell, options.seed, options.lora)

@@ -50,6 +50,7 @@ def figures(training: MemoryTraining, path: Path, n: int) -> dict:
         "n_parameters": sum(p.numel() for name, p in shipped.named_parameters()
                             if name.startswith(modules.prefixes(memory.written(training)))),
         "file_bytes": path.stat().st_size, "cell": options.cell, "lora": options.lora,
+        **({"base_numbers": "NF4, 4 bits, while training and measuring"} if options.four_bit else {}),
         "recall": shares, "refused": _shares(measured, NEVER, n),
         "stability": stability(measured, n),
     }

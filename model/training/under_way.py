@@ -55,6 +55,7 @@ class MemoryTrainingOptions:
     every: int = 50  # steps between two measurements (and two checkpoints)
     n_recall: int = 96
     weights: Path | None = None  # a memory file to go on from
+    four_bit: bool = False  # the frozen base in NF4, on CUDA
 
 
 @dataclass

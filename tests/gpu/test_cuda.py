@@ -16,7 +16,7 @@ from model.memory.state import blank
 from model.run import generate, tokens, trace
 from model.run.cache import KVCache
 from model.run.sampling import SamplingSettings
-from model.training import forecast, memory
+from model.training import forecast, four_bit, memory
 
 DEVICE = "cuda"
 HERE = torch.cuda.is_available()
@@ -175,3 +175,23 @@ def test_a_model_too_large_for_the_gpu_is_not_tried(monkeypatch):
     loaded = checkpoint.load("embedded", DEVICE, "float32")
     assert loaded.model.device.type == "cpu" and "free" in loaded.placement.reason
 
+
+
+def test_the_frozen_base_in_four_bits_trains_lora(tmp_path):
+    """QLoRA: the adapters move."""
+    pytest.importorskip("bitsandbytes")
+    options = memory.MemoryTrainingOptions(tmp_path, rows=2, asks=1, steps=4, every=2, n_recall=4, lora=2,
+                                           four_bit=True)
+    training = memory.start(options)
+    up = training.modules.lora.up.detach().clone()
+    losses = [memory.step(training) for _ in range(2)]
+    assert np.isfinite([list(one.values()) for one in losses]).all()
+    assert not torch.equal(training.modules.lora.up, up)
+
+
+def test_four_bits_are_nearly_the_whole_model():
+    pytest.importorskip("bitsandbytes")
+    small, whole = (checkpoint.load("embedded", DEVICE, "float32") for _ in range(2))
+    four_bit.quantize(small.model)
+    mine, theirs = (trace.run(one, ids_of(one)).next_logits.float() for one in (small, whole))
+    assert torch.corrcoef(torch.stack([mine, theirs]))[0, 1] > 0.9

@@ -30,6 +30,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--lora", type=options.whole, default=0, metavar="R",
                         help="rank of LoRA adapters on the base's attention, saved in the memory's "
                              "file and, for peft, in adapter/ (default: 0, none)")
+    parser.add_argument("--four-bit", action="store_true",
+                        help="keep the frozen base in 4 bits while training, an eighth of its bytes; with "
+                             "--lora this is QLoRA. Needs CUDA and bitsandbytes")
     parser.add_argument("--episodes", type=options.whole, default=512, metavar="N",
                         help="held-out episodes of each share on the card (default: 512)")
     parser.add_argument("--from", dest="weights", type=options.path, metavar="FILE",

@@ -204,8 +204,10 @@ def test_a_gpt2_small_shaped_model_trains(tmp_path, monkeypatch):
     (["--steps", "0"], "--steps must be 1 or more"),
     (["--resume"], "Nothing to resume"),
     (["--lora", "-1"], "--lora must be from 0"),
+    (["--four-bit"], "--four-bit needs a CUDA GPU"),
 ])
-def test_wrong_options_are_one_sentence(folder, tmp_path, capsys, wrong, words):
+def test_wrong_options_are_one_sentence(folder, tmp_path, capsys, monkeypatch, wrong, words):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     try:
         code = main(["train", "memory", "--model", str(folder), "--out", str(tmp_path), *wrong])
     except SystemExit as exit:
