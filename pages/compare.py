@@ -9,16 +9,13 @@ shell.guard()
 from components.compare import look, paths, two_models, views
 
 bar, view, text = views.show_bar()
-if view == "models" and views.has_prompt():
-    two_models.show(text)
-    st.stop()
 if not views.has_prompt() or not text:
     st.info("One prompt is empty, so nothing can be compared. Type both, or choose a pair.")
-    st.stop()
-two = look.both(text)
-if view == "prompts":
-    views.two_prompts(two)
+elif view == "models":
+    two_models.show(text)
+elif view == "prompts":
+    views.two_prompts(look.both(text))
 elif view == "patch":
-    views.patch(two, bar)
+    views.patch(look.both(text), bar)
 else:
-    paths.show(two, bar)
+    paths.show(look.both(text), bar)

@@ -10,6 +10,7 @@ from components.frame.choice_widgets import holding
 from components.frame.choices import choose, chosen
 from components.frame.place import AT
 from components.kit import cell_grid, two_distributions
+from components.kit.export.offers import no_notebook, notebook
 from components.kit.safe_text import for_markdown
 from components.kit.units import show_number
 from model.analysis import comparison
@@ -34,6 +35,7 @@ def show(name: str) -> None:
     if two is None:
         return
     _say_what(two, name)
+    _offer_notebook(two, name)
     if not comparison.are_alike(*two.sides):
         _say_shapes(two)
         _next(two, None)
@@ -54,6 +56,17 @@ def show(name: str) -> None:
         with place:
             for one in names:
                 pictures[one]()
+
+
+def _offer_notebook(two: TwoModels, name: str) -> None:
+    """With memory, what it reads and what follows with it and without; of two models none."""
+    if name != choice.WITH_MEMORY:
+        no_notebook("A notebook loads one model. `python -m model compare --other-model` writes what two "
+                    "models differ in.")
+        return
+    run = two.sides[1].trace, visit.prompt().text
+    notebook("memory", lambda: run, row=int(two.pairs[two.at, 0]) - two.n_start, head=None, edm_head=None,
+             told=other_model.told())
 
 
 def _say_what(two: TwoModels, name: str) -> None:

@@ -11,9 +11,10 @@ from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
 from components.frame.live_area import live_area
 from components.kit import cell_grid, two_distributions
+from components.kit.export.offers import notebook
 from components.kit.safe_text import for_markdown
 from components.kit.units import show_number
-from components.memory import choice, conversation, left_figures, look, run
+from components.memory import choice, conversation, left_figures, look, numbers, run
 from components.memory.edges import MOST, SlotEdge, in_words
 from components.memory.look import Moment
 from components.memory.rest import Later
@@ -25,6 +26,7 @@ MOST_TOKENS, MOST_IN_HALL, MOST_PROMPTS = 16, 8, 12  # of the picture
 
 def show(now: Moment) -> Later:
     """What is left of told tokens, and one intervention -> the causal effects, for when typing rests."""
+    numbers.offer_reads(now)
     if now.asked is None:
         look.nothing_asked(now)
         return None
@@ -152,6 +154,9 @@ def _one(now: Moment, told, place: Place) -> None:
         return
     st.html(left_figures.effect_facts(change))
     st.html(two_distributions.pairs(change, "memory as it is", choice.KNIVES[kind].lower()))
+    changed = partial(run.changed, now.key, now.state, now.asked, now.settings, kind, place, other)
+    notebook("memory", lambda: (changed(), now.text), row=now.row, head=None, edm_head=None,
+             told=now.state.prompts)
     name = f"{for_markdown(text)} (prompt {place.prompt})"
     st.caption({
         "cut": f"Without the read of {name} in any store; what was retrieved stays.",

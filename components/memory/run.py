@@ -179,7 +179,7 @@ def intervened(
 ) -> tuple[AblationChange, str]:
     """The next token with memory as it is and under an intervention (choice.KNIVES), and the token of
     the other conversation that took part. Raises ValueError where it cannot be."""
-    told = tuple(line for line in other.splitlines() if line.strip())
+    told = _lines(other)
     return _computed("intervened", asked.ids, (key, settings, kind, place, told), _intervened, state,
                      asked.recalled, settings, kind, place, told)
 
@@ -202,6 +202,19 @@ def _in_run(state: MemoryState, asked: AskedPrompt, edge: SlotEdge) -> CutEdge:
     return CutEdge(edge.query + asked.n_start, found, edge.layer, edge.head, slot=True)
 
 
+def changed(
+    key: str, state: MemoryState, asked: AskedPrompt, settings: Settings, kind: str, place, other: str
+) -> Trace:
+    """The run under an intervention, for a notebook; as `intervened`."""
+    told = _lines(other)
+    return _computed("changed", asked.ids, (key, settings, kind, place, told), _changed, state,
+                     asked.recalled, settings, kind, place, told)[0]
+
+
+def _lines(other: str) -> tuple[str, ...]:
+    return tuple(line for line in other.splitlines() if line.strip())
+
+
 def _recalled(key: str, state: MemoryState, asked: AskedPrompt, settings: Settings) -> asking.Recalled:
     if key == asked.key:
         return asked.recalled
@@ -212,6 +225,14 @@ def _intervened(
     chosen, state: MemoryState, recalled: asking.Recalled, settings: Settings, kind: str, place,
     told: tuple[str, ...],
 ) -> tuple[AblationChange, str]:
+    run, name = _changed(chosen, state, recalled, settings, kind, place, told)
+    return interventions.effect(chosen, recalled, run), name
+
+
+def _changed(
+    chosen, state: MemoryState, recalled: asking.Recalled, settings: Settings, kind: str, place,
+    told: tuple[str, ...],
+) -> tuple[Trace, str]:
     other, name = _told_elsewhere(chosen, told, settings), ""
     if kind in ("empty", "state", "off") and (kind != "off" or state.carried is not None):
         state = interventions.with_carried(state, other if kind == "state" else None)
@@ -221,10 +242,8 @@ def _intervened(
         name = next(one.text for one in interventions.told([other]) if one.place == source)
     if kind in ("cut", "all", "off"):
         gone = [place] if kind == "cut" else [one.place for one in interventions.told([state])]
-        run = interventions.cut(chosen, state, recalled, gone, settings)
-    else:
-        run = interventions.again(chosen, state, recalled, settings)
-    return interventions.effect(chosen, recalled, run), name
+        return interventions.cut(chosen, state, recalled, gone, settings), name
+    return interventions.again(chosen, state, recalled, settings), name
 
 
 def _told_elsewhere(chosen, told: tuple[str, ...], settings: Settings) -> MemoryState:

@@ -13,6 +13,7 @@ from components.frame.choices import (
     ValueKind,
     Whole,
 )
+from components.memory.edges import SlotEdge, SlotEdges
 from components.memory.told import Tellings
 from model.run.cut_edges import CutEdge
 
@@ -36,6 +37,8 @@ def values(kind: ValueKind) -> list:
         return [(1, 1), (0, 2)]
     if isinstance(kind, Cuts):
         return [[CutEdge(5, 2, 1, 0)], [CutEdge(5, 2), CutEdge(4, 1, 2, None, 0.5)]]
+    if isinstance(kind, SlotEdges):
+        return [[SlotEdge(5, (1, 3), 1, 0)], [SlotEdge(5, (1, 3)), SlotEdge(4, (1, 2), 2)]]
     if isinstance(kind, Tellings):
         return [[("I live in Rome.", {})]]
     assert isinstance(kind, Cells), kind

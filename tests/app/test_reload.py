@@ -32,7 +32,7 @@ OTHER = {  # where any text or number would choose nothing
     "notes_shelf": "mine",  # nothing stands on the shared one
     "temperature": 0.5, "logit_of": 300, "logit_against": 301, "flow_of": 302,
     "other_prompt": "My name is Mary Theory. I live in Rome. Where do I live? I live in",
-    "patch_answer": "·Rome", "patch_against": "·York",
+    "other_model": "embedded", "patch_answer": "·Rome", "patch_against": "·York",
 }
 UNSEEN = (  # ids of files differ; an empty place shows nothing
     "iframe", "file_uploader", "download_button", "empty",
