@@ -15,7 +15,6 @@ from tests.waiting import PATIENCE_S
 
 
 def test_two_visitors_type_without_an_error_and_lose_no_word(server):
-    served(load.attend(server, [load.Seat(load.LIGHT, 0)], 1, 0.3))  # imports what both share
     taken = [load.Seat(load.LIGHT, 0), load.Seat(load.MEMORY, 1)]
     served(load.attend(server, taken, 4, 0.3))
     for seat in taken:
