@@ -19,7 +19,7 @@ from model.training.memory_data import Data, Lesson
 from model.training.processes import ALONE, Processes
 
 NEVER = 0.3  # of the questions ask what was never told
-OPEN = 0.6  # of the episodes: facts in any sentence
+OPEN = 0.7  # of the episodes: facts in any sentence
 LESSONS = (
     Lesson("one fact", Plan(facts=(1, 2), others=(0, 1), fillers=(0, 1), near=0.1, update=0.0,
                             unknown=NEVER), (0, 1), OPEN,
