@@ -1,5 +1,6 @@
-"""Who is here, and whether one more fits. What a visitor held is freed when they have gone: their session, their place in the engine's line, the
-results that only they asked for. The process then gives the memory back.
+"""Who is here, and whether one more fits. What a visitor held is freed when they have gone: their
+session, their place in the engine's line, the results that only they asked for. The process then gives
+the memory back.
 
 Streamlit says when a connection ends, by releasing what is kept for the session; by itself it drops the
 session only when another one ends. Who comes back in time, after a lost connection, finds everything.

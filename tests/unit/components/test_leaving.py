@@ -2,6 +2,7 @@
 
 import asyncio
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -84,7 +85,8 @@ def test_who_is_away_a_second_time_has_the_whole_time_again(engine, monkeypatch)
 
 
 def test_a_session_that_streamlit_closed_is_freed_at_once(engine):
-    leaving._has_left(leaving._Seat("a session", "anna"))  # no loop on this thread
+    with ThreadPoolExecutor(1) as thread:  # where no loop runs, as it does where a browser test was
+        thread.submit(leaving._has_left, leaving._Seat("a session", "anna")).result()
     assert KEYS[0] not in engine.store._entries and engine.store.n_bytes == 16_000
 
 
