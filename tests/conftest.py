@@ -23,8 +23,8 @@ settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items):
-    """Unit files with slow tests before those without: whole files go to two processes, and a long
-    one at the end would run while the other process has nothing left to do."""
+    """Unit files with slow tests before those without: whole files go to one process each, and a long
+    one at the end would run while the others have nothing left to do."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: ("unit" in item.path.parts, -slow[item.path]))
 

@@ -67,9 +67,9 @@ def linted() -> int:
 
 def tested(arguments: list[str]) -> int:
     """The exit code of pytest."""
-    env = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of one thread each
+    env = os.environ | {"OMP_NUM_THREADS": "1"}  # three processes: while a browser waits, others work
     # app and browser files, which are long, come before the many short unit tests (tests/conftest.py)
-    spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     chosen = [*(FAST if "--fast" in arguments else []), *(given for given in arguments if given != "--fast")]
     command = [PYTHON, "-m", "pytest", *spread, *REPEAT, *chosen]
     return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
