@@ -11,12 +11,15 @@ from components.kit import cell_grid, two_distributions
 from components.kit.export.offers import notebook
 from model.analysis import patching
 
+EQUAL = "A word comes back"  # an example whose prompts have equal token counts, and short ones
+
 
 def show(two: TwoPrompts, bar) -> None:
     """Every head of A put into B, the paths from the chosen one, and what the chosen receiver reads.
     bar: the row above, where a hall finds what is measured."""
     if problem := _problem(two):
         st.info(problem)
+        st.button(f"Take the pair “{EQUAL}”", key="path_pair", on_click=choice.take_pair, args=(EQUAL,))
         return
     two = look.by_position(two)
     row = st.container(horizontal=True, vertical_alignment="bottom", key="path_row")

@@ -34,7 +34,7 @@ def show() -> None:
         board = None
     if board is None:
         st.info("No scoreboard is stored with the embedded model yet. This command measures it:")
-        st.code(COMMAND, language=None)
+        st.code(COMMAND, language=None, wrap_lines=True)
         return
     st.html(words.heading("What each memory recalls", _about(board)))
     st.html(table(board) + legend())
@@ -45,7 +45,7 @@ def show() -> None:
     elif board["memory"] != (memory and memory.fingerprint):
         st.caption("Measured with the trained memory that is shipped, not with the chosen one.")
     st.caption("This command measures it again:")
-    st.code(COMMAND + " --text BOOK.txt" * (board.get("text") == "named"), language=None)
+    st.code(COMMAND + " --text BOOK.txt" * (board.get("text") == "named"), language=None, wrap_lines=True)
 
 
 def _about(board: dict) -> str:

@@ -141,7 +141,7 @@ def _results(path, content: bytes) -> None:
         n = sum(bool(line.strip()) for line in content.split(b"\n"))
         st.info(f"{n:,} lines, not run yet with these variants and settings.")
         if len(content) <= MOST_SHOWN:
-            st.code(content.decode("utf-8", "replace"), language=None)
+            st.code(content.decode("utf-8", "replace"), language=None, wrap_lines=True)
         return
     n = sum(bool(line.strip()) for line in content.split(b"\n"))
     if len(found) < n:

@@ -38,7 +38,7 @@ def of(name: str) -> Shipped | None:
     why = shipped_curves.why_other(board, checkpoint)
     if why:
         st.caption(f"Not shown: {words.plain(why)}. Measure your own here, or all of them with")
-        st.code(COMMAND.format(model=checkpoint.name), language=None)
+        st.code(COMMAND.format(model=checkpoint.name), language=None, wrap_lines=True)
         return None
     found = board["curves"].get(name)
     return Shipped(board, found) if found else None

@@ -301,7 +301,7 @@ function draw_next(one) {
     }, [
       svg("rect", { x: left, y: y - 0.42 * pitch, width: Math.max(1, (right - left) * p), height: 0.84 * pitch, rx: 3, fill: css(theme.output, 0.28) }),
       svg("rect", { class: "ring", x: left, y: y - pitch / 2, width: right - left, height: pitch, rx: 4 }),
-      svg("text", { x: left + 4, y, class: i ? "" : "strong" }, fitted(one.measure, word, right - left - 3.9 * px)),
+      svg("text", { x: left + 4, y, class: i ? "" : "strong" }, fitted(one.measure, word, right - left - 3.9 * px)), " ",
       svg("text", { x: right - 3, y, "text-anchor": "end" }, percent(p)),
     ]));
   });
@@ -326,7 +326,7 @@ function draw_memory(one) {
       x: 0, y, name: "source", go: { kind: source.kind, memory_slot: source.number }, tip: `${source.told} ${from_source(data, i)} Click: Memory.`,
     }, [
       svg("rect", { class: "ring", x: 0, y: y - pitch / 2, width: place.margin - 6, height: pitch, rx: 4 }),
-      svg("text", { x: 2, y, class: "soft", "font-size": 0.92 * px, style: hue }, source.store),
+      svg("text", { x: 2, y, class: "soft", "font-size": 0.92 * px, style: hue }, source.store), " ",
       svg("text", { x: place.margin - 10, y, "text-anchor": "end", class: "strong", style: hue }, fitted(one.measure, source.text, place.margin - 3 * px)),
     ]));
   });

@@ -95,7 +95,7 @@ def _start(request: TrainingRequest, texts: dict[str, bytes]) -> None:
         "time."
     )
     st.markdown("The same as a command:")
-    st.code(_command(request, bool(texts)), language=None)
+    st.code(_command(request, bool(texts)), language=None, wrap_lines=True)
     if not whose.is_owner():
         st.info(f"Only the owner of this server can start a training. {whose.HOW}")
         return

@@ -111,7 +111,7 @@ def _follow(by_id: dict[str, Job], shipped: JobReport | None) -> None:
             show_result()
     if job is not None and now.log and now.state in ("failed", "killed"):
         with st.expander("What the trainer printed", key="training_log"):
-            st.code(now.log[-4000:], language=None)
+            st.code(now.log[-4000:], language=None, wrap_lines=True)
 
 
 def _show_live(job: Job | None, now: JobReport, show_them) -> None:

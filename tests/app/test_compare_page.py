@@ -122,6 +122,9 @@ def test_an_induction_head_hears_the_previous_token_head(model):
 def test_paths_between_prompts_of_different_counts_are_a_sentence():
     app = opened(WORDS, compare="paths")
     assert not app.exception and "Different token counts: 7 in A, 4 in B" in app.info[0].value
+    app.button(key="path_pair").click().run()
+    assert not app.exception and not app.info
+    assert app.session_state["prompt"] == "the blue ship of Henry saw the blue"
 
 
 def test_one_model_without_and_with_what_memory_was_told(model):
