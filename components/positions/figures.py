@@ -190,7 +190,7 @@ def boxes_legend(placed: bool) -> str:
             f'border-bottom:3px solid {hue};vertical-align:.2em"></span> {words}</span>'
         )
     number = "number: the position it gets" if placed else "–: it gets no position"
-    number += f', <b style="color:{palette.KEY}">coloured</b> where that is another one than before'
+    number += f', <b style="border-bottom:2px solid {palette.KEY}">coloured</b> where that is another one than before'
     parts = [line(palette.EMBEDDING, "the word that stood here"),
              line(palette.KEY, "another word moved here"), f"<span>{number}</span>"]
     return f'<div style="display:flex;flex-wrap:wrap;gap:.1em 1.4em">{"".join(parts)}</div>'
