@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from components.attention import head_facts
-from components.attention.cuts import Cuts
+from components.attention import cuts, head_facts
 from components.frame.choices import Cell, Choice, Decimal, OneOf, choose, chosen
 from components.frame.place import HEAD, KEY, LAYER, QUERY
 from model.run.cut_edges import CutEdge
@@ -24,7 +23,7 @@ BERTVIZ_VIEWS = {name: name for name in ("head", "model", "neuron")}
 VIEW = Choice("view", OneOf(VIEWS), "All heads")
 SHOWN = Choice("shown", OneOf(head_facts.SHOWN), "map")
 BERTVIZ = Choice("bertviz", OneOf(BERTVIZ_VIEWS), "head")
-CUTS = Choice("cuts", Cuts(), [])  # edges that are cut, in the order of cutting
+CUTS = Choice("cuts", cuts.KIND, [])  # edges that are cut, in the order of cutting
 SCOPE = Choice("cut_in", OneOf(
     {"head": "in this head", "layer": "in its layer", "all": "in all layers"}), "head")
 HOW = Choice("cut_how", OneOf({"cut": "score −∞", "scale": "score × …"}), "cut")

@@ -37,7 +37,7 @@ def _edge(now: ChosenHead, edge) -> None:
             st.number_input("Factor", label_visibility="collapsed", min_value=-10.0, max_value=10.0, step=0.5, width=110,
                             **holding(choice.FACTOR))
         st.button("Keep this cut", key="cut_keep", on_click=choice.keep_cut, args=(edge,),
-                  disabled=len(chosen(choice.CUTS)) >= cuts.MOST)
+                  disabled=len(chosen(choice.CUTS)) >= cuts.KIND.most)
     views.show_map(now, most_px=400)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from components.frame import visit
 from components.frame.choices import Cell, Choice, Decimal, Flag, OneOf, Text, Whole, choose, chosen
 from components.frame.place import HEAD, LAYER
-from components.memory.edges import SlotEdges
+from components.memory import edges
 from components.memory.told import Tellings
 from model.memory import eviction, salience
 from model.memory.settings import FusionSettings, Settings, from_saved
@@ -86,7 +86,7 @@ LEFT = Choice("memory_left", OneOf({"effect": "Causal effect", "read": "Read wei
 KNIFE = Choice("memory_knife", OneOf(KNIVES), "cut")
 CUT_PLACE = Choice("memory_token", Cell())  # prompt, from 1, and position of the told token
 ELSEWHERE = Choice("memory_elsewhere", Text(1000), "My name is James Theory. I live in Rome.")
-EDGES = Choice("memory_cuts", SlotEdges(), [])  # in the order of cutting
+EDGES = Choice("memory_cuts", edges.KIND, [])  # in the order of cutting
 EDGE_IN = Choice("memory_cut_in", OneOf(
     {"head": "in one head", "layer": "in its layer", "all": "in all layers"}), "all")
 CHOICES = (VIEW, VARIANT, STORE, EDGES, EDGE_IN, LEFT, KNIFE, CUT_PLACE, ELSEWHERE, EDM_HEAD, ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH, FORGET,

@@ -10,7 +10,7 @@ from components.frame.choices import Choice, choose, chosen
 from components.kit import own_sentence
 from components.kit.export.offers import no_notebook
 from components.kit.units import show_number
-from components.memory import choice, conversation, words
+from components.memory import choice, conversation, session_files, words
 from components.memory.choice import SETTINGS
 from model.memory import eviction, fusion, salience
 
@@ -66,7 +66,7 @@ def _offer_file(now) -> None:
         st.caption("The link does not carry this memory, and F5 would lose it: take it as a session "
                    "file, or save it under Sessions.", width="content")
         st.download_button(
-            "Session file", partial(conversation.as_file, now.state), "memory.safetensors",
+            "Session file", partial(session_files.as_file, now.state), "memory.safetensors",
             key="session_file_offer", on_click="ignore",
         )
 
@@ -114,7 +114,7 @@ def show_laws(
     is_asked: bool,
 ) -> None:
     """What is said of fusion, and the laws of the theory; those at work are lit. state: the memory
-    that is asked; written: of its latest prompt, see conversation.what_was_written."""
+    that is asked; written: of its latest prompt, see steps.what_was_written."""
     now = conversation.current()
     n_evicted = sum(evicted for _, _, evicted in _stores(state).values())
     is_full = any(n >= budget for n, budget, _ in _stores(state).values())
@@ -237,26 +237,26 @@ def _sessions() -> None:
     now = conversation.current()
     name = st.text_input("Name", key="session_name", placeholder="demo", max_chars=64)
     with st.container(horizontal=True):
-        st.button("Save", key="session_save", on_click=conversation.save, args=(name,),
+        st.button("Save", key="session_save", on_click=session_files.save, args=(name,),
                   disabled=not name, help="For you alone")
-        st.button("Share a copy", key="session_share", on_click=conversation.share, args=(name,),
+        st.button("Share a copy", key="session_share", on_click=session_files.share, args=(name,),
                   disabled=not (name and now.state.prompts),
                   help="Everyone who opens this app can load it; nobody can change it")
-    saved = st.selectbox("Saved by you, or shared", conversation.saved(), key="session_chosen",
+    saved = st.selectbox("Saved by you, or shared", session_files.saved(), key="session_chosen",
                          placeholder="none yet", index=None)
     with st.container(horizontal=True):
-        st.button("Load", key="session_load", on_click=conversation.load, args=(saved,),
+        st.button("Load", key="session_load", on_click=session_files.load, args=(saved,),
                   disabled=saved is None)
-        st.button("Remove", key="session_remove", on_click=conversation.remove, args=(saved,),
-                  disabled=saved is None or not conversation.may_remove(saved))
+        st.button("Remove", key="session_remove", on_click=session_files.remove, args=(saved,),
+                  disabled=saved is None or not session_files.may_remove(saved))
     st.download_button(
-        f"Export, {now.state.nbytes / 1e6:.1f} MB", partial(conversation.as_file, now.state),
+        f"Export, {now.state.nbytes / 1e6:.1f} MB", partial(session_files.as_file, now.state),
         "memory.safetensors",
         key="session_export", on_click="ignore", disabled=not now.state.prompts,
     )
     file = st.file_uploader("Import a memory file", key="session_file", max_upload_size=100)
     st.button("Go on with this file", key="session_import", disabled=file is None,
-              on_click=lambda: conversation.bring_in(file.getvalue()))
+              on_click=lambda: session_files.bring_in(file.getvalue()))
 
 
 def _tell_troubles() -> None:

@@ -15,7 +15,7 @@ from components.kit.export.offers import notebook
 from components.kit.safe_text import for_markdown
 from components.kit.units import show_number
 from components.memory import choice, conversation, left_figures, look, numbers, run
-from components.memory.edges import MOST, SlotEdge, in_words
+from components.memory.edges import KIND, SlotEdge, in_words
 from components.memory.look import Moment
 from components.memory.rest import Later
 from model.recall import interventions
@@ -181,7 +181,7 @@ def _edges(now: Moment, place: Place) -> None:
         scope = one_of("Where the edge is cut", choice.EDGE_IN)
         edge = _edge(now, place, scope)
         kept = chosen(choice.EDGES)
-        st.button("Keep this cut", key="slot_edge_keep", disabled=len(kept) >= MOST,
+        st.button("Keep this cut", key="slot_edge_keep", disabled=len(kept) >= KIND.most,
                   on_click=choose, args=(choice.EDGES, [*kept, edge]))
     told = {tuple(one.place): one.text for one in interventions.told([now.state])}
     if not kept:

@@ -9,6 +9,7 @@ from components.frame import presenting, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose
 from components.memory import choice, conversation, run
+from components.memory.steps import Conversation
 from model.memory import slots
 from model.memory.question import AskedPrompt
 from model.memory.slots import READ_FLOOR
@@ -27,7 +28,7 @@ class Moment:
     the model's EDM, None without one; edm_head: its chosen head, None for the mean; chosen_row: the
     chosen token of the prompt, counted without <|endoftext|>, None for the last."""
 
-    now: conversation.Conversation
+    now: Conversation
     settings: object
     text: str
     asked: AskedPrompt | None

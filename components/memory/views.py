@@ -11,7 +11,6 @@ from components.memory import (
     bars,
     choice,
     controls,
-    conversation,
     heads_grid,
     look,
     numbers,
@@ -19,6 +18,7 @@ from components.memory import (
     run,
     say,
     slot_views,
+    steps,
     told_rows,
     weights_map,
     words,
@@ -46,7 +46,7 @@ def prove(now: Moment, place) -> Later:
 
 
 def _laws(now: Moment, place, off_difference: float | None) -> None:
-    written = now.now.written if now.front is None else conversation.what_was_written(now.front)
+    written = now.now.written if now.front is None else steps.what_was_written(now.front)
     with place:
         controls.show_laws(
             now.state, written, off_difference, say.fusion(now), now.asked is not None)

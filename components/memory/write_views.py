@@ -5,7 +5,7 @@ import streamlit as st
 
 from components.frame import presenting, visit
 from components.kit.units import show_number
-from components.memory import bars, choice, conversation, look, numbers, run, words
+from components.memory import bars, choice, look, numbers, run, steps, words
 from components.memory.look import Moment
 from model.run import borders
 
@@ -33,7 +33,7 @@ def show(now: Moment) -> None:
 def _show_tokens(now: Moment, written) -> None:
     """The EDM's part: tokens by their salience."""
     gated, settings = written.gated, now.settings
-    n_written, n_tokens = conversation.what_was_written(written)["edm"]
+    n_written, n_tokens = steps.what_was_written(written)["edm"]
     st.markdown(f"##### The EDM would store {n_written} of {n_tokens} tokens")
     own = _behind_start(gated.ids)
     names = visit.show_tokens(gated.ids[own])
@@ -56,7 +56,7 @@ def _behind_start(ids) -> np.ndarray:
 
 def _show_sentences(now: Moment, written) -> None:
     """The bank's part: whole sentences."""
-    n_written, n_sentences = conversation.what_was_written(written)["bank"]
+    n_written, n_sentences = steps.what_was_written(written)["bank"]
     settings = choice.for_writing()
     st.markdown(f"##### The attention bank would store {n_written} of {n_sentences} sentences")
     names = visit.show_tokens(written.ids)

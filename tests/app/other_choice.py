@@ -1,6 +1,6 @@
 """Values that a declared choice may have, for tests that try every declaration."""
 
-from components.attention.cuts import Cuts
+from components.attention import cuts
 from components.frame.choices import (
     Cell,
     Cells,
@@ -13,7 +13,8 @@ from components.frame.choices import (
     ValueKind,
     Whole,
 )
-from components.memory.edges import SlotEdge, SlotEdges
+from components.memory import edges
+from components.memory.edges import SlotEdge
 from components.memory.told import Tellings
 from model.run.cut_edges import CutEdge
 
@@ -35,9 +36,9 @@ def values(kind: ValueKind) -> list:
         return ["the", "a b"]
     if isinstance(kind, Cell):
         return [(1, 1), (0, 2)]
-    if isinstance(kind, Cuts):
+    if kind is cuts.KIND:
         return [[CutEdge(5, 2, 1, 0)], [CutEdge(5, 2), CutEdge(4, 1, 2, None, 0.5)]]
-    if isinstance(kind, SlotEdges):
+    if kind is edges.KIND:
         return [[SlotEdge(5, (1, 3), 1, 0)], [SlotEdge(5, (1, 3)), SlotEdge(4, (1, 2), 2)]]
     if isinstance(kind, Tellings):
         return [[("I live in Rome.", {})]]

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from components.attention import choice
-from components.attention.cuts import Cuts
+from components.attention.cuts import KIND
 from model.analysis import cutting, rollout, score_parts
 from model.loading import checkpoint
 from model.run import tokens, trace
@@ -63,7 +63,7 @@ def test_the_chosen_cell_is_cut_at_once_and_kept_on_demand(model, run):
 
 def test_several_cuts_of_a_link_are_listed_and_undone_one_by_one(model, run):
     edges = [CutEdge(13, 4, 4, 7), CutEdge(13, 2), CutEdge(11, 0, 2, None, 0.5)]
-    app = opened("Cut", cuts=Cuts().write(edges))
+    app = opened("Cut", cuts=KIND.write(edges))
     assert not app.exception and not app.error and not app.warning
     assert says(app, cutting.effect(model, run, edges).kl_nats)
     app.button(key="undo cut 1").click().run()
@@ -81,14 +81,14 @@ def test_a_row_without_a_key_is_a_sentence_and_can_be_undone():
 @pytest.mark.parametrize("said", ["0-1", "5", "3-1x99", "3-1xnan", "3-1h2", "x", "-".join("1" * 9), "1-0_" * 41])
 def test_a_link_with_no_cuts_in_it_is_refused(said):
     with pytest.raises(ValueError):
-        Cuts().read(said)
+        KIND.read(said)
 
 
 @pytest.mark.parametrize("edges", [
     [CutEdge(5, 2, 1, 0)], [CutEdge(5, 2), CutEdge(4, 1, 2, None, -0.25)], [CutEdge(0, 0, 0, 0, 0.0)],
 ])
 def test_cuts_read_back(edges):
-    assert Cuts().read(Cuts().write(edges)) == edges
+    assert KIND.read(KIND.write(edges)) == edges
 
 
 def test_a_cut_stays_on_its_words(monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from components.memory.edges import SlotEdge, SlotEdges
+from components.memory.edges import KIND, SlotEdge
 from model.analysis import cutting
 from model.loading import checkpoint
 from model.memory import added, asking, cuts, effect, held, telling
@@ -551,7 +551,7 @@ def test_edges_to_a_told_token_are_cut_kept_and_undone(app, truth, loaded):
     last = len(tokens.encode(loaded.tokenizer, QUESTION)) - 1
     (edge,) = app.session_state["memory_cuts"]
     assert edge == SlotEdge(last, tuple(place))
-    assert SlotEdges().read(SlotEdges().write([edge, SlotEdge(3, (1, 2), 0, 1)])) == [
+    assert KIND.read(KIND.write([edge, SlotEdge(3, (1, 2), 0, 1)])) == [
         edge, SlotEdge(3, (1, 2), 0, 1)]
     read = asking.ask(loaded, state, asked.trace.ids[1:], SETTINGS.with_fusion(needed=0.0))
     found = cutting.effect(

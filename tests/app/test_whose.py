@@ -130,12 +130,12 @@ def test_what_a_page_did_not_offer_is_not_loaded_either(small):
     save(visitor("a").open("memory", prompt=""), "My name is Alice.", "private")
     stranger = visitor("s").open("memory", prompt="")
     (folder,) = owners.visitors()
-    from components.memory import conversation
+    from components.memory import session_files
 
     Browser.at_work = stranger
     for title in (f"visitor {folder.name[:8]}: private", "private", "../x: private", "shared: private"):
         with pytest.raises(ValueError):
-            conversation._there(*conversation._found(title)[1:])
+            session_files._there(*session_files._found(title)[1:])
 
 
 def test_the_owner_sees_everything_and_old_files_are_the_owners(small):
