@@ -7,7 +7,16 @@ from components.cache import choice as cache
 from components.classroom import bar as class_bar
 from components.classroom import menu as class_menu
 from components.compare import choice as compare
-from components.frame import draw_choice, led, model_picker, place, presenting, visit, workshop
+from components.frame import (
+    draw_choice,
+    led,
+    model_picker,
+    place,
+    presenting,
+    second_prompt,
+    visit,
+    workshop,
+)
 from components.frame.choices import Choice
 from components.lessons import bar as lesson_bar
 from components.lessons import choice as lessons
@@ -23,7 +32,7 @@ from components.training import choice as training
 
 SHARED: tuple[Choice, ...] = (
     *model_picker.CHOICES, *presenting.CHOICES, visit.CUT, *place.CHOICES, *draw_choice.CHOICES,
-    *lessons.CHOICES, *led.CHOICES, workshop.OPEN,
+    *second_prompt.CHOICES, *lessons.CHOICES, *led.CHOICES, workshop.OPEN,
 )
 BY_PAGE: dict[str, tuple[Choice, ...]] = {  # address of the page -> what only it declares, its view first
     "start": start.CHOICES,

@@ -7,8 +7,8 @@ from components.frame import shell
 
 shell.guard()
 
-from components.attention import choice, interventions, views
-from components.frame import presenting
+from components.attention import beside, choice, interventions, views
+from components.frame import presenting, second_prompt
 from components.frame.choice_widgets import holding, one_of
 
 WIDTHS = {"All heads": [10, 11], "One head": [1, 3], "Rollout": [1, 6]}
@@ -18,12 +18,17 @@ if now is None:
     st.info("No token yet, so no attention. Type a prompt above, or choose an example.")
     st.stop()
 
+two = second_prompt.show_box()
 with st.container(horizontal=True, vertical_alignment="center", key="bar"):
     view = one_of("View", choice.VIEW)
     st.button(
         "Follow the last token", key="follow_last_token", type="tertiary",
         on_click=choice.follow_last, disabled=not choice.is_chosen(),
     )
+    second_prompt.switch()
+if two is not None and beside.shows(view):
+    beside.show(now, two, view)
+    st.stop()
 
 left, right = st.columns(WIDTHS.get(view, [1, 4]), gap="medium")
 with left:

@@ -6,7 +6,8 @@ from components.frame import shell
 
 shell.guard()
 
-from components.compare import look, paths, two_models, views
+from components.compare import paths, two_models, views
+from components.frame import second_prompt
 
 bar, view, text = views.show_bar()
 if not views.has_prompt() or not text:
@@ -14,8 +15,8 @@ if not views.has_prompt() or not text:
 elif view == "models":
     two_models.show(text)
 elif view == "prompts":
-    views.two_prompts(look.both(text))
+    views.two_prompts(second_prompt.both(text))
 elif view == "patch":
-    views.patch(look.both(text), bar)
+    views.patch(second_prompt.both(text), bar)
 else:
-    paths.show(look.both(text), bar)
+    paths.show(second_prompt.both(text), bar)

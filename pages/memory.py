@@ -11,6 +11,7 @@ from components.frame import presenting
 from components.frame.choice_widgets import one_of
 from components.memory import (
     answers,
+    beside,
     choice,
     controls,
     conversation,
@@ -46,12 +47,16 @@ said = answers.place(now)
 if not presenting.is_on():
     laws = show_controls(now)
 
-view = one_of("View", choice.VIEW)
+with st.container(horizontal=True, vertical_alignment="center", key="memory_views"):
+    view = one_of("View", choice.VIEW)
+    compared_with = beside.show_bar()
 if now.problem:
     st.warning(now.problem)
 views.show_front(now)
 each = chain = None
-if view == "reads" and not now.state.prompts:
+if beside.shows(now, compared_with):
+    beside.show(now, compared_with)
+elif view == "reads" and not now.state.prompts:
     controls.show_first_visit()
 elif view == "reads":
     each = views.show_reads(now)

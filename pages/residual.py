@@ -6,9 +6,9 @@ from components.frame import shell
 
 shell.guard()
 
-from components.frame import visit
+from components.frame import second_prompt, visit
 from components.frame.choice_widgets import one_of
-from components.residual import choice, views
+from components.residual import beside, choice, views
 
 SHOW = {
     "Stream": views.stream,
@@ -23,4 +23,11 @@ if visit.trace() is None:
     st.info("No token yet, so no stream. Type a prompt above.")
     st.stop()
 tokens = visit.token_texts()
-SHOW[one_of("View", choice.VIEW)](tokens, choice.position(len(tokens)))
+two = second_prompt.show_box()
+with st.container(horizontal=True, vertical_alignment="center", key="residual_bar"):
+    view = one_of("View", choice.VIEW)
+    second_prompt.switch()
+if two is not None and beside.shows(view):
+    beside.show(two, view, choice.position(len(tokens)))
+else:
+    SHOW[view](tokens, choice.position(len(tokens)))

@@ -29,7 +29,9 @@ SCOPE = Choice("cut_in", OneOf(
 HOW = Choice("cut_how", OneOf({"cut": "score −∞", "scale": "score × …"}), "cut")
 FACTOR = Choice("cut_factor", Decimal(-10, 10), 0.5)
 WRITERS = Choice("writers", Cell())  # a cell of the map of who wrote a score
-CHOICES = (VIEW, SHOWN, BERTVIZ, CUTS, SCOPE, HOW, FACTOR, WRITERS)
+PASSED = Choice("passed_on", OneOf(  # of two prompts side by side
+    {"raw": "Raw attention", "rollout": "Rollout", "contributions": "Contributions"}), "contributions")
+CHOICES = (VIEW, SHOWN, BERTVIZ, CUTS, SCOPE, HOW, FACTOR, WRITERS, PASSED)
 
 
 def choose_head(layer: int, head: int) -> None:

@@ -88,8 +88,9 @@ def _writers(now: ChosenHead, found) -> None:
     query, key = (for_markdown(now.tokens[i]) for i in (now.query, now.key))
     st.markdown(f"**Why {query} ({now.query}) reads {key} ({now.key})** in {now.title.lower()}: score "
                 f"{show_number(found.score, sign=True)}")
-    folded = score_figures.folded(found)
-    grid, top = score_figures.writers_grid(folded)
+    (folded,) = score_figures.folded(found)
+    top = float(np.abs(folded.parts).max())
+    grid = score_figures.writers_grid(folded, top)
     row, column = chosen(choice.WRITERS) or folded.largest
     cell = min(row, len(folded.rows) - 1), min(column, len(folded.columns) - 1)
     cell_grid.show(grid, cell, "score_writers",

@@ -29,21 +29,25 @@ class Folded:
         return int(row), int(column)
 
 
-def folded(found) -> Folded:
-    """found: model.analysis.score_parts.ScoreParts."""
-    size = np.abs(found.parts)
-    parts, rows = _fold(found.parts, size.sum(1))
-    parts, columns = _fold(parts.T, size.sum(0))
-    return Folded(parts.T, rows, columns, found.writers)
+def folded(*found) -> list[Folded]:
+    """found: model.analysis.score_parts.ScoreParts of one head -> each with the same writers: those
+    that are largest in all together."""
+    size = sum(np.abs(one.parts) for one in found)
+    rows, columns = _largest(size.sum(1)), _largest(size.sum(0))
+    return [Folded(_fold(_fold(one.parts, rows).T, columns).T, rows, columns, one.writers) for one in found]
 
 
-def _fold(parts: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, list[int | None]]:
-    """Rows (W,N) -> the largest in their order, and the sum of the others."""
-    if len(parts) <= MOST_WRITERS + 1:
-        return parts, list(range(len(parts)))
-    kept = np.sort(np.argsort(-size)[:MOST_WRITERS])
-    others = parts.sum(0) - parts[kept].sum(0)
-    return np.vstack([parts[kept], others]), [*kept.tolist(), None]
+def _largest(size: np.ndarray) -> list[int | None]:
+    """size (W,) -> the largest writers in their order; None behind them: the others."""
+    if len(size) <= MOST_WRITERS + 1:
+        return list(range(len(size)))
+    return [*np.sort(np.argsort(-size)[:MOST_WRITERS]).tolist(), None]
+
+
+def _fold(parts: np.ndarray, rows: list[int | None]) -> np.ndarray:
+    """(W,N) -> these rows, and the sum of the others."""
+    kept = parts[[i for i in rows if i is not None]]
+    return np.vstack([kept, parts.sum(0) - kept.sum(0)]) if None in rows else kept
 
 
 def names(writers) -> list[str]:
@@ -59,14 +63,13 @@ def _name(writer) -> str:
     return writer.kind
 
 
-def writers_grid(found: Folded) -> tuple[Grid, float]:
-    """The map writer × writer, and what full colour stands for."""
+def writers_grid(found: Folded, top: float) -> Grid:
+    """The map writer × writer; top: what full colour stands for."""
     rows, columns = (
         ["others" if i is None else _name(found.writers[i]) for i in side]
         for side in (found.rows, found.columns)
     )
-    top = float(np.abs(found.parts).max())
-    grid = Grid(
+    return Grid(
         title=f"One score by its writers: {len(rows)} of the query, {len(columns)} of the key",
         levels=signed_levels(found.parts, top),
         rows=rows,
@@ -84,7 +87,6 @@ def writers_grid(found: Folded) -> tuple[Grid, float]:
         row_least=10,
         row_most=26,
     )
-    return grid, top
 
 
 def _short(x: float) -> str:

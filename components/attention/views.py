@@ -101,8 +101,8 @@ def show_cell(now: ChosenHead) -> None:
     offer("cell", numbers.one_weight, now.layer, now.head, now.query, now.key)
 
 
-def show_steps(now: ChosenHead) -> None:
-    """How the chosen query reads."""
+def pick_query(now: ChosenHead) -> None:
+    """The box of the token that reads."""
     st.session_state.reader = now.query
     st.selectbox(
         "The query: the token that reads", range(len(now.tokens)), key="reader",
@@ -110,6 +110,11 @@ def show_steps(now: ChosenHead) -> None:
         label_visibility="collapsed" if presenting.is_on() else "visible",
         on_change=lambda: choice.choose_cell(st.session_state.reader, None),
     )
+
+
+def show_steps(now: ChosenHead) -> None:
+    """How the chosen query reads."""
+    pick_query(now)
     steps = run.steps(now.layer, now.head, now.query)
     query_steps.show_steps(
         steps, now.tokens, now.query, now.key, key="steps", on_choose=choice.choose_cell

@@ -1,17 +1,17 @@
-"""What the visitor chooses on the Compare page: the other prompt, which tokens stand for each other,
-what is patched and how it is measured.
+"""What the visitor chooses on the Compare page: what is patched and how it is measured.
 
-Prompt A is the prompt box's; its token is shared with other pages (frame/place.py).
+Prompt A is the prompt box's, B the frame's second one (frame/second_prompt.py); the token that is
+looked at is shared with other pages (frame/place.py).
 """
 
 import streamlit as st
 
 from components.frame.choices import Cell, Choice, OneOf, Text, Whole, choose
 from components.frame.place import AT, HEAD, LAYER
+from components.frame.second_prompt import FIRST_OTHER, OTHER
 
 VIEWS = {"prompts": "Prompts", "patch": "Patch", "paths": "Paths", "models": "Models"}
 WITH_MEMORY = "memory"  # in the place of the second model's name: the first one, with memory
-WAYS = {"subsequence": "common tokens", "position": "position"}
 SITES = {"stream": "Stream", "attn": "Attention", "mlp": "MLP", "head": "Heads"}
 FILLS = {"patch": "A's value", "zero": "Zero", "mean": "Mean of A", "resample": "Another token"}
 INPUTS = {"qkv": "Query, key, value", "q": "Query", "k": "Key", "v": "Value"}
@@ -21,7 +21,7 @@ PAIRS = {  # examples: name -> prompt A, prompt B
     "One word, two contexts": ("a machine learning model", "a fashion model"),
     "Another town": (
         "My name is James Theory. I live in New York. Where do I live? I live in",
-        "My name is James Theory. I live in Rome. Where do I live? I live in",
+        FIRST_OTHER,
     ),
     "Another person": (
         "Mary lives in Paris. Tom lives in Rome. Where does Mary live? Mary lives in",
@@ -31,9 +31,7 @@ PAIRS = {  # examples: name -> prompt A, prompt B
 }
 
 VIEW = Choice("compare", OneOf(VIEWS), "prompts")
-OTHER = Choice("other_prompt", Text(), PAIRS["Another town"][1], what="prompt B")
 OTHER_MODEL = Choice("other_model", Text(300), WITH_MEMORY)
-WAY = Choice("align", OneOf(WAYS), "subsequence")
 STATION = Choice("apart_station", Whole())  # 0 to 2L
 PART = Choice("apart_part", Cell())  # a layer, and a head or behind them the MLP
 SITE = Choice("patch_site", OneOf(SITES), "stream")
@@ -46,7 +44,7 @@ CHANGED = Choice("patch_changed", Cell())  # a station and a token, of what a pa
 SENDER, RECEIVER = Choice("path_from", Cell()), Choice("path_to", Cell())  # layer and head
 INPUTS_READ = Choice("path_inputs", OneOf(INPUTS), "qkv")
 READ = Choice("path_read", Cell())  # a run and a token, of what the receiver reads
-CHOICES = (VIEW, OTHER, OTHER_MODEL, WAY, STATION, PART, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED,
+CHOICES = (VIEW, OTHER_MODEL, STATION, PART, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED,
            SENDER, RECEIVER, INPUTS_READ, READ)
 
 

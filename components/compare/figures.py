@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from components.kit.cell_grid import Grid, levels, signed_levels
+from components.kit.difference import short
 from components.kit.fact_strip import fact_strip
 from components.kit.units import show_error, show_number
 
@@ -165,27 +166,8 @@ def moved_grid(moved: np.ndarray, names: list[str], words: list[str]) -> tuple[G
     return grid, top
 
 
-def weights_grid(change: np.ndarray, names: list[str], words: list[str], head: tuple[int, int]) -> Grid:
-    """change (N,N): a head's weights in B minus those in A, row = query; names, words: of the tokens."""
-    return Grid(
-        title=f"Attention of layer {head[0]} head {head[1]}, B minus A: {len(names)} × {len(names)} tokens",
-        levels=signed_levels(change, 1),
-        rows=names,
-        columns=names,
-        row_words=[f"query {word}" for word in words],
-        column_words=[f"key {word}" for word in words],
-        row_hues=["query"] * len(names),
-        details=[("Δ weight", "change", "signed")],
-        arrays={"change": change},
-        signed=True,
-        height=430,
-        most=34,
-        row_least=9,
-    )
-
-
 def next_facts(found, distance: float | None) -> str:
-    """found: run.NextTokens; distance: of the two streams at the end, None where it does not exist
+    """found: comparison.NextTokens; distance: of the two streams at the end, None where it does not exist
     (HTML)."""
     change = found.change
     facts = [
@@ -216,13 +198,4 @@ def identity(largest: float, n: int) -> str:
 
 
 def _texts(values: np.ndarray) -> list[str] | None:
-    return None if values.shape[1] > MOST_TEXTS else [_short(x) for x in values.ravel()]
-
-
-def _short(x: float) -> str:
-    if np.isnan(x):
-        return ""
-    if abs(x) >= 9.95:
-        return f"{x:.0f}".replace("-", "−")
-    text = f"{x:.1f}" if abs(x) >= 0.995 else f"{x:.2f}".replace("0.", ".", 1)
-    return "0" if text in (".00", "-.00") else text.replace("-", "−")
+    return None if values.shape[1] > MOST_TEXTS else [short(x) for x in values.ravel()]

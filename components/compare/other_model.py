@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from components.compare import choice, run
+from components.compare import choice
 from components.frame import model_picker, results, visit
 from components.frame.choices import chosen
 from components.frame.place import AT
@@ -125,9 +125,9 @@ def weight_difference(two: TwoModels, layer: int, head: int) -> np.ndarray:
     return _of(two, comparison.weight_difference, two.pairs, layer, head)
 
 
-def next_tokens(two: TwoModels) -> run.NextTokens:
+def next_tokens(two: TwoModels) -> comparison.NextTokens:
     """The next token after the chosen pair."""
-    return _of(two, run.next_of_sides, two.pairs[[two.at]])
+    return _of(two, comparison.next_tokens, two.pairs[[two.at]])
 
 
 def _of(two: TwoModels, compute: Callable, pairs: np.ndarray, *given: Hashable) -> Any:

@@ -7,11 +7,11 @@ import numpy as np
 import streamlit as st
 
 from components.compare import choice, look, run
-from components.compare.look import TwoPrompts
 from components.frame import results, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.live_area import live_area
+from components.frame.second_prompt import TwoPrompts
 from components.kit.safe_text import for_markdown
 from model.analysis import alignment, patching
 from model.analysis.recovery import Recovered

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from components.compare import choice, figures, look, patches, run
-from components.compare.look import TwoPrompts
 from components.frame import presenting
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chosen
+from components.frame.second_prompt import TwoPrompts
 from components.kit import cell_grid, two_distributions
 from components.kit.export.offers import notebook
 from model.analysis import patching

@@ -1,7 +1,7 @@
-"""What the Compare page asks of the model: the other prompt's run, how far apart two runs are, and what
-patches bring back. No looks."""
+"""What the Compare page asks of the model: how far apart two runs are, and what patches bring back. No
+looks."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,21 +10,11 @@ import numpy as np
 import torch
 
 from components.frame import results, visit
+from components.frame.second_prompt import between, key_between, sides
 from model.analysis import ablation, attention, comparison, patching, path_patching, recovery
 from model.analysis.ablation import AblationChange
 from model.run.checkpoint import Checkpoint
-from model.run.engine import trace_request
-from model.run.store import RunKey
 from model.run.trace import Trace, final_logits
-
-
-@dataclass(frozen=True, eq=False)
-class NextTokens:
-    """What follows two tokens. change: their distributions, A's before B's; js_nats: how far apart
-    they are, 0 to ln 2."""
-
-    change: AblationChange
-    js_nats: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,23 +44,9 @@ class OnePath:
     rows: np.ndarray
 
 
-def other_trace(text: str) -> Trace:
-    """The run of prompt B. Raises ValueError for one that the window does not hold."""
-    ids, window = visit.encode(text), visit.checkpoint().model.config.n_positions
-    if len(ids) > window:
-        raise ValueError(f"Prompt B has {len(ids):,} tokens; the model's window holds {window:,}. "
-                         "Shorten it.")
-    return results.computed(*trace_request(results.engine().store, visit.checkpoint(), ids))
-
-
 def apart(first: Trace, second: Trace, way: str) -> comparison.Apart:
     """How far apart both are at every station, and what each head and MLP wrote differently."""
-    return _between(_apart, first, second, way)
-
-
-def next_tokens(first: Trace, second: Trace, at: int, other: int) -> NextTokens:
-    """The next token after token `at` of A and token `other` of B."""
-    return _between(_next_tokens, first, second, at, other)
+    return between(_apart, first, second, way)
 
 
 def recovered(
@@ -80,23 +56,23 @@ def recovered(
     """What every cell of A, or its fill, put into B alone, brings back; on_layer(n done) reports progress.
     Raises ValueError as model.analysis.patching.every_cell and recovery.recovered."""
     places = tuple(sources.tolist())
-    _between(_ends, first, second, metric, *answers)
-    grid = _between(_cells, first, second, site, fill, places, on_progress=on_layer)
-    key = _key(recovery.recovered, first, second, site, fill, places, metric, *answers)
+    between(_ends, first, second, metric, *answers)
+    grid = between(_cells, first, second, site, fill, places, on_progress=on_layer)
+    key = key_between(recovery.recovered, first, second, site, fill, places, metric, *answers)
     work = partial(recovery.recovered, visit.checkpoint(), grid, first, second, metric, *answers)
     return results.computed(key, work)
 
 
 def has_cells(first: Trace, second: Trace, site: str, fill: str, sources: np.ndarray) -> bool:
     """Whether every cell has been run already."""
-    return results.kept(_key(_cells, first, second, site, fill, tuple(sources.tolist()))) is not None
+    return results.kept(key_between(_cells, first, second, site, fill, tuple(sources.tolist()))) is not None
 
 
 def one_patch(
     first: Trace, second: Trace, site: str, fill: str, layer: int, taken: int, put: int
 ) -> OnePatch:
     """The value of A at (layer, taken), or its fill, in B at (layer, put): tokens, or one head."""
-    return _between(_one_patch, first, second, site, fill, layer, taken, put)
+    return between(_one_patch, first, second, site, fill, layer, taken, put)
 
 
 def paths(
@@ -105,8 +81,8 @@ def paths(
 ) -> Paths:
     """What each later head of B brings back that alone hears a head of A. Raises ValueError as
     model.analysis.path_patching.every_path and recovery.recovered."""
-    _between(_ends, first, second, metric, *answers)
-    found = _between(_paths, first, second, sender, inputs)
+    between(_ends, first, second, metric, *answers)
+    found = between(_paths, first, second, sender, inputs)
     read = recovery.recovered(visit.checkpoint(), found.ends, first, second, metric, *answers)
     return Paths(read, found.moved)
 
@@ -115,12 +91,12 @@ def one_path(
     first: Trace, second: Trace, sender: tuple[int, int], receiver: tuple[int, int], inputs: str
 ) -> OnePath:
     """The path from a head of A to one head of B."""
-    return _between(_one_path, first, second, sender, receiver, inputs)
+    return between(_one_path, first, second, sender, receiver, inputs)
 
 
 def last_layer(first: Trace, second: Trace, sources: np.ndarray) -> float:
     """All cells of the last layer's stream put in at once -> the largest difference to A's logits."""
-    return _between(_last_layer, first, second, tuple(sources.tolist()))
+    return between(_last_layer, first, second, tuple(sources.tolist()))
 
 
 def likely(trace: Trace, k: int) -> list[int]:
@@ -131,43 +107,8 @@ def likely(trace: Trace, k: int) -> list[int]:
 # -- the engine's work ----------------------------------------------------------------------------
 
 
-def _between(
-    compute: Callable, first: Trace, second: Trace, *given: Hashable,
-    on_progress: Callable[[Any], None] | None = None,
-) -> Any:
-    """compute(checkpoint, first, second, *given), kept under both prompts and what it was given."""
-    key = _key(compute, first, second, *given)
-    work = partial(compute, visit.checkpoint(), first, second, *given)
-    return results.computed(key, work, on_progress=on_progress)
-
-
-def _key(compute: Callable, first: Trace, second: Trace, *given: Hashable) -> RunKey:
-    return RunKey.of(
-        visit.checkpoint(), visit.named(compute), first.ids, second.ids.tobytes(), *given
-    )
-
-
-def _sides(chosen: Checkpoint, *runs: Trace) -> list[comparison.Side]:
-    return [comparison.Side(chosen, run) for run in runs]
-
-
 def _apart(chosen: Checkpoint, first: Trace, second: Trace, way: str) -> comparison.Apart:
-    return comparison.apart(*_sides(chosen, first, second), comparison.paired(first, second, way))
-
-
-def _next_tokens(
-    chosen: Checkpoint, first: Trace, second: Trace, at: int, other: int
-) -> NextTokens:
-    return next_of_sides(*_sides(chosen, first, second), np.array([[at, other]]))
-
-
-def next_of_sides(
-    first: comparison.Side, second: comparison.Side, pair: np.ndarray
-) -> NextTokens:
-    """The next token after a pair (1,2) of tokens of two sides, whose models may differ."""
-    logits = [comparison.logits(side, pair[:, i])[0] for i, side in enumerate((first, second))]
-    change = ablation.compare(first.checkpoint, *logits)
-    return NextTokens(change, float(comparison.js_nats(first, second, pair)[0]))
+    return comparison.apart(*sides(chosen, first, second), comparison.paired(first, second, way))
 
 
 def _ends(

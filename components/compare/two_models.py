@@ -9,14 +9,12 @@ from components.frame import model_picker, presenting, visit
 from components.frame.choice_widgets import holding
 from components.frame.choices import choose, chosen
 from components.frame.place import AT
-from components.kit import cell_grid, two_distributions
+from components.kit import cell_grid, difference, two_distributions
 from components.kit.export.offers import no_notebook, notebook
 from components.kit.safe_text import for_markdown
 from components.kit.units import show_number
 from model.analysis import comparison
 from model.loading import hub
-
-MOST_MAP = 40  # tokens of an attention map
 
 
 def choose_other() -> str:
@@ -133,12 +131,12 @@ def _attention(two: TwoModels, apart, part: tuple[int, int]) -> None:
     if head == apart.heads.shape[1]:
         st.caption("An MLP reads no other token. Choose a head to see its attention.")
         return
-    found = other_model.weight_difference(two, layer, head)[-MOST_MAP:, -MOST_MAP:]
-    names, words = two.texts[-MOST_MAP:], two.words()[-MOST_MAP:]
+    found = other_model.weight_difference(two, layer, head)[-difference.MOST:, -difference.MOST:]
+    names, words = two.texts[-difference.MOST:], two.words()[-difference.MOST:]
     first = len(two.texts) - len(names)
     st.markdown(f"**Attention** of layer {layer} head {head}: Δ weight")
     cell = max(two.at - first, 0), int(np.abs(found[max(two.at - first, 0)]).argmax())
-    cell_grid.show(figures.weights_grid(found, names, words, part), cell, "models_attention",
+    cell_grid.show(difference.weights(found, names, words, f"Attention of layer {layer} head {head}"), cell, "models_attention",
                    lambda row, column: choose(AT, int(two.pairs[first + row, 0]) - two.n_start))
     shorter = f" The last {len(names)} tokens." if first else ""
     st.caption(f"B's weight − A's: blue = B reads more, red = less; full colour from ±1 on. What is read "

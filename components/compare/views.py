@@ -3,13 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from components.compare import choice, figures, look, patches, run, two_models
-from components.compare.look import TwoPrompts
+from components.compare import choice, figures, patches, run, two_models
 from components.frame import presenting, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chooser, chosen
 from components.frame.live_area import live_area
 from components.frame.place import AT
+from components.frame.second_prompt import OTHER, WAY, TwoPrompts, next_tokens, pair, show_counts
 from components.kit import cell_grid, two_distributions
 from components.kit.export.offers import notebook
 from components.kit.safe_text import for_markdown
@@ -27,12 +27,12 @@ def show_bar():
         with presenting.folded("Prompt B", "compare_prompts"):
             with st.container(width=570):
                 text = live_area(
-                    choice.OTHER, "Prompt B (A is the box above)",
+                    OTHER, "Prompt B (A is the box above)",
                     "Type the other prompt: everything below follows each key", 1, 1000,
                 )
             with st.popover("Pairs", key="compare_pairs"):
                 if view != "paths":
-                    one_of("Tokens stand for each other by", choice.WAY, shown=True)
+                    one_of("Tokens stand for each other by", WAY, shown=True)
                 for name in choice.PAIRS:
                     st.button(name, key=f"pair {name}", on_click=choice.take_pair, args=(name,),
                               width="stretch")
@@ -44,22 +44,13 @@ def has_prompt() -> bool:
     return visit.trace() is not None
 
 
-def show_counts(two: TwoPrompts) -> None:
-    """How the tokens were aligned, where that is not plain."""
-    if two.is_whole:
-        return
-    n, m = len(two.tokens), len(two.others)
-    st.caption(f"Prompt A has {n:,} tokens, B has {m:,}; {len(two.pairs):,} stand for each other, "
-               f"aligned by {choice.WAYS[two.way]}. A slash shows both tokens of a pair.")
-
-
 # -- two prompts ----------------------------------------------------------------------------------
 
 
 def two_prompts(two: TwoPrompts) -> None:
     """Where two prompts differ, layer by layer; what follows each; which heads and MLPs differ."""
     notebook("comparison", other=two.second.ids.tolist(), pairs=two.pairs.tolist())
-    at = look.pair(two)
+    at = pair(two)
     apart = run.apart(two.first, two.second, two.way)
     pictures = {
         "Where they differ": lambda: _apart(two, apart, at),
@@ -93,7 +84,7 @@ def _apart(two: TwoPrompts, apart, at: int) -> None:
 
 def _next(two: TwoPrompts, apart, at: int) -> None:
     i, j = (int(place) for place in two.pairs[at])
-    found = run.next_tokens(two.first, two.second, i, j)
+    found = next_tokens(two, i, j)
     names = for_markdown(two.tokens[i]), for_markdown(two.others[j])
     st.markdown(f"**What follows** {names[0]} ({i}) in A and {names[1]} ({j}) in B")
     st.html(figures.next_facts(found, float(apart.distance[-1, at])))
@@ -156,13 +147,13 @@ def patch(two: TwoPrompts, bar) -> None:
 
 def _say_counts_differ(two: TwoPrompts) -> None:
     words = f"Different token counts: {len(two.tokens):,} in A, {len(two.others):,} in B"
-    if chosen(choice.WAY) != "position":
+    if chosen(WAY) != "position":
         st.info(f"{words}, and no token is in both. Type prompts that share words, or have equal counts.")
         return
     st.info(f"{words}, so a place is not the same word in both. Align the tokens that both have, or "
             "make the counts equal.")
     st.button("Align common tokens", key="compare_align",
-              on_click=chooser(choice.WAY, "subsequence"))
+              on_click=chooser(WAY, "subsequence"))
 
 
 def _cells(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> None:

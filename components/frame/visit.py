@@ -143,7 +143,12 @@ def survey(n_max: int = 96) -> attention.Survey | None:
 def derived(compute: Callable, *given: Hashable, **how) -> Any:
     """compute(checkpoint, trace, *given) of the present prompt, which is not empty; kept under the
     function's name and what it was given. how: of results.computed."""
-    chosen, run = checkpoint(), trace()
+    return derived_of(trace(), compute, *given, **how)
+
+
+def derived_of(run: Trace, compute: Callable, *given: Hashable, **how) -> Any:
+    """The same of any run of the chosen model alone."""
+    chosen = checkpoint()
     key = RunKey.of(chosen, named(compute), run.ids, *given)
     return results.computed(key, partial(compute, chosen, run, *given), **how)
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import streamlit as st
 
-from components.frame import draw_choice, place, presenting, visit
+from components.frame import draw_choice, place, presenting, second_prompt, visit
 from components.frame.choices import Choice, choose
 from components.lessons import choice
 
@@ -42,7 +42,7 @@ def read(link: str, pages: Pages) -> Place:
 
 
 def _everywhere() -> tuple[Choice, ...]:
-    return (*place.CHOICES, *draw_choice.CHOICES, presenting.PICTURE)
+    return (*place.CHOICES, *draw_choice.CHOICES, *second_prompt.CHOICES, presenting.PICTURE)
 
 
 def _value(name: str, said: str, known: Mapping[str, Choice]) -> Any:

@@ -89,7 +89,9 @@ ELSEWHERE = Choice("memory_elsewhere", Text(1000), "My name is James Theory. I l
 EDGES = Choice("memory_cuts", edges.KIND, [])  # in the order of cutting
 EDGE_IN = Choice("memory_cut_in", OneOf(
     {"head": "in one head", "layer": "in its layer", "all": "in all layers"}), "all")
-CHOICES = (VIEW, VARIANT, STORE, EDGES, EDGE_IN, LEFT, KNIFE, CUT_PLACE, ELSEWHERE, EDM_HEAD, ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH, FORGET,
+BESIDE_WHAT = Choice("memory_beside", OneOf(
+    {"without": "with the run without memory", "prompt": "with a prompt B"}), "without")
+CHOICES = (VIEW, VARIANT, STORE, BESIDE_WHAT, EDGES, EDGE_IN, LEFT, KNIFE, CUT_PLACE, ELSEWHERE, EDM_HEAD, ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH, FORGET,
            *SETTINGS.values(), TOLD)
 
 

@@ -31,6 +31,7 @@ from model.run.store import RunKey
 from model.run.trace import Trace
 
 _LATEST = "memory:asked"  # session key: under which key the latest ask is kept
+LATEST_B = "memory:asked of B"  # session key: the same of the prompt B beside it
 _ALONE = "memory:each alone"  # session key: the same of what its modules did alone
 
 
@@ -63,10 +64,12 @@ def most() -> int:
 
 
 def ask(
-    key: str, state: MemoryState, text: str, settings: Settings, writing: Settings
+    key: str, state: MemoryState, text: str, settings: Settings, writing: Settings,
+    latest: str = _LATEST,
 ) -> AskedPrompt | None:
     """The prompt's run with this memory; None for an empty prompt. If the prompt is too long, all
-    but its end is told first, on trial, with the settings `writing`.
+    but its end is told first, on trial, with the settings `writing`. latest: the session key of the
+    ask that this one goes on with.
 
     Raises ValueError if the prompt does not fit after the memory.
     """
@@ -80,10 +83,10 @@ def ask(
                           writing)
     if front is None:
         question.check_room(chosen, state, settings, len(ids), len(ids))
-        return _asked(key, state, ids, settings)
+        return _asked(key, state, ids, settings, latest)
     told = hashlib.sha256(ids[:n].tobytes() + repr(writing).encode()).hexdigest()
     question.check_room(chosen, front.state, settings, len(ids) - n, len(ids))
-    return _asked(f"{key}:{told}", front.state, ids[n:], settings, front, n)
+    return _asked(f"{key}:{told}", front.state, ids[n:], settings, latest, front, n)
 
 
 def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: AskedPrompt | None):
@@ -333,14 +336,14 @@ def external_points_to(state: MemoryState, slot: int):
 # -- keys ------------------------------------------------------------------------------------------
 
 
-def _asked(key: str, state: MemoryState, ids: np.ndarray, settings: Settings, front=None,
+def _asked(key: str, state: MemoryState, ids: np.ndarray, settings: Settings, latest: str, front=None,
            n_front: int = 0) -> AskedPrompt:
     """From the store, or gone on with where this visitor's latest ask stands."""
     mark = _key("asked", ids, key, settings)
     found = results.computed(mark, partial(
-        question.ask, visit.checkpoint(), state, ids, settings, _before(_LATEST, mark), key, front,
+        question.ask, visit.checkpoint(), state, ids, settings, _before(latest, mark), key, front,
         n_front))
-    st.session_state[_LATEST] = mark
+    st.session_state[latest] = mark
     return found
 
 

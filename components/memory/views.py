@@ -62,7 +62,7 @@ def show_reads(now: Moment) -> Later:
     left, right = st.columns([2, 1], gap="medium")
     with left:
         look.choose_store()
-        _show_picture(now)
+        show_picture(now)
     if now.asked is None:
         return None
     with right:
@@ -112,7 +112,8 @@ def _show_heads(now: Moment) -> None:
     offer("memory_heads", numbers.shares)
 
 
-def _show_picture(now: Moment) -> None:
+def show_picture(now: Moment, key: str = "memory_reads", take=choice.choose_row) -> None:
+    """The conversation, the prompt, and lines for what is read; `take(token)` runs at a click."""
     read = now.read
     told = told_rows.rows(now.state.prompts, now.table, read, run.show)
     store = choice.STORES[now.store]
@@ -121,8 +122,9 @@ def _show_picture(now: Moment) -> None:
         drawn = reads.ReadsPicture(told, [], np.zeros((0, 0)), read, 0, "", [], store, is_struck)
     else:
         drawn = _picture(now, told, store)
-    reads.show(drawn, "memory_reads", choice.choose_row, choice.choose_slot)
-    offer("memory_reads", numbers.read)
+    reads.show(drawn, key, take, choice.choose_slot)
+    if now.asked is None or take is choice.choose_row:
+        offer(key, numbers.read)
     st.caption(
         "A line's width: how much a typed word reads from a remembered one. "
         + ("Memory keeps keys and values, not the text. Struck out: not in memory."
@@ -174,7 +176,7 @@ def show_weights(now: Moment) -> None:
         return _show_external_map(now)
     left, right = st.columns([3.2, 1], gap="medium")
     with left:
-        _show_union_map(now)
+        show_union(now)
     with right:
         _show_heads(now)
         st.button("Mean of all heads", key="memory_mean", on_click=choice.all_heads,
@@ -182,14 +184,16 @@ def show_weights(now: Moment) -> None:
         _show_retrieved(now)
 
 
-def _show_union_map(now: Moment) -> None:
+def show_union(now: Moment, key: str = "memory_map", take=choice.choose_row) -> None:
+    """Memory's columns, then the prompt's own, as one map; `take(token)` runs at a click."""
     asked, texts = now.asked, now.state.bank.slots.text
     drawn = weights_map.WeightsMap(
         run.weights(now.key, asked, now.head), asked.names,
         [texts[i] for i in asked.kept], asked.names, now.of, start=_token_0(asked),
     )
-    _show_map(now, drawn)
-    offer("memory_map", numbers.union)
+    _show_map(now, drawn, key, take)
+    if take is choice.choose_row:
+        offer(key, numbers.union)
 
 
 def _show_external_map(now: Moment) -> None:
@@ -213,12 +217,10 @@ def _token_0(asked) -> int:
     return asked.n_start - asked.n_front
 
 
-def _show_map(now: Moment, drawn: weights_map.WeightsMap) -> None:
+def _show_map(now: Moment, drawn: weights_map.WeightsMap, key: str = "memory_map",
+              take=choice.choose_row) -> None:
     start = now.asked.n_start
-    weights_map.show(
-        drawn, now.row + start, "memory_map",
-        lambda at: choice.choose_row(max(0, at - start)),
-    )
+    weights_map.show(drawn, now.row + start, key, lambda at: take(max(0, at - start)))
 
 
 def _show_retrieved(now: Moment) -> None:

@@ -6,7 +6,7 @@ How tokens are drawn: frame/draw_choice.py.
 import numpy as np
 import streamlit as st
 
-from components.frame import draw_choice, presenting
+from components.frame import draw_choice, presenting, second_prompt
 from components.frame.choices import Choice, OneOf, choose, chosen
 from components.frame.place import AT
 from model.run.sampling import SamplingSettings
@@ -26,16 +26,16 @@ CHOICES = (VIEW, FOLLOW, DRAWS)
 def position(entropy_bits: np.ndarray) -> int:
     """The chosen position, 0 to T - 1; else the last one if it is followed; else the first one
     after which the model is least certain (entropy_bits (T,): of the next token at each
-    position); in presentation mode the last one."""
+    position); in presentation mode and beside a prompt B the last one."""
     at, last = chosen(AT), len(entropy_bits) - 1
     if at is not None:
         return min(at, last)
-    return last if follows() or presenting.is_on() else int(np.argmax(entropy_bits))
+    return int(np.argmax(entropy_bits)) if is_least_certain() else last
 
 
 def is_least_certain() -> bool:
     """Whether no position was chosen, so that the one with the largest entropy is shown."""
-    return chosen(AT) is None and not follows() and not presenting.is_on()
+    return chosen(AT) is None and not (follows() or presenting.is_on() or chosen(second_prompt.BESIDE))
 
 
 def follows() -> bool:

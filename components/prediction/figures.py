@@ -12,10 +12,12 @@ MOST_LABELS = 48  # beyond, tokens are named on hover only
 
 
 def bits_chart(
-    names: list[str], bits: np.ndarray, rank: np.ndarray, entropy: np.ndarray, at: int
+    names: list[str], bits: np.ndarray, rank: np.ndarray, entropy: np.ndarray, at: int,
+    top: float | None = None,
 ) -> go.Figure:
     """Bars: surprisal (T,) of each token in bits; line: the expected surprisal, which is the
-    entropy (T,) of the position before. The bar after position `at` is outlined."""
+    entropy (T,) of the position before. The bar after position `at` is outlined. top: the end of the
+    scale, where another chart shares it."""
     T, safe = len(names), [html.escape(name, quote=False) for name in names]
     places = np.arange(T)
     edges = np.repeat(np.arange(T) + 0.5, 2)[1:-1]  # each step is as wide as its token's place
@@ -37,12 +39,32 @@ def bits_chart(
     ticks = {"tickvals": places, "ticktext": safe, "tickangle": -50} if T <= MOST_LABELS else {}
     size = {"tickfont": {"size": 15}, "title_font": {"size": 16}}
     figure.update_xaxes(**ticks, **size, title_text="" if ticks else "position", showgrid=False)
-    figure.update_yaxes(**size, title_text="bits", rangemode="tozero")
+    figure.update_yaxes(**size, title_text="bits", rangemode="tozero",
+                        **({} if top is None else {"range": [0, 1.05 * top]}))
     figure.update_layout(
         height=420, margin={"l": 60, "r": 10, "t": 40, "b": 80 if ticks else 50}, bargap=0.15,
         legend={"orientation": "h", "y": 1.12, "x": 0, "font": {"size": 16}}, hovermode="closest",
     )
     return figure
+
+
+def difference_chart(names: list[str], change: np.ndarray, at: int) -> go.Figure:
+    """Bars: surprisal in B minus that in A, (N,) bits, of pairs with these names; NaN: no bar. The bar
+    of pair `at` is outlined."""
+    safe, places = [html.escape(name, quote=False) for name in names], np.arange(len(names))
+    colors = np.where(np.nan_to_num(change) > 0, palette.SURPRISAL, palette.OUTPUT)
+    figure = go.Figure(go.Bar(
+        x=places, y=change, customdata=safe,
+        marker={"color": colors, "line": {"width": np.where(places == at, 3, 0), "color": palette.LABEL}},
+        hovertemplate="%{x}: %{customdata}<br>%{y:+.3f} bits<extra></extra>",
+    ))
+    few = len(names) <= MOST_LABELS
+    ticks = {"tickvals": places, "ticktext": safe, "tickangle": -50} if few else {}
+    size = {"tickfont": {"size": 15}, "title_font": {"size": 16}}
+    figure.update_xaxes(**ticks, **size, title_text="" if few else "pair", showgrid=False)
+    figure.update_yaxes(**size, title_text="Δ bits")
+    return figure.update_layout(height=300, margin={"l": 60, "r": 10, "t": 10, "b": 80 if few else 50},
+                                bargap=0.15)
 
 
 def totals(reading) -> str:

@@ -10,8 +10,9 @@ from components.prediction import run
 def distribution(at: int) -> Table:
     """The whole vocabulary after a position, the most probable first: logits, and the probability
     that a token is drawn with the chosen settings."""
-    found = run.forecast(at)
-    drawn = run.stages(at, draw_choice.settings()).probabilities.numpy()[found.ids]
+    trace = visit.trace()
+    found = run.forecast(trace, at)
+    drawn = run.stages(trace, at, draw_choice.settings()).probabilities.numpy()[found.ids]
     columns = {"id": found.ids, "logit": found.logits, "probability": drawn}
     return Table({"token": visit.show_tokens(found.ids)}, columns, {"after": at})
 

@@ -13,6 +13,7 @@ from model.analysis import surprisal
 from model.analysis.forecast import Forecast
 from model.run import sampling
 from model.run.store import RunKey
+from model.run.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,36 +27,40 @@ class Draws:
 
 
 def reading() -> surprisal.PredictedPrompt | None:
-    """How each token of the prompt was predicted; None without a prompt. Only tokens typed since
-    the last run are computed."""
-    chosen, trace = visit.checkpoint(), visit.trace()
-    if trace is None:
-        return None
+    """How each token of the prompt was predicted; None without a prompt."""
+    trace = visit.trace()
+    return None if trace is None else reading_of(trace, "prediction:reading")
+
+
+def reading_of(trace: Trace, held: str) -> surprisal.PredictedPrompt:
+    """The same of any prompt. Only tokens typed since the last run are computed; held: the session key
+    of what was read last."""
+    chosen = visit.checkpoint()
     key = RunKey.of(chosen, "reading", trace.ids)
-    model, earlier = st.session_state.get("prediction:reading", (None, None))
+    model, earlier = st.session_state.get(held, (None, None))
     before = earlier if model == key.placed_model else None
     found = results.computed(key, partial(surprisal.read, chosen, trace, before))
-    st.session_state["prediction:reading"] = (key.placed_model, found)
+    st.session_state[held] = (key.placed_model, found)
     return found
 
 
-def forecast(at: int) -> Forecast:
-    """The whole vocabulary after token `at` of the prompt."""
-    return visit.derived(forecasts.forecast, at)
+def forecast(trace: Trace, at: int) -> Forecast:
+    """The whole vocabulary after token `at` of a prompt."""
+    return visit.derived_of(trace, forecasts.forecast, at)
 
 
-def stages(at: int, settings: sampling.SamplingSettings) -> sampling.SamplingStages:
+def stages(trace: Trace, at: int, settings: sampling.SamplingSettings) -> sampling.SamplingStages:
     """The stages of a draw after token `at`."""
-    key = RunKey.of(visit.checkpoint(), "stages", visit.trace().ids, at, settings)
-    scores = forecast(at).scores
+    key = RunKey.of(visit.checkpoint(), "stages", trace.ids, at, settings)
+    scores = forecast(trace, at).scores
     return results.made(key, partial(forecasts.stages, scores, settings, at))
 
 
-def draws(at: int, settings: sampling.SamplingSettings, seed: int, n: int) -> Draws:
+def draws(trace: Trace, at: int, settings: sampling.SamplingSettings, seed: int, n: int) -> Draws:
     """n draws with a seed after token `at`."""
     points = sampling.uniform(n, torch.Generator().manual_seed(seed))
-    ids = sampling.at(stages(at, settings).probabilities, points).numpy()
-    order = forecast(at).ids
+    ids = sampling.at(stages(trace, at, settings).probabilities, points).numpy()
+    order = forecast(trace, at).ids
     rank_of = np.empty(len(order), np.int64)
     rank_of[order] = np.arange(len(order))
     return Draws(points.numpy(), rank_of[ids], names(ids[:1])[0])

@@ -32,17 +32,23 @@ def show_follow(reading) -> None:
 
 def show_distribution(reading, at: int) -> None:
     """What may come after position `at`: dials, stages, curve, draws."""
-    settings, seed = draw_choice.settings(), draw_choice.seed()
-    st.markdown(_headline(reading, at))
-    curve.show(
-        run.forecast(at),
-        run.stages(at, settings),
-        run.draws(at, settings, seed, choice.n_draws()),
-        seed=seed, key="prediction_curve", on_choose=choice.choose_dials,
-    )
+    settings = draw_choice.settings()
+    st.markdown(headline(visit.token_texts(), reading, at))
+    show_curve(visit.trace(), at, "prediction_curve")
     offer("prediction_curve", numbers.distribution, at)
     notebook("prediction", at=at, temperature=settings.temperature, top_k=settings.top_k,
              top_p=settings.top_p)
+
+
+def show_curve(trace, at: int, key: str) -> None:
+    """The instrument: the distribution after token `at` of a prompt, with the chosen dials."""
+    settings, seed = draw_choice.settings(), draw_choice.seed()
+    curve.show(
+        run.forecast(trace, at),
+        run.stages(trace, at, settings),
+        run.draws(trace, at, settings, seed, choice.n_draws()),
+        seed=seed, key=key, on_choose=choice.choose_dials,
+    )
 
 
 def show_surprisal(reading, at: int) -> None:
@@ -88,8 +94,8 @@ def show_shift(reading, at: int) -> None:
     )
 
 
-def _headline(reading, at: int) -> str:
-    names = visit.token_texts()
+def headline(names: list[str], reading, at: int) -> str:
+    """What comes after token `at` of a prompt with these tokens (Markdown)."""
     words = f"##### After token {at:,} {_code(names[at])}: "
     if at + 1 == len(names):
         return words + "what comes next?"

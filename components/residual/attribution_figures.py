@@ -107,9 +107,18 @@ def facts(found, shown: list[Addend], n_parts: int) -> str:
 
 def layer_map(found) -> Grid:
     """Layers × (heads, MLP, bias), in logits; blue-violet raises, red lowers."""
-    values = np.concatenate([found.heads, found.mlp[:, None], found.attention_bias[:, None]], 1)
-    n_layers, n_heads = found.heads.shape
-    top = float(np.abs(values).max()) or 1.0
+    values = parts_of_layers(found)
+    return parts_map(values, float(np.abs(values).max()) or 1.0)
+
+
+def parts_of_layers(found) -> np.ndarray:
+    """What each layer's heads, MLP and attention bias add to the logit, (L,H+2)."""
+    return np.concatenate([found.heads, found.mlp[:, None], found.attention_bias[:, None]], 1)
+
+
+def parts_map(values: np.ndarray, top: float) -> Grid:
+    """values (L,H+2) in logits, or a difference of two such; top: what full colour stands for."""
+    n_layers, n_heads = values.shape[0], values.shape[1] - 2
     return part_grid(
         values, ("bias", "attention bias"),
         title=f"Share of the logit of {n_layers} layers, {n_heads} heads each, MLPs and biases",

@@ -6,6 +6,7 @@ import numpy as np
 
 from components.kit import palette
 from components.kit.cell_grid import Grid, levels, signed_levels
+from components.kit.difference import short
 from components.kit.two_distributions import percent
 
 MAPS = {
@@ -23,29 +24,50 @@ LEGENDS = {
 }
 
 
-def stream_grid(stream, tokens: list[str], shown: str) -> Grid:
-    """stream: what `run.stream` gives; shown: a key of MAPS."""
+def stream_grid(stream, tokens: list[str], shown: str, beside=None) -> Grid:
+    """stream: what `run.stream` gives; shown: a key of MAPS; beside: another such stream, whose colours
+    mean the same."""
     values = getattr(stream, shown)
-    n_layers = len(stream.added) // 2
+    every = values if beside is None else np.concatenate([values, getattr(beside, shown)], 1)
+    return _stations_grid(
+        values, tokens, shown, signed_levels(values, 1) if shown == "cosine" else
+        rank_levels(every)[:, : values.shape[1]], shown == "cosine", MAPS[shown], WORDS[shown])
+
+
+def stream_difference(change: np.ndarray, names: list[str], shown: str) -> tuple[Grid, float]:
+    """change (R,N): of B minus of A, of N pairs with these names -> the grid, and what full colour
+    stands for."""
+    top = float(np.nanmax(np.abs(change), initial=0))
+    return _stations_grid(change, names, shown, signed_levels(change, top), True,
+                          f"{MAPS[shown]}, B minus A", f"Δ {WORDS[shown]}", "query"), top
+
+
+WORDS = {"norm": "length", "added": "adds length", "cosine": "cosine to the stream"}
+
+
+def _stations_grid(
+    values: np.ndarray, tokens: list[str], shown: str, levels: np.ndarray, is_signed: bool, title: str,
+    said: str, hue: str = "",
+) -> Grid:
+    n_layers = len(values) // 2
     names = [f"{word} {i}" for i in range(n_layers) for word in ("attention", "MLP")]
     hues = ["attention", "mlp"] * n_layers
     words = [f"{kind} of layer {name.split()[1]}" for name in names for kind in [name.split()[0]]]
     if shown == "norm":
         names, hues = ["embedding", *(f"+ {name}" for name in names)], ["residual"] * len(values)
         words = ["in the embedding", *(f"after the {word}" for word in words)]
-    said = {"norm": "length", "added": "adds length", "cosine": "cosine to the stream"}[shown]
     return Grid(
-        title=f"{MAPS[shown]}: {len(names)} stations, {len(tokens)} tokens",
-        levels=signed_levels(values, 1) if shown == "cosine" else rank_levels(values),
+        title=f"{title}: {len(names)} stations, {len(tokens)} tokens",
+        levels=levels,
         rows=names,
         columns=tokens,
         row_words=words,
         column_words=[f"{i} {token}" for i, token in enumerate(tokens)],
-        row_hues=hues,
-        details=[(said, "values", "signed" if shown == "cosine" else "number")],
+        row_hues=[hue] * len(names) if hue else hues,
+        details=[(said, "values", "signed" if is_signed else "number")],
         arrays={"values": values},
-        texts=None if len(tokens) > 80 else [_short(x) for x in values.ravel()],
-        signed=shown == "cosine",
+        texts=None if len(tokens) > 80 else [(short if is_signed else _short)(x) for x in values.ravel()],
+        signed=is_signed,
         height=26 * len(names) if len(names) < 16 else 420,
     )
 
@@ -123,6 +145,29 @@ def lens_grid(lens, shown: str, tokens: list[str], words: list[str], came: list[
         row_least=22,
         row_most=38,
         text_most=17,
+    )
+
+
+def lens_difference(apart: np.ndarray, names: list[str], words: list[str]) -> Grid:
+    """apart (L+1,N): Jensen-Shannon in nats of what both lenses say behind N pairs of tokens."""
+    rows = lens_rows(len(apart) - 1)
+    return Grid(
+        title=f"How far apart both logit lenses are: {len(rows)} layers, {len(names)} pairs of tokens",
+        levels=levels(apart, float(np.log(2))),
+        rows=rows,
+        columns=names,
+        row_words=["embedding", *(f"after {name}" for name in rows[1:])],
+        column_words=words,
+        row_hues=["output"] * len(rows),
+        details=[("Jensen-Shannon, nats", "apart", "number")],
+        arrays={"apart": apart},
+        texts=None if len(names) > 80 else [short(x) for x in apart.ravel()],
+        column_title="having read →",
+        left=104,
+        most=120,
+        height=30 * len(rows),
+        row_least=22,
+        row_most=38,
     )
 
 

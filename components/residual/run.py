@@ -11,15 +11,13 @@ import numpy as np
 from components.frame import results, visit
 from model.analysis import ablation, attribution, cost, lens, neurons, residual
 from model.run.store import RunKey
+from model.run.trace import Trace
 
 BLOCK = cost.LENS_BLOCK
 
 
-def stream() -> residual.Stream | None:
-    """Norms and cosines of the present prompt; None without a prompt."""
-    trace = visit.trace()
-    if trace is None:
-        return None
+def stream(trace: Trace) -> residual.Stream:
+    """Norms and cosines of a prompt."""
     key = RunKey.of(visit.checkpoint(), "norms and cosines", trace.ids)
     return results.computed(key, partial(residual.measure, trace))
 
@@ -30,9 +28,9 @@ def lens_window(at: int, n_tokens: int) -> tuple[int, int]:
     return cost.lens_window(visit.checkpoint(), at, n_tokens)
 
 
-def lenses(start: int, stop: int) -> lens.Lens:
-    """The lens of the positions start to stop, start a multiple of BLOCK."""
-    chosen, trace = visit.checkpoint(), visit.trace()
+def lenses(trace: Trace, start: int, stop: int) -> lens.Lens:
+    """The lens of the positions start to stop of a prompt, start a multiple of BLOCK."""
+    chosen = visit.checkpoint()
     edges = [*range(start, stop, BLOCK), stop]
     parts = []
     for first, last in pairwise(edges):
@@ -49,9 +47,9 @@ def lens_top(layer: int, position: int, k: int):
     return visit.derived(lens.top_tokens, layer, position, k)
 
 
-def attribute(position: int, token: int, against: int | None) -> attribution.Attribution:
-    """One logit of the present prompt in its parts."""
-    return visit.derived(attribution.attribute, position, token, against)
+def attribute(trace: Trace, position: int, token: int, against: int | None) -> attribution.Attribution:
+    """One logit of a prompt in its parts."""
+    return visit.derived_of(trace, attribution.attribute, position, token, against)
 
 
 def token_id(text: str) -> int:

@@ -27,10 +27,10 @@ FEW = 8  # of them, for a hall
 def stream(tokens: list[str], at: int) -> None:
     """One token's stream as a river; below, the stream of all tokens as a map."""
     notebook("stream")
-    column = run.lenses(*_block(at, len(tokens)))
+    column = run.lenses(visit.trace(), *_block(at, len(tokens)))
     own = at - column.start
     words = visit.show_tokens(column.ids[:, own])
-    found = run.stream()
+    found = run.stream(visit.trace())
     presenting.pictures({
         "Its stream": lambda: _river(found, column, own, words, tokens, at),
         "All tokens": lambda: _all_tokens(found, tokens, at),
@@ -67,7 +67,7 @@ def logit_lens(tokens: list[str], at: int) -> None:
     notebook("lens", at=at)
     shown = one_of("Show in each cell", choice.LENS_SHOWN)
     start, stop = run.lens_window(at, len(tokens))
-    found = run.lenses(start, stop)
+    found = run.lenses(visit.trace(), start, stop)
     words = visit.show_tokens(found.ids.ravel())
     came = [*tokens[start + 1 : stop + 1], *([""] if stop == len(tokens) else [])]
     grid = figures.lens_grid(found, shown, tokens[start:stop], words, came)
@@ -109,21 +109,9 @@ def _window_buttons(start: int, stop: int, n_tokens: int) -> None:
 
 def who_made_it(tokens: list[str], at: int) -> None:
     """One logit as a sum over everything that wrote into the stream."""
-    config = _config()
-    top = run.lens_top(config.n_layer, at, N_TOP)
-    boxes = st.columns(3, vertical_alignment="bottom")
-    with boxes[0]:
-        choice.pick_position(tokens, at)
-    first = f"{choice.MOST_PROBABLE}: {top.texts[0]}"
-    with boxes[1]:
-        wanted = choice.logit(choice.LOGIT_OF, "Logit of", first, top, config.vocab_size)
-    with boxes[2]:
-        against = choice.logit(
-            choice.LOGIT_AGAINST, "compared with", choice.NOTHING, top, config.vocab_size
-        )
-    token = int(top.ids[0]) if wanted is None else wanted
+    token, against = pick_logit(tokens, at)
     notebook("logit parts", at=at, token=token, against=against)
-    found = run.attribute(at, token, against)
+    found = run.attribute(visit.trace(), at, token, against)
     rows = attribution_figures.parts(found, tokens[at])
     few, many = attribution_figures.FEW_BARS, attribution_figures.MOST_BARS
     shown = attribution_figures.folded(rows, few if presenting.is_on() else many)
@@ -141,6 +129,23 @@ def who_made_it(tokens: list[str], at: int) -> None:
     if presenting.is_on():
         with st.expander("Whether the parts add up"):
             st.html(attribution_figures.facts(found, shown, len(rows)))
+
+
+def pick_logit(tokens: list[str], at: int) -> tuple[int, int | None]:
+    """Draw whose logit is taken apart, and which is compared with it -> ids."""
+    config = _config()
+    top = run.lens_top(config.n_layer, at, N_TOP)
+    boxes = st.columns(3, vertical_alignment="bottom")
+    with boxes[0]:
+        choice.pick_position(tokens, at)
+    first = f"{choice.MOST_PROBABLE}: {top.texts[0]}"
+    with boxes[1]:
+        wanted = choice.logit(choice.LOGIT_OF, "Logit of", first, top, config.vocab_size)
+    with boxes[2]:
+        against = choice.logit(
+            choice.LOGIT_AGAINST, "compared with", choice.NOTHING, top, config.vocab_size
+        )
+    return int(top.ids[0]) if wanted is None else wanted, against
 
 
 def _draw_map(found, name: str) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.analysis import alignment, flow
+from model.analysis import ablation, alignment, flow
+from model.analysis.ablation import AblationChange
 from model.analysis.patching import output_projection
 from model.analysis.residual import check_finite
 from model.grafts.graft import opened
@@ -42,6 +43,15 @@ class Apart:
     cosine: np.ndarray
     heads: np.ndarray
     mlp: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class NextTokens:
+    """What follows two tokens. change: their distributions, the first's before the second's; js_nats:
+    how far apart they are, 0 to ln 2."""
+
+    change: AblationChange
+    js_nats: float
 
 
 def paired(first: Trace, second: Trace, by: str) -> np.ndarray:
@@ -132,16 +142,46 @@ def weight_difference(
 
 
 @torch.inference_mode()
+def maps_apart(first: Side, second: Side, pairs: np.ndarray) -> np.ndarray:
+    """How far apart what each head reads is, (L,H) float32: total variation of a row's weights, mean
+    over the pairs; 0 = the same, 1 = nothing in common. What one run reads of tokens that stand for
+    none of the other, or of slots, is in it: the other does not read that."""
+    found = []
+    for layer in range(first.trace.n_layers):
+        give_way()
+        a, b = (flow.union_weights(side.checkpoint, side.trace, layer)[:, pairs[:, i]]
+                for i, side in enumerate((first, second)))
+        own, other = a[..., pairs[:, 0]], b[..., pairs[:, 1]]
+        alone = (a.sum(-1) - own.sum(-1)) + (b.sum(-1) - other.sum(-1))  # read of what has no partner
+        found.append((((other - own).abs().sum(-1) + alone) / 2).mean(-1))
+    apart_by: np.ndarray = torch.stack(found).float().clamp(0, 1).cpu().numpy()
+    return apart_by
+
+
+@torch.inference_mode()
+def lens_apart(first: Side, second: Side, pairs: np.ndarray) -> np.ndarray:
+    """How far apart the two logit lenses are, (L+1,N) float64: the Jensen-Shannon divergence in nats of
+    what each layer would predict behind each pair. Raises as `js_nats`."""
+    n_rows = first.trace.n_layers + 1
+    return np.stack([_js(first, second, pairs, 2 * row) for row in range(n_rows)])
+
+
+@torch.inference_mode()
 def js_nats(first: Side, second: Side, pairs: np.ndarray) -> np.ndarray:
     """Jensen-Shannon divergence of the next token behind each pair, (N,) float64, in nats: 0 = the
     same distribution, ln 2 = nothing in common. Raises ValueError for logits that are not finite."""
+    return _js(first, second, pairs, -1)
+
+
+def _js(first: Side, second: Side, pairs: np.ndarray, station: int) -> np.ndarray:
     parts = []
     for start in range(0, len(pairs), ROWS_AT_ONCE):
         give_way()
         some = pairs[start : start + ROWS_AT_ONCE]
-        a, b = (_logs(side, some[:, i]) for i, side in enumerate((first, second)))
+        a, b = (_logs(side, some[:, i], station) for i, side in enumerate((first, second)))
         parts.append(jensen_shannon(a, b))
-    return torch.cat(parts).cpu().numpy()
+    found: np.ndarray = torch.cat(parts).cpu().numpy()
+    return found
 
 
 def jensen_shannon(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
@@ -149,6 +189,14 @@ def jensen_shannon(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
     middle = torch.logaddexp(log_p, log_q) - np.log(2)
     parts = [(x.exp() * (x - middle)).sum(-1) for x in (log_p, log_q)]
     return ((parts[0] + parts[1]) / 2).clamp(min=0)
+
+
+def next_tokens(first: Side, second: Side, pair: np.ndarray) -> NextTokens:
+    """The next token after a pair (1,2) of tokens of two runs, whose models may differ. Raises as
+    `js_nats`."""
+    found = [logits(side, pair[:, i])[0] for i, side in enumerate((first, second))]
+    change = ablation.compare(first.checkpoint, *found)
+    return NextTokens(change, float(js_nats(first, second, pair)[0]))
 
 
 def logit_difference(first: Side, second: Side) -> np.ndarray:
@@ -159,15 +207,15 @@ def logit_difference(first: Side, second: Side) -> np.ndarray:
 
 
 @torch.inference_mode()
-def logits(side: Side, places: np.ndarray) -> torch.Tensor:
-    """The next token's logits behind some tokens, (n,V). Raises ValueError where they are not
-    finite."""
+def logits(side: Side, places: np.ndarray, station: int = -1) -> torch.Tensor:
+    """The next token's logits behind some tokens, (n,V); of an earlier station, what the logit lens
+    reads there. Raises ValueError where they are not finite."""
     with opened(side.trace.graft):
-        found = final_logits(side.checkpoint.model, side.trace.layer_stream(-1)[places])
+        found = final_logits(side.checkpoint.model, side.trace.layer_stream(station)[places])
     sampling.check_finite(found, f"the logits of {side.checkpoint.name}")
     return found
 
 
-def _logs(side: Side, places: np.ndarray) -> torch.Tensor:
+def _logs(side: Side, places: np.ndarray, station: int) -> torch.Tensor:
     """The next token's log-distribution behind some tokens, (n,V) float64."""
-    return logits(side, places).double().log_softmax(-1)
+    return logits(side, places, station).double().log_softmax(-1)

@@ -60,6 +60,27 @@ def test_weights_are_compared_between_pairs_only(plain, sides):
     assert found.shape == (3, 3) and not np.triu(found, 1).any()
 
 
+def test_heads_are_apart_by_what_their_rows_do_not_share(plain, sides):
+    pairs = np.array([[1, 2], [4, 4], [6, 9]])
+    found = comparison.maps_apart(*sides, pairs)
+    assert found.shape == (3, 4) and (found >= 0).all() and (found <= 1).all()
+    a, b = (attention.weights(plain, side.trace, 2, 1).astype(np.float64) for side in sides)
+    shared = [np.minimum(a[i][[1, 4, 6]], b[j][[2, 4, 9]]).sum() for i, j in pairs]
+    np.testing.assert_allclose(found[2, 1], 1 - np.mean(shared), atol=1e-6)
+    whole = np.stack([np.arange(len(CLEAN))] * 2, 1)
+    assert comparison.maps_apart(*sides[:1] * 2, whole).max() < 1e-6
+
+
+def test_lenses_are_apart_by_what_each_layer_would_say(plain, sides):
+    pairs = np.array([[3, 3], [10, 10]])
+    found = comparison.lens_apart(*sides, pairs)
+    np.testing.assert_array_equal(found[-1], comparison.js_nats(*sides, pairs))
+    streams = [side.trace.layer_stream(2)[10] for side in sides]
+    p, q = (trace.final_logits(plain.model, x).detach().double().softmax(-1).numpy() for x in streams)
+    m = (p + q) / 2
+    np.testing.assert_allclose(found[1, 1], (p @ np.log(p / m) + q @ np.log(q / m)) / 2, atol=1e-9)
+
+
 def test_jensen_shannon_by_hand():
     p, q = (torch.tensor(x, dtype=torch.float64).log() for x in ([0.5, 0.5, 0.0], [0.0, 0.5, 0.5]))
     expected = 0.5 * np.log(2)  # half of each lies where the other has nothing

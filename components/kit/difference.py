@@ -1,0 +1,87 @@
+"""B minus A as pictures of cells: 0 is the ground's own colour, red lies below it, blue above.
+
+Arrays and strings in, grids out. Knows nothing of what was compared.
+"""
+
+import numpy as np
+
+from components.kit.cell_grid import Grid, signed_levels
+
+MOST = 40  # tokens of a map; of more, the last ones are drawn
+
+
+def weights(
+    change: np.ndarray, names: list[str], words: list[str], of: str, height: int = 430
+) -> Grid:
+    """change (N,N): weights of B minus those of A, row = query; names, words: of the N tokens; of:
+    whose weights these are; height: of all rows, in pixels."""
+    return Grid(
+        title=f"{of}, B minus A: {len(names)} × {len(names)} tokens",
+        levels=signed_levels(change, 1),
+        rows=names,
+        columns=names,
+        row_words=[f"query {word}" for word in words],
+        column_words=[f"key {word}" for word in words],
+        row_hues=["query"] * len(names),
+        details=[("Δ weight", "change", "signed")],
+        arrays={"change": change},
+        signed=True,
+        height=height,
+        most=34,
+        row_least=9,
+    )
+
+
+def of_heads(values: np.ndarray, what: str, top: float, is_signed: bool) -> Grid:
+    """values (L,H): one number of each head; what: its name; top: what full colour stands for."""
+    layers, heads = ([f"{name} {i}" for i in range(n)] for name, n in zip(("layer", "head"), values.shape))
+    share = np.nan_to_num(values)
+    return Grid(
+        title=f"{what} of {values.shape[0]} layers, {values.shape[1]} heads each",
+        levels=signed_levels(share, top) if is_signed else np.round(
+            np.clip(share / (top or 1), 0, 1) * 255).astype(np.uint8),
+        rows=layers,
+        columns=[str(h) for h in range(values.shape[1])],
+        row_words=layers,
+        column_words=heads,
+        row_hues=["query"] * len(layers),
+        details=[(what, "values", "signed" if is_signed else "number")],
+        arrays={"values": values},
+        texts=["" if np.isnan(x) else short(x) for x in values.ravel()],
+        signed=is_signed,
+        column_title="head →",
+        left=66,
+        least=15,
+        most=104,
+        height=48 * len(layers),
+        row_most=60,
+    )
+
+
+def row(change: np.ndarray, names: list[str], words: list[str], what: str, top: float = 1.0) -> Grid:
+    """change (N,): one number of each pair of tokens, B minus A; names, words: of the pairs."""
+    return Grid(
+        title=f"{what}, B minus A: {len(names)} pairs of tokens",
+        levels=signed_levels(change[None], top),
+        rows=["B − A"],
+        columns=names,
+        row_words=["B − A"],
+        column_words=words,
+        row_hues=["query"],
+        details=[(what, "change", "signed")],
+        arrays={"change": change[None]},
+        texts=[short(x) for x in change] if len(change) <= 48 else None,
+        signed=True,
+        height=34,
+        most=110,
+    )
+
+
+def short(x: float) -> str:
+    """A number in two digits for a cell; empty for one that is not there."""
+    if np.isnan(x):
+        return ""
+    if abs(x) >= 9.95:
+        return f"{x:.0f}".replace("-", "−")
+    text = f"{x:.1f}" if abs(x) >= 0.995 else f"{x:.2f}".replace("0.", ".", 1)
+    return "0" if text in (".00", "-.00") else text.replace("-", "−")
