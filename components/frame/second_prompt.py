@@ -157,7 +157,9 @@ def sides(model: Checkpoint, *runs: Trace) -> list[comparison.Side]:
 
 def switch(label: str = "Compare with a prompt B") -> None:
     """The switch that puts a second run beside this one on this page."""
-    st.toggle(label, disabled=not _can_run(), help="The same view twice, and the difference", **holding(BESIDE))
+    in_hall = presenting.is_on()  # where the row has no room for more
+    st.toggle("Compare" if in_hall else label, disabled=not _can_run(),
+              help=None if in_hall else "The same view twice, and the difference", **holding(BESIDE))
 
 
 def show_box() -> TwoPrompts | None:
