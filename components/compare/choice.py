@@ -34,6 +34,7 @@ VIEW = Choice("compare", OneOf(VIEWS), "prompts")
 OTHER_MODEL = Choice("other_model", Text(300), WITH_MEMORY)
 STATION = Choice("apart_station", Whole())  # 0 to 2L
 PART = Choice("apart_part", Cell())  # a layer, and a head or behind them the MLP
+NEIGHBOUR = Choice("apart_neighbour", Cell())  # a layer, and a neighbour of A or of B
 SITE = Choice("patch_site", OneOf(SITES), "stream")
 FILL = Choice("patch_fill", OneOf(FILLS), "patch")
 METRIC = Choice("patch_metric", OneOf(METRICS), "difference")
@@ -44,7 +45,7 @@ CHANGED = Choice("patch_changed", Cell())  # a station and a token, of what a pa
 SENDER, RECEIVER = Choice("path_from", Cell()), Choice("path_to", Cell())  # layer and head
 INPUTS_READ = Choice("path_inputs", OneOf(INPUTS), "qkv")
 READ = Choice("path_read", Cell())  # a run and a token, of what the receiver reads
-CHOICES = (VIEW, OTHER_MODEL, STATION, PART, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED,
+CHOICES = (VIEW, OTHER_MODEL, STATION, PART, NEIGHBOUR, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED,
            SENDER, RECEIVER, INPUTS_READ, READ)
 
 

@@ -80,6 +80,35 @@ def parts_grid(apart, at: int, words: str) -> tuple[Grid, float]:
     return grid, top
 
 
+def neighbours_grid(a, b, words: list[str]) -> Grid:
+    """a, b: model.analysis.comparison.Neighbours of one token of A and of B; words: the tokens named in
+    them, row by row, A's before B's."""
+    cosine = np.concatenate([a.cosine, b.cosine], 1)
+    n_rows, k = a.cosine.shape
+    rows = ["embedding", *(f"layer {i}" for i in range(n_rows - 1))]
+    places = [f"{side}, neighbour {i + 1}" for side in "AB" for i in range(k)]
+    return Grid(
+        title=f"Nearest tokens of the vocabulary: {n_rows} layers, {k} of A and {k} of B",
+        levels=levels(cosine, 1),
+        rows=rows,
+        columns=[f"{side} {i + 1}" for side in "AB" for i in range(k)],
+        row_words=["embedding", *(f"after {name}" for name in rows[1:])],
+        column_words=places,
+        row_hues=["output"] * n_rows,
+        details=[("is", "cosine", "signed")],
+        arrays={"cosine": cosine},
+        names={"cosine": words},
+        texts=words,
+        gap_before=k,
+        left=96,
+        least=52,
+        most=110,
+        height=30 * n_rows,
+        row_least=18,
+        row_most=34,
+    )
+
+
 def share_grid(share: np.ndarray, value: np.ndarray, site: str, names: list[str], words: list[str],
                metric: str) -> Grid:
     """share, value (L,N): of every cell, NaN where none was run; names, words: of the N tokens, or

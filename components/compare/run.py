@@ -49,6 +49,11 @@ def apart(first: Trace, second: Trace, way: str) -> comparison.Apart:
     return between(_apart, first, second, way)
 
 
+def neighbours(trace: Trace, place: int) -> comparison.Neighbours:
+    """The tokens nearest to the stream of a prompt's token, layer by layer."""
+    return visit.derived_of(trace, _neighbours, place)
+
+
 def recovered(
     first: Trace, second: Trace, site: str, fill: str, sources: np.ndarray, metric: str,
     answers: tuple[int, int], on_layer: Callable[[Any], None],
@@ -109,6 +114,10 @@ def likely(trace: Trace, k: int) -> list[int]:
 
 def _apart(chosen: Checkpoint, first: Trace, second: Trace, way: str) -> comparison.Apart:
     return comparison.apart(*sides(chosen, first, second), comparison.paired(first, second, way))
+
+
+def _neighbours(chosen: Checkpoint, trace: Trace, place: int) -> comparison.Neighbours:
+    return comparison.neighbours(comparison.Side(chosen, trace), place)
 
 
 def _ends(

@@ -56,12 +56,14 @@ def two_prompts(two: TwoPrompts) -> None:
         "Where they differ": lambda: _apart(two, apart, at),
         "What follows": lambda: _next(two, apart, at),
         "Which parts differ": lambda: _parts(two, apart, at),
+        "Neighbours": lambda: _neighbours(two, at),
     }
     if presenting.is_on():
         presenting.pictures(pictures)
         return
     left, right = st.columns([6, 5], gap="medium")
-    for place, names in ((left, ("Where they differ", "Which parts differ")), (right, ("What follows",))):
+    for place, names in ((left, ("Where they differ", "Which parts differ")),
+                         (right, ("What follows", "Neighbours"))):
         with place:
             for name in names:
                 pictures[name]()
@@ -91,6 +93,20 @@ def _next(two: TwoPrompts, apart, at: int) -> None:
     st.html(two_distributions.pairs(found.change, "A", "B"))
     st.caption(f"Δ = B − A. The {len(found.change.ids)} tokens most probable in A or B, of the whole "
                "vocabulary; Jensen-Shannon is over all of it.")
+
+
+def _neighbours(two: TwoPrompts, at: int) -> None:
+    i, j = (int(place) for place in two.pairs[at])
+    a, b = run.neighbours(two.first, i), run.neighbours(two.second, j)
+    words = visit.show_tokens(np.concatenate([a.ids, b.ids], 1).ravel())
+    grid = figures.neighbours_grid(a, b, words)
+    row, column = chosen(choice.NEIGHBOUR) or (len(grid.rows) - 1, 0)
+    st.markdown(f"**Where their neighbours go**: {for_markdown(two.tokens[i])} in A, "
+                f"{for_markdown(two.others[j])} in B")
+    cell_grid.show(grid, (min(row, len(grid.rows) - 1), min(column, len(grid.columns) - 1)), "apart_neighbours",
+                   lambda row, column: choose(choice.NEIGHBOUR, (row, column)))
+    st.caption("The tokens of the whole vocabulary whose vectors lie nearest to each stream, by cosine. It is "
+               "where the stream points, not what the model predicts: that is the logit lens.")
 
 
 def _parts(two: TwoPrompts, apart, at: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.analysis import ablation, alignment, flow
+from model.analysis import ablation, alignment, embeddings, flow
 from model.analysis.ablation import AblationChange
 from model.analysis.patching import output_projection
 from model.analysis.residual import check_finite
@@ -43,6 +43,15 @@ class Apart:
     cosine: np.ndarray
     heads: np.ndarray
     mlp: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The k tokens of the vocabulary whose vectors lie nearest to one token's stream, by cosine, nearest
+    first: ids, cosine (L+1,k); row l: before block l, the last one behind the last block."""
+
+    ids: np.ndarray
+    cosine: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +176,19 @@ def lens_apart(first: Side, second: Side, pairs: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
+def neighbours(side: Side, place: int, k: int = 3) -> Neighbours:
+    """Where the neighbours of a token's stream go in the vocabulary, layer by layer; directions of wte, not
+    predictions. Raises ValueError as model.analysis.embeddings.nearest."""
+    units = embeddings.unit(embeddings.token_table(side.checkpoint))
+    found = []
+    for layer in range(side.trace.n_layers + 1):
+        give_way()
+        stream = side.trace.layer_stream(2 * layer)[place].float().cpu().numpy()
+        found.append(embeddings.nearest(units, stream, k))
+    return Neighbours(np.stack([one.ids for one in found]), np.stack([one.cosine for one in found]))
+
+
+@torch.inference_mode()
 def js_nats(first: Side, second: Side, pairs: np.ndarray) -> np.ndarray:
     """Jensen-Shannon divergence of the next token behind each pair, (N,) float64, in nats: 0 = the
     same distribution, ln 2 = nothing in common. Raises ValueError for logits that are not finite."""
@@ -195,7 +217,7 @@ def next_tokens(first: Side, second: Side, pair: np.ndarray) -> NextTokens:
     """The next token after a pair (1,2) of tokens of two runs, whose models may differ. Raises as
     `js_nats`."""
     found = [logits(side, pair[:, i])[0] for i, side in enumerate((first, second))]
-    change = ablation.compare(first.checkpoint, *found)
+    change = ablation.compare(first.checkpoint, found[0], found[1])
     return NextTokens(change, float(js_nats(first, second, pair)[0]))
 
 

@@ -68,6 +68,10 @@ def test_one_word_in_two_contexts(model):
     np.testing.assert_allclose(parts[:, :-1], apart.heads[:, :, -1], atol=1e-5)
     js = comparison.js_nats(first, second, pairs)[-1]
     assert f"{js:.3f}" in tree.html(app)
+    near = [comparison.neighbours(side, int(place)) for side, place in zip((first, second), pairs[-1])]
+    sent = grid(app, "apart_neighbours")
+    np.testing.assert_allclose(table(sent, "cosine"), np.concatenate([x.cosine for x in near], 1), atol=1e-5)
+    assert sent["texts"][0] == tokens.display(model.tokenizer, near[0].ids[0, :1])[0]
 
 
 @pytest.mark.parametrize("site, fill", [*((site, "patch") for site in patching.SITES),

@@ -81,6 +81,16 @@ def test_lenses_are_apart_by_what_each_layer_would_say(plain, sides):
     np.testing.assert_allclose(found[1, 1], (p @ np.log(p / m) + q @ np.log(q / m)) / 2, atol=1e-9)
 
 
+def test_neighbours_are_the_nearest_rows_of_the_embedding(plain, sides):
+    found = comparison.neighbours(sides[0], 4, 2)
+    assert found.ids.shape == found.cosine.shape == (4, 2)
+    stream = sides[0].trace.layer_stream(4)[4].double()
+    cosine = torch.cosine_similarity(plain.model.transformer.wte.weight.double(), stream[None])
+    best = cosine.topk(2)
+    assert found.ids[2].tolist() == best.indices.tolist()
+    np.testing.assert_allclose(found.cosine[2], best.values.detach(), atol=1e-5)
+
+
 def test_jensen_shannon_by_hand():
     p, q = (torch.tensor(x, dtype=torch.float64).log() for x in ([0.5, 0.5, 0.0], [0.0, 0.5, 0.5]))
     expected = 0.5 * np.log(2)  # half of each lies where the other has nothing
