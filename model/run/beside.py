@@ -29,25 +29,25 @@ class Beside:
         scaling: float, **kwargs: Any,
     ) -> torch.Tensor:
         """q, k, v of the new tokens (B,H,t,D) -> what attention mixed, (B,t,H,D)."""
-        layer, mixed = module.layer_idx, []
+        layer, found = module.layer_idx, []
         for b, (reading, added) in enumerate(zip(self.readings, self.added)):
             keys, values = (*self.keys[b][layer], key[b]), (*self.values[b][layer], value[b])
             read = None if reading is None else (
                 reading.keys[layer].to(query), reading.values[layer].to(query))
-            mixed.append(_mixed(query[b] * scaling, _few(keys), _few(values), read, added))
-        return torch.stack(mixed).transpose(1, 2)
+            found.append(mixed(query[b] * scaling, few(keys), few(values), read, added))
+        return torch.stack(found).transpose(1, 2)
 
 
-def _few(blocks: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+def few(blocks: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """Blocks of (H,s,D) -> the large ones as they lie, then the small ones and the last as one."""
     large = [x for x in blocks[:-1] if x.shape[1] >= LARGE]
     small = [x for x in blocks[:-1] if x.shape[1] < LARGE]
     return [*large, torch.cat([*small, blocks[-1]], dim=1)]
 
 
-def _mixed(
+def mixed(
     q: torch.Tensor, keys: list[torch.Tensor], values: list[torch.Tensor],
-    read: tuple[torch.Tensor, torch.Tensor] | None, added: torch.Tensor | None,
+    read: tuple[torch.Tensor, torch.Tensor] | None = None, added: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Scaled q (H,t,D) over blocks of keys and values (H,s,D), whose last t tokens are its own, and
     over what is read of a memory: one softmax -> (H,t,D). No block is copied."""
@@ -60,7 +60,7 @@ def _mixed(
         values = [read[1], *values]
     weights = torch.cat(scores, dim=-1).softmax(-1, dtype=torch.float32).to(q)
     shares: Sequence[torch.Tensor] = weights.split([v.shape[1] for v in values], dim=-1)
-    mixed = shares[0] @ values[0]
+    found = shares[0] @ values[0]
     for share, v in zip(shares[1:], values[1:]):
-        mixed = torch.baddbmm(mixed, share, v)
-    return mixed
+        found = torch.baddbmm(found, share, v)
+    return found

@@ -3,34 +3,38 @@
 Work is a function without arguments. Between two layers, long work lets others run first
 (`model.run.turn`), so that a short request never waits for the end of a long one: whoever has run
 for a slice goes to the end of the line. A visitor has one request: a newer one replaces it, and work
-for which nobody waits stops between two layers. Visitors who ask for the same key share one run.
-Knows nothing of pages.
+for which nobody waits stops between two layers. Visitors who ask for the same key share one run;
+prompts that are being typed and wait at the same time run in a row. Knows nothing of pages.
 """
 
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from model.run import trace, turn
 from model.run.checkpoint import Checkpoint
+from model.run.in_a_row import run_in_a_row
 from model.run.store import ABSENT, ResultStore, RunKey
 from model.run.tokens import Ids
 from model.run.turn import Overtaken
 
 SLICE_S = 0.05  # how long work runs while others wait
+FEW_NEW, MOST_IN_A_ROW = 8, 10  # tokens of a prompt that joins others, and how many may join
 
 
 class Request(Future[Any]):
     """Work that was asked for. Its result is shared by all who wait: they never change it.
 
     key: None where nobody else can want the same. waiting: the visitors. is_background: nobody
-    looks on, so whatever a page wants goes first. progress: what the work last reported.
+    looks on, so whatever a page wants goes first. progress: what the work last reported. joined: those
+    that run in a row with it, and take their turns with it.
     """
 
     def __init__(self, key: RunKey | None, work: Callable[[], Any], is_background: bool = False):
@@ -40,6 +44,17 @@ class Request(Future[Any]):
         self.stop = threading.Event()
         self.is_begun = False
         self.progress: Any = None
+        self.joined: list[Request] = []
+
+    @property
+    def row(self) -> "list[Request]":
+        """This one, and all that run with it."""
+        return [self, *self.joined]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits for any of them."""
+        return all(one.stop.is_set() for one in self.row)
 
 
 class _Turn:
@@ -51,7 +66,7 @@ class _Turn:
 
     def give_way(self) -> None:
         """Between two layers: stop where nobody waits, let others run where a slice is over."""
-        if self.request.stop.is_set():
+        if self.request.is_over:
             raise Overtaken
         if not self.undivided and self.engine._wants_in(self):
             self.engine._to_the_end(self.request)
@@ -135,7 +150,8 @@ class Engine:
     # -- the line --------------------------------------------------------------------------------
 
     def _live(self) -> list[Request]:
-        return [*self._line, *([self._running] if self._running else [])]
+        here = [*self._line, *([self._running] if self._running else [])]
+        return [one for request in here for one in request.row]
 
     def _same(self, key: RunKey | None) -> Request | None:
         live = (r for r in self._live() if key is not None and not r.stop.is_set())
@@ -180,10 +196,10 @@ class Engine:
             self._line.append(request)
             self._running = None
             self._hand_on()
-            self._changed.wait_for(lambda: self._running is request or request.stop.is_set())
+            self._changed.wait_for(lambda: self._running is request or request.is_over)
             if request in self._line:
                 self._line.remove(request)
-        if request.stop.is_set():
+        if request.is_over:
             raise Overtaken
 
     # -- the threads -----------------------------------------------------------------------------
@@ -211,7 +227,27 @@ class Engine:
                 return None
             if self._running is not None:
                 self._running.is_begun = True
+                self._join(self._running)
             return self._running
+
+    def _join(self, request: Request) -> None:
+        """Others of the line that may run in a row with this one leave it, and do."""
+        if isinstance(request.work, _Typed):
+            like = [one for one in self._line
+                    if not one.is_begun and one.is_background == request.is_background]
+            request.joined = [one for one in like if request.work.joins(one.work)][: MOST_IN_A_ROW - 1]
+            for one in request.joined:
+                self._line.remove(one)
+                one.is_begun = True
+
+    def _part(self, request: Request) -> None:
+        """Something is wrong with one of a row: each runs by itself."""
+        with self._changed:
+            for one in request.joined:
+                one.is_begun = False
+                one.work = partial(one.work)  # which joins nobody
+            self._line[:0] = request.joined
+            request.joined = []
 
     def _is_new(self) -> bool:
         return self._running is not None and not self._running.is_begun
@@ -219,16 +255,21 @@ class Engine:
     def _serve(self, request: Request) -> None:
         try:
             with turn.opened(_Turn(self, request)):
-                result = request.work()
+                found = _results(request)
         except Overtaken:
-            request.cancel()
-        except torch.OutOfMemoryError as error:
-            request.set_exception(_too_large(error))
+            for one in request.row:
+                one.cancel()
         except BaseException as error:  # noqa: BLE001 (whoever waits must hear; the engine lives)
-            request.set_exception(error)
+            if request.joined:
+                self._part(request)
+                self._serve(request)
+                return
+            request.set_exception(
+                _too_large(error) if isinstance(error, torch.OutOfMemoryError) else error)
         else:
-            self._keep(request, result)
-            request.set_result(result)
+            for one, result in zip(request.row, found):
+                self._keep(one, result)
+                one.set_result(result)
 
     def _keep(self, request: Request, result: Any) -> None:
         if request.key is not None:
@@ -246,11 +287,44 @@ def trace_request(
     its new tokens. The work raises what `trace.run` raises."""
     ids = np.asarray(ids, dtype=np.int64)
     key = RunKey.of(checkpoint, "trace", ids)
-    return key, partial(_grown, store, key, checkpoint, ids)
+    return key, _Typed(store, key, checkpoint, ids)
 
 
-def _grown(store: ResultStore, key: RunKey, checkpoint: Checkpoint, ids: np.ndarray) -> trace.Trace:
-    return trace.run(checkpoint, ids, store.longest_prefix(key, ids))
+@dataclass(frozen=True, eq=False)
+class _Typed:
+    """The work of a prompt's trace."""
+
+    store: ResultStore
+    key: RunKey
+    checkpoint: Checkpoint
+    ids: np.ndarray
+
+    def __call__(self) -> trace.Trace:
+        return trace.run(self.checkpoint, self.ids, self.prefix)
+
+    @cached_property
+    def prefix(self) -> trace.Trace | None:
+        """The earlier trace that it goes on with, once its turn has come."""
+        return self.store.longest_prefix(self.key, self.ids)
+
+    @cached_property
+    def is_short(self) -> bool:
+        """Whether a few tokens are new, and no more."""
+        n_old = 0 if self.prefix is None else trace.common_prefix(self.ids, self.prefix.ids)
+        return 1 <= len(self.ids) - n_old <= FEW_NEW
+
+    def joins(self, other: Callable[[], Any]) -> bool:
+        """Whether the two may run in a row."""
+        return (isinstance(other, _Typed) and other.checkpoint is self.checkpoint
+                and self.is_short and other.is_short)
+
+
+def _results(request: Request) -> list[Any]:
+    """What each of a row gives."""
+    if not request.joined:
+        return [request.work()]
+    works = [cast(_Typed, one.work) for one in request.row]
+    return run_in_a_row(works[0].checkpoint, [(work.ids, work.prefix) for work in works])
 
 
 def _too_large(error: Exception) -> ValueError:

@@ -43,6 +43,19 @@ def gate(monkeypatch, engine):
     one.opened.set()
 
 
+@pytest.fixture
+def rows(monkeypatch):
+    """The prompts that ran in a row, row by row."""
+    seen, run = [], engines.run_in_a_row
+
+    def noted(checkpoint, prompts):
+        seen.append([list(given) for given, _ in prompts])
+        return run(checkpoint, prompts)
+
+    monkeypatch.setattr(engines, "run_in_a_row", noted)
+    return seen
+
+
 def ask(engine, visitor, checkpoint, ids):
     """The trace of a prompt, as a page asks for it."""
     return engine.submit(visitor, *trace_request(engine.store, checkpoint, ids))
@@ -95,7 +108,7 @@ def test_a_running_request_overtaken_stops_and_the_next_is_served(tiny, engine, 
     assert len(new.result(PATIENCE_S)) == 2
 
 
-def test_a_request_that_another_visitor_shares_is_not_dropped(tiny, engine, gate):
+def test_a_request_that_another_visitor_shares_is_not_dropped(tiny, engine, gate, rows):
     ask(engine, "bob", tiny, ids(9))
     gate.entered.wait(PATIENCE_S)
     shared = ask(engine, "ann", tiny, ids(1))
@@ -103,7 +116,7 @@ def test_a_request_that_another_visitor_shares_is_not_dropped(tiny, engine, gate
     ask(engine, "ann", tiny, ids(1, 2))
     gate.opened.set()
     assert len(shared.result(PATIENCE_S)) == 1
-    assert gate.runs.count([1]) == 1
+    assert gate.runs == [[9]] and rows == [[[1], [1, 2]]]
 
 
 def test_asking_again_for_the_same_prompt_does_not_drop_it(tiny, engine, gate):
@@ -343,3 +356,82 @@ def test_a_closed_engine_leaves_nothing_running(tiny):
     one.close()
     assert next_one.cancelled() and slow.cancelled()
     assert not any(thread.is_alive() for thread in one._threads)
+
+
+# -- prompts that are being typed --------------------------------------------------------------------
+
+
+def busy(engine):
+    """The engine, held by work of Zoe's -> what lets it go on."""
+    work = Layers("busy", 1, [])
+    engine.submit("zoe", key("busy"), work)
+    assert work.begun.wait(PATIENCE_S)
+    return work.release
+
+
+class Held:
+    """A run in a row that waits before its first layer until it may go on."""
+
+    def __init__(self, run):
+        self.run, self.entered, self.go_on = run, threading.Event(), threading.Event()
+
+    def __call__(self, checkpoint, prompts):
+        self.entered.set()
+        assert self.go_on.wait(PATIENCE_S)
+        return self.run(checkpoint, prompts)
+
+
+def in_a_row(tiny, engine, run):
+    """Ann's and Bob's requests, under way in one row."""
+    go_on = busy(engine)
+    asked = ask(engine, "ann", tiny, ids(1, 2)), ask(engine, "bob", tiny, ids(3, 4, 5))
+    go_on()
+    assert run.entered.wait(PATIENCE_S)
+    return asked
+
+
+def test_short_prompts_that_wait_run_in_a_row_and_each_gets_its_own(tiny, engine, rows):
+    ask(engine, "bob", tiny, ids(4, 5, 6, 7)).result(PATIENCE_S)
+    go_on = busy(engine)
+    prompts = {"ann": (1, 2, 3), "bob": (4, 5, 6, 7, 8), "eve": tuple(range(40))}
+    asked = {who: ask(engine, who, tiny, ids(*prompt)) for who, prompt in prompts.items()}
+    go_on()
+    found = {who: request.result(PATIENCE_S) for who, request in asked.items()}
+    assert rows == [[[1, 2, 3], [4, 5, 6, 7, 8]]]  # Eve's has many new tokens
+    for who, prompt in prompts.items():
+        alone = trace.run(tiny, ids(*prompt))
+        assert list(found[who].ids) == list(prompt)
+        torch.testing.assert_close(found[who].stream, alone.stream, atol=1e-5, rtol=0)
+    assert found["bob"].n_run == 1
+    assert ask(engine, "zoe", tiny, ids(1, 2, 3)).result(0) is found["ann"]
+
+
+def test_who_types_on_leaves_the_row_and_the_others_get_theirs(tiny, engine, monkeypatch):
+    monkeypatch.setattr(engines, "run_in_a_row", (run := Held(engines.run_in_a_row)))
+    _, bob = in_a_row(tiny, engine, run)
+    more = ask(engine, "ann", tiny, ids(1, 2, 9))
+    quick = engine.submit("eve", key("short"), lambda: "short")
+    run.go_on.set()
+    assert bob.result(PATIENCE_S).n_run == 3 and quick.result(PATIENCE_S) == "short"
+    assert len(more.result(PATIENCE_S)) == 3
+
+
+def test_a_row_for_which_nobody_waits_stops(tiny, engine, monkeypatch):
+    monkeypatch.setattr(engines, "run_in_a_row", (run := Held(engines.run_in_a_row)))
+    asked = in_a_row(tiny, engine, run)
+    for visitor in ("ann", "bob"):
+        engine.forget(visitor)
+    run.go_on.set()
+    for one in asked:
+        with pytest.raises(CancelledError):
+            one.result(PATIENCE_S)
+        assert engine.store.get(one.key) is None
+
+
+def test_one_bad_prompt_of_a_row_fails_alone(tiny, engine):
+    go_on = busy(engine)
+    bad, good, also = (ask(engine, who, tiny, ids(1, n)) for who, n in (("ann", 999), ("bob", 3), ("eve", 4)))
+    go_on()
+    with pytest.raises(ValueError, match="out of range"):
+        bad.result(PATIENCE_S)
+    assert len(good.result(PATIENCE_S)) == len(also.result(PATIENCE_S)) == 2
