@@ -1,4 +1,8 @@
-"""Shared models for the tests: tiny, random, made in milliseconds."""
+"""Shared models for the tests: tiny, random, made in milliseconds.
+
+torch and transformers are imported where a model is made: the process that only hands tests out to
+the others reads this file too, and they start after it has.
+"""
 
 import os
 from collections import Counter
@@ -7,14 +11,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 from hypothesis import HealthCheck, settings
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from model.run import tap
+if TYPE_CHECKING:
+    from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 # The same examples on every machine, however slow it is: a test that failed fails again.
 settings.register_profile("any machine", deadline=None, derandomize=True, database=None,
@@ -29,8 +32,11 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: ("unit" in item.path.parts, -slow[item.path]))
 
 
-def byte_tokenizer() -> PreTrainedTokenizerFast:
+def byte_tokenizer() -> "PreTrainedTokenizerFast":
     """A GPT-2 tokenizer without merges: 256 bytes and <|endoftext|>."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocab = {char: i for i, char in enumerate(alphabet)} | {"<|endoftext|>": 256}
     raw = Tokenizer(models.BPE(vocab=vocab, merges=[]))
@@ -41,8 +47,11 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def random_gpt2(seed: int = 0, attention: str = "sdpa", **sizes) -> GPT2LMHeadModel:
+def random_gpt2(seed: int = 0, attention: str = "sdpa", **sizes) -> "GPT2LMHeadModel":
     """A random GPT-2 whose attention is not flat (its q, k and v are 20 times the usual size)."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
     torch.manual_seed(seed)
     sizes = {"n_layer": 3, "n_head": 4, "n_embd": 32, "n_positions": 64, "vocab_size": 257} | sizes
     config = GPT2Config(**sizes, bos_token_id=256, eos_token_id=256)
@@ -58,6 +67,8 @@ def random_gpt2(seed: int = 0, attention: str = "sdpa", **sizes) -> GPT2LMHeadMo
 @pytest.fixture(scope="session")
 def tiny():
     """A tapped tiny checkpoint: what the trace and the views need of `model.loading.checkpoint`."""
+    from model.run import tap
+
     model = random_gpt2()
     tap.attach(model)
     return SimpleNamespace(

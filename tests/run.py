@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ENV = ROOT / ".venv"
 PYTHON = ENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+WANTED = (ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt")
+KEPT = ENV / "installed.txt"  # WANTED, as it was when pip last installed it
 
 # Without a window the shell draws the same pages with a quarter less work (measured).
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
@@ -46,16 +48,27 @@ def main(arguments: list[str]) -> int:
             venv.create(ENV, with_pip=True)
     except (OSError, subprocess.CalledProcessError) as problem:
         return fail(f"could not make {ENV} ({problem}); install Python's venv (Debian: python3-venv)")
-    wanted = ROOT / "tests" / "requirements.txt"
-    quick = ["-q", "--disable-pip-version-check", "--no-compile"]  # tests import few of the modules
-    install = [PYTHON, "-m", "pip", "install", *quick, "-r", wanted]
-    if subprocess.run(install, check=False).returncode:
-        return fail(f"pip could not install {wanted.relative_to(ROOT)}; its message is above")
+    if not installed():
+        return fail("pip could not install tests/requirements.txt; its message is above")
     mypy = [PYTHON.with_name(TYPES)]
     with subprocess.Popen(mypy, cwd=ROOT, stdout=subprocess.PIPE, text=True) as types:
         code = linted() or types.poll() or tested(arguments)
         print(types.communicate()[0], end="")
     return code or types.returncode
+
+
+def installed() -> bool:
+    """Whether the environment holds what is wanted, after pip installed it; pip is not asked again
+    before another version is wanted."""
+    wanted = "".join(file.read_text() for file in WANTED)
+    if KEPT.exists() and KEPT.read_text() == wanted:
+        return True
+    quick = ["-q", "--disable-pip-version-check", "--no-compile"]  # tests import few of the modules
+    install = [PYTHON, "-m", "pip", "install", *quick, "-r", WANTED[-1]]
+    if subprocess.run(install, check=False).returncode:
+        return False
+    KEPT.write_text(wanted)
+    return True
 
 
 def linted() -> int:
@@ -68,6 +81,7 @@ def linted() -> int:
 def tested(arguments: list[str]) -> int:
     """The exit code of pytest."""
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # three processes: while a browser waits, others work
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # or every process and server compiles every file anew
     # app and browser files, which are long, come before the many short unit tests (tests/conftest.py)
     spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     chosen = [*(FAST if "--fast" in arguments else []), *(given for given in arguments if given != "--fast")]

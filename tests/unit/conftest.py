@@ -1,12 +1,13 @@
-"""Checkpoints that several rooms' tests share: tiny and random, on disk or with trained memory."""
+"""Checkpoints that several rooms' tests share: tiny and random, on disk or with trained memory.
+
+torch is imported where a model is made (tests/conftest.py).
+"""
 
 import shutil
 
 import pytest
 
-from model.run.turn import Overtaken
 from tests.conftest import byte_tokenizer, random_gpt2
-from tests.unit.grafts.test_trained_modules import random_modules
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,8 @@ def folder(saved, tmp_path):
 @pytest.fixture(scope="module")
 def able(tiny):
     """The tiny checkpoint with trained memory whose gate lets everything through."""
+    from tests.unit.grafts.test_trained_modules import random_modules
+
     made = random_modules(tiny.model.config)
     made.external.gate.bias.data.fill_(20.0)
     made.fingerprint = "modules-0"
@@ -38,6 +41,8 @@ class _NobodyWaits:
     undivided = False
 
     def give_way(self):
+        from model.run.turn import Overtaken
+
         raise Overtaken
 
     def report(self, progress):
