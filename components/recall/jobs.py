@@ -3,6 +3,10 @@
 A measurement is background work of the engine that writes each finished episode as a line of a
 file. The browser may be closed meanwhile, and whole lines are never measured again. One
 measurement at a time, and whatever a page wants runs first. Knows nothing of looks.
+
+The commands spread their episodes over a Ray cluster (--ray); a page's measurement stays on this
+server. To be spread as well it lacks an address that the owner sets, an end for episodes that are
+under way elsewhere when it is cancelled, and a share of the cluster for each visitor.
 """
 
 import hashlib

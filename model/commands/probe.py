@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from model.commands.opening import opened
+from model.commands.opening import cluster, opened
 from model.commands.score import read_text
 from model.memory.settings import Settings, from_saved
 from model.recall import eviction_runs, probe, probe_file, runs, scoreboard, verdict
@@ -60,19 +60,17 @@ def _file(
     loaded: Checkpoint, chosen: Namespace, names: list[str], settings: Settings
 ) -> Iterator[str]:
     tallies, bad = probe_file.Tallies(names), 0
-    for number, given in probe_file.read_probes(chosen.file):
-        try:
-            if isinstance(given, ValueError):
-                raise given
-            found = probe_file.run_line(loaded, given, names, settings)
-        except ValueError as problem:  # named, and the others run
+    for number, label, found in probe_file.measure(
+        loaded, chosen.file, names, settings, chosen.out, cluster(chosen.ray)
+    ):
+        if isinstance(found, str):
             bad += 1
-            told = {"line": number, "error": " ".join(str(problem).split())}
-            yield json.dumps(told) if chosen.json else f"line {number}: {told['error']}"
+            told = {"line": number, "error": found}
+            yield json.dumps(told) if chosen.json else f"line {number}: {found}"
             continue
-        tallies.add(given.label, found)
+        tallies.add(label, found)
         if chosen.json:
-            told = {"line": number, "label": given.label or None, "variants": found}
+            told = {"line": number, "label": label or None, "variants": found}
             yield json.dumps(told, ensure_ascii=False)
             continue
         for name, result in found.items():
@@ -92,11 +90,17 @@ def _eviction(loaded: Checkpoint, chosen: Namespace, settings: Settings) -> Iter
             told = {"line": number, "error": " ".join(str(problem).split())}
             yield json.dumps(told) if chosen.json else f"line {number}: {told['error']}"
     which = eviction_runs.pairs(loaded, chosen.salience, chosen.policy)
-    start = time.perf_counter()
-    for rows in eviction_runs.measure(
+    said, step = time.perf_counter(), eviction_runs.EvictionProgress(0, 0)
+    if not chosen.json:
+        yield (f"{len(given):,} probes, {len(which)} pairs of policy and salience; the text is told anew for "
+               f"each pair and every {eviction_runs.TOGETHER} facts")
+    for step in eviction_runs.measure(
         loaded, given, _books(chosen.text), which, settings, eviction_runs.STOPS
     ):
-        for row in rows:
+        if not chosen.json and step.share < 1 and time.perf_counter() - said > EVERY_S:
+            said = time.perf_counter()
+            yield f"{step.share:6.1%}, about {_left(step.share, step.seconds):,.0f} s left"
+        for row in step.results:
             found: dict[str, Any] = {"score": row.pair.score, "policy": row.pair.policy, "tokens": row.stop}
             found |= {share.name: _counted(share) for share in (row.kept, row.recalled)}
             yield json.dumps(found) if chosen.json else (
@@ -105,7 +109,7 @@ def _eviction(loaded: Checkpoint, chosen: Namespace, settings: Settings) -> Iter
             )
     if not chosen.json:
         yield (f"{loaded.name}, gpt2+am, {settings.fusion.slots} slots, {eviction_runs.TOGETHER} facts "
-               f"in each memory, {time.perf_counter() - start:,.0f} s")
+               f"in each memory, {step.seconds:,.0f} s")
 
 
 def _books(path: Path | None) -> list[str]:
@@ -179,7 +183,7 @@ def _curve(
         yield f"{curve.name}: {curve.what}"
     for step in runs.measure(
         loaded, curve, names, chosen.out, n=chosen.n or 25, seed=chosen.seed, settings=settings,
-        text=text,
+        text=text, spread=cluster(chosen.ray),
     ):
         lines += step.lines
         if not chosen.json and time.perf_counter() - said > EVERY_S:
@@ -193,11 +197,15 @@ def _curve(
 
 
 def _progress(step: runs.CurveProgress) -> str:
-    left = step.seconds * (1 - step.share) / step.share if step.share else 0
     return (
         f"{step.share:6.1%}, episode {step.n_done:,} of {step.n_total:,}, "
-        f"about {left:,.0f} s left"
+        f"about {_left(step.share, step.seconds):,.0f} s left"
     )
+
+
+def _left(share: float, seconds: float) -> float:
+    """Seconds left at the speed so far."""
+    return seconds * (1 - share) / share if share else 0.0
 
 
 def _tables(loaded: Checkpoint, chosen: Namespace, curve: runs.Curve, by_variant: dict) -> Iterator[str]:
@@ -224,7 +232,8 @@ def _scoreboard(
     text = read_text(chosen.text) if chosen.text else ""
     said = time.perf_counter()
     for step in scoreboard.measure(
-        loaded, names, chosen.out, n=chosen.n or 125, seed=chosen.seed, settings=settings, text=text
+        loaded, names, chosen.out, n=chosen.n or 125, seed=chosen.seed, settings=settings, text=text,
+        spread=cluster(chosen.ray)
     ):
         if time.perf_counter() - said > EVERY_S and not chosen.json:
             said = time.perf_counter()

@@ -4,7 +4,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 
-from model.commands.opening import opened
+from model.commands.opening import cluster, opened
 from model.recall import shipped_curves
 from model.recall.shipped_curves import EVERY, FILE, ORDER, ShippedCurveProgress
 
@@ -20,7 +20,10 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     loaded = opened(chosen.model)
     settings = shipped_curves.USUAL.with_slots(chosen.slots)
     said = time.perf_counter()
-    for step in shipped_curves.measure(loaded, names, chosen.out, n=chosen.n, settings=settings):
+    spread = cluster(chosen.ray)
+    for step in shipped_curves.measure(
+        loaded, names, chosen.out, n=chosen.n, settings=settings, spread=spread
+    ):
         if step.share == 1 or time.perf_counter() - said > EVERY_S:
             said = time.perf_counter()
             yield _line(step)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.commands.arguments.names import FAR, GIST, HEADLINE_PARTS, TEXT
-from model.commands.opening import opened
+from model.commands.opening import cluster, opened
 from model.grafts.modules import load_modules
 from model.memory.settings import Settings
 from model.recall import gist, headline, open_probes, ordinary_text, probe, probe_file
@@ -31,10 +31,12 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     given = read(chosen.file) if chosen.file else open_probes.held_out(MOST * chosen.n)
     books = corpus.read_books(chosen.text) if chosen.text else None
     text = books.left_out if books else ""
+    spread = cluster(chosen.ray)
     yield f"{len(given):,} probes, {loaded.name}"
     cases = [name for name in CASES if name in only]
     yield from _progress(headline.measure(
-        loaded, given, chosen.out, cases=cases, variants=names, n=chosen.n, text=text))
+        loaded, given, chosen.out, cases=cases, variants=names, n=chosen.n, text=text,
+        spread=spread))
     if books and TEXT in only:
         yield "ordinary text"
         headline.add(loaded, chosen.out, TEXT, lambda: ordinary_text.bits_per_byte(
@@ -47,7 +49,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
         far = Settings(policy=chosen.policy).with_slots(chosen.slots).with_fusion(score=chosen.score)
         yield from _progress(headline.measure_far(
             loaded, given, chosen.out, stops=stops, variants=names, n=chosen.n_far, settings=far,
-            text=text))
+            text=text, spread=spread))
     board = headline.load(chosen.out)
     if board is None:
         raise ValueError(f"Nothing was measured: {TEXT} and {GIST} need books, {GIST} a recurrent "

@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from model.commands.opening import cluster
 from model.disk.schema import checked
 from model.disk.whole import write_text
 from model.grafts.modules import Modules, load_modules
@@ -37,11 +38,12 @@ def run_command(args: Namespace) -> Iterator[str]:
     })
     kept["seeds"] = [{name: modules.card[name] for name in SAID if name in modules.card}
                      for modules in found]
+    spread = cluster(args.ray)
     rows = {"cells": lambda about, facts: memory_grid.row(
-        training, seeds, about, facts, args.episodes)}
+        training, seeds, about, facts, args.episodes, spread=spread)}
     if args.whole:
         rows["whole"] = lambda about, facts: whole_grid.row(
-            training, seeds, about, facts, args.whole)
+            training, seeds, about, facts, args.whole, spread)
     for part, measure in rows.items():
         for about in memory_grid.ABOUT:
             for facts in memory_grid.FACTS:

@@ -178,3 +178,29 @@ class EpisodeTold(Told):
     point: str
     seed: int
     made_with: str
+
+
+class AnsweredTold(Told):
+    """What a variant did with a line that has an answer."""
+
+    exact: bool
+    said: bool | None
+    continuation: str
+    probability: float
+    log_probability: float
+    ranks: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+
+
+class UnansweredTold(Told):
+    """The same without an answer."""
+
+    exact: None
+    continuation: str
+    false_recall: bool
+
+
+class ProbeResultTold(Told):
+    """A line of the results of a file of probes: what each variant did, or what is wrong."""
+
+    key: str
+    found: dict[str, AnsweredTold | UnansweredTold] | str

@@ -9,6 +9,7 @@ Knows nothing of where probes and books come from.
 """
 
 import itertools
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -51,6 +52,16 @@ class PairResult:
     recalled: Share
 
 
+@dataclass(frozen=True)
+class EvictionProgress:
+    """The share of everything that is done (0 to 1), seconds so far, and the results of the pair that was
+    finished just now, else none."""
+
+    share: float
+    seconds: float
+    results: tuple[PairResult, ...] = ()
+
+
 def pairs(
     checkpoint: Checkpoint, score: str | None = None, policy: str | None = None
 ) -> list[Pair]:
@@ -73,14 +84,16 @@ def pairs(
 def measure(
     checkpoint: Checkpoint, probes: Sequence[Probe], books: Sequence[str], which: Sequence[Pair],
     settings: Settings, stops: Sequence[int],
-) -> Iterator[list[PairResult]]:
-    """The rows of each pair, one for every stop, as they are known. books: texts, taken in turns.
+) -> Iterator[EvictionProgress]:
+    """How far it is, and the results of each pair, one for every stop, as they are known. books: texts,
+    taken in turns.
 
     Raises ValueError, one line, for a probe that cannot be run.
     """
     groups = _groups([probe.prepare(checkpoint, one) for one in probes])
     told = [_Book(checkpoint, text) for text in books]
     heard: Heard = {}
+    began, done = time.perf_counter(), itertools.count(1)
     for pair in which:
         chosen = replace(settings, policy=pair.policy).with_fusion(score=pair.score)
         hits: dict[int, list[tuple[bool, bool]]] = {stop: [] for stop in stops}
@@ -88,7 +101,9 @@ def measure(
             one = _Stream(checkpoint, chosen, told[number % len(told)], heard)
             for stop, found in one.run(plans, stops):
                 hits[stop] += found
-        yield [_row(pair, stop, found) for stop, found in hits.items()]
+            share, is_last = next(done) / len(groups) / len(which), plans is groups[-1]
+            rows = tuple(_row(pair, stop, found) for stop, found in hits.items()) if is_last else ()
+            yield EvictionProgress(share, time.perf_counter() - began, rows)
 
 
 def _row(pair: Pair, stop: int, found: list[tuple[bool, bool]]) -> PairResult:

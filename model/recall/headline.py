@@ -27,10 +27,11 @@ from model.memory.variants import VARIANTS
 from model.recall import distraction, headline_cases, probe, probe_controls
 from model.recall.board_files import HeadlineLineTold, HeadlineTold, Versioned
 from model.recall.headline_cases import CASES, RECALLED, WRONG, Case, Talk
-from model.recall.plain_runs import PlainRuns
+from model.recall.plain_runs import PlainRuns, of_process
 from model.recall.probe import Probe
 from model.recall.runs import RULES
 from model.recall.share import wilson
+from model.recall.spread import Spread, each
 from model.run.checkpoint import Checkpoint
 
 VERSION = 1
@@ -73,23 +74,26 @@ def measure(
     n: int = 500,
     settings: Settings = Settings(),
     text: str = "",
+    spread: Spread | None = None,
 ) -> Iterator[HeadlineProgress]:
     """The first n probes of every case, for each variant; the board is written after each case.
 
-    text: other talk is taken from it; "": made up. Raises ValueError if `path` holds figures of
-    another model or memory.
+    text: other talk is taken from it; "": made up. spread: a cluster whose workers ask the probes.
+    Raises ValueError if `path` holds figures of another model or memory.
     """
     store = _Results(checkpoint, path, variants, settings, text)
-    given, talk, runs = list(given), Talk(checkpoint, text), PlainRuns()
+    given, talk = list(given), Talk(checkpoint, text)
     for name in cases:
         case, began = CASES[name], time.perf_counter()
         probes = headline_cases.many_people(n) if name == "people" else given
         made = (case.make(probes, i, talk) for i in range(len(probes)))
         wanted = list(islice((one for one in made if one is not None), n))
+        missing = {_key(one): one for one in wanted if not store.has(name, one)}
+        hits = each(_told_and_asked, checkpoint,
+                    [(name, one, settings, variants) for one in missing.values()], spread)
         for i, one in enumerate(wanted):
             if not store.has(name, one):
-                state = _told(checkpoint, one, settings, variants, runs)
-                store.add(name, one, _asked(checkpoint, one, state, settings, variants, case))
+                store.add(name, one, next(hits))
             yield HeadlineProgress(name, (i + 1) / len(wanted), time.perf_counter() - began)
         store.sum_up(name, case, wanted)
 
@@ -104,16 +108,24 @@ def measure_far(
     n: int = 100,
     settings: Settings = FEW,
     text: str = "",
+    spread: Spread | None = None,
 ) -> Iterator[HeadlineProgress]:
     """The first n probes that have an answer, asked after each number of tokens in `stops`. Several
-    memories are told the same text side by side: the plain model reads it once for all."""
+    memories are told the same text side by side: the plain model reads it once for all. spread: a
+    cluster; each worker tells TOGETHER memories, and a killed one loses as many."""
     store = _Results(checkpoint, path, variants, settings, text)
     wanted = list(islice((replace(p, distance=0) for p in given if p.answer), n))
     names, began = {stop: _far_name(stop, settings) for stop in sorted(stops)}, time.perf_counter()
-    for first in range(0, len(wanted), TOGETHER):
-        group = [p for p in wanted[first : first + TOGETHER]
-                 if not all(store.has(name, p) for name in names.values())]
-        for share in _group(checkpoint, group, first, names, variants, settings, text, store):
+    groups = {
+        first: [p for p in wanted[first : first + TOGETHER]
+                if not all(store.has(name, p) for name in names.values())]
+        for first in range(0, len(wanted), TOGETHER)
+    }
+    elsewhere = spread and each(_group_elsewhere, checkpoint, [
+        (group, first, names, variants, settings, text) for first, group in groups.items()], spread)
+    for first, group in groups.items():
+        shares = _group(checkpoint, group, first, names, variants, settings, text, store)
+        for share in _kept(store, next(elsewhere)) if elsewhere else shares:
             done = min(first + share * TOGETHER, len(wanted) - 1) / len(wanted)
             yield HeadlineProgress("far", done, time.perf_counter() - began)
     for stop, name in names.items():
@@ -160,6 +172,39 @@ def _group(
                 case = _far(stop, settings)
                 store.add(name, one, _asked(checkpoint, one, state, settings, variants, case))
     yield 1.0
+
+
+class _Found(list[tuple[str, Probe, dict[str, bool]]]):
+    """What a worker has asked: in place of the results, which only the command keeps."""
+
+    def has(self, case: str, one: Probe) -> bool:
+        return False
+
+    def add(self, case: str, one: Probe, hits: dict[str, bool]) -> None:
+        self.append((case, one, hits))
+
+
+def _group_elsewhere(checkpoint: Checkpoint, given: tuple[Any, ...]) -> _Found:
+    (group, first, names, variants, settings, text), found = given, _Found()
+    for _ in _group(checkpoint, group, first, names, variants, settings, text, found):
+        pass
+    return found
+
+
+def _kept(store: "_Results", found: _Found) -> Iterator[float]:
+    for name, one, hits in found:
+        if not store.has(name, one):
+            store.add(name, one, hits)
+    yield 1.0
+
+
+def _told_and_asked(
+    checkpoint: Checkpoint, given: tuple[str, Probe, Settings, Sequence[str]]
+) -> dict[str, bool]:
+    """A probe in a case of this name."""
+    name, one, settings, variants = given
+    state = _told(checkpoint, one, settings, variants, of_process(checkpoint))
+    return _asked(checkpoint, one, state, settings, variants, CASES[name])
 
 
 def _told(

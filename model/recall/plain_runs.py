@@ -5,7 +5,12 @@ many memories that are told the same prompt need only one run. Knows nothing of 
 """
 
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Any
+
+from transformers import GPT2LMHeadModel
+
+from model.run.checkpoint import Checkpoint
 
 KEPT = 48  # runs; a run of 64 tokens of the embedded model takes about 3 MB
 
@@ -25,3 +30,13 @@ class PlainRuns(OrderedDict[Any, Any]):
         super().__setitem__(key, value)
         while len(self) > self.most:
             del self[next(iter(self))]
+
+
+def of_process(checkpoint: Checkpoint) -> PlainRuns:
+    """Those of a process that does nothing but measure: a command's, or a worker's."""
+    return _of_model(checkpoint.model)
+
+
+@lru_cache(maxsize=1)
+def _of_model(model: GPT2LMHeadModel) -> PlainRuns:
+    return PlainRuns()

@@ -5,19 +5,26 @@ or missing, only "I do not know." is right. Also "distraction" (a text) and "see
 line by line, so it may be of any length; a line that cannot be run is named and skipped.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from model.disk.lines import append, whole_lines
+from model.disk.schema import checked, from_json
 from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.recall import probe, probe_controls
+from model.recall.board_files import ProbeResultTold
 from model.recall.probe import Probe
+from model.recall.runs import made_with
 from model.recall.share import wilson
+from model.recall.spread import Spread, each
 from model.run.checkpoint import Checkpoint
 
 KEYS = {"tell", "ask", "answer", "distance", "distraction", "seed", "label", "wrong"}
@@ -158,6 +165,58 @@ def _check_letters(given: dict[str, Any]) -> None:
 def _label(given: str | None) -> str:
     """A label on one line, without white space round it."""
     return " ".join((given or "").split())
+
+
+def measure(
+    checkpoint: Checkpoint, path: Path, variants: Sequence[str], settings: Settings,
+    out: Path | None = None, spread: Spread | None = None,
+) -> Iterator[tuple[int, str, dict[str, dict[str, Any]] | str]]:
+    """(number, label, what `run_line` gives, or in a sentence what is wrong) of each line of a file.
+
+    out: a file that keeps the results; a line that is in it is not run again. spread: a cluster whose
+    workers run the lines.
+    """
+    mark = f"{made_with(checkpoint, settings, '')} {','.join(sorted(variants))}"
+    kept = {} if out is None else _results(out)
+    lines, again = tee((n, one, f"{mark} {_key(one)}") for n, one in read_probes(path))
+    found = each(_found, checkpoint, (
+        (one, variants, settings) for _, one, key in again if key not in kept), spread)
+    for number, one, key in lines:
+        result = kept[key] if key in kept else next(found)
+        if key not in kept and out is not None:
+            append(out, {"key": key, "found": result})
+        yield number, one.label if isinstance(one, Probe) else "", result
+
+
+def _key(one: Probe | ValueError) -> str:
+    said = repr(replace(one, label="") if isinstance(one, Probe) else one)  # a label changes no result
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def _found(
+    checkpoint: Checkpoint, given: tuple[Probe | ValueError, Sequence[str], Settings]
+) -> dict[str, dict[str, Any]] | str:
+    one, variants, settings = given
+    try:
+        if isinstance(one, ValueError):
+            raise one
+        return run_line(checkpoint, one, variants, settings)
+    except ValueError as problem:  # named, and the others run
+        return " ".join(str(problem).split())
+
+
+def _results(path: Path) -> dict[str, dict[str, dict[str, Any]] | str]:
+    """Key -> result of the lines that are kept; ValueError names one that is no result."""
+    kept = {}
+    for number, line in enumerate(whole_lines(path), 1):
+        try:
+            told = from_json(line)
+            checked(ProbeResultTold, told)
+        except ValueError as problem:
+            raise ValueError(f"Line {number} of {path} is no result of a probe: {problem}. Delete "
+                             "this line, or choose another --out.") from problem
+        kept[told["key"]] = told["found"]
+    return kept
 
 
 def run_line(

@@ -34,9 +34,10 @@ from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
 from model.recall import distraction, probe, probe_controls
 from model.recall.board_files import EpisodeTold
-from model.recall.plain_runs import PlainRuns
+from model.recall.plain_runs import PlainRuns, of_process
 from model.recall.probe import USUAL, Probe
 from model.recall.share import Share
+from model.recall.spread import Spread
 from model.run import borders, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -109,7 +110,13 @@ class CurveProgress:
     is_new: bool = True
 
 
-Others = dict[tuple[str, int], tuple[MemoryState, int]]  # (point, stop) -> memory, its seed
+@dataclass(frozen=True, eq=False)
+class Episode:
+    """What one episode gave by itself: a line for each stop and variant, and the memory at each stop."""
+
+    seed: int
+    lines: list[dict[str, Any]]
+    states: dict[int, MemoryState]
 
 
 def measure(
@@ -122,10 +129,12 @@ def measure(
     seed: int = 0,
     settings: Settings = USUAL,
     text: str = "",
+    spread: Spread | None = None,
 ) -> Iterator[CurveProgress]:
     """n episodes of every point, seeds `seed` to seed + n - 1; the file `path` (None: no file) gets
     a line for each: a list with a record for each stop and variant. text: the source of
-    distraction; "": made up.
+    distraction; "": made up. spread: a cluster whose workers measure the episodes; the lines are the
+    same, and in the same order.
 
     Several variants share the telling (every module writes what the plain model computed from a
     prompt, so it is the same for all variants with that module) and are asked one after the other.
@@ -136,26 +145,92 @@ def measure(
     done = {} if path is None else _whole(read_lines(path), mark)
     points = [point for point in curve.points(together) if _can(checkpoint, point)]
     todo = [(point, s) for s in range(seed, seed + n) for point in points]
-    start, runs = time.perf_counter(), PlainRuns()
-    others: Others = {}
+    kept = {(point.name, s): [name for name in names if (curve.name, name, point.name, s) in done]
+            for point, s in todo}
+    start, runs, before = time.perf_counter(), PlainRuns(), dict[tuple[str, ...], Episode]()
+    elsewhere = spread and _elsewhere(spread, checkpoint, curve, text, [
+        (point, s, group) for point, s in todo for group in _groups(point, names, kept[point.name, s])])
     for i, (point, number) in enumerate(todo):
         found = {name: done.get((curve.name, name, point.name, number)) for name in names}
-        missing = [name for name in names if found[name] is None]
-        groups = [[name] for name in missing] if point.reads else [missing]
-        for group in filter(None, groups):
-            trial = point.make(_rng(curve, number), checkpoint.tokenizer)
-            runner = _Runner(checkpoint, point, trial, number, group, text, others, runs)
-            for share in runner.run():
-                yield CurveProgress(
-                    (i + share) / len(todo), i, len(todo), time.perf_counter() - start
-                )
-            lines = [{"curve": curve.name, "made_with": mark} | line for line in runner.lines]
+        groups = _groups(point, names, kept[point.name, number])
+        for group in groups:
+            if elsewhere:
+                lines = next(elsewhere)
+            else:
+                trial = point.make(_rng(curve.name, number), checkpoint.tokenizer)
+                runner = _Runner(checkpoint, point, trial, number, group, text, runs)
+                for share in runner.run():
+                    yield CurveProgress(
+                        (i + share) / len(todo), i, len(todo), time.perf_counter() - start
+                    )
+                key, own = (point.name, *group), runner.episode
+                lines = _beside(checkpoint, point, own, before.get(key))
+                before[key] = own
+            lines = [{"curve": curve.name, "made_with": mark} | line for line in lines]
             found |= {name: [line for line in lines if line["variant"] == name] for name in group}
             if path is not None:
                 append(path, lines)
         every = tuple(line for name in names for line in found[name] or ())
         seconds = time.perf_counter() - start
-        yield CurveProgress((i + 1) / len(todo), i + 1, len(todo), seconds, every, bool(missing))
+        yield CurveProgress((i + 1) / len(todo), i + 1, len(todo), seconds, every, bool(groups))
+
+
+def _groups(point: CurvePoint, names: Sequence[str], kept: Sequence[str]) -> list[list[str]]:
+    """The variants that are still to be measured at this point: all are told at once, each for itself
+    where prompts read the memory."""
+    missing = [name for name in names if name not in kept]
+    return [[name] for name in missing] if point.reads else [missing] if missing else []
+
+
+def _elsewhere(
+    spread: Spread, checkpoint: Checkpoint, curve: Curve, text: str,
+    wanted: Iterable[tuple[CurvePoint, int, list[str]]],
+) -> Iterator[list[dict[str, Any]]]:
+    """The lines of each episode, measured on a cluster: told by itself, then set beside the one
+    before."""
+    before: dict[tuple[str, ...], Any] = {}
+
+    def begun() -> Iterator[Any]:
+        for point, number, group in wanted:
+            own = spread.begin(_episode, checkpoint, curve.name, point, number, group, text)
+            key = (point.name, *group)
+            yield spread.begin(_beside, checkpoint, point, own, before.get(key))
+            before[key] = own
+
+    return spread.in_order(begun())
+
+
+def _episode(
+    checkpoint: Checkpoint, curve: str, point: CurvePoint, number: int, group: list[str], text: str
+) -> Episode:
+    """An episode on a worker, which keeps the plain model's runs for the next one."""
+    trial = point.make(_rng(curve, number), checkpoint.tokenizer)
+    runner = _Runner(checkpoint, point, trial, number, group, text, of_process(checkpoint))
+    for _ in runner.run():
+        pass
+    return runner.episode
+
+
+def _beside(
+    checkpoint: Checkpoint, point: CurvePoint, own: Episode, other: Episode | None
+) -> list[dict[str, Any]]:
+    """The episode's lines; with what is recalled of it from the memory of the episode before, the same
+    variants' at the same point."""
+    if other is None:
+        return own.lines
+    return [line | {"other_seed": other.seed, "answers": [
+        answer | _from_other(checkpoint, point, line["variant"], answer, other.states[line["stop"]])
+        for answer in line["answers"]]} for line in own.lines]
+
+
+def _from_other(
+    checkpoint: Checkpoint, point: CurvePoint, name: str, answer: dict[str, Any], other: MemoryState
+) -> dict[str, Any]:
+    if answer["answer"] is None:
+        return {}
+    settings = replace(point.settings, modules=VARIANTS[name])
+    ask, wanted = (tokens.encode_part(checkpoint.tokenizer, answer[what]) for what in ("ask", "answer"))
+    return _scores({"_other": probe.score(checkpoint, other, ask, wanted, settings)})
 
 
 def made_with(checkpoint: Checkpoint, settings: Settings, text: str) -> str:
@@ -175,8 +250,8 @@ def _can(checkpoint: Checkpoint, point: CurvePoint) -> bool:
 
 
 class _Runner:
-    """One episode at one point, for variants that share what is told. others: by point and stop,
-    the memory of the episode before. runs: the plain model's, which points of one seed share."""
+    """One episode at one point, for variants that share what is told. runs: the plain model's, which
+    points of one seed share."""
 
     def __init__(
         self,
@@ -186,20 +261,18 @@ class _Runner:
         seed: int,
         names: list[str],
         text: str,
-        others: Others,
         runs: PlainRuns,
     ) -> None:
         self.checkpoint, self.point, self.trial, self.seed = checkpoint, point, trial, seed
-        self.names, self.text, self.others = names, text, others
-        self.lines: list[dict[str, Any]] = []
-        self.runs = runs
+        self.names, self.text, self.runs = names, text, runs
+        self.episode = Episode(seed, [], {})
         modules = frozenset().union(*(VARIANTS[name] for name in names))
         self.settings = replace(point.settings, modules=modules)
         self.room = checkpoint.model.config.n_positions - ASKED
         self.recent, self.n_told = np.zeros(0, dtype=np.int64), 0
 
     def run(self) -> Iterator[float]:
-        """Shares of the episode that are done; at the end `lines` holds a line for each stop."""
+        """Shares of the episode that are done; at the end `episode` is whole."""
         last, state, waited = max(self.trial.stops), blank(self.checkpoint), 0
         total = len(self.trial.tell) + last / distraction.PROMPT_TOKENS + 1
         for prompt in self.trial.tell:
@@ -214,7 +287,8 @@ class _Runner:
                 state = self._tell(self._read(state, prompt), prompt)
                 if len(state.prompts) % TELL_EVERY == 0:
                     yield min(1.0, len(state.prompts) / total)
-            self.lines += self._asked(state, stop, waited)
+            self.episode.lines.extend(self._asked(state, stop, waited))
+            self.episode.states[stop] = state
 
     def _tell(self, state: MemoryState, prompt: str) -> MemoryState:
         ids = tokens.encode_part(self.checkpoint.tokenizer, (" " if self.n_told else "") + prompt)
@@ -241,8 +315,6 @@ class _Runner:
         return plain
 
     def _asked(self, state: MemoryState, stop: int, waited: int) -> list[dict[str, Any]]:
-        other, other_seed = self.others.get((self.point.name, stop), (None, None))
-        self.others[self.point.name, stop] = (state, self.seed)
         told = self._in_context()
         shared = [self._without(question, told) for question in self.trial.questions]
         return [
@@ -250,9 +322,9 @@ class _Runner:
                 "variant": name, "point": self.point.name, "seed": self.seed, "x": self.point.x,
                 "y": self.point.y, "stop": stop, "n_stops": len(self.trial.stops),
                 "distance": waited, "bytes": bytes_of(state, VARIANTS[name]),
-                "other_seed": other_seed,
+                "other_seed": None,
                 "answers": [
-                    same | self._answer(question, state, other, name)
+                    same | self._answer(question, state, name)
                     for question, same in zip(self.trial.questions, shared)
                 ],
             } for name in self.names
@@ -272,9 +344,7 @@ class _Runner:
         name = "context" if self.n_told <= self.room else "window"
         return found | _scores({"_off": off, f"_{name}": context})
 
-    def _answer(
-        self, question: Question, state: MemoryState, other: MemoryState | None, name: str
-    ) -> dict[str, Any]:
+    def _answer(self, question: Question, state: MemoryState, name: str) -> dict[str, Any]:
         """What one variant says to one question."""
         settings = replace(self.settings, modules=VARIANTS[name])
         ids = tokens.encode_part(self.checkpoint.tokenizer, question.ask)
@@ -285,10 +355,6 @@ class _Runner:
         wanted = tokens.encode_part(self.checkpoint.tokenizer, question.answer)
         score = probe.score_on(self.checkpoint, asked, wanted)
         found = _scores({"": score}) | {"rank": [int(rank) for rank in score.rank]}
-        if other is not None:
-            found |= _scores(
-                {"_other": probe.score(self.checkpoint, other, ids, wanted, settings)}
-            )
         if question.first is not None:
             first = tokens.encode_part(self.checkpoint.tokenizer, question.first)
             found["first"] = probe.score_on(self.checkpoint, asked, first).exact
@@ -402,7 +468,7 @@ def probe_of(
     """The probe of one question of a line: made again from the seed, with the same distance. (If
     the distraction read the memory, `reads`, the probe's distraction does not.)"""
     point = next(p for p in curve.points(Settings()) if p.name == line["point"])
-    trial = point.make(_rng(curve, line["seed"]), checkpoint.tokenizer)
+    trial = point.make(_rng(curve.name, line["seed"]), checkpoint.tokenizer)
     asked = trial.questions[question]
     return Probe(trial.tell, asked.ask, asked.answer, line["distance"], text, line["seed"])
 
@@ -443,5 +509,5 @@ def _whole(lines: list[dict[str, Any]], made: str) -> dict[tuple[Any, ...], list
     return found
 
 
-def _rng(curve: Curve, seed: int) -> random.Random:
-    return random.Random(f"{curve.name} {seed}")
+def _rng(curve: str, seed: int) -> random.Random:
+    return random.Random(f"{curve} {seed}")

@@ -33,6 +33,7 @@ from model.recall.board_files import BoardTold, Versioned
 from model.recall.probe import USUAL
 from model.recall.runs import Curve, CurvePoint, bytes_of
 from model.recall.share import Share
+from model.recall.spread import Spread
 from model.run import generate, sampling, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -82,9 +83,11 @@ def load(path: Path = PLACE) -> dict[str, Any] | None:
 def measure(
     checkpoint: Checkpoint, variants: Sequence[str], path: Path, *, n: int = 125, seed: int = 0,
     settings: Settings = USUAL, text: str = "", stops: tuple[int, ...] = STOPS,
+    spread: Spread | None = None,
 ) -> Iterator[ScoreboardProgress]:
     """Measure everything and write the board to `path`. n: episodes, four questions each. text:
-    ordinary text for the perplexity; "": sentences made up here.
+    ordinary text for the perplexity; "": sentences made up here. spread: a cluster for the episodes;
+    perplexity and time are measured here.
 
     Episodes are kept in a file beside it (.episodes.jsonl), so that a cancelled board continues
     there.
@@ -94,7 +97,7 @@ def measure(
     records: list[dict[str, Any]] = []
     for curve in _curves(stops):
         for step in runs.measure(
-            checkpoint, curve, names, kept, n=n, seed=seed, settings=settings
+            checkpoint, curve, names, kept, n=n, seed=seed, settings=settings, spread=spread
         ):
             records += step.lines
             yield ScoreboardProgress(curve.what, step.share)

@@ -26,6 +26,7 @@ from model.recall import probe, runs
 from model.recall.board_files import CurvesTold, Versioned
 from model.recall.curves import CURVES
 from model.recall.runs import RULES, Curve, CurvePoint
+from model.recall.spread import Spread
 from model.recall.standard_tasks import TASKS
 from model.run.checkpoint import Checkpoint
 
@@ -85,9 +86,11 @@ def measure(
     *,
     n: int = 200,
     settings: Settings = USUAL,
+    spread: Spread | None = None,
 ) -> Iterator[ShippedCurveProgress]:
     """Measure curves one after the other, at least n questions a point (n episodes, or fewer if an
-    episode asks several), and write the folder's file anew after each.
+    episode asks several), and write the folder's file anew after each. spread: a cluster for the
+    episodes.
 
     Raises ValueError if the folder holds figures of another model, memory or other settings.
     """
@@ -102,7 +105,7 @@ def measure(
             continue
         began = time.perf_counter()
         lines: list[dict[str, Any]] = []
-        for share, found in _episodes(checkpoint, EVERY[name], folder, n, settings):
+        for share, found in _episodes(checkpoint, EVERY[name], folder, n, settings, spread):
             lines += found
             yield ShippedCurveProgress(name, share, time.perf_counter() - began)
         board["curves"][name] = {"n": n, "made": _now(), "rows": runs.summed(lines)}
@@ -110,7 +113,8 @@ def measure(
 
 
 def _episodes(
-    checkpoint: Checkpoint, curve: Curve, folder: Path, n: int, settings: Settings
+    checkpoint: Checkpoint, curve: Curve, folder: Path, n: int, settings: Settings,
+    spread: Spread | None,
 ) -> Iterator[tuple[float, tuple[dict[str, Any], ...]]]:
     """(share done, lines) of a curve, those points together that need as many episodes."""
     names = measurable(checkpoint)
@@ -118,7 +122,9 @@ def _episodes(
     total, done = sum(episodes * len(points) for episodes, points in groups.items()), 0
     for episodes, points in groups.items():
         part = _part(curve, points)
-        for step in runs.measure(checkpoint, part, names, path, n=episodes, settings=settings):
+        for step in runs.measure(
+            checkpoint, part, names, path, n=episodes, settings=settings, spread=spread
+        ):
             yield (done + step.share * episodes * len(points)) / total, step.lines
         done += episodes * len(points)
 

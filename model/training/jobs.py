@@ -13,6 +13,10 @@ for it.
     shared            a file whose presence lets everyone see the training, not only the owner
 
 Needs a POSIX system (Linux, macOS). Knows nothing of what is trained.
+
+One training at a time, on this machine; by hand, `accelerate launch` trains in several processes. To
+run elsewhere a job lacks a folder that both machines reach, the machine's name beside `pid` and
+`birth` (a number means a process only on its own machine), and a queue, which is a cluster's business.
 """
 
 import json

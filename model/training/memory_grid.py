@@ -15,6 +15,7 @@ from model.grafts.external import Contents
 from model.grafts.modules import Modules
 from model.recall.episodes import Plan
 from model.recall.share import wilson
+from model.recall.spread import Spread, each
 from model.training import evaluate, remembering
 from model.training.memory_data import AskedPrompts, Data, Lesson, LessonBatch, ToldPrompts
 from model.training.remembering import Remembered
@@ -56,20 +57,27 @@ def lesson(about: str, facts: int) -> Lesson:
 
 def row(
     training: MemoryTraining, seeds: dict[int, Modules], about: str, facts: int, n: int,
-    slots: int = 128
+    slots: int = 128, spread: Spread | None = None
 ) -> list[GridCell]:
-    """The cells of one row of the grid, n episodes each; the last one is the control in context."""
+    """The cells of one row of the grid, n episodes each; the last one is the control in context.
+    spread: a cluster; each worker answers ROWS episodes at a time, and a killed one loses as many."""
     rng = random.Random(f"grid {about} {facts}")
     hits: dict[tuple[int, str, int], int] = {}
     wanted = lesson(about, facts)
-    for first in range(0, n, ROWS):
-        batch = training.data.batch(rng, [wanted] * min(ROWS, n - first), 1)
-        for key, right in answered(training, seeds, batch, slots).items():
+    batches = [training.data.batch(rng, [wanted] * min(ROWS, n - first), 1)
+               for first in range(0, n, ROWS)]
+    for found in each(_answered, (training, seeds, slots), batches, spread):
+        for key, right in found.items():
             hits[key] = hits.get(key, 0) + right
-    told = len(batch.episodes[0].facts)
+    told = len(batches[-1].episodes[0].facts)
     cells = [GridCell(about, told, between, variant, seed, right, n)
              for (between, variant, seed), right in sorted(hits.items())]
     return [*cells, in_context(training, about, facts, n)]
+
+
+def _answered(common: tuple[MemoryTraining, dict[int, Modules], int], batch: LessonBatch) -> dict:
+    training, seeds, slots = common
+    return answered(training, seeds, batch, slots)
 
 
 @torch.no_grad()

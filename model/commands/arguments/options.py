@@ -22,6 +22,15 @@ def add_model(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_ray(parser: argparse.ArgumentParser) -> None:
+    """--ray: None, "local" for a cluster of this machine, or an address."""
+    parser.add_argument(
+        "--ray", nargs="?", const="local", metavar="ADDRESS",
+        help="measure on the workers of a Ray cluster: at this address (auto: the one started here), or, "
+        "without an address, on all processors of this machine; needs pip install ray",
+    )
+
+
 def path(text: str) -> Path:
     """The name of a file or folder. An empty one would mean the current folder; a device may give
     bytes without end, and a named pipe none."""

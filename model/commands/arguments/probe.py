@@ -3,7 +3,7 @@
 --file: your own probes, a JSON object a line: {"tell": ["I live in New York."], "ask": "Where do I
 live? You live in", "answer": " New York", "distance": 500}; if a line has no answer, or null, any
 reply but "I do not know." is a false recall. A line may carry a "label": shares are reported for
-each label too. --task and --curve: episodes made from seeds; they are kept in --out, and a stopped
+each label too. --task and --curve: episodes made from seeds. Lines and episodes are kept in --out, and a stopped
 command continues there.
 --scoreboard: every model by every measure, written to --out.
 --file with --eviction: how much of the file's facts gpt2+am still recalls 1,000 and 10,000 tokens of
@@ -54,5 +54,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--text", type=options.path, help="distraction and ordinary text from this "
                         "file; for --eviction also a folder of .txt files")
-    parser.add_argument("--out", type=options.path, help="file of the episodes, or of the scoreboard")
+    parser.add_argument("--out", type=options.path, help="file of the lines' results, of the episodes, or of the scoreboard")
     parser.add_argument("--json", action="store_true", help="JSON instead of lines")
+    options.add_ray(parser)

@@ -23,3 +23,4 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--slots", type=options.whole, default=128, metavar="N",
                         help="slots of the memories, for curves that do not vary them (default: "
                              "128)")
+    options.add_ray(parser)

@@ -44,3 +44,4 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="folder of .txt books: other talk, ordinary text, the gist")
     parser.add_argument("--only", metavar="LIST",
                         help=f"some of {', '.join(HEADLINE_PARTS)}, with semicolons (default: all)")
+    options.add_ray(parser)

@@ -23,3 +23,4 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help="episodes for gpt2+am and for gpt2-m with fusion, one at a time, read "
                              "as generate does, dealt to the files in turn (default: 0, not "
                              "measured)")
+    options.add_ray(parser)

@@ -1,6 +1,7 @@
 """python -m model probe, as a shell sees it; and the scoreboard it writes."""
 
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -52,6 +53,28 @@ def test_a_line_is_the_probe_it_says(capsys, tmp_path, folder):
     assert first["variants"]["gpt2"]["delta_nats"] == 0
     assert "false_recall" in second["variants"]["gpt2"]
     assert last["all"]["gpt2"]["n"] == 1 and last["all"]["gpt2"]["n_without_answer"] == 1
+
+
+def test_lines_whose_results_are_kept_are_not_run_again(capsys, tmp_path, folder, monkeypatch):
+    out, ran = tmp_path / "out.jsonl", []
+    first = on_file(capsys, tmp_path, folder, [GOOD, "{", OPEN], "--out", out)
+    run = probe_file.run_line
+    monkeypatch.setattr(probe_file, "run_line", lambda *given: ran.append(given[1].ask) or run(*given))
+    assert on_file(capsys, tmp_path, folder, [GOOD, "{", OPEN], "--out", out) == first and not ran
+    more = on_file(capsys, tmp_path, folder, [OPEN | {"label": "open"}, GOOD | {"ask": "I"}, GOOD], "--out", out)
+    assert more[0] == 0 and ran == ["I"] and "label “open”" in more[1]
+    on_file(capsys, tmp_path, folder, [GOOD], "--out", out, "--slots", "7")  # another memory
+    on_file(capsys, tmp_path, folder, [GOOD], "--out", out, variants="am")
+    assert ran == ["I", "I live in", "I live in"]
+    out.write_text('{"key": "x", "found": {"gpt2": {"exact": true}}}\n')
+    code, _, said = on_file(capsys, tmp_path, folder, [GOOD], "--out", out)
+    assert code == 2 and f"Line 1 of {out} is no result of a probe" in said and said.count("\n") == 1
+
+
+def test_without_ray_a_sentence_names_the_command(capsys, tmp_path, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    code, _, said = on_file(capsys, tmp_path, folder, [GOOD], "--ray")
+    assert code == 2 and said.endswith("Install it: pip install ray\n")
 
 
 def test_told_together_is_as_told_alone(capsys, tmp_path, folder):

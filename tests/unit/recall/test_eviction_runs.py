@@ -63,16 +63,19 @@ def test_fifo_forgets_and_a_large_memory_does_not(tiny, monkeypatch):
     monkeypatch.setattr(eviction_runs, "WARM", 60)
     for budget, kept in ((64, 0), (10_000, 3)):
         settings = Settings(fusion=FusionSettings(slots=budget))
-        (rows,) = eviction_runs.measure(
+        *_, last = eviction_runs.measure(
             tiny, PROBES, [BOOK], [Pair("everything", "fifo")], settings, (0, 100))
+        rows = last.results
+        assert last.share == 1
         assert [row.stop for row in rows] == [0, 100] and {row.kept.n for row in rows} == {3}
         assert rows[1].kept.hits == kept
 
 
 def test_a_summary_of_a_fact_is_not_the_fact(tiny, monkeypatch):
     monkeypatch.setattr(eviction_runs, "WARM", 60)
-    (rows,) = eviction_runs.measure(
+    *_, last = eviction_runs.measure(
         tiny, PROBES, [BOOK], [Pair("everything", "summarise")], SMALL, (100,))
+    rows = last.results
     assert rows[0].kept.hits == 0 and rows[0].recalled.n == 3
 
 
