@@ -62,11 +62,15 @@ class Tap:
     def see_attention(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
     ) -> None:
-        """query (1,H,t,D); key, value (1,H,S,D) with the cache in front: only the last t are new."""
+        """query (1,H,t,D); key, value (1,H,S,D) with the cache in front: only the last t are new.
+
+        Without a cache all three are views of what c_attn gave, (t,3C), and stay in it."""
         t = query.shape[2]
-        self.q.append(query[0].contiguous())
-        self.k.append(key[0, :, -t:].clone())
-        self.v.append(value[0, :, -t:].clone())
+        new = [query[0], key[0, :, -t:], value[0, :, -t:]]
+        if key.shape[2] > t:  # views would keep the whole cache
+            new = [x.clone() for x in new]
+        for kept, seen in zip((self.q, self.k, self.v), new):
+            kept.append(seen)
 
     def see_stream(self, stream: torch.Tensor) -> None:
         """The residual stream (1,t,C) before a LayerNorm."""

@@ -42,7 +42,8 @@ class Rows:
     def held_bytes(self) -> int:
         """Bytes of the memory that its tensors lie in."""
         tensors = (*self.q, *self.k, *self.v, *self.stream, *self.query)
-        return sum(x.untyped_storage().nbytes() for x in tensors)
+        pieces = {x.data_ptr(): x.nbytes() for x in (x.untyped_storage() for x in tensors)}
+        return sum(pieces.values())
 
     def first(self, n: int) -> "Rows":
         """The first n rows, without copying."""
