@@ -24,7 +24,9 @@ def run_command(args: Namespace) -> Iterator[str]:
 
 
 def _train(training: MemoryTraining, args: Namespace) -> Iterator[str]:
-    if not args.resume:  # a resumed training says how long it still takes
+    if args.resume:  # its lines say how long it still takes
+        forecast.fit(training)
+    else:
         yield forecast_line(forecast.forecast(training, args.episodes), training)
     for measured in memory.loop(training):
         yield line(measured)

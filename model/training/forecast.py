@@ -27,7 +27,7 @@ from model.training.under_way import (
 )
 
 STEPS = 20
-PATIENCE_S = 60.0  # after so many seconds no further step is tried
+PATIENCE_S = 60.0  # after so many seconds no third step is tried
 SPARE = 1.5  # memory needed ÷ what the backward pass keeps: working copies, the allocator's slack
 EPISODES = 8  # measured to know how long measuring takes
 Kind = tuple[int, bool]  # the lesson, and whether the step trains the recurrent memory
@@ -56,8 +56,7 @@ def forecast(training: MemoryTraining, card_episodes: int, free: int | None = No
     free: bytes that may be used (None: those of the training's device). Raises ValueError where
     even with gradient checkpointing they do not suffice.
     """
-    free = free_bytes(training.model.device) if free is None else free
-    _fit(training, free)
+    free = fit(training, free)
     with torch.random.fork_rng(devices=[]):
         try:
             tried, episode_s = _trial(training)
@@ -97,12 +96,14 @@ def peak_bytes(device: torch.device) -> int:
 # -- memory --------------------------------------------------------------------------------------
 
 
-def _fit(training: MemoryTraining, free: int) -> None:
-    """Gradient checkpointing, where a step would not fit without it."""
+def fit(training: MemoryTraining, free: int | None = None) -> int:
+    """Turn gradient checkpointing on where a step would not fit without it -> the bytes that may be
+    used. Raises ValueError where even with it they do not suffice."""
+    free = free_bytes(training.model.device) if free is None else free
     for training.recomputes in (False, True):
         needed = needed_bytes(training)
         if needed <= free:
-            return
+            return free
     raise ValueError(f"Not enough memory: a step of {training.options.rows} episodes needs about "
                      f"{needed / 1e9:.1f} GB even with gradient checkpointing, {free / 1e9:.1f} GB are "
                      "free. Give fewer --rows, or choose a smaller model.")
@@ -163,12 +164,12 @@ def _copy(training: MemoryTraining, options: MemoryTrainingOptions) -> MemoryTra
 
 def _trial(training: MemoryTraining) -> tuple[list[tuple[Kind, float]], float]:
     """Seconds of each tried step, and of measuring one episode. The first step, which also
-    prepares, counts only where it is the only one."""
+    prepares, does not count."""
     trial = _copy(training, training.options)
     tried = list(_steps(trial))
     began = time.perf_counter()
     memory.recall(trial, LESSONS[-1], EPISODES, "forecast")
-    return tried[1:] or tried, (time.perf_counter() - began) / EPISODES
+    return tried[1:], (time.perf_counter() - began) / EPISODES
 
 
 def _steps(trial: MemoryTraining) -> Iterator[tuple[Kind, float]]:
@@ -180,7 +181,7 @@ def _steps(trial: MemoryTraining) -> Iterator[tuple[Kind, float]]:
         began = time.perf_counter()
         memory.step(trial)  # ends with numbers, so the device has finished
         yield kind, time.perf_counter() - began
-        if trial.processes.any(time.perf_counter() - start > PATIENCE_S):
+        if i and trial.processes.any(time.perf_counter() - start > PATIENCE_S):
             return
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def test_gradient_checkpointing_has_the_same_gradients(folder, tmp_path, monkeyp
         assert (again[name] - grad).abs().max() <= error * grad.abs().max(), name
 
 
-def test_gradient_checkpointing_needs_less_memory_and_comes_where_memory_is_short(folder, tmp_path):
+def test_gradient_checkpointing_needs_less_memory_and_comes_where_memory_is_short(
+    folder, tmp_path, monkeypatch
+):
     training = opened(folder, tmp_path)
     training.options = replace(training.options, rows=16)
     training.recomputes = True
@@ -68,6 +71,10 @@ def test_gradient_checkpointing_needs_less_memory_and_comes_where_memory_is_shor
     assert forecast.forecast(training, 4, (less + more) // 2).recomputes and training.recomputes
     with pytest.raises(ValueError, match="even with gradient checkpointing.*Give fewer --rows"):
         forecast.forecast(training, 4, less // 2)
+    monkeypatch.setattr(forecast, "free_bytes", lambda device: (less + more) // 2)
+    training.recomputes, training.state.step = False, training.options.steps  # nothing is left to train
+    next(train_memory._train(training, Namespace(resume=True, episodes=1)))
+    assert training.recomputes, "a resumed training makes no forecast"
 
 
 def test_a_forecast_leaves_the_training_as_it_was(folder, tmp_path):
