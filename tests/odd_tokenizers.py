@@ -97,6 +97,16 @@ def characters(folder: Path, alphabet: str = "abcdefghiü .H") -> int:
     return 1 + len(alphabet)
 
 
+def with_holes(folder: Path) -> int:
+    """Characters whose ids leave some out."""
+    raw = Tokenizer(models.WordLevel(
+        {c: 3 * i for i, c in enumerate(["<unk>", *"abcdefghiü .H"])}, unk_token="<unk>"))
+    raw.pre_tokenizer, raw.decoder = pre_tokenizers.Split(Regex("."), "isolated"), decoders.Fuse()
+    raw.save(str(folder / "tokenizer.json"))
+    settings(folder, tokenizer_class="PreTrainedTokenizerFast", unk_token="<unk>")
+    return 3 * 13 + 1
+
+
 def letters_only(folder: Path) -> int:
     """The same without a space."""
     return characters(folder, "abcdefghiüH.")

@@ -20,6 +20,7 @@ COLOURS = {
     "attention output": palette.ATTENTION,
     "up-projection": palette.MLP,
     "down-projection": DOWN,
+    "activation": palette.MLP,
     "LayerNorms": palette.NORM,
     "unembedding": palette.OUTPUT,
     "mask buffers": "#9ca3af",
@@ -30,6 +31,7 @@ SHORT = {
     "attention output": "out",
     "up-projection": "up",
     "down-projection": "down",
+    "activation": "act",
     "LayerNorms": "norm",
     "mask buffers": "mask",
 }

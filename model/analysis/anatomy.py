@@ -151,6 +151,7 @@ PARTS = {
     "attention output": r"h\.\d+\.attn\.c_proj\.(weight|bias)",
     "up-projection": r"h\.\d+\.mlp\.c_fc\.(weight|bias)",
     "down-projection": r"h\.\d+\.mlp\.c_proj\.(weight|bias)",
+    "activation": r"h\.\d+\.mlp\.act\.(weight|alpha_[pn])",
     "LayerNorms": r"(h\.\d+\.ln_[12]|ln_f)\.(weight|bias)",
     "unembedding": r"lm_head\.weight",
     "mask buffers": r"h\.\d+\.attn\.(bias|masked_bias)",

@@ -127,8 +127,8 @@ def _is_folder(path: str | Path) -> bool:
 def _oddities(model: GPT2LMHeadModel, said_tied: bool) -> list[str]:
     odd = []
     if bad := weights.not_finite(model):
-        odd.append(f"{len(bad)} tensors hold NaN or infinity, so this model's output means "
-                   f"nothing; the first: {bad[0]}.")
+        odd.append("There is NaN or infinity in the weights, so this model's output means nothing. "
+                   f"Tensors that hold some: {len(bad)}, the first: {bad[0]}.")
     if said_tied and not model.config.tie_word_embeddings:
         odd.append("config.json ties the unembedding to the token embedding, but the file holds "
                    "two different matrices: both are used, as transformers does.")

@@ -37,10 +37,11 @@ from model.loading.weight_files import (
 
 ADDED = "added_tokens.json"
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # what training programs put weights in
-_FLOATS = {"F64", "F32", "F16", "BF16"}
+_FLOATS = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
 _OF_TORCH = {
     "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64",
     "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
+    "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2",
 }
 
 
@@ -143,10 +144,14 @@ def expected(config: GPT2Config) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield "wpe.weight", (config.n_positions, C)
     block = {"attn.c_attn": (C, 3 * C), "attn.c_proj": (C, C), "mlp.c_fc": (C, F),
              "mlp.c_proj": (F, C), "ln_1": (C,), "ln_2": (C,)}
+    own = ACT2FN[config.activation_function].state_dict()  # PReLU and xIELU are trained, too
+    activation = {name: tuple(x.shape) for name, x in own.items()}
     for layer in range(config.n_layer):
         for name, shape in block.items():
             yield f"h.{layer}.{name}.weight", shape
             yield f"h.{layer}.{name}.bias", shape[-1:]
+        for name, shape in activation.items():
+            yield f"h.{layer}.mlp.act.{name}", shape
     yield "ln_f.weight", (C,)
     yield "ln_f.bias", (C,)
 
@@ -318,13 +323,36 @@ def set_ends(model: GPT2LMHeadModel, folder: Path) -> list[str]:
     """Give the model the end tokens that transformers would: those of generation_config.json, and
     of config.json where that file is missing. Returns what is odd about them."""
     path, config = folder / "generation_config.json", model.config
-    named = read_json(path).get("eos_token_id") if path.is_file() else config.eos_token_id
-    model.generation_config.eos_token_id = ends = _as_ends(named, path)
-    if any(0 <= i < config.vocab_size for i in ends):
+    where = path if path.is_file() else folder / "config.json"
+    raw = read_json(where)
+    named = raw.get("eos_token_id")
+    model.generation_config.eos_token_id = ends = _as_ends(named, where)
+    odd = _said_of_drawing(raw, where.name)
+    if not any(0 <= i < config.vocab_size for i in ends):
+        odd.append("No token of this vocabulary ends a text: eos_token_id of "
+                   f"{where.name} is {json.dumps(named)}. A generation goes on until its limit.")
+    return odd
+
+
+DRAWING = (
+    "repetition_penalty", "no_repeat_ngram_size", "min_length", "min_new_tokens", "num_beams",
+    "bad_words_ids", "sequence_bias", "suppress_tokens", "begin_suppress_tokens",
+    "forced_bos_token_id", "forced_eos_token_id", "exponential_decay_length_penalty",
+    "guidance_scale", "stop_strings",
+)
+"""What a file can tell transformers' generate that changes the next token even at temperature 0."""
+
+
+def _said_of_drawing(raw: dict, name: str) -> list[str]:
+    told = [f"{key} = {str(raw[key])[:40]}" for key in DRAWING if _is_asked(key, raw.get(key))]
+    if not told:
         return []
-    where = "generation_config.json" if path.is_file() else "config.json"
-    said = f"No token of this vocabulary ends a text: eos_token_id of {where} is {json.dumps(named)}"
-    return [f"{said}. A generation goes on until its limit."]
+    said = f"{name} asks generate for {', '.join(told)}. This program draws from the model's own "
+    return [said + "probabilities without it, so transformers' generate may go on otherwise."]
+
+
+def _is_asked(key: str, value: object) -> bool:
+    return value is not None and (key.endswith("_token_id") or value not in (0, 1, [], {}))
 
 
 def _as_ends(named: object, path: Path) -> list[int]:

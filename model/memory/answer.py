@@ -111,7 +111,9 @@ def pieces(tokenizer: PreTrainedTokenizerBase, answer: Answer) -> list[AnswerPie
         return _text_pieces(tokenizer, answer)
     found, raw, log = [], b"", 0.0
     for i, (token, own) in enumerate(zip(answer.ids, answer.log)):
-        raw, log = raw + tokens.token_bytes(tokenizer, token), log + own
+        known = tokens.has_token(tokenizer, token)  # a padded row can be the most probable
+        new = tokens.token_bytes(tokenizer, token) if known else b""
+        raw, log = raw + new, log + own
         if _is_whole(raw) or i == len(answer) - 1:
             found.append(AnswerPiece(readable(raw), float(np.exp(log))))
             raw, log = b"", 0.0

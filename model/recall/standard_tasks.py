@@ -101,7 +101,7 @@ def _with(sentences: list[str], needle: str, depth: float) -> tuple[str, ...]:
 def _single_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """Words of at least three lower-case letters that are one token after a space; ValueError if
     the tokenizer has too few."""
-    texts = tokens.display(tokenizer, range(len(tokenizer)))
+    texts = tokens.display(tokenizer, range(tokens.spelling(tokenizer).n_ids))
     found = [" " + t[1:] for t in texts if t[:1] == "·" and len(t) > 3 and t[1:].isalpha()
              and t[1:].isascii() and t[1:].islower()]
     if len(found) < 2 * max(PAIRS):

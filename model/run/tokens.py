@@ -54,13 +54,14 @@ BYTES, SPACES, WORDS, ENDS, TEXT = "bytes", "spaces", "words", "ends", "text"
 class Spelling:
     """How a tokenizer writes its tokens.
 
-    kind: "bytes" (GPT-2's stand-ins, a letter a byte), "spaces" (text with ▁ for a space, as
+    n_ids: one more than the last id; not every id before has a token. kind: "bytes" (GPT-2's stand-ins, a letter a byte), "spaces" (text with ▁ for a space, as
     SentencePiece), "words" (## before what continues a word, as WordPiece), "ends" (</w> behind a
     word, as the first GPT) or "text" (as it is).
     whole: id -> text of the added and special tokens, which are written as they are. is_byt5: each
     character of a token is a byte of that number.
     """
 
+    n_ids: int
     kind: str
     whole: dict[int, str]
     is_byt5: bool
@@ -92,16 +93,31 @@ def _spelling(tokenizer: PreTrainedTokenizerBase) -> Spelling:
     kinds = {'"ByteLevel"': BYTES, '"Metaspace"': SPACES, "▁": SPACES, '"WordPiece"': WORDS,
              '"BPEDecoder"': ENDS}
     kind = next((kind for mark, kind in kinds.items() if mark in said), TEXT)
-    return Spelling(kind, whole, type(tokenizer).__name__ == "ByT5Tokenizer")
+    n_ids = 1 + max(tokenizer.get_vocab().values(), default=-1)
+    return Spelling(n_ids, kind, whole, type(tokenizer).__name__ == "ByT5Tokenizer")
+
+
+def _piece(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str | None:
+    """A token as its tokenizer writes it; None where none has this id."""
+    if not 0 <= token_id < spelling(tokenizer).n_ids:
+        return None
+    return cast(str | None, tokenizer.convert_ids_to_tokens(token_id))
+
+
+def has_token(tokenizer: PreTrainedTokenizerBase, token_id: int) -> bool:
+    """Whether a row of the embedding belongs to a token: some models pad their tables, and some
+    vocabularies have holes."""
+    return _piece(tokenizer, int(token_id)) is not None
 
 
 def token_bytes(tokenizer: PreTrainedTokenizerBase, token_id: int) -> bytes:
     """The bytes a token stands for; an added or special token stands for its own name, a WordPiece
     that continues a word begins with ##."""
-    piece = cast(str | None, tokenizer.convert_ids_to_tokens(int(token_id)))
+    piece = _piece(tokenizer, int(token_id))
     if piece is None:
         raise ValueError(
-            f"There is no token {token_id}: this vocabulary has ids 0 to {len(tokenizer) - 1}."
+            f"There is no token {token_id}: this vocabulary has {len(tokenizer):,} tokens, the last id is "
+            f"{spelling(tokenizer).n_ids - 1:,}."
         )
     return piece_bytes(spelling(tokenizer), int(token_id), piece)
 
@@ -123,8 +139,10 @@ def piece_bytes(spelling: Spelling, token_id: int, piece: str) -> bytes:
 
 
 def n_text_bytes(tokenizer: PreTrainedTokenizerBase, token_id: int) -> int:
-    """How many bytes of text a token stands for; a WordPiece that begins a word counts the space
-    before it."""
+    """How many bytes of text a token stands for, 0 where no token has this id; a WordPiece that begins
+    a word counts the space before it."""
+    if not has_token(tokenizer, token_id):
+        return 0
     raw = token_bytes(tokenizer, token_id)
     if spelling(tokenizer).kind == WORDS:
         return len(raw) - 2 if raw.startswith(b"##") else len(raw) + 1
@@ -139,7 +157,7 @@ def decode(tokenizer: PreTrainedTokenizerBase, ids: Ids) -> str:
     known = spelling(tokenizer)
     ids = [int(i) for i in ids]
     if known.kind == BYTES and any(not known.whole.get(i, "").isascii() for i in ids):
-        raw = b"".join(token_bytes(tokenizer, i) for i in ids if i < len(tokenizer))
+        raw = b"".join(token_bytes(tokenizer, i) for i in ids if has_token(tokenizer, i))
         return raw.decode("utf-8", "replace")
     return cast(str, tokenizer.decode(ids))
 
@@ -159,11 +177,11 @@ def letters_of_bytes(raw: bytes) -> str:
 def display(tokenizer: PreTrainedTokenizerBase, ids: Ids) -> list[str]:
     """ids (T,) -> T visible strings: spaces as "·", line ends as "↵", broken characters as bytes.
 
-    An id beyond the vocabulary (some models pad their tables) is shown as ‹no token 50300›.
+    An id without a token (some models pad their tables) is shown as ‹no token 50300›.
     """
-    known = len(tokenizer)
     return [
-        show_bytes(token_bytes(tokenizer, i)) if i < known else f"‹no token {i}›" for i in ids
+        show_bytes(token_bytes(tokenizer, i)) if has_token(tokenizer, i) else f"‹no token {i}›"
+        for i in ids
     ]
 
 

@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
 from model.analysis import surprisal, tokenization, vocabulary
 from model.loading import checkpoint, weights
+from model.memory.answer import Answer, pieces
 from model.run import tokens, trace
 from tests import odd_tokenizers as odd
 from tests.checkpoint_folders import edit_config, problem
@@ -16,7 +18,7 @@ TEXTS = ["Hi there", " Hi", "für größer café ist", "🙂\n\n a\t", "a <|pad|
          "<s>a</s> [CLS] ist", ""]
 KINDS = [odd.own_parts, odd.added_beside, odd.added_in_settings, odd.with_space, odd.with_beginning,
          odd.wordpiece, odd.wordpiece_in_one_file, odd.unigram, odd.characters, odd.bytes_of_t5,
-         odd.ends_of_words]
+         odd.ends_of_words, odd.with_holes]
 
 
 @pytest.fixture
@@ -128,6 +130,18 @@ def test_more_rows_than_tokens_and_fewer(made):
     small = checkpoint.load(str(made(odd.added_in_settings, n_more=-1)))
     assert tokens.encode(small.tokenizer, "<|pad|>ü").max() == 257
     assert "1 added tokens have no row" in small.warnings[0] and "'für'" in small.warnings[0]
+
+
+@pytest.mark.parametrize("kind, n_more, without", [(odd.with_holes, 0, 4), (odd.own_parts, 5, 260)])
+def test_a_row_without_a_token_can_be_drawn(made, kind, n_more, without):
+    """A padded table, or a vocabulary with holes: the model may find such a row the best."""
+    loaded = checkpoint.load(str(made(kind, n_more)))
+    ids = [*tokens.encode(loaded.tokenizer, "ab"), without]
+    assert tokens.display(loaded.tokenizer, ids) == ["a", "b", f"‹no token {without}›"]
+    assert tokens.decode(loaded.tokenizer, ids) == "ab" and tokens.n_text_bytes(loaded.tokenizer, without) == 0
+    said = pieces(loaded.tokenizer, Answer(np.array(ids), np.zeros(3), "ab"))
+    assert "".join(piece.text for piece in said).startswith("ab")
+    assert surprisal.read(loaded, trace.run(loaded, ids)).total is not None
 
 
 def test_code_of_the_folder_is_not_run_but_its_files_are_read(made):

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file, save_model
 from transformers import GPT2LMHeadModel
 
+from model.analysis import anatomy, tensor_values
 from model.loading import checkpoint
 from model.loading.naming import MATRICES
 from tests.checkpoint_folders import IDS, edit_config, edit_weights, problem
@@ -133,6 +134,41 @@ def test_other_knobs_of_gpt2_give_transformers_numbers(folder, knobs):
     loaded = checkpoint.load(str(folder))
     stock = GPT2LMHeadModel.from_pretrained(folder, attn_implementation="eager", dtype="float32")
     torch.testing.assert_close(loaded.model(IDS).logits, stock.eval()(IDS).logits, rtol=0, atol=1e-5)
+
+
+def test_an_activation_with_weights_of_its_own(folder):
+    made = random_gpt2(activation_function="prelu")
+    for block in made.transformer.h:
+        block.mlp.act.weight.normal_()
+    made.save_pretrained(folder)
+    loaded, found = checkpoint.load(str(folder)), anatomy.dissect(folder)
+    assert loaded.model(IDS).logits.equal(made(IDS).logits) and loaded.warnings == ()
+    assert found.n_parameters == sum(p.numel() for p in made.parameters())
+    assert [t.n_values for t in found.of_part("activation")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("form", [torch.float8_e4m3fn, torch.float8_e5m2])
+@pytest.mark.parametrize("pickled", [False, True])
+def test_eight_bits_a_number_without_scales(folder, form, pickled):
+    edit_weights(folder, lambda t: {k: x.to(form) if x.ndim > 1 else x for k, x in t.items()})
+    if pickled:
+        torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+        (folder / "model.safetensors").unlink()
+    stock = GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32).eval()
+    loaded, found = checkpoint.load(str(folder)), anatomy.dissect(folder)
+    assert loaded.model(IDS).logits.equal(stock(IDS).logits)
+    table = next(t for t in found.tensors if t.name.endswith("wte.weight"))
+    assert table.n_bytes == table.n_values
+    assert tensor_values.view(found, table).facts.n == table.n_values
+
+
+@pytest.mark.parametrize("said, words", [
+    ({"repetition_penalty": 1.3, "min_new_tokens": 4}, "asks generate for repetition_penalty = 1.3, min_new"),
+    ({"forced_bos_token_id": 0}, "forced_bos_token_id = 0"), ({"repetition_penalty": 1.0, "num_beams": 1}, ""),
+])
+def test_what_generate_would_change_in_the_models_probabilities_is_said(folder, said, words):
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 256} | said))
+    assert [words in one for one in checkpoint.load(str(folder)).warnings] == [True] * bool(words)
 
 
 def test_an_old_config_without_model_type(folder):
