@@ -312,7 +312,7 @@ def _load(choice: Wanted, seat: str = "") -> Checkpoint:
     seat = seat or _visitor()
     if choice[0] == EMBEDDED:
         _shelf().seats.pop(seat, None)
-        return _load_embedded(*choice[1:])
+        return _load_embedded(device=choice[1], dtype=choice[2])  # by name: Streamlit finds it sooner
     return _load_other(choice, seat)
 
 

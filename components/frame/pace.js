@@ -4,11 +4,14 @@
 import { has_drawn, script_rests } from "../kit/dom.js";
 
 const PACE_MS = 150; // at least, between two texts
-const PATIENCE_MS = 2000; // at most, from a key until its text leaves: a slower script is ended by it
+const PATIENCE_MS = 2000; // at most, from a key until its text leaves: a slower script is ended by it,
+// and then has twice as long before the next does so, or a full server would never finish one
 const LOOK_MS = 20;
 
 // read() -> the text in the box; send(text) hands it to the server.
-export const paced = (read, send) => ({ read, send, sent: "", heard: "", sent_at: -PACE_MS, timer: 0 });
+export const paced = (read, send) => ({
+  read, send, sent: "", heard: "", sent_at: -PACE_MS, timer: 0, patience: PATIENCE_MS,
+});
 
 // A key was pressed.
 export function follow(pace) {
@@ -22,10 +25,13 @@ function look(pace) {
   else pace.timer = setTimeout(() => look(pace), LOOK_MS);
 }
 
-function is_due({ typed_at, sent_at, sent, heard }) {
+function is_due(pace) {
   const now = performance.now();
-  if (now - sent_at < PACE_MS) return false;
-  return now - typed_at > PATIENCE_MS || (heard === sent && (script_rests() || has_drawn(heard)));
+  if (now - pace.sent_at < PACE_MS) return false;
+  const is_drawn = pace.heard === pace.sent && (script_rests() || has_drawn(pace.heard));
+  if (!is_drawn && now - pace.typed_at <= pace.patience) return false;
+  pace.patience = is_drawn ? PATIENCE_MS : 2 * pace.patience;
+  return true;
 }
 
 export function send_now(pace) {

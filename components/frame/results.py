@@ -11,11 +11,12 @@ from typing import Any
 
 import streamlit as st
 
+from components.frame import turnstile
 from components.frame.limits import MB, limit
+from components.frame.turnstile import YIELD_S
 from model.run.engine import Engine, Request
 from model.run.store import ABSENT, ResultStore, RunKey
 
-YIELD_S = 0.05  # how long a waiting script sleeps before it looks whether a newer key was pressed
 SILENT_S = 1.0  # a longer wait is explained on the page
 _PLACE = "where a wait is explained"  # session key
 
@@ -42,7 +43,8 @@ def computed(
     script with what the work reports (`model.run.turn.report`). renew: run it even where the store
     has a result, and replace that. key None: of no use to anybody else.
     """
-    return _await(engine().submit(visitor(), key, work, renew=renew), doing, on_progress)
+    request = engine().submit(visitor(), key, work, renew=renew, since=turnstile.begun())
+    return _await(request, doing, on_progress)
 
 
 def made(key: RunKey, make: Callable[[], Any]) -> Any:
@@ -70,10 +72,11 @@ def _await(request: Request, doing: str, on_progress: Callable[[Any], None] | No
     """Wait so that a newer keystroke can take over: Streamlit ends a run where it reads its state."""
     began, said, reported = time.monotonic(), "", None
     try:
-        while not wait([request], YIELD_S).done:
-            reported = _follow(request, on_progress, reported)
-            is_long = time.monotonic() - began > SILENT_S
-            said = _explain(_words(request, doing) if is_long else "", said)
+        with turnstile.outside():
+            while not wait([request], YIELD_S).done:
+                reported = _follow(request, on_progress, reported)
+                is_long = time.monotonic() - began > SILENT_S
+                said = _explain(_words(request, doing) if is_long else "", said)
         _follow(request, on_progress, reported)
         _explain("", said)
         return request.result()

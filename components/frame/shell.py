@@ -1,6 +1,7 @@
 """The frame round every page: navigation, the sidebar, the prompt box. Knows nothing of a page's
 content."""
 
+import gc
 from collections.abc import Callable, Sequence
 
 import streamlit as st
@@ -15,6 +16,7 @@ from components.frame import (
     presenting,
     results,
     takeaway,
+    turnstile,
     visit,
     whose,
     workshop,
@@ -80,16 +82,26 @@ def on_enter(take: Callable[[str], bool]) -> None:
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Import torch and load the start model, before the first visitor types."""
+    """Import torch and load the start model, before the first visitor types. What is there then stays:
+    collections of garbage need not look through it."""
     model_picker.warm_up()
+    gc.collect()
+    gc.freeze()
 
 
 def show(
     declared: Sequence[Choice], above: Callable[[str], None], beside: Callable[[str], None]
 ) -> None:
-    """Draw the frame and run the chosen page. declared: every choice that the link carries; above:
-    draws what stands above the prompt box, beside: what stands beside it; both are given the page's
-    address."""
+    """Draw the frame and run the chosen page, when it is this script's turn. declared: every choice that
+    the link carries; above: draws what stands above the prompt box, beside: what stands beside it; both
+    are given the page's address."""
+    with turnstile.inside():
+        _show(declared, above, beside)
+
+
+def _show(
+    declared: Sequence[Choice], above: Callable[[str], None], beside: Callable[[str], None]
+) -> None:
     try:
         leaving.be_here()
     except ValueError as error:

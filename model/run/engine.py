@@ -2,9 +2,11 @@
 
 Work is a function without arguments. Between two layers, long work lets others run first
 (`model.run.turn`), so that a short request never waits for the end of a long one: whoever has run
-for a slice goes to the end of the line. A visitor has one request: a newer one replaces it, and work
-for which nobody waits stops between two layers. Visitors who ask for the same key share one run;
-prompts that are being typed and wait at the same time run in a row. Knows nothing of pages.
+for a slice goes to the end of the line. Who has waited longest for a picture comes first, or a picture
+of three results would wait for the whole line three times. A visitor has one request: a newer one
+replaces it, and work for which nobody waits stops between two layers. Visitors who ask for the same
+key share one run; prompts that are being typed and wait at the same time run in a row. Knows nothing
+of pages.
 """
 
 import threading
@@ -25,7 +27,7 @@ from model.run.store import ABSENT, ResultStore, RunKey
 from model.run.tokens import Ids
 from model.run.turn import Overtaken
 
-SLICE_S = 0.05  # how long work runs while others wait
+SLICE_S = 0.05  # of processor time: how long work runs while others wait
 FEW_NEW, MOST_IN_A_ROW = 8, 10  # tokens of a prompt that joins others, and how many may join
 
 
@@ -33,13 +35,15 @@ class Request(Future[Any]):
     """Work that was asked for. Its result is shared by all who wait: they never change it.
 
     key: None where nobody else can want the same. waiting: the visitors. is_background: nobody
-    looks on, so whatever a page wants goes first. progress: what the work last reported. joined: those
-    that run in a row with it, and take their turns with it.
+    looks on, so whatever a page wants goes first. since: what it is for was asked for then, in seconds.
+    progress: what the work last reported. joined: those that run in a row with it, and take their turns
+    with it.
     """
 
-    def __init__(self, key: RunKey | None, work: Callable[[], Any], is_background: bool = False):
+    def __init__(self, key: RunKey | None, work: Callable[[], Any], is_background: bool = False,
+                 since: float = 0.0):
         super().__init__()
-        self.key, self.work, self.is_background = key, work, is_background
+        self.key, self.work, self.is_background, self.since = key, work, is_background, since
         self.waiting: set[str] = set()
         self.stop = threading.Event()
         self.is_begun = False
@@ -62,7 +66,7 @@ class _Turn:
 
     def __init__(self, engine: "Engine", request: Request):
         self.engine, self.request, self.undivided = engine, request, False
-        self.began = time.monotonic()
+        self.began = time.thread_time()
 
     def give_way(self) -> None:
         """Between two layers: stop where nobody waits, let others run where a slice is over."""
@@ -70,7 +74,7 @@ class _Turn:
             raise Overtaken
         if not self.undivided and self.engine._wants_in(self):
             self.engine._to_the_end(self.request)
-            self.began = time.monotonic()
+            self.began = time.thread_time()
 
     def report(self, progress: Any) -> None:
         """Kept for whoever waits."""
@@ -86,7 +90,7 @@ class Engine:
     def __init__(self, store: ResultStore | None = None, slice_s: float = SLICE_S):
         self.store = ResultStore() if store is None else store
         self.slice_s = slice_s
-        self._line: list[Request] = []  # who wants to run, in order; begun or not
+        self._line: list[Request] = []  # who wants to run; begun or not
         self._running: Request | None = None
         self._changed = threading.Condition()
         self._n_idle = 0
@@ -95,9 +99,10 @@ class Engine:
 
     def submit(
         self, visitor: str, key: RunKey | None, work: Callable[[], Any], *,
-        renew: bool = False, is_background: bool = False,
+        renew: bool = False, is_background: bool = False, since: float | None = None,
     ) -> Request:
-        """Ask for work() under a key; this visitor's earlier request is dropped.
+        """Ask for work() under a key; this visitor's earlier request is dropped. since: when the key was
+        pressed that this is for (`time.monotonic`); None: now.
 
         The request gives what work returns, raises what it raises, or is cancelled when overtaken.
         The result is kept and given to all who ask for the key; `renew` runs the work all the same
@@ -112,7 +117,8 @@ class Engine:
                 return _done(key, work, kept)
             request = self._same(key)
             if request is None:
-                request = Request(key, work, is_background)
+                asked = time.monotonic() if since is None else since
+                request = Request(key, work, is_background, asked)
                 self._line.append(request)
                 self._hand_on()
             request.waiting.add(visitor)
@@ -133,9 +139,8 @@ class Engine:
         with self._changed:
             if request not in self._line:
                 return 0
-            before = self._line[: self._line.index(request)]
-            waiting = [r for r in before if request.is_background or not r.is_background]
-            return len(waiting) + (self._running is not None)
+            before = [r for r in self._line if _order(r) < _order(request)]
+            return len(before) + (self._running is not None)
 
     def close(self) -> None:
         """Stop what runs between two layers; what waits is cancelled."""
@@ -175,7 +180,7 @@ class Engine:
     def _hand_on(self) -> None:
         """Whoever is first runs; background work only where nothing else waits."""
         if self._running is None and self._line:
-            self._running = next((r for r in self._line if not r.is_background), self._line[0])
+            self._running = min(self._line, key=_order)
             self._line.remove(self._running)
             if not self._running.is_begun and not self._n_idle:
                 self._start_thread()
@@ -185,7 +190,7 @@ class Engine:
         """Whether somebody waits for whom this work has to make room now."""
         if mine.request.is_background and any(not r.is_background for r in tuple(self._line)):
             return True
-        is_over = time.monotonic() - mine.began >= self.slice_s
+        is_over = time.thread_time() - mine.began >= self.slice_s
         return is_over and any(
             mine.request.is_background or not r.is_background for r in tuple(self._line)
         )
@@ -193,6 +198,7 @@ class Engine:
     def _to_the_end(self, request: Request) -> None:
         """Wait at the end of the line until it is this request's turn again, or it shall stop."""
         with self._changed:
+            request.since = time.monotonic()
             self._line.append(request)
             self._running = None
             self._hand_on()
@@ -246,7 +252,7 @@ class Engine:
             for one in request.joined:
                 one.is_begun = False
                 one.work = partial(one.work)  # which joins nobody
-            self._line[:0] = request.joined
+            self._line += request.joined
             request.joined = []
 
     def _is_new(self) -> bool:
@@ -325,6 +331,11 @@ def _results(request: Request) -> list[Any]:
         return [request.work()]
     works = [cast(_Typed, one.work) for one in request.row]
     return run_in_a_row(works[0].checkpoint, [(work.ids, work.prefix) for work in works])
+
+
+def _order(request: Request) -> tuple[bool, float]:
+    """Its place in the line: small is early."""
+    return request.is_background, request.since
 
 
 def _too_large(error: Exception) -> ValueError:

@@ -54,7 +54,7 @@ class Visitor:
         self._drawn: str | None = None  # the text whose picture it says it has drawn
         self._done: str | None = None  # the text of the last script that ended by itself
         self._rests, self._marks = False, False
-        self._sent_at, self._typed_at = -PACE_S, None
+        self._sent_at, self._typed_at, self._patience = -PACE_S, None, PATIENCE_S
 
     async def open(self, page: str) -> None:
         """Ask for a page by its address, and wait until its picture is there; the text is then the
@@ -143,7 +143,10 @@ class Visitor:
         if now - self._sent_at < PACE_S:
             return False
         there = self._heard == self._sent and (self._rests or self._drawn == self._sent)
-        return there or now - self._typed_at > PATIENCE_S
+        if not there and now - self._typed_at <= self._patience:
+            return False
+        self._patience = PATIENCE_S if there else 2 * self._patience
+        return True
 
     async def _send(self) -> None:
         self._sent, self._sent_at, self._typed_at = self.text, time.monotonic(), None

@@ -86,6 +86,16 @@ def test_a_text_that_no_script_has_heard_of_waits_for_a_script_but_not_for_ever(
     assert pace.evaluate("sent")[1:] == ["abcde"]
 
 
+def test_a_script_that_was_ended_once_has_twice_as_long_until_it_is_ended_again(pace):
+    """A full server would never finish a picture if each newer text ended the one before."""
+    pace.evaluate("script.dataset.testScriptState = 'running'")
+    sent = [len(type_at(pace, letters, 1000)) for letters in ("abc", "de", "fg", "hi")]
+    assert sent == [1, 1, 1, 2]  # after 2 seconds, then after 4
+    pace.evaluate("script.dataset.testScriptState = 'notRunning'")
+    type_at(pace, "j", 200)
+    assert pace.evaluate("[sent.pop(), pace.patience]") == ["abcdefghij", 2000]
+
+
 def test_a_click_elsewhere_comes_after_the_text_and_before_the_next_letters(pace):
     pace.evaluate("script.dataset.testScriptState = 'running'")
     assert type_at(pace, "a", 10) == []

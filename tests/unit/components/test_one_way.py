@@ -9,10 +9,12 @@ LOCKED = {  # round no run of a model
     "components/frame/model_picker.py": "one model is loaded at a time",
     "components/recall/jobs.py": "one measurement begins at a time",
     "components/frame/leaving.py": "freed memory is given back once for all who left together",
+    "components/frame/turnstile.py": "one script at a time draws",
 }
 LIVES_WITH_THE_SERVER = {  # no result of a run: the engine itself, models, downloads, files shipped,
     # and who is here
     ("components/frame/results.py", "engine"),
+    ("components/frame/turnstile.py", "_turnstile"),
     ("components/frame/leaving.py", "_seat"),
     ("components/frame/leaving.py", "_register"),
     ("components/frame/shell.py", "warm_up"),

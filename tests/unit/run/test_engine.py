@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import CancelledError, wait
+from functools import partial
 
 import numpy as np
 import pytest
@@ -332,6 +333,19 @@ def test_work_cannot_wait_for_other_work(engine):
 
     with pytest.raises(AssertionError, match="it would wait for itself"):
         engine.submit("ann", key("a"), nested).result(PATIENCE_S)
+
+
+def test_who_has_waited_longest_for_a_picture_comes_first(engine):
+    """A picture of several results does not wait for the whole line at each of them."""
+    seen, long = [], Layers("long", 1, [])
+    engine.submit("ann", key("long"), long)
+    assert long.begun.wait(PATIENCE_S)  # so the others stand in line
+    asked = [engine.submit(str(since), key(str(since)), partial(seen.append, since), since=since)
+             for since in (3.0, 1.0, 2.0)]
+    assert [engine.n_before(request) for request in asked] == [3, 1, 2]
+    long.release()
+    wait(asked, PATIENCE_S)
+    assert seen == [1.0, 2.0, 3.0]
 
 
 def test_a_page_hears_how_far_the_work_is_and_who_is_before_it(engine):
