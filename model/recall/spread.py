@@ -44,7 +44,7 @@ class Spread:
         if not self.ray.is_initialized():
             _connect(self.ray, address)
         self._done = self.ray.remote(_done)
-        self._common: tuple[Any, Any] = (None, None)  # what was put into the cluster last, and its place
+        self._common: tuple[Any, Any] = (self, None)  # what was put into the cluster last, and its place
 
     def begin(self, work: Callable[..., Any], common: Any, *given: Any) -> Any:
         """Begin work(common, *given) on some worker -> the place of what it gives, which may itself be

@@ -16,6 +16,8 @@ from model.recall.probe import Probe
 from model.recall.runs import Curve, CurvePoint, Question, Trial
 from model.recall.spread import each
 from model.run.checkpoint import Checkpoint, Placement
+from model.training import memory, memory_grid, whole_grid
+from tests.unit.training.test_memory_training import folder_of
 
 pytestmark = pytest.mark.slow
 SMALL = Settings(fusion=FusionSettings(slots=40))
@@ -150,3 +152,13 @@ def test_an_address_without_a_cluster_is_one_sentence(capsys, tmp_path, spread, 
     assert main(["probe", "--file", str(given), "--variants", "gpt2", "--ray", "nowhere:x"]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "No Ray cluster at 'nowhere:x'" in said
+
+
+def test_rows_of_the_grid_are_those_of_one_process(spread, tmp_path):
+    folder = folder_of(tmp_path / "base", n_positions=512)
+    training = memory.start(memory.MemoryTrainingOptions(tmp_path, model=str(folder)))
+    training.modules.eval().requires_grad_(False)
+    seeds = {0: training.modules}
+    for grid in (memory_grid, whole_grid):
+        here = grid.row(training, seeds, "oneself", 1, 2)
+        assert grid.row(training, seeds, "oneself", 1, 2, spread=spread) == here
