@@ -1,7 +1,8 @@
 """The bar below every page of a class: for the lecturer its code, how many follow, and what to do with
 them; for a pupil whether they follow, and the way out and back.
 
-It asks for the class's file several times a second and runs the page only where that has changed.
+It asks for the class's file several times a second, and at once where the lecturer is on this server
+(frame/calling.py), and runs the page only where that has changed.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import streamlit as st
 
-from components.frame import led, shared_link
+from components.frame import calling, led, shared_link
 from components.frame.choices import Choice, chosen
 from components.kit import assets
 
@@ -69,6 +70,7 @@ def _of_lecturer(page: str, declared: Sequence[Choice]) -> dict:
 
 def _of_pupil() -> dict:
     room = led.room()
+    calling.listen(room.code)
     if room.ended:
         return {"role": "ended", "code": room.code}
     if led.has_news():

@@ -23,6 +23,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+from components.frame import calling
 from model.disk import owners
 
 OWNER, VISITOR = "owner", "visitor"  # words of a link
@@ -202,6 +203,7 @@ async def opened(app: st.App) -> AsyncIterator[None]:
         _first_words.add(word := owners.new_key())
         link = _owners_link(word)
         threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+    calling.open_here()
     yield
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from components.frame import address, live_prompt, model_picker, results
+from components.frame import address, calling, live_prompt, model_picker, results
 from components.frame.choices import Choice, Flag, Text, choose, chosen
 from model.classroom import ballot, classes, presence
 from model.classroom.ballot import Ballot
@@ -113,21 +113,25 @@ def publish(page: str, declared: Sequence[Choice]) -> None:
     now, here = room(), place(page, declared)
     if not (now.frozen or now.ended or now.place == here):
         classes.show(folder(), now.code, key(), here, time.time())
+        calling.call(now.code)
 
 
 def freeze(frozen: bool) -> None:
     """Stop showing the class what happens here, or go on."""
     classes.freeze(folder(), chosen(CODE), key(), frozen, time.time())
+    calling.call(chosen(CODE))
 
 
 def gather() -> None:
     """Call back everybody who explores alone."""
     classes.gather(folder(), chosen(CODE), key(), time.time())
+    calling.call(chosen(CODE))
 
 
 def end() -> None:
     """End the class for all."""
     classes.end(folder(), chosen(CODE), key(), time.time())
+    calling.call(chosen(CODE))
     leave()
 
 

@@ -12,11 +12,12 @@ LOCKED = {  # round no run of a model
     "components/frame/turnstile.py": "one script at a time draws",
 }
 LIVES_WITH_THE_SERVER = {  # no result of a run: the engine itself, models, downloads, files shipped,
-    # and who is here
+    # who is here, and who listens to a class
     ("components/frame/results.py", "engine"),
     ("components/frame/turnstile.py", "_turnstile"),
     ("components/frame/leaving.py", "_seat"),
     ("components/frame/leaving.py", "_register"),
+    ("components/frame/calling.py", "_classes"),
     ("components/frame/shell.py", "warm_up"),
     ("components/frame/model_picker.py", "_load_embedded"),
     ("components/frame/model_picker.py", "_shelf"),
