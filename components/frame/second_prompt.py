@@ -97,6 +97,27 @@ def show_counts(two: TwoPrompts) -> None:
                f"aligned by {WAYS[two.way]}. A slash shows both tokens of a pair.")
 
 
+def pictures_of_both(a: Callable, b: Callable, apart: Callable) -> None:
+    """A beside B, below them their difference; in a hall one of the three."""
+    if presenting.is_on():
+        presenting.pictures({"A": a, "B": b, "B − A": apart})
+        return
+    for place, draw in zip(st.columns(2, gap="medium"), (a, b)):
+        with place:
+            draw()
+    apart()
+
+
+def chooser_of_a(two: TwoPrompts, take: Callable[[int], None]) -> Callable[[int], None]:
+    """A click on a token of B takes the one of A that stands for it."""
+
+    def chosen_in_b(place: int) -> None:
+        if (own := two.of_a(place)) is not None:
+            take(own)
+
+    return chosen_in_b
+
+
 def _both(token: str, other: str) -> str:
     return token if token == other else f"{token}/{other}"
 

@@ -7,7 +7,14 @@ import numpy as np
 import streamlit as st
 
 from components.frame import presenting, visit
-from components.frame.second_prompt import TwoPrompts, next_tokens, of_pairs, show_counts
+from components.frame.second_prompt import (
+    TwoPrompts,
+    chooser_of_a,
+    next_tokens,
+    of_pairs,
+    pictures_of_both,
+    show_counts,
+)
 from components.kit import cell_grid, difference, two_distributions
 from components.kit.export.offers import notebook
 from components.kit.fact_strip import fact_strip
@@ -24,29 +31,9 @@ def show(two: TwoPrompts, view: str, reading, at: int) -> None:
     notebook("comparison", other=two.second.ids.tolist(), pairs=two.pairs.tolist())
     other, place = run.reading_of(two.second, _HELD), int(two.pairs[two.nearest_pair(at), 1])
     strip.show(two.others, other.bits, other.rank, place, "prompt B: the token that stands for A's",
-               "prediction_strip_b", _chooser(two))
+               "prediction_strip_b", chooser_of_a(two, choice.choose_position))
     VIEWS[view](two, reading, other, at, place)
     show_counts(two)
-
-
-def _chooser(two: TwoPrompts):
-    """A click on a token of B chooses the one of A that stands for it."""
-    def take(place: int) -> None:
-        if (own := two.of_a(place)) is not None:
-            choice.choose_position(own)
-
-    return take
-
-
-def _pictures(a, b, apart) -> None:
-    """A beside B, below them their difference; in a hall one of the three."""
-    if presenting.is_on():
-        presenting.pictures({"A": a, "B": b, "B − A": apart})
-        return
-    for place, draw in zip(st.columns(2, gap="medium"), (a, b)):
-        with place:
-            draw()
-    apart()
 
 
 # -- what comes next ------------------------------------------------------------------------------
@@ -104,7 +91,7 @@ def _surprisal(two: TwoPrompts, reading, other, at: int, place: int) -> None:
         st.caption(f"Above 0: B's token surprises more. Over the whole prompts, B − A: "
                    f"{show_number(total, sign=True)} bits per token.")
 
-    _pictures(
+    pictures_of_both(
         lambda: side("A", two.tokens, reading, at, "prediction_bits"),
         lambda: side("B", two.others, other, place, "prediction_bits_b"),
         apart,
@@ -135,7 +122,8 @@ def _shift(two: TwoPrompts, reading, other, at: int, place: int) -> None:
 
     presenting.pictures({
         "A": lambda: side("A", two.tokens, reading, at, "prediction_shift", choice.choose_position),
-        "B": lambda: side("B", two.others, other, place, "prediction_shift_b", _chooser(two)),
+        "B": lambda: side("B", two.others, other, place, "prediction_shift_b",
+                          chooser_of_a(two, choice.choose_position)),
         "B − A": apart,
     })
 

@@ -9,7 +9,14 @@ import streamlit as st
 from components.frame import presenting, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chosen
-from components.frame.second_prompt import TwoPrompts, lead_to_compare, of_pairs, show_counts
+from components.frame.second_prompt import (
+    TwoPrompts,
+    chooser_of_a,
+    lead_to_compare,
+    of_pairs,
+    pictures_of_both,
+    show_counts,
+)
 from components.kit import cell_grid
 from components.kit.export.offers import notebook
 from components.kit.safe_text import for_markdown
@@ -36,26 +43,6 @@ def _place_in_b(two: TwoPrompts, at: int) -> int:
     return int(two.pairs[two.nearest_pair(at), 1])
 
 
-def _to_a(two: TwoPrompts):
-    """A click on a token of B chooses the one of A that stands for it."""
-    def take(place: int) -> None:
-        if (own := two.of_a(place)) is not None:
-            choice.choose_position(own)
-
-    return take
-
-
-def _pictures(a, b, apart) -> None:
-    """A beside B, below them their difference; in a hall one of the three."""
-    if presenting.is_on():
-        presenting.pictures({"A": a, "B": b, "B − A": apart})
-        return
-    for place, draw in zip(st.columns(2, gap="medium"), (a, b)):
-        with place:
-            draw()
-    apart()
-
-
 # -- the stream -----------------------------------------------------------------------------------
 
 
@@ -71,11 +58,11 @@ def _stream(two: TwoPrompts, at: int) -> None:
         st.markdown(f"**{name}**: {figures.MAPS[shown].lower()}")
         cell_grid.show(grid, (row, column), key, lambda r, c: (choose(choice.STREAM_ROW, r), take(c)))
 
-    _pictures(
+    pictures_of_both(
         lambda: draw("A", figures.stream_grid(a, two.tokens, shown, b), at, "stream_grid",
                      choice.choose_position),
         lambda: draw("B", figures.stream_grid(b, two.others, shown, a), _place_in_b(two, at),
-                     "stream_grid_b", _to_a(two)),
+                     "stream_grid_b", chooser_of_a(two, choice.choose_position)),
         lambda: draw("B − A", apart, two.nearest_pair(at), "stream_apart",
                      lambda c: choice.choose_position(int(mine[c]))),
     )
@@ -109,9 +96,9 @@ def _lens(two: TwoPrompts, at: int) -> None:
         cell_grid.show(grid, (row, two.nearest_pair(at)), "lens_apart",
                        lambda r, c: choice.choose_cell(r, int(two.pairs[c, 0])))
 
-    _pictures(
+    pictures_of_both(
         lambda: side("A", two.first, two.tokens, at, "lens_grid", choice.choose_position),
-        lambda: side("B", two.second, two.others, place, "lens_grid_b", _to_a(two)),
+        lambda: side("B", two.second, two.others, place, "lens_grid_b", chooser_of_a(two, choice.choose_position)),
         difference,
     )
     st.caption(f"{figures.LENS_LEGENDS[shown]} Below: the Jensen-Shannon divergence of both in nats; 0 = the "

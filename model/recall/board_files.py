@@ -1,16 +1,31 @@
-"""Schemas of the files that measurements of recall are kept in. Knows nothing of measuring."""
+"""The files that measurements of recall are kept in: their schemas, and how one is read. Knows nothing
+of measuring.
+"""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from model.disk.schema import Count, Told
+from model.disk.schema import Count, Told, checked, from_json
 
 
 class Versioned(Told):
     """Any of these files, before its version is known to be ours."""
 
     version: Count
+
+
+def read(path: Path, version: int, schema: type[Told]) -> dict[str, Any] | None:
+    """What a file of this version holds; None where there is none. Raises ValueError, a few words, for
+    another version and for what is not as the schema says, and OSError."""
+    if not path.is_file():
+        return None
+    board: dict[str, Any] = from_json(path.read_bytes())
+    if (found := checked(Versioned, board).version) != version:
+        raise ValueError(f"it is version {found}, this program reads {version}")
+    checked(schema, board)
+    return board
 
 
 class ShareTold(Told):

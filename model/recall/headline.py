@@ -24,8 +24,8 @@ from model.memory import asking, telling
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
-from model.recall import distraction, headline_cases, probe, probe_controls
-from model.recall.board_files import HeadlineLineTold, HeadlineTold, Versioned
+from model.recall import board_files, distraction, headline_cases, probe, probe_controls
+from model.recall.board_files import HeadlineLineTold, HeadlineTold
 from model.recall.headline_cases import CASES, RECALLED, WRONG, Case, Talk
 from model.recall.plain_runs import PlainRuns, of_process
 from model.recall.probe import Probe
@@ -51,17 +51,10 @@ class HeadlineProgress:
 
 def load(path: Path) -> dict[str, Any] | None:
     """A stored board; None if there is none, ValueError if it is damaged."""
-    if not path.is_file():
-        return None
     try:
-        board: dict[str, Any] = from_json(path.read_bytes())
-        version = checked(Versioned, board).version
-        if version != VERSION:
-            raise ValueError(f"it is of version {version}, this program writes version {VERSION}")
-        checked(HeadlineTold, board)
+        return board_files.read(path, VERSION, HeadlineTold)
     except ValueError as problem:
         raise ValueError(f"No headline figures in {path}: {problem}. Move it away.") from problem
-    return board
 
 
 def measure(

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from model.disk.schema import checked, from_json
 from model.disk.whole import write_text
 from model.memory import asking
 from model.memory.heard import surprisal
@@ -28,8 +27,8 @@ from model.memory.reader import WithMemory
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
-from model.recall import curves, distraction, probe, runs
-from model.recall.board_files import BoardTold, Versioned
+from model.recall import board_files, curves, distraction, probe, runs
+from model.recall.board_files import BoardTold
 from model.recall.probe import USUAL
 from model.recall.runs import Curve, CurvePoint, bytes_of
 from model.recall.share import Share
@@ -64,20 +63,10 @@ class ScoreboardProgress:
 
 def load(path: Path = PLACE) -> dict[str, Any] | None:
     """A stored board; None where there is none, ValueError where it is damaged."""
-    if not path.is_file():
-        return None
     try:
-        board: dict[str, Any] = from_json(path.read_bytes())
-        version = checked(Versioned, board).version
-        if version == VERSION:
-            checked(BoardTold, board)
+        return board_files.read(path, VERSION, BoardTold)
     except (ValueError, OSError) as problem:
-        raise ValueError(f"No scoreboard in {path.name}: {problem}. Please make it "
-                         "again.") from problem
-    if version != VERSION:
-        raise ValueError(f"Wrong version: {path.name} is version {version}, this program reads "
-                         f"{VERSION}. Please make it again.")
-    return board
+        raise ValueError(f"No scoreboard in {path.name}: {problem}. Please make it again.") from problem
 
 
 def measure(

@@ -18,12 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model.disk.schema import checked, from_json
 from model.disk.whole import write_text
 from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
-from model.recall import probe, runs
-from model.recall.board_files import CurvesTold, Versioned
+from model.recall import board_files, probe, runs
+from model.recall.board_files import CurvesTold
 from model.recall.curves import CURVES
 from model.recall.runs import RULES, Curve, CurvePoint
 from model.recall.spread import Spread
@@ -50,18 +49,10 @@ class ShippedCurveProgress:
 
 def load(folder: Path) -> dict[str, Any] | None:
     """The stored curves of a folder; None if there are none. ValueError: the file is damaged."""
-    path = folder / FILE
-    if not path.is_file():
-        return None
     try:
-        board: dict[str, Any] = from_json(path.read_bytes())
-        version = checked(Versioned, board).version
-        if version != VERSION:
-            raise ValueError(f"it is version {version}, this program reads {VERSION}")
-        checked(CurvesTold, board)
+        return board_files.read(folder / FILE, VERSION, CurvesTold)
     except (ValueError, OSError) as problem:
         raise ValueError(f"No curves in {FILE}: {problem}. Please measure them again.") from problem
-    return board
 
 
 def why_other(board: dict[str, Any], checkpoint: Checkpoint) -> str:
