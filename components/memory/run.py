@@ -6,6 +6,7 @@ Knows nothing of how a question is composed (model.memory.question).
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -30,6 +31,7 @@ from model.run.cut_edges import CutEdge
 from model.run.store import RunKey
 from model.run.trace import Trace
 
+STEPS_S = 0.05  # how long a visitor's answer grows before others have their turn
 _LATEST = "memory:asked"  # session key: under which key the latest ask is kept
 LATEST_B = "memory:asked of B"  # session key: the same of the prompt B beside it
 _ALONE = "memory:each alone"  # session key: the same of what its modules did alone
@@ -99,9 +101,18 @@ def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Ask
                      read)
 
 
-def next_step(steps: Iterator):
-    """The next step of a long work, None at its end; between two steps others may run."""
-    return results.computed(None, partial(next, steps, None))
+def next_steps(steps: Iterator) -> list:
+    """The next steps of a long work, as many as end within STEPS_S, at least one; none at its end."""
+    return results.computed(None, partial(_some, steps))
+
+
+def _some(steps: Iterator) -> list:
+    found, end = [], time.monotonic() + STEPS_S
+    for one in steps:
+        found.append(one)
+        if time.monotonic() > end:
+            break
+    return found
 
 
 def measured_off(asked: AskedPrompt) -> float | None:

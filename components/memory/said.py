@@ -71,9 +71,9 @@ def _one(memory: tuple, trace, told: np.ndarray) -> Iterator[Answer]:
             known = rest(visit.checkpoint(), said.asked, said.answer, trace.ids)
     drafts = [*(said.answer.ids for said in reversed(_kept())), told]
     steps = say(visit.checkpoint(), trace, known, drafts)
-    while (known := run.next_step(steps)) is not None:
-        _keep(KeptAnswer(memory, trace.ids, known))
-        yield known
+    while found := run.next_steps(steps):
+        _keep(KeptAnswer(memory, trace.ids, found[-1]))
+        yield found[-1]
 
 
 def _memory(asked: AskedPrompt) -> tuple:
