@@ -10,7 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.analysis import ablation, attention, embeddings, lens, surprisal, what_if
+from model.analysis import (
+    ablation,
+    attention,
+    embeddings,
+    lens,
+    score_parts,
+    surprisal,
+    what_if,
+)
 from model.analysis.ablation import Off
 from model.lessons import findings
 from model.lessons import patched as patches
@@ -87,6 +95,27 @@ def cell(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) ->
                  if question.head in findings.NAMED else f"This is layer {layer}, head {head}.")
     return Answer(tuple(f"{name} ({key})" for name, key in zip(names, keys)),
                   tuple(percent(float(row[key])) for key in keys), (best,), sentence)
+
+
+def writer(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) -> Answer:
+    """Which earlier head wrote most into the key that the last token reads most, in the head that is
+    strongest in `head`? Raises ValueError where no head stands before it."""
+    layer, head, _ = findings.strongest(checkpoint, trace, question.head)
+    row = attention.weights(checkpoint, trace, layer, head)[-1]
+    found = score_parts.score_parts(checkpoint, trace, layer, head, len(trace) - 1, int(row.argmax()))
+    by_key = found.parts.sum(0)
+    heads = [i for i, one in enumerate(found.writers) if one.kind == "head"]
+    if len(heads) < 2:
+        raise ValueError(f"Layer {layer}, head {head} stands in the first layer: no head wrote into its "
+                         "keys. Choose a model of 2 layers or more.")
+    best = sorted(heads, key=lambda i: -by_key[i])[:MOST_OPTIONS]
+    shown = sorted(best)
+    one = found.writers[best[0]]
+    previous = findings.scores(checkpoint, trace, "previous")[one.layer, one.head]
+    sentence = (f"Layer {one.layer}, head {one.head} wrote most of this key: {by_key[best[0]]:+.1f} of the score "
+                f"{found.score:+.1f}. It gives the previous token {percent(float(max(previous, 0)))} of its weight.")
+    return Answer(tuple(f"layer {found.writers[i].layer} head {found.writers[i].head}" for i in shown),
+                  tuple(f"{by_key[i]:+.1f}" for i in shown), (shown.index(best[0]),), sentence.replace("-", "−"))
 
 
 def n_bytes(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) -> Answer:
@@ -335,12 +364,14 @@ class Kind:
 KINDS = {
     "next": Kind(next_token, "Pick the next token", "most probable", may=("options",)),
     "cell": Kind(cell, "Point at the token that it reads most", "largest weight", ("head",)),
+    "writer": Kind(writer, "Pick the head", "largest part", ("head",)),
     "bytes": Kind(n_bytes, "Guess the bytes", "counted exactly", ("of",), of=tuple(_COUNTED)),
     "order": Kind(order, "Put them in order, the most surprising first", "most bits"),
     "nearest": Kind(nearest, "Pick the nearest token", "largest cosine", ("token",), ("options",)),
     "layer": Kind(layer, "Pick the layer", "stays right"),
     "changed": Kind(changed, "The same or another?", "both computed", ("of",), ("other", "head"), tuple(_CHANGED)),
-    "patched": Kind(patched, "Pick what must be put in", "recovers most", ("of", "other"), of=tuple(patches.OF)),
+    "patched": Kind(patched, "Pick what must be put in", "recovers most", ("of", "other"),
+                    of=(*patches.OF, patches.OF_PATHS)),
     "recall": Kind(recall, "Pick what it says", "with memory", ("tell",), ("options",)),
 }
 

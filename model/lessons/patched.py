@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from model.analysis import alignment, comparison, patching, recovery
+from model.analysis import alignment, attention, comparison, patching, path_patching, recovery
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace
@@ -19,15 +19,22 @@ Found = tuple[tuple[str, ...], tuple[str, ...], int, str]  # options, notes, the
 
 def found(checkpoint: Checkpoint, clean: Trace, corrupt: Trace, of: str) -> Found:
     """`of`: "first" or "last": the token whose stream before that layer brings most back; "layer": the
-    first one before which the last token's stream brings half back; "head". Raises ValueError as
-    model.analysis.recovery."""
+    first one before which the last token's stream brings half back; "head"; "path": the later head
+    that alone hears the head that reads the previous token most. Raises ValueError as
+    model.analysis.recovery and path_patching."""
     answers = _answers(clean, corrupt)
+    if of == OF_PATHS:
+        return _with_both(checkpoint, answers, _path(checkpoint, clean, corrupt, answers))
     sources = np.full(len(corrupt), alignment.NONE)
     pairs = comparison.paired(clean, corrupt, "subsequence")
     sources[pairs[:, 1]] = pairs[:, 0]
     grid = patching.every_cell(checkpoint, corrupt, clean, "head" if of == "head" else "stream", sources)
     read = recovery.recovered(checkpoint, grid, clean, corrupt, "difference", *answers)
-    options, notes, right, sentence = OF[of](checkpoint, corrupt, read.share)
+    return _with_both(checkpoint, answers, OF[of](checkpoint, corrupt, read.share))
+
+
+def _with_both(checkpoint: Checkpoint, answers: tuple[int, int], said: Found) -> Found:
+    options, notes, right, sentence = said
     one, two = tokens.display(checkpoint.tokenizer, list(answers))
     return options, notes, right, f"{sentence} of the difference between “{one}” and “{two}”."
 
@@ -80,6 +87,23 @@ def _layer(checkpoint: Checkpoint, corrupt: Trace, share: np.ndarray) -> Found:
     return options, notes, layers.index(right), sentence
 
 
+def _path(
+    checkpoint: Checkpoint, clean: Trace, corrupt: Trace, answers: tuple[int, int]
+) -> Found:
+    scores = np.nan_to_num(attention.survey(checkpoint, clean).facts["previous"][:-1])
+    if not scores.size:
+        raise ValueError("This model has one layer, so no head hears another. Choose a model of 2 layers or more.")
+    at = int(scores.argmax())
+    sender = at // scores.shape[1], at % scores.shape[1]
+    paths = path_patching.every_path(checkpoint, corrupt, clean, sender)
+    share = recovery.recovered(checkpoint, paths.ends, clean, corrupt, "difference", *answers).share
+    options, notes, right, _ = _head(checkpoint, corrupt, np.nan_to_num(share, nan=-np.inf))
+    layer, head = np.unravel_index(int(np.nanargmax(share)), share.shape)
+    return options, notes, right, (
+        f"The path from layer {sender[0]} head {sender[1]} to layer {layer} head {head} alone brings back "
+        f"{_percent(share[layer, head])}")
+
+
 def _head(checkpoint: Checkpoint, corrupt: Trace, share: np.ndarray) -> Found:
     order = np.argsort(-share, axis=None)[: MOST - 1]
     heads = sorted((int(i) // share.shape[1], int(i) % share.shape[1]) for i in order)
@@ -95,6 +119,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %".replace("-0 %", "0 %").replace("-", "−")
 
 
+OF_PATHS = "path"
 OF: dict[str, Callable[[Checkpoint, Trace, np.ndarray], Found]] = {
     "first": _first, "last": _last, "layer": _layer, "head": _head,
 }

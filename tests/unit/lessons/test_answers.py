@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from model.analysis import attention, path_patching, recovery, score_parts
 from model.lessons import answers, findings
 from model.lessons.lesson import Question
 from model.loading import checkpoint
@@ -179,6 +180,34 @@ def test_every_layer_and_head_that_is_offered_has_its_share(tiny, run, of):
     else:
         enough = [i for i, share in enumerate(shares) if share >= 50]
         assert found.right[0] == (enough[0] if enough else len(shares))
+
+
+def test_the_writer_of_a_key_has_the_largest_part_of_its_score(tiny, run, monkeypatch):
+    monkeypatch.setattr(findings, "strongest", lambda *given: (2, 1, 0.5))
+    row = attention.weights(tiny, run, 2, 1)[-1]
+    parts = score_parts.score_parts(tiny, run, 2, 1, len(run) - 1, int(row.argmax()))
+    wrote = {f"layer {w.layer} head {w.head}": x for w, x in zip(parts.writers, parts.parts.sum(0))
+             if w.kind == "head"}
+    found = ask(tiny, run, kind="writer", head="induction")
+    assert right(found) == max(wrote, key=wrote.get)
+    assert found.notes == tuple(f"{wrote[option]:+.1f}" for option in found.options)
+    monkeypatch.setattr(findings, "strongest", lambda *given: (0, 1, 0.5))
+    with pytest.raises(ValueError, match="first layer: no head wrote into its keys"):
+        ask(tiny, run, kind="writer", head="induction")
+
+
+def test_the_path_is_the_one_that_brings_most_back(tiny, run):
+    found = ask(tiny, run, kind="patched", of="path", other=OTHER)
+    other = trace.run(tiny, answers.fitting(tiny, OTHER))
+    scores = attention.survey(tiny, run).facts["previous"][:-1]
+    layer, head = (int(i) for i in np.unravel_index(scores.argmax(), scores.shape))
+    answer = int(run.next_logits.argmax())
+    against = next(i for i in other.next_logits.topk(2).indices.tolist() if i != answer)
+    ends = path_patching.every_path(tiny, other, run, (layer, head)).ends
+    share = recovery.recovered(tiny, ends, run, other, "difference", answer, against).share
+    best = np.unravel_index(np.nanargmax(share), share.shape)
+    assert right(found) == "layer {} head {}".format(*best) and best[0] > layer
+    assert found.notes[found.right[0]] == f"{100 * share[best]:.0f} %".replace("-0 %", "0 %").replace("-", "−")
 
 
 @pytest.mark.parametrize("head", ["induction", "previous"])
