@@ -1,8 +1,8 @@
 """Activation patching: one run's values at one place put into another run of the same model.
 
 The other run, `base`, is left at the layer where the value enters and goes on from there: layers
-below, and keys and values of the tokens before, are its own (model.run.onward). Nothing is changed
-on the model. What comes back is the last token's stream behind the last block, from which every
+below, and keys and values of the tokens before, are its own (model.run.onward), and so is the memory
+that it reads: only the source's values at the place enter. Nothing is changed on the model. What comes back is the last token's stream behind the last block, from which every
 metric is read. Meng et al. 2022 (arXiv:2202.05262); Heimersheim and Nanda 2024 (arXiv:2404.15255).
 L layers, H heads, T tokens of `base`, S of the source, D head width, C model width, V vocabulary.
 """
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.analysis import alignment
+from model.analysis import alignment, flow
 from model.grafts.blocks import blocks
 from model.run import causal, turn
 from model.run.checkpoint import Checkpoint
-from model.run.onward import Onward
+from model.run.onward import Onward, with_memory
 from model.run.tap import Tap
 from model.run.trace import Trace, scaling
 
@@ -83,7 +83,7 @@ def together(
     given = check_pairs(base, source, pairs)
     now = values(checkpoint, base, site, layer)
     put = _put(now, values(checkpoint, source, site, layer), given)
-    start, rows = _before_block(checkpoint, *_entered(checkpoint, base, site, layer, put, now))
+    start, rows = _before_block(checkpoint, base, *_entered(checkpoint, base, site, layer, put, now))
     return Onward(base, [0]).through(checkpoint, start, rows)[-1].float()
 
 
@@ -114,7 +114,7 @@ def cone(
     patched[onto] = filled(values(checkpoint, source, site, from_layer), fill, seed)[at]
     station, streams = _entered(checkpoint, base, site, layer, patched, now)
     first = 0 if site == "head" else onto
-    start, rows = _before_block(checkpoint, station, streams[first:])
+    start, rows = _before_block(checkpoint, base, station, streams[first:])
     tap = Tap()
     with tap.open():
         last = Onward(base, [first]).through(checkpoint, start, rows)
@@ -145,8 +145,11 @@ def values(checkpoint: Checkpoint, trace: Trace, site: str, layer: int) -> torch
         return trace.attention_added(layer)
     if site == "mlp":
         return trace.mlp_added(layer)
-    q, k = trace.layer_q(layer), trace.layer_k(layer)
-    return causal.weights(q, k, scaling(checkpoint, layer)) @ trace.layer_v(layer).float()
+    v = trace.layer_v(layer).float()
+    if trace.reading is not None:
+        v = torch.cat([v, trace.reading.values[layer].to(v)], 1)
+        return flow.union_weights(checkpoint, trace, layer) @ v
+    return causal.weights(trace.layer_q(layer), trace.layer_k(layer), scaling(checkpoint, layer)) @ v
 
 
 def filled(found: torch.Tensor, fill: str, seed: int) -> torch.Tensor:
@@ -197,7 +200,7 @@ def _layer(
     found = unchanged.repeat(len(base), 1)
     found[pairs.to(found.device) == alignment.NONE] = torch.nan
     changed_tokens = (put != now).any(-1).nonzero()[:, 0].tolist()
-    start, rows = _before_block(checkpoint, *_entered(checkpoint, base, site, layer, put, now))
+    start, rows = _before_block(checkpoint, base, *_entered(checkpoint, base, site, layer, put, now))
     if start == base.n_layers:  # behind the last block a token changes nothing but itself
         if len(base) - 1 in changed_tokens:
             found[-1] = rows[-1].float()
@@ -224,6 +227,7 @@ def heads_mixing(
         some = heads[i : i + n_at_once]
         write = (more[some, first:] @ out[some]).to(mid)  # (h,t,C)
         rows = behind_mlp(checkpoint, layer, (mid + write)[:, -n_rows:].flatten(0, 1))
+        rows = with_memory(base, layer + 1, rows)
         if layer + 1 < base.n_layers:
             onward = Onward(base, [first] * len(some))
             rows = onward.through(checkpoint, layer + 1, rows)[onward.last]
@@ -243,16 +247,19 @@ def _entered(
         more = torch.einsum("htd,hdc->tc", put - now, output_projection(checkpoint, layer))
         return station, there + more.to(there)
     new = put.to(there) if site == "stream" else base.layer_stream(station - 1) + put.to(there)
+    if site == "mlp":
+        new = with_memory(base, layer + 1, new)
     return station, torch.where((put != now).any(-1, keepdim=True), new, there)
 
 
 def _before_block(
-    checkpoint: Checkpoint, station: int, streams: torch.Tensor
+    checkpoint: Checkpoint, base: Trace, station: int, streams: torch.Tensor
 ) -> tuple[int, torch.Tensor]:
     """Streams (...,C) at a station -> the next block, 0 to L, and the streams before it."""
+    block = (station + 1) // 2
     if station % 2:
-        streams = behind_mlp(checkpoint, station // 2, streams)
-    return (station + 1) // 2, streams
+        streams = with_memory(base, block, behind_mlp(checkpoint, station // 2, streams))
+    return block, streams
 
 
 def behind_mlp(checkpoint: Checkpoint, layer: int, mid: torch.Tensor) -> torch.Tensor:
@@ -285,9 +292,6 @@ def _batches(tokens: Sequence[int], n: int) -> Iterator[list[int]]:
 
 def check_pairs(base: Trace, source: Trace, pairs: np.ndarray | None) -> torch.Tensor:
     """Raise ValueError where these runs cannot be patched -> the pairs (T,) as a tensor."""
-    for run in (base, source):
-        if run.reading is not None or run.graft is not None:
-            raise ValueError("Patching runs the model alone. Switch memory off for both prompts.")
     if base.rows[0].stream[0].shape[1] != source.rows[0].stream[0].shape[1]:
         widths = [run.rows[0].stream[0].shape[1] for run in (source, base)]
         raise ValueError(f"A stream of width {widths[0]} does not fit one of width {widths[1]}. "

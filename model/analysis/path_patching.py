@@ -115,6 +115,9 @@ def _read(checkpoint: Checkpoint, layer: int, stream: torch.Tensor) -> dict[str,
 
 
 def _check(base: Trace, source: Trace, sender: tuple[int, int], inputs: str) -> None:
+    for run in (base, source):
+        if run.reading is not None or run.graft is not None:
+            raise ValueError("A path runs the model alone. Switch memory off for both prompts.")
     patching.check_pairs(base, source, None)
     patching.check_cell(base, "head", *sender)
     if not inputs or set(inputs) - set(INPUTS):

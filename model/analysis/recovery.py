@@ -12,7 +12,7 @@ from model.analysis.patching import Grid
 from model.analysis.residual import check_finite
 from model.run import sampling
 from model.run.checkpoint import Checkpoint
-from model.run.trace import Trace
+from model.run.trace import Trace, before_head
 
 METRICS = {
     "difference": "logit difference", "probability": "probability of the answer",
@@ -42,7 +42,7 @@ def recovered(
     have the same, because then no share exists, and as `measured`."""
     first, last = ends(checkpoint, clean, corrupt, metric, answer, against)
     value = np.stack([
-        measured(checkpoint, layer, metric, answer, against, clean) for layer in grid.streams
+        measured(checkpoint, layer, metric, answer, against, clean, corrupt) for layer in grid.streams
     ])
     return Recovered(value, (value - last) / (first - last), first, last)
 
@@ -52,10 +52,12 @@ def ends(
     checkpoint: Checkpoint, clean: Trace, corrupt: Trace, metric: str, answer: int, against: int
 ) -> tuple[float, float]:
     """The metric of the clean and of the corrupted run; raises as `recovered`."""
-    streams = torch.stack([run.layer_stream(-1)[-1].float() for run in (clean, corrupt)])
-    check_finite(streams, 2 * clean.n_layers)
-    first, last = measured(checkpoint, streams, metric, answer, against, clean).tolist()
-    is_same = np.array_equal(clean.ids, corrupt.ids)
+    streams = [run.layer_stream(-1)[-1:].float() for run in (clean, corrupt)]
+    check_finite(torch.cat(streams), 2 * clean.n_layers)
+    rows = torch.cat([_before_head(checkpoint, run, x, clean) for run, x in zip((clean, corrupt), streams)])
+    first, last = _of_rows(checkpoint, rows, metric, answer, against, clean).tolist()
+    is_same = np.array_equal(clean.ids, corrupt.ids) and (
+        clean.reading is corrupt.reading and clean.graft is corrupt.graft)
     if is_same or abs(first - last) <= NOTHING * max(abs(first), abs(last)):
         raise ValueError(
             f"Clean and corrupted prompt give the same {METRICS[metric]}: {first:.6g}. A share "
@@ -67,37 +69,51 @@ def ends(
 @torch.inference_mode()
 def measured(
     checkpoint: Checkpoint, streams: torch.Tensor, metric: str, answer: int, against: int,
-    clean: Trace,
+    clean: Trace, base: Trace,
 ) -> np.ndarray:
-    """Streams behind the last block (N,C) -> a metric of the next token, (N,) float64.
+    """Streams behind the last block (N,C) of runs that left `base`, whose memory they read -> a metric
+    of the next token, (N,) float64.
 
     "difference": logit of `answer` − logit of `against`; "probability": of `answer`; "kl":
     KL(clean ‖ this) in nats, which asks for no answer. NaN stays NaN. Raises ValueError for an
     unknown metric, for answers as `check_answers` and for logits that are not finite.
     """
+    found = np.full(len(streams), np.nan)
+    there = ~torch.isnan(streams).any(-1)
+    rows = _before_head(checkpoint, base, streams[there], clean)
+    result = _of_rows(checkpoint, rows, metric, answer, against, clean)
+    found[there.cpu().numpy()] = result.cpu().numpy()
+    return found
+
+
+def _before_head(checkpoint: Checkpoint, base: Trace, streams: torch.Tensor, clean: Trace) -> torch.Tensor:
+    """Streams behind the last block (N,C) of runs that left `base` -> what the unembedding reads."""
+    return before_head(checkpoint.model, base.graft, streams.to(clean.next_logits))
+
+
+def _of_rows(
+    checkpoint: Checkpoint, rows: torch.Tensor, metric: str, answer: int, against: int, clean: Trace
+) -> torch.Tensor:
+    """What the unembedding reads (N,C) -> the metric, (N,) float64; raises as `measured`."""
     if metric not in METRICS:
         raise ValueError(f"Unknown metric {metric!r}. Choose among {', '.join(METRICS)}.")
     if metric != "kl":
         check_answers(checkpoint, answer, against)
     model = checkpoint.model
-    found = np.full(len(streams), np.nan)
-    there = ~torch.isnan(streams).any(-1)
-    last = model.transformer.ln_f(streams[there].to(clean.next_logits))
     if metric == "difference":
         unembedding = model.lm_head.weight[[answer, against]].double()
-        logits = last.double() @ unembedding.T
+        logits = rows.double() @ unembedding.T
         result = logits[:, 0] - logits[:, 1]
     else:
-        logs = model.lm_head(last).double().log_softmax(-1)
+        logs = model.lm_head(rows).double().log_softmax(-1)
         if metric == "probability":
             result = logs[:, answer].exp()
         else:
-            expected = model.lm_head(model.transformer.ln_f(clean.layer_stream(-1)[-1:]))
+            expected = model.lm_head(before_head(model, clean.graft, clean.layer_stream(-1)[-1:]))
             wanted = expected.double().log_softmax(-1)
             result = (wanted.exp() * (wanted - logs)).sum(-1).clamp(min=0)
     sampling.check_finite(result, "the logits of a patched run")
-    found[there.cpu().numpy()] = result.cpu().numpy()
-    return found
+    return result
 
 
 def check_answers(checkpoint: Checkpoint, answer: int, against: int) -> None:

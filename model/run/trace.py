@@ -194,6 +194,15 @@ def final_logits(model: GPT2LMHeadModel, stream: torch.Tensor) -> torch.Tensor:
     return found
 
 
+def before_head(model: GPT2LMHeadModel, graft: Graft | None, stream: torch.Tensor) -> torch.Tensor:
+    """Residual stream after the last block (N,C) -> what the unembedding is multiplied with, (N,C): the
+    final LayerNorm's output, and what a late memory adds."""
+    normed: torch.Tensor = model.transformer.ln_f(stream)
+    if graft is None or graft.late is None:
+        return normed
+    return normed + graft.modules.late.read(normed[None], graft.late).to(normed)[0]
+
+
 @torch.inference_mode()
 def logits(checkpoint: Checkpoint, trace: Trace, start: int = 0) -> torch.Tensor:
     """Logits of the positions from `start` on, (T-start, V), with the memory the trace was run

@@ -270,11 +270,11 @@ def test_shares_are_zero_without_and_one_with_everything(plain, runs, metric):
 def test_a_share_of_a_tiny_probability_exists(plain, runs, monkeypatch):
     clean, corrupt = runs
     ends = torch.stack([run.layer_stream(-1)[-1] for run in (corrupt, clean)])[None]
-    monkeypatch.setattr(recovery, "measured", lambda *_: np.array([3e-9, 1e-9]))
+    monkeypatch.setattr(recovery, "_of_rows", lambda *_: torch.tensor([3e-9, 1e-9], dtype=torch.float64))
     found = recovery.recovered(plain, patching.Grid("stream", ends), clean, corrupt, "probability",
                                ANSWER, AGAINST)
     np.testing.assert_allclose(found.share, [[1, 0]])
-    monkeypatch.setattr(recovery, "measured", lambda *_: np.array([1.0, 1.0 + 1e-7]))
+    monkeypatch.setattr(recovery, "_of_rows", lambda *_: torch.tensor([1.0, 1.0 + 1e-7], dtype=torch.float64))
     with pytest.raises(ValueError, match="the same probability of the answer: 1. A share"):
         recovery.recovered(plain, patching.Grid("stream", ends), clean, corrupt, "probability",
                            ANSWER, AGAINST)
