@@ -40,12 +40,13 @@ FILL = Choice("patch_fill", OneOf(FILLS), "patch")
 METRIC = Choice("patch_metric", OneOf(METRICS), "difference")
 ANSWER, AGAINST = Choice("patch_answer", Text(100), ""), Choice("patch_against", Text(100), "")
 PATCHED = Choice("patched", Cell())  # a layer, and a token of prompt B or a head
+PATCH_FROM = Choice("patch_from", Cell())  # the same of A, where it is not the one that stands for it
 FIRST = Choice("patch_first", Whole())  # the first of the tokens that are patched, of a long prompt
 CHANGED = Choice("patch_changed", Cell())  # a station and a token, of what a patch changes
 SENDER, RECEIVER = Choice("path_from", Cell()), Choice("path_to", Cell())  # layer and head
 INPUTS_READ = Choice("path_inputs", OneOf(INPUTS), "qkv")
 READ = Choice("path_read", Cell())  # a run and a token, of what the receiver reads
-CHOICES = (VIEW, OTHER_MODEL, STATION, PART, NEIGHBOUR, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, FIRST, CHANGED,
+CHOICES = (VIEW, OTHER_MODEL, STATION, PART, NEIGHBOUR, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, PATCH_FROM, FIRST, CHANGED,
            SENDER, RECEIVER, INPUTS_READ, READ)
 
 
@@ -53,8 +54,14 @@ def take_pair(name: str) -> None:
     """Choose an example: both prompts, and their last words."""
     st.session_state.prompt, other = PAIRS[name]
     choose(OTHER, other)
-    for one in (AT, ANSWER, AGAINST, PATCHED, FIRST, SENDER, RECEIVER):
+    for one in (AT, ANSWER, AGAINST, PATCHED, PATCH_FROM, FIRST, SENDER, RECEIVER):
         choose(one, None)
+
+
+def take_patched(layer: int, column: int) -> None:
+    """Choose the cell of B that is patched; its own partner of A is put in."""
+    choose(PATCHED, (layer, column))
+    choose(PATCH_FROM, None)
 
 
 def take_part(n_heads: int):

@@ -123,13 +123,14 @@ def _stop(mark: tuple) -> None:
     st.session_state[_STOPPED] = mark
 
 
-def chosen_cell(one: Choice, share: np.ndarray) -> tuple[int, int]:
-    """The cell that was chosen, where it was run; else the one that brings back most."""
+def chosen_cell(one: Choice, share: np.ndarray, even_empty: bool = False) -> tuple[int, int]:
+    """The cell that was chosen, where it was run, or even where it was not; else the one that brings
+    back most."""
     cell = chosen(one)
     n_rows, n_columns = share.shape
     if cell is not None:
         cell = min(cell[0], n_rows - 1), min(cell[1], n_columns - 1)
-        if not np.isnan(share[cell]):
+        if even_empty or not np.isnan(share[cell]):
             return cell
     best = np.unravel_index(int(np.nanargmax(share)), share.shape)
     return int(best[0]), int(best[1])
@@ -146,18 +147,47 @@ def columns(two: TwoPrompts, what: Asked) -> tuple[list[str], list[str]]:
     return names, words
 
 
-def one(two: TwoPrompts, what: Asked, cell: tuple[int, int]) -> run.OnePatch | None:
-    """The chosen cell alone; None, and a sentence, where it cannot be."""
+def taken(two: TwoPrompts, what: Asked, cell: tuple[int, int]) -> tuple[int, int] | None:
+    """The cell of A that is put into a cell of B: the chosen one, else the one that stands for it; None,
+    and a sentence, where there is none."""
     layer, column = cell
     if what.is_head and len(two.tokens) != len(two.others):
         st.caption("One head's z is put in at every token, so a single patch needs equal token counts: "
                    f"A has {len(two.tokens):,}, B has {len(two.others):,}.")
         return None
-    taken = column if what.is_head else int(what.sources[column])
-    if taken == alignment.NONE:
-        st.caption("This token of B has no partner in A. Choose another cell.")
+    n = two.first.rows[0].q[0].shape[0] if what.is_head else len(two.tokens)
+    wanted = chosen(choice.PATCH_FROM)
+    if wanted is not None and wanted[0] < two.first.n_layers and wanted[1] < n:
+        return wanted
+    source = column if what.is_head else int(what.sources[column])
+    if source == alignment.NONE:
+        st.caption("This token of B has no partner in A. Choose another cell, or what of A is put in.")
         return None
-    return run.one_patch(two.first, two.second, what.site, what.fill, layer, taken, column)
+    return layer, source
+
+
+def pick_source(two: TwoPrompts, what: Asked, cell: tuple[int, int], now: tuple[int, int] | None) -> None:
+    """Two boxes: the layer and the token, or head, of A whose value is put into the chosen cell."""
+    if what.is_head:
+        columns = [f"head {h}" for h in range(two.first.rows[0].q[0].shape[0])]
+    else:
+        columns = [f"{i}  {token}" for i, token in enumerate(two.tokens)]
+    layers = [f"layer {i}" for i in range(two.first.n_layers)]
+    layer, column = now or (cell[0], 0)
+    st.session_state.patch_from_layer, st.session_state.patch_from_column = layer, column
+
+    def take() -> None:
+        choose(choice.PATCHED, cell)  # a box changes what is put in, not where
+        choose(choice.PATCH_FROM, (st.session_state.patch_from_layer, st.session_state.patch_from_column))
+
+    with st.container(horizontal=True, vertical_alignment="bottom", key="patch_from_row"):
+        st.selectbox("A's value of", range(len(layers)), key="patch_from_layer", on_change=take, width=130,
+                     format_func=layers.__getitem__)
+        st.selectbox("at", range(len(columns)), key="patch_from_column", on_change=take, width=170,
+                     format_func=columns.__getitem__)
+        st.button("Its own partner", key="patch_from_own", type="tertiary",
+                  disabled=chosen(choice.PATCH_FROM) is None, on_click=choose,
+                  args=(choice.PATCH_FROM, None))
 
 
 # -- long prompts ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from components.frame import results, visit
 from components.frame.second_prompt import between, key_between, sides
 from model.analysis import ablation, attention, comparison, patching, path_patching, recovery
 from model.analysis.ablation import AblationChange
+from model.grafts.graft import opened
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, final_logits
 
@@ -74,10 +75,18 @@ def has_cells(first: Trace, second: Trace, site: str, fill: str, sources: np.nda
 
 
 def one_patch(
-    first: Trace, second: Trace, site: str, fill: str, layer: int, taken: int, put: int
+    first: Trace, second: Trace, site: str, fill: str, taken: tuple[int, int], put: tuple[int, int]
 ) -> OnePatch:
-    """The value of A at (layer, taken), or its fill, in B at (layer, put): tokens, or one head."""
-    return between(_one_patch, first, second, site, fill, layer, taken, put)
+    """The value of A at `taken` (layer, token or head), or its fill, in B at `put`."""
+    return between(_one_patch, first, second, site, fill, taken, put)
+
+
+def one_recovered(
+    first: Trace, second: Trace, site: str, fill: str, taken: tuple[int, int], put: tuple[int, int],
+    metric: str, answers: tuple[int, int],
+) -> recovery.Recovered:
+    """What that patch brings back, value and share (1,1). Raises ValueError as recovery.recovered."""
+    return between(_one_recovered, first, second, site, fill, taken, put, metric, *answers)
 
 
 def paths(
@@ -134,12 +143,22 @@ def _cells(
 
 @torch.inference_mode()
 def _one_patch(
-    chosen: Checkpoint, first: Trace, second: Trace, site: str, fill: str, layer: int, taken: int,
-    put: int,
+    chosen: Checkpoint, first: Trace, second: Trace, site: str, fill: str, taken: tuple[int, int],
+    put: tuple[int, int],
 ) -> OnePatch:
-    cone = patching.cone(chosen, second, first, site, (layer, taken), (layer, put), fill)
-    patched = final_logits(chosen.model, cone.last.to(second.next_logits))
+    cone = patching.cone(chosen, second, first, site, taken, put, fill)
+    with opened(second.graft):
+        patched = final_logits(chosen.model, cone.last.to(second.next_logits))
     return OnePatch(ablation.compare(chosen, second.next_logits, patched), cone.moved)
+
+
+def _one_recovered(
+    chosen: Checkpoint, first: Trace, second: Trace, site: str, fill: str, taken: tuple[int, int],
+    put: tuple[int, int], metric: str, *answers: int,
+) -> recovery.Recovered:
+    cone = patching.cone(chosen, second, first, site, taken, put, fill)
+    grid = patching.Grid(site, cone.last[None, None])
+    return recovery.recovered(chosen, grid, first, second, metric, *answers)
 
 
 def _paths(
@@ -167,5 +186,6 @@ def _last_layer(
     last = patching.together(
         chosen, second, first, "stream", first.n_layers - 1, np.array(sources)
     )
-    logits = final_logits(chosen.model, last.to(first.next_logits))
+    with opened(second.graft):
+        logits = final_logits(chosen.model, last.to(first.next_logits))
     return float((logits - first.next_logits).abs().max())

@@ -144,7 +144,7 @@ def patch(two: TwoPrompts, bar) -> None:
     read = patches.every_cell(two, asked)
     if read is None:
         return
-    cell = patches.chosen_cell(choice.PATCHED, read.share)
+    cell = patches.chosen_cell(choice.PATCHED, read.share, chosen(choice.PATCH_FROM) is not None)
     pictures = {
         "Every cell": lambda: _cells(two, asked, read, cell, metric),
         "One patch": lambda: _one(two, asked, read, cell, metric),
@@ -178,34 +178,52 @@ def _cells(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> 
     grid = figures.share_grid(read.share[:, start:stop], read.value[:, start:stop], asked.site,
                               names[start:stop], words[start:stop], metric)
     cell_grid.show(grid, (cell[0], cell[1] - start), "patch_grid",
-                   lambda row, column: choose(choice.PATCHED, (row, column + start)))
+                   lambda row, column: choice.take_patched(row, column + start), _dragger(two, asked, start))
     patches.show_range(two, asked)
     show_counts(two)
     st.caption(f"Each cell: {figures.FILL_WORDS[asked.fill]}, and how much of A's {metric} comes back: "
                "(patched − B) ÷ (A − B). 0 = as B, +1 (blue) = as A, below 0 (red) = away from A; "
-               "full colour from ±1 on. An empty cell has no partner in A. Click a cell.")
+               "full colour from ±1 on. An empty cell has no partner in A. Click a cell; or drag one onto another: A's "
+               "value of the first goes into B's place of the second.")
     if asked.fill == "patch" and two.is_whole and not (asked.sources < 0).any():
         largest = run.last_layer(two.first, two.second, asked.sources)
         st.caption(figures.identity(largest, len(asked.sources)))
+
+
+def _dragger(two: TwoPrompts, asked, start: int):
+    """A cell dragged onto another: the value of A that stands for the first goes into B at the second."""
+    def take(source: tuple[int, int], onto: tuple[int, int]) -> None:
+        column = source[1] + start
+        place = column if asked.is_head else two.of_a(column)
+        choice.take_patched(onto[0], onto[1] + start)
+        if place is not None:
+            choose(choice.PATCH_FROM, (source[0], place))
+
+    return take
 
 
 def _one(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> None:
     layer, column = cell
     _, words = patches.columns(two, asked)
     where = figures.SITE_WORDS[asked.site].format(layer)
-    st.markdown(f"**One patch:** {where}, {for_markdown(words[column])}")
-    found = patches.one(two, asked, cell)
-    if found is None:
+    st.markdown(f"**One patch** into B: {where}, {for_markdown(words[column])}")
+    taken = patches.taken(two, asked, cell)
+    patches.pick_source(two, asked, cell, taken)
+    if taken is None:
         return
-    share, value = float(read.share[cell]), float(read.value[cell])
+    given = two.first, two.second, asked.site, asked.fill, taken, cell
+    found = run.one_patch(*given)
+    one = run.one_recovered(*given, asked.metric, asked.answers)
+    share, value = float(one.share[0, 0]), float(one.value[0, 0])
     st.html(figures.patch_facts(found.change, share, value, read, metric))
     st.html(two_distributions.pairs(found.change, "B", f"B with {figures.WITH[asked.fill]}"))
 
 
 def _moved(two: TwoPrompts, asked, cell: tuple[int, int]) -> None:
-    found = patches.one(two, asked, cell)
-    if found is None:
+    taken = patches.taken(two, asked, cell)
+    if taken is None:
         return
+    found = run.one_patch(two.first, two.second, asked.site, asked.fill, taken, cell)
     words = [f"B {i} {token}" for i, token in enumerate(two.others)]
     grid, top = figures.moved_grid(found.moved, two.others, words)
     last = (len(found.moved) - 1, len(two.others) - 1)

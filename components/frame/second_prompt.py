@@ -24,7 +24,7 @@ from model.run.store import RunKey
 from model.run.trace import Trace
 
 WAYS = {"subsequence": "common tokens", "position": "position"}
-FIRST_OTHER = "My name is James Theory. I live in Rome. Where do I live? I live in"
+FIRST_OTHER = "My name is James Theory. I live in Boston. Where do I live? I live in"  # as many tokens as A
 
 OTHER = Choice("other_prompt", Text(), FIRST_OTHER, what="prompt B")
 WAY = Choice("align", OneOf(WAYS), "subsequence")

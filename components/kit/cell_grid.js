@@ -1,7 +1,7 @@
 // A grid of coloured cells, rows × columns, with words in them where there is room. Wide grids
 // scroll: the canvas is as wide as the window and draws the columns that are in it.
 import {
-  choose, css, frame, ink, is_large, mix, room_below, rounded, shorten, significant, unit, width_of, write,
+  choose, css, frame, ink, is_large, mix, place_of, room_below, rounded, shorten, significant, unit, width_of, write,
 } from "./canvas.js";
 import { axis, bold, cells, named } from "./grid.js";
 
@@ -19,15 +19,23 @@ export default cells({
     grid.wide = grid.picture.querySelector(".wide");
     grid.scroll.addEventListener("scroll", grid.draw);
     for (const name of ["focus", "blur"]) grid.canvas.addEventListener(name, grid.draw);
+    grid.canvas.addEventListener("pointerdown", (event) => { // one finger scrolls: only a mouse drags
+      const is_drag = grid.data.drags && event.pointerType === "mouse" && event.button === 0;
+      grid.dragged = is_drag ? under(grid, ...place_of(grid.canvas, event)) : null;
+    });
+    grid.canvas.addEventListener("pointerleave", () => { grid.dragged = null; });
+  },
+  act(grid, cell) {
+    const from = grid.dragged;
+    grid.dragged = null;
+    if (!from || (from.row === cell.row && from.column === cell.column)) return choose(grid, cell);
+    return choose(grid, { ...cell, from_row: from.row, from_column: from.column });
   },
   measure,
   paint,
   label: ({ data }) => data.title,
   say: read_out,
-  cell_at({ size }, x, y) {
-    const [row, column] = [size.y.index(Math.max(y, size.y.from)), size.x.index(x)];
-    return row === null || column === null || x < size.left ? null : { row, column };
-  },
+  cell_at: under,
   // On a board of switches the keys move, and Enter or the space bar switches.
   walk(grid, next) {
     grid.follow = true;
@@ -41,6 +49,11 @@ export default cells({
     return true;
   },
 });
+
+function under({ size }, x, y) {
+  const [row, column] = [size.y.index(Math.max(y, size.y.from)), size.x.index(x)];
+  return row === null || column === null || x < size.left ? null : { row, column };
+}
 
 // -- sizes ----------------------------------------------------------------------------------------
 
@@ -97,6 +110,7 @@ function paint(context, grid) {
   draw_row_names(context, grid);
   fade_ends(context, grid);
   if (grid.hovered) outline(context, grid, grid.hovered, 1.5);
+  if (grid.dragged && grid.hovered) draw_drag(context, grid, grid.dragged, grid.hovered);
   if (shows_choice(grid)) outline(context, grid, grid.chosen, 3);
   const gap = data.gap_before === null ? 0 : GAP;
   canvas.dataset.places = [size.left, size.y.from, size.x.step, size.y.step, gap].join();
@@ -233,6 +247,19 @@ function outline(context, { size, theme }, { row, column }, width) {
   if (x < size.left - 1) return;
   const [wide, high] = [Math.max(size.x.step, 4), Math.max(size.y.step, 4)];
   frame(context, css(theme.text), width, x - 0.5, y - 0.5, wide, high);
+}
+
+// From the cell where a drag began to the one it is over.
+function draw_drag(context, grid, from, to) {
+  const { size, theme } = grid;
+  const middle = ({ row, column }) =>
+    [size.x.at(column) + size.x.step / 2, size.y.at(row) + size.y.step / 2];
+  outline(context, grid, from, 3);
+  Object.assign(context, { strokeStyle: css(theme.text), lineWidth: 2.5 });
+  context.beginPath();
+  context.moveTo(...middle(from));
+  context.lineTo(...middle(to));
+  context.stroke();
 }
 
 // -- reading --------------------------------------------------------------------------------------

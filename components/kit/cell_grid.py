@@ -69,9 +69,11 @@ class Grid:
 
 
 def show(
-    grid: Grid, chosen: tuple[int, int], key: str, on_choose: Callable[[int, int], None]
+    grid: Grid, chosen: tuple[int, int], key: str, on_choose: Callable[[int, int], None],
+    on_drag: Callable[[tuple[int, int], tuple[int, int]], None] | None = None,
 ) -> None:
-    """Draw a grid; chosen: (row, column). `on_choose(row, column)` runs before the next run."""
+    """Draw a grid; chosen: (row, column). `on_choose(row, column)` runs before the next run;
+    `on_drag(from, onto)`, two cells (row, column), where one was dragged onto another."""
     arrays = {"levels": grid.levels, **grid.arrays}
     assert all(x.shape == grid.levels.shape for x in arrays.values()), "one value a cell"
     plain = ("title", "rows", "columns", "row_words", "column_words", "row_hues", "details")
@@ -80,10 +82,15 @@ def show(
     header = {name: getattr(grid, name) for name in plain}
     header |= {f"{name}_words": words for name, words in grid.names.items()}
     header |= {"hues": HUES, "chosen": {"row": chosen[0], "column": chosen[1]}}
+    header["drags"] = on_drag is not None
 
     def tell():
         cell = st.session_state[key].choose
-        on_choose(int(cell["row"]), int(cell["column"]))
+        place = int(cell["row"]), int(cell["column"])
+        if on_drag is not None and "from_row" in cell:
+            on_drag((int(cell["from_row"]), int(cell["from_column"])), place)
+        else:
+            on_choose(*place)
 
     packed = {n: x if x.dtype == np.uint8 else x.astype(np.float32) for n, x in arrays.items()}
     _mount(key=key, data=canvas.pack(header, **packed), on_choose_change=tell)

@@ -98,24 +98,28 @@ def cell(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) ->
 
 
 def writer(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) -> Answer:
-    """Which earlier head wrote most into the key that the last token reads most, in the head that is
-    strongest in `head`? Raises ValueError where no head stands before it."""
+    """Who wrote most into the key that the last token reads most, in the head that is strongest in
+    `head`: the embeddings, an earlier head or MLP, or what no token changes?"""
     layer, head, _ = findings.strongest(checkpoint, trace, question.head)
     row = attention.weights(checkpoint, trace, layer, head)[-1]
     found = score_parts.score_parts(checkpoint, trace, layer, head, len(trace) - 1, int(row.argmax()))
     by_key = found.parts.sum(0)
-    heads = [i for i, one in enumerate(found.writers) if one.kind == "head"]
-    if len(heads) < 2:
-        raise ValueError(f"Layer {layer}, head {head} stands in the first layer: no head wrote into its "
-                         "keys. Choose a model of 2 layers or more.")
-    best = sorted(heads, key=lambda i: -by_key[i])[:MOST_OPTIONS]
-    shown = sorted(best)
-    one = found.writers[best[0]]
-    previous = findings.scores(checkpoint, trace, "previous")[one.layer, one.head]
-    sentence = (f"Layer {one.layer}, head {one.head} wrote most of this key: {by_key[best[0]]:+.1f} of the score "
-                f"{found.score:+.1f}. It gives the previous token {percent(float(max(previous, 0)))} of its weight.")
-    return Answer(tuple(f"layer {found.writers[i].layer} head {found.writers[i].head}" for i in shown),
-                  tuple(f"{by_key[i]:+.1f}" for i in shown), (shown.index(best[0]),), sentence.replace("-", "−"))
+    best = int(by_key.argmax())
+    shown = sorted(np.argsort(-by_key)[:MOST_OPTIONS].tolist())
+    names = [_writer(one) for one in found.writers]
+    sentence = (f"Most of this key was written by {names[best]}: {by_key[best]:+.1f} of the score "
+                f"{found.score:+.1f}.").replace("-", "−")
+    if found.writers[best].kind == "head":
+        place = found.writers[best].layer, found.writers[best].head
+        share = max(0.0, float(findings.scores(checkpoint, trace, "previous")[place]))
+        sentence += f" This head gives the previous token {percent(share)} of its weight."
+    return Answer(tuple(names[i] for i in shown), tuple(f"{by_key[i]:+.1f}".replace("-", "−") for i in shown),
+                  (shown.index(best),), sentence)
+
+
+def _writer(one: score_parts.Writer) -> str:
+    named = {"head": f"head {one.layer}.{one.head}", "mlp": f"MLP {one.layer}"}
+    return named.get(one.kind, f"the {one.kind}")
 
 
 def n_bytes(checkpoint: Checkpoint, trace: Trace, text: str, question: Question) -> Answer:
@@ -364,7 +368,7 @@ class Kind:
 KINDS = {
     "next": Kind(next_token, "Pick the next token", "most probable", may=("options",)),
     "cell": Kind(cell, "Point at the token that it reads most", "largest weight", ("head",)),
-    "writer": Kind(writer, "Pick the head", "largest part", ("head",)),
+    "writer": Kind(writer, "Pick who wrote it", "largest part", ("head",)),
     "bytes": Kind(n_bytes, "Guess the bytes", "counted exactly", ("of",), of=tuple(_COUNTED)),
     "order": Kind(order, "Put them in order, the most surprising first", "most bits"),
     "nearest": Kind(nearest, "Pick the nearest token", "largest cosine", ("token",), ("options",)),

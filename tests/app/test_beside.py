@@ -67,7 +67,7 @@ def test_one_head_of_both_and_its_difference(model, sides, pairs):
     change = table(message(app, "map_apart"), "change")
     np.testing.assert_allclose(change, comparison.weight_difference(*sides, pairs, 2, 3), atol=1e-5)
     address = tree.sent(app, "live_prompt")["address"]
-    assert address["beside"] == "1" and address["other_prompt"] is None  # the usual B
+    assert address["beside"] == "1" and address["other_prompt"] == B
 
 
 @pytest.mark.parametrize("link, drawn", [

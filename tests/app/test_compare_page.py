@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
 from components.compare import other_model
+from components.kit.units import show_number
 from model.analysis import comparison, patching, path_patching, recovery
 from model.loading import checkpoint
 from model.memory import asking, telling
@@ -104,6 +105,20 @@ def test_a_single_patch_changes_nothing_before_it(model):
     clean, corrupt = runs(model, PEOPLE)
     cone = patching.cone(model, corrupt, clean, "stream", (2, 15), (2, 15))
     np.testing.assert_allclose(moved, cone.moved, atol=1e-5)
+
+
+def test_any_cell_of_a_goes_into_any_cell_of_b(model):
+    app = opened(PEOPLE, compare="patch", patched="4.20", patch_from="2.15")
+    assert not app.exception and not app.error
+    clean, corrupt = runs(model, PEOPLE)
+    cone = patching.cone(model, corrupt, clean, "stream", (2, 15), (4, 20))
+    np.testing.assert_allclose(table(grid(app, "patch_cone"), "moved"), cone.moved, atol=1e-5)
+    answers = [int(run.next_logits.argmax()) for run in (clean, corrupt)]
+    one = recovery.recovered(model, patching.Grid("stream", cone.last[None, None]), clean, corrupt,
+                             "difference", *answers)
+    assert show_number(float(one.share[0, 0])) in tree.html(app)
+    app.button(key="patch_from_own").click().run()
+    assert app.session_state["patch_from"] is None and app.session_state["patched"] == (4, 20)
 
 
 def test_an_induction_head_hears_the_previous_token_head(model):

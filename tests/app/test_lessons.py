@@ -100,9 +100,9 @@ def test_a_button_opens_the_first_step_with_its_page_and_prompt():
 
 
 def test_a_link_switches_off_the_models_own_head():
-    app = opened(lesson="induction", lesson_step="10")
-    at(app, 10, revealed=True)
-    step = LESSONS["induction"].steps[9]
+    app = opened(lesson="induction", lesson_step="12")
+    at(app, 12, revealed=True)
+    step = LESSONS["induction"].steps[11]
     assert step.then.endswith("off=head") and step.head == "previous"
     loaded = checkpoint.load("embedded")
     ids = tokens.encode(loaded.tokenizer, app.session_state["prompt"])

@@ -52,10 +52,20 @@ def test_a_cell_is_patched_by_hand_and_by_keys(open_page):
     settled(page)
     click_cell(page, "patch_grid", 2, 15)
     eventually(page, lambda: parameters(page).get("patched") == "2.15")
-    expect(page.locator("p", has_text="One patch:")).to_contain_text("stream before layer 2")
+    expect(page.locator("p", has_text="One patch")).to_contain_text("stream before layer 2")
     grid(page, "patch_grid").press("ArrowDown")
     eventually(page, lambda: parameters(page).get("patched") == "3.15")
-    expect(page.locator("p", has_text="One patch:")).to_contain_text("stream before layer 3")
+    expect(page.locator("p", has_text="One patch")).to_contain_text("stream before layer 3")
+
+
+    left, top, cell, height, _ = map(float, grid(page, "patch_grid").get_attribute("data-places").split(","))
+    box = grid(page, "patch_grid").bounding_box()
+    page.mouse.move(box["x"] + left + 15.5 * cell, box["y"] + top + 1.5 * height)
+    page.mouse.down()
+    page.mouse.move(box["x"] + left + 20.5 * cell, box["y"] + top + 4.5 * height, steps=4)
+    page.mouse.up()
+    eventually(page, lambda: parameters(page).get("patch_from") == "1.15")
+    assert parameters(page)["patched"] == "4.20"
 
 
 @pytest.mark.parametrize("view, key", [("prompts", "apart_grid"), ("patch", "patch_grid")])

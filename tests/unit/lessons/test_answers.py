@@ -182,18 +182,17 @@ def test_every_layer_and_head_that_is_offered_has_its_share(tiny, run, of):
         assert found.right[0] == (enough[0] if enough else len(shares))
 
 
-def test_the_writer_of_a_key_has_the_largest_part_of_its_score(tiny, run, monkeypatch):
-    monkeypatch.setattr(findings, "strongest", lambda *given: (2, 1, 0.5))
-    row = attention.weights(tiny, run, 2, 1)[-1]
-    parts = score_parts.score_parts(tiny, run, 2, 1, len(run) - 1, int(row.argmax()))
-    wrote = {f"layer {w.layer} head {w.head}": x for w, x in zip(parts.writers, parts.parts.sum(0))
-             if w.kind == "head"}
+@pytest.mark.parametrize("layer", [0, 2])
+def test_the_writer_of_a_key_has_the_largest_part_of_its_score(tiny, run, monkeypatch, layer):
+    monkeypatch.setattr(findings, "strongest", lambda *given: (layer, 1, 0.5))
+    row = attention.weights(tiny, run, layer, 1)[-1]
+    parts = score_parts.score_parts(tiny, run, layer, 1, len(run) - 1, int(row.argmax()))
+    by_key = parts.parts.sum(0)
     found = ask(tiny, run, kind="writer", head="induction")
-    assert right(found) == max(wrote, key=wrote.get)
-    assert found.notes == tuple(f"{wrote[option]:+.1f}" for option in found.options)
-    monkeypatch.setattr(findings, "strongest", lambda *given: (0, 1, 0.5))
-    with pytest.raises(ValueError, match="first layer: no head wrote into its keys"):
-        ask(tiny, run, kind="writer", head="induction")
+    best = parts.writers[int(by_key.argmax())]
+    name = {"head": f"head {best.layer}.{best.head}", "mlp": f"MLP {best.layer}"}.get(best.kind, f"the {best.kind}")
+    assert right(found) == name
+    assert found.notes[found.right[0]] == f"{by_key.max():+.1f}"
 
 
 def test_the_path_is_the_one_that_brings_most_back(tiny, run):
