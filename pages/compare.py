@@ -6,7 +6,7 @@ from components.frame import shell
 
 shell.guard()
 
-from components.compare import paths, two_models, views
+from components.compare import paths, remembered, two_models, views
 from components.frame import second_prompt
 
 bar, view, text = views.show_bar()
@@ -17,6 +17,6 @@ elif view == "models":
 elif view == "prompts":
     views.two_prompts(second_prompt.both(text))
 elif view == "patch":
-    views.patch(second_prompt.both(text), bar)
+    views.patch(remembered.two_runs(text), bar)
 else:
     paths.show(second_prompt.both(text), bar)

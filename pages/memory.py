@@ -29,9 +29,8 @@ from components.memory import (
 )
 
 
-def show_controls(now):
-    """Buttons, variants and laws; what comes back is the laws' place."""
-    controls.show_bar()
+def show_variants(now):
+    """Variants, modules and laws; what comes back is the laws' place."""
     switches.show()
     return views.show_laws(now)
 
@@ -44,8 +43,11 @@ if not presenting.is_on():
     invite.show()
 now = look.look()
 said = answers.place(now)
+is_low = choice.chosen(choice.VIEW) == "interventions"  # its picture is as high as the window
 if not presenting.is_on():
-    laws = show_controls(now)
+    controls.show_bar()
+if not (presenting.is_on() or is_low):
+    laws = show_variants(now)
 
 with st.container(horizontal=True, vertical_alignment="center", key="memory_views"):
     view = one_of("View", choice.VIEW)
@@ -74,7 +76,11 @@ else:
 if presenting.is_on():
     with st.expander("Tell, variants, settings, laws", key="memory_controls"):
         invite.show()
-        laws = show_controls(now)
+        controls.show_bar()
+        laws = show_variants(now)
+elif is_low:
+    with st.expander("Variants, modules, laws", key="memory_variants_below"):
+        laws = show_variants(now)
 drawn = rest.mark(now.text)
 answers.show(now, said, drawn)
 rest.then(drawn, each, chain, views.prove(now, laws))

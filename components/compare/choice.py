@@ -14,6 +14,10 @@ VIEWS = {"prompts": "Prompts", "patch": "Patch", "paths": "Paths", "models": "Mo
 WITH_MEMORY = "memory"  # in the place of the second model's name: the first one, with memory
 SITES = {"stream": "Stream", "attn": "Attention", "mlp": "MLP", "head": "Heads"}
 FILLS = {"patch": "A's value", "zero": "Zero", "mean": "Mean of A", "resample": "Another token"}
+RUNS_READ = {
+    "alone": "A into B, no memory", "both": "A into B, both with memory",
+    "into": "A with memory into A without",
+}
 INPUTS = {"qkv": "Query, key, value", "q": "Query", "k": "Key", "v": "Value"}
 METRICS = {"difference": "Logit difference", "probability": "Probability", "kl": "KL"}
 METRIC_WORDS = {"difference": "logit difference", "probability": "probability", "kl": "KL"}
@@ -36,6 +40,7 @@ STATION = Choice("apart_station", Whole())  # 0 to 2L
 PART = Choice("apart_part", Cell())  # a layer, and a head or behind them the MLP
 NEIGHBOUR = Choice("apart_neighbour", Cell())  # a layer, and a neighbour of A or of B
 SITE = Choice("patch_site", OneOf(SITES), "stream")
+RUNS = Choice("patch_runs", OneOf(RUNS_READ), "alone")
 FILL = Choice("patch_fill", OneOf(FILLS), "patch")
 METRIC = Choice("patch_metric", OneOf(METRICS), "difference")
 ANSWER, AGAINST = Choice("patch_answer", Text(100), ""), Choice("patch_against", Text(100), "")
@@ -46,7 +51,7 @@ CHANGED = Choice("patch_changed", Cell())  # a station and a token, of what a pa
 SENDER, RECEIVER = Choice("path_from", Cell()), Choice("path_to", Cell())  # layer and head
 INPUTS_READ = Choice("path_inputs", OneOf(INPUTS), "qkv")
 READ = Choice("path_read", Cell())  # a run and a token, of what the receiver reads
-CHOICES = (VIEW, OTHER_MODEL, STATION, PART, NEIGHBOUR, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, PATCH_FROM, FIRST, CHANGED,
+CHOICES = (VIEW, RUNS, OTHER_MODEL, STATION, PART, NEIGHBOUR, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, PATCH_FROM, FIRST, CHANGED,
            SENDER, RECEIVER, INPUTS_READ, READ)
 
 

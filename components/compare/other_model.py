@@ -21,6 +21,7 @@ from model.run import borders, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.engine import trace_request
 from model.run.store import RunKey
+from model.run.trace import Trace
 
 _RECALLED = "compare:recalled"  # session key: what memory recalled for the prompt typed before
 EXAMPLE = "My name is James Theory. I live in New York."  # told to memory where nothing was
@@ -75,15 +76,7 @@ def both(name: str) -> TwoModels | None:
 def _with_memory() -> TwoModels:
     """The chosen model beside itself with memory."""
     model, ids = visit.checkpoint(), visit.encode_part(visit.prompt().text)
-    state, settings = visit.memory()
-    if state is None:
-        settings = Settings(modules=_modules(model))
-        mark = RunKey.with_memory(model, "compare: told", (), EXAMPLE)
-        state = results.computed(mark, partial(_told, model, settings))
-    before = st.session_state.get(_RECALLED)
-    recalled = results.computed(None, partial(asking.ask, model, state, ids, settings, before))
-    st.session_state[_RECALLED] = recalled
-    plain = results.computed(None, partial(asking.plain, model, ids))
+    recalled, plain = asked(ids, _RECALLED), without(ids)
     n_start = borders.start_length(model, plain.ids)
     if len(plain) != len(recalled.trace):  # positions `continue`: memory stands where the start was
         raise ValueError("With positions `continue` the prompt has no <|endoftext|> in front, so its "
@@ -91,6 +84,25 @@ def _with_memory() -> TwoModels:
     pairs = comparison.paired(plain, recalled.trace, "position")[n_start:]
     sides = Side(model, plain), Side(model, recalled.trace)
     return _two(sides, ("without memory", "with memory"), pairs, n_start, None)
+
+
+def asked(ids: np.ndarray, held: str) -> asking.Recalled:
+    """A prompt (T,), asked of the Memory page's memory, or of the example; held: the session key of what
+    was asked last. Raises ValueError for one that does not fit."""
+    model, (state, settings) = visit.checkpoint(), visit.memory()
+    if state is None:
+        settings = Settings(modules=_modules(model))
+        mark = RunKey.with_memory(model, "compare: told", (), EXAMPLE)
+        state = results.computed(mark, partial(_told, model, settings))
+    before = st.session_state.get(held)
+    recalled = results.computed(None, partial(asking.ask, model, state, ids, settings, before))
+    st.session_state[held] = recalled
+    return recalled
+
+
+def without(ids: np.ndarray) -> Trace:
+    """The same prompt without memory, <|endoftext|> in front."""
+    return results.computed(None, partial(asking.plain, visit.checkpoint(), ids))
 
 
 def _told(model: Checkpoint, settings: Settings):

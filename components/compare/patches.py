@@ -11,7 +11,7 @@ from components.frame import results, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.live_area import live_area
-from components.frame.second_prompt import TwoPrompts
+from components.frame.second_prompt import TwoPrompts, memory_mark
 from components.kit.safe_text import for_markdown
 from model.analysis import alignment, patching
 from model.analysis.recovery import Recovered
@@ -38,6 +38,8 @@ class Asked:
 
 def asked(two: TwoPrompts) -> Asked:
     """Draw the choices -> what they say."""
+    st.selectbox("Runs", list(choice.RUNS_READ), format_func=choice.RUNS_READ.get, width=230,
+                 **holding(choice.RUNS))
     fill = st.selectbox("Put into B", list(choice.FILLS), format_func=choice.FILLS.get, width=150,
                         **holding(choice.FILL))
     site = one_of("at", choice.SITE, shown=True)
@@ -116,7 +118,7 @@ def every_cell(two: TwoPrompts, what: Asked) -> Recovered | None:
 
 
 def _mark(two: TwoPrompts, what: Asked) -> tuple:
-    return two.first.ids.tobytes(), two.second.ids.tobytes(), what.site, what.fill, what.sources.tobytes()
+    return memory_mark(two.first), memory_mark(two.second), two.first.ids.tobytes(), two.second.ids.tobytes(), what.site, what.fill, what.sources.tobytes()
 
 
 def _stop(mark: tuple) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from components.compare import choice, figures, patches, run, two_models
+from components.compare import choice, figures, patches, remembered, run, two_models
 from components.frame import presenting, visit
 from components.frame.choice_widgets import one_of
 from components.frame.choices import choose, chooser, chosen
@@ -11,7 +11,7 @@ from components.frame.live_area import live_area
 from components.frame.place import AT
 from components.frame.second_prompt import OTHER, WAY, TwoPrompts, next_tokens, pair, show_counts
 from components.kit import cell_grid, two_distributions
-from components.kit.export.offers import notebook
+from components.kit.export.offers import no_notebook, notebook
 from components.kit.safe_text import for_markdown
 
 
@@ -139,8 +139,12 @@ def patch(two: TwoPrompts, bar) -> None:
     with bar if presenting.is_on() else row, presenting.folded("What is patched", "patch_what"):
         asked = patches.asked(two)
     site, metric = asked.site, choice.METRIC_WORDS[asked.metric]
-    notebook("patching", corrupt=two.second.ids.tolist(), pairs=asked.sources.tolist(), site=site,
-             metric=asked.metric, answer=asked.answers[0], against=asked.answers[1], fill=asked.fill)
+    remembered.say()
+    if chosen(choice.RUNS) == "alone":
+        notebook("patching", corrupt=two.second.ids.tolist(), pairs=asked.sources.tolist(), site=site,
+                 metric=asked.metric, answer=asked.answers[0], against=asked.answers[1], fill=asked.fill)
+    else:
+        no_notebook("A notebook of patching runs the model alone. Take the grid's numbers as CSV or NPZ.")
     read = patches.every_cell(two, asked)
     if read is None:
         return
@@ -185,7 +189,7 @@ def _cells(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> 
                "(patched − B) ÷ (A − B). 0 = as B, +1 (blue) = as A, below 0 (red) = away from A; "
                "full colour from ±1 on. An empty cell has no partner in A. Click a cell; or drag one onto another: A's "
                "value of the first goes into B's place of the second.")
-    if asked.fill == "patch" and two.is_whole and not (asked.sources < 0).any():
+    if asked.fill == "patch" and two.is_whole and remembered.is_same_memory(two) and not (asked.sources < 0).any():
         largest = run.last_layer(two.first, two.second, asked.sources)
         st.caption(figures.identity(largest, len(asked.sources)))
 

@@ -4,6 +4,7 @@ Prompt A is the prompt box's. Compare always has a B; other pages show it where 
 Knows nothing of what is compared.
 """
 
+import hashlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+import torch
 
 from components.frame import opened_trace, presenting, results, visit
 from components.frame.choice_widgets import holding, one_of
@@ -147,8 +149,23 @@ def between(
 def key_between(compute: Callable, first: Trace, second: Trace, *given: Hashable) -> RunKey:
     """Under which key `between` keeps its result."""
     return RunKey.of(
-        visit.checkpoint(), visit.named(compute), first.ids, second.ids.tobytes(), *given
+        visit.checkpoint(), visit.named(compute), first.ids, second.ids.tobytes(), memory_mark(first),
+        memory_mark(second), *given
     )
+
+
+def memory_mark(run: Trace) -> str:
+    """What tells the memory that a run read from any other; "" for none."""
+    if run.reading is None and run.graft is None:
+        return ""
+    found = hashlib.sha256()
+    for read in (run.reading, run.graft, None if run.graft is None else run.graft.external):
+        for name, value in ({} if read is None else vars(read)).items():
+            if isinstance(value, torch.Tensor):
+                found.update(value.detach().float().cpu().numpy().tobytes())
+            elif isinstance(value, int | float | np.ndarray):
+                found.update(f"{name} {np.asarray(value).tolist()}".encode())
+    return found.hexdigest()
 
 
 def of_pairs(compute: Callable, two: TwoPrompts, *given: Hashable) -> Any:

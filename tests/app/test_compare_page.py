@@ -121,6 +121,21 @@ def test_any_cell_of_a_goes_into_any_cell_of_b(model):
     assert app.session_state["patch_from"] is None and app.session_state["patched"] == (4, 20)
 
 
+def test_what_memory_brings_is_patched_into_the_run_without_it(model):
+    ask = "Where do I live? I live in"
+    app = opened((ask, ask), compare="patch", patch_runs="into")
+    assert not app.exception and not app.error
+    settings = Settings(modules=frozenset({"am", *model.memory.parts}))
+    state = telling.tell(model, blank(model), other_model.EXAMPLE, settings).state
+    ids = tokens.encode_part(model.tokenizer, ask)
+    clean, corrupt = asking.ask(model, state, ids, settings).trace, asking.plain(model, ids)
+    answers = [int(run.next_logits.argmax()) for run in (clean, corrupt)]
+    cells = patching.every_cell(model, corrupt, clean, "stream")
+    read = recovery.recovered(model, cells, clean, corrupt, "difference", *answers)
+    np.testing.assert_allclose(table(grid(app, "patch_grid"), "share"), read.share, atol=1e-3)
+    assert read.share[-1, -1] > 0.5  # before the last layer the last token holds what memory said
+
+
 def test_an_induction_head_hears_the_previous_token_head(model):
     app = opened(BLUE, compare="paths", path_to="2.5")
     assert not app.exception and not app.error
