@@ -15,8 +15,7 @@ WITH_MEMORY = "memory"  # in the place of the second model's name: the first one
 SITES = {"stream": "Stream", "attn": "Attention", "mlp": "MLP", "head": "Heads"}
 FILLS = {"patch": "A's value", "zero": "Zero", "mean": "Mean of A", "resample": "Another token"}
 RUNS_READ = {
-    "alone": "A into B, no memory", "both": "A into B, both with memory",
-    "into": "A with memory into A without",
+    "alone": "read by none", "both": "read by both", "into": "A with, B without",
 }
 INPUTS = {"qkv": "Query, key, value", "q": "Query", "k": "Key", "v": "Value"}
 METRICS = {"difference": "Logit difference", "probability": "Probability", "kl": "KL"}

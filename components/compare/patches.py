@@ -38,9 +38,9 @@ class Asked:
 
 def asked(two: TwoPrompts) -> Asked:
     """Draw the choices -> what they say."""
-    st.selectbox("Runs", list(choice.RUNS_READ), format_func=choice.RUNS_READ.get, width=230,
+    st.selectbox("Memory", list(choice.RUNS_READ), format_func=choice.RUNS_READ.get, width=165,
                  **holding(choice.RUNS))
-    fill = st.selectbox("Put into B", list(choice.FILLS), format_func=choice.FILLS.get, width=150,
+    fill = st.selectbox("Put into B", list(choice.FILLS), format_func=choice.FILLS.get, width=145,
                         **holding(choice.FILL))
     site = one_of("at", choice.SITE, shown=True)
     metric, answers = _measured(two)
@@ -57,9 +57,9 @@ def _measured(two: TwoPrompts) -> tuple[str, tuple[int, int]]:
     """Draw the metric and the two answers -> what they say."""
     metric = one_of("and measure, after the last token,", choice.METRIC, shown=True)
     plain = _plain_answers(two)
-    with st.container(width=140):
+    with st.container(width=105):
         answer, said = _answer(choice.ANSWER, "answer", plain[0])
-    with st.container(width=140):
+    with st.container(width=105):
         against, more = _answer(choice.AGAINST, "against", plain[1])
     for words in (*said, *more):
         st.caption(words)
