@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 HOLD_S = 0.3  # who has been inside for longer lets others in: a model that loads, a large table
-YIELD_S = 0.05  # how long a waiting script sleeps before it looks whether a newer key was pressed
+YIELD_S = 0.1  # how long a waiting script sleeps before it looks whether a newer key was pressed
 
 
 @dataclass(eq=False)
