@@ -74,6 +74,7 @@ def _of_pupil() -> dict:
     if room.ended:
         return {"role": "ended", "code": room.code}
     if led.has_news():
+        calling.listen_no_more()
         st.rerun()
     if chosen(led.ALONE):
         return {"role": "alone", "code": room.code}

@@ -56,6 +56,14 @@ def listen(code: str) -> None:
     _classes().by_code.setdefault(code, _Class()).pupils[run.session_id] = message
 
 
+def listen_no_more() -> None:
+    """This visitor's page is being drawn anew, perhaps another page: a call that names the old one would
+    come too late, and listening begins again where the new one draws its bar."""
+    session = get_script_run_ctx().session_id
+    for one in [*_classes().by_code.values()]:
+        one.pupils.pop(session, None)
+
+
 def call(code: str) -> None:
     """All who listen look now, but not too soon after the last call: then their timers do it."""
     found, loop, now = _classes().by_code.get(code), _classes().loop, time.monotonic()

@@ -187,6 +187,7 @@ def come_back() -> None:
 def arrive(page: str, declared: Sequence[Choice]) -> None:
     """Bring a follower to where the lecturer is. Call it before anything is drawn."""
     st.session_state[_PAGE] = page
+    calling.listen_no_more()
     try:
         there = _wanted(page)
     except (ValueError, OSError):  # the bar says it

@@ -57,6 +57,16 @@ def test_all_of_a_class_look_at_once(server, monkeypatch):
     assert len(server.ran) == 3
 
 
+def test_a_page_that_is_drawn_anew_is_not_called_before_it_listens(server, monkeypatch):
+    listen(monkeypatch, "bob", "BCDF", "b")
+    listen(monkeypatch, "ann", "BCDF", "a")
+    calling.listen_no_more()  # Ann's
+    calling.call("BCDF")
+    listen(monkeypatch, "ann", "BCDF", "of her next page")
+    calling.call("BCDF")
+    assert server.ran == [("bob", "b"), ("bob", "b"), ("ann", "of her next page")]
+
+
 def test_between_two_calls_a_page_can_draw_and_without_a_server_nobody_is_called(server, monkeypatch):
     listen(monkeypatch, "ann", "BCDF", "a")
     monkeypatch.setattr(calling, "REST_S", 3600)
