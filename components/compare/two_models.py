@@ -1,5 +1,7 @@
 """The Compare page's view of one prompt on two models, or on one model without and with memory."""
 
+import weakref
+
 import numpy as np
 import streamlit as st
 
@@ -10,7 +12,7 @@ from components.frame.choice_widgets import holding
 from components.frame.choices import choose, chosen
 from components.frame.place import AT
 from components.kit import cell_grid, difference, two_distributions
-from components.kit.export.offers import no_notebook, notebook
+from components.kit.export.offers import notebook
 from components.kit.safe_text import for_markdown
 from components.kit.units import show_number
 from model.analysis import comparison
@@ -57,10 +59,11 @@ def show(name: str) -> None:
 
 
 def _offer_notebook(two: TwoModels, name: str) -> None:
-    """With memory, what it reads and what follows with it and without; of two models none."""
+    """With memory, what it reads and what follows with it and without; of two models, both side by side."""
     if name != choice.WITH_MEMORY:
-        no_notebook("A notebook loads one model. `python -m model compare --other-model` writes what two "
-                    "models differ in.")
+        second = two.sides[1]  # an offer keeps no model alive
+        notebook("two models", second=weakref.ref(second.checkpoint), other=second.trace.ids.tolist(),
+                 pairs=two.pairs.tolist())
         return
     run = two.sides[1].trace, visit.prompt().text
     notebook("memory", lambda: run, row=int(two.pairs[two.at, 0]) - two.n_start, head=None, edm_head=None,

@@ -15,12 +15,11 @@ import torch
 from model.analysis import attention, embeddings, forecast
 from model.analysis import surprisal as surprisals
 from model.grafts.blocks import blocks
-from model.loading.checkpoint import source
 from model.run import sampling
 from model.run.checkpoint import Checkpoint
 from model.run.trace import Trace, final_logits
 from model.takeaway import of_interventions, of_memory, of_positions, of_stream, of_weights
-from model.takeaway.recipe import Recipe, packed
+from model.takeaway.recipe import Recipe, loaded_from, packed
 
 MOST_MAP = 64  # tokens; of a longer prompt's map one row is compared
 MOST_COMPARED = 20  # tokens of the vocabulary
@@ -61,16 +60,11 @@ def _cell(kind: str, text: str) -> dict[str, Any]:
 def _words(checkpoint: Checkpoint, prompt: str, recipe: Recipe) -> str:
     quoted = prompt.replace("`", "'").replace("\n", " ")[:500]
     return (
-        f"# {recipe.title}\n\nPrompt: `{quoted}`  \nModel: `{_name(checkpoint)}`\n\nThe code below needs "
+        f"# {recipe.title}\n\nPrompt: `{quoted}`  \nModel: `{loaded_from(checkpoint)}`\n\nThe code below needs "
         "`torch`, `transformers` and `numpy`. It computes the numbers of the picture from the model's "
         "files; the last cell compares them with what Mnemoscope showed."
         + (f"\n\n{recipe.note}" if recipe.note else "")
     )
-
-
-def _name(checkpoint: Checkpoint) -> str:
-    """What from_pretrained loads: a hub name, or the folder of this machine."""
-    return checkpoint.name if source(checkpoint.name) == "hub" else str(checkpoint.folder.resolve())
 
 
 def _loading(checkpoint: Checkpoint, ids: list[int]) -> str:
@@ -78,7 +72,7 @@ def _loading(checkpoint: Checkpoint, ids: list[int]) -> str:
 import torch
 from transformers import GPT2LMHeadModel
 
-MODEL = {_name(checkpoint)!r}  # a name of the Hugging Face hub, or a folder with its files
+MODEL = {loaded_from(checkpoint)!r}  # a name of the Hugging Face hub, or a folder with its files
 IDS = {ids}
 model = GPT2LMHeadModel.from_pretrained(MODEL, attn_implementation="eager", dtype=torch.float32).eval()
 ids = torch.tensor([IDS])

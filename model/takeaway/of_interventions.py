@@ -18,7 +18,7 @@ from model.run import trace as runs
 from model.run.checkpoint import Checkpoint
 from model.run.cut_edges import CutEdge
 from model.run.trace import Trace
-from model.takeaway.recipe import Recipe
+from model.takeaway.recipe import Recipe, loaded_from
 
 METRIC = '''
 def metric(logits):
@@ -165,7 +165,7 @@ found["of the last token, behind every block"] = layers
 '''
 
 COMPARE = '''
-def stations(which):
+def stations(which, model):
     """The stream at every station, (2L+1, T, C), and the next token's log-distributions (T, V)."""
     seen = []
     norms = [norm for block in model.transformer.h for norm in (block.ln_1, block.ln_2)]
@@ -179,10 +179,11 @@ def stations(which):
 
 
 firsts, seconds = (list(places) for places in zip(*PAIRS))
-a, p = (x[..., firsts, :] for x in stations(ids))
-b, q = (x[..., seconds, :] for x in stations(torch.tensor([OTHER])))
-mean = (a.norm(dim=-1) + b.norm(dim=-1)) / 2
-found["distance of the streams"] = ((b - a).norm(dim=-1) / mean).tolist()  # (2L+1, pairs)
+a, p = (x[..., firsts, :] for x in stations(ids, model))
+b, q = (x[..., seconds, :] for x in stations(torch.tensor([OTHER]), other_model))
+if a.shape == b.shape:  # models of other sizes have no streams to compare
+    mean = (a.norm(dim=-1) + b.norm(dim=-1)) / 2
+    found["distance of the streams"] = ((b - a).norm(dim=-1) / mean).tolist()  # (2L+1, pairs)
 middle = torch.logaddexp(p, q) - np.log(2)
 js = ((p.exp() * (p - middle)).sum(-1) + (q.exp() * (q - middle)).sum(-1)) / 2
 found["Jensen-Shannon in nats"] = js.clamp(min=0).tolist()
@@ -296,11 +297,34 @@ def compared(
 ) -> Recipe:
     """This prompt beside another, pairs (N,2) of their tokens."""
     sides = [comparison.Side(checkpoint, run) for run in (trace, runs.run(checkpoint, other, trace))]
-    places = np.array(pairs)
-    code = f"OTHER, PAIRS = {list(other)}, {[tuple(pair) for pair in places.tolist()]}\n{COMPARE}"
-    expected = {"distance of the streams": comparison.apart(sides[0], sides[1], places).distance,
-                "Jensen-Shannon in nats": comparison.js_nats(sides[0], sides[1], places)}
-    return Recipe("Two prompts side by side", code, expected)
+    return _side_by_side("Two prompts side by side", sides, np.array(pairs), "other_model = model")
+
+
+def two_models(
+    checkpoint: Checkpoint, trace: Trace, second: Callable[[], Checkpoint | None], other: Sequence[int],
+    pairs: Sequence[tuple[int, int]],
+) -> Recipe:
+    """This prompt on another model, too. second: gives that model, such as a weak reference, which keeps
+    none alive; other: the prompt's ids there; pairs (N,2) of both runs' tokens. Raises ValueError where
+    the model is no longer loaded."""
+    loaded = second()
+    if loaded is None:
+        raise ValueError("The second model is no longer loaded. Open Compare, Models again.")
+    sides = [comparison.Side(checkpoint, trace), comparison.Side(loaded, runs.run(loaded, other))]
+    load = (f"OTHER_MODEL = {loaded_from(loaded)!r}  # as MODEL\n"
+            "other_model = GPT2LMHeadModel.from_pretrained(OTHER_MODEL, attn_implementation=\"eager\", "
+            "dtype=torch.float32).eval()")
+    return _side_by_side("One prompt on two models", sides, np.array(pairs), load)
+
+
+def _side_by_side(title: str, sides: Sequence[comparison.Side], places: np.ndarray, load: str) -> Recipe:
+    """load: code that leaves the second model in `other_model`."""
+    code = (f"OTHER, PAIRS = {sides[1].trace.ids.tolist()}, {[tuple(pair) for pair in places.tolist()]}\n"
+            f"{load}\n{COMPARE}")
+    expected = {"Jensen-Shannon in nats": comparison.js_nats(sides[0], sides[1], places)}
+    if comparison.are_alike(sides[0], sides[1]):
+        expected["distance of the streams"] = comparison.apart(sides[0], sides[1], places).distance
+    return Recipe(title, code, expected)
 
 
 def _fill(fill: str, n: int) -> str:
@@ -318,4 +342,5 @@ def _name(place: tuple[int, int]) -> str:
 
 RECIPES: dict[str, Callable[..., Recipe]] = {
     "patching": patched, "path": path, "cut": cut, "score": score, "rollout": rolled, "comparison": compared,
+    "two models": two_models,
 }

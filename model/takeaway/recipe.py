@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from model.loading.checkpoint import source
+from model.run.checkpoint import Checkpoint
+
 LINE = 2000  # characters of a line of arrays
 
 
@@ -26,6 +29,11 @@ class Recipe:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     ids: list[int] | None = None
     note: str = ""
+
+
+def loaded_from(checkpoint: Checkpoint) -> str:
+    """What from_pretrained loads: a hub name, or the folder of this machine."""
+    return checkpoint.name if source(checkpoint.name) == "hub" else str(checkpoint.folder.resolve())
 
 
 def small(tensor: torch.Tensor) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Notebooks: run from top to bottom they find the page's numbers, with transformers and torch alone."""
 
 import ast
+import copy
+import dataclasses
 import json
 import runpy
 from pathlib import Path
@@ -76,7 +78,10 @@ def imported(source: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in notebook.RECIPES if name not in of_memory.RECIPES])
+NEEDS_MORE = {*of_memory.RECIPES, "two models"}  # a memory, a second model
+
+
+@pytest.mark.parametrize("name", [name for name in notebook.RECIPES if name not in NEEDS_MORE])
 def test_every_recipe_finds_the_pages_numbers(whole, run, name, capsys, tmp_path):
     content = notebook.made(whole, run, PROMPT, name, WHERE[name])
     assert imported("\n".join(code_of(content))) <= ALLOWED
@@ -92,6 +97,20 @@ def test_every_site_metric_and_fill_of_patching(whole, run, site, metric, fill, 
     where = WHERE["patching"] | {"site": site, "metric": metric, "fill": fill}
     found = execute(code_of(notebook.made(whole, run, PROMPT, "patching", where)), tmp_path)["found"]
     assert len(found["recovered share"][0]) == (8 if site == "head" else 7)
+
+
+def test_two_models_are_loaded_and_compared(whole, run, capsys, tmp_path):
+    second = dataclasses.replace(whole, model=copy.deepcopy(whole.model), name=str(tmp_path / "other"),
+                                 folder=tmp_path / "other")
+    second.model.transformer.h[2].mlp.c_proj.weight.data *= 0.5
+    second.model.save_pretrained(second.folder)
+    where = {"second": lambda: second, "other": run.ids.tolist(), "pairs": [(0, 0), (4, 4), (9, 9)]}
+    content = notebook.made(whole, run, PROMPT, "two models", where)
+    found = execute(code_of(content), tmp_path)["found"]
+    assert "The same numbers:" in capsys.readouterr().out
+    assert max(found["distance of the streams"][-1]) > 0.01 and max(found["distance of the streams"][2]) == 0
+    with pytest.raises(ValueError, match="no longer loaded"):
+        notebook.made(whole, run, PROMPT, "two models", where | {"second": lambda: None})
 
 
 @pytest.mark.parametrize("temperature, top_k, top_p", [(0.0, 0, 1.0), (0.7, 40, 0.9), (2.0, 3, 1.0)])
