@@ -10,8 +10,8 @@ from components.kit.export.offers import no_notebook, notebook
 from components.kit.fact_strip import fact_strip
 
 NO_MASK = (
-    "This view has no notebook here: only a text that fits the window, with positions that count on, "
-    "can be computed in one pass of transformers. Take its pictures' numbers as CSV."
+    "No notebook for this text: one pass of transformers can compute it only if it fits the window and "
+    "its positions count on. Take the pictures' numbers as CSV."
 )
 TITLES = {
     "slide": "Slide",

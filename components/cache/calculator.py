@@ -23,8 +23,8 @@ FIELDS = {
 }
 LARGEST = 100_000_000
 NO_NOTEBOOK = (
-    "This view has no notebook: it multiplies sizes, which stand in its table, and shows no number that a "
-    "model computed. The cache of your prompt, under Growth, has one."
+    "This view has no notebook: no model computed its numbers; they are products of the sizes in its "
+    "table. Growth shows your prompt's cache, and has a notebook."
 )
 
 

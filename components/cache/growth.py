@@ -132,8 +132,8 @@ def _vector(found, seen, names: list[str]) -> None:
     st.markdown(f"#### {kind} of token {at} in layer {layer}")
     st.plotly_chart(figures.vector(values, kind), key="cache_vector")
     st.caption(
-        f"{values.size:,} numbers, token {at} is “{names[at]}”. Written once, read by every later "
-        "step, never changed: a cache saves computing and adds no knowledge."
+        f"{values.size:,} numbers; token {at} is “{names[at]}”. They are written once and never change; "
+        "every later step reads them. A cache saves computing and adds no knowledge."
     )
 
 

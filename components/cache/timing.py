@@ -13,7 +13,7 @@ from components.kit.units import show_error, show_number
 from model.analysis.cost import Pace
 
 NO_NOTEBOOK = (
-    "This view has no notebook: its times are this machine's, now. Take its pictures' numbers as CSV; "
+    "This view has no notebook: it shows how long this machine took. Take the pictures' numbers as CSV. "
     "“python -m model bench” in the source measures again."
 )
 

@@ -48,11 +48,11 @@ def show(two: TwoPrompts, bar) -> None:
 def _problem(two: TwoPrompts) -> str:
     n, m = len(two.tokens), len(two.others)
     if n != m:
-        return (f"Different token counts: {n:,} in A, {m:,} in B. A head is heard at every token, so a "
-                "path needs prompts of equal counts. Make them equal.")
+        return (f"Different token counts: {n:,} in A, {m:,} in B. A path goes through a head at "
+                "every token, so both prompts need as many tokens. Make the counts equal.")
     if n > patching.MOST_TOKENS:
-        return (f"{n:,} tokens are too many for paths: a head is heard at all tokens at once, of "
-                f"{patching.MOST_TOKENS} at most. Shorten both prompts.")
+        return (f"{n:,} tokens are too many for paths: a path goes through a head at all tokens at "
+                f"once, and at most {patching.MOST_TOKENS} fit. Shorten both prompts.")
     if two.first.n_layers < 2:
         return "This model has one layer, so no head hears another. Choose a model of 2 layers or more."
     return ""

@@ -223,8 +223,8 @@ def _check_may_open(name: str) -> None:
     is_owners = checkpoint.source(name) == "hub" and name != start_name() and hub.needs_token(name)
     if is_owners and not _may_use_token():
         raise CheckpointError(
-            f"{name} is private or gated, and came with the hub token of this server's owner: only "
-            "the owner opens it. Choose another name."
+            f"{name} is private or gated. This server's owner fetched it with a hub token, so only the "
+            "owner can open it. Choose another name."
         )
 
 

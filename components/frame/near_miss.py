@@ -19,8 +19,8 @@ def numbers(miss: NearMiss) -> str:
     lacks = ", ".join(f"“{word}”" for word in miss.lacks)
     fit = "" if miss.fit is None else f", and its fit is {number(miss.fit)}"
     left_out = "" if miss.is_read else " So it is not read."
-    return (f"“{_short(miss.fact.text)}” lacks {lacks}; it has {percent(miss.share)} of what the "
-            f"question's words weigh{fit}.{left_out}")
+    return (f"“{_short(miss.fact.text)}” lacks {lacks}. It has {percent(miss.share)} of the weight "
+            f"of the question's words{fit}.{left_out}")
 
 
 def box(miss: NearMiss) -> str:

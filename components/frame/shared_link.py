@@ -22,8 +22,8 @@ def for_the_room(link: str) -> tuple[str, str]:
         return link, "Everyone who can open this page can scan it."
     own, here = _own_address(), "This address opens on this machine only: "
     if st.get_option("server.address") not in ANYWHERE or own is None:
-        return link, (f"{here}the app listens to no other. Start it without --server.address to "
-                      "share it.")
+        return link, (f"{here}the app listens to no other address. Start it without "
+                      "--server.address to share it.")
     if any(mark.exists() for mark in CONTAINER):
         return link, (f"{here}the app runs in a container, which does not know its machine's address. "
                       "Open the page under that address to share it.")

@@ -39,11 +39,11 @@ MEANINGS = {
                "likely ones.",
     "surprisal": "How unexpected a token was: minus the logarithm of its probability. 1 bit is the "
                  "surprise of a coin.",
-    "KL": "Kullback-Leibler divergence: how many more bits (or nats) one distribution costs if "
-          "another was expected. 0 for equal ones.",
+    "KL": "Kullback-Leibler divergence: the extra bits (or nats) that it costs to expect one "
+          "distribution where another one holds. 0 if both are equal.",
     "nat": "Unit of surprise with the natural logarithm: 1 nat is 1.44 bits.",
-    "MLP": "The other half of a block: it works on each token alone, and is where much of what "
-           "training left is kept.",
+    "MLP": "The other half of a block. It works on each token alone, and keeps much of what training "
+           "left.",
     "LayerNorm": "Brings a vector to mean 0 and deviation 1, then scales it by learned numbers.",
     "KV cache": "The keys and values of the tokens read so far, kept so that they are not computed "
                 "again.",
@@ -56,7 +56,7 @@ MEANINGS = {
     "AM": "Attention over Local ∪ Memory: the keys and values of stored words join those of the "
           "prompt, in one softmax.",
     "GPT2-M": "GPT-2 with every memory of this app: recurrent states, EDM and AM.",
-    "salience": "The score by which a token is found worth keeping in memory.",
+    "salience": "A token's score: how much it is worth keeping in memory.",
 }
 _OTHER_FORMS = {  # as it may stand in a sentence -> its entry
     "tokens": "token", "embeddings": "embedding", "queries": "query", "keys": "key",

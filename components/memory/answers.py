@@ -176,7 +176,7 @@ def _verdict(now: Moment, both: TwoAnswers) -> str:
 def _waiting(now: Moment) -> str:
     """What to do if no prompt can ask."""
     if now.problem:
-        return "This prompt is too long to ask with. See below for what to do."
+        return "This prompt is too long to ask. The message below says what to do."
     if now.now.state.prompts:
         return "Now ask, in a new prompt: both answers follow each key."
     return "Nothing is in memory yet: tell it something first."

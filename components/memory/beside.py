@@ -118,8 +118,8 @@ def _prompt_b(now: Moment) -> Moment | None:
         return None
     asked = run.ask(now.now.key, now.now.state, text, now.settings, choice.for_writing(), run.LATEST_B)
     if asked is None or asked.front is not None or now.front is not None:
-        st.info("A prompt too long for the room beside this memory tells its beginning first, so both would not "
-                "ask the same memory. Shorten it.")
+        st.info("One prompt is too long to fit beside this memory. Its beginning would be told first, so A "
+                "and B would ask different memories. Shorten it.")
         return None
     return replace(now, text=text, asked=asked, chosen_row=None)
 

@@ -131,8 +131,8 @@ def show_laws(
         ("persistent", kept, now.is_saved,
          "Under Sessions: a file of yours that outlives prompt, tab and process"),
         ("salient", _salient(written, len(state.prompts)), is_chosen,
-         ("The EDM takes tokens whose salience reaches its threshold, the bank sentences whose "
-          "mean salience reaches its own")),
+         ("The EDM keeps a token whose salience reaches its threshold; the bank keeps a sentence "
+          "whose mean salience reaches its own")),
         ("non-destructive", off, off_difference == 0,
          ("Largest difference to transformers' own GPT-2 with memory switched off; measured when "
           "typing rests")),
@@ -176,7 +176,7 @@ def _settings() -> None:
     usual = sorted(eviction.NAMES, key=lambda name: name != choice.PLAIN.policy)  # it comes first
     st.selectbox("Eviction: who leaves a full store", usual, format_func=eviction.title,
                  **holding(SETTINGS["policy"]))
-    st.number_input("Write at most so many per prompt", 0, 1024, **holding(SETTINGS["best"]),
+    st.number_input("Most written per prompt", 0, 1024, **holding(SETTINGS["best"]),
                     help="The most salient sentences (bank) or tokens (EDM). 0: all above the "
                          "threshold")
     if has_edm:

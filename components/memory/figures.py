@@ -11,7 +11,7 @@ TITLES = {"early": "early RNN", "late": "late RNN", "edm": "EDM", "am": "AM"}
 WAYS = {
     "early": "Gate of the early RNN, mean over channels",
     "late": "Gate of the late RNN, mean over channels",
-    "edm": "EDM: weight that is not on the null slot, mean over heads",
+    "edm": "EDM: weight on slots, without the null slot, mean over heads",
     "am": "AM: share of attention that went to memory, mean over layers and heads",
 }
 

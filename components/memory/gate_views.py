@@ -23,8 +23,8 @@ def show(now: Moment) -> None:
 def _show_ways(now: Moment) -> None:
     ways = run.ways(now.key, now.asked, now.settings)
     if not ways.openness:
-        st.info("Nothing is read from memory now: nothing is added to the stream, and this is "
-                "exactly GPT-2.")
+        st.info("Nothing is read from memory now, so nothing is added to the stream: this is exactly "
+                "GPT-2.")
         return
     tokens = now.asked.names[now.asked.n_start :]
     st.markdown("##### How far each module's gate is open, and what it adds")

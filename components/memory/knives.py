@@ -50,8 +50,8 @@ def _problem(now: Moment) -> str:
     if not now.settings.modules:
         return "Every module is off, so nothing is read that could change. Switch one on."
     if now.front is not None:
-        return ("Prompt too long for interventions: its beginning is told on trial before its end asks. "
-                "Shorten it.")
+        return ("Prompt too long for interventions: its beginning would have to be told before its end can "
+                "ask. Shorten it.")
     if not interventions.told([now.state]):
         return "No slot holds a token. Tell a sentence, or allow more slots in Settings."
     return ""

@@ -204,8 +204,8 @@ def show_forgetting(now: Moment) -> bool:
     if not len(columns) or now.front is not None:
         return False
     is_on = st.toggle("Forget this sentence", **holding(choice.FORGET), help=(
-        "The next token as if the sentence that fits the prompt best had never been told; the "
-        "memory stays as it is"))
+        "Shows the next token as if the sentence that fits the prompt best had never been told. "
+        "The memory stays as it is"))
     if is_on:
         slot = _of_best_sentence(now, columns, weights)
         st.html(f"“<bdi>{html.escape(str(now.table.around[slot]))}</bdi>”")

@@ -129,8 +129,8 @@ def show_picture(now: Moment, key: str = "memory_reads", take=choice.choose_row)
         "A line's width: how much a typed word reads from a remembered one. "
         + ("Memory keeps keys and values, not the text. Struck out: not in memory."
            if now.store == "bank" else
-           "Pale: not in a slot. The bar under a typed word: its read weight on slots; the rest is "
-           "on the null slot, which means: reads nothing.")
+           "Pale: not in a slot. The bar under a typed word is its read weight on slots. The rest is "
+           "on the null slot: that part reads nothing.")
     )
 
 

@@ -180,9 +180,9 @@ def slot_facts(slots, i: int, n_prompts: int, now: float) -> list[tuple[str, str
         (f"{int(slots.position[i])}", "position in it", "counted in tokens, from 0"),
         (age(time.time() - float(slots.written[i])), f"old, {later} ago", f"written {when}"),
         (show_number(slots.salience[i]), "salience", "what the chosen score gave this token"),
-        (show_number(now), "read now", "mean over layers and heads, largest over the prompt's tokens"),
+        (show_number(now), "read now", "the largest of the prompt's tokens; mean over layers and heads"),
         (show_number(slots.total_read[i]), f"read in all, {times}",
-         "sum over the prompts told after it; a weight below 0.01 does not count as a read"),
+         "sum over all prompts told after it; a read is a weight of 0.01 or more"),
     ]
 
 

@@ -320,8 +320,8 @@ def _notes_memory(asked: QuestionWithNotes, now: Overview) -> AskedMemory:
 
 def _holds(facts) -> str:
     if facts.is_cut:
-        return "Holds only the end of the newest note: three quarters of the window are for facts."
-    return f"Holds {_of(facts.n_notes, facts.n_all)}: three quarters of the window are for facts."
+        return "Holds only the end of the newest note: facts may fill three quarters of the window."
+    return f"Holds {_of(facts.n_notes, facts.n_all)}: facts may fill three quarters of the window."
 
 
 def _of(n: int, n_all: int) -> str:

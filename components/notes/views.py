@@ -13,8 +13,8 @@ from components.kit.units import show_duration
 from components.notes import bar, candidates, cards, choice, listing, prompt, run
 
 FIVE = (
-    "This view has no notebook: its five answers come from five pages. The answer's view, and Memory, "
-    "have one each."
+    "This view has no notebook: its five answers come from five pages. “One question” and the Memory "
+    "page have one each."
 )
 
 

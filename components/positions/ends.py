@@ -43,8 +43,8 @@ def _end_of_table(tokens: list[str]) -> None:
     st.plotly_chart(figures.shift_curve(shifts, bits, chosen), key="shifts", config=CHART)
     noun = "shift" if len(shifts) == 1 else "shifts"
     st.caption(
-        f"Mean bits this prompt’s tokens cost (the first is not counted), {len(shifts)} {noun} "
-        "measured, each a pass of its own; lines only join them. Distances between the words are "
+        f"Mean bits a token of this prompt costs, without the first. {len(shifts)} {noun} "
+        "measured, each in a pass of its own; lines only join them. Distances between the words are "
         "the same at every shift: RoPE and ALiBi would give one flat line."
     )
 

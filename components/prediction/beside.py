@@ -111,8 +111,8 @@ def _shift(two: TwoPrompts, reading, other, at: int, place: int) -> None:
 
     def apart():
         js = of_pairs(comparison.js_nats, two)
-        st.markdown(f"**How far apart** what follows {for_markdown(two.tokens[at])} and its partner is, and "
-                    "every other pair")
+        st.markdown(f"**How far apart** the next tokens of each pair are; chosen: "
+                    f"{for_markdown(two.tokens[at])} and its partner")
         cell_grid.show(difference.row(js, two.pair_names(), two.pair_words(), "Jensen-Shannon, nats",
                                       float(np.log(2))),
                        (0, two.nearest_pair(at)), "prediction_apart",

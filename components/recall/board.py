@@ -14,7 +14,7 @@ from model.recall import scoreboard
 
 MEASURED = (
     "This view has no notebook: its shares come from hundreds of runs. The command below the table "
-    "measures them again; one question, asked in the probe, has a notebook."
+    "measures them again; one question under “One probe” has a notebook."
 )
 COMMAND = command(
     "probe --model embedded --scoreboard --n 125 --out model/embedded/scoreboard.json"

@@ -35,8 +35,8 @@ def show() -> None:
     views.offer_notebook(looked)
     if not looked.holds_slots:
         st.info(
-            f"{choice.TITLES[looked.variant]} holds no words in slots here, so none can be taken "
-            "away. Choose + EDM, + AM or GPT2-M."
+            f"{choice.TITLES[looked.variant]} holds no words in slots here, so no word can be taken "
+            "out. Choose + EDM, + AM or GPT2-M."
         )
         return
     presenting.pictures({

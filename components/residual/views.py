@@ -185,7 +185,7 @@ def switch_off(tokens: list[str], at: int) -> None:
     effort = run.effort_of_all(at)
     measure = effort == "instant" or top[2].button(
         "Each part alone", key="alone", width="stretch", disabled=effort == "too long",
-        help="Switch off each part alone and colour the board by how much that changes (KL)"
+        help="Switches off each part alone; the colours show how much that changes (KL)"
         if effort == "minutes" else "Too many tokens for this machine. Choose an earlier token",
     )
     top[3].button("All on", key="all_on", width="stretch", disabled=not len(off),

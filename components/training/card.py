@@ -22,10 +22,9 @@ def show(job: Job | None, now: JobReport) -> None:
         n = sorted({one["n"] for row in settings.values() for one in row.values()})
         spread = " to ".join(f"{x:,}" for x in dict.fromkeys((n[0], n[-1])))
         st.markdown(
-            "An answer counts if it is exact to the last token, greedy; **values never trained "
-            f"on**, unless “values of the lists” is written. n = {spread} episodes a dot; bars are "
-            "95 % intervals (Wilson). GPT2-M is measured here without fusion (AM), which needs no "
-            "training."
+            "A greedy answer counts if every token is right. Its value was **never trained on**, "
+            f"unless a row says “values of the lists”. n = {spread} episodes a dot; bars are 95 % "
+            "intervals (Wilson). GPT2-M is measured here without fusion (AM), which needs no training."
             + (" If nothing was told, “I do not know.” is right." if never else "")
         )
         settings = {**settings, **never}

@@ -38,9 +38,9 @@ def _choices() -> tuple[TrainingRequest, dict[str, bytes]]:
     row = st.columns([3, 3, 4])
     steps = row[0].number_input(
         "Steps", choice.STEPS.kind.least, choice.STEPS.kind.most, step=50, **holding(choice.STEPS),
-        help=f"{choice.SMALL} of the EDM show recall rise from chance; the shipped memory took 1,600. One "
-             f"step learns from {plain.rows} episodes; every {plain.every} steps recall is measured "
-             "and a checkpoint written.",
+        help=f"With {choice.SMALL} steps, the EDM's recall rises above chance; the shipped memory took "
+             f"1,600. One step learns from {plain.rows} episodes. Every {plain.every} steps recall is "
+             "measured and a checkpoint is written.",
     )
     seed = row[1].number_input("Seed", 0, 999_999, **holding(choice.SEED))
     cell = row[2].segmented_control(

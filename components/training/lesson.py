@@ -20,8 +20,8 @@ WHY = (
     (
         palette.RESIDUAL, "Why KL to the base",
         ("Everywhere else, and on ordinary text, the model with memory must stay close to the "
-         "frozen GPT-2: KL(base ‖ with memory). Trained on answers alone, it would learn them and "
-         "forget how to talk."),
+         "frozen GPT-2: KL(base ‖ with memory). Trained on answers alone, it would forget how "
+         "to talk."),
     ),
     (
         palette.SURPRISAL, "Why questions nobody answered",

@@ -43,8 +43,8 @@ SMALL = {
     "gates": ("Gates, ‖W_o‖", "0: closed, exactly GPT-2"),
 }
 NO_NOTEBOOK = (
-    "This view has no notebook: its curves were recorded while a training ran, and only that training "
-    f"makes them again (“{command('train memory')}”). Take them as CSV."
+    "This view has no notebook: its curves were recorded during a training. Only another training makes "
+    f"them again (“{command('train memory')}”). Take them as CSV."
 )
 
 

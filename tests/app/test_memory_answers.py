@@ -114,7 +114,7 @@ def test_a_near_miss_is_shown_as_such_with_its_numbers(app, monkeypatch):
     ask(tell(open_page(app), "My dog is called Rex \u202e."), "What is my cat called?")
     assert verdict(app) == "Near miss: this was told of “dog”, you asked of “cat”."
     numbers = re.findall(r"<small title=.*?>(.*?)</small>", frame(app))[0]
-    assert "lacks “cat”" in numbers and re.search(r"it has \d+\.\d % of what", numbers)
+    assert "lacks “cat”" in numbers and re.search(r"It has \d+\.\d % of the weight", numbers)
     assert re.search(r"its fit is \d+\.\d+\. So it is not read\.$", numbers) and "\u202e" not in frame(app)
     ask(app, "What is my dog called?")
     assert verdict(app) == "Memory changes the answer."

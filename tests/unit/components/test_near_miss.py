@@ -43,7 +43,7 @@ def test_a_near_miss_is_named_with_its_numbers(embedded, monkeypatch):
     said, numbers = drawn(embedded, monkeypatch, "My dog is called Rex \u202e<b>.",
                           "What is my cat called?", " Rex.")
     assert said == "Near miss: this was told of “dog”, you asked of “cat”."
-    assert "lacks “cat”; it has" in numbers and re.search(r"its fit is \d+\.\d+\.$", numbers)
+    assert "lacks “cat”. It has" in numbers and re.search(r"its fit is \d+\.\d+\.$", numbers)
     assert "\u202e" not in numbers and "<b>" not in numbers
 
 
