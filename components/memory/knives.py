@@ -211,6 +211,8 @@ def _show_edges(now: Moment, edges: tuple[SlotEdge, ...]) -> None:
     except ValueError as problem:  # the list must stay, so that the cut can be undone
         st.warning(for_markdown(str(problem)))
         return
+    notebook("slot cut", lambda: (now.asked.recalled.trace, now.text), told=now.state.prompts,
+             edges=run.in_run(now.state, now.asked, edges))
     st.html(left_figures.effect_facts(change))
     st.html(two_distributions.pairs(change, "memory as it is", "cut"))
     st.caption("A cut score is −∞ before the softmax over Local ∪ Memory: the other weights still sum "

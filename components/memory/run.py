@@ -201,9 +201,13 @@ def intervened(
 def edges_cut(key: str, state: MemoryState, asked: AskedPrompt, settings: Settings, edges: tuple):
     """The next token with memory as it is, and with these SlotEdges cut. Raises ValueError for an edge
     that does not exist, and where a token would read nothing."""
-    found = [_in_run(state, asked, edge) for edge in edges]
     return _computed("edges cut", asked.recalled.trace.ids, (key, settings, edges), cutting.effect,
-                     asked.recalled.trace, found, 8)
+                     asked.recalled.trace, in_run(state, asked, edges), 8)
+
+
+def in_run(state: MemoryState, asked: AskedPrompt, edges: tuple) -> list[CutEdge]:
+    """SlotEdges as edges of the run. Raises ValueError for one that does not exist."""
+    return [_in_run(state, asked, edge) for edge in edges]
 
 
 def _in_run(state: MemoryState, asked: AskedPrompt, edge: SlotEdge) -> CutEdge:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
+from model.analysis import cutting
 from model.grafts.graft import Graft
 from model.grafts.reading import Reading
 from model.memory import added, asking, effect, fusion, held
@@ -16,6 +17,7 @@ from model.memory.heard import surprisal
 from model.run import borders
 from model.run.bits import as_bits, weigh
 from model.run.checkpoint import Checkpoint
+from model.run.cut_edges import CutEdge
 from model.run.trace import Trace, logits, run
 from model.takeaway.recipe import Recipe, small
 
@@ -49,6 +51,9 @@ def over_memory_and_local(module, query, key, value, attention_mask, scaling=Non
     stored = query @ W["keys"][layer].transpose(-1, -2) * scaling + nats[:, None]
     if BEHIND_FIRST:
         stored[:, :, 0] = -torch.inf
+    for at, slot, where, head in CUTS:  # a token, a column of memory, layer and head (None: all)
+        if where in (None, layer):
+            stored[0, slice(None) if head is None else slice(head, head + 1), at, slot] = -torch.inf
     local = query @ key.transpose(-1, -2) * scaling
     local = local.masked_fill(torch.ones(T, T).triu(1) > 0, -torch.inf)  # no token reads the future
     union[layer] = torch.cat([stored, local], -1).softmax(-1)[0]
@@ -125,6 +130,15 @@ if slots is not None:
     found["row over the EDM, the null slot first"] = of[ROW].tolist()
     found["most read of each slot of the EDM"] = slots.mean(0)[FIRST:, 1:].max(0).values.tolist()
 '''
+CUT_SLOTS = '''
+after = out[-1]
+CUTS.clear()  # the run as it is
+union = {}
+with torch.no_grad():
+    before = model(ids, position_ids=positions[None], use_cache=False).logits[0, -1].double().log_softmax(-1)
+found["probability before"], found["probability after"] = before.exp()[SHOWN].tolist(), after.exp()[SHOWN].tolist()
+found["KL in nats"] = float((before.exp() * (before - after)).sum())
+'''
 WAYS = '''
 found["with memory"] = out[-1].exp()[SHOWN].tolist()
 found["without memory"] = plain[-1].exp()[SHOWN].tolist()
@@ -199,6 +213,20 @@ def asked(
     code = f"FIRST, ROW, HEAD, EDM_HEAD = {first}, {first + row}, {head}, {edm_head}\nSHOWN = {shown}\n"
     code += _run_code(checkpoint, trace, trace.ids[first:]) + ASKED
     return Recipe("What the prompt reads of memory", code, expected, _arrays(trace), note=_told(told))
+
+
+def cut_slots(
+    checkpoint: Checkpoint, trace: Trace, edges: Sequence[CutEdge], told: Sequence[str]
+) -> Recipe:
+    """The next token with edges from the prompt's tokens to slots of the bank cut. Raises ValueError as
+    model.analysis.cutting."""
+    assert all(edge.slot and edge.factor is None for edge in edges), f"edges to slots, cut: {edges}"
+    change = cutting.effect(checkpoint, trace, edges, MOST_SHOWN)
+    first = borders.start_length(checkpoint, trace.ids)
+    code = f"SHOWN = {change.ids.tolist()}\n" + _run_code(checkpoint, trace, trace.ids[first:], edges) + CUT_SLOTS
+    expected = {"probability before": change.probability_before,
+                "probability after": change.probability_after, "KL in nats": change.kl_nats}
+    return Recipe("The next token with edges to slots cut", code, expected, _arrays(trace), note=_told(told))
 
 
 def ways(checkpoint: Checkpoint, trace: Trace, told: Sequence[str]) -> Recipe:
@@ -277,14 +305,17 @@ def _told(told: Sequence[str]) -> str:
     return f"Told before, each in a prompt of its own:\n\n{text}" if told else "Nothing was told before."
 
 
-def _run_code(checkpoint: Checkpoint, trace: Trace, ids: np.ndarray) -> str:
-    """The run with memory; ids: of the prompt behind <|endoftext|>."""
+def _run_code(
+    checkpoint: Checkpoint, trace: Trace, ids: np.ndarray, edges: Sequence[CutEdge] = ()
+) -> str:
+    """The run with memory; ids: of the prompt behind <|endoftext|>; edges: to slots, which are cut."""
     read, graft = trace.reading, trace.graft
     start, strength, apart, behind = (
         (0, 0.0, False, False) if read is None
         else (read.start, float(read.strength), read.apart, read.behind_first))
     plain = borders.with_start(checkpoint, ids).tolist()
     given = f"PLAIN = {plain}  # the prompt as GPT-2 reads it without memory\n"
+    given += f"CUTS = {[(edge.query, edge.key, edge.layer, edge.head) for edge in edges]}\n"
     given += f"START, STRENGTH, APART, BEHIND_FIRST = {start}, {strength!r}, {apart}, {behind}\n"
     return given + FUSED + ("" if graft is None else _graft_code(graft)) + RUN
 
@@ -336,4 +367,5 @@ def _stored(read: Reading | None, trace: Trace) -> dict[str, np.ndarray]:
 
 RECIPES: dict[str, Callable[..., Recipe]] = {
     "memory": asked, "ways": ways, "written": written, "answer": answer,
+    "slot cut": cut_slots,
 }

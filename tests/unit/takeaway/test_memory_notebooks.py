@@ -12,6 +12,7 @@ from model.memory.settings import Settings
 from model.memory.state import blank
 from model.memory.variants import modules_of
 from model.run import tokens
+from model.run.cut_edges import CutEdge
 from model.takeaway import notebook, of_memory
 from tests.unit.takeaway.test_notebook import ALLOWED, code_of, execute, imported
 
@@ -41,6 +42,7 @@ def where_of(whole, name: str) -> dict:
     answer = tuple(tokens.encode(whole.tokenizer, " New York").tolist())
     return {
         "memory": {"row": 2, "head": None, "edm_head": None, "told": TOLD},
+        "slot cut": {"edges": [CutEdge(3, 1, slot=True), CutEdge(4, 2, 2, 5, slot=True)], "told": TOLD},
         "ways": {"told": TOLD}, "answer": {"lead": (), "wanted": answer, "told": TOLD}, "written": {},
     }[name]
 
@@ -59,6 +61,14 @@ def test_every_variant_is_computed_again(whole, state, variant, name, tmp_path):
     read = {"gpt2+am": "each stored token", "gpt2+edm": "slot of the EDM", "gpt2-m": "each stored token"}
     if name != "ways" and variant in read:
         assert any(read[variant] in one for one in expected)
+
+
+@pytest.mark.parametrize("variant", ["gpt2+am", "gpt2-m"])
+def test_edges_to_slots_are_cut_again(whole, state, variant, tmp_path):
+    run = asked(whole, state, variant)
+    last = [CutEdge(len(run) - 1, i, slot=True) for i in range(len(run.reading.kept))]
+    expected = found(whole, run, "slot cut", tmp_path, edges=[*where_of(whole, "slot cut")["edges"], *last])["EXPECTED"]
+    assert expected["KL in nats"] > 1e-3
 
 
 @pytest.mark.parametrize("positions", ["restart", "continue", "replay"])
