@@ -8,12 +8,13 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlparse
 
 import pytest
 from playwright.sync_api import expect
 
 from components.frame import door
+from components.frame.choices import Choice
 from model.disk import owners
 from tests import run
 from tests.waiting import PATIENCE_S
@@ -128,20 +129,58 @@ def new_context(new_context):
 
 
 @pytest.fixture(scope="session")
-def window(browser, browser_context_args):
-    """One window for all tests of a process: to open a page in a new one takes twice as much work."""
-    context = browser.new_context(**browser_context_args)
-    context.set_default_timeout(PATIENCE_MS)
-    yield context.new_page()
-    context.close()
+def windows_of_visitors(browser, browser_context_args):
+    """windows_of_visitors(i) -> the i-th visitor's window, the same for all tests of a process: to open
+    a page in a new one takes twice as much work."""
+    made = []
+
+    def window(i: int):
+        while len(made) <= i:
+            context = browser.new_context(**browser_context_args)
+            context.set_default_timeout(PATIENCE_MS)
+            made.append(context.new_page())
+        return made[i]
+
+    yield window
+    for one in made:
+        one.context.close()
+
+
+def as_new(window, width: int = 1280, height: int = 720):
+    """The window in a size, with the usual looks."""
+    window.set_viewport_size({"width": width, "height": height})
+    window.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    return window
+
+
+def empty(window) -> None:
+    """Forget the visitor of a window."""
+    window.evaluate("() => { try { localStorage.clear(); sessionStorage.clear(); } catch {} }")
+    window.goto("about:blank")
+    window.mouse.move(0, 0)
+    window.context.clear_cookies()
+    window.context.clear_permissions()
 
 
 @pytest.fixture
-def page(window, monkeypatch):
+def another(windows_of_visitors):
+    """another(width, height) -> a window of one more visitor, as empty as `page`."""
+    taken = []
+
+    def take(width: int = 1280, height: int = 720):
+        taken.append(as_new(windows_of_visitors(len(taken) + 1), width, height))
+        return taken[-1]
+
+    yield take
+    for window in taken:
+        empty(window)
+
+
+@pytest.fixture
+def page(windows_of_visitors, monkeypatch):
     """The window as a new visitor has it: empty, of the usual size and looks, without storage, and
     nobody listens. A test that changes a page for good (its clock) takes a page of its own `context`."""
-    window.set_viewport_size({"width": 1280, "height": 720})
-    window.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    window = as_new(windows_of_visitors(0))
     heard, on = [], window.on
 
     def listen(event, handler):
@@ -152,11 +191,7 @@ def page(window, monkeypatch):
     yield window
     for event, handler in heard:
         window.remove_listener(event, handler)
-    window.evaluate("() => { try { localStorage.clear(); sessionStorage.clear(); } catch {} }")
-    window.goto("about:blank")
-    window.mouse.move(0, 0)
-    window.context.clear_cookies()
-    window.context.clear_permissions()
+    empty(window)
 
 
 @pytest.fixture
@@ -202,6 +237,15 @@ def settled(page) -> None:
     page.wait_for_function(PROMPT_BOX_LISTENS)
 
 
+def choose_view(page, one: Choice, value) -> None:
+    """Choose another view of the open page, which is less work than to open it anew."""
+    button = page.locator(f".st-key-{one.name}").get_by_role("radio", name=one.kind.titles[value], exact=True)
+    button.click()
+    expect(button).to_be_checked()
+    eventually(page, lambda: parse_qs(urlparse(page.url).query).get(one.name, [one.default]) == [value])
+    settled(page)
+
+
 def eventually(page, holds) -> None:
     """Wait until a statement about the page holds: pictures settle after the page above them."""
     end = time.monotonic() + PATIENCE_S
@@ -225,12 +269,13 @@ def rows_are_there(page) -> None:
 
 def both_schemes(page):
     """Yields "light", then "dark", each once the open page has taken it on."""
+    ground = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
     for scheme, wanted in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(16, 18, 24)")):
+        before = page.evaluate(ground)
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_function(
-            "c => getComputedStyle(document.querySelector('.stApp')).backgroundColor === c", arg=wanted
-        )
-        page.wait_for_timeout(300)  # the server hears of it, and its script begins
+        if before != wanted:
+            page.wait_for_function(f"c => {ground} === c", arg=wanted)
+            page.wait_for_timeout(300)  # the server hears of it, and its script begins
         settled(page)
         yield scheme
 

@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import rows_are_there, settled, windows
+from components.anatomy import choice
+from tests.browser.conftest import choose_view, rows_are_there, settled, windows
 
 
 def open_view(page, server, view, **link):
@@ -68,19 +69,17 @@ def test_a_head_chosen_here_is_open_on_the_attention_page(page, server):
     expect(page).to_have_url(re.compile(r"/attention\?.*layer=2.*head=3|head=3.*layer=2"))
 
 
-@pytest.mark.parametrize(
-    "view, content",
-    [
-        ("map", ".st-key-treemap button"),
-        ("heads", ".st-key-all_heads .plotly"),
-        ("tour", "text=softmax of the last row"),
-        ("size", ".st-key-size_bars .plotly"),
-    ],
-)
-def test_views_fit_light_and_dark_wide_and_narrow(page, server, shots, view, content):
+def test_views_fit_light_and_dark_wide_and_narrow(page, server, shots):
     page.set_viewport_size({"width": 1400, "height": 1000})
-    open_view(page, server, view)
-    for scheme, width in windows(page):
-        expect(page.locator(content).first).to_be_visible()
-        expect(page.locator('[data-testid="stException"]')).to_have_count(0)
-        page.screenshot(path=shots / f"anatomy_{view}_{scheme}_{width}.png")
+    open_view(page, server, "map")
+    for view, content in {
+        "map": ".st-key-treemap button",
+        "heads": ".st-key-all_heads .plotly",
+        "tour": "text=softmax of the last row",
+        "size": ".st-key-size_bars .plotly",
+    }.items():
+        choose_view(page, choice.VIEW, view)
+        for scheme, width in windows(page):
+            expect(page.locator(content).first).to_be_visible()
+            expect(page.locator('[data-testid="stException"]')).to_have_count(0)
+            page.screenshot(path=shots / f"anatomy_{view}_{scheme}_{width}.png")

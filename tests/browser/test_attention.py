@@ -39,17 +39,16 @@ def test_grid_then_head_then_cell(page, open_page, shots):
     page.screenshot(path=shots / "attention-click-path.png")
 
 
-def test_a_link_opens_the_same_picture(open_page, context, server):
+def test_a_link_opens_the_same_picture(open_page, another):
     first = open_page(prompt=PROMPT, layer=4, head=1, query=9, key=3)
     expect(reading(first)).to_contain_text("with weight")
     shown = reading(first).text_content()
-    second = context.new_page()
+    second = another()
     second.goto(first.url)
     settled(second)
     expect(grid(second)).to_have_attribute("data-chosen", "4,1")
     expect(head_map(second)).to_have_attribute("data-chosen", "9,3")
     expect(reading(second)).to_have_text(shown)
-    second.close()
 
 
 def test_arrow_keys_choose_head_and_cell(open_page):

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import both_schemes, eventually, settled
 
 CODE, WORDS = ".class .code", ".class .words"
-PHONE = {"width": 400, "height": 800}
+PHONE = (400, 800)
 
 
 def box(page):
@@ -34,11 +34,11 @@ def lecturer(open_page):
 
 
 @pytest.fixture
-def join(new_context, lecturer, server):
-    """join(**window) -> the page of a pupil who opened the class's link."""
+def join(another, lecturer, server):
+    """join(width, height) -> the page of a pupil who opened the class's link."""
 
-    def make(**window):
-        page = new_context(**window).new_page()
+    def make(*size):
+        page = another(*size)
         page.goto(f"{server}/?class={lecturer.locator(CODE).inner_text()}")
         page.wait_for_url("**/tokens?**")
         expect(page.locator(WORDS)).to_have_text("You follow your lecturer")
@@ -48,7 +48,7 @@ def join(new_context, lecturer, server):
 
 
 def test_two_pupils_follow_let_go_and_come_back(lecturer, join):
-    anna, ben = join(), join(viewport=PHONE)
+    anna, ben = join(), join(*PHONE)
     expect(lecturer.locator(WORDS)).to_have_text("2 follow you")
     box(lecturer).fill("Mary lives in Paris")
     for pupil in (anna, ben):
@@ -96,7 +96,7 @@ def test_a_reload_leads_on_and_the_end_is_said(lecturer, join):
 
 
 def test_predictions_are_counted_and_revealed(lecturer, join, shots):
-    anna, ben = join(), join(viewport=PHONE)
+    anna, ben = join(), join(*PHONE)
     goes_to(lecturer, "Lessons")
     lecturer.locator(".st-key-begin-induction button").click()
     for page in (lecturer, anna, ben):
@@ -122,7 +122,7 @@ def test_predictions_are_counted_and_revealed(lecturer, join, shots):
 
 
 def test_it_fits_a_hall_and_a_phone(lecturer, join, shots):
-    pupil = join(viewport=PHONE)
+    pupil = join(*PHONE)
     for page, name in ((lecturer, "lecturer"), (pupil, "pupil")):
         page.set_viewport_size({"width": 1280, "height": 720})
         before = box(page).bounding_box()
@@ -133,7 +133,7 @@ def test_it_fits_a_hall_and_a_phone(lecturer, join, shots):
         page.get_by_role("button", name=re.compile("^Stop")).click()
         expect(page.get_by_role("button", name=re.compile("^Present"))).to_be_visible()
         eventually(page, lambda page=page, before=before: box(page).bounding_box() == before)
-        page.set_viewport_size(PHONE)
+        page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
         for scheme in both_schemes(page):
             bar = page.locator(".class").bounding_box()
             assert bar["x"] >= 0 and bar["x"] + bar["width"] <= 400 and bar["height"] < 130

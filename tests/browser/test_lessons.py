@@ -62,7 +62,7 @@ def test_letters_typed_into_the_prompt_are_letters(lesson):
     expect(lesson.locator(TITLE)).to_have_text("Six words, twice")
 
 
-def test_the_step_is_in_the_link(lesson, context):
+def test_the_step_is_in_the_link(lesson, another):
     for key in ("n", "n", "2", "r"):
         press(lesson, key)
     expect(lesson.locator(ANSWER)).to_contain_text("It reads")
@@ -70,14 +70,13 @@ def test_the_step_is_in_the_link(lesson, context):
     said, address = lesson.locator(ANSWER).inner_text(), lesson.url
     lesson.reload()
     settled(lesson)
-    other = context.new_page()
+    other = another()
     other.goto(address)
     settled(other)
     for page in (lesson, other):
         expect(page.locator(ANSWER)).to_have_text(said)
         expect(page.locator(".lesson .where")).to_contain_text("3 of")
         assert "/attention?" in page.url
-    other.close()
 
 
 def test_it_can_be_left_and_the_page_stays(lesson):

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from components.positions import choice
 from model.analysis import positions, what_if
 from model.loading import checkpoint
 from model.run import tokens
-from tests.browser.conftest import settled, windows
+from tests.browser.conftest import choose_view, settled, windows
 
 PROMPT = "My name is James Theory. Where do I live?"
 HOSTILE = "<script>alert(1)</script> **b** $x^2$ שלום \x07 👨\u200d👩 e\u0301"
@@ -93,21 +94,23 @@ def test_a_shift_out_of_the_window_is_answered(page, server):
     expect(page.locator(".st-key-shifts")).to_be_visible()
 
 
-@pytest.mark.parametrize("view", ["side", "rope", "order", "ends"])
-def test_text_stays_text(page, server, outside, view):
+def test_text_stays_text(page, server, outside):
     dialogs = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    open_view(page, server, view, prompt=HOSTILE)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    expect(page.get_by_test_id("stAlert")).to_have_count(0)
-    assert page.locator("[data-testid=stMain] .katex").count() == 0
+    open_view(page, server, "side", prompt=HOSTILE)
+    for view in ("side", "rope", "order", "ends"):
+        choose_view(page, choice.VIEW, view)
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        expect(page.get_by_test_id("stAlert")).to_have_count(0)
+        assert page.locator("[data-testid=stMain] .katex").count() == 0
     assert dialogs == [] and outside == []
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_no_view_is_wider_than_the_window(page, server, shots, view):
+def test_no_view_is_wider_than_the_window(page, server, shots):
     page.set_viewport_size({"width": 1400, "height": 900})
-    open_view(page, server, view)
-    for scheme, width in windows(page, 900):
-        expect(page.get_by_test_id("stException")).to_have_count(0)
-        page.screenshot(path=shots / f"positions-{view}-{scheme}-{width}.png")
+    open_view(page, server, "side")
+    for view in VIEWS:
+        choose_view(page, choice.VIEW, view)
+        for scheme, width in windows(page, 900):
+            expect(page.get_by_test_id("stException")).to_have_count(0)
+            page.screenshot(path=shots / f"positions-{view}-{scheme}-{width}.png")

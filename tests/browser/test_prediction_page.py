@@ -8,9 +8,10 @@ import torch
 from playwright.sync_api import expect
 
 from components.kit import assets
+from components.prediction import choice
 from model.loading import checkpoint
 from model.run import sampling, tokens, trace
-from tests.browser.conftest import eventually, settled, windows
+from tests.browser.conftest import choose_view, eventually, settled, windows
 
 PROMPT = "Mary lives in Paris. Tom lives in Rome. Where does Mary live?"
 
@@ -195,16 +196,17 @@ def test_the_shift_chooses_too(page, server):
     assert came == read
 
 
-@pytest.mark.parametrize("view", ["next", "surprisal", "shift"])
-def test_it_fits_and_asks_nobody_outside(page, server, shots, outside, view):
+def test_it_fits_and_asks_nobody_outside(page, server, shots, outside):
     page.set_viewport_size({"width": 1400, "height": 1250})
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    open_page(page, server, prediction=view, temperature=0.8, top_k=40, at=6)
-    if view == "surprisal":
-        page.wait_for_selector(".st-key-prediction_bits .main-svg")
-    if view == "next":
-        exact(page)
-    for scheme, width in windows(page, 1250):
-        assert not problems and not outside
-        page.screenshot(path=shots / f"prediction-{view}-{scheme}-{width}.png")
+    open_page(page, server, temperature=0.8, top_k=40, at=6)
+    for view in ("next", "surprisal", "shift"):
+        choose_view(page, choice.VIEW, view)
+        if view == "surprisal":
+            page.wait_for_selector(".st-key-prediction_bits .main-svg")
+        if view == "next":
+            exact(page)
+        for scheme, width in windows(page, 1250):
+            assert not problems and not outside
+            page.screenshot(path=shots / f"prediction-{view}-{scheme}-{width}.png")

@@ -5,8 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from components import declared
 from tests.browser.attention_page import at_rest, box, parameters
-from tests.browser.conftest import eventually, settled
+from tests.browser.conftest import choose_view, eventually, settled
 
 LEAST_PX = 18
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
@@ -124,40 +125,61 @@ def test_the_picture_is_on_the_screen_and_can_be_read_from_afar(present, name):
     assert page.evaluate("document.querySelector('.stMain').scrollTop") == 0
 
 
-VIEWS = [  # page, its view, and the picture that stands on the screen when the view is opened
-    ("anatomy", {"anatomy": "map"}, ".st-key-treemap .map"),
-    ("anatomy", {"anatomy": "heads"}, ".st-key-all_heads .main-svg >> nth=0"),
-    ("anatomy", {"anatomy": "size"}, ".st-key-size_bars .main-svg >> nth=0"),
-    ("attention", {"view": "Cut"}, ".st-key-map canvas"),
-    ("attention", {"view": "Why here?"}, ".st-key-map canvas"),
-    ("attention", {"view": "Rollout"}, ".st-key-rollout_raw canvas"),
-    ("attention", {"view": "bertviz"}, ".st-key-bertviz-head iframe"),
-    ("cache", {"cache": "time"}, ".st-key-cache_counts .main-svg >> nth=0"),
-    ("cache", {"cache": "beyond"}, ".st-key-cache_prices .main-svg >> nth=0"),
-    ("cache", {"cache": "bytes"}, ".st-key-cache_per_token .main-svg >> nth=0"),
-    ("compare", {"compare": "patch"}, ".st-key-patch_grid canvas"),
-    ("notebook", {}, "[data-testid=stMainBlockContainer] .stButton >> nth=-1"),
-    ("positions", {"positions": "tables"}, ".st-key-likeness .main-svg >> nth=0"),
-    ("positions", {"positions": "rope"}, ".st-key-clocks .curve"),
-    ("positions", {"positions": "alibi"}, ".st-key-alibi_factor .main-svg >> nth=0"),
-    ("prediction", {"prediction": "surprisal"}, ".st-key-prediction_bits .main-svg >> nth=0"),
-    ("residual", {"residual_view": "Logit lens"}, ".st-key-lens_grid canvas"),
-    ("residual", {"residual_view": "Who made this logit"}, ".st-key-waterfall .main-svg >> nth=0"),
-    ("residual", {"residual_view": "MLP"}, ".st-key-gelu .main-svg >> nth=0"),
-    ("tokens", {"tokens": "merges"}, ".st-key-staircase .stairs"),
-    ("tokens", {"tokens": "likeness"}, ".st-key-cosine_map canvas"),
-    ("tokens", {"tokens": "map"}, ".st-key-projection .main-svg >> nth=0"),
-    ("tokens", {"tokens": "vocabulary"}, ".st-key-vocabulary_rows canvas >> nth=0"),
-]
+VIEWS = {  # page -> its other views, and the picture that stands on the screen when one is chosen
+    "anatomy": {
+        "map": ".st-key-treemap .map",
+        "heads": ".st-key-all_heads .main-svg >> nth=0",
+        "size": ".st-key-size_bars .main-svg >> nth=0",
+    },
+    "attention": {
+        "Cut": ".st-key-map canvas",
+        "Why here?": ".st-key-map canvas",
+        "Rollout": ".st-key-rollout_raw canvas",
+        "bertviz": ".st-key-bertviz-head iframe",
+    },
+    "cache": {
+        "time": ".st-key-cache_counts .main-svg >> nth=0",
+        "beyond": ".st-key-cache_prices .main-svg >> nth=0",
+        "bytes": ".st-key-cache_per_token .main-svg >> nth=0",
+    },
+    "compare": {"patch": ".st-key-patch_grid canvas"},
+    "positions": {
+        "tables": ".st-key-likeness .main-svg >> nth=0",
+        "rope": ".st-key-clocks .curve",
+        "alibi": ".st-key-alibi_factor .main-svg >> nth=0",
+    },
+    "prediction": {"surprisal": ".st-key-prediction_bits .main-svg >> nth=0"},
+    "residual": {
+        "Logit lens": ".st-key-lens_grid canvas",
+        "Who made this logit": ".st-key-waterfall .main-svg >> nth=0",
+        "MLP": ".st-key-gelu .main-svg >> nth=0",
+    },
+    "tokens": {
+        "likeness": ".st-key-cosine_map canvas",
+        "map": ".st-key-projection .main-svg >> nth=0",
+        "vocabulary": ".st-key-vocabulary_rows canvas >> nth=0",
+        "merges": ".st-key-staircase .stairs",
+    },
+}
 
 
-@pytest.mark.parametrize("name, view, selector", VIEWS, ids=[f"{n} {v}" for n, v, _ in VIEWS])
-def test_every_view_opens_with_its_picture_on_the_screen(present, name, view, selector):
-    page = present(name, **view)
+def is_on_the_screen(page, selector: str) -> None:
     picture = page.locator(selector)
     expect(picture).to_be_visible()
     settled(page)
     eventually(page, lambda: (box := picture.bounding_box()) is not None and _is_inside(box))
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_every_view_has_its_picture_on_the_screen(present, name):
+    page, view = present(name), declared.BY_PAGE[name][0]
+    for value, selector in VIEWS[name].items():
+        choose_view(page, view, value)
+        is_on_the_screen(page, selector)
+
+
+def test_the_notebook_has_its_way_in_on_the_screen(present):
+    is_on_the_screen(present("notebook"), "[data-testid=stMainBlockContainer] .stButton >> nth=-1")
 
 
 def test_the_other_pictures_are_one_button_away_and_in_the_link(present):

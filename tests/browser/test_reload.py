@@ -22,7 +22,7 @@ def chosen(page, key: str) -> str:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_view_is_there_again_after_a_reload_and_in_another_window(open_page, context, name):
+def test_the_view_is_there_again_after_a_reload_and_in_another_window(open_page, another, name):
     view = declared.BY_PAGE[name][0]
     first = open_page(name, prompt=PROMPT)
     other = next(value for value in view.kind.titles if value != view.default)
@@ -33,11 +33,10 @@ def test_the_view_is_there_again_after_a_reload_and_in_another_window(open_page,
     address = first.url
     first.reload()
     settled(first)
-    second = context.new_page()
+    second = another()
     second.goto(address)
     settled(second)
     for page in (first, second):
         assert chosen(page, view.name) == title and page.url == address
         expect(page.get_by_test_id("stException")).to_have_count(0)
         expect(page.get_by_test_id("stAlertContentWarning")).to_have_count(0)
-    second.close()

@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlencode, urlparse
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import eventually, settled, windows
+from components.residual import choice
+from tests.browser.conftest import choose_view, eventually, settled, windows
 
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** 🧠"
@@ -59,14 +60,15 @@ def parameters(page) -> dict:
     return {name: values[0] for name, values in parse_qs(urlparse(page.url).query).items()}
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_every_view_is_drawn_in_a_narrow_window_too(open_page, page, view, shots):
-    open_page(view)
-    for scheme, width in windows(page, 1500):
-        expect(page.locator("[data-testid=stException], [data-testid=stAlert]")).to_have_count(0)
-        drawn(page)
-        name = view.replace(" ", "-").lower()
-        page.screenshot(path=shots / f"residual-{name}-{scheme}-{width}.png")
+def test_every_view_is_drawn_in_a_narrow_window_too(open_page, page, shots):
+    open_page(VIEWS[0])
+    for view in VIEWS:
+        choose_view(page, choice.VIEW, view)
+        for scheme, width in windows(page, 1500):
+            expect(page.locator("[data-testid=stException], [data-testid=stAlert]")).to_have_count(0)
+            drawn(page)
+            name = view.replace(" ", "-").lower()
+            page.screenshot(path=shots / f"residual-{name}-{scheme}-{width}.png")
 
 
 def test_bars_keep_a_width_in_a_narrow_window(open_page, page, shots):

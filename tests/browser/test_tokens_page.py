@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import eventually, settled, windows
+from components.tokens import choice
+from tests.browser.conftest import choose_view, eventually, settled, windows
 
 HOSTILE = "<script>alert(1)</script> **b** $x^2$ שלום \x07 👨\u200d👩 e\u0301"
 
@@ -90,14 +91,15 @@ def test_boxes_stand_over_their_bytes(page, server):
     assert char[0] == pytest.approx(first[0], abs=4) and char[1] == pytest.approx(second[1], abs=4)
 
 
-@pytest.mark.parametrize("view", ["merges", "vectors", "likeness", "positions", "map"])
-def test_text_stays_text(page, server, outside, view):
+def test_text_stays_text(page, server, outside):
     dialogs = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    open_view(page, server, view, prompt=HOSTILE, token_map="prompt")
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    expect(page.get_by_test_id("stAlert")).to_have_count(0)
-    assert page.locator("[data-testid=stMain] .katex").count() == 0
+    open_view(page, server, "merges", prompt=HOSTILE, token_map="prompt")
+    for view in ("merges", "vectors", "likeness", "positions", "map"):
+        choose_view(page, choice.VIEW, view)
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        expect(page.get_by_test_id("stAlert")).to_have_count(0)
+        assert page.locator("[data-testid=stMain] .katex").count() == 0
     assert dialogs == [] and outside == []
 
 
@@ -142,9 +144,10 @@ def test_a_search_follows_each_key(page, server):
     expect(page.get_by_text("this vocabulary has 0 to 4,095")).to_be_visible()
 
 
-@pytest.mark.parametrize("view", ["merges", "likeness", "neighbours", "vocabulary"])
-def test_no_view_is_wider_than_the_window(page, server, shots, view):
+def test_no_view_is_wider_than_the_window(page, server, shots):
     page.set_viewport_size({"width": 1400, "height": 900})
-    open_view(page, server, view, prompt="My name is James Theory. Where do I live?")
-    for scheme, width in windows(page, 900):
-        page.screenshot(path=shots / f"tokens-{view}-{scheme}-{width}.png")
+    open_view(page, server, "merges", prompt="My name is James Theory. Where do I live?")
+    for view in ("merges", "likeness", "neighbours", "vocabulary"):
+        choose_view(page, choice.VIEW, view)
+        for scheme, width in windows(page, 900):
+            page.screenshot(path=shots / f"tokens-{view}-{scheme}-{width}.png")

@@ -12,12 +12,6 @@ from tests.browser import forwarder
 from tests.browser.conftest import as_owner, both_schemes, owners_link, settled
 
 
-@pytest.fixture
-def came(new_context):
-    """came() -> a page in a new window, which no server has seen."""
-    return lambda: new_context(viewport={"width": 1280, "height": 720}).new_page()
-
-
 def open_sessions(page, server):
     page.goto(f"{server}/memory?{urlencode({'prompt': ''})}")
     settled(page)
@@ -60,20 +54,20 @@ def own_link(page) -> str:
     return code.inner_text()
 
 
-def test_what_is_saved_is_ones_own_until_it_is_shared(came, server, server_home, shots):
-    alice, bob = came(), came()
+def test_what_is_saved_is_ones_own_until_it_is_shared(another, server, server_home, shots):
+    alice, bob = another(), another()
     save(alice, server, "My name is Alice.", "private")
     save(bob, server, "My name is Bob.", "for all", "session_share")
     assert saved(alice, server) == ["private", "shared: for all"]
     assert saved(bob, server) == ["shared: for all"]
 
-    elsewhere = came()  # Alice at another computer
+    elsewhere = another()  # Alice at another computer
     elsewhere.goto(own_link(alice))
     elsewhere.get_by_role("button", name="Open it here").click()
     elsewhere.wait_for_url(lambda url: "visitor" not in url)
     assert saved(elsewhere, server) == ["private", "shared: for all"]
 
-    owner = came()
+    owner = another()
     owner.goto(owners_link(server_home, server))
     owner.wait_for_url(lambda url: "owner" not in url)
     names = saved(owner, server)
@@ -84,8 +78,8 @@ def test_what_is_saved_is_ones_own_until_it_is_shared(came, server, server_home,
         owner.screenshot(path=shots / f"whose-sessions-{scheme}.png")
 
 
-def test_no_script_reads_the_keys_and_no_other_name_is_answered(came, server, server_home):
-    page = came()
+def test_no_script_reads_the_keys_and_no_other_name_is_answered(another, server, server_home):
+    page = another()
     page.goto(owners_link(server_home, server))
     settled(page)
     assert "mnemoscope" not in page.evaluate("document.cookie")
@@ -97,8 +91,8 @@ def test_no_script_reads_the_keys_and_no_other_name_is_answered(came, server, se
     assert refused.value.code == 421
 
 
-def test_the_shelves_of_notes(came, server, shots):
-    page = came()
+def test_the_shelves_of_notes(another, server, shots):
+    page = another()
     page.goto(f"{server}/notebook?notebook_view=notes")
     settled(page)
     page.locator(".st-key-notes_add button").first.click()
@@ -109,7 +103,7 @@ def test_the_shelves_of_notes(came, server, shots):
     page.goto(f"{server}/notebook?notebook_view=notes&notes_note=1")
     page.locator(".st-key-notes_share button").first.click()
     expect(page.get_by_text("is shared with everyone")).to_be_visible()
-    other = came()
+    other = another()
     other.goto(f"{server}/notebook?notebook_view=notes&notes_shelf=shared&notes_note=1")
     expect(other.locator(".st-key-notes_take button").first).to_be_visible()
     for one, name in (page, "own"), (other, "shared"):
@@ -117,9 +111,9 @@ def test_the_shelves_of_notes(came, server, shots):
             one.screenshot(path=shots / f"whose-notes-{name}-{scheme}.png")
 
 
-def test_a_forwarder_that_forges_every_header_makes_nobody_the_owner(came, server, server_home):
+def test_a_forwarder_that_forges_every_header_makes_nobody_the_owner(another, server, server_home):
     with forwarder.in_front_of(server) as address:
-        page = came()
+        page = another()
         page.goto(f"{address}/training?training_view=new")
         expect(page.get_by_text("Only the owner of this server can start a training")).to_be_visible()
         settled(page)
@@ -127,4 +121,4 @@ def test_a_forwarder_that_forges_every_header_makes_nobody_the_owner(came, serve
         as_owner(page, server_home, address)
         page.reload()
         expect(page.locator(".st-key-training_start button")).to_be_visible()
-        page.close()
+        page.goto("about:blank")  # nothing is asked of the forwarder after its end
