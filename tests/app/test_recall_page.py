@@ -211,7 +211,7 @@ def test_a_near_miss_stands_below_the_verdict(loaded, monkeypatch, ask):
     monkeypatch.setattr(probe, "follow", follow)
     page = tree.html(opened(**asked("My dog is called Rex.", ask)))
     is_near = "Near miss: this was told of “dog”, you asked of “cat”." in page
-    assert is_near == ("cat" in ask) and ("lacks “cat”; it has" in page) == is_near
+    assert is_near == ("cat" in ask) and ("lacks “cat”. It has" in page) == is_near
 
 
 # -- causes ------------------------------------------------------------------------------------------
