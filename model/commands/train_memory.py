@@ -93,7 +93,8 @@ def finish(training: MemoryTraining, n: int) -> Iterator[str]:
     options = training.options
     path = options.out / FILE
     write_file(training, path, {})
-    yield f"wrote {path}; measuring it (some minutes)"
+    yield (f"wrote {path}; measuring it on {memory_card.n_episodes(n):,} held-out episodes, --episodes {n:,} "
+           "for each share")
     (options.out / ADAPTER / CONFIG).unlink(missing_ok=True)  # of an earlier training
     if training.modules.lora is not None:
         base = EMBEDDED if options.model == "embedded" else options.model

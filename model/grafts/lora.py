@@ -2,9 +2,11 @@
 
 Hu et al. 2021 (arXiv:2106.09685): x·down·up beside the frozen matrix, `up` zero at the start, scale
 2 (alpha = 2·rank). The matrices belong to the memory, and a hook of the run adds them: adapters put
-into the model itself (as the peft package does) would change it for every visitor. peft reads the
-same matrices from model.grafts.adapter's folder. A trained LoRA changes the base wherever it is on;
-if there is nothing to read, it is off.
+into the model itself (as the peft package does) would change it for every visitor. Training, on a
+model of its own, takes the same hook, because each of its steps reads with the adapters and without,
+and what it learned is read here: peft there would need a switch twice a step and both directions of a
+translation. peft reads the same matrices from model.grafts.adapter's folder. A trained LoRA changes
+the base wherever it is on; if there is nothing to read, it is off.
 """
 
 import torch

@@ -206,5 +206,4 @@ def n_measured(training: MemoryTraining, card_episodes: int) -> int:
     """How many episodes all measurements read: recall on the way, then the card."""
     options = training.options
     once = 2 * options.n_recall + 2 * (options.n_recall // 2)
-    card = (len(memory_card.GRID) + 3) * card_episodes
-    return math.ceil(options.steps / options.every) * once + card
+    return math.ceil(options.steps / options.every) * once + memory_card.n_episodes(card_episodes)

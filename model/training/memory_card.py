@@ -56,6 +56,12 @@ def figures(training: MemoryTraining, path: Path, n: int) -> dict:
     }
 
 
+def n_episodes(n: int) -> int:
+    """How many episodes a card reads, n for each share: the settings, what is known, what was never told
+    and ordinary text."""
+    return (len(GRID) + 3) * n
+
+
 def _before(weights: Path | None) -> dict:
     """Steps, tokens and seconds of the training that this one continued; {} if it began anew."""
     if weights is None:

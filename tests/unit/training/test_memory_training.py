@@ -173,7 +173,7 @@ def test_the_command_leaves_a_file_that_loads_with_its_card(folder, tmp_path, ca
                  "gpt2-m", "--steps", "2", "--rows", "2", "--episodes", "4", "--lora", "2"]
     assert main(arguments) == 0
     said = capsys.readouterr().out
-    assert "step 2 of 2" in said and "n = 4" in said
+    assert "step 2 of 2" in said and "n = 4" in said and "on 28 held-out episodes, --episodes 4" in said
     loaded = checkpoint.load(str(folder))
     found = modules.load_modules(tmp_path / modules.FILE, loaded.model.config, loaded.fingerprint)
     assert set(found.parts) == {"early", "late", "edm", "lora"} and found.card["seed"] == 0
