@@ -139,7 +139,7 @@ def test_what_came_with_the_owners_token_opens_for_the_owner_alone(server, monke
     assert in_use(opened(model="someone/tiny")) == "someone/tiny"
     monkeypatch.setattr(whose, "is_owner", lambda: False)
     test = opened(model="someone/tiny")
-    assert in_use(test) == "embedded" and "only the owner opens it" in errors(test)
+    assert in_use(test) == "embedded" and "only the owner can open it" in errors(test)
     assert in_use(opened(model="gpt2")) == "gpt2"
     monkeypatch.setattr("sys.argv", ["app.py", "--share-token"])
     assert in_use(opened(model="someone/tiny")) == "someone/tiny"

@@ -53,11 +53,11 @@ def test_drawing_a_page_makes_no_table(monkeypatch):
 VIEW_NAMES = {"anatomy", "tokens", "view", "memory_view", "recall_view", "notebook_view", "residual_view",
               "prediction", "compare", "cache", "positions", "training_view"}
 WITHOUT = {  # page, view -> what is said of it in place of a notebook
-    ("cache", "time"): "this machine's", ("cache", "bytes"): "multiplies sizes",
+    ("cache", "time"): "how long this machine took", ("cache", "bytes"): "products of the sizes",
     ("notebook", "five"): "five pages", ("notebook", "notes"): "No model numbers",
     ("recall", "curves"): "hundreds of runs", ("recall", "tasks"): "hundreds of runs",
     ("recall", "file"): "a probe of its own", ("recall", "board"): "hundreds of runs",
-    ("training", "curves"): "recorded while a training ran", ("training", "new"): "No model numbers",
+    ("training", "curves"): "recorded during a training", ("training", "new"): "No model numbers",
     ("training", "lesson"): "No model numbers", ("lessons", ""): "No model numbers",
 }
 LINKS = {  # what a page's link says besides
