@@ -8,6 +8,7 @@ import streamlit as st
 
 from components.frame import (
     address,
+    garbage,
     leaving,
     led,
     model_picker,
@@ -138,6 +139,7 @@ def _show(
     finally:
         del st.session_state.in_frame
         visit.let_go()
+        garbage.collect_now_and_then()
 
 
 def _look_for_places(title: str) -> None:
