@@ -34,16 +34,18 @@ def visitor() -> str:
 
 def computed(
     key: RunKey | None, work: Callable[[], Any], *, doing: str = "", renew: bool = False,
-    on_progress: Callable[[Any], None] | None = None,
+    on_progress: Callable[[Any], None] | None = None, adds: bool = False,
 ) -> Any:
     """The result of work(), which visitors with the same key share: nobody changes it.
 
     work runs on the engine's thread, where nothing of Streamlit can be called; it raises here what
     it raises there. doing: what a visitor reads who waits for long. on_progress is called in this
     script with what the work reports (`model.run.turn.report`). renew: run it even where the store
-    has a result, and replace that. key None: of no use to anybody else.
+    has a result, and replace that. key None: of no use to anybody else. adds: to a picture that is there
+    without it, so it comes after what other visitors wait for by now.
     """
-    request = engine().submit(visitor(), key, work, renew=renew, since=turnstile.begun())
+    since = None if adds else turnstile.begun()
+    request = engine().submit(visitor(), key, work, renew=renew, since=since)
     return _await(request, doing, on_progress)
 
 

@@ -103,7 +103,7 @@ def tell(key: str, state: MemoryState, text: str, settings: Settings, asked: Ask
 
 def next_steps(steps: Iterator) -> list:
     """The next steps of a long work, as many as end within STEPS_S, at least one; none at its end."""
-    return results.computed(None, partial(_some, steps))
+    return results.computed(None, partial(_some, steps), adds=True)
 
 
 def _some(steps: Iterator) -> list:
