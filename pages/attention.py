@@ -26,7 +26,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="bar"):
         on_click=choice.follow_last, disabled=not choice.is_chosen(),
     )
     second_prompt.switch()
-if two is not None and beside.shows(view):
+if two is not None and second_prompt.shows_both(view, beside.VIEWS):
     beside.show(now, two, view)
     st.stop()
 

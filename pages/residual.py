@@ -27,7 +27,7 @@ two = second_prompt.show_box()
 with st.container(horizontal=True, vertical_alignment="center", key="residual_bar"):
     view = one_of("View", choice.VIEW)
     second_prompt.switch()
-if two is not None and beside.shows(view):
+if two is not None and second_prompt.shows_both(view, beside.VIEWS):
     beside.show(two, view, choice.position(len(tokens)))
 else:
     SHOW[view](tokens, choice.position(len(tokens)))

@@ -20,7 +20,7 @@ from components.attention.views import ChosenHead
 from components.frame import presenting, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import choose, chosen
-from components.frame.second_prompt import TwoPrompts, lead_to_compare, of_pairs, show_counts
+from components.frame.second_prompt import TwoPrompts, of_pairs, show_counts
 from components.kit import canvas, cell_grid, difference
 from components.kit.export.offers import notebook, offer
 from components.kit.export.table import Table
@@ -31,13 +31,6 @@ from model.analysis import score_parts as parts
 
 MAP_PX = 430
 THREE = [1, 1, 1]
-
-
-def shows(view: str) -> bool:
-    """Whether this view is drawn of both prompts; of another, the way to Compare."""
-    if view not in VIEWS:
-        lead_to_compare(f"“{view}” shows one prompt at a time.")
-    return view in VIEWS
 
 
 def show(now: ChosenHead, two: TwoPrompts, view: str) -> None:

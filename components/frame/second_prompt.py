@@ -5,7 +5,7 @@ Knows nothing of what is compared.
 """
 
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Container, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -215,6 +215,13 @@ def show_box() -> TwoPrompts | None:
         st.info("Prompt B is empty, so only A is shown. Type B, or switch the comparison off.")
         return None
     return both(text)
+
+
+def shows_both(view: str, views: Container[str]) -> bool:
+    """Whether this view is one of those that are drawn of both prompts; of another, the way to Compare."""
+    if view not in views:
+        lead_to_compare(f"“{view}” shows one prompt at a time.")
+    return view in views
 
 
 def lead_to_compare(why: str) -> None:

@@ -12,7 +12,6 @@ from components.frame.choices import choose, chosen
 from components.frame.second_prompt import (
     TwoPrompts,
     chooser_of_a,
-    lead_to_compare,
     of_pairs,
     pictures_of_both,
     show_counts,
@@ -23,13 +22,6 @@ from components.kit.safe_text import for_markdown
 from components.kit.units import show_number
 from components.residual import attribution_figures, choice, figures, run, views
 from model.analysis import comparison
-
-
-def shows(view: str) -> bool:
-    """Whether this view is drawn of both prompts; of another, the way to Compare."""
-    if view not in VIEWS:
-        lead_to_compare(f"“{view}” shows one prompt at a time.")
-    return view in VIEWS
 
 
 def show(two: TwoPrompts, view: str, at: int) -> None:
