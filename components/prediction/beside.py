@@ -39,6 +39,14 @@ def show(two: TwoPrompts, view: str, reading, at: int) -> None:
 # -- what comes next ------------------------------------------------------------------------------
 
 
+def _no_partner(two: TwoPrompts, at: int, place: int) -> str:
+    """What is compared where no token of B stands for A's; "" where one does."""
+    if two.of_b(at) == place:
+        return ""
+    a, b = for_markdown(two.tokens[at]), for_markdown(two.others[place])
+    return f": {a} of A has no partner in B, so what follows it is compared with what follows {b} of B"
+
+
 def _next(two: TwoPrompts, reading, other, at: int, place: int) -> None:
     def side(name, trace, names, read, where, key):
         st.markdown(views.headline(names, read, where).replace("##### ", f"**{name}.** "))
@@ -46,7 +54,7 @@ def _next(two: TwoPrompts, reading, other, at: int, place: int) -> None:
 
     def apart():
         found = next_tokens(two, at, place)
-        st.markdown("**B − A**")
+        st.markdown("**B − A**" + _no_partner(two, at, place))
         st.html(fact_strip([
             (show_number(found.js_nats), "Jensen-Shannon, nats", "0 = the same, 0.693 = nothing in common"),
             (f"A: {found.change.top_before}  B: {found.change.top_after}", "most probable next token", ""),
