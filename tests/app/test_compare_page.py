@@ -101,7 +101,7 @@ def test_all_cells_of_the_last_layer_give_a(model):
 def test_a_single_patch_changes_nothing_before_it(model):
     app = opened(PEOPLE, compare="patch", patched="2.15")
     moved = table(grid(app, "patch_cone"), "moved")
-    assert not moved[:, :15].any() and not moved[:4].any() and moved[4, 15] > 0
+    assert np.abs(moved[:, :15]).max() < 1e-5 and np.abs(moved[:4]).max() < 1e-5 and moved[4, 15] > 1e-3
     clean, corrupt = runs(model, PEOPLE)
     cone = patching.cone(model, corrupt, clean, "stream", (2, 15), (2, 15))
     np.testing.assert_allclose(moved, cone.moved, atol=1e-5)
@@ -198,7 +198,8 @@ def test_a_folder_beside_the_embedded_model_opens_with_a_click(model, folder):
     app.button(key="beside_load").click().run()
     assert not app.exception and not app.error
     distance = table(grid(app, "models_grid"), "distance")
-    assert not distance[:6].any() and distance[6].all()  # the changed MLP writes station 6
+    # the changed MLP writes station 6; before it only rounding, where a prefix of A's run was kept
+    assert distance[:6].max() < 1e-5 and distance[6].min() > 1e-3
 
 
 def test_of_a_model_of_another_size_only_what_follows_is_compared(tmp_path, model):
