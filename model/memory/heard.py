@@ -73,7 +73,7 @@ class ToldBefore:
             known: np.ndarray = self.heard[key]
             return known
         whole = run(self.checkpoint, borders.with_start(self.checkpoint, np.r_[last, ids]))
-        bits = as_bits(surprisal(self.checkpoint, whole)[len(whole) - len(ids) :])
+        bits = as_bits(surprisal(self.checkpoint, whole, len(whole) - len(ids)))
         if self.heard is not None:
             self.heard[key] = bits
         return bits
@@ -88,10 +88,12 @@ class ToldBefore:
         return np.asarray(found[max(0, len(found) - n) :], dtype=np.int64)
 
 
-def surprisal(checkpoint: Checkpoint, trace: Trace) -> torch.Tensor:
-    """−ln p of every token (T,) float64, 0 for the first, which nothing predicted."""
-    found = nats(logits(checkpoint, trace)[:-1], trace.ids[1:])
-    return torch.nn.functional.pad(found, (1, 0))
+def surprisal(checkpoint: Checkpoint, trace: Trace, start: int = 0) -> torch.Tensor:
+    """−ln p of the tokens from `start` on, (T-start,) float64; 0 for the first of the run, which
+    nothing predicted."""
+    first = max(start, 1)
+    found = nats(logits(checkpoint, trace, first - 1)[:-1], trace.ids[first:])
+    return torch.nn.functional.pad(found, (first - start, 0))
 
 
 def received(checkpoint: Checkpoint, trace: Trace) -> np.ndarray:

@@ -70,7 +70,7 @@ def _nats(checkpoint: Checkpoint, state: MemoryState, ids: Ids, settings: Settin
     """−ln p of all tokens of a passage, summed, read with the variant's part of the memory."""
     state = state if settings.modules else blank(checkpoint)
     trace = asking.ask(checkpoint, state, ids, settings).trace
-    return float(surprisal(checkpoint, trace)[1:][-len(ids) :].sum())
+    return float(surprisal(checkpoint, trace, len(trace) - len(ids)).sum())
 
 
 def _figures(nats: np.ndarray, base: np.ndarray, n_bytes: int) -> dict[str, Any]:
