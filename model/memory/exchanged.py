@@ -76,18 +76,27 @@ def asking_part(prompt: str) -> str:
 
 
 def _about(own: list[WrittenWord], other: list[WrittenWord]) -> list[WrittenWord]:
-    """The end of a prompt that can be about a told sentence: from BEFORE words ahead of the words
-    that both share, none of these more than APART words from the next. What stands before in a long
-    one may be other talk that no mark ends."""
-    if len(other) <= WHOLE:
-        return other
+    """The end of a prompt that can be about a told sentence: of a long one from BEFORE words ahead of
+    the words that both share, none of these more than APART words from the next. It begins no
+    earlier than the sentence of these words. What stands before may be other talk that no mark
+    ends."""
     start = len(other)
     for j in range(len(other) - 1, -1, -1):
         if start - j > APART:
             break
         start = j if _is_shared(other[j].text, own) else start
-    first = start if start < len(other) else start - APART
-    return other[max(0, first - BEFORE) :]
+    first = start if start < len(other) else max(0, start - APART)
+    back = max(0, first - BEFORE) if len(other) > WHOLE else 0
+    last = start if start < len(other) else start - 1
+    return other[max((k for k in range(back, last + 1) if _begins_sentence(other, k)), default=back) :]
+
+
+def _begins_sentence(text: list[WrittenWord], at: int) -> bool:
+    """Whether a small word has a capital behind no mark, as the first of a sentence has: "before noon
+    The"."""
+    word = text[at]
+    return (word.text in SMALL and word.text != "i" and word.said[0].isupper()
+            and _at(text, at - 1) not in ("", ","))
 
 
 def _is_shared(word: str, own: list[WrittenWord]) -> bool:
@@ -191,8 +200,10 @@ def _opens(word: str) -> str:
 
 
 def _has_object(text: list[WrittenWord], at: int) -> bool:
-    """Whether an article or a number stands behind it, as behind a verb."""
+    """Whether an article or a number stands behind it, as behind a verb; "a month ago" is a time."""
     behind = _at(text, at + 1)
+    if _at(text, at + 3) == "ago":
+        return False
     return behind in NUMBERS or (_opens(behind) in ("the", "a", "whose") and behind != "that")
 
 

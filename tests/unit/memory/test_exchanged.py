@@ -27,6 +27,7 @@ NEAR = (
     ("My sister lives in Zanzor.", "Where do I live?", "sister", "I"),
     ("Room 12 belongs to Ferd.", "Who does room 14 belong to?", "12", "14"),
     ("The class on Tuesday is in Belfar.", "Where is the class on Thursday?", "Tuesday", "Thursday"),
+    ("Her new lamp was made by Zorin a week ago.", "Who made her new chair a week ago?", "lamp", "chair"),
     ("At four Zara saved the Nirk bath.", "Which towel did Zara save on Friday?", "four", "Friday"),
     ("We met Tirla in Rome.", "It rains. Whom did we meet in Paris?", "Rome", "Paris"),
 )
@@ -89,6 +90,15 @@ def test_on_held_out_sentences_it_sees_most_and_is_seldom_wrong(probes):
             seen.append(exchanged.exchanged(other.tell[0], other.ask))
     assert len(seen) > 80 and np.mean([pair is not None for pair in seen]) >= 0.8
     assert len(wrong) > 350 and np.mean([pair is not None for pair in wrong]) <= 0.015
+
+
+@pytest.mark.parametrize("talk", [
+    "It rains. That gentle statue was left without a sound", "This old parcel waited before noon"])
+def test_talk_that_no_mark_ends_is_not_what_is_asked(probes, talk):
+    """A floor: 1.5 and 3.4 % were measured; where the capital of a sentence said nothing, 14 and 22 %."""
+    facts = [(text, one.ask) for one in probes for text in one.tell if one.answer.strip() in text]
+    wrong = [exchanged.exchanged(told, f"{talk} {ask}") for told, ask in facts]
+    assert len(wrong) > 350 and np.mean([pair is not None for pair in wrong]) <= 0.05
 
 
 @pytest.mark.parametrize("prompt, part", [
