@@ -67,6 +67,14 @@ def is_related(told: str, prompt: str) -> bool:
                if one.text not in SMALL or one.text in OWNERS)
 
 
+def names_more(prompt: str, told: str) -> bool:
+    """Whether a prompt's question names something that a told sentence does not; if not, the
+    sentence answers it."""
+    own = _of_told(told)
+    return any(not any(is_same(word.text, x.text) for x in own) for word in _of_prompt(prompt)
+               if word.text not in ASKING | AUXILIARIES | {","})
+
+
 def asking_part(prompt: str) -> str:
     """The prompt's last sentence; where that is the beginning of an answer, with the question before
     it. The end of a sentence ends nothing inside a word ("Mr. Brown")."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from model.memory.exchanged import names_more
 from model.recall import distraction, episodes
 from model.recall.probe import Probe
 from model.run.checkpoint import Checkpoint
@@ -83,9 +84,13 @@ def _shared(one: Probe, other: Probe) -> int:
 
 
 def _near_miss(probes: Sequence[Probe], number: int, talk: Talk) -> Probe | None:
-    """The bare question after only the other's fact was told."""
+    """The bare question after only the other's fact was told; None where that fact answers it
+    ("What stops at noon?", when the train was told and the bus is meant)."""
     one = near_miss_of(probes[number])
-    return one and bare(one.ask) and replace(one, ask=bare(one.ask)) or None
+    if one is None or not bare(one.ask):
+        return None
+    told = one.tell[0].replace(one.wrong or "", "")
+    return replace(one, ask=bare(one.ask)) if names_more(bare(one.ask), told) else None
 
 
 def _near_miss_led(probes: Sequence[Probe], number: int, talk: Talk) -> Probe | None:

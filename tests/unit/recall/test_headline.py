@@ -44,6 +44,15 @@ def test_of_two_facts_the_other_is_a_near_miss():
     assert near_miss_of(given).wrong == "Rex"
 
 
+def test_a_question_that_the_other_fact_answers_is_no_near_miss(embedded):
+    leaves = Probe(("The train to Zorin leaves at noon.", "The bus to Belfar leaves at noon."),
+                   "What leaves at noon? The bus to", " Belfar")
+    assert made(embedded, "near miss", leaves) is None
+    assert made(embedded, "near miss", replace(leaves, ask="What leaves for Belfar?")) is not None
+    assert made(embedded, "near miss, led", leaves).wrong == "Zorin"
+    assert made(embedded, "near miss", PAIR).ask == "What is the code of the cabin?"
+
+
 def test_what_was_never_told_is_asked_bare_behind_a_fact_of_another_kind(embedded):
     one = made(embedded, "never", ROME, replace(ROME, tell=("I live in Paris.",)), TEA)
     assert one.tell == TEA.tell and one.ask == "Where do I live?" and one.answer is None
