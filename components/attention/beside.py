@@ -37,7 +37,7 @@ def show(now: ChosenHead, two: TwoPrompts, view: str) -> None:
     """This view of both prompts."""
     notebook("comparison", other=two.second.ids.tolist(), pairs=two.pairs.tolist())
     VIEWS[view](now, two)
-    show_counts(two)
+    show_counts(two, None if view in SAID_THERE else now.query)
 
 
 # -- all heads ------------------------------------------------------------------------------------
@@ -125,9 +125,7 @@ def _map_table(tokens: list[str], weights: np.ndarray) -> Table:
 
 
 def _cell_of_b(now: ChosenHead, two: TwoPrompts, b: np.ndarray) -> tuple[int, int]:
-    query = two.of_b(now.query)
-    query = len(b) - 1 if query is None else query
-    key = two.of_b(now.key)
+    query, key = two.nearest_in_b(now.query), two.of_b(now.key)
     return query, int(b[query].argmax()) if key is None or key > query else key
 
 
@@ -224,3 +222,4 @@ def _why(now: ChosenHead, two: TwoPrompts) -> None:
 
 VIEWS = {"All heads": _all_heads, "One head": _one_head, "Step by step": _steps, "Why here?": _why,
          "Rollout": _rollout}
+SAID_THERE = ("Step by step", "Why here?")  # these say themselves that a token has no partner

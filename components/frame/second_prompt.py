@@ -19,6 +19,7 @@ from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, Flag, OneOf, Text, chosen
 from components.frame.live_area import live_area
 from components.frame.place import AT
+from components.kit.safe_text import for_markdown
 from model.analysis import comparison
 from model.run.checkpoint import Checkpoint
 from model.run.engine import trace_request
@@ -64,6 +65,11 @@ class TwoPrompts:
         found = np.flatnonzero(self.pairs[:, 0] == place)
         return int(self.pairs[found[0], 1]) if len(found) else None
 
+    def nearest_in_b(self, place: int) -> int:
+        """The token of B that stands for a token of A, or for the last one before it that has a
+        partner."""
+        return int(self.pairs[self.nearest_pair(place), 1])
+
     def of_a(self, place: int) -> int | None:
         """The token of A that stands for a token of B."""
         found = np.flatnonzero(self.pairs[:, 1] == place)
@@ -90,10 +96,13 @@ def pair(two: TwoPrompts) -> int:
     return int(found[0]) if len(found) else len(two.pairs) - 1
 
 
-def show_counts(two: TwoPrompts) -> None:
-    """How the tokens were aligned, where that is not plain."""
+def show_counts(two: TwoPrompts, at: int | None = None) -> None:
+    """How the tokens were aligned, where that is not plain; at: the chosen token of A."""
     if two.is_whole:
         return
+    if at is not None and two.of_b(at) is None:
+        a, b = for_markdown(two.tokens[at]), for_markdown(two.others[two.nearest_in_b(at)])
+        st.caption(f"{a} ({at}) of A has no partner in B: B shows {b} ({two.nearest_in_b(at)}) in its place.")
     n, m = len(two.tokens), len(two.others)
     st.caption(f"Prompt A has {n:,} tokens, B has {m:,}; {len(two.pairs):,} stand for each other, "
                f"aligned by {WAYS[two.way]}. A slash shows both tokens of a pair.")

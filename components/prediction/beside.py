@@ -29,7 +29,7 @@ _HELD = "prediction:reading of B"  # session key
 def show(two: TwoPrompts, view: str, reading, at: int) -> None:
     """This view of both prompts; reading: of A, at: its chosen position."""
     notebook("comparison", other=two.second.ids.tolist(), pairs=two.pairs.tolist())
-    other, place = run.reading_of(two.second, _HELD), int(two.pairs[two.nearest_pair(at), 1])
+    other, place = run.reading_of(two.second, _HELD), two.nearest_in_b(at)
     strip.show(two.others, other.bits, other.rank, place, "prompt B: the token that stands for A's",
                "prediction_strip_b", chooser_of_a(two, choice.choose_position))
     VIEWS[view](two, reading, other, at, place)

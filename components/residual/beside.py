@@ -28,11 +28,7 @@ def show(two: TwoPrompts, view: str, at: int) -> None:
     """This view of both prompts; at: the chosen token of A."""
     notebook("comparison", other=two.second.ids.tolist(), pairs=two.pairs.tolist())
     VIEWS[view](two, at)
-    show_counts(two)
-
-
-def _place_in_b(two: TwoPrompts, at: int) -> int:
-    return int(two.pairs[two.nearest_pair(at), 1])
+    show_counts(two, at)
 
 
 # -- the stream -----------------------------------------------------------------------------------
@@ -53,7 +49,7 @@ def _stream(two: TwoPrompts, at: int) -> None:
     pictures_of_both(
         lambda: draw("A", figures.stream_grid(a, two.tokens, shown, b), at, "stream_grid",
                      choice.choose_position),
-        lambda: draw("B", figures.stream_grid(b, two.others, shown, a), _place_in_b(two, at),
+        lambda: draw("B", figures.stream_grid(b, two.others, shown, a), two.nearest_in_b(at),
                      "stream_grid_b", chooser_of_a(two, choice.choose_position)),
         lambda: draw("B − A", apart, two.nearest_pair(at), "stream_apart",
                      lambda c: choice.choose_position(int(mine[c]))),
@@ -70,7 +66,7 @@ def _lens(two: TwoPrompts, at: int) -> None:
     row = choice.row(n_layers)
     shown = one_of("Show in each cell", choice.LENS_SHOWN)
     apart = of_pairs(comparison.lens_apart, two)
-    place = _place_in_b(two, at)
+    place = two.nearest_in_b(at)
 
     def side(name, trace, tokens, column, key, take):
         start, stop = run.lens_window(column, len(tokens))
@@ -102,7 +98,7 @@ def _lens(two: TwoPrompts, at: int) -> None:
 
 def _made(two: TwoPrompts, at: int) -> None:
     token, against = views.pick_logit(two.tokens, at)
-    place = _place_in_b(two, at)
+    place = two.nearest_in_b(at)
     found = [run.attribute(trace, where, token, against)
              for trace, where in ((two.first, at), (two.second, place))]
     a, b = (attribution_figures.parts_of_layers(one) for one in found)

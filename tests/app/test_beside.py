@@ -171,6 +171,17 @@ def test_two_prompts_ask_one_memory(asked):
     assert np.abs(change).max() > 0.3 and "memory_apart" not in keys(remembering(beside=0))
 
 
+@pytest.mark.parametrize("page, link", [("residual", {}), ("attention", {"view": "One head"})])
+def test_a_token_without_a_partner_is_said(page, link, sides, pairs):
+    alone = next(i for i in range(len(sides[0].trace)) if i not in pairs[:, 0])
+    before = int(pairs[pairs[:, 0] < alone][-1, 1])
+    app = opened(page, at=alone, query=alone, **link)
+    said = "".join(caption.value for caption in app.caption)
+    assert f"({alone}) of A has no partner in B: B shows" in said and f"({before}) in its place" in said
+    app = opened(page, at=1, query=1, **link)
+    assert "no partner" not in "".join(caption.value for caption in app.caption)
+
+
 def test_an_empty_prompt_b_is_a_sentence_and_a_is_shown():
     app = opened("attention", other_prompt="")
     assert "Prompt B is empty" in app.info[0].value and "grid_b" not in keys(app)
