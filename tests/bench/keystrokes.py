@@ -1,6 +1,8 @@
 """A keystroke on Memory against one on Attention: from text to arrays, while the end of a prompt is
-typed. Both take turns in one run, so that they see one machine. What the page computes after the
-picture of a key (the answers) and once typing rests is counted by itself.
+typed. Both take turns in one run, so that they see one machine. A key that makes a run read other
+slots changes every row of it, so that it costs whole passes; keys after which every run goes on are
+counted by themselves, too. So is what the page computes after the picture of a key (the answers) and
+once typing rests.
 """
 
 import statistics
@@ -69,7 +71,7 @@ def _ratios(checkpoint, prompt, n: int, what: str) -> Iterator[Result]:
     settings, state = Settings(modules=MODULES).with_slots(128), blank(checkpoint)
     for number in range(N_TOLD):
         state = telling.tell(checkpoint, state, prompt(number), settings).state
-    keys = Keys({name: [] for name in ("attention", "reads", "answers", "alone", "links", "tell")})
+    keys = Keys({name: [] for name in ("attention", "reads", "same", "answers", "alone", "links", "tell")})
     for text in _texts(checkpoint, prompt, n):
         _attention(checkpoint, keys, text)
         _reads(checkpoint, keys, state, text, settings)
@@ -82,6 +84,7 @@ def _ratios(checkpoint, prompt, n: int, what: str) -> Iterator[Result]:
     base = mean["attention"]
     for name, title, aim in (
         ("reads", "a key on Memory ÷ on Attention", AIM),
+        ("same", "the same, of keys that change no retrieval", AIM),
         ("answers", "both answers to it, behind its picture ÷ a key on Attention", None),
         ("alone", "each module alone, once typing rests ÷ a key on Attention", None),
         ("links", "a told sentence's links, once typing rests ÷ a key on Attention", None),
@@ -116,10 +119,13 @@ def _attention(checkpoint, keys: Keys, text: str) -> None:
 
 def _reads(checkpoint, keys: Keys, state: MemoryState, text: str, settings: Settings) -> None:
     """With memory, without, where the tokens looked, the next token twice: as the page does it."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), keys.asked
     ids = tokens.encode(checkpoint.tokenizer, text)
-    keys.asked = question.ask(checkpoint, state, ids, settings, keys.asked)
+    keys.asked = question.ask(checkpoint, state, ids, settings, before)
     _timed(keys, "reads", start)
+    passes = keys.asked.recalled.passes
+    if before is None or all(run.n_run < len(run) for run in passes.runs):
+        _timed(keys, "same", start)
 
 
 def _answers(checkpoint, keys: Keys) -> None:
