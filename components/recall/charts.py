@@ -1,4 +1,4 @@
-"""The charts of a curve or standard task, from rows of sums (`recall.runs.summed`).
+"""The charts of a curve or standard task, from rows of sums (`recall.episode_lines.summed`).
 
 It does not know whether the rows were measured here or shipped with the model.
 """
@@ -8,8 +8,8 @@ import streamlit as st
 from components.kit import palette
 from components.recall import choice, figures, words
 from components.recall.figures import Series, Shown
-from model.recall.runs import Curve
 from model.recall.share import Share
+from model.recall.trial import Curve
 
 NUMERIC = ("distance", "far", "facts", "slots", "passkey", "mqar", "babi")  # x is a number
 SCORED = ("passkey", "needle", "babi")  # the field scores them in its own way

@@ -12,7 +12,7 @@ from components.recall import charts, choice, figures, jobs, run, words
 from components.recall import shipped as recall_shipped
 from components.recall.charts import place
 from model.disk.called import command
-from model.recall import runs
+from model.recall import episode_lines
 
 MEASURED = (
     "This view has no notebook: its shares come from hundreds of runs. "
@@ -120,7 +120,7 @@ def _charts(curve: str, names: list[str]) -> None:
             "them, waits and asks. Nothing leaves this machine."
         )
         return
-    charts.show(jobs.named(curve), runs.summed(lines), names, "curve")
+    charts.show(jobs.named(curve), episode_lines.summed(lines), names, "curve")
 
 
 # -- episodes ----------------------------------------------------------------------------------------

@@ -28,9 +28,10 @@ from components.frame.results import engine
 from model.disk import owners
 from model.disk.lines import append, whole_lines
 from model.memory.settings import Settings
-from model.recall import probe, probe_file, runs
+from model.recall import episode_lines, probe, probe_file, runs
 from model.recall.curves import CURVES
 from model.recall.standard_tasks import TASKS
+from model.recall.trial import Curve
 from model.run import turn
 from model.run.engine import Engine
 from model.training import jobs
@@ -91,7 +92,7 @@ def path_of(curve: str, settings: Settings, text: str) -> Path:
 
 def lines(path: Path) -> list[dict]:
     """What was measured so far."""
-    return runs.read_lines(path)
+    return episode_lines.read_lines(path)
 
 
 def current() -> Measuring | None:
@@ -118,14 +119,14 @@ def cancel() -> None:
             job.thread.join(10)
 
 
-def named(curve: str) -> runs.Curve:
+def named(curve: str) -> Curve:
     """A curve or task by its name."""
     return EVERY[curve]
 
 
 def open_episode(curve: str, line: dict, question: int, text: str) -> probe.Probe:
     """The probe of one question of a measured episode, made again from its seed."""
-    return runs.probe_of(visit.checkpoint(), EVERY[curve], line, question, text)
+    return episode_lines.probe_of(visit.checkpoint(), EVERY[curve], line, question, text)
 
 
 def _begin(job: Measuring, work, given: tuple) -> None:

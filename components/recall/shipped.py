@@ -11,7 +11,7 @@ from components.frame import visit
 from components.recall import charts, choice, words
 from model.disk.called import command
 from model.recall import shipped_curves
-from model.recall.runs import Curve
+from model.recall.trial import Curve
 
 COMMAND = command("recall curves --model {model} --out FOLDER")
 

@@ -11,10 +11,11 @@ from typing import Any
 from model.commands.opening import cluster, opened
 from model.commands.score import read_text
 from model.memory.settings import Settings, from_saved
-from model.recall import eviction_runs, probe, probe_file, runs, scoreboard, verdict
+from model.recall import episode_lines, eviction_runs, probe, probe_file, runs, scoreboard, verdict
 from model.recall.curves import CURVES
 from model.recall.share import Share
 from model.recall.standard_tasks import TASKS
+from model.recall.trial import Curve
 from model.run.checkpoint import Checkpoint
 
 BOOKS = 2  # books of a folder that --eviction reads: every run of them stays in memory
@@ -190,7 +191,7 @@ def _curve(
             said = time.perf_counter()
             yield _progress(step)
     by_variant = {
-        name: runs.shares(line for line in lines if line["variant"] == name)
+        name: episode_lines.shares(line for line in lines if line["variant"] == name)
         for name in names
     }
     yield from _tables(loaded, chosen, curve, by_variant)
@@ -208,7 +209,7 @@ def _left(share: float, seconds: float) -> float:
     return seconds * (1 - share) / share if share else 0.0
 
 
-def _tables(loaded: Checkpoint, chosen: Namespace, curve: runs.Curve, by_variant: dict) -> Iterator[str]:
+def _tables(loaded: Checkpoint, chosen: Namespace, curve: Curve, by_variant: dict) -> Iterator[str]:
     rows = [
         {"variant": name, "point": point, "series": series, "hits": share.hits, "n": share.n,
          "share": share.value, "low": share.interval[0], "high": share.interval[1]}

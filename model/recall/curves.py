@@ -19,7 +19,7 @@ from model.memory.settings import Settings
 from model.recall import episodes
 from model.recall.episodes import ME, Fact, Plan
 from model.recall.phrases import KINDS, Kind
-from model.recall.runs import Curve, CurvePoint, Question, Trial
+from model.recall.trial import Curve, CurvePoint, Question, Trial
 from model.run import tokens
 
 DISTANCES = (0, 100, 1_000, 10_000)

@@ -27,12 +27,13 @@ from model.memory.reader import WithMemory
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
 from model.memory.variants import VARIANTS
-from model.recall import board_files, curves, distraction, probe, runs
+from model.recall import board_files, curves, distraction, episode_lines, probe, runs
 from model.recall.board_files import BoardTold
+from model.recall.episode_run import bytes_of
 from model.recall.probe import USUAL
-from model.recall.runs import Curve, CurvePoint, bytes_of
 from model.recall.share import Share
 from model.recall.spread import Spread
+from model.recall.trial import Curve, CurvePoint
 from model.run import generate, sampling, tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -136,7 +137,7 @@ def _cells(
     stops: tuple[int, ...],
 ) -> dict[str, Any]:
     window = checkpoint.model.config.n_positions
-    found = runs.shares(records)
+    found = episode_lines.shares(records)
     has_memory = bool(VARIANTS[name])
     far = min((stop for stop in stops if stop >= window), default=None)
     at = partial(_at, stops=stops)

@@ -5,7 +5,7 @@ them.
   board = load(checkpoint.folder)               None where none is stored
   why_other(board, checkpoint)                  "" where they are of this model and this memory
 
-One file holds the sums of all curves (`runs.summed`) with the fingerprints of the model and
+One file holds the sums of all curves (`episode_lines.summed`) with the fingerprints of the model and
 of its memory; it never mixes figures of two models. While it is made, the single episodes are
 beside it in `episodes/`, so a stopped measurement continues there. Knows nothing of looks.
 """
@@ -21,12 +21,13 @@ from typing import Any
 from model.disk.whole import write_text
 from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
-from model.recall import board_files, probe, runs
+from model.recall import board_files, episode_lines, probe, runs
 from model.recall.board_files import CurvesTold
 from model.recall.curves import CURVES
-from model.recall.runs import RULES, Curve, CurvePoint
+from model.recall.runs import RULES
 from model.recall.spread import Spread
 from model.recall.standard_tasks import TASKS
+from model.recall.trial import Curve, CurvePoint
 from model.run.checkpoint import Checkpoint
 
 FILE, EPISODES = "recall_curves.json", "episodes"
@@ -99,7 +100,7 @@ def measure(
         for share, found in _episodes(checkpoint, EVERY[name], folder, n, settings, spread):
             lines += found
             yield ShippedCurveProgress(name, share, time.perf_counter() - began)
-        board["curves"][name] = {"n": n, "made": _now(), "rows": runs.summed(lines)}
+        board["curves"][name] = {"n": n, "made": _now(), "rows": episode_lines.summed(lines)}
         _write(folder / FILE, board)
 
 

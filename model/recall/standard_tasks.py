@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from model.memory.settings import Settings
 from model.recall import episodes, words
-from model.recall.runs import Curve, CurvePoint, Question, Trial
+from model.recall.trial import Curve, CurvePoint, Question, Trial
 from model.run import tokens
 
 LENGTHS = (100, 400, 2_000)

@@ -18,6 +18,7 @@ from model.memory.settings import Settings
 from model.recall import (
     causal,
     curves,
+    episode_lines,
     probe,
     probe_controls,
     runs,
@@ -27,7 +28,7 @@ from model.recall import (
 )
 from model.recall.probe import Probe
 from model.recall.reads import Place
-from model.recall.runs import Curve, CurvePoint
+from model.recall.trial import Curve, CurvePoint
 from model.run import tokens, turn
 from tests.app import tree
 from tests.waiting import PATIENCE_S
@@ -351,9 +352,9 @@ def measured(app, n=5):
 def test_a_curve_is_measured_and_drawn_from_its_own_file(short):
     app = measured(opened("curves", recall_curve="facts"))
     job = jobs.current()
-    lines = runs.read_lines(job.path)
+    lines = episode_lines.read_lines(job.path)
     assert job.share == 1.0 and len(lines) == 5
-    share = runs.shares(lines)["1 fact", "recalled"]
+    share = episode_lines.shares(lines)["1 fact", "recalled"]
     drawn = {trace.get("name"): trace for trace in tree.charts(app)["recall_curve_facts"]["data"]}
     one = drawn["+ AM"]
     assert _values(one["y"]) == [share.value] and one["customdata"][0][:2] == [share.hits, share.n]
@@ -367,8 +368,8 @@ def test_every_episode_can_be_opened(short, loaded):
     app = measured(opened("curves", recall_curve="facts"))
     squares = tree.charts(app)["recall_squares_facts_gpt2+am"]["data"][0]
     assert _values(squares["x"]) == [0, 1, 2, 3, 4]
-    line = runs.read_lines(jobs.current().path)[0]
-    wanted = runs.probe_of(loaded, short, line, 0)
+    line = episode_lines.read_lines(jobs.current().path)[0]
+    wanted = episode_lines.probe_of(loaded, short, line, 0)
     assert wanted.tell[0] in tree.html(app).replace("&#x27;", "'")
     app.button(key="recall_open_0").click().run()
     assert app.session_state["recall_view"] == "probe" and not app.exception
@@ -438,7 +439,7 @@ def test_the_needles_map_has_its_shares(monkeypatch):
     jobs.current().thread.join(PATIENCE_S)
     app = app.run()
     chart = tree.charts(app)["recall_needle_gpt2+am"]["data"][0]
-    found = runs.shares(runs.read_lines(jobs.current().path))
+    found = episode_lines.shares(episode_lines.read_lines(jobs.current().path))
     values = sorted(s.value for (_, series), s in found.items() if series == "as the field scores")
     assert sorted(np.ravel(_values(chart["z"]))) == pytest.approx(values)
 

@@ -9,8 +9,9 @@ import pytest
 from model.__main__ import main
 from model.loading import checkpoint
 from model.recall import curves, distraction, probe, probe_file, scoreboard, standard_tasks
-from model.recall.runs import Curve, CurvePoint, Question, Trial, read_lines
+from model.recall.episode_lines import read_lines
 from model.recall.share import wilson
+from model.recall.trial import Curve, CurvePoint, Question, Trial
 from tests.conftest import byte_tokenizer, random_gpt2
 
 GOOD = {"tell": ["I live in Rome."], "ask": "I live in", "answer": " Rome"}

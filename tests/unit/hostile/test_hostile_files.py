@@ -25,7 +25,14 @@ from model.memory import asking, sessions, slots, telling
 from model.memory.settings import Settings
 from model.memory.state import blank, load_state, save_state
 from model.notes import importing
-from model.recall import headline, probe, probe_file, runs, scoreboard, shipped_curves
+from model.recall import (
+    episode_lines,
+    headline,
+    probe,
+    probe_file,
+    scoreboard,
+    shipped_curves,
+)
 from model.run import trace
 from model.takeaway import trace_file
 from model.training import base, jobs, memory_readme, progress, saved
@@ -229,7 +236,7 @@ def test_measurements(tmp_path):
              "recall_curves.json": board | {"settings": {}, "curves": {"facts": {"n": 1, "made": "", "rows": [row]}}}}
     readers = {
         "memory_headline.json": lambda path: list(lines(headline.load(path))),
-        "x.episodes.jsonl": runs.read_lines,
+        "x.episodes.jsonl": episode_lines.read_lines,
         "memory_card.json": lambda path: memory_readme.write_from(path.parent),
         "memory_grid.json": lambda path: memory_readme.write_from(path.parent),
         "recall_curves.json": lambda path: shipped_curves.load(path.parent),

@@ -7,10 +7,12 @@ import pytest
 
 from model.loading import checkpoint
 from model.memory.settings import FusionSettings, Settings
-from model.recall import probe, runs
+from model.recall import episode_lines, probe
 from model.recall.curves import CURVES, contradicted, told
-from model.recall.runs import Curve, CurvePoint, Question, Trial, measure, read_lines, shares
+from model.recall.episode_lines import read_lines, shares
+from model.recall.runs import measure
 from model.recall.share import wilson
+from model.recall.trial import Curve, CurvePoint, Question, Trial
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +163,8 @@ def test_each_line_opens_as_the_probe_that_made_it(embedded):
     curve = Curve("distance", "", "", lambda s: [CurvePoint("", 0, s, told(2, stops=(0, 100)))])
     lines = lines_of(embedded, curve, n=1)
     for line in lines:
-        given = runs.probe_of(embedded, curve, line, 0)
-        plan, settings = probe.prepare(embedded, given), runs.settings_of(curve, line)
+        given = episode_lines.probe_of(embedded, curve, line, 0)
+        plan, settings = probe.prepare(embedded, given), episode_lines.settings_of(curve, line)
         one = probe.outcome(embedded, plan, probe.told(embedded, plan, settings), settings, "")
         first = line["answers"][0]
         assert one.scored.joint == pytest.approx(first["p"], rel=1e-4)

@@ -10,11 +10,11 @@ import torch
 
 from model.__main__ import main
 from model.memory.settings import FusionSettings, Settings
-from model.recall import headline, probe_file, runs
+from model.recall import episode_lines, headline, probe_file, runs
 from model.recall import spread as spreads
 from model.recall.probe import Probe
-from model.recall.runs import Curve, CurvePoint, Question, Trial
 from model.recall.spread import each
+from model.recall.trial import Curve, CurvePoint, Question, Trial
 from model.run.checkpoint import Checkpoint, Placement
 from model.training import memory, memory_grid, whole_grid
 from tests.unit.training.test_memory_training import folder_of
@@ -83,7 +83,7 @@ def test_episodes_are_the_lines_of_one_process(loaded, spread, tmp_path):
     one, other = measured(loaded, here), measured(loaded, there, spread=spread)
     assert there.read_bytes() == here.read_bytes()
     assert lines_of(other) == lines_of(one)
-    assert {line["other_seed"] for line in runs.read_lines(there) if line["seed"] == 1} == {0}
+    assert {line["other_seed"] for line in episode_lines.read_lines(there) if line["seed"] == 1} == {0}
 
 
 def test_a_killed_worker_loses_one_episode(loaded, spread, tmp_path):

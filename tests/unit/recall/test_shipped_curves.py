@@ -9,8 +9,8 @@ from model.__main__ import main
 from model.loading import checkpoint
 from model.memory import telling
 from model.memory.state import blank
+from model.recall import episode_lines, shipped_curves
 from model.recall import runs as recall_runs
-from model.recall import shipped_curves
 from model.recall.curves import CURVES
 from model.recall.plain_runs import PlainRuns
 from model.recall.probe import settings_for
@@ -78,8 +78,8 @@ def test_sums_are_the_shares(embedded):
     few = replace(CURVES["facts"], points=lambda own: CURVES["facts"].points(own)[:2])
     lines = [line for step in recall_runs.measure(embedded, few, "am", None, n=1)
              for line in step.lines]
-    shares = recall_runs.shares(lines)
-    rows = recall_runs.summed(lines)
+    shares = episode_lines.shares(lines)
+    rows = episode_lines.summed(lines)
     assert sum(len(row["series"]) for row in rows) == len(shares)
     for row in rows:
         for series, (hits, n) in row["series"].items():

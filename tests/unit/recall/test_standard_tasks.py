@@ -6,8 +6,11 @@ import pytest
 
 from model.loading import checkpoint
 from model.recall import probe, standard_tasks
-from model.recall.runs import Curve, Question, contained, first_integer, measure, only_label, shares
+from model.recall.episode_lines import shares
+from model.recall.runs import measure
+from model.recall.scorers import contained, first_integer, only_label
 from model.recall.standard_tasks import TASKS
+from model.recall.trial import Curve, Question
 from model.run import tokens
 
 
