@@ -4,6 +4,8 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.conftest import both_schemes, eventually, settled
 
@@ -73,6 +75,40 @@ def test_two_pupils_follow_let_go_and_come_back(lecturer, join):
     press(lecturer, "Everybody here")
     expect(box(anna)).to_have_value("Mary lives in Paris")
     expect(anna.locator(WORDS)).to_have_text("You follow your lecturer")
+
+
+def test_a_timer_that_comes_late_takes_no_page_away(lecturer, new_context, server):
+    page, timers, n_runs = new_context().new_page(), [], []
+
+    def between(browser):
+        def from_browser(message):
+            if BackMsg.FromString(message).rerun_script.is_auto_rerun:
+                timers.append(message)
+            to_server.send(message)
+
+        def from_server(message):
+            said = ForwardMsg.FromString(message)
+            n_runs.extend(["bar"] if said.metadata.run.fragment_ids and said.HasField("new_session") else [])
+            browser.send(message)
+
+        to_server = browser.connect_to_server()
+        browser.on_message(from_browser)
+        to_server.on_message(from_server)
+        page.to_server = to_server
+
+    page.route_web_socket("**/_stcore/stream", between)
+    page.goto(f"{server}/tokens?class={lecturer.locator(CODE).inner_text()}")
+    expect(page.locator(WORDS)).to_have_text("You follow your lecturer")
+    eventually(page, lambda: timers)
+    of_tokens = timers[-1]
+    goes_to(lecturer, "KV cache")
+    page.wait_for_url("**/cache?**")
+    body = page.locator(".st-key-cache_vector")
+    expect(body).to_be_visible()
+    n_runs.clear()
+    page.to_server.send(of_tokens)
+    eventually(page, lambda: len(n_runs) > 2)  # the bar's own timer goes on
+    assert body.is_visible()
 
 
 def test_a_reload_leads_on_and_the_end_is_said(lecturer, join):
