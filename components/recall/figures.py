@@ -14,6 +14,7 @@ HUES = {
     "gpt2+am": palette.KEY, "gpt2-m": palette.ATTENTION,
 }
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
+MOST_UPRIGHT, ROW_PX, LEGEND_PX = 6, 27, 120
 
 
 @dataclass(frozen=True)
@@ -64,32 +65,38 @@ def read_or_cause(rows) -> go.Figure:
 
 def curve(series: list[Series], x_label: str, y_label: str, joined: bool, height=430) -> go.Figure:
     """Shares against x, in the given order; 95 % intervals as whiskers, and as a band if the points
-    are joined."""
-    figure = go.Figure()
+    are joined. More places than MOST_UPRIGHT that are not joined lie below each other: their names
+    are words."""
+    figure, lying = go.Figure(), not joined and max(len(s.shares) for s in series) > MOST_UPRIGHT
+    where, share = ("y", "x") if lying else ("x", "y")
     for one in series:
         if joined and one.dash == "solid":
             _band(figure, one)
         figure.add_scatter(
-            x=[s.x for s in one.shares], y=[s.share for s in one.shares], name=one.name,
+            **{where: [s.x for s in one.shares], share: [s.share for s in one.shares]}, name=one.name,
             mode="lines+markers" if joined else "markers", legendgroup=one.name,
             line={"color": one.hue, "width": 4 if one.dash == "solid" else 3, "dash": one.dash},
-            marker={"size": 11, "color": one.hue},
-            error_y={
+            marker={"size": 11, "color": one.hue}, orientation="h" if lying else "v",
+            **{f"error_{share}": {
                 "array": [s.high - s.share for s in one.shares], "symmetric": False,
                 "arrayminus": [s.share - s.low for s in one.shares], "thickness": 2, "width": 6,
                 "color": one.hue,
-            },
+            }},
             customdata=[(s.hits, s.n, s.low, s.high) for s in one.shares],
-            hovertemplate="<b>%{y:.1%}</b>: %{customdata[0]:,} of %{customdata[1]:,}<br>95 % "
+            hovertemplate=f"<b>%{{{share}:.1%}}</b>: %{{customdata[0]:,}} of %{{customdata[1]:,}}<br>95 % "
             "interval %{customdata[2]:.1%} to %{customdata[3]:.1%}<extra>%{fullData.name}</extra>",
         )
-    figure.update_yaxes(title=y_label, range=[-0.03, 1.05], tickformat=".0%")
-    figure.update_xaxes(title=x_label, type="category")
+    shares = {"title": y_label, "range": [-0.03, 1.05], "tickformat": ".0%"}
+    places = {"title": None if lying else x_label, "type": "category"}
+    if lying:
+        places |= {"autorange": "reversed", "tickfont": {"size": 15}}
+        height = LEGEND_PX + ROW_PX * max(len(s.shares) for s in series)
+    figure.update_layout(**{f"{where}axis": places, f"{share}axis": shares})
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 15}}
     return figure.update_layout(
         height=height, font={"size": 16}, legend=legend, hovermode="closest",
         margin=MARGIN | {"t": 60},
-        **({} if joined else {"scattermode": "group", "scattergap": 0.5}),
+        **({} if joined else {"scattermode": "group", "scattergap": 0.3 if lying else 0.5}),
     )
 
 
