@@ -147,7 +147,7 @@ def _group(
 ) -> Iterator[float]:
     """Tell and ask a few memories side by side -> the share done. The text begins at another place
     for each group."""
-    runs, waited, last = PlainRuns(4), 0, max(names)
+    runs, waited, last = PlainRuns(), 0, max(names)
     states = [_told(checkpoint, one, settings, variants, runs) for one in group]
     stream: Iterator[tuple[str, int]] = iter(())
     if group:

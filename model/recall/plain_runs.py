@@ -10,17 +10,20 @@ from typing import Any
 
 from transformers import GPT2LMHeadModel
 
+from model.memory.heard import PlainRun
 from model.run.checkpoint import Checkpoint
+from model.run.trace import Trace
 
-KEPT = 48  # runs; a run of 64 tokens of the embedded model takes about 3 MB
+KEPT = 4096  # tokens; one of the embedded model takes about 47 kB
 
 
 class PlainRuns(OrderedDict[Any, Any]):
-    """What `telling.tell` may keep in `heard`, for one checkpoint: the `most` entries used last."""
+    """What `telling.tell` may keep in `heard`, for one checkpoint: the entries used last, of at most
+    `most` tokens in all. What is no run counts as one token."""
 
     def __init__(self, most: int = KEPT) -> None:
         super().__init__()
-        self.most = most
+        self.most, self.n_tokens = most, 0
 
     def __getitem__(self, key: Any) -> Any:
         self.move_to_end(key)
@@ -28,8 +31,16 @@ class PlainRuns(OrderedDict[Any, Any]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value)
-        while len(self) > self.most:
-            del self[next(iter(self))]
+        self.n_tokens += _tokens(value)
+        while self.n_tokens > self.most and len(self) > 1:
+            first = next(iter(self))
+            self.n_tokens -= _tokens(super().__getitem__(first))
+            del self[first]
+
+
+def _tokens(value: Any) -> int:
+    run = value.trace if isinstance(value, PlainRun) else value
+    return len(run) if isinstance(run, Trace) else 1
 
 
 def of_process(checkpoint: Checkpoint) -> PlainRuns:

@@ -3,13 +3,16 @@
 import json
 import random
 
+import numpy as np
 import pytest
 
 from model.loading import checkpoint
+from model.memory.heard import PlainRun
 from model.memory.settings import FusionSettings, Settings
 from model.recall import episode_lines, probe
 from model.recall.curves import CURVES, contradicted, told
 from model.recall.episode_lines import read_lines, shares
+from model.recall.plain_runs import PlainRuns
 from model.recall.runs import measure
 from model.recall.share import wilson
 from model.recall.trial import Curve, CurvePoint, Question, Trial
@@ -189,3 +192,14 @@ def test_episodes_of_another_memory_or_other_settings_are_measured_again(tiny, t
     other = [step for step in measure(tiny, SHORT, "am", path, n=1, settings=Settings(fusion=FusionSettings(slots=7)))]
     assert other[-1].is_new and {line["made_with"] for line in other[-1].lines} != {
         line["made_with"] for line in first[-1].lines}
+
+
+def test_plain_runs_are_kept_by_their_tokens(embedded):
+    runs, texts = PlainRuns(40), [np.arange(10, 10 + n) for n in (20, 12, 15)]
+    for ids in texts:
+        runs[ids.tobytes()] = PlainRun(embedded, ids)
+    assert [key in runs for key in (ids.tobytes() for ids in texts)] == [False, True, True]
+    assert runs.n_tokens == sum(len(run.trace) for run in runs.values()) <= 40
+    assert runs[texts[1].tobytes()].trace.ids[-1] == texts[1][-1]  # the latest used stays
+    runs[texts[0].tobytes()] = PlainRun(embedded, texts[0])
+    assert texts[1].tobytes() in runs and texts[2].tobytes() not in runs
