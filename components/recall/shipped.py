@@ -46,7 +46,7 @@ def of(name: str) -> Shipped | None:
 
 def show(one: Curve, shipped: Shipped, names: list[str]) -> None:
     """What it was measured on, and the charts of the chosen variants."""
-    st.caption(_about(shipped))
+    st.caption(_about(one.name, shipped))
     there = {row["variant"] for row in shipped.curve["rows"]}
     names = [name for name in names if name in there]
     if not names:
@@ -56,15 +56,17 @@ def show(one: Curve, shipped: Shipped, names: list[str]) -> None:
     charts.show(one, shipped.curve["rows"], names, "shipped_curve")
 
 
-def _about(shipped: Shipped) -> str:
+def _about(curve: str, shipped: Shipped) -> str:
     board, rows = shipped.board, shipped.curve["rows"]
     memory = f"its trained memory (`{board['memory']}`)" if board["memory"] else "no trained memory"
     used, episodes = board["settings"], [row["episodes"] for row in rows]
     low, high = min(episodes), max(episodes)
     many = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    fixed = {"slots": f"{used['budget']:,} slots, ", "policy": f"policy {used['policy']}, "}
+    fixed.pop(curve, None)  # what the curve varies
     return (
         f"Measured beforehand, {shipped.curve['made']}, on “{words.plain(board['model'])}” "
         f"({board['n_parameters'] / 1e6:.1f} M parameters, `{board['fingerprint']}`) with {memory}: "
-        f"{many} episode{'s' * (high > 1)} a point, {used['budget']:,} slots, policy {used['policy']}, "
+        f"{many} episode{'s' * (high > 1)} a point, {''.join(fixed.values())}"
         f"{board['platform']}. Each question of an episode counts on its own."
     )
