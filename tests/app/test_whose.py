@@ -329,10 +329,22 @@ def test_nobody_cancels_anothers_measurement(monkeypatch, tmp_path):
 
 def test_the_sidebar_says_whose_and_gives_the_link_to_the_visitor_alone(small, monkeypatch):
     monkeypatch.setattr(ContextProxy, "url", "http://class.example:8501/memory")
-    page = visitor("a").open("memory", prompt="")
+    page = unfolded(visitor("a"))
     assert [code.value for code in page.app.sidebar.code] == [
         f"http://class.example:8501/?visitor={'a' * 32}"]
-    owner = the_owner().open("memory", prompt="")
+    owner = unfolded(the_owner())
+    assert "You are the owner" in owner.app.sidebar.expander[-1].markdown[0].value
     assert owner.app.sidebar.code == [] and owners.owner_key() not in str(owner.app)
-    nobody = Browser({}).open("memory", prompt="")
+    nobody = unfolded(Browser({}))
     assert "keeps no cookie" in nobody.app.sidebar.warning[0].value
+
+
+def test_folded_the_sidebar_sends_no_code_whose_highlighter_takes_a_fifth_of_a_load(small):
+    page = visitor("a").open("memory", prompt="")
+    assert page.app.sidebar.code == []
+
+
+def unfolded(browser):
+    """The Memory page with "Yours" open in the sidebar."""
+    browser.app.session_state["whose"] = True
+    return browser.open("memory", prompt="")
