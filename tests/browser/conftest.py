@@ -267,28 +267,36 @@ def rows_are_there(page) -> None:
     page.locator("[data-testid=stDataFrame] canvas td").first.wait_for(state="attached")
 
 
+GROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 18, 24)"}  # behind the page
+GROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+
+
+def in_scheme(page, scheme: str) -> None:
+    """The open page in light or in dark, settled."""
+    before = page.evaluate(GROUND)
+    page.emulate_media(color_scheme=scheme)
+    if before != GROUNDS[scheme]:
+        page.wait_for_function(f"c => {GROUND} === c", arg=GROUNDS[scheme])
+        page.wait_for_timeout(300)  # the server hears of it, and its script begins
+    settled(page)
+
+
 def both_schemes(page):
-    """Yields "light", then "dark", each once the open page has taken it on."""
-    ground = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
-    for scheme, wanted in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(16, 18, 24)")):
-        before = page.evaluate(ground)
-        page.emulate_media(color_scheme=scheme)
-        if before != wanted:
-            page.wait_for_function(f"c => {ground} === c", arg=wanted)
-            page.wait_for_timeout(300)  # the server hears of it, and its script begins
-        settled(page)
+    """Yields "light" and "dark", each once the open page has taken it on; first the one it is in."""
+    for scheme in sorted(GROUNDS, key=lambda one: GROUNDS[one] != page.evaluate(GROUND)):
+        in_scheme(page, scheme)
         yield scheme
 
 
 def windows(page, height: int = 1000):
-    """Yields (scheme, width) for the open page in light, in dark and narrow, once it fits there."""
-    page.set_viewport_size({"width": 1400, "height": height})
-    for scheme in both_schemes(page):
-        fits(page, 1400)
-        yield scheme, 1400
-    page.set_viewport_size({"width": 800, "height": height})
-    fits(page, 800)
-    yield scheme, 800
+    """Yields (scheme, width) for the open page in light, in dark and narrow, once it fits there. A page
+    that is dark goes the other way, so that the next view begins as this one ends."""
+    looks = [("light", 1400), ("dark", 1400), ("dark", 800)]
+    for scheme, width in looks if page.evaluate(GROUND) == GROUNDS["light"] else looks[::-1]:
+        page.set_viewport_size({"width": width, "height": height})
+        in_scheme(page, scheme)
+        fits(page, width)
+        yield scheme, width
 
 
 @pytest.fixture

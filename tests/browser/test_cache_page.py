@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import eventually, settled, windows
+from components.cache import choice
+from tests.browser.conftest import choose_view, eventually, settled, windows
 
 PROMPT = "My name is James. I live in"
 READY = {
@@ -98,16 +99,18 @@ def test_what_is_kept_can_be_pointed_at(open_page):
     expect(tip).to_contain_text("is held by no head")
 
 
-@pytest.mark.parametrize("view", ["growth", "time", "beyond", "bytes"])
-def test_pictures_are_no_wider_than_a_narrow_window(open_page, page, shots, view):
+def test_pictures_are_no_wider_than_a_narrow_window(open_page, page, shots):
     page.set_viewport_size({"width": 1400, "height": 1700})
-    open_page(cache=view, step="6")
+    open_page(step="6")
     wide = (
         "[...document.querySelectorAll('[data-testid=stMain] *')].filter((e) =>"
         " e.getBoundingClientRect().right > innerWidth + 1 && e.offsetParent"
         " && e.tagName !== 'INPUT' && !e.closest('[data-testid=stDataFrame], [style*=overflow-x], .modebar')).length"
     )
-    for scheme, width in windows(page, 1700):
-        expect(page.get_by_test_id("stException")).to_have_count(0)
-        eventually(page, lambda: page.evaluate(wide) == 0)  # pictures follow the window
-        page.screenshot(path=shots / f"cache-{view}-{scheme}-{width}.png")
+    for view, ready in READY.items():
+        choose_view(page, choice.VIEW, view)
+        expect(page.locator(ready).last).to_be_visible()
+        for scheme, width in windows(page, 1700):
+            expect(page.get_by_test_id("stException")).to_have_count(0)
+            eventually(page, lambda: page.evaluate(wide) == 0)  # pictures follow the window
+            page.screenshot(path=shots / f"cache-{view}-{scheme}-{width}.png")

@@ -3,10 +3,10 @@
 import re
 from urllib.parse import parse_qs, urlparse
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import eventually, settled, windows
+from components.compare import choice
+from tests.browser.conftest import choose_view, eventually, settled, windows
 
 WORDS = {"prompt": "a machine learning model", "other_prompt": "a fashion model"}
 PEOPLE = {
@@ -68,11 +68,12 @@ def test_a_cell_is_patched_by_hand_and_by_keys(open_page):
     assert parameters(page)["patched"] == "4.20"
 
 
-@pytest.mark.parametrize("view, key", [("prompts", "apart_grid"), ("patch", "patch_grid")])
-def test_the_picture_is_in_sight_at_any_width(open_page, page, shots, view, key):
-    open_page("compare", compare=view)
-    for scheme, width in windows(page):
-        expect(grid(page, key)).to_be_visible()
-        settled(page)
-        eventually(page, lambda width=width: is_inside(grid(page, key).bounding_box(), width))
-        page.screenshot(path=shots / f"compare-{view}-{scheme}-{width}.png")
+def test_the_picture_is_in_sight_at_any_width(open_page, page, shots):
+    open_page("compare")
+    for view, key in ("prompts", "apart_grid"), ("patch", "patch_grid"):
+        choose_view(page, choice.VIEW, view)
+        for scheme, width in windows(page):
+            expect(grid(page, key)).to_be_visible()
+            settled(page)
+            eventually(page, lambda key=key, width=width: is_inside(grid(page, key).bounding_box(), width))
+            page.screenshot(path=shots / f"compare-{view}-{scheme}-{width}.png")

@@ -145,17 +145,16 @@ def test_memory(open_page):
     assert rows[0][0] == "token \\ slot" and rows[-1][0] == "·in"
 
 
-def test_escape_closes_and_the_button_has_the_focus_again(open_page):
-    page = open_page(prompt=PROMPT)
+def test_escape_closes_and_the_button_has_the_focus_again_and_the_link_opens_the_same_picture(
+    open_page, page, shots
+):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_page(prompt="one two three", view="One head", layer=2, head=1)
     open_menu(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", name="Take away")).to_be_hidden()
     expect(page.get_by_role("button", name="Take away")).to_be_focused()
 
-
-def test_the_link_opens_the_same_picture(open_page, page):
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    open_page(prompt="one two three", view="One head", layer=2, head=1)
     open_menu(page)
     page.get_by_role("dialog").get_by_role("button", name="Copy link").click()
     said = "The link is copied. This address opens on this machine only"  # the server listens to no other
@@ -163,10 +162,6 @@ def test_the_link_opens_the_same_picture(open_page, page):
     link = page.evaluate("navigator.clipboard.readText()")
     assert "view=One+head" in link and "layer=2" in link and "head=1" in link
 
-
-def test_a_qr_code_shows_the_link(open_page, shots):
-    page = open_page(prompt="one two three")
-    open_menu(page)
     page.get_by_role("dialog").get_by_role("button", name="QR code").click()
     code = page.get_by_alt_text("QR code of this page's link")
     expect(code).to_be_visible()

@@ -1,7 +1,7 @@
 """The picture of the whole model in Chromium: in sight, what a click opens, the pass, memory's lines."""
 
 import re
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlparse
 
 import pytest
 from playwright.sync_api import expect
@@ -65,20 +65,27 @@ def test_a_line_opens_its_head_at_its_cell(start):
     expect(start.locator(".st-key-grid canvas")).to_have_attribute("data-chosen", f"{layer},{head}")
 
 
-@pytest.mark.parametrize("what, page_of, says", [
-    (".block", "attention", r"layer=0"),
-    (".mlp", "residual", r"layer=0.*residual_view=MLP"),
-    (".word", "residual", r"residual_view=Logit\+lens.*lens_row=0"),
-    (".next", "prediction", r"prompt="),
-    (".embedding", "tokens", r"tokens=vectors"),
-    (".node", "residual", r"at=0"),
-])
-def test_a_part_opens_its_page(start, what, page_of, says):
-    picture(start).locator(what).first.click()
-    start.wait_for_url(re.compile(rf"/{page_of}\?.*"))
-    settled(start)
-    expect(start).to_have_url(re.compile(says))
-    expect(start.locator(".st-key-prompt_box textarea")).to_have_value(PROMPT)
+PARTS = [  # which part, its number, the page that it opens, and what the address says then
+    (".block", 1, "attention", r"layer=1"),
+    (".mlp", 0, "residual", r"layer=0.*residual_view=MLP"),
+    (".word", 0, "residual", r"residual_view=Logit\+lens.*lens_row=0"),
+    (".next", 0, "prediction", r"prompt="),
+    (".embedding", 0, "tokens", r"tokens=vectors"),
+    (".node", 0, "residual", r"at=0"),
+]
+
+
+def test_a_part_opens_its_page(start):
+    for part, n, page_of, says in PARTS:
+        picture(start).locator(part).nth(n).click()
+        start.wait_for_url(re.compile(rf"/{page_of}\?.*"))
+        settled(start)
+        expect(start).to_have_url(re.compile(says))
+        expect(start.locator(".st-key-prompt_box textarea")).to_have_value(PROMPT)
+        start.get_by_role("link", name="Start").first.click()
+        start.wait_for_url(lambda url: urlparse(url).path == "/")
+        settled(start)
+        expect(picture(start).locator(".next")).to_have_count(6)
 
 
 def test_a_click_on_a_token_follows_it(start):
