@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
+from components.attention import choice
 from tests.browser.attention_page import (
     LEGEND,
     PROMPT,
@@ -19,7 +20,7 @@ from tests.browser.attention_page import (
     reading,
     tile_pitch,
 )
-from tests.browser.conftest import eventually, settled, start_app, stop, windows
+from tests.browser.conftest import choose_view, eventually, settled, start_app, stop, windows
 from tests.conftest import byte_tokenizer, random_gpt2
 
 
@@ -36,18 +37,19 @@ def twelve(tmp_path_factory):
 
 
 @pytest.mark.parametrize("prompt", ["A cat sat on a mat", "A cat\n" * 6])
-@pytest.mark.parametrize("view", ["All heads", "One head"])
-def test_the_last_row_and_the_last_layer_are_in_sight(page, twelve, view, prompt, shots):
+def test_the_last_row_and_the_last_layer_are_in_sight(page, twelve, prompt, shots):
     page.set_viewport_size({"width": 1920, "height": 1080})
-    page.goto(f"{twelve}/attention?{urlencode({'prompt': prompt, 'view': view})}")
+    page.goto(f"{twelve}/attention?{urlencode({'prompt': prompt})}")
     settled(page)
-    expect(reading(page)).to_contain_text("with weight")
-    for width, height in ((1920, 1080), (1400, 900)):
-        page.set_viewport_size({"width": width, "height": height})
-        eventually(page, lambda height=height: end(grid(page)) <= height)
-        eventually(page, lambda height=height: end(head_map(page), LEGEND) <= height)
-        n_lines = 1 + prompt.count("\n") // 6 * 5
-        page.screenshot(path=shots / f"attention-12x12-{view[:3]}-{width}-{n_lines}-lines.png")
+    for view in ("All heads", "One head"):
+        choose_view(page, choice.VIEW, view)
+        expect(reading(page)).to_contain_text("with weight")
+        for width, height in ((1920, 1080), (1400, 900)):
+            page.set_viewport_size({"width": width, "height": height})
+            eventually(page, lambda height=height: end(grid(page)) <= height)
+            eventually(page, lambda height=height: end(head_map(page), LEGEND) <= height)
+            n_lines = 1 + prompt.count("\n") // 6 * 5
+            page.screenshot(path=shots / f"attention-12x12-{view[:3]}-{width}-{n_lines}-lines.png")
 
 
 def test_a_growing_prompt_does_not_resize_and_a_lower_window_does(page, twelve):
