@@ -34,14 +34,16 @@ def open_link(declared: Iterable[Choice]) -> list[str]:
 
 def parameters(declared: Iterable[Choice]) -> dict[str, str | None]:
     """Name -> its value in the address now; None: it is not in the address."""
-    return {one.name: _said(one, st.session_state.get(one.name)) for one in declared if one.in_link}
+    now = st.session_state.to_dict()  # once: each read of one value costs a hundredth of it
+    return {one.name: _said(one, now.get(one.name)) for one in declared if one.in_link}
 
 
 def left_out(declared: Iterable[Choice]) -> list[str]:
     """What is chosen now and is not in the address, because it is too long or no link can say it."""
+    now = st.session_state.to_dict()
     return list(dict.fromkeys(
         one.what or one.name.replace("_", " ") for one in declared
-        if one.in_link and (value := st.session_state.get(one.name)) not in (None, one.default)
+        if one.in_link and (value := now.get(one.name)) not in (None, one.default)
         and one.kind.write(value) is None
     ))
 

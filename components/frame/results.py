@@ -65,6 +65,11 @@ def kept(key: RunKey) -> Any:
     return engine().store.get(key)
 
 
+def others_wait() -> bool:
+    """Whether somebody waits for the model or for their turn to draw, now that this script does not."""
+    return engine().is_wanted() or turnstile.is_wanted()
+
+
 def place_for_waits() -> None:
     """Where the page says that it waits: nothing moves when it does."""
     st.session_state[_PLACE] = st.empty()

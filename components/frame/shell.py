@@ -120,6 +120,14 @@ def _show(
     model_picker.sidebar()
     opened_trace.sidebar()
     whose.sidebar()
+    with visit.one_model():
+        _run(page, declared, above, beside)
+
+
+def _run(
+    page, declared: Sequence[Choice], above: Callable[[str], None], beside: Callable[[str], None]
+) -> None:
+    """The page, and what stands above it."""
     above(page.url_path or "start")
     row = _prompt_box(declared, page.title, hidden=page.title in WITHOUT_PROMPT)
     with row:

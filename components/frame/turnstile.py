@@ -47,6 +47,10 @@ class Turnstile:
         with self._lock:
             self._let_in()
 
+    def is_wanted(self) -> bool:
+        """Whether somebody waits to go in."""
+        return bool(self._line)
+
     def leave(self, place: _Place) -> None:
         """From inside, or from the line."""
         with self._lock:
@@ -84,6 +88,11 @@ def begun() -> float | None:
     """When this script began, in seconds; None for a fragment's own run: a timer, a click in it."""
     script = _script.get()
     return script.begun if script else None
+
+
+def is_wanted() -> bool:
+    """Whether another script waits to draw."""
+    return _turnstile().is_wanted()
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 Values that only one feature needs are in that feature's run.py.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,6 +24,7 @@ from model.run.trace import Trace
 
 CUT = Choice("cut", OneOf({"start": "start", "end": "end"}), "start")  # where too long a prompt is
 _HELD, _TOLD = "trace of this run", "memory of this visit"  # session keys
+_model: ContextVar[Checkpoint | None] = ContextVar("the model of this script", default=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,22 @@ class Prompt:
 def checkpoint() -> Checkpoint:
     """The model chosen in the sidebar with its trained memory; shared by all visitors. While a trace
     file is open, the file's model."""
+    held = _model.get()
+    return _chosen() if held is None else held
+
+
+@contextmanager
+def one_model() -> Iterator[None]:
+    """In here, what the sidebar says stays: a page asks for its model about a hundred times a key, and
+    each time Streamlit would look up five values."""
+    token = _model.set(_chosen())
+    try:
+        yield
+    finally:
+        _model.reset(token)
+
+
+def _chosen() -> Checkpoint:
     opened = opened_trace.current()
     return opened.checkpoint if opened else memory_weights.applied(model_picker.current())
 

@@ -14,7 +14,7 @@ from components.frame import links, near_miss, results
 from components.kit import assets, palette
 from components.kit.next_token import percent
 from components.memory import said as memory_said
-from components.memory import say
+from components.memory import rest, say
 from components.memory.look import Moment
 from components.memory.said import TwoAnswers
 from model.memory.answer import END_OF_TEXT, LIMIT, SENTENCE, WINDOW, Answer
@@ -64,8 +64,10 @@ def _draw(now: Moment, place, drawn: str) -> None:
 
 
 def _follow(now: Moment, place, drawn: Callable[[], None]) -> None:
-    """Draw the answers once they are whole, slow ones as they grow. Every touch of the page lets
-    Streamlit end this run for a newer key."""
+    """Draw the answers once they are whole, slow ones as they grow; where other visitors wait, once
+    typing rests. Every touch of the page lets Streamlit end this run for a newer key."""
+    if results.others_wait():
+        rest.pause(drawn)
     pulse = None
     grown = touched = time.monotonic()
     for both in memory_said.follow(now.asked):

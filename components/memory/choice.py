@@ -48,9 +48,10 @@ BUDGET = 128  # slots of the bank, unless the visitor says otherwise
 PLAIN = Settings(fusion=FusionSettings(slots=BUDGET))
 TRAINED = "learned gate"  # the salience that exists with a trained EDM only
 SETS = [frozenset(some) for n in range(len(MODULES) + 1) for some in combinations(MODULES, n)]
+BY_NAME = {name_of(some): some for some in SETS}
 
 VIEW = Choice("memory_view", OneOf(VIEWS), "reads")
-VARIANT = Choice("variant", OneOf({name_of(some): "" for some in SETS}))
+VARIANT = Choice("variant", OneOf(dict.fromkeys(BY_NAME, "")))
 STORE = Choice("memory_store", OneOf(STORES))
 EDM_HEAD = Choice("edm_head", OneOf({MEAN: "all heads"} | {i: f"head {i}" for i in range(64)}), MEAN)
 ONE_HEAD = Choice("memory_one_head", Flag(), False)  # the chosen head's weights, not the mean's
@@ -102,7 +103,7 @@ def settings() -> Settings:
 
 def unusual() -> dict[str, Any]:
     """Setting -> its value, of those that are not the usual ones; "variant" where modules are off."""
-    found = {name: chosen(one) for name, one in SETTINGS.items() if chosen(one) != one.default}
+    found = {name: now for name, one in SETTINGS.items() if (now := chosen(one)) != one.default}
     return found if modules() == available() else found | {"variant": name_of(modules())}
 
 
@@ -141,7 +142,7 @@ def modules() -> frozenset[str]:
 def _modules_of(name: str | None) -> frozenset[str]:
     if name is None:
         return available()
-    return next(some for some in SETS if name_of(some) == name) & available()
+    return BY_NAME[name] & available()
 
 
 def use(parts: frozenset[str]) -> None:

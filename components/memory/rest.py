@@ -10,7 +10,7 @@ from functools import partial
 
 import streamlit as st
 
-from components.frame import results
+from components.frame import results, turnstile
 
 REST_S = 0.3  # typing rests when no key came for so long
 
@@ -30,8 +30,14 @@ def then(drawn: Callable[[], None], *later: Later) -> None:
     waiting = [draw for draw in later if draw is not None]
     if not waiting:
         return
-    for _ in range(round(REST_S / results.YIELD_S)):
-        drawn()  # again, so that Streamlit can end this script
-        time.sleep(results.YIELD_S)
+    pause(drawn)
     for draw in waiting:
         draw()
+
+
+def pause(drawn: Callable[[], None]) -> None:
+    """Wait until typing rests; meanwhile others draw, and a newer key ends this script."""
+    for _ in range(round(REST_S / results.YIELD_S)):
+        drawn()  # again, so that Streamlit can end this script
+        with turnstile.outside():
+            time.sleep(results.YIELD_S)

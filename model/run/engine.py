@@ -142,6 +142,11 @@ class Engine:
             before = [r for r in self._line if _order(r) < _order(request)]
             return len(before) + (self._running is not None)
 
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for something, background work left out."""
+        with self._changed:
+            return any(request.waiting and not request.is_background for request in self._live())
+
     def close(self) -> None:
         """Stop what runs between two layers; what waits is cancelled."""
         with self._changed:

@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from components.kit import own_sentence
 from components.kit.next_token import percent
+from components.memory import answers, say
 from components.memory import said as memory_said
-from components.memory import say
 from components.memory.said import TwoAnswers
 from model.loading import checkpoint
 from model.memory import answer, asking, telling
@@ -160,6 +160,18 @@ def test_a_key_that_the_answer_foresaw_runs_nothing(app, runs):
     after = len(runs)
     app.button(key="variant gpt2").click().run()
     assert len(runs) == after
+
+
+@pytest.mark.parametrize("is_full", (True, False))
+def test_where_others_wait_the_answers_come_once_typing_rests(app, monkeypatch, is_full):
+    tell(open_page(app), FACT)
+    order, follow = [], memory_said.follow
+    monkeypatch.setattr(answers.results, "others_wait", lambda: is_full)
+    monkeypatch.setattr(answers.rest, "pause", lambda drawn: order.append("a rest"))
+    monkeypatch.setattr(memory_said, "follow", lambda asked: order.append("answers") or follow(asked))
+    ask(app, QUESTION)
+    assert order[:order.index("answers")] == ["a rest"] * is_full
+    assert "<i>…</i>" not in frame(app)
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "   ", "\n", '"', "5" * 40, "東京 🧠"])

@@ -29,6 +29,16 @@ def test_who_leaves_the_line_holds_nobody_up():
     assert is_in(last) and not is_in(gone)
 
 
+def test_it_is_wanted_while_somebody_is_in_the_line():
+    line = Turnstile(hold_s=PATIENCE_S)
+    first = line.join(1.0)
+    assert not line.is_wanted()
+    second = line.join(2.0)
+    assert line.is_wanted()
+    line.leave(first)
+    assert is_in(second) and not line.is_wanted()
+
+
 def test_who_draws_for_long_holds_nobody_up():
     line = Turnstile(hold_s=-1.0)
     line.join(1.0)

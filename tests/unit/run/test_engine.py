@@ -348,6 +348,20 @@ def test_who_has_waited_longest_for_a_picture_comes_first(engine):
     assert seen == [1.0, 2.0, 3.0]
 
 
+def test_it_is_wanted_while_somebody_waits_for_more_than_background_work(tiny, engine, gate):
+    assert not engine.is_wanted()
+    engine.submit("trainer", None, gate.opened.wait, is_background=True)
+    assert not engine.is_wanted()
+    asked = ask(engine, "ann", tiny, ids(1, 2))
+    assert engine.is_wanted()
+    engine.forget("ann")
+    assert not engine.is_wanted()
+    asked = ask(engine, "ann", tiny, ids(1, 2, 3))
+    gate.opened.set()
+    asked.result(PATIENCE_S)
+    until(lambda: not engine.is_wanted())
+
+
 def test_a_page_hears_how_far_the_work_is_and_who_is_before_it(engine):
     seen = []
     long = Layers("long", 1, seen)
