@@ -13,8 +13,8 @@ import streamlit as st
 from components.frame import links, near_miss, results
 from components.kit import assets, palette
 from components.kit.next_token import percent
-from components.memory import said as memory_said
 from components.memory import rest, say
+from components.memory import said as memory_said
 from components.memory.look import Moment
 from components.memory.said import TwoAnswers
 from model.memory.answer import END_OF_TEXT, LIMIT, SENTENCE, WINDOW, Answer
