@@ -12,6 +12,7 @@ from components import declared
 from components.attention import choice, grid, head_facts, head_map, query_steps
 from components.frame import address, live_prompt
 from components.kit import canvas
+from tests.unit.components.session import Session
 
 
 def causal(*shape):
@@ -31,13 +32,6 @@ def unpack(message: bytes) -> dict:
         assert at % np.dtype(kind).itemsize == 0
         header[name] = np.frombuffer(message, kind, size, at)
     return header
-
-
-class Session(dict):
-    """Stands in for st.session_state."""
-
-    __getattr__ = dict.__getitem__
-    __setattr__ = dict.__setitem__
 
 
 @pytest.fixture

@@ -18,11 +18,12 @@ from components.frame.choices import (
     chosen,
 )
 from tests.app.other_choice import values
+from tests.unit.components.session import Session
 
 
 @pytest.fixture
 def session(monkeypatch):
-    found = {}
+    found = Session()
     monkeypatch.setattr(st, "session_state", found)
     return found
 
@@ -85,10 +86,10 @@ def test_a_text_too_long_for_a_link_stays_out_of_it():
 @pytest.mark.parametrize("which", [0, 1])
 def test_every_declared_choice_survives_the_address(monkeypatch, which):
     """All of them at once, through one address, into a fresh session."""
-    before = {one.name: others(one)[which % len(others(one))] for one in declared.ALL}
+    before = Session({one.name: others(one)[which % len(others(one))] for one in declared.ALL})
     monkeypatch.setattr(st, "session_state", before)
     link = {name: said for name, said in address.parameters(declared.ALL).items() if said is not None}
-    fresh = {}
+    fresh = Session()
     monkeypatch.setattr(st, "session_state", fresh)
     monkeypatch.setattr(st, "query_params", link)
     assert address.open_link(declared.ALL) == []
