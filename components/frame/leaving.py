@@ -16,7 +16,7 @@ import streamlit as st
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from components.frame import results, turnstile, whose
+from components.frame import results, whose
 from components.frame.limits import limit
 
 AWAY_S = 60.0  # who is away for longer has gone
@@ -69,7 +69,7 @@ def _has_left(seat: _Seat) -> None:
         asyncio.get_running_loop().call_later(away_s(), _free_unless_back, seat)
     except RuntimeError:  # on another thread: Streamlit has closed the session itself
         _register().away.pop(seat.session, None)
-        _forget(seat.visitor)
+        results.engine().leave(seat.visitor)
 
 
 def away_s() -> float:
@@ -89,13 +89,8 @@ def _free_unless_back(seat: _Seat) -> None:
 
 
 def _free(seat: _Seat) -> None:
-    _forget(seat.visitor)
+    results.engine().leave(seat.visitor)
     _giving_back.ask()
-
-
-def _forget(visitor: str) -> None:
-    results.engine().leave(visitor)
-    turnstile.forget(visitor)
 
 
 class _GivingBack:

@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import streamlit as st
-from streamlit.runtime.scriptrunner_utils.exceptions import RerunException
 
 HOLD_S = 0.3  # who has been inside for longer lets others in: a model that loads, a large table
 YIELD_S = 0.1  # how long a waiting script sleeps before it looks whether a newer key was pressed
@@ -37,9 +36,8 @@ class Turnstile:
         self._scripts: dict[str, _Script] = {}  # visitor -> their script
 
     def begin(self, visitor: str) -> "_Script":
-        """A script of this visitor. Where the one before was ended before it had drawn its picture, it waits
-        for the model since that one did: else who types would begin again at the end of a long line for
-        ever."""
+        """A script of this visitor. One that ends another before that has drawn its picture waits for the
+        model since that one did: else who types would begin again at the end of a long line for ever."""
         with self._lock:
             before, script = self._scripts.get(visitor), _Script(visitor)
             if before is not None and not before.is_drawn:
@@ -48,15 +46,10 @@ class Turnstile:
             return script
 
     def end(self, script: "_Script") -> None:
-        """It has ended, and its visitor waits no more."""
+        """It has ended, or was ended."""
         with self._lock:
             if self._scripts.get(script.visitor) is script:
                 del self._scripts[script.visitor]
-
-    def forget(self, visitor: str) -> None:
-        """They have gone."""
-        with self._lock:
-            self._scripts.pop(visitor, None)
 
     def join(self, begun: float) -> _Place:
         """A place in the line, behind those whose scripts began earlier."""
@@ -123,11 +116,6 @@ def is_wanted() -> bool:
     return _turnstile().is_wanted()
 
 
-def forget(visitor: str) -> None:
-    """They have gone."""
-    _turnstile().forget(visitor)
-
-
 def has_drawn() -> None:
     """The picture is there; what else this script draws may be ended."""
     if (script := _script.get()) is not None:
@@ -137,17 +125,13 @@ def has_drawn() -> None:
 @contextmanager
 def inside(visitor: str) -> Iterator[None]:
     """Draw when it is this script's turn. Streamlit may end the script while it waits."""
-    script, goes_on = _turnstile().begin(visitor), False
+    script = _turnstile().begin(visitor)
     token = _script.set(script)
     try:
         _enter(script)
         yield
-    except RerunException:  # a newer key: its script waits on
-        goes_on = True
-        raise
     finally:
-        if not goes_on:
-            _turnstile().end(script)
+        _turnstile().end(script)
         _leave(script)
         _script.reset(token)
 
