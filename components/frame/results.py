@@ -44,7 +44,7 @@ def computed(
     has a result, and replace that. key None: of no use to anybody else. adds: to a picture that is there
     without it, so it comes after what other visitors wait for by now.
     """
-    since = None if adds else turnstile.waits_since()
+    since = None if adds else turnstile.begun()
     request = engine().submit(visitor(), key, work, renew=renew, since=since)
     return _await(request, doing, on_progress)
 

@@ -96,7 +96,7 @@ def show(
     """Draw the frame and run the chosen page, when it is this script's turn. declared: every choice that
     the link carries; above: draws what stands above the prompt box, beside: what stands beside it; both
     are given the page's address."""
-    with turnstile.inside(results.visitor()):
+    with turnstile.inside():
         _show(declared, above, beside)
 
 

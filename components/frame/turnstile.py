@@ -33,23 +33,6 @@ class Turnstile:
         self._hold_s, self._lock = hold_s, threading.Lock()
         self._line: set[_Place] = set()
         self._inside: set[_Place] = set()
-        self._scripts: dict[str, _Script] = {}  # visitor -> their script
-
-    def begin(self, visitor: str) -> "_Script":
-        """A script of this visitor. One that ends another before that has drawn its picture waits for the
-        model since that one did: else who types would begin again at the end of a long line for ever."""
-        with self._lock:
-            before, script = self._scripts.get(visitor), _Script(visitor)
-            if before is not None and not before.is_drawn:
-                script.waits_since = before.waits_since
-            self._scripts[visitor] = script
-            return script
-
-    def end(self, script: "_Script") -> None:
-        """It has ended, or was ended."""
-        with self._lock:
-            if self._scripts.get(script.visitor) is script:
-                del self._scripts[script.visitor]
 
     def join(self, begun: float) -> _Place:
         """A place in the line, behind those whose scripts began earlier."""
@@ -87,14 +70,10 @@ class Turnstile:
 
 @dataclass(eq=False)
 class _Script:
-    """begun: when; waits_since: since when its visitor waits for a picture; both in seconds. place: at the
-    turnstile, None while it waits for something else; is_drawn: whether the picture is there."""
+    """begun: when, in seconds; place: at the turnstile, None while it waits for something else."""
 
-    visitor: str
     begun: float = field(default_factory=time.monotonic)
-    waits_since: float = field(default_factory=time.monotonic)
     place: _Place | None = None
-    is_drawn: bool = False
 
 
 _script: ContextVar[_Script | None] = ContextVar("this script", default=None)
@@ -105,10 +84,10 @@ def _turnstile() -> Turnstile:
     return Turnstile()
 
 
-def waits_since() -> float | None:
-    """Since when this script's visitor waits, in seconds; None for a fragment's own run: a timer, a click in it."""
+def begun() -> float | None:
+    """When this script began, in seconds; None for a fragment's own run: a timer, a click in it."""
     script = _script.get()
-    return script.waits_since if script else None
+    return script.begun if script else None
 
 
 def is_wanted() -> bool:
@@ -116,22 +95,15 @@ def is_wanted() -> bool:
     return _turnstile().is_wanted()
 
 
-def has_drawn() -> None:
-    """The picture is there; what else this script draws may be ended."""
-    if (script := _script.get()) is not None:
-        script.is_drawn = True
-
-
 @contextmanager
-def inside(visitor: str) -> Iterator[None]:
+def inside() -> Iterator[None]:
     """Draw when it is this script's turn. Streamlit may end the script while it waits."""
-    script = _turnstile().begin(visitor)
+    script = _Script()
     token = _script.set(script)
     try:
         _enter(script)
         yield
     finally:
-        _turnstile().end(script)
         _leave(script)
         _script.reset(token)
 

@@ -20,12 +20,8 @@ Later = Callable[[], None] | None  # draws what its place waits for; None: nothi
 def mark(text: str) -> Callable[[], None]:
     """Where the page says that it has drawn the picture of this text: from then on the prompt box
     may send the next, which ends this script."""
-    return partial(_say, st.empty(), f'<i data-drawn="{html.escape(text)}"></i>')
-
-
-def _say(place, words: str) -> None:
-    place.html(words)
-    turnstile.has_drawn()
+    place = st.empty()
+    return partial(place.html, f'<i data-drawn="{html.escape(text)}"></i>')
 
 
 def then(drawn: Callable[[], None], *later: Later) -> None:

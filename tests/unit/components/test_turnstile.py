@@ -50,7 +50,7 @@ def test_who_waits_for_something_else_is_outside():
     waits, is_drawn, order = threading.Event(), threading.Event(), []
 
     def first():
-        with turnstile.inside("ann"):
+        with turnstile.inside():
             with turnstile.outside():
                 waits.set()
                 assert is_drawn.wait(PATIENCE_S)
@@ -58,7 +58,7 @@ def test_who_waits_for_something_else_is_outside():
 
     def second():
         assert waits.wait(PATIENCE_S)
-        with turnstile.inside("bob"):
+        with turnstile.inside():
             order.append("second")
             is_drawn.set()
 
@@ -72,32 +72,10 @@ def test_who_waits_for_something_else_is_outside():
 
 def test_a_script_that_fails_lets_the_next_one_in():
     try:
-        with turnstile.inside("ann"):
+        with turnstile.inside():
             raise ValueError("as a page may")
     except ValueError:
         pass
-    with turnstile.inside("bob"):
-        assert turnstile.waits_since() is not None
-    assert turnstile.waits_since() is None
-
-
-def test_who_types_on_before_the_picture_is_there_has_waited_since_the_first_key():
-    line = Turnstile(hold_s=PATIENCE_S)
-    ann, bob = line.begin("ann"), line.begin("bob")
-    again = line.begin("ann")
-    assert again.waits_since == ann.waits_since < bob.waits_since < again.begun
-    line.end(ann)  # it hears late that it was ended
-    again = line.begin("ann")
-    assert again.waits_since == ann.waits_since
-    again.is_drawn = True
-    assert line.begin("ann").waits_since > bob.waits_since
-    line.end(bob)
-    assert line.begin("bob").waits_since > bob.waits_since
-
-
-def test_a_picture_that_is_drawn_is_noted_of_the_script_that_runs():
-    with turnstile.inside("ann"):
-        turnstile.has_drawn()
-        since = turnstile.waits_since()
-        assert turnstile._turnstile().begin("ann").waits_since > since
-    turnstile.has_drawn()  # of no script: nothing
+    with turnstile.inside():
+        assert turnstile.begun() is not None
+    assert turnstile.begun() is None
