@@ -34,7 +34,7 @@ def open_link(declared: Iterable[Choice]) -> list[str]:
 
 def parameters(declared: Iterable[Choice]) -> dict[str, str | None]:
     """Name -> its value in the address now; None: it is not in the address."""
-    now = st.session_state.to_dict()  # once: each read of one value costs a hundredth of it
+    now = st.session_state.to_dict()  # one copy costs less than a read for each choice
     return {one.name: _said(one, now.get(one.name)) for one in declared if one.in_link}
 
 

@@ -67,7 +67,8 @@ def curve(series: list[Series], x_label: str, y_label: str, joined: bool, height
     """Shares against x, in the given order; 95 % intervals as whiskers, and as a band if the points
     are joined. More places than MOST_UPRIGHT that are not joined lie below each other: their names
     are words."""
-    figure, lying = go.Figure(), not joined and max(len(s.shares) for s in series) > MOST_UPRIGHT
+    n_places = max((len(s.shares) for s in series), default=0)
+    figure, lying = go.Figure(), not joined and n_places > MOST_UPRIGHT
     where, share = ("y", "x") if lying else ("x", "y")
     for one in series:
         if joined and one.dash == "solid":
@@ -90,7 +91,7 @@ def curve(series: list[Series], x_label: str, y_label: str, joined: bool, height
     places = {"title": None if lying else x_label, "type": "category"}
     if lying:
         places |= {"autorange": "reversed", "tickfont": {"size": 15}}
-        height = LEGEND_PX + ROW_PX * max(len(s.shares) for s in series)
+        height = LEGEND_PX + ROW_PX * n_places
     figure.update_layout(**{f"{where}axis": places, f"{share}axis": shares})
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 15}}
     return figure.update_layout(

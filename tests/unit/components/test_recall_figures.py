@@ -25,3 +25,7 @@ def test_many_names_lie_below_each_other():
     assert line.error_x.array[0] == 1.0 and layout.xaxis.tickformat == ".0%"
     assert layout.yaxis.autorange == "reversed" and "%{x:.1%}" in line.hovertemplate
     assert layout.height > 12 * 20
+
+
+def test_before_the_first_episode_there_is_an_empty_figure():
+    assert not figures.curve([], "policy", "recalled", joined=False).data
