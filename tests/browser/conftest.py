@@ -227,13 +227,15 @@ PROMPT_BOX_LISTENS = """() => {
 
 
 def settled(page) -> None:
-    """Wait until the script has run, nothing on the page is stale and the prompt box listens.
+    """Wait until the script has run, nothing on the page is stale, no part of it is still to be fetched
+    (a grey bar, of another height than what comes) and the prompt box listens.
 
     What was just typed or clicked may not have reached the server yet: where a test needs its
     effect, it waits for that.
     """
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
     page.wait_for_function("!document.querySelector('[data-stale=\"true\"]')")
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
     page.wait_for_function(PROMPT_BOX_LISTENS)
 
 
