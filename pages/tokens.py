@@ -109,7 +109,7 @@ def show_neighbours() -> None:
         panels.arithmetic(n_bars(above=3))
     st.caption(
         "Cosine of token vectors (`wte`); all tokens are compared. In a − b + c each vector is "
-        "first scaled to length 1. The inputs stay in the list, grey and without a number: they "
+        "first scaled to length 1. The inputs stay in the list, grey and without a rank: they "
         "are almost always nearest, and lists without them look better than they are. "
         "In small models few such sums work; most answers are noise, and a single hit proves "
         "nothing."

@@ -11,7 +11,7 @@ from model.analysis.tensor_values import HeadWeights, Histogram, MatrixPicture, 
 
 KINDS = {"query": palette.QUERY, "key": palette.KEY, "value": palette.VALUE}
 # values near zero fade into the page, light or dark
-SIGNED = [[0, "#2563eb"], [0.5, "rgba(127,127,127,0.06)"], [1, "#dc2626"]]
+SIGNED = [[0, palette.LOWERS], [0.5, "rgba(127,127,127,0.06)"], [1, palette.RAISES]]
 
 
 def facts(view: View) -> str:

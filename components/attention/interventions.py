@@ -99,8 +99,8 @@ def _writers(now: ChosenHead, found) -> None:
     _say_heads(now, folded, cell)
     error = show_error(float(found.parts.sum()) - found.score)
     st.caption(f"Row: who wrote the query's part; column: the key's. All {found.parts.size:,} parts sum "
-               f"to the score before the softmax (difference {error}). The LayerNorm's σ is held at its "
-               f"value here. Blue raises the score, red lowers it, 0 has no colour; full colour: "
+               f"to the score before the softmax (difference {error}). The LayerNorm's σ is held as it "
+               f"is here. Blue raises the score, red lowers it, 0 has no colour; full colour: "
                f"±{show_number(top)}. “Others”: the sum of the smaller writers.")
 
 

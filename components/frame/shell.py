@@ -40,7 +40,7 @@ EXAMPLES = {
 }
 MAX_CHARS = 100_000
 TELLS_MEMORY = "Memory"  # the page where Enter tells the memory what is in the box
-BEGINS_WITH_WORDS = "Lessons"  # as wide as the page: the buttons take a row of their own above
+BEGINS_WITH_WORDS = "Lessons"  # as wide as the page
 BEYOND_PROMPT = {"KV cache", "Positions"}  # they show places behind the prompt, too
 WITHOUT_PROMPT = {"Recall", "Training", "Lessons"}  # pages that read no prompt: the box is hidden
 
@@ -200,14 +200,20 @@ def _prompt_box(declared: Sequence[Choice], title: str, hidden: bool):
             for name, text in EXAMPLES.items():
                 st.button(name, key=f"example {name}", on_click=_choose, args=(text,), width="stretch")
     if hidden:
-        where = "presenting_above" if title == BEGINS_WITH_WORDS else "presenting_alone"
-        alone = st.container(key=where, width="content")
+        alone = st.container(key=_place_of_buttons(title), width="content")
         row = alone.container(horizontal=True, width="content", key="presenting_row")
     with row:
         presenting.switch()
         with st.container(key="takeaway_place", width="content"):
             takeaway.show(title, address.left_out(declared))
     return row
+
+
+def _place_of_buttons(title: str) -> str:
+    """Where the buttons of a page without a prompt stand: right of its views, or in a row of their own
+    above words as wide as the page."""
+    warned, _ = st.session_state.get("link problems", ("", []))
+    return "presenting_above" if title in (BEGINS_WITH_WORDS, warned) else "presenting_alone"
 
 
 def _entered(text: str) -> bool:

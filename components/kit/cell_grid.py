@@ -19,7 +19,7 @@ HUES = {
     "position": palette.POSITION,
     "output": palette.OUTPUT,
     "norm": palette.NORM,
-    "lowers": "#e11d48",
+    "lowers": palette.LOWERS,
     "memory": palette.MEMORY,
 }
 _mount = grid.component(

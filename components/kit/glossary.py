@@ -64,6 +64,7 @@ _OTHER_FORMS = {  # as it may stand in a sentence -> its entry
     "previous-token heads": "previous-token head", "logits": "logit", "nats": "nat",
     "slots": "slot", "MLPs": "MLP",
 }
+_BESIDE = {"value": {"query", "key", "head", "slot"}}  # a term beside one of these: else a number is meant
 _FORMS = {name: name for name in MEANINGS} | _OTHER_FORMS
 _FORMS |= {form[0].upper() + form[1:]: name for form, name in _FORMS.items() if name not in ("wte", "wpe")}
 _mount = assets.component("terms", "kit/terms", "<i></i>", "kit/sizes.css")
@@ -76,11 +77,12 @@ _WORD = re.compile(
 def marked(text: str) -> str:
     """HTML or Markdown with the first use of every term marked: its meaning shows on hover."""
     seen: set[str] = set()
+    said = {_FORMS[found[2]] for found in _WORD.finditer(text) if found[2]}
 
     def mark(found: re.Match) -> str:
         tag, word = found.groups()
         name = _FORMS.get(word, "")
-        if tag or name in seen:
+        if tag or name in seen or not _BESIDE.get(name, said) & said:
             return found[0]
         seen.add(name)
         return f'<abbr title="{html.escape(MEANINGS[name])}" tabindex="0">{word}</abbr>'
@@ -96,7 +98,8 @@ def meaning(word: str) -> str:
 def explain() -> None:
     """Explain the glossary's words in the captions of the page: underlined, with their meaning on
     hover. Call it once a run."""
-    _mount(key="terms", data={"forms": {form: meaning(form) for form in _FORMS}})
+    beside = {meaning(name): [meaning(other) for other in others] for name, others in _BESIDE.items()}
+    _mount(key="terms", data={"forms": {form: meaning(form) for form in _FORMS}, "beside": beside})
 
 
 def table() -> str:

@@ -12,6 +12,7 @@ NORM = "#64748b"
 OUTPUT = "#6366f1"
 MEMORY = "#ec4899"
 SURPRISAL = "#dc2626"
+RAISES, LOWERS = QUERY, "#e11d48"  # above and below zero, where a picture has signs
 LABEL = "#858b9a"  # words inside a picture that does not know the theme
 EMPTY = "rgba(128,128,128,.25)"
 

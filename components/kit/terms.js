@@ -14,6 +14,7 @@ export default function ({ data }) {
   if (!window.CSS?.highlights) return; // an old browser: the page Lessons has the glossary
   const terms = (window[OPENED] ??= open());
   terms.forms = data.forms;
+  terms.beside = data.beside;
   terms.pattern = pattern_of(Object.keys(data.forms));
   look(terms);
 }
@@ -48,7 +49,7 @@ function look(opened) {
   CSS.highlights.set(NAME, new Highlight(...opened.found.map(({ range }) => range)));
 }
 
-// The first use of each word in a caption.
+// The first use of each word in a caption; some mean a term only beside another one.
 function terms_of(opened, caption) {
   const found = [], seen = new Set();
   const nodes = document.createTreeWalker(caption, NodeFilter.SHOW_TEXT);
@@ -63,7 +64,7 @@ function terms_of(opened, caption) {
       found.push({ range, meaning });
     }
   }
-  return found;
+  return found.filter(({ meaning }) => opened.beside[meaning]?.some((one) => seen.has(one)) ?? true);
 }
 
 function point(opened, { target, clientX: x, clientY: y }) {

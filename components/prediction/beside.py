@@ -33,7 +33,7 @@ def show(two: TwoPrompts, view: str, reading, at: int) -> None:
     strip.show(two.others, other.bits, other.rank, place, "prompt B: the token that stands for A's",
                "prediction_strip_b", chooser_of_a(two, choice.choose_position))
     VIEWS[view](two, reading, other, at, place)
-    show_counts(two)
+    show_counts(two, None if view == "next" else at)  # that one says itself who has no partner
 
 
 # -- what comes next ------------------------------------------------------------------------------

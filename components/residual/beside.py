@@ -122,7 +122,7 @@ def _made(two: TwoPrompts, at: int) -> None:
     name = for_markdown(visit.show_tokens([token])[0])
     versus = "" if against is None else f" minus that of {for_markdown(visit.show_tokens([against])[0])}"
     st.caption(f"In logits of {name}{versus}; blue raises, red lowers it; full colour: ±{show_number(top)} in "
-               "all three. Direct effect only; the final LayerNorm's σ is frozen at each side's value, "
+               "all three. Direct effect only; the final LayerNorm's σ is frozen at each side's own, "
                f"{found[0].sigma:.3f} and {found[1].sigma:.3f}. The embeddings are not in the maps.")
 
 

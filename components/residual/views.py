@@ -167,7 +167,7 @@ def _draw_map(found, name: str) -> None:
     st.caption(
         f"In logits of {_md(name)}; red lowers it; an empty cell rounds to 0.0. Direct effect "
         "only: a part's effect through later layers counts there. The final LayerNorm's σ is "
-        f"frozen at its value here, {found.sigma:.3f}. Heads contain the bias of their values; the "
+        f"frozen at {found.sigma:.3f}. Heads contain the bias of their values; the "
         "attention's output bias stands apart."
     )
 

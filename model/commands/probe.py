@@ -134,7 +134,7 @@ def _line(found: dict) -> str:
         return f"{'FALSE' if found['false_recall'] else 'ok':6} {'':22} {said}"
     how = "exact" if found["exact"] else "said" if found["said"] else "no"
     ranks = ",".join(map(str, found["ranks"]))
-    return f"{how:6} p {verdict.p(found['probability']):9} rank {ranks:8} {said}"
+    return f"{how:6} p {verdict.p(found['probability']):10} rank {ranks:8} {said}"
 
 
 def _in_all(

@@ -14,6 +14,7 @@ from model.recall.probe import ONLY_GPT2, Outcome
 from model.recall.reads import Place, SlotRead
 from model.run.checkpoint import Checkpoint
 
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 HALF = 0.5  # a slot matters when without it the answer's probability is at most this share
 KINDS = (
     "recalled",  # said with memory, not without; removing the most read token loses it
@@ -218,7 +219,10 @@ def ranks(one: Outcome) -> str:
 
 
 def p(probability: float) -> str:
-    """At least two digits, never rounded to 0 or 1."""
+    """At least two digits, never rounded to 0 or 1, never in e-notation: 1.4 × 10⁻⁶."""
+    if 0 < probability < 1e-4:
+        mantissa, power = f"{probability:.1e}".split("e-")
+        return f"{mantissa} × 10⁻{power.lstrip('0').translate(RAISED)}"
     if probability < 0.01 or probability >= 1:
         return f"{probability:.2g}"
     return f"{probability:.{max(2, math.ceil(-math.log10(1 - probability)))}f}"

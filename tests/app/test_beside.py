@@ -171,7 +171,10 @@ def test_two_prompts_ask_one_memory(asked):
     assert np.abs(change).max() > 0.3 and "memory_apart" not in keys(remembering(beside=0))
 
 
-@pytest.mark.parametrize("page, link", [("residual", {}), ("attention", {"view": "One head"})])
+@pytest.mark.parametrize("page, link", [
+    ("residual", {}), ("attention", {"view": "One head"}),
+    ("prediction", {"prediction": "surprisal"}), ("prediction", {"prediction": "shift"}),
+])
 def test_a_token_without_a_partner_is_said(page, link, sides, pairs):
     alone = next(i for i in range(len(sides[0].trace)) if i not in pairs[:, 0])
     before = int(pairs[pairs[:, 0] < alone][-1, 1])

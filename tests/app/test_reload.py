@@ -158,6 +158,17 @@ def test_what_does_not_hold_in_a_link_is_one_sentence_and_the_page_stands(name, 
     assert app.session_state[view.name] == view.default
 
 
+@pytest.mark.parametrize("link, place", [({"recall_view": "nonsense"}, "presenting_above"),
+                                         ({}, "presenting_alone")])
+def test_the_buttons_leave_the_width_of_a_page_without_a_prompt_to_a_warning(link, place):
+    drawn = {tree.key_of(node.proto) for node in tree.nodes(opened("recall", link)) if "-presenting_a" in _id(node)}
+    assert drawn == {place}
+
+
+def _id(node) -> str:
+    return getattr(getattr(node, "proto", None), "id", "")
+
+
 @pytest.mark.parametrize("name, link, said", [
     ("attention", {"layer": "99"}, "layers 0 to 5"),
     ("attention", {"head": "77", "query": "5000"}, "heads 0 to 7"),

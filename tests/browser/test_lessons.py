@@ -128,3 +128,12 @@ def test_the_glossarys_words_in_captions_explain_themselves(open_page, path):
     assert meaning.inner_text() == glossary.meaning(word)
     page.mouse.move(2, 2)
     expect(meaning).to_be_hidden()
+
+
+def test_a_captions_value_is_a_term_only_beside_another_part_of_attention(open_page):
+    page = open_page("tokens", tokens="vectors")
+    page.get_by_text("of the values lie", exact=False).wait_for()
+    eventually(page, lambda: page.evaluate("() => !!CSS.highlights.get('glossary-term')"))
+    page.wait_for_timeout(500)  # captions are looked through a fifth of a second after they change
+    marked = page.evaluate("() => [...CSS.highlights.get('glossary-term')].map(range => range.toString())")
+    assert "values" not in marked

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.anatomy import shape_ladder, tensor_figures, treemap
-from components.kit import fact_strip, plain_table
+from components.kit import cell_grid, fact_strip, palette, plain_table
 from model.analysis import shape_tour, tensor_values
 from model.run import trace
 
@@ -88,6 +88,11 @@ def test_heat_map_cells_carry_exact_values_and_places():
     assert np.array_equal(cells.z, grid.values)
     assert np.array_equal(cells.customdata[..., 0], grid.row)
     assert "30 × 25 values" in tensor_figures.pooling_words(grid)
+
+
+def test_a_negative_weight_has_the_colour_of_negative_cells_on_the_other_pages():
+    assert tensor_figures.SIGNED[0][1] == cell_grid.HUES["lowers"]
+    assert tensor_figures.SIGNED[-1][1] == palette.RAISES
 
 
 def test_heads_stand_side_by_side_with_gaps(tiny):

@@ -20,6 +20,12 @@ def test_a_longer_term_is_no_shorter_one():
     assert "keyboard" in said and "](key)" in said and said.count("<abbr") == 3
 
 
+def test_a_value_is_a_term_only_beside_another_part_of_attention():
+    assert "<abbr" not in glossary.marked("Colours end where 99.5 % of the values lie.")
+    assert ">values</abbr>" in glossary.marked("The cache holds keys and values.")
+    assert ">value</abbr>" in glossary.marked("A slot's value, a slot's age")
+
+
 def test_every_meaning_is_one_or_two_sentences_and_names_asked_for_are_there():
     wanted = ("query", "key", "value", "logit", "entropy", "KL", "nat", "slot", "EDM", "AM", "wte", "wpe")
     assert all(glossary.meaning(word) for word in wanted) and glossary.meaning("Key")

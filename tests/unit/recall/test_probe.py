@@ -243,7 +243,7 @@ def test_an_answer_that_was_never_told_has_a_stranger_as_other_person(embedded):
 
 
 @pytest.mark.parametrize("probability, shown", [
-    (0.5, "0.50"), (0.99982, "0.9998"), (0.0000123, "1.2e-05"), (1.0, "1"),
-    (0.99999987, "0.9999999")])
+    (0.5, "0.50"), (0.99982, "0.9998"), (0.00011, "0.00011"), (0.0000123, "1.2 × 10⁻⁵"), (3e-13, "3.0 × 10⁻¹³"),
+    (0.0, "0"), (1.0, "1"), (0.99999987, "0.9999999")])
 def test_a_probability_is_never_rounded_to_one_or_nothing(probability, shown):
     assert verdict.p(probability) == shown
