@@ -50,8 +50,8 @@ CHANGED = Choice("patch_changed", Cell())  # a station and a token, of what a pa
 SENDER, RECEIVER = Choice("path_from", Cell()), Choice("path_to", Cell())  # layer and head
 INPUTS_READ = Choice("path_inputs", OneOf(INPUTS), "qkv")
 READ = Choice("path_read", Cell())  # a run and a token, of what the receiver reads
-CHOICES = (VIEW, RUNS, OTHER_MODEL, STATION, PART, NEIGHBOUR, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED, PATCH_FROM, FIRST, CHANGED,
-           SENDER, RECEIVER, INPUTS_READ, READ)
+CHOICES = (VIEW, RUNS, OTHER_MODEL, STATION, PART, NEIGHBOUR, SITE, FILL, METRIC, ANSWER, AGAINST, PATCHED,
+           PATCH_FROM, FIRST, CHANGED, SENDER, RECEIVER, INPUTS_READ, READ)
 
 
 def take_pair(name: str) -> None:

@@ -11,10 +11,11 @@ from components.frame import results, visit
 from components.frame.choice_widgets import holding, one_of
 from components.frame.choices import Choice, choose, chosen
 from components.frame.live_area import live_area
-from components.frame.second_prompt import TwoPrompts, memory_mark
+from components.frame.second_prompt import TwoPrompts
 from components.kit.safe_text import for_markdown
 from model.analysis import alignment, patching
 from model.analysis.recovery import Recovered
+from model.run.store import RunKey
 
 _STOPPED = "compare:stopped"  # session key: the cells whose run the visitor stopped
 
@@ -91,9 +92,9 @@ def _answer(one: Choice, label: str, plain: int) -> tuple[int, list[str]]:
 
 def every_cell(two: TwoPrompts, what: Asked) -> Recovered | None:
     """What every cell brings back; None where the visitor stopped it. Long runs show a bar."""
-    runs, mark = (two.first, two.second), _mark(two, what)
-    is_stopped = st.session_state.get(_STOPPED) == mark
-    if is_stopped and not run.has_cells(*runs, what.site, what.fill, what.sources):
+    given = two.first, two.second, what.site, what.fill, what.sources
+    key = run.key_of_cells(*given)
+    if st.session_state.get(_STOPPED) == key and results.kept(key) is None:
         row = st.container(horizontal=True, vertical_alignment="center")
         row.markdown("Stopped. Nothing is shown of cells that did not run.")
         row.button("Run them", key="patch_run", on_click=st.session_state.pop, args=(_STOPPED, None))
@@ -106,23 +107,17 @@ def every_cell(two: TwoPrompts, what: Asked) -> Recovered | None:
         if not bars:
             row = place.container()
             bars.append(row.empty())
-            row.button("Stop", key="patch_stop", on_click=_stop, args=(mark,))
+            row.button("Stop", key="patch_stop", on_click=_stop, args=(key,))
         n = two.first.n_layers
         bars[0].progress(n_done / n, f"layer {n_done} of {n}")
 
-    found = run.recovered(
-        *runs, what.site, what.fill, what.sources, what.metric, what.answers, follow
-    )
+    found = run.recovered(*given, what.metric, what.answers, follow)
     place.empty()
     return found
 
 
-def _mark(two: TwoPrompts, what: Asked) -> tuple:
-    return memory_mark(two.first), memory_mark(two.second), two.first.ids.tobytes(), two.second.ids.tobytes(), what.site, what.fill, what.sources.tobytes()
-
-
-def _stop(mark: tuple) -> None:
-    st.session_state[_STOPPED] = mark
+def _stop(key: RunKey) -> None:
+    st.session_state[_STOPPED] = key
 
 
 def chosen_cell(one: Choice, share: np.ndarray, even_empty: bool = False) -> tuple[int, int]:

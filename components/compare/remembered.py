@@ -21,7 +21,10 @@ def two_runs(text: str) -> TwoPrompts:
         return second_prompt.both(text)
     ids = visit.encode_part(visit.prompt().text)
     first = other_model.asked(ids, _A).trace
-    second = other_model.without(ids) if runs == "into" else other_model.asked(visit.encode_part(text), _B).trace
+    if runs == "into":
+        second = other_model.without(ids)
+    else:
+        second = other_model.asked(visit.encode_part(text), _B).trace
     way = chosen(second_prompt.WAY) if np.intersect1d(first.ids, second.ids).size else "position"
     names = visit.show_tokens(first.ids), visit.show_tokens(second.ids)
     return TwoPrompts(first, second, *names, way, comparison.paired(first, second, way))
@@ -35,8 +38,8 @@ def say() -> None:
     more = f" and {len(told) - 1:,} before it" if len(told) > 1 else ""
     what = "B is the same prompt without memory." if chosen(choice.RUNS) == "into" else "B reads the same memory."
     example = " (an example: nothing is told on the Memory page yet)" if visit.memory()[0] is None else ""
-    st.caption(f"Memory was told “{for_markdown(told[-1][:90])}”{more}{example}. {what} A patch brings a value, not "
-               "the memory: B reads what it read before.")
+    st.caption(f"Memory was told “{for_markdown(told[-1][:90])}”{more}{example}. {what} A patch brings a "
+               "value, not the memory: B reads what it read before.")
 
 
 def is_same_memory(two: TwoPrompts) -> bool:

@@ -15,6 +15,7 @@ from model.analysis import ablation, attention, comparison, patching, path_patch
 from model.analysis.ablation import AblationChange
 from model.grafts.graft import opened
 from model.run.checkpoint import Checkpoint
+from model.run.store import RunKey
 from model.run.trace import Trace, final_logits
 
 
@@ -69,9 +70,9 @@ def recovered(
     return results.computed(key, work)
 
 
-def has_cells(first: Trace, second: Trace, site: str, fill: str, sources: np.ndarray) -> bool:
-    """Whether every cell has been run already."""
-    return results.kept(key_between(_cells, first, second, site, fill, tuple(sources.tolist()))) is not None
+def key_of_cells(first: Trace, second: Trace, site: str, fill: str, sources: np.ndarray) -> RunKey:
+    """Under which key the runs of every cell are kept."""
+    return key_between(_cells, first, second, site, fill, tuple(sources.tolist()))
 
 
 def one_patch(

@@ -139,7 +139,8 @@ def _attention(two: TwoModels, apart, part: tuple[int, int]) -> None:
     first = len(two.texts) - len(names)
     st.markdown(f"**Attention** of layer {layer} head {head}: Δ weight")
     cell = max(two.at - first, 0), int(np.abs(found[max(two.at - first, 0)]).argmax())
-    cell_grid.show(difference.weights(found, names, words, f"Attention of layer {layer} head {head}"), cell, "models_attention",
+    grid = difference.weights(found, names, words, f"Attention of layer {layer} head {head}")
+    cell_grid.show(grid, cell, "models_attention",
                    lambda row, column: choose(AT, int(two.pairs[first + row, 0]) - two.n_start))
     shorter = f" The last {len(names)} tokens." if first else ""
     st.caption(f"B's weight − A's: blue = B reads more, red = less; full colour from ±1 on. Reads of "

@@ -32,7 +32,7 @@ def show_bar():
                 )
             with st.popover("Pairs", key="compare_pairs"):
                 if view != "paths":
-                    one_of("Tokens stand for each other by", WAY, shown=True)
+                    one_of("Align tokens by", WAY, shown=True)
                 for name in choice.PAIRS:
                     st.button(name, key=f"pair {name}", on_click=choice.take_pair, args=(name,),
                               width="stretch")
@@ -187,9 +187,10 @@ def _cells(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> 
     show_counts(two)
     st.caption(f"Each cell: {figures.FILL_WORDS[asked.fill]}, and how much of A's {metric} comes back: "
                "(patched − B) ÷ (A − B). 0 = as B, +1 (blue) = as A, below 0 (red) = away from A; "
-               "full colour from ±1 on. An empty cell has no partner in A. Click a cell; or drag one onto another: A's "
-               "value of the first goes into B's place of the second.")
-    if asked.fill == "patch" and two.is_whole and remembered.is_same_memory(two) and not (asked.sources < 0).any():
+               "full colour from ±1 on. An empty cell has no partner in A. Click a cell, or drag one onto "
+               "another: A's value at the first goes into B at the second.")
+    is_same = two.is_whole and remembered.is_same_memory(two)
+    if asked.fill == "patch" and is_same and not (asked.sources < 0).any():
         largest = run.last_layer(two.first, two.second, asked.sources)
         st.caption(figures.identity(largest, len(asked.sources)))
 

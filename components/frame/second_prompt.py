@@ -171,7 +171,7 @@ def memory_mark(run: Trace) -> str:
     for read in (run.reading, run.graft, None if run.graft is None else run.graft.external):
         for name, value in ({} if read is None else vars(read)).items():
             if isinstance(value, torch.Tensor):
-                found.update(value.detach().float().cpu().numpy().tobytes())
+                found.update(f"{name} ".encode() + value.detach().float().cpu().numpy().tobytes())
             elif isinstance(value, int | float | np.ndarray):
                 found.update(f"{name} {np.asarray(value).tolist()}".encode())
     return found.hexdigest()
@@ -219,7 +219,7 @@ def show_box() -> TwoPrompts | None:
         with st.container():
             text = live_area(OTHER, "Prompt B (A is the box above)",
                              "Type the other prompt: everything below follows each key", 1, 1000)
-        one_of("Tokens stand for each other by", WAY, shown=True)
+        one_of("Align tokens by", WAY, shown=True)
     if not text:
         st.info("Prompt B is empty, so only A is shown. Type B, or switch the comparison off.")
         return None

@@ -5,7 +5,7 @@ Arrays and strings in, grids out. Knows nothing of what was compared.
 
 import numpy as np
 
-from components.kit.cell_grid import Grid, signed_levels
+from components.kit.cell_grid import Grid, levels, signed_levels
 
 MOST = 40  # tokens of a map; of more, the last ones are drawn
 
@@ -35,11 +35,9 @@ def weights(
 def of_heads(values: np.ndarray, what: str, top: float, is_signed: bool) -> Grid:
     """values (L,H): one number of each head; what: its name; top: what full colour stands for."""
     layers, heads = ([f"{name} {i}" for i in range(n)] for name, n in zip(("layer", "head"), values.shape))
-    share = np.nan_to_num(values)
     return Grid(
         title=f"{what} of {values.shape[0]} layers, {values.shape[1]} heads each",
-        levels=signed_levels(share, top) if is_signed else np.round(
-            np.clip(share / (top or 1), 0, 1) * 255).astype(np.uint8),
+        levels=(signed_levels if is_signed else levels)(values, top),
         rows=layers,
         columns=[str(h) for h in range(values.shape[1])],
         row_words=layers,
@@ -58,20 +56,25 @@ def of_heads(values: np.ndarray, what: str, top: float, is_signed: bool) -> Grid
     )
 
 
-def row(change: np.ndarray, names: list[str], words: list[str], what: str, top: float = 1.0) -> Grid:
-    """change (N,): one number of each pair of tokens, B minus A; names, words: of the pairs."""
+def row(
+    values: np.ndarray, names: list[str], words: list[str], what: str, top: float = 1.0,
+    is_signed: bool = True,
+) -> Grid:
+    """values (N,): one number of each pair of tokens, B minus A, or, where it has no sign, how far apart
+    both are; names, words: of the pairs; top: what full colour stands for."""
+    name, between = ("B − A", "B minus A") if is_signed else ("apart", "between A and B")
     return Grid(
-        title=f"{what}, B minus A: {len(names)} pairs of tokens",
-        levels=signed_levels(change[None], top),
-        rows=["B − A"],
+        title=f"{what}, {between}: {len(names)} pairs of tokens",
+        levels=(signed_levels if is_signed else levels)(values[None], top),
+        rows=[name],
         columns=names,
-        row_words=["B − A"],
+        row_words=[name],
         column_words=words,
         row_hues=["query"],
-        details=[(what, "change", "signed")],
-        arrays={"change": change[None]},
-        texts=[short(x) for x in change] if len(change) <= 48 else None,
-        signed=True,
+        details=[(what, "values", "signed" if is_signed else "number")],
+        arrays={"values": values[None]},
+        texts=[short(x) for x in values] if len(values) <= 48 else None,
+        signed=is_signed,
         height=34,
         most=110,
     )

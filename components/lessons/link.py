@@ -1,6 +1,7 @@
 """A step's link: read like an address, then put into effect.
 
-A link may say what the choices of all pages may say; how it is presented is the visitor's. Raises ValueError for what no page can show.
+A link may say what the choices of all pages may say; how it is presented is the visitor's. Raises
+ValueError for what no page can show.
 """
 
 from collections.abc import Mapping

@@ -92,8 +92,8 @@ EDGE_IN = Choice("memory_cut_in", OneOf(
     {"head": "in one head", "layer": "in its layer", "all": "in all layers"}), "all")
 BESIDE_WHAT = Choice("memory_beside", OneOf(
     {"without": "with the run without memory", "prompt": "with a prompt B"}), "without")
-CHOICES = (VIEW, VARIANT, STORE, BESIDE_WHAT, EDGES, EDGE_IN, LEFT, KNIFE, CUT_PLACE, ELSEWHERE, EDM_HEAD, ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH, FORGET,
-           *SETTINGS.values(), TOLD)
+CHOICES = (VIEW, VARIANT, STORE, BESIDE_WHAT, EDGES, EDGE_IN, LEFT, KNIFE, CUT_PLACE, ELSEWHERE, EDM_HEAD,
+           ONE_HEAD, ROW, SLOT, FACT, SCOPE, BOTH, FORGET, *SETTINGS.values(), TOLD)
 
 
 def settings() -> Settings:

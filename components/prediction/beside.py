@@ -121,9 +121,9 @@ def _shift(two: TwoPrompts, reading, other, at: int, place: int) -> None:
         js = of_pairs(comparison.js_nats, two)
         st.markdown(f"**How far apart** the next tokens of each pair are; chosen: "
                     f"{for_markdown(two.tokens[at])} and its partner")
-        cell_grid.show(difference.row(js, two.pair_names(), two.pair_words(), "Jensen-Shannon, nats",
-                                      float(np.log(2))),
-                       (0, two.nearest_pair(at)), "prediction_apart",
+        grid = difference.row(js, two.pair_names(), two.pair_words(), "Jensen-Shannon, nats",
+                              float(np.log(2)), is_signed=False)
+        cell_grid.show(grid, (0, two.nearest_pair(at)), "prediction_apart",
                        lambda _, column: choice.choose_position(int(two.pairs[column, 0])))
         st.caption("Jensen-Shannon divergence of the next token behind each pair, in nats: 0 = the same, "
                    "full colour: 0.693 = nothing in common.")
@@ -132,7 +132,7 @@ def _shift(two: TwoPrompts, reading, other, at: int, place: int) -> None:
         "A": lambda: side("A", two.tokens, reading, at, "prediction_shift", choice.choose_position),
         "B": lambda: side("B", two.others, other, place, "prediction_shift_b",
                           chooser_of_a(two, choice.choose_position)),
-        "B − A": apart,
+        "How far apart": apart,
     })
 
 

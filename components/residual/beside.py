@@ -55,7 +55,8 @@ def _stream(two: TwoPrompts, at: int) -> None:
                      lambda c: choice.choose_position(int(mine[c]))),
     )
     scale = "" if shown == "cosine" else " Ranks are among the cells of both prompts."
-    st.caption(f"{figures.LEGENDS[shown]}{scale} B − A: blue is more in B, red less; full colour: ±{show_number(top)}.")
+    st.caption(f"{figures.LEGENDS[shown]}{scale} B − A: blue is more in B, red less; full colour: "
+               f"±{show_number(top)}.")
 
 
 # -- the lens -------------------------------------------------------------------------------------

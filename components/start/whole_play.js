@@ -34,7 +34,7 @@ function next_soon(one) {
   clearTimeout(one.timer);
   one.timer = setTimeout(() => {
     one.step += 1;
-    if (one.step > n_steps - 1) return stop(one, true);
+    if (one.step > n_steps - 1) return stop(one);
     play_again(one);
     return next_soon(one);
   }, Math.min(1100, Math.max(350, WHOLE_MS / n_steps)));

@@ -1,9 +1,9 @@
 """Activation patching: one run's values at one place put into another run of the same model.
 
-The other run, `base`, is left at the layer where the value enters and goes on from there: layers
-below, and keys and values of the tokens before, are its own (model.run.onward), and so is the memory
-that it reads: only the source's values at the place enter. Nothing is changed on the model. What comes back is the last token's stream behind the last block, from which every
-metric is read. Meng et al. 2022 (arXiv:2202.05262); Heimersheim and Nanda 2024 (arXiv:2404.15255).
+The other run, `base`, is left at the layer where the value enters and goes on from there. The layers
+below, the keys and values of the tokens before and the memory that it reads stay its own
+(model.run.onward): only the source's values at the place enter. Nothing is changed on the model. What
+comes back is the last token's stream behind the last block, from which every metric is read. Meng et al. 2022 (arXiv:2202.05262); Heimersheim and Nanda 2024 (arXiv:2404.15255).
 L layers, H heads, T tokens of `base`, S of the source, D head width, C model width, V vocabulary.
 """
 

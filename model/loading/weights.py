@@ -334,25 +334,25 @@ def set_ends(model: GPT2LMHeadModel, folder: Path) -> list[str]:
     return odd
 
 
-DRAWING = (
-    "repetition_penalty", "no_repeat_ngram_size", "min_length", "min_new_tokens", "num_beams",
-    "bad_words_ids", "sequence_bias", "suppress_tokens", "begin_suppress_tokens",
-    "forced_bos_token_id", "forced_eos_token_id", "exponential_decay_length_penalty",
-    "guidance_scale", "stop_strings",
-)
-"""What a file can tell transformers' generate that changes the next token even at temperature 0."""
+DRAWING: dict[str, int | None] = {
+    "repetition_penalty": 1, "no_repeat_ngram_size": 0, "min_length": 0, "min_new_tokens": 0,
+    "num_beams": 1, "guidance_scale": 1, **dict.fromkeys((
+        "bad_words_ids", "sequence_bias", "suppress_tokens", "begin_suppress_tokens",
+        "forced_bos_token_id", "forced_eos_token_id", "exponential_decay_length_penalty",
+        "stop_strings",
+    )),
+}
+"""What a file can tell transformers' generate that changes the next token even at temperature 0 -> the
+value that changes nothing."""
 
 
 def _said_of_drawing(raw: dict, name: str) -> list[str]:
-    told = [f"{key} = {str(raw[key])[:40]}" for key in DRAWING if _is_asked(key, raw.get(key))]
+    told = [f"{key} = {str(raw[key])[:40]}" for key, nothing in DRAWING.items()
+            if raw.get(key) not in (None, nothing, [], {})]
     if not told:
         return []
     said = f"{name} asks generate for {', '.join(told)}. This program draws from the model's own "
-    return [said + "probabilities without it, so transformers' generate may go on otherwise."]
-
-
-def _is_asked(key: str, value: object) -> bool:
-    return value is not None and (key.endswith("_token_id") or value not in (0, 1, [], {}))
+    return [said + "probabilities without it, so transformers' generate may choose other tokens."]
 
 
 def _as_ends(named: object, path: Path) -> list[int]:

@@ -30,6 +30,8 @@ class PlainRuns(OrderedDict[Any, Any]):
         return super().__getitem__(key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if key in self:
+            self.n_tokens -= _tokens(super().__getitem__(key))
         super().__setitem__(key, value)
         self.n_tokens += _tokens(value)
         while self.n_tokens > self.most and len(self) > 1:

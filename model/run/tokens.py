@@ -54,9 +54,10 @@ BYTES, SPACES, WORDS, ENDS, TEXT = "bytes", "spaces", "words", "ends", "text"
 class Spelling:
     """How a tokenizer writes its tokens.
 
-    n_ids: one more than the last id; not every id before has a token. kind: "bytes" (GPT-2's stand-ins, a letter a byte), "spaces" (text with ▁ for a space, as
-    SentencePiece), "words" (## before what continues a word, as WordPiece), "ends" (</w> behind a
-    word, as the first GPT) or "text" (as it is).
+    n_ids: one more than the last id; not every id before has a token. kind: "bytes" (GPT-2's
+    stand-ins, a letter a byte), "spaces" (text with ▁ for a space, as SentencePiece), "words" (##
+    before what continues a word, as WordPiece), "ends" (</w> behind a word, as the first GPT) or
+    "text" (as it is).
     whole: id -> text of the added and special tokens, which are written as they are. is_byt5: each
     character of a token is a byte of that number.
     """

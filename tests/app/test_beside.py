@@ -127,8 +127,9 @@ def test_predictions_of_both(model, sides, pairs):
     drawn = np.frombuffer(base64.b64decode(bars["bdata"]), bars["dtype"])
     np.testing.assert_allclose(drawn, b[pairs[:, 1]] - a[pairs[:, 0]], atol=1e-3)
     app = opened("prediction", prediction="shift")
-    found = table(message(app, "prediction_apart"), "change")[0]
-    np.testing.assert_allclose(found, comparison.js_nats(*sides, pairs), atol=1e-5)
+    apart = message(app, "prediction_apart")
+    np.testing.assert_allclose(table(apart, "values")[0], comparison.js_nats(*sides, pairs), atol=1e-5)
+    assert apart["rows"] == ["apart"] and not apart["signed"]  # a distance has no sign
 
 
 TOLD, ASK, NAME = "My name is James Theory. I live in New York.", "Where do I live? I live in", "My name is"

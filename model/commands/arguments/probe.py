@@ -54,6 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--text", type=options.path, help="distraction and ordinary text from this "
                         "file; for --eviction also a folder of .txt files")
-    parser.add_argument("--out", type=options.path, help="file of the lines' results, of the episodes, or of the scoreboard")
+    parser.add_argument("--out", type=options.path,
+                        help="file of the lines' results, of the episodes, or of the scoreboard")
     parser.add_argument("--json", action="store_true", help="JSON instead of lines")
     options.add_ray(parser)

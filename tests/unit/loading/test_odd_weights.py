@@ -164,7 +164,9 @@ def test_eight_bits_a_number_without_scales(folder, form, pickled):
 
 @pytest.mark.parametrize("said, words", [
     ({"repetition_penalty": 1.3, "min_new_tokens": 4}, "asks generate for repetition_penalty = 1.3, min_new"),
-    ({"forced_bos_token_id": 0}, "forced_bos_token_id = 0"), ({"repetition_penalty": 1.0, "num_beams": 1}, ""),
+    ({"forced_bos_token_id": 0}, "forced_bos_token_id = 0"),
+    ({"no_repeat_ngram_size": 1}, "no_repeat_ngram_size = 1"),  # no token twice
+    ({"repetition_penalty": 1.0, "num_beams": 1, "min_length": 0, "bad_words_ids": []}, ""),
 ])
 def test_what_generate_would_change_in_the_models_probabilities_is_said(folder, said, words):
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 256} | said))

@@ -203,3 +203,5 @@ def test_plain_runs_are_kept_by_their_tokens(embedded):
     assert runs[texts[1].tobytes()].trace.ids[-1] == texts[1][-1]  # the latest used stays
     runs[texts[0].tobytes()] = PlainRun(embedded, texts[0])
     assert texts[1].tobytes() in runs and texts[2].tobytes() not in runs
+    runs[texts[0].tobytes()] = PlainRun(embedded, texts[0])  # once more: it counts once
+    assert runs.n_tokens == sum(len(run.trace) for run in runs.values())
