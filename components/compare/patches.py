@@ -158,7 +158,7 @@ def taken(two: TwoPrompts, what: Asked, cell: tuple[int, int]) -> tuple[int, int
         return wanted
     source = column if what.is_head else int(what.sources[column])
     if source == alignment.NONE:
-        st.caption("This token of B has no partner in A. Choose another cell, or what of A is put in.")
+        st.caption("This token of B has no partner in A. Choose another cell, or a value of A in the boxes below.")
         return None
     return layer, source
 

@@ -1,5 +1,6 @@
 """When Python looks for garbage. Streamlit would look after each key (postScriptGC in its settings), which
-costs as much as drawing a light page; by itself Python counts objects, and a few of them hold a trace.
+costs as much as drawing a light page. Python by itself waits for a number of objects, and a few objects
+can hold a whole trace.
 """
 
 import gc

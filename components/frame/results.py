@@ -41,8 +41,8 @@ def computed(
     work runs on the engine's thread, where nothing of Streamlit can be called; it raises here what
     it raises there. doing: what a visitor reads who waits for long. on_progress is called in this
     script with what the work reports (`model.run.turn.report`). renew: run it even where the store
-    has a result, and replace that. key None: of no use to anybody else. adds: to a picture that is there
-    without it, so it comes after what other visitors wait for by now.
+    has a result, and replace that. key None: of no use to anybody else. adds: the result only adds to
+    a picture that is drawn already, so it comes after what other visitors wait for by now.
     """
     since = None if adds else turnstile.begun()
     request = engine().submit(visitor(), key, work, renew=renew, since=since)

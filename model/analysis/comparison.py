@@ -152,9 +152,9 @@ def weight_difference(
 
 @torch.inference_mode()
 def maps_apart(first: Side, second: Side, pairs: np.ndarray) -> np.ndarray:
-    """How far apart what each head reads is, (L,H) float32: total variation of a row's weights, mean
-    over the pairs; 0 = the same, 1 = nothing in common. What one run reads of tokens that stand for
-    none of the other, or of slots, is in it: the other does not read that."""
+    """How far apart the two runs' attention is, head by head, (L,H) float32: total variation of a row's
+    weights, mean over the pairs; 0 = the same, 1 = nothing in common. A weight on a token without a
+    partner, or on a slot, counts in full: the other run cannot read that."""
     found = []
     for layer in range(first.trace.n_layers):
         give_way()

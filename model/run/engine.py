@@ -35,8 +35,8 @@ class Request(Future[Any]):
     """Work that was asked for. Its result is shared by all who wait: they never change it.
 
     key: None where nobody else can want the same. waiting: the visitors. is_background: nobody
-    looks on, so whatever a page wants goes first. since: what it is for was asked for then, in seconds.
-    progress: what the work last reported. joined: those that run in a row with it, and take their turns
+    looks on, so whatever a page wants goes first. since: when the key was pressed that this is for, in
+    seconds. progress: what the work last reported. joined: those that run in a row with it, and take their turns
     with it.
     """
 
