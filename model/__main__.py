@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         if not _is_said(error):
             raise
-        print(f"{called.command()}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{called.command()}: {_in_words(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{called.command()}: stopped; what was written before is kept", file=sys.stderr)
@@ -53,6 +53,16 @@ def _is_said(error: Exception) -> bool:
         return True
     torch = sys.modules.get("torch")  # who has not loaded torch did not run out of its memory
     return torch is not None and isinstance(error, torch.OutOfMemoryError)
+
+
+def _in_words(error: Exception) -> str:
+    """The error on one line. What the system says of a file knows no remedy: we add it."""
+    if isinstance(error, OSError) and error.strerror:
+        which = f"{error.filename}: " if error.filename is not None else ""
+        words = f"{which}{error.strerror}. Check that file and its rights, or name another."
+    else:
+        words = str(error) or type(error).__name__
+    return " ".join(words.split())
 
 
 def _printable(line: str) -> str:

@@ -33,7 +33,7 @@ BUSY_S = 5.0  # how long a writer waits for another
 
 def start(folder: Path, place: Place, now_s: float) -> tuple[Room, str]:
     """A new class and its key. Raises ValueError where too many are on."""
-    folder.mkdir(parents=True, exist_ok=True)
+    whole.make_folder(folder)
     with locked(folder, "start"):
         _forget_old(folder, now_s)
         taken = {path.stem for path in folder.glob("*.json")}

@@ -12,6 +12,7 @@ def expanded(name: str | Path) -> Path:
 
 
 def home() -> Path:
-    """MNEMOSCOPE_HOME where it is set, else this user's data folder. Nothing is made."""
+    """MNEMOSCOPE_HOME where it is set (~ is your own folder there, too), else this user's data folder.
+    Nothing is made."""
     chosen = os.environ.get("MNEMOSCOPE_HOME")
-    return Path(chosen) if chosen else platformdirs.user_data_path("mnemoscope", appauthor=False)
+    return expanded(chosen) if chosen else platformdirs.user_data_path("mnemoscope", appauthor=False)

@@ -1,4 +1,5 @@
-"""A file of JSON lines that grows: a last line torn by a crash is left out, then written over.
+"""A file of JSON lines that grows: a last line torn by a crash is left out, then written over. What
+another program wrote is never written over.
 
 Knows nothing of what a line holds.
 """
@@ -7,6 +8,8 @@ import json
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from model.disk.whole import NotWritten
 
 BLOCK = 1 << 16  # bytes that are read back at a time, looking for the last whole line
 
@@ -18,10 +21,31 @@ def whole_lines(path: Path) -> list[bytes]:
 
 
 def append(path: Path, record: Any) -> None:
-    """Write a record as one line of JSON, in one piece, after the last whole line."""
-    with open(path, "a+b") as file:
-        file.truncate(_end_of_the_last(file))
-        file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+    """Write a record as one line of JSON, in one piece, after the last whole line. Raises NotWritten
+    where that cannot be done, and where the rest of the file is no beginning of such a line."""
+    line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    try:
+        with open(path, "a+b") as file:
+            end = _end_of_the_last(file)
+            file.seek(end)
+            if not _may_begin(file.read(BLOCK), line):
+                raise NotWritten(f"Cannot write {path}: another program wrote its last line. Choose "
+                                 "another file.")
+            file.truncate(end)
+            file.write(line)
+    except OSError as problem:
+        if isinstance(problem, NotWritten):
+            raise
+        raise NotWritten(
+            f"Cannot write {path}: {problem.strerror or problem}. Its lines before are unchanged. Make "
+            "room on that disk and check its rights, or choose another place."
+        ) from problem
+
+
+def _may_begin(torn: bytes, line: bytes) -> bool:
+    """Whether this can be what is left of a line like the other: the same up to the first value."""
+    begins = line[: line.find(b":") + 1]
+    return torn[: len(begins)] == begins[: len(torn)]
 
 
 def _end_of_the_last(file: BinaryIO) -> int:

@@ -6,6 +6,7 @@ JSON says anything: a number where a list should be, 10**30, NaN, two million br
 
 import json
 import reprlib
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +23,13 @@ class Told(BaseModel):
 
 
 Schema = TypeVar("Schema", bound=Told)
+
+
+def check_is_file(path: Path) -> None:
+    """Raises ValueError where there is no file, so that it is not taken for a damaged one."""
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "missing"
+        raise ValueError(f"Cannot read {path}: it is {what}. Name a file that is there.")
 
 
 def from_json(text: str | bytes) -> Any:

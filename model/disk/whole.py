@@ -1,7 +1,8 @@
-"""A file appears whole or not at all: written under another name, then renamed. Knows no format."""
+"""A file, or a new folder, appears whole or not at all: written under another name, then renamed. Knows no format."""
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,35 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from problem
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` to fill. It becomes `path` when the block ends, and is gone when the
+    block fails. Raises NotWritten if that cannot be done, and where something is at `path`."""
+    if os.path.lexists(path):
+        raise NotWritten(f"There is something at {path} already. Choose a new folder.")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        draft.mkdir(parents=True)
+        yield draft
+        os.rename(draft, path)
+    except OSError as problem:
+        raise NotWritten(f"Cannot write {path}: {problem.strerror or problem}. Make room on that disk and "
+                         "check its rights, or choose another place.") from problem
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made with those above it where it is not there. Raises NotWritten if that cannot be
+    done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise NotWritten(f"Cannot make the folder {path}: {problem.strerror or problem}. Choose a place where "
+                         "you may write.") from problem
+    return path
 
 
 def write_text(path: Path, text: str) -> None:

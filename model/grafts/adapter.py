@@ -8,9 +8,9 @@ holds only the adapter; the memory's modules are in memory.safetensors. Knows no
 import json
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
-from model.disk.whole import replacing, write_text
+from model.disk.whole import make_folder, write_bytes, write_text
 from model.grafts.lora import SCALE, Lora
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -20,14 +20,13 @@ TARGET = "attn.c_attn"
 def save_adapter(lora: Lora, folder: Path, base: str) -> None:
     """Write adapter_config.json and adapter_model.safetensors; base: name or path of the model that
     the adapter changes, as transformers reads it. peft's lora_A is (R,C), its lora_B (3C,R)."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     tensors = {}
     for layer, (down, up) in enumerate(zip(lora.down, lora.up)):
         name = f"base_model.model.transformer.h.{layer}.{TARGET}"
         tensors[f"{name}.lora_A.weight"] = down.detach().T.cpu().contiguous()
         tensors[f"{name}.lora_B.weight"] = up.detach().T.cpu().contiguous()
-    with replacing(folder / WEIGHTS) as draft:
-        save_file(tensors, draft, metadata={"format": "pt"})
+    write_bytes(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
     write_text(folder / CONFIG, json.dumps(_config(lora.down.shape[-1], base), indent=1) + "\n")
 
 

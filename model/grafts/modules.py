@@ -20,7 +20,7 @@ from torch import nn
 from transformers import GPT2Config
 
 from model.disk.called import command
-from model.disk.schema import Count, Told, checked, from_json, one_line
+from model.disk.schema import Count, Told, check_is_file, checked, from_json, one_line
 from model.disk.whole import replacing
 from model.grafts.external import External
 from model.grafts.lora import Lora
@@ -189,6 +189,7 @@ def prefixes(parts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read(path: Path) -> tuple[MemoryTold, dict[str, torch.Tensor]]:
+    check_is_file(path)
     try:
         with safe_open(path, framework="pt") as file:
             told = from_json((file.metadata() or {})["mnemoscope_memory"])

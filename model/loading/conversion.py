@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, PreTrainedTokenizerFast
 
+from model.disk.schema import one_line
+from model.disk.whole import NotWritten, new_folder
 from model.loading import tokenizer as tokenizers
 from model.loading import weights
 from model.loading.errors import CheckpointError
@@ -22,6 +25,7 @@ from model.loading.naming import Stored
 from model.loading.weight_files import NANOGPT
 
 META = "meta.pkl"  # nanoGPT's vocabulary of characters
+MOST_CHARACTERS = 2_000_000  # Unicode has 1,114,112
 END = 50256  # <|endoftext|> of GPT-2's vocabulary, which nanoGPT uses where it has no meta.pkl
 
 
@@ -30,11 +34,17 @@ def convert(source: Path, out: Path, tokenizer: Path | None = None) -> list[str]
     returns what was done, a sentence each.
 
     source: nanoGPT's ckpt.pt or its folder, or a folder with config.json. tokenizer: a folder with
-    a tokenizer's files, where source has none. Raises CheckpointError, and writes nothing, for
-    anything that cannot be read.
+    a tokenizer's files, where source has none. Raises CheckpointError for anything that cannot be
+    read, and where `out` cannot be written or is there already, and leaves nothing then.
     """
-    if out.exists():
-        raise CheckpointError(f"There is something at {out} already. Choose a new folder.")
+    try:
+        with new_folder(out) as draft:
+            return _convert(source, draft, tokenizer)
+    except NotWritten as problem:
+        raise CheckpointError(str(problem)) from problem
+
+
+def _convert(source: Path, out: Path, tokenizer: Path | None) -> list[str]:
     folder = source if source.is_dir() else source.parent
     ckpt = source if source.is_file() else source / NANOGPT
     if (folder / "config.json").is_file() and not source.is_file():
@@ -44,7 +54,13 @@ def convert(source: Path, out: Path, tokenizer: Path | None = None) -> list[str]
     tensors, odd = weights.match(config, found, folder)
     files = _tokenizer_files(tokenizer or folder)
     vocab = None if files else _characters((tokenizer or folder) / META)
-    weights.build(config, tensors, torch.float32).save_pretrained(out)
+    model = weights.build(config, tensors, torch.float32)
+    if not_finite := weights.not_finite(model):
+        odd.append(f"NaN or infinity in {', '.join(not_finite[:3])}{', …' * (len(not_finite) > 3)}.")
+    try:
+        model.save_pretrained(out)
+    except SafetensorError as problem:  # so the library says that the disk is full
+        raise OSError(one_line(problem)) from problem
     for path in files:
         shutil.copy(path, out / path.name)
     if vocab is not None:
@@ -78,6 +94,7 @@ def _nanogpt(path: Path) -> tuple[GPT2Config, dict[str, Stored]]:
         n_layer=args["n_layer"], n_head=args["n_head"], activation_function="gelu",
         bos_token_id=end, eos_token_id=end,
     )
+    weights.check_sizes(config, path)
     return config, {name: weights.in_memory(path, x.detach()) for name, x in state.items()}
 
 
@@ -106,6 +123,9 @@ def _characters(path: Path) -> dict[str, int]:
         vocab = {str(char): int(i) for char, i in said["stoi"].items()}
         if not vocab:
             raise ValueError("it lists none")
+        ids = set(vocab.values())
+        if len(ids) < len(vocab) or min(ids) < 0 or max(ids) >= MOST_CHARACTERS:
+            raise ValueError(f"its ids are not {len(vocab)} different numbers from 0 on")
     except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError,
             IndexError, ImportError, MemoryError) as error:
         raise CheckpointError(

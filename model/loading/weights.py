@@ -89,7 +89,7 @@ def read_config(folder: Path) -> GPT2Config:
         raise CheckpointError(
             f"A field of {path} is no valid size ({cause}). Correct it."
         ) from error
-    _check_sizes(config, path)
+    check_sizes(config, path)
     return config
 
 
@@ -120,7 +120,8 @@ def _check_architecture(raw: dict, path: Path) -> None:
         )
 
 
-def _check_sizes(config: GPT2Config, path: Path) -> None:
+def check_sizes(config: GPT2Config, path: Path) -> None:
+    """Raises CheckpointError for sizes that make no network."""
     sizes = {name: getattr(config, name) for name in _SIZES}
     bad = [f"{name} = {size}" for name, size in sizes.items() if size is not None and size < 1]
     if not bad and config.n_embd % config.n_head:

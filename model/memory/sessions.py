@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from model.disk import home as data_folder
 from model.disk import owners
-from model.disk.whole import place, replacing
+from model.disk.whole import make_folder, place, replacing
 
 SUFFIX = ".memory"
 
@@ -31,8 +31,7 @@ def path_of(name: str, of: Path | None = None) -> Path:
             f"Not a session name: {name[:80]!r}. Choose 1 to 64 letters, digits, spaces, - or _, "
             "beginning with a letter or digit."
         )
-    home(of).mkdir(parents=True, exist_ok=True)
-    return home(of) / f"{name}{SUFFIX}"
+    return make_folder(home(of)) / f"{name}{SUFFIX}"
 
 
 def names(of: Path | None = None) -> list[str]:

@@ -17,7 +17,7 @@ from pydantic import model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from model.disk.schema import Count, Told, checked, from_json, one_line
+from model.disk.schema import Count, Told, check_is_file, checked, from_json, one_line
 from model.disk.whole import replacing
 from model.grafts.modules import FLOATS
 from model.memory import slots
@@ -195,6 +195,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    check_is_file(path)
     try:
         with safe_open(path, framework="pt") as file:
             told = from_json((file.metadata() or {})["mnemoscope"])

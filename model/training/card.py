@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from model.disk.whole import write_text
 from model.recall.share import Share
 from model.training.base import Options, State
 from model.training.corpus import Books
@@ -82,10 +83,10 @@ def aims(card: dict) -> list[tuple[str, str, float, bool]]:
 
 def write(card: dict, curves: list[dict], folder: Path) -> None:
     """card.json, curves.json and README.md."""
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    write_text(folder / "card.json", json.dumps(card, indent=1) + "\n")
     lines = ",\n".join(json.dumps(row) for row in curves)
-    (folder / "curves.json").write_text(f"[\n{lines}\n]\n")
-    (folder / "README.md").write_text(readme(card))
+    write_text(folder / "curves.json", f"[\n{lines}\n]\n")
+    write_text(folder / "README.md", readme(card))
 
 
 def readme(card: dict) -> str:

@@ -2,11 +2,11 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from model.disk.whole import replacing
+from model.disk.whole import make_folder, write_bytes
 from model.training.corpus import END
 
 
@@ -15,14 +15,12 @@ def write_folder(model: GPT2LMHeadModel, tokenizer: Tokenizer, folder: Path) -> 
 
     float16 halves the file; config.json says float32, so that from_pretrained computes in float32.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     _write_config(model, folder)
     _write_tokenizer(tokenizer, model.config.n_positions, folder)
     tensors = {name: tensor.detach().to("cpu", torch.float16).contiguous()
                for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
-    with replacing(folder / "model.safetensors") as draft:
-        save_file(tensors, draft, metadata={"format": "pt"})
-        draft.chmod(0o644)
+    write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
 
 
 def _write_config(model: GPT2LMHeadModel, folder: Path) -> None:

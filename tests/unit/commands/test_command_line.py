@@ -219,3 +219,17 @@ def test_peers_are_a_table_and_who_is_missing_has_a_row(capsys, monkeypatch):
     assert code == 0 and out.splitlines() == [
         *peers.HEAD, "| trace | eager | 1 ms | 2 ms | 0.5 |", "| trace | x |  | not measured: no x |  |"]
     assert json.loads(run(capsys, "bench", "--peers", "--json")[1])["trace, eager"]["ratio"] == 0.5
+
+
+@pytest.mark.parametrize("error, said", [
+    (FileNotFoundError(2, "No such file or directory", "x"), "model: x: No such file or directory. Check that file"),
+    (OSError(28, "No space left on device"), "model: No space left on device. Check that file and its rights"),
+    (ValueError("a\nb."), "model: a b."), (MemoryError(), "model: MemoryError"),
+])
+def test_what_the_system_says_gets_a_remedy(capsys, monkeypatch, error, said):
+    def failing(_):
+        raise error
+
+    monkeypatch.setattr("model.commands.score.run_command", failing)
+    code, _, err = run(capsys, "score", "--file", "x")
+    assert code == 2 and said in err and "Errno" not in err and err.count("\n") == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.disk.schema import Count, Seconds, Told, checked, from_json
+from model.disk.schema import Count, Seconds, Told, check_is_file, checked, from_json
 
 
 class Inner(Told):
@@ -37,3 +37,9 @@ def test_what_is_no_json_is_said_in_a_few_words(text):
     with pytest.raises(ValueError) as raised:
         from_json(text)
     assert len(str(raised.value)) < 200
+
+
+def test_a_missing_file_is_not_taken_for_a_damaged_one(tmp_path):
+    for path, what in ((tmp_path, "is a folder"), (tmp_path / "x", "is missing")):
+        with pytest.raises(ValueError, match=f"{what}. Name a file that is there"):
+            check_is_file(path)

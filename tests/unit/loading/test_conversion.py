@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
 from model.__main__ import main
@@ -113,12 +114,41 @@ def test_characters_may_lie_in_the_tokenizers_folder(tmp_path):
     assert tokens.encode(loaded.tokenizer, "ba").tolist() == [1, 0]
 
 
-def test_a_vocabulary_without_characters_is_refused(tmp_path):
+@pytest.mark.parametrize("characters, said", [
+    ({}, "it lists none"), ({"a": -1}, "its ids are not 1 different"), ({"a": 0, "b": 0}, "its ids are not 2"),
+    ({"a": 2**70}, "its ids are not"),
+])
+def test_a_vocabulary_without_characters_is_refused(tmp_path, characters, said):
     nanogpt(tmp_path)
-    (tmp_path / "meta.pkl").write_bytes(pickle.dumps({"stoi": {}}))
-    with pytest.raises(CheckpointError, match="it lists none"):
+    (tmp_path / "meta.pkl").write_bytes(pickle.dumps({"stoi": characters}))
+    with pytest.raises(CheckpointError, match=said):
         conversion.convert(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_numbers_that_are_not_finite_are_said(tmp_path):
+    nanogpt(tmp_path)
+    own_parts(tmp_path)
+    whole = torch.load(tmp_path / "ckpt.pt")
+    whole["model"]["_orig_mod.transformer.ln_f.bias"][0] = torch.nan
+    torch.save(whole, tmp_path / "ckpt.pt")
+    said = conversion.convert(tmp_path, tmp_path / "out")
+    assert "NaN or infinity in transformer.ln_f.bias." in said
+
+
+def test_a_full_disk_is_said_and_a_second_try_is_free(tmp_path, monkeypatch):
+    nanogpt(tmp_path)
+    own_parts(tmp_path)
+
+    def full(self, out):
+        (out / "config.json").write_text("{}")
+        raise SafetensorError("I/O error: No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(CheckpointError, match="No space left.*Make room"):
+        patch.setattr(GPT2LMHeadModel, "save_pretrained", full)
+        conversion.convert(tmp_path, tmp_path / "out")
+    assert not list(tmp_path.glob("*out*"))
+    assert conversion.convert(tmp_path, tmp_path / "out")
 
 
 @pytest.mark.parametrize("spoil, said", [
@@ -128,6 +158,8 @@ def test_a_vocabulary_without_characters_is_refused(tmp_path):
     (lambda f: torch.save({"model_args": ARGS}, f / "ckpt.pt"), "`model` is missing"),
     (lambda f: (f / "ckpt.pt").write_bytes(b"x"), "ckpt.pt"),
     (lambda f: (f / "ckpt.pt").unlink(), "ckpt.pt"),
+    (lambda f: nanogpt(f, n_head=0), "n_head = 0"),
+    (lambda f: nanogpt(f, n_layer=-1), "n_layer = -1"),
 ])
 def test_what_cannot_be_converted_is_one_sentence(tmp_path, spoil, said):
     nanogpt(tmp_path)
@@ -136,4 +168,4 @@ def test_what_cannot_be_converted_is_one_sentence(tmp_path, spoil, said):
     with pytest.raises(CheckpointError, match=said) as raised:
         conversion.convert(tmp_path, tmp_path / "out")
     assert "\n" not in str(raised.value)
-    assert not (tmp_path / "out" / "config.json").exists()
+    assert not (tmp_path / "out" / "config.json").exists() and not list(tmp_path.glob(".*"))
