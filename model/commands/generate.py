@@ -27,6 +27,8 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     """Generate; one line a token as it comes, or one JSON object at the end."""
     loaded = opened(chosen.model)
     if chosen.variant == "gpt2" and chosen.session is None:
+        if chosen.slots is not None:
+            raise ValueError("--slots needs a memory. Add --variant gpt2+am or gpt2-m, and --session NAME")
         ids = tokens.encode(loaded.tokenizer, chosen.prompt)
         report = yield from _generate(loaded, _reader(loaded, chosen), chosen, ids)
     else:

@@ -26,7 +26,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
         return
     if chosen.out is None:
         raise ValueError("No file to write. Add --out FILE.safetensors or --out FILE.npz.")
-    place(chosen.out)  # before the model is loaded
+    _check_out(chosen.out)  # before the model is loaded
     loaded = opened(chosen.model)
     ids = tokens.encode(loaded.tokenizer, chosen.prompt)
     run = trace.run(loaded, ids)
@@ -41,6 +41,18 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     yield f"{chosen.out}: {len(run)} tokens, {loaded.name} on {loaded.placement.device}"
     for name, array in arrays.items():
         yield f"  {name:10} {array.dtype.str:6} {array.shape}"
+
+
+def _check_out(path: Path) -> None:
+    """Raises ValueError for another kind of file, and where such a file holds something else, such as
+    a model's weights; NotWritten where no file can be written."""
+    target = place(path)
+    if path.suffix not in (SUFFIX, ".npz"):
+        raise ValueError(f"{path.name} is neither a *{SUFFIX} nor a *.npz file. Name the file *{SUFFIX} "
+                         "or *.npz.")
+    if target.is_file() and path.suffix == SUFFIX and not trace_file.is_one(path):
+        raise ValueError(f"{path} is there already and is no trace file. Choose another name, or move that "
+                         "file away.")
 
 
 def _write_trace_file(chosen: Namespace, loaded: Checkpoint, run: trace.Trace) -> Iterator[str]:

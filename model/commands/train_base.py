@@ -9,8 +9,9 @@ import torch
 from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel
 
-from model.training import base, card, corpus, evaluate, export, open_evaluate
+from model.training import base, card, corpus, evaluate, export, open_evaluate, saved
 
+MADE = ("model.safetensors", "config.json", "card.json", "curves.json", "README.md")
 DEMO = (
     "My name is James Theory. I live in New York.\nWhere do I live?",
     "My name is James Theory. I live in New York.\nWhere do I live? I live in",
@@ -25,6 +26,8 @@ DEMO = (
 def run_command(args: Namespace) -> Iterator[str]:
     """Train, export, measure, write the card; yields lines. ValueError: wrong text or options."""
     options = options_of(args)
+    if not args.resume:
+        saved.check_new(options.out, (base.CHECKPOINT, *MADE))
     for progress in base.train(options, args.resume):
         yield line(progress)
     yield from finish(options)

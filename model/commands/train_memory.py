@@ -9,7 +9,7 @@ from model.disk.whole import write_text
 from model.grafts.adapter import CONFIG, save_adapter
 from model.grafts.modules import FILE, save_modules
 from model.loading.checkpoint import EMBEDDED
-from model.training import base, forecast, memory, memory_card, processes
+from model.training import base, forecast, memory, memory_card, processes, saved
 from model.training.under_way import MemoryTraining, MemoryTrainingOptions
 
 CARD, CURVES, ADAPTER = "card.json", "curves.json", "adapter"
@@ -18,6 +18,8 @@ CARD, CURVES, ADAPTER = "card.json", "curves.json", "adapter"
 def run_command(args: Namespace) -> Iterator[str]:
     """Train, export, measure, write the card; yields lines. ValueError: wrong text or options."""
     options = options_of(args)
+    if not args.resume:
+        saved.check_new(options.out, (memory.CHECKPOINT, FILE, CARD, CURVES))
     training = memory.start(options, args.resume, processes=processes.launched())
     lines = _train(training, args)
     yield from (words for words in lines if training.processes.first)

@@ -84,7 +84,7 @@ def source(name: str) -> str:
     if name in hub.SIZES:
         return "hub"
     path_like = name.startswith((".", "/", "~")) or "\\" in name or ":" in name
-    return "folder" if path_like or _is_folder(name) else "hub"
+    return "folder" if path_like or _is_folder(name) or _is_file(name) else "hub"
 
 
 def find(name: str) -> Path | None:
@@ -96,6 +96,8 @@ def find(name: str) -> Path | None:
     if kind == "hub":
         return hub.cached(name)
     folder = EMBEDDED if kind == "embedded" else expanded(name)
+    if _is_file(folder):
+        raise CheckpointError(f"{folder} is a file. Choose the folder that holds config.json and the weights.")
     if not _is_folder(folder):
         raise CheckpointError(
             f"There is no folder {folder}. Check the path, or write a hub name such as gpt2."
@@ -115,6 +117,13 @@ def settle() -> None:
     gc.freeze()
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, placement.n_cores() - 1))
+
+
+def _is_file(path: str | Path) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_folder(path: str | Path) -> bool:

@@ -35,6 +35,7 @@ VERSION = 1
 SIZES = ("n_layer", "n_head", "n_embd", "n_positions", "vocab_size")  # of the model
 WAYS = ("scale_attn_weights", "scale_attn_by_inverse_layer_idx")  # how q·k is scaled
 Size = Annotated[int, Field(gt=0, lt=10**7)]
+MOST_HEADER = 100_000_000  # bytes: safetensors' own limit
 MEMORY = "memory_file"  # a memory file's bytes
 
 
@@ -146,6 +147,18 @@ def _memory_bytes(memory: MemoryState) -> bytes:
         path = Path(folder) / "memory"
         save_state(memory, path)
         return path.read_bytes()
+
+
+def is_one(path: Path) -> bool:
+    """Whether the header of a file says that it holds a trace; its numbers are not read."""
+    try:
+        with open(path, "rb") as file:
+            length = min(int.from_bytes(file.read(8), "little"), MOST_HEADER)
+            header = checked(Header, from_json(file.read(length)))
+        told = from_json(header.metadata.mnemoscope)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.get("kind") == "trace"
 
 
 def from_bytes(content: bytes, name: str, own: Checkpoint | None = None) -> TraceFile:

@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 from transformers import AttentionInterface, GPT2Config, GPT2LMHeadModel
 
-from model.disk.whole import write_bytes
+from model.disk.whole import make_folder, write_bytes, write_text
 from model.grafts.blocks import blocks
 from model.recall.episodes import Plan
 from model.recall.open_facts import OpenPlan
@@ -241,10 +241,10 @@ def start(options: Options, resume: bool) -> Training:
     if resume and not (options.out / CHECKPOINT).is_file():
         raise corpus.CorpusError(f"Nothing to resume: there is no {options.out / CHECKPOINT}. "
                                  "Check --out, or start anew without --resume.")
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     if not resume:
-        _first_tokenizer(options, books).save(str(options.out / TOKENIZER))
-    data = Corpus(books, saved.tokenizer(options.out / TOKENIZER))
+        write_text(options.out / TOKENIZER, _first_tokenizer(options, books).to_str(pretty=True))
+    data = Corpus(books, _fitting(saved.tokenizer(options.out / TOKENIZER), options))
     model = build_model(options.shape, options.seed)
     if options.weights is not None and not resume:
         model.load_state_dict(weights_of(options.weights, model), strict=False)  # lm_head is wte
@@ -258,6 +258,18 @@ def start(options: Options, resume: bool) -> Training:
     if resume:
         load_checkpoint(options.out / CHECKPOINT, training)
     return training
+
+
+def _fitting(tokenizer: Tokenizer, options: Options) -> Tokenizer:
+    """The tokenizer. CorpusError where it is not of a training: more tokens than the network has, or
+    another first one."""
+    n, first = tokenizer.get_vocab_size(), tokenizer.id_to_token(corpus.END_ID)
+    if n > options.shape.vocab or first != corpus.END:
+        raise corpus.CorpusError(
+            f"The tokenizer has {n:,} tokens, the first is {first!r}; this network has {options.shape.vocab:,}, "
+            f"the first {corpus.END!r}. With --from, name a folder that train base wrote, and its --shape."
+        )
+    return tokenizer
 
 
 def _first_tokenizer(options: Options, books: corpus.Books) -> Tokenizer:

@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint as recomputed
 
-from model.disk.whole import write_bytes
+from model.disk.whole import make_folder, write_bytes
 from model.grafts import modules
 from model.grafts.modules import Modules
 from model.loading import checkpoint as checkpoints
@@ -74,7 +74,7 @@ def start(
                           "--out, or start anew without --resume.")
     if options.four_bit:
         four_bit.check(processes.device)
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     loaded = checkpoints.load(options.model, processes.device, "float32")
     start = _start(loaded)
     if options.four_bit:

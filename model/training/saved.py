@@ -3,9 +3,10 @@
 Knows nothing of what is trained.
 """
 
+import os
 import pickle
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -88,6 +89,14 @@ def read(
             IndexError, AttributeError) as problem:
         raise refused(path, one_line(problem)) from problem
     return found
+
+
+def check_new(folder: Path, names: Iterable[str]) -> None:
+    """Raises ValueError where a folder holds one of these already: a new training would replace it."""
+    found = [name for name in names if os.path.lexists(folder / name)]
+    if found:
+        raise ValueError(f"There is {found[0]} in {folder} already. Choose a new folder with --out, or go on "
+                         "with the training there with --resume.")
 
 
 def refused(path: Path, why: str) -> ValueError:

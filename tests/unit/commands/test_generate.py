@@ -88,6 +88,7 @@ def test_no_tokens(capsys, folder):
         (["--tokens", 2, "--cache-policy", "slide", "--cache-budget", 0], "at least 1 entry"),
         (["--tokens", 2, "--cache-budget", 8], "needs a policy too. Add --cache-policy"),
         (["--tokens", 2, "--no-cache", "--cache-policy", "slide"], "--no-cache"),
+        (["--tokens", 2, "--slots", 5], "--slots needs a memory. Add --variant"),
         (["--tokens", 2, "--cache-policy", "stop", "--cache-budget", 2], "this policy drops none"),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 
 from model.__main__ import main
 from model.loading import checkpoint
+from tests.unit.hostile.mutations import packed
 
 
 def said(capsys, *arguments) -> tuple[int, str, str]:
@@ -17,6 +18,7 @@ def test_a_trace_file_opens_again_without_the_model(capsys, tmp_path, monkeypatc
     code, out, err = said(capsys, "trace", "--prompt", "I live in", "--out", path)
     assert code == 0, err
     assert out.startswith(f"{path}: 3 tokens, embedded, ")
+    assert said(capsys, "trace", "--prompt", "I live in", "--out", path)[0] == 0  # a trace may be replaced
 
     def refused(*_, **__):
         raise AssertionError("the model was loaded")
@@ -50,3 +52,14 @@ def test_a_session_travels_along(capsys, tmp_path, monkeypatch):
 def test_what_is_wrong_is_one_sentence(capsys, arguments, words):
     code, out, err = said(capsys, "trace", *arguments)
     assert code == 2 and words in err and len(err.splitlines()) == 1 and not out
+
+
+def test_another_kind_of_file_is_not_replaced(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "load", lambda *_: pytest.fail("the model was loaded"))
+    files = {"notes.txt": b"mine", "README": b"mine", "model.safetensors": packed({"a": {}}, b""), "x.safetensors": b"{"}
+    for name, held in files.items():
+        (tmp_path / name).write_bytes(held)
+        code, out, err = said(capsys, "trace", "--prompt", "a", "--out", tmp_path / name)
+        assert code == 2 and not out and ("Name the file" in err or "Choose another name" in err)
+        assert (tmp_path / name).read_bytes() == held
+    assert len(list(tmp_path.iterdir())) == len(files)

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 from transformers import GPT2LMHeadModel
 
 from model.loading import checkpoint, weights
+from model.loading.errors import CheckpointError
 from model.run import tap
 from tests.checkpoint_folders import IDS, edit_config, edit_weights, problem
 from tests.conftest import byte_tokenizer, random_gpt2
@@ -157,6 +158,15 @@ def test_a_relative_folder_is_a_folder_but_a_known_name_is_the_hubs(tmp_path, mo
     for name in ("runs/one", "gpt2"):
         (tmp_path / name).mkdir(parents=True)
     assert checkpoint.source("runs/one") == "folder" and checkpoint.source("gpt2") == "hub"
+
+
+def test_a_file_is_not_asked_of_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    for name in ("notes.txt", str(tmp_path / "notes.txt")):
+        assert checkpoint.source(name) == "folder"
+        with pytest.raises(CheckpointError, match="notes.txt is a file. Choose the folder"):
+            checkpoint.find(name)
 
 
 @pytest.mark.parametrize("name", ["\0", "x" * 5000, "a b", "/\0"])

@@ -12,8 +12,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
+from model.__main__ import main
 from model.commands import train_base
 from model.commands.arguments import train_base as arguments
 from model.recall import open_facts
@@ -336,3 +339,27 @@ def test_shipped_model_copies_from_any_sentence(tokenizer):
     drawn = (open_facts.episode(rng, plan, open_facts.Source()) for _ in range(400))
     share = evaluate.share_of(model, tokenizer.backend_tokenizer, "floor", drawn, 60, wanted)
     assert share.n == 60 and share.value >= 0.85, share
+
+
+@pytest.mark.parametrize("what, held", [
+    ("base", "training.pt"), ("base", "model.safetensors"), ("base", "config.json"), ("base", "README.md"),
+    ("memory", "training.pt"), ("memory", "memory.safetensors"), ("memory", "card.json"),
+])
+def test_a_new_training_replaces_nothing(text, tmp_path, capsys, what, held):
+    (tmp_path / held).write_text("hours of work")
+    assert main(["train", what, "--text", str(text), "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"There is {held} in {tmp_path} already. Choose a new folder" in said and "--resume" in said
+    assert (tmp_path / held).read_text() == "hours of work" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_tokenizer_that_is_no_trainings_is_refused(options, tmp_path):
+    training = base.start(options, resume=False)
+    export.write_folder(training.model, training.data.tokenizer, tmp_path / "own")
+    path = tmp_path / "own" / "tokenizer.json"
+    for tokenizer in (training.data.tokenizer, Tokenizer(WordLevel({"a": 0}, unk_token="a"))):
+        if tokenizer is training.data.tokenizer:
+            tokenizer.add_tokens(["Zorvo"])
+        tokenizer.save(str(path))
+        with pytest.raises(corpus.CorpusError, match="this network has 300, the first '<|endoftext|>'.*--from"):
+            base.start(replace(options, out=tmp_path / "new", weights=tmp_path / "own"), resume=False)
