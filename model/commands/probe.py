@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from model.commands.opening import cluster, opened
+from model.commands.opening import cluster, opened, untrained
 from model.commands.score import read_text
 from model.memory.settings import Settings, from_saved
 from model.recall import episode_lines, eviction_runs, probe, probe_file, runs, scoreboard, verdict
@@ -35,6 +35,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     if chosen.eviction and chosen.file is None:
         raise ValueError("--eviction needs probes. Add --file FILE.jsonl")
     loaded = opened(chosen.model)
+    untrained(loaded, ["gpt2+am"] if chosen.eviction else names)
     if chosen.eviction:
         yield from _eviction(loaded, chosen, settings)
     elif chosen.file is not None:

@@ -31,10 +31,10 @@ def run_command(chosen: Namespace) -> Iterator[str]:
 
 
 def _names(only: str | None) -> list[str]:
-    names = [name.strip() for name in only.split(",") if name.strip()] if only else ORDER
+    names = ORDER if only is None else [name.strip() for name in only.split(",") if name.strip()]
     unknown = [name for name in names if name not in EVERY]
     if unknown or not names:
-        raise ValueError(f"No curve {', '.join(unknown) or only}. Choose of {', '.join(EVERY)}.")
+        raise ValueError(f"No curve {', '.join(unknown) or repr(only)}. Choose of {', '.join(EVERY)}.")
     return names
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.commands.arguments.names import FAR, GIST, HEADLINE_PARTS, TEXT
-from model.commands.opening import cluster, opened
+from model.commands.opening import cluster, opened, trained
 from model.grafts.modules import load_modules
 from model.memory.settings import Settings
 from model.recall import gist, headline, open_probes, ordinary_text, probe, probe_file
@@ -22,12 +22,16 @@ EVERY_S = 5.0  # a line of progress at most this often
 
 def run_command(chosen: Namespace) -> Iterator[str]:
     """Lines of progress and results. ValueError: wrong files, names or numbers."""
-    only, names, stops = _only(chosen.only), _variants(chosen.variants), _stops(chosen.far)
+    only, names, stops = _only(chosen), _variants(chosen.variants), _stops(chosen.far)
     for name in ("n", "n_far", "slots"):
         if getattr(chosen, name) < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, "
                              f"got {getattr(chosen, name)}.")
     loaded = _loaded(chosen)
+    names = trained(loaded, names)
+    if chosen.only and GIST in only and not _is_recurrent(loaded):
+        raise ValueError(f"{loaded.name} has no recurrent memory, and {GIST} measures nothing else. Leave it "
+                         "out of --only.")
     given = read(chosen.file) if chosen.file else open_probes.held_out(MOST * chosen.n)
     books = corpus.read_books(chosen.text) if chosen.text else None
     text = books.left_out if books else ""
@@ -41,8 +45,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
         yield "ordinary text"
         headline.add(loaded, chosen.out, TEXT, lambda: ordinary_text.bits_per_byte(
             loaded, given, text, [name for name in names if name != "gpt2"], n=chosen.n))
-    if books and GIST in only and {"early", "late"} & set(loaded.memory.parts if loaded.memory
-                                                          else ()):
+    if books and GIST in only and _is_recurrent(loaded):
         yield "gist of a book"
         headline.add(loaded, chosen.out, GIST, lambda: _gists(loaded, books, chosen.n))
     if FAR in only:
@@ -91,12 +94,21 @@ def _loaded(chosen: Namespace) -> Checkpoint:
     return replace(loaded, memory=found.to(loaded.model.device))
 
 
-def _only(said: str | None) -> list[str]:
-    given = said.split(";") if said else HEADLINE_PARTS
-    names = [name.strip() for name in given if name.strip()]
+def _is_recurrent(loaded: Checkpoint) -> bool:
+    return bool({"early", "late"} & set(loaded.memory.parts if loaded.memory else ()))
+
+
+def _only(chosen: Namespace) -> list[str]:
+    if chosen.only is None:
+        return list(HEADLINE_PARTS)
+    names = [name.strip() for name in chosen.only.split(";") if name.strip()]
     unknown = [name for name in names if name not in HEADLINE_PARTS]
-    if unknown:
-        raise ValueError(f"No case {', '.join(unknown)}. Choose of {'; '.join(HEADLINE_PARTS)}.")
+    if unknown or not names:
+        raise ValueError(f"No case {', '.join(unknown) or repr(chosen.only)}. Choose of "
+                         f"{'; '.join(HEADLINE_PARTS)}.")
+    bookish = [name for name in (TEXT, GIST) if name in names]
+    if bookish and not chosen.text:
+        raise ValueError(f"--only {bookish[0]} needs books. Add --text DIR, or leave it out.")
     return names
 
 
@@ -112,9 +124,9 @@ def _stops(said: str) -> list[int]:
         found = sorted({int(part) for part in said.split(",")})
     except ValueError:
         found = []
-    if not found or found[0] < 1:
-        raise ValueError(f"--far {said} is no list of token counts. Write numbers with commas, "
-                         "such as 1000,10000.")
+    if not found or found[0] < 1 or found[-1] > probe.FARTHEST:
+        raise ValueError(f"--far {said} is no list of token counts from 1 to {probe.FARTHEST:,}. Write numbers "
+                         "with commas, such as 1000,10000.")
     return found
 
 
@@ -135,8 +147,7 @@ def lines(board: dict) -> Iterator[str]:
         yield case["title"]
         yield from (f"  {name:9} {_share(one)}" for name, one in case["variants"].items())
         for label, of in case["labels"].items():
-            told = ", ".join(f"{name} {one['share']:.1%}" for name, one in of.items())
-            yield f"    {label}, n = {next(iter(of.values()))['n']:,}: {told}"
+            yield f"    {label}: {', '.join(f'{name} {_of_label(one)}' for name, one in of.items())}"
     for name, one in board.get(TEXT, {}).get("variants", {}).items():
         yield (f"ordinary text, {name}: {one['bits_per_byte']:.4f} bits per byte, "
                f"{one['percent']:+.2f} % ({one['low']:+.2f} to {one['high']:+.2f})")
@@ -144,6 +155,11 @@ def lines(board: dict) -> Iterator[str]:
         more = one["percent"]
         yield (f"gist, {name}: {more['mean']:+.2f} % of the nats a token saved over another book's "
                f"vector ({more['low']:+.2f} to {more['high']:+.2f}), {one['pairs']:,} pairs")
+
+
+def _of_label(one: dict) -> str:
+    """Each with its n: a variant may have been measured on more probes than another."""
+    return f"{one['share']:.1%} of {one['n']:,}" if one["share"] is not None else "no probe fits"
 
 
 def _share(one: dict) -> str:

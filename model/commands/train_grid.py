@@ -10,6 +10,7 @@ from model.commands.opening import cluster
 from model.disk.schema import checked
 from model.disk.whole import write_text
 from model.grafts.modules import Modules, load_modules
+from model.recall.board_files import check_ours
 from model.recall.runs import RULES
 from model.training import memory, memory_grid, memory_readme, whole_grid
 from model.training.job_files import RowsTold, WholeCardTold
@@ -20,9 +21,11 @@ SAID = ("seed", "steps", "tokens", "seconds")  # of every seed's card
 
 def run_command(args: Namespace) -> Iterator[str]:
     """Measure row after row; yields lines. ValueError: wrong files or numbers."""
-    if args.episodes < 1 or args.whole < 0:
-        raise ValueError(f"Give 1 or more --episodes and 0 or more --whole; got {args.episodes} "
+    if args.episodes < 2 or args.whole < 0:
+        raise ValueError(f"Give 2 or more --episodes and 0 or more --whole; got {args.episodes} "
                          f"and {args.whole}.")
+    check_ours(args.out, "made_with")
+    memory_readme.check_page(args.out.parent)
     training = memory.start(
         MemoryTrainingOptions(args.out.parent, args.model, text=args.text), fresh=False
     )

@@ -2,12 +2,14 @@
 of measuring.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from model.disk.schema import Count, Told, checked, from_json
+from model.disk.whole import place
 
 
 class Versioned(Told):
@@ -28,6 +30,31 @@ def read(path: Path, version: int, schema: type[Told]) -> dict[str, Any] | None:
     return board
 
 
+def check_ours(path: Path, *names: str) -> None:
+    """Raises ValueError where a file lies that has not these fields, so that another program's is never
+    replaced; NotWritten where no file can be written."""
+    if not os.path.lexists(path):
+        return
+    try:
+        found = from_json(place(path).read_bytes())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not found.keys() >= set(names):
+        raise ValueError(f"{path} is there already and holds something else. Choose another file, or move "
+                         "that one away.")
+
+
+ROUNDED = 1e-4  # what a written share may be off
+
+
+def check_share(hits: int, n: int, share: float, low: float, high: float) -> None:
+    """Raises ValueError, a few words, for a share that is not hits of n, or not inside its interval."""
+    if hits > n or abs(share - hits / n) > ROUNDED:
+        raise ValueError(f"{hits} of {n} is no share of {share:.80}")
+    if not 0 <= low <= share + ROUNDED or not share - ROUNDED <= high <= 1:
+        raise ValueError(f"the interval from {low:.80} to {high:.80} does not hold the share {share:.80}")
+
+
 class ShareTold(Told):
     """hits of n with their interval; no share where n is 0."""
 
@@ -36,6 +63,15 @@ class ShareTold(Told):
     share: float | None
     low: float
     high: float
+
+    @model_validator(mode="after")
+    def fits_together(self) -> "ShareTold":
+        """The share is hits of n, inside its interval."""
+        if (self.share is None) != (self.n == 0):
+            raise ValueError(f"of n = {self.n} the share is {self.share}")
+        if self.share is not None:
+            check_share(self.hits, self.n, self.share, self.low, self.high)
+        return self
 
 
 class CaseTold(Told):
@@ -101,6 +137,15 @@ class HeadlineLineTold(Told):
     hits: dict[str, bool]
 
 
+def _hits_of_n(both: list[int]) -> list[int]:
+    if both[0] > both[1]:
+        raise ValueError(f"{both[0]} hits are more than n = {both[1]}")
+    return both
+
+
+HitsOfN = Annotated[list[Count], Field(min_length=2, max_length=2), AfterValidator(_hits_of_n)]
+
+
 class RowTold(Told):
     """A point of one variant; series: name -> [hits, n]."""
 
@@ -111,7 +156,7 @@ class RowTold(Told):
     stop: Count
     n_stops: Count
     episodes: Count
-    series: dict[str, Annotated[list[Count], Field(min_length=2, max_length=2)]]
+    series: dict[str, HitsOfN]
 
 
 class CurveTold(Told):

@@ -19,7 +19,7 @@ from typing import Any
 
 from model.disk.lines import append, whole_lines
 from model.disk.schema import checked, from_json
-from model.disk.whole import write_text
+from model.disk.whole import make_folder, place, write_text
 from model.memory import asking, telling
 from model.memory.settings import Settings
 from model.memory.state import MemoryState, blank
@@ -289,13 +289,17 @@ class _Results:
 
     def sum_up(self, name: str, case: Case, probes: Sequence[Probe]) -> None:
         """Write the board with this case: shares of all, and of each label. A variant that was only
-        measured earlier keeps its shares."""
+        measured earlier keeps its shares, if it had the same slots, policy and score."""
         found = {v: self._share(name, probes, v) for v in self.variants} if probes else {}
         labels = {label: {v: self._share(name, some, v) for v in self.variants}
                   for label, some in _by_label(probes).items()}
         entry = {"title": case.title, "counted": case.counted, "budget": self.settings.fusion.slots,
-                 "slots": self.settings.edm.slots, "policy": self.settings.policy, "made": _now()}
+                 "slots": self.settings.edm.slots, "policy": self.settings.policy,
+                 "score": self.settings.fusion.score}
         before = self.board["cases"].get(name, {})
+        if any(before.get(one, value) != value for one, value in entry.items()):
+            before = {}
+        entry["made"] = _now()
         entry["variants"] = before.get("variants", {}) | found
         entry["labels"] = before.get("labels", {}) | labels
         self.board["cases"][name] = entry
@@ -345,7 +349,8 @@ def _board(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
            "memory": memory.fingerprint if memory is not None else None}
     kept = load(path)
     if kept is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        place(path)  # a folder of this name is found now, not after hours
         seed = memory.card.get("seed") if memory is not None else None
         return {"version": VERSION, "model": checkpoint.name, **own, "seed": seed, "rules": RULES,
                 "cases": {}}

@@ -83,6 +83,7 @@ def measure(
     there.
     """
     names = [probe.long_name(name) for name in variants]
+    board_files.check_ours(path, "version", "rows")
     kept = path.with_suffix(".episodes.jsonl")
     records: list[dict[str, Any]] = []
     for curve in _curves(stops):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model.disk.whole import write_text
+from model.disk.whole import make_folder, write_text
 from model.memory.settings import Settings
 from model.memory.variants import VARIANTS
 from model.recall import board_files, episode_lines, probe, runs
@@ -86,7 +86,7 @@ def measure(
 
     Raises ValueError if the folder holds figures of another model, memory or other settings.
     """
-    (folder / EPISODES).mkdir(parents=True, exist_ok=True)
+    make_folder(folder / EPISODES)
     board = _board(checkpoint, folder, settings)
     for name in names:
         stored = board["curves"].get(name)

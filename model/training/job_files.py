@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from model.disk.schema import Count, Seconds, Told
+from model.recall.board_files import check_share
 
 
 class RequestTold(Told):
@@ -30,13 +31,19 @@ class JobTold(Told):
 
 
 class FigureTold(Told):
-    """A share on a card."""
+    """A share on a card: hits of n, and its interval."""
 
     hits: Count
-    n: Count
+    n: int = Field(ge=1, lt=2**53)
     share: float
     low: float
     high: float
+
+    @model_validator(mode="after")
+    def fits_together(self) -> "FigureTold":
+        """The share is hits of n, inside its interval; a card rounds to four digits."""
+        check_share(self.hits, self.n, self.share, self.low, self.high)
+        return self
 
 
 class StabilityTold(Told):
@@ -104,12 +111,14 @@ class WholeCardTold(CardTold):
     """Of a card, what MEMORY.md says."""
 
     base: str
+    seed: Count
     steps: Count
     tokens: Count
+    seconds: Seconds
     platform: str
     file_bytes: Count
     n_parameters: Count
-    recall: dict[str, dict[str, FigureTold]] = Field(min_length=1)
+    recall: dict[str, Annotated[dict[str, FigureTold], Field(min_length=1)]] = Field(min_length=1)
     refused: dict[str, FigureTold] = Field(min_length=1)
     stability: StabilityTold
     went_on_from: WentOnTold | None = None

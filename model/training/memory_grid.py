@@ -64,15 +64,23 @@ def row(
     rng = random.Random(f"grid {about} {facts}")
     hits: dict[tuple[int, str, int], int] = {}
     wanted = lesson(about, facts)
-    batches = [training.data.batch(rng, [wanted] * min(ROWS, n - first), 1)
-               for first in range(0, n, ROWS)]
+    batches = [training.data.batch(rng, [wanted] * rows, 1) for rows in at_once(n)]
     for found in each(_answered, (training, seeds, slots), batches, spread):
         for key, right in found.items():
             hits[key] = hits.get(key, 0) + right
     told = len(batches[-1].episodes[0].facts)
     cells = [GridCell(about, told, between, variant, seed, right, n)
              for (between, variant, seed), right in sorted(hits.items())]
-    return [*cells, in_context(training, about, facts, n)]
+    context = in_context(training, about, facts, n)
+    return [*cells, context] if context.n else cells
+
+
+def at_once(n: int) -> list[int]:
+    """n episodes, ROWS at a time, and never one alone, n >= 2: an episode of another's memory needs
+    another."""
+    assert n >= 2, f"{n} episodes have no other's memory"
+    rows = [min(ROWS, n - first) for first in range(0, n, ROWS)]
+    return [*rows[:-2], ROWS - 1, 2] if rows[-1] == 1 else rows
 
 
 def _answered(common: tuple[MemoryTraining, dict[int, Modules], int], batch: LessonBatch) -> dict:

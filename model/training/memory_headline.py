@@ -4,6 +4,7 @@ Every sentence and row comes from measurements of `recall headline`; what was no
 out. With several seeds of trained memory, the mean is given. Knows nothing of measuring.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from model.recall.share import mean_of_seeds, share_of_seeds
 PATTERN = "memory_headline*.json"
 VARIANTS = {"gpt2": "GPT-2, no memory", "gpt2+rnn": "recurrent", "gpt2+am": "fusion (AM)",
             "gpt2+edm": "slots (EDM)", "gpt2-m": "GPT2-M, all"}
+FAR = re.compile(r"[0-9]{1,15} tokens, ")  # how a case far from its fact is called
 UNTRAINED = ("gpt2", "gpt2+am")  # the same for every seed of trained memory: counted once
 
 
@@ -72,7 +74,7 @@ def _of_100(share: float) -> str:
 
 
 def _farthest(boards: list[dict]) -> str:
-    names = [name for board in boards for name in board["cases"] if " tokens, " in name]
+    names = [name for board in boards for name in board["cases"] if FAR.match(name)]
     return max(names, key=lambda name: int(name.split()[0]), default="")
 
 
@@ -152,14 +154,19 @@ def _cell(one: dict | None) -> str:
 
 
 def _n(cells: list[dict | None]) -> str:
-    return " / ".join(f"{n:,}" for n in sorted({one["n"] for one in cells if one}))
+    return counts([one for one in cells if one])
+
+
+def counts(found: list[dict]) -> str:
+    """The n of some shares: one where all have the same."""
+    return " / ".join(f"{n:,}" for n in sorted({one["n"] for one in found}))
 
 
 def _text(boards: list[dict]) -> str:
     found = [board["text"] for board in boards if "text" in board]
     if not found:
         return ""
-    rows = [_text_row(found, variant) for variant in found[0]["variants"]]
+    rows = [_text_row(found, variant) for variant in found[0]["variants"] if variant in VARIANTS]
     return (f"Ordinary text ({found[0]['passages']:,} passages, {found[0]['bytes']:,} bytes) while "
             "memory is full of other things, bits per byte:\n\n"
             + table(("", "bits per byte", "against GPT-2"), rows))
@@ -213,6 +220,6 @@ def _nats(found: list[dict], part: str) -> str:
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """A Markdown table."""
-    lines = [head, ("---",) * len(head), *rows]
+    """A Markdown table. A label may hold what divides cells or ends a line."""
+    lines = [head, ("---",) * len(head), *([" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

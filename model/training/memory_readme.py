@@ -13,21 +13,31 @@ from model.disk.schema import Told, checked, from_json
 from model.disk.whole import write_text
 from model.recall.share import wilson
 from model.training import memory_grid, memory_headline
-from model.training.job_files import GridTold, WholeCardTold
+from model.training.job_files import GridTold, WentOnTold, WholeCardTold
 
 NAMES = {"gpt2+rnn": "recurrent alone", "gpt2+edm": "EDM alone", "gpt2-m": "both (no fusion)",
          "another's memory": "both, of another episode", "gpt2": "GPT-2, no memory"}
 
 
+TITLE = "# The embedded model's memory"
 PAGE, CARD, GRID = "MEMORY.md", "memory_card.json", "memory_grid.json"
 
 
 def write(folder: Path, card: dict, grid: dict) -> Path:
     """Write the page of a folder, with the headline figures found there -> its path."""
     page = folder / PAGE
+    check_page(folder)
     found = memory_headline.beside(folder, card["base"])
     write_text(page, readme(card, grid, found))
     return page
+
+
+def check_page(folder: Path) -> None:
+    """Raises ValueError where a MEMORY.md lies that somebody else wrote."""
+    page = folder / PAGE
+    if page.is_file() and not page.read_text("utf-8", errors="replace").startswith(TITLE):
+        raise ValueError(f"{page} is not the page of a memory and would be replaced. Move it away, or choose "
+                         "another folder.")
 
 
 def write_from(folder: Path) -> Path:
@@ -55,7 +65,7 @@ def readme(card: dict, grid: dict, headline: Sequence[dict] = ()) -> str:
     where it did not; headline: the boards of `recall headline`, one for each seed."""
     trained = ", ".join(f"seed {c['seed']}: {c['steps']:,} steps, {c['tokens']:,} tokens, "
                         f"{c['seconds'] / 60:.0f} minutes" for c in grid.get("seeds", [card]))
-    return f"""# The embedded model's memory
+    return f"""{TITLE}
 
 {memory_headline.ten_lines(card, list(headline))}
 {_headline(list(headline))}
@@ -108,12 +118,12 @@ def _headline(boards: list[dict]) -> str:
 
 
 def _went_on(card: dict) -> str:
-    before = card.get("went_on_from") or {}
-    if not before.get("steps"):
+    before = checked(WentOnTold, card.get("went_on_from") or {})
+    if not before.steps:
         return ""
-    return (f" It went on (`--from`) from memory of {before['steps']:,} steps, {before['tokens']:,} "
-            f"tokens, {before['seconds'] / 60:.0f} minutes, of another state of the base "
-            f"({before['base']}).")
+    return (f" It went on (`--from`) from memory of {before.steps:,} steps, {before.tokens:,} "
+            f"tokens, {before.seconds / 60:.0f} minutes, of another state of the base "
+            f"({before.base}).")
 
 
 def _measured_grid(grid: dict) -> str:
@@ -133,7 +143,7 @@ def _measured_grid(grid: dict) -> str:
 
 def _refused(card: dict) -> str:
     shares = card["refused"]
-    n = next(iter(shares.values()))["n"]
+    n = memory_headline.counts(list(shares.values()))
     return ", ".join(f"{NAMES[v]} {_share(shares[v])}" for v in NAMES if v in shares) + f", n = {n}"
 
 
@@ -142,8 +152,9 @@ def _where(grid: dict) -> str:
 
 
 def _settings(card: dict) -> str:
-    variants = [v for v in NAMES if v in next(iter(card["recall"].values()))]
-    rows = [(setting, *(_share(shares[v]) for v in variants), str(shares[variants[0]]["n"]))
+    variants = [v for v in NAMES if any(v in shares for shares in card["recall"].values())]
+    rows = [(setting, *(_share(shares[v]) if v in shares else "–" for v in variants),
+             memory_headline.counts(list(shares.values())))
             for setting, shares in card["recall"].items()]
     return memory_headline.table(("told", *(NAMES[v] for v in variants), "n"), rows)
 
@@ -205,12 +216,14 @@ def _cross(cells: list[dict]) -> str:
 
 def _n(cells: list[dict]) -> str:
     seeds = len({c["seed"] for c in cells})
-    return f"{cells[0]['n']}" + (f" × {seeds} seeds" if seeds > 1 else "")
+    return memory_headline.counts(cells) + (f" × {seeds} seeds" if seeds > 1 else "")
 
 
 def _spread(cells: list[dict]) -> str:
     if len(cells) == 1 and "shown" in cells[0]:
         return cells[0]["shown"]
+    if not cells:
+        return "–"
     shares = [cell["share"] for cell in cells]
     mean = sum(shares) / len(shares)
     return f"{mean:.1%}" + (f" ({min(shares):.1%}–{max(shares):.1%})" if len(shares) > 1 else "")

@@ -1,6 +1,6 @@
 """Measure the curves and standard tasks that the Recall page opens with.
 
-One file, recall.curves.json, is written to --out; put it beside the model's weights. With the same
+One file, recall_curves.json, is written to --out; put it beside the model's weights. With the same
 --out a stopped command continues; figures of another model or of other trained memory are refused
 there.
 """

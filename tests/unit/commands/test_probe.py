@@ -284,3 +284,20 @@ def test_any_text_is_told_asked_and_counted(capsys, tmp_path, folder, told, ask,
     first, last = map(json.loads, out.splitlines())
     assert code == 0 and not err and "error" not in first
     assert last["labels"]["{0}%d <b> 日本"]["gpt2"]["n"] == 1
+
+
+def test_a_board_replaces_no_other_file(tmp_path):
+    path = tmp_path / "mine.json"
+    for text in ('{"important": 1}', "mine", '{"version": 1}'):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="holds something else. Choose another file"):
+            next(scoreboard.measure(None, ["gpt2"], path))
+        assert path.read_text() == text and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_variant_without_trained_memory_is_said_to_be_gpt2(capsys, tmp_path, folder, small):
+    path = tmp_path / "probes.jsonl"
+    path.write_text(json.dumps({"tell": ["I am Ann."], "ask": "I am", "answer": " Ann"}))
+    code, out, err = command(capsys, "--model", folder, "--file", path, "--variants", "edm,am")
+    assert code == 0 and "gpt2+edm: no trained edm memory exists for this model: this is exactly GPT-2" in err
+    assert "gpt2+am" not in err and "gpt2+edm " in out

@@ -216,15 +216,18 @@ def test_trainings(tmp_path, monkeypatch):
 
 def test_measurements(tmp_path):
     share = {"hits": 1, "n": 2, "share": 0.5, "low": 0.1, "high": 0.9}
+    span = {"mean": 0.5, "low": 0.1, "high": 0.9}
     text = {"bits_per_byte": 1.0, "percent": 0.1, "low": 0.0, "high": 0.2}
     board = {"version": 1, "model": "m", "fingerprint": "f", "memory": None, "seed": 0, "rules": 6,
-             "cases": {"next": {"title": "t", "variants": {"gpt2": share}, "labels": {"x": {"gpt2": share}}}},
-             "text": {"passages": 1, "bytes": 9, "variants": {"gpt2": text}}}
+             "cases": {name: {"title": "t", "variants": {"gpt2": share}, "labels": {"x": {"gpt2": share}}}
+                       for name in ("next", "many tokens, 1 slots")},
+             "text": {"passages": 1, "bytes": 9, "variants": {"gpt2": text, "mine": text}},
+             "gist": {"all books": {"pairs": 1, "saved_by_own": span, "saved_by_other": span, "percent": span}}}
     episode = [{"curve": "facts", "variant": "gpt2", "point": "4", "seed": 0, "made_with": "m"}]
     cell = share | {"about": "the user", "facts": 1, "between": 0, "variant": "gpt2+edm", "seed": 0}
     part = {"seed": 0, "steps": 1, "tokens": 1, "seconds": 9}
-    card = part | {"base": "f", "platform": "cpu", "file_bytes": 9, "n_parameters": 9, "recall": {"one": {"gpt2": share}},
-                   "refused": {"gpt2": share},
+    card = part | {"base": "f", "platform": "cpu", "file_bytes": 9, "n_parameters": 9, "recall": {"one": {"gpt2": share}, "two": {"gpt2": share, "gpt2-m": share}},
+                   "went_on_from": {"steps": 1, "tokens": 1, "seconds": 9, "base": "f"}, "refused": {"gpt2": share},
                    "stability": {"tokens": 9, "relative_change": 0.1, "kl_nats_per_token": 0.1}}
     row = {"variant": "gpt2", "point": "1", "x": 1, "y": None, "stop": 0, "n_stops": 1, "episodes": 2,
            "series": {"recalled": [1, 2]}}
@@ -232,10 +235,10 @@ def test_measurements(tmp_path):
     shown = board | {"made": "", "episodes": 1, "slots": {"am": 1, "edm": 1}, "policy": "fifo", "window": 9, "rows": [
         {"variant": "gpt2", "cells": dict.fromkeys(scoreboard.COLUMNS, measured)}]}
     files = {"memory_headline.json": board, "scoreboard.json": shown | {"version": scoreboard.VERSION}, "x.episodes.jsonl": episode, "memory_card.json": card,
-             "memory_grid.json": {"cells": {"a": [cell]}, "seeds": [part]},
+             "memory_grid.json": {"cells": {"a": [cell, cell | {"facts": 2, "between": 1}]}, "whole": {"a": [cell]}, "seeds": [part]},
              "recall_curves.json": board | {"settings": {}, "curves": {"facts": {"n": 1, "made": "", "rows": [row]}}}}
     readers = {
-        "memory_headline.json": lambda path: list(lines(headline.load(path))),
+        "memory_headline.json": lambda path: [list(lines(headline.load(path))), memory_readme.write_from(path.parent)],
         "x.episodes.jsonl": episode_lines.read_lines,
         "memory_card.json": lambda path: memory_readme.write_from(path.parent),
         "memory_grid.json": lambda path: memory_readme.write_from(path.parent),

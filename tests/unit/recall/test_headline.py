@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from model.__main__ import main
+from model.commands.recall_headline import lines
+from model.disk.whole import NotWritten
 from model.loading import checkpoint
 from model.memory import held
 from model.memory.settings import Settings
@@ -122,7 +124,7 @@ def test_the_command_runs_and_names_what_is_wrong(tmp_path, capsys):
                "--variants", "am"]
     assert main([*command, "--only", "next"]) == 0
     said = capsys.readouterr().out
-    assert "asked in the next prompt" in said and "one, n = 1" in said
+    assert "asked in the next prompt" in said and "one: gpt2+am 100.0% of 1" in said
     assert main([*command, "--only", "nonsense"]) == 2
     assert "No case nonsense" in capsys.readouterr().err
 
@@ -131,7 +133,7 @@ def test_the_command_says_so_if_nothing_could_be_measured(tmp_path, capsys):
     out = tmp_path / "out.json"
     command = ["recall", "headline", "--out", str(out), "--n", "1", "--variants", "am"]
     assert main([*command, "--only", "text; gist"]) == 2  # both need --text
-    assert "Nothing was measured" in capsys.readouterr().err and not out.exists()
+    assert "--only text needs books. Add --text DIR" in capsys.readouterr().err and not out.exists()
 
 
 def test_the_gist_reads_the_vector_that_telling_leaves(embedded):
@@ -153,6 +155,44 @@ def test_the_gist_of_pairs_and_what_it_needs(embedded):
         gist.gist(embedded, {"a": BOOK}, n=3)
     with pytest.raises(ValueError, match="no trained recurrent memory"):
         gist.gist(replace(embedded, memory=None), books)
+
+
+@pytest.mark.parametrize("wrong, words", [
+    (["--only", ""], "No case ''"), (["--only", " ; "], "No case ' ; '"), (["--far", "10,9999999999"], "1 to 1,000,000"),
+    (["--variants", "rnn,edm"], "no trained memory for gpt2+rnn, gpt2+edm. Train it"), (["--only", "gist", "--text", "x"], "no recurrent memory"),
+])
+def test_what_could_not_be_measured_is_refused_before_anything_is(tmp_path, capsys, monkeypatch, embedded, wrong, words):
+    monkeypatch.setattr(checkpoint, "load", lambda *_: replace(embedded, memory=None))
+    monkeypatch.setattr(headline, "measure", lambda *_, **__: pytest.fail("something was measured"))
+    assert main(["recall", "headline", "--out", str(tmp_path / "h.json"), *wrong]) == 2
+    assert words in capsys.readouterr().err.splitlines()[-1] and not list(tmp_path.iterdir())
+
+
+def test_what_this_model_has_no_memory_for_is_left_out_and_said(tmp_path, capsys, monkeypatch, embedded):
+    monkeypatch.setattr(checkpoint, "load", lambda *_: replace(embedded, memory=None))
+    command = ["recall", "headline", "--out", str(tmp_path / "h.json"), "--only", "next", "--n", "1"]
+    assert main([*command, "--variants", "gpt2,edm"]) == 0
+    out, err = capsys.readouterr()
+    assert "gpt2+edm" not in out and "gpt2+edm: no trained edm memory exists for this model" in err
+
+
+def test_a_folder_in_the_files_place_is_found_before_anything_is_measured(tiny, tmp_path):
+    with pytest.raises(NotWritten, match="it is a folder"):
+        next(headline.measure(tiny, [ROME], tmp_path, cases=["next"], variants=["gpt2"]))
+    assert not list(tmp_path.iterdir()) and not tmp_path.with_suffix(".episodes.jsonl").exists()
+
+
+def test_no_case_mixes_figures_of_two_policies(tiny, tmp_path):
+    path = tmp_path / "h.json"
+    for name, settings in (("gpt2", headline.FEW), ("gpt2+am", replace(headline.FEW, policy="merge"))):
+        list(headline.measure_far(tiny, [ROME], path, stops=(60,), n=1, variants=(name,), settings=settings))
+    case = headline.load(path)["cases"]["60 tokens, 128 slots"]
+    assert list(case["variants"]) == ["gpt2+am"] and list(case["labels"]["home"]) == ["gpt2+am"]
+
+
+def test_each_share_of_a_label_has_its_own_n():
+    one = {"title": "t", "variants": {}, "labels": {"home": {"gpt2": headline.share(1, 2), "gpt2+am": headline.share(3, 4)}}}
+    assert "    home: gpt2 50.0% of 2, gpt2+am 75.0% of 4" in list(lines({"cases": {"next": one}}))
 
 
 @pytest.mark.slow
@@ -177,6 +217,10 @@ def test_the_page_holds_what_was_measured_and_nothing_else():
     lines = memory_headline.ten_lines({"n_parameters": 5}, boards)
     assert "in 92 of 100" in lines and "eight" not in lines
     assert memory_headline.tables([]) == ""
+
+
+def test_a_label_stays_in_its_cell_of_the_page():
+    assert memory_headline.table(("a", "b"), [("x|y\nz", "1")]).splitlines()[-1] == r"| x\|y z | 1 |"
 
 
 def test_variants_are_those_of_the_memory():

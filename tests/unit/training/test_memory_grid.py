@@ -56,6 +56,30 @@ def test_untrained_memory_answers_as_the_base_does(training):
     assert cells[-1].variant == "gpt2, all in one prompt"
 
 
+@pytest.mark.parametrize("n", [2, 15, 16, 17, 32, 33, 512])
+def test_no_episode_is_given_its_own_memory_as_anothers(n):
+    rows = memory_grid.at_once(n)
+    assert sum(rows) == n and 2 <= min(rows) and max(rows) <= memory_grid.ROWS
+
+
+def test_what_no_window_holds_has_no_share_in_context(training, monkeypatch):
+    monkeypatch.setattr(training.model.config, "n_positions", 8)
+    assert memory_grid.in_context(training, "oneself", 1, 2).n == 0
+    monkeypatch.setattr(memory_grid, "each", lambda *_: [{}])
+    assert memory_grid.row(training, {}, "oneself", 1, 2) == []
+
+
+def test_the_command_replaces_nobody_elses_file(tmp_path, capsys):
+    memory_file = tmp_path / "memory.safetensors"
+    for name, held in (("grid.json", '{"important": 1}'), ("MEMORY.md", "What I remember.")):
+        folder = tmp_path / name.partition(".")[0]
+        folder.mkdir()
+        (folder / name).write_text(held)
+        assert main(["train", "grid", "--memory", str(memory_file), "--out", str(folder / "grid.json")]) == 2
+        assert "Move" in capsys.readouterr().err.replace("move", "Move") and (folder / name).read_text() == held
+        assert len(list(folder.iterdir())) == 1
+
+
 def test_the_whole_grid_asks_as_the_app_does(training):
     """Three episodes for two seeds: dealt in turn; nothing is trained for gpt2+am."""
     seeds = {4: training.modules, 7: training.modules}
@@ -86,7 +110,7 @@ def test_the_command_goes_on_where_it_stopped(training, tmp_path, capsys, monkey
     said = capsys.readouterr().out
     assert "oneself, 1 facts, 20 prompts between, gpt2+edm, seed 3" in said
     told = json.loads(out.read_text())
-    told["cells"]["oneself, 1 facts"][0]["hits"] = 2  # a mark: what is there is not measured again
+    told["cells"]["oneself, 1 facts"][0] |= {"hits": 2, "share": 1.0, "high": 1.0}  # a mark: not measured again
     out.write_text(json.dumps(told))
     assert main(command) == 0
     assert json.loads(out.read_text()) == told
