@@ -118,7 +118,7 @@ def _books(path: Path | None) -> list[str]:
     """Texts to tell: a file, the first BOOKS .txt files of a folder, or none: made up."""
     if path is None:
         return [""]
-    files = sorted(path.glob("*.txt"))[:BOOKS] if path.is_dir() else [path]
+    files = sorted(filter(Path.is_file, path.glob("*.txt")))[:BOOKS] if path.is_dir() else [path]
     if not files:
         raise ValueError(f"No .txt file in {path}. Choose a folder with books, or a file.")
     return [read_text(file) for file in files]

@@ -39,6 +39,8 @@ def _put(path: Path, lessons: dict[str, Lesson], broken: dict[str, str]) -> None
     name = path.stem.split("_", 1)[-1]  # "03_induction.md": the number only orders
     try:
         stamp = path.stat()
+        if not path.is_file():  # a pipe would be waited for, a device never ends
+            raise LessonError(f"{path.name} is no file. Put a text file in its place, or remove it.")
         found = _read(path, stamp.st_mtime_ns, stamp.st_size)
     except OSError as error:
         broken[name] = f"{path.name} cannot be read: {error.strerror or error}."

@@ -99,6 +99,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             records += found
         except ValueError as problem:
             raise ValueError(
-                f"Line {number} of {path.name} is no episode ({problem}). Delete this line."
+                f"Line {number} of {path.name} is no episode ({problem}). Delete this line, or choose another "
+                "file."
             ) from problem
     return records

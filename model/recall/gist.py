@@ -19,6 +19,7 @@ from model.run.bits import nats
 from model.run.checkpoint import Checkpoint
 
 TOLD, READ, ROWS = 192, 64, 16  # tokens told, tokens read, pairs at once
+TRIES = 200  # places of a text
 LETTERS = 2_400  # of a text, in which so many tokens are looked for
 
 
@@ -26,7 +27,7 @@ LETTERS = 2_400  # of a text, in which so many tokens are looked for
 def gist(
     checkpoint: Checkpoint, books: Mapping[str, str], *, n: int = 500, seed: int = 0, same: str = ""
 ) -> dict[str, Any]:
-    """n pairs -> nats a token with 95 % intervals: saved by the own book's vector and by the other
+    """n pairs (at least 2: one has no spread) -> nats a token with 95 % intervals: saved by the own book's vector and by the other
     book's, compared with none; and by the own compared with the other's, also in percent.
 
     same: the name of the only book whose next prompts are read; "": any. Raises ValueError if the
@@ -40,6 +41,7 @@ def gist(
     if len(books) < 2 or (same and same not in books):
         raise ValueError(f"The gist needs two books of more than {2 * LETTERS:,} letters, and "
                          f"{len(books)} are that long. Give longer texts.")
+    n = max(2, n)
     rng, nats = random.Random(f"gist {seed}"), []
     for first in range(0, n, ROWS):
         told, other, read = _pairs(checkpoint, rng, books, min(ROWS, n - first), same)
@@ -63,13 +65,15 @@ def _pairs(
 
 def _somewhere(checkpoint: Checkpoint, rng: random.Random, text: str) -> np.ndarray:
     """TOLD + READ tokens of a text, from the beginning of a sentence; drawn again if too few tokens
-    follow."""
-    while True:
+    follow. ValueError for a text in which they never do, one of spaces say."""
+    for _ in range(TRIES):
         at = rng.randrange(len(text) - LETTERS)
         part = text[at : at + LETTERS]
         ids = tokens.encode_part(checkpoint.tokenizer, part[part.find(". ") + 1 :])
         if len(ids) >= TOLD + READ:
             return ids[: TOLD + READ]
+    raise ValueError(f"The gist needs {TOLD + READ} tokens in {LETTERS:,} letters of a book, and {TRIES} places of "
+                     f"one that begins {text[:20]!r} had fewer. Give a text in sentences.")
 
 
 def _three_ways(

@@ -317,7 +317,7 @@ def _lines(path: Path) -> Iterator[HeadlineLineTold]:
             yield checked(HeadlineLineTold, from_json(line))
         except ValueError as problem:
             raise ValueError(f"Line {number} of {path} is no result: {problem}. Delete this "
-                             "line.") from problem
+                             "line, or choose another file.") from problem
 
 
 def share(hits: int, n: int) -> dict[str, Any]:

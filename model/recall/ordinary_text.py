@@ -39,10 +39,11 @@ def bits_per_byte(
     n: int = 200,
     settings: Settings = Settings(),
 ) -> dict[str, Any]:
-    """n passages of about 64 tokens of the text, each read as its own prompt with the same full
-    memory -> bits per byte of the base and of each variant, and the change in percent with its 95 %
-    interval (normal, over passages)."""
+    """n passages (at least 2: one has no spread) of about 64 tokens of the text, each read as its own
+    prompt with the same full memory -> bits per byte of the base and of each variant, and the change
+    in percent with its 95 % interval (normal, over passages)."""
     state = full(checkpoint, given, settings)
+    n = max(2, n)
     passages = list(islice(distraction.prompts(checkpoint, 200 * n, text, 1), n))
     nats: dict[str, list[float]] = {name: [] for name in ("gpt2", *variants)}
     n_bytes = 0

@@ -245,6 +245,10 @@ def start(options: Options, resume: bool) -> Training:
     if not resume:
         write_text(options.out / TOKENIZER, _first_tokenizer(options, books).to_str(pretty=True))
     data = Corpus(books, _fitting(saved.tokenizer(options.out / TOKENIZER), options))
+    longest = max(stage.length for stage in options.stages)
+    if len(data.book_ids) <= longest + 1:
+        raise corpus.CorpusError(f"Too little text in {options.text}: without the book that is left out, "
+                                 f"{len(data.book_ids):,} tokens; a row takes {longest + 1:,}. Add books.")
     model = build_model(options.shape, options.seed)
     if options.weights is not None and not resume:
         model.load_state_dict(weights_of(options.weights, model), strict=False)  # lm_head is wte

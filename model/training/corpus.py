@@ -48,7 +48,7 @@ def read_books(folder: Path) -> Books:
     Raises CorpusError if there are fewer than two files with text.
     """
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace")
-             for path in sorted(Path(folder).glob("*.txt"))}
+             for path in sorted(Path(folder).glob("*.txt")) if path.is_file()}
     texts = {name: text for name, text in texts.items() if text.strip()}
     if len(texts) < 2:
         raise CorpusError(f"Training needs a folder with at least two .txt files (one is left out "

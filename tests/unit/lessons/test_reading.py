@@ -1,5 +1,7 @@
 """A lesson's file: what the format allows is read, what it does not is refused with file and line."""
 
+import os
+
 import pytest
 
 from model.lessons import reading, shelf
@@ -91,11 +93,13 @@ def test_a_lesson_without_steps_is_none():
 def test_a_shelf_keeps_what_is_good_and_says_what_is_not(tmp_path):
     (tmp_path / "01_copying.md").write_text(GOOD)
     (tmp_path / "02_broken.md").write_text("nothing")
+    os.mkfifo(tmp_path / "04_pipe.md")  # who reads it waits for ever
     (tmp_path / "03_binary.md").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "README.md").write_text("no lesson")
     found = shelf.of_folders([tmp_path, tmp_path / "nowhere"])
     assert list(found.lessons) == ["copying"]
-    assert set(found.broken) == {"broken", "binary", "nowhere"}
+    assert set(found.broken) == {"broken", "binary", "nowhere", "pipe"}
+    assert found.broken["pipe"].startswith("04_pipe.md is no file.")
     assert "02_broken.md, line 1" in found.broken["broken"] and "UTF-8" in found.broken["binary"]
 
 

@@ -151,6 +151,9 @@ def test_the_gist_of_pairs_and_what_it_needs(embedded):
     own, other = found["saved_by_own"]["mean"], found["saved_by_other"]["mean"]
     assert found["pairs"] == 3 and found["own_over_other"]["mean"] == pytest.approx(own - other,
                                                                                     abs=1e-5)
+    with pytest.raises(ValueError, match="had fewer. Give a text in sentences"):
+        gist.gist(embedded, {"a": " " * 9_000, "b": " " * 9_000}, n=3)
+    assert gist.gist(embedded, books, n=1)["pairs"] == 2
     with pytest.raises(ValueError, match="two books"):
         gist.gist(embedded, {"a": BOOK}, n=3)
     with pytest.raises(ValueError, match="no trained recurrent memory"):
@@ -197,7 +200,7 @@ def test_each_share_of_a_label_has_its_own_n():
 
 @pytest.mark.slow
 def test_ordinary_text_changes_nothing_without_memory(embedded):
-    found = ordinary_text.bits_per_byte(embedded, [ROME], BOOK, ["gpt2+am"], n=2)
+    found = ordinary_text.bits_per_byte(embedded, [ROME], BOOK, ["gpt2+am"], n=1)
     assert found["variants"]["gpt2"]["percent"] == 0 and found["passages"] == 2
     assert found["variants"]["gpt2+am"]["bits_per_byte"] > 0
 

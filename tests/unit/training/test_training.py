@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -351,6 +352,15 @@ def test_a_new_training_replaces_nothing(text, tmp_path, capsys, what, held):
     said = capsys.readouterr().err
     assert f"There is {held} in {tmp_path} already. Choose a new folder" in said and "--resume" in said
     assert (tmp_path / held).read_text() == "hours of work" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_too_little_text_is_said_with_its_tokens(text, options, tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("Hi.")
+    with pytest.raises(corpus.CorpusError, match="tokens; a row takes 33. Add books"):
+        base.start(replace(options, text=tmp_path), resume=False)
+    os.mkfifo(text / "pipe.txt")  # who reads it waits for ever
+    assert len(corpus.read_books(text).training) == 2
 
 
 def test_a_tokenizer_that_is_no_trainings_is_refused(options, tmp_path):
