@@ -167,7 +167,8 @@ def fill_from(modules: Modules, path: Path) -> None:
     if Sizes(**told.sizes.model_dump()) != modules.sizes:
         raise ValueError(
             f"Wrong memory: {path.name} holds memory of other sizes ({told.sizes}) than this "
-            f"model's ({asdict(modules.sizes)}). Train it anew, without --from."
+            f"model's ({asdict(modules.sizes)}). Give --cell {told.sizes.cell} --lora {told.sizes.rank}, or "
+            "train it anew, without --from."
         )
     _fill(modules, tensors, path)
 
