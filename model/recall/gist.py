@@ -65,7 +65,7 @@ def _pairs(
 
 def _somewhere(checkpoint: Checkpoint, rng: random.Random, text: str) -> np.ndarray:
     """TOLD + READ tokens of a text, from the beginning of a sentence; drawn again if too few tokens
-    follow. ValueError for a text in which they never do, one of spaces say."""
+    follow. ValueError for a text in which they never do, such as a list of long words."""
     for _ in range(TRIES):
         at = rng.randrange(len(text) - LETTERS)
         part = text[at : at + LETTERS]

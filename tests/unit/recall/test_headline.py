@@ -152,7 +152,7 @@ def test_the_gist_of_pairs_and_what_it_needs(embedded):
     assert found["pairs"] == 3 and found["own_over_other"]["mean"] == pytest.approx(own - other,
                                                                                     abs=1e-5)
     with pytest.raises(ValueError, match="had fewer. Give a text in sentences"):
-        gist.gist(embedded, {"a": " " * 9_000, "b": " " * 9_000}, n=3)
+        gist.gist(embedded, dict.fromkeys("ab", " extraordinary" * 600), n=3)  # a token each
     assert gist.gist(embedded, books, n=1)["pairs"] == 2
     with pytest.raises(ValueError, match="two books"):
         gist.gist(embedded, {"a": BOOK}, n=3)
