@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 def run_command(options: Namespace) -> Iterator[str]:
     """Run the measurements; one line each, or one JSON object at the end."""
+    if options.peers and options.device != "cpu":
+        raise ValueError("--peers is measured on the CPU. Leave --device out.")
     results = {}
     if options.peers and not options.json:
         yield from _measurements("peers").HEAD

@@ -34,6 +34,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     settings = _settings(chosen)
     if chosen.eviction and chosen.file is None:
         raise ValueError("--eviction needs probes. Add --file FILE.jsonl")
+    _check_used(chosen)
     loaded = opened(chosen.model)
     untrained(loaded, ["gpt2+am"] if chosen.eviction else names)
     if chosen.eviction:
@@ -56,6 +57,17 @@ def _settings(chosen: Namespace) -> Settings:
         "score": chosen.salience, "threshold": chosen.threshold, "best": chosen.best,
     }
     return from_saved({name: value for name, value in given.items() if value is not None})
+
+
+def _check_used(chosen: Namespace) -> None:
+    """Raises ValueError for an option that would change nothing: its giver believes that it did."""
+    if chosen.file is None:
+        return
+    others, why = (("out", "ray", "seed"), "--eviction: it keeps nothing and draws nothing") if chosen.eviction else (
+        ("n", "text", "seed"), "--file: it asks every line, and a line has its own distraction and seed")
+    for name in others:
+        if getattr(chosen, name):
+            raise ValueError(f"--{name} does nothing with {why}. Leave --{name} out.")
 
 
 def _file(

@@ -22,6 +22,9 @@ SUFFIX = ".safetensors"
 def run_command(chosen: Namespace) -> Iterator[str]:
     """Trace, write, and say what was written, line by line; or say what a file holds."""
     if chosen.open is not None:
+        if chosen.out is not None or chosen.session is not None:
+            raise ValueError("--open only says what a file holds. Leave --out and --session out, or trace a "
+                             "--prompt.")
         yield from _opened(chosen.open)
         return
     if chosen.out is None:

@@ -24,10 +24,11 @@ PARTS = {
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model bench`."""
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    parser.add_argument("--part", choices=PARTS, help="; ".join(f"{k}: {v}" for k, v in PARTS.items()))
-    parser.add_argument("--peers", action="store_true",
-                        help="only this: the same work by transformers, TransformerLens and bertviz, as a "
-                             "table in Markdown (tests/bench/peers.txt lists what it needs)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--part", choices=PARTS, help="; ".join(f"{k}: {v}" for k, v in PARTS.items()))
+    what.add_argument("--peers", action="store_true",
+                      help="only this: the same work by transformers, TransformerLens and bertviz, as a "
+                           "table in Markdown (tests/bench/peers.txt lists what it needs)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu",
                         help="where traces and generation are measured; with cuda only these (default: cpu)")
-    parser.add_argument("--load", dest="part", action="store_const", const="load", help="--part load")
+    what.add_argument("--load", dest="part", action="store_const", const="load", help="--part load")

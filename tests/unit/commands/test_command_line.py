@@ -212,6 +212,18 @@ def test_a_bench_on_a_gpu_that_is_not_there_is_one_sentence(capsys, monkeypatch)
     assert (code, out) == (2, "") and "There is no CUDA GPU here" in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize("given, said", [
+    (["--load", "--part", "model"], "not allowed with argument"), (["--peers", "--part", "model"], "not allowed with argument"),
+    (["--peers", "--device", "cuda"], "--peers is measured on the CPU. Leave --device out."),
+])
+def test_a_bench_of_two_things_is_none(capsys, given, said):
+    try:
+        code = main(["bench", *given])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2 and said in capsys.readouterr().err
+
+
 def test_peers_are_a_table_and_who_is_missing_has_a_row(capsys, monkeypatch):
     rows = [peers.Row("trace", "eager", "1 ms", "2 ms", 0.5), peers._missing("trace", "x", ImportError("no x"))]
     monkeypatch.setattr(peers, "measure", lambda: iter(rows))

@@ -148,6 +148,11 @@ def test_wrong_choices_are_one_sentence(capsys, tmp_path, folder):
     ):
         code, _, err = command(capsys, "--model", folder, "--file", tmp_path / "no", *given)
         assert code == 2 and words in err
+    for given in (["--n", 5], ["--text", "book.txt"], ["--seed", 1], ["--eviction", "--out", "x"],
+                  ["--eviction", "--ray"], ["--eviction", "--seed", 1]):
+        code, _, err = command(capsys, "--model", folder, "--file", tmp_path / "no", *given)
+        name = next(word for word in given if word != "--eviction")
+        assert code == 2 and f"{name} does nothing with --" in err and f"Leave {name} out." in err
     code, _, err = command(capsys, "--model", folder, "--scoreboard")
     assert code == 2 and "--out FILE" in err
 

@@ -47,6 +47,7 @@ def test_a_session_travels_along(capsys, tmp_path, monkeypatch):
     (["--prompt", "a"], "No file to write"),
     (["--open", "/no/such/file.safetensors"], "Cannot read /no/such/file.safetensors"),
     (["--open", "pyproject.toml"], "it is no trace file, or only a part of one"),
+    (["--open", "x.safetensors", "--out", "y.npz"], "--open only says what a file holds"),
     (["--prompt", "a", "--out", "x.npz", "--session", "demo"], "Only a *.safetensors file takes a session"),
 ])
 def test_what_is_wrong_is_one_sentence(capsys, arguments, words):
