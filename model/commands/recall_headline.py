@@ -32,7 +32,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     if chosen.only and GIST in only and not _is_recurrent(loaded):
         raise ValueError(f"{loaded.name} has no recurrent memory, and {GIST} measures nothing else. Leave it "
                          "out of --only.")
-    given = read(chosen.file) if chosen.file else open_probes.held_out(MOST * chosen.n)
+    given = read(chosen.file, loaded) if chosen.file else open_probes.held_out(MOST * chosen.n)
     books = corpus.read_books(chosen.text) if chosen.text else None
     text = books.left_out if books else ""
     spread = cluster(chosen.ray)
@@ -61,15 +61,19 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     yield f"wrote {chosen.out}"
 
 
-def read(paths: list[Path]) -> list[Probe]:
+def read(paths: list[Path], loaded: Checkpoint) -> list[Probe]:
     """The probes of all files, in turn from each, so that the first n are of all. ValueError names a
-    line that is no probe."""
+    line that is no probe, or none that this model can be asked."""
     files: list[list[Probe]] = []
     for path in paths:
         files.append([])
         for number, one in probe_file.read_probes(path):
-            if isinstance(one, ValueError):
-                raise ValueError(f"{path}, line {number}: {one}")
+            try:
+                if isinstance(one, ValueError):
+                    raise one
+                probe.prepare(loaded, replace(one, tell=one.tell or ("Nothing.",)))  # a case tells its own
+            except ValueError as problem:
+                raise ValueError(f"{path}, line {number}: {problem}") from problem
             files[-1].append(replace(one, label=one.label or path.stem))
     longest = max(map(len, files))
     found = [probes[i] for i in range(longest) for probes in files if i < len(probes)]

@@ -13,6 +13,7 @@ from model.__main__ import main
 from model.analysis import surprisal
 from model.loading import checkpoint
 from model.run import sampling, tokens, trace
+from tests import odd_tokenizers
 from tests.conftest import random_gpt2
 
 TEXT = "The old man said the old man said: naïve 🧠!"
@@ -211,6 +212,22 @@ def test_a_missing_file_or_a_folder_is_named(tmp_path, capsys):
     for path in (tmp_path / "none.txt", tmp_path):
         code, _, err = score(capsys, path)
         assert code == 2 and str(path) in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind, n_first, n_unknown", [
+    (odd_tokenizers.wordpiece_in_one_file, 3, 2), (odd_tokenizers.wordpiece, 0, 2), (odd_tokenizers.with_beginning, 0, 0),
+])
+def test_bytes_are_the_texts_own_whatever_the_tokenizer_drops(tmp_path, capsys, kind, n_first, n_unknown):
+    """für and the second unknown word are spelt as [UNK]; [CLS] and a start token stand for no byte."""
+    folder, file = tmp_path / "model", tmp_path / "x"
+    folder.mkdir()
+    random_gpt2(vocab_size=kind(folder)).save_pretrained(folder)
+    text = "abc  unbekannteswort café" if n_first else "für unbekannteswort  x café"
+    file.write_text(text, "utf-8")
+    found = json.loads(score(capsys, file, "--model", str(folder), "--json")[1])
+    assert found["bytes"] == len(text.encode()) == found["bytes_counted"] + n_first
+    assert found["tokens_unknown"] == n_unknown and found["bits_per_byte"] == pytest.approx(
+        found["bits_per_token"] * found["tokens_counted"] / found["bytes_counted"])
 
 
 @pytest.mark.parametrize("name, words", [("nope.txt", "No such file"), ("", "Is a directory")])

@@ -129,6 +129,15 @@ def test_the_command_runs_and_names_what_is_wrong(tmp_path, capsys):
     assert "No case nonsense" in capsys.readouterr().err
 
 
+def test_a_line_that_cannot_be_asked_is_named_before_anything_is_measured(tmp_path, capsys):
+    path, out = tmp_path / "mine.jsonl", tmp_path / "out.json"
+    for line, words in (({"ask": " "}, "The question is empty."), ({"ask": "x", "distance": -1}, "Distance out of range"),
+                        ({"ask": "x", "answer": ""}, "The answer is empty.")):
+        path.write_text(json.dumps({"ask": "I"}) + "\n" + json.dumps({"tell": ["a."]} | line))
+        assert main(["recall", "headline", "--file", str(path), "--out", str(out), "--only", "next"]) == 2
+        assert f"{path}, line 2: {words}" in capsys.readouterr().err and not out.exists()
+
+
 def test_the_command_says_so_if_nothing_could_be_measured(tmp_path, capsys):
     out = tmp_path / "out.json"
     command = ["recall", "headline", "--out", str(out), "--n", "1", "--variants", "am"]
