@@ -10,6 +10,7 @@ from typing import Any
 
 from model.commands.opening import cluster, opened, untrained
 from model.commands.score import read_text
+from model.disk.whole import place
 from model.memory.settings import Settings, from_saved
 from model.recall import episode_lines, eviction_runs, probe, probe_file, runs, scoreboard, verdict
 from model.recall.curves import CURVES
@@ -35,6 +36,8 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     if chosen.eviction and chosen.file is None:
         raise ValueError("--eviction needs probes. Add --file FILE.jsonl")
     _check_used(chosen)
+    if chosen.out is not None:
+        place(chosen.out)  # a folder, or none to write into, is found now, not after the first episode
     loaded = opened(chosen.model)
     untrained(loaded, ["gpt2+am"] if chosen.eviction else names)
     if chosen.eviction:

@@ -34,6 +34,9 @@ def run_command(args: Namespace) -> Iterator[str]:
     seeds = {_seed(modules, i): modules for i, modules in enumerate(found)}
     if len(seeds) < len(found):
         raise ValueError("Two memory files have the same seed. Give one file for each seed.")
+    card, has_page = found[0].card, {"recall", "stability"} <= set(found[0].card)
+    if has_page:
+        _check_card(args.memory[0], card)
     kept = memory_readme.read(args.out, RowsTold) if args.out.is_file() else {}
     _forget_others(kept, {
         "cells": [RULES, args.episodes, [modules.fingerprint for modules in found]],
@@ -51,9 +54,17 @@ def run_command(args: Namespace) -> Iterator[str]:
         for about in memory_grid.ABOUT:
             for facts in memory_grid.FACTS:
                 yield from _row(args.out, kept, part, about, facts, measure)
-    if {"recall", "stability"} <= set(found[0].card):
-        checked(WholeCardTold, found[0].card)
-        yield f"wrote {memory_readme.write(args.out.parent, found[0].card, kept)}"
+    if has_page:
+        yield f"wrote {memory_readme.write(args.out.parent, card, kept)}"
+
+
+def _check_card(path: Path, card: dict) -> None:
+    """Raises ValueError for a card that MEMORY.md cannot be made of: now, not after hours."""
+    try:
+        checked(WholeCardTold, card)
+    except ValueError as problem:
+        raise ValueError(f"The card in {path} is damaged: {problem}. Train it again, or restore a "
+                         "copy.") from problem
 
 
 def _seed(modules: Modules, i: int) -> int:

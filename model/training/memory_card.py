@@ -66,8 +66,8 @@ def _before(weights: Path | None) -> dict:
     """Steps, tokens and seconds of the training that this one continued; {} if it began anew."""
     if weights is None:
         return {}
-    card = modules.card_of(weights)
-    return {name: card.get(name) for name in ("steps", "tokens", "seconds", "base")}
+    card = modules.card_of(weights)  # {} where a training was stopped before it was measured
+    return {name: card[name] for name in ("steps", "tokens", "seconds", "base") if name in card}
 
 
 def _known() -> Lesson:

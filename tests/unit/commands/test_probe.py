@@ -144,6 +144,8 @@ def test_wrong_choices_are_one_sentence(capsys, tmp_path, folder):
     for given, words in (
         (["--variants", "gpt9"], "variant 'gpt9'. Choose one of"),
         (["--variants", ","], "No variant chosen. Name at least one"),
+        (["--out", tmp_path], "it is a folder. Choose the name of a file"),
+        (["--out", tmp_path / "no" / "x"], "There is no folder"),
         (["--n", 0], "--n 0. Ask for 1 or more"), (["--slots", 0], "--slots 0. Ask for 1 or more"),
     ):
         code, _, err = command(capsys, "--model", folder, "--file", tmp_path / "no", *given)

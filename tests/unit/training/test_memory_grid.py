@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from model.__main__ import main
+from model.disk.schema import checked
 from model.grafts import modules
 from model.recall.share import wilson
-from model.training import memory, memory_grid, memory_readme, remembering, whole_grid
+from model.training import memory, memory_card, memory_grid, memory_readme, remembering, whole_grid
+from model.training.job_files import WentOnTold
 from tests.unit.grafts.test_trained_modules import random_contents
 from tests.unit.training.test_memory_training import folder_of
 
@@ -67,6 +69,23 @@ def test_what_no_window_holds_has_no_share_in_context(training, monkeypatch):
     assert memory_grid.in_context(training, "oneself", 1, 2).n == 0
     monkeypatch.setattr(memory_grid, "each", lambda *_: [{}])
     assert memory_grid.row(training, {}, "oneself", 1, 2) == []
+
+
+def test_a_card_that_makes_no_page_is_found_before_anything_is_measured(training, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(memory_grid, "row", lambda *_, **__: pytest.fail("a row was measured"))
+    file = tmp_path / "a.safetensors"
+    modules.save_modules(training.modules, file, training.checkpoint.fingerprint, ["edm"], {
+        "seed": 3, "recall": {}, "stability": None})
+    assert main(["train", "grid", "--model", training.checkpoint.name, "--memory", str(file), "--out",
+                 str(tmp_path / "grid.json"), "--episodes", "2"]) == 2
+    assert f"The card in {file} is damaged: recall is {{}}" in capsys.readouterr().err
+
+
+def test_memory_that_was_never_measured_has_no_past_to_tell(training, tmp_path):
+    for card in ({}, {"steps": 5, "seed": 1}):
+        modules.save_modules(training.modules, tmp_path / "a", training.checkpoint.fingerprint, ["edm"], card)
+        before = memory_card._before(tmp_path / "a")
+        assert checked(WentOnTold, before).steps == card.get("steps", 0)
 
 
 def test_the_command_replaces_nobody_elses_file(tmp_path, capsys):
