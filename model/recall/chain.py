@@ -12,14 +12,13 @@ on, a link holds if it holds in one of them. Knows nothing of looks.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
 from model.memory import asking
 from model.memory.settings import Settings
 from model.memory.state import MemoryState
-from model.recall import probe
+from model.recall import new_words, probe
 from model.recall.link import NAMES, Link, percent
 from model.recall.probe import Outcome, Scored
 from model.recall.seen import QuestionRun, see, target
@@ -28,6 +27,7 @@ from model.recall.told_facts import ToldSentence, holding
 from model.recall.whole_words import says
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
+from model.run.tokens import Ids
 from model.run.trace import logits
 
 MOST_FACTS = 4  # told sentences that hold the same answer; the newest are followed
@@ -88,9 +88,8 @@ def of_question(
         return None
     room = probe.room_behind(checkpoint, asked.trace)
     spoken = probe.follow(checkpoint, asked, room)
-    lead, wanted = _likeliest(checkpoint, state, asked, fact, spoken)
+    lead, ids, wanted = _likeliest(checkpoint, state, asked, fact, spoken)
     fact = replace(fact, wanted=wanted)
-    ids = tokens.encode_part(checkpoint.tokenizer, state.prompts[fact.prompt - 1])[list(wanted)]
     seen = see(checkpoint, asked, lead, ids[: max(1, room - len(lead))])
     words = tokens.decode(checkpoint.tokenizer, spoken)
     is_said = says(words, tokens.decode(checkpoint.tokenizer, ids))
@@ -157,31 +156,18 @@ def _states(checkpoint: Checkpoint, one: Outcome) -> Iterator[MemoryState]:
 def _likeliest(
     checkpoint: Checkpoint, state: MemoryState, asked: asking.Recalled, fact: ToldSentence,
     spoken: np.ndarray
-) -> tuple[np.ndarray, tuple[int, ...]]:
-    """(tokens said before it, positions of the fact's words) of the words, new to the question,
-    whose first token is most probable after the question or after the model's own words."""
-    trace = probe.along(checkpoint, asked.trace, spoken)
-    runs = _new_words(checkpoint, state.prompts[fact.prompt - 1], fact, asked.trace.ids)
+) -> tuple[np.ndarray, Ids, tuple[int, ...]]:
+    """(tokens said before it, its tokens, positions of the fact's words): of the words that are new to
+    the question those that the reply says, with the reply's own tokens; else those whose first token is
+    most probable after the question or after the model's own words."""
     ids = tokens.encode_part(checkpoint.tokenizer, state.prompts[fact.prompt - 1])
+    question = tokens.decode(checkpoint.tokenizer, asked.trace.ids)
+    found = new_words.runs(checkpoint, ids, fact, question)
+    if (is_said := new_words.said(checkpoint, ids, found, spoken)) is not None:
+        wanted, own = is_said
+        return spoken[: own.start], spoken[own.start : own.stop], wanted
+    trace, runs = probe.along(checkpoint, asked.trace, spoken), [new_words.whole(run) for run in found]
     p = logits(checkpoint, trace, len(asked.trace) - 1).double().softmax(-1)  # (A,V)
     p = p[:, ids[[run[0] for run in runs]]]
     at, which = np.unravel_index(int(p.argmax()), tuple(p.shape))
-    return spoken[:at], runs[which]
-
-
-def _new_words(
-    checkpoint: Checkpoint, prompt: str, fact: ToldSentence, asked: np.ndarray
-) -> list[tuple[int, ...]]:
-    """Positions of the fact's words that the question does not hold, neighbours together. If the
-    question holds them all: of all words; if the fact has no words: of all tokens."""
-    texts = tokens.display(checkpoint.tokenizer, tokens.encode_part(checkpoint.tokenizer, prompt))
-    old = {_bare(text) for text in tokens.display(checkpoint.tokenizer, asked)}
-    own = list(range(fact.start, fact.stop))
-    words = [i for i in own if any(c.isalnum() for c in texts[i])] or own
-    new = [i for i in words if _bare(texts[i]) not in old] or words
-    edges = [0, *(n for n in range(1, len(new)) if new[n] != new[n - 1] + 1), len(new)]
-    return [tuple(new[a:b]) for a, b in pairwise(edges)]
-
-
-def _bare(text: str) -> str:
-    return text.strip("·").casefold()
+    return spoken[:at], ids[list(runs[which])], runs[which]

@@ -96,9 +96,9 @@ def exchanged_word(checkpoint: Checkpoint, told: str, question: str, said: str) 
     """A told sentence's word and the question's in the same place, behind or before the same word;
     neither stands in the other text, in any form, nor in what is said. The least common pair; None
     where there is none that is less common than COMMON."""
-    own, other = _words(told), _words(question)
-    mine = [i for i, word in enumerate(own) if not _has([*other, *_words(said)], word)]
-    its = [j for j, word in enumerate(other) if not _has(own, word)]
+    own, other = words(told), words(question)
+    mine = [i for i, word in enumerate(own) if not has([*other, *words(said)], word)]
+    its = [j for j, word in enumerate(other) if not has(own, word)]
     pairs = [(own[i], other[j]) for i, j in product(mine, its) if _same_place(own, i, other, j)]
     rare = {pair: min(_commonness(checkpoint, word) for word in pair) for pair in pairs}
     best = max(rare, key=rare.__getitem__, default=None)
@@ -130,20 +130,22 @@ def _commonness(checkpoint: Checkpoint, word: str) -> int:
 
 
 def _lacking(question: str, told: str) -> list[str]:
-    own = _words(told)
-    return [word for word in dict.fromkeys(_words(question)) if not _has(own, word)]
+    own = words(told)
+    return [word for word in dict.fromkeys(words(question)) if not has(own, word)]
 
 
-def _has(words: list[str], word: str) -> bool:
-    return any(_is_same(word, other) for other in words)
+def has(among: list[str], word: str) -> bool:
+    """Whether one of these words is this one, in any form."""
+    return any(_is_same(word, other) for other in among)
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """A text's words, without the marks between them."""
     return re.findall(r"\w+", text)
 
 
 def _folded(text: str) -> set[str]:
-    return {word.casefold() for word in _words(text)}
+    return {word.casefold() for word in words(text)}
 
 
 def _is_stored(state: MemoryState, fact: ToldSentence) -> bool:

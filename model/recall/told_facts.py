@@ -57,7 +57,8 @@ def holding(checkpoint: Checkpoint, prompts: Iterable[str], answer: str) -> list
         if says(text, answer):
             ids = tokens.encode_part(checkpoint.tokenizer, text)
             found += [
-                replace(fact, wanted=_wanted(checkpoint, ids, fact, answer))
+                replace(fact, wanted=tuple(
+                    run_that_says(checkpoint, ids, range(fact.start, fact.stop), answer)))
                 for fact in sentences(checkpoint, text, number) if says(fact.text, answer)
             ]
     return found
@@ -69,12 +70,13 @@ def _fact(checkpoint: Checkpoint, ids: Ids, prompt: int, start: int, stop: int) 
     )
 
 
-def _wanted(checkpoint: Checkpoint, ids: Ids, fact: ToldSentence, answer: str) -> tuple[int, ...]:
-    """The shortest run of tokens that says the answer: its first end, then its last start."""
+def run_that_says(checkpoint: Checkpoint, ids: Ids, within: range, answer: str) -> range:
+    """The shortest run of tokens that says the answer, which all of `within` say: its first end, then
+    its last start."""
     def said(start: int, stop: int) -> bool:
         return says(tokens.decode(checkpoint.tokenizer, ids[start:stop]), answer)
 
-    ends = range(fact.start + 1, fact.stop + 1)
-    end = next(e for e in ends if said(fact.start, e) and said(fact.start, min(e + 1, fact.stop)))
-    start = next(s for s in range(end - 1, fact.start - 1, -1) if said(s, end))
-    return tuple(range(start, end))
+    first, stop = within.start, within.stop
+    end = next(e for e in range(first + 1, stop + 1) if said(first, e) and said(first, min(e + 1, stop)))
+    start = next(s for s in range(end - 1, first - 1, -1) if said(s, end))
+    return range(start, end)
