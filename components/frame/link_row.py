@@ -7,7 +7,7 @@ from model.recall.chain import Chain
 from model.recall.link import NAMES, Link, number, percent
 from model.recall.told_facts import ToldSentence
 
-SHARES = ("of the attention", "of the probability moved", "probability")
+SHARES = ("of the attention", "of the probability moved")
 STYLE = """<style>
 .links { display: flex; flex-wrap: wrap; gap: .3em .25em; align-items: stretch; line-height: 1.25;
   font-variant-numeric: tabular-nums }
@@ -67,7 +67,9 @@ def _number(link: Link) -> str:
     if link.number is None:
         return "–"
     if link.unit in SHARES:
-        return f"{percent(link.number)} {'' if link.unit == 'probability' else link.unit}".strip()
+        return f"{percent(link.number)} {link.unit}"
+    if link.unit == "probability":
+        return f"probability {percent(link.number)}"
     return f"{link.unit} {number(link.number)}" if link.unit in ("rank", "salience") else (
         f"{number(link.number)} {link.unit}")
 

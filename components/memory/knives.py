@@ -177,7 +177,8 @@ def _edges(now: Moment, place: Place) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="slot_edge_row"):
         typed = now.asked.names[now.asked.n_start :]
         st.selectbox("From the typed token", [None, *range(len(typed))], width=170, **holding(choice.ROW),
-                     format_func=lambda i: "the last" if i is None else f"{i} {typed[i]}")
+                     format_func=lambda i: "the last" if i is None else f"{i} {typed[i]}",
+                     placeholder="the last")  # Streamlit shows it for the chosen None
         scope = one_of("Where the edge is cut", choice.EDGE_IN)
         edge = _edge(now, place, scope)
         kept = chosen(choice.EDGES)

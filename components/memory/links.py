@@ -49,9 +49,10 @@ def _choose(now: Moment, facts):
     names = [None, *reversed(by_name)]
     if chosen(choice.FACT) not in names:
         choose(choice.FACT, None)  # another conversation
+    first = f"found first: {_title(best)}"  # Streamlit shows the placeholder for the chosen None
     name = st.selectbox(
-        "The told sentence that should answer", names, **holding(choice.FACT),
-        format_func=lambda name: _title(by_name[name]) if name else f"found first: {_title(best)}",
+        "The told sentence that should answer", names, placeholder=first, **holding(choice.FACT),
+        format_func=lambda name: _title(by_name[name]) if name else first,
     )
     return by_name[name] if name else best
 

@@ -90,6 +90,8 @@ def test_memory_follows_the_sentence_that_the_question_finds_first(app, loaded):
     page = tree.html(app)
     assert "“<bdi>I live in New York.</bdi>”" in page
     assert drawn(page) == [(name, "True") for name in NAMES]
+    assert "<small>probability " in page
+    assert "found first: “I live in New York.”" in app.selectbox(key="memory_fact").proto.placeholder
 
     app.selectbox(key="memory_fact").set_value("1·0").run()
     chain = recall_chain.of_question(loaded, state, found, settings, first, settings, [state])
