@@ -133,6 +133,13 @@ def chosen_cell(one: Choice, share: np.ndarray, even_empty: bool = False) -> tup
     return int(best[0]), int(best[1])
 
 
+def is_alone(what: Asked, cell: tuple[int, int] | None) -> bool:
+    """Whether a chosen cell's token of B has no partner in A, which `taken` says."""
+    if cell is None or what.is_head or cell[1] >= len(what.sources):
+        return False
+    return bool(what.sources[cell[1]] == alignment.NONE)
+
+
 def columns(two: TwoPrompts, what: Asked) -> tuple[list[str], list[str]]:
     """Names of the columns, short and in words: B's tokens with A's, or heads."""
     if what.is_head:
@@ -144,13 +151,16 @@ def columns(two: TwoPrompts, what: Asked) -> tuple[list[str], list[str]]:
     return names, words
 
 
-def taken(two: TwoPrompts, what: Asked, cell: tuple[int, int]) -> tuple[int, int] | None:
+def taken(
+    two: TwoPrompts, what: Asked, cell: tuple[int, int], is_said: bool = True
+) -> tuple[int, int] | None:
     """The cell of A that is put into a cell of B: the chosen one, else the one that stands for it; None,
-    and a sentence, where there is none."""
+    and if `is_said` a sentence, where there is none."""
     layer, column = cell
+    say = st.caption if is_said else lambda words: None
     if what.is_head and len(two.tokens) != len(two.others):
-        st.caption("One head's z is put in at every token, so a single patch needs equal token counts: "
-                   f"A has {len(two.tokens):,}, B has {len(two.others):,}.")
+        say("One head's z is put in at every token, so a single patch needs equal token counts: "
+            f"A has {len(two.tokens):,}, B has {len(two.others):,}.")
         return None
     n = two.first.rows[0].q[0].shape[0] if what.is_head else len(two.tokens)
     wanted = chosen(choice.PATCH_FROM)
@@ -158,7 +168,7 @@ def taken(two: TwoPrompts, what: Asked, cell: tuple[int, int]) -> tuple[int, int
         return wanted
     source = column if what.is_head else int(what.sources[column])
     if source == alignment.NONE:
-        st.caption("This token of B has no partner in A. Choose another cell, or a value of A in the boxes below.")
+        say("This token of B has no partner in A. Choose another cell, or a value of A in the boxes below.")
         return None
     return layer, source
 

@@ -148,7 +148,8 @@ def patch(two: TwoPrompts, bar) -> None:
     read = patches.every_cell(two, asked)
     if read is None:
         return
-    cell = patches.chosen_cell(choice.PATCHED, read.share, chosen(choice.PATCH_FROM) is not None)
+    is_kept = chosen(choice.PATCH_FROM) is not None or patches.is_alone(asked, chosen(choice.PATCHED))
+    cell = patches.chosen_cell(choice.PATCHED, read.share, is_kept)
     pictures = {
         "Every cell": lambda: _cells(two, asked, read, cell, metric),
         "One patch": lambda: _one(two, asked, read, cell, metric),
@@ -225,7 +226,7 @@ def _one(two: TwoPrompts, asked, read, cell: tuple[int, int], metric: str) -> No
 
 
 def _moved(two: TwoPrompts, asked, cell: tuple[int, int]) -> None:
-    taken = patches.taken(two, asked, cell)
+    taken = patches.taken(two, asked, cell, is_said=presenting.is_on())  # on a desk _one says it
     if taken is None:
         return
     found = run.one_patch(two.first, two.second, asked.site, asked.fill, taken, cell)

@@ -121,6 +121,14 @@ def test_any_cell_of_a_goes_into_any_cell_of_b(model):
     assert app.session_state["patch_from"] is None and app.session_state["patched"] == (4, 20)
 
 
+def test_a_cell_without_a_partner_stays_chosen_and_is_one_sentence():
+    app = opened(WORDS, compare="patch", patched="1.1")
+    assert not app.exception and not app.error
+    assert grid(app, "patch_grid")["chosen"] == {"row": 1, "column": 1}
+    said = [caption.value for caption in app.caption if "has no partner in A. Choose" in caption.value]
+    assert len(said) == 1 and not any(key == "patch_cone" for _, key, _ in tree.components(app))
+
+
 def test_what_memory_brings_is_patched_into_the_run_without_it(model):
     ask = "Where do I live? I live in"
     app = opened((ask, ask), compare="patch", patch_runs="into")
