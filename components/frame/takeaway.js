@@ -265,12 +265,18 @@ function ask(menu, what) {
   });
 }
 
-// Lines below a picture: the prompt, then the model and the page.
+// Lines below a picture: the prompt, or both, then the model and the page.
 function footer({ data: { model, page } }) {
-  const box = document.querySelector(".st-key-prompt_box");
+  const prompts = [["Prompt", typed_in("prompt_box")], ["Prompt B", typed_in("other_prompt_area")]];
+  const lines = prompts.filter(([, text]) => text).map(([name, text]) => `${name}: “${text}”`);
+  return [...lines, `Model: ${model} · ${page} · Mnemoscope`];
+}
+
+// The text of a box, in one line; "" where the box is not on the page.
+function typed_in(key) {
+  const box = document.querySelector(`.st-key-${key}`);
   const area = box && [...all_inside(box)].find((one) => one.localName === "textarea");
-  const prompt = area && !area.closest("[hidden]") ? area.value.trim().replace(/\s+/g, " ") : "";
-  return [...(prompt ? [`Prompt: “${prompt}”`] : []), `Model: ${model} · ${page} · Mnemoscope`];
+  return area && !area.closest("[hidden]") ? area.value.trim().replace(/\s+/g, " ") : "";
 }
 
 const own_name = ({ key, name }) => key || name;

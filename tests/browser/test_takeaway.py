@@ -81,14 +81,22 @@ def test_attention(open_page, shots):
 
 
 def test_prediction(open_page):
-    page = open_page("prediction", prompt=PROMPT, at=22)
+    page = open_page("prediction", prompt=PROMPT, at=22, temperature=0.7, seed=31)
     open_menu(page)
     choose(page, "After token")
     words = is_a_good_pair(page)
     assert {"probability (log)", "·New"} <= set(words)
+    assert {"0.7", "31"} <= set(words), "what stands in the boxes for numbers"
     rows = list(csv.DictReader(io.StringIO(taken(page, "CSV").decode())))
     assert rows[0]["token"] == "·New"
     assert sum(float(row["probability"]) for row in rows) == pytest.approx(1)
+
+
+def test_both_prompts_stand_below_what_compares_them(open_page):
+    page = open_page("compare", prompt="My name is Ann", other_prompt="My name is Tom")
+    open_menu(page)
+    below = words_of(taken(page, "SVG"))
+    assert {"Prompt: “My name is Ann”", "Prompt B: “My name is Tom”"} <= set(below)
 
 
 def test_cache(open_page):

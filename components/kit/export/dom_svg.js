@@ -3,7 +3,7 @@
 import { SvgContext, attributes, element, escaped, new_name, paint_of, short } from "./svg_context.js";
 
 const ruler = document.createElement("canvas").getContext("2d");
-const LEFT_OUT = ".modebar-container, .hoverlayer, .draglayer, .tip, .tools, style, script, input, select, "
+const LEFT_OUT = ".modebar-container, .hoverlayer, .draglayer, .tip, .tools, style, script, input:not([type=number]), select, "
   + "[data-testid=stElementToolbar], [data-testid=stHeaderActionElements]"; // for hands, not for paper
 const BIG_SVG = 400; // elements; a larger drawing has its looks as attributes (Plotly's has)
 
@@ -58,6 +58,7 @@ function walk(node, page) {
   else if (node.localName === "iframe") walk_frame(node, page, box);
   else {
     write_box(style, box, page);
+    if (node.localName === "input") write_value(node, style, page);
     for (const child of inside(node)) walk(child, page);
   }
   page.parts.push("</g>".repeat(wraps.filter((part) => part.startsWith("<g")).length));
@@ -169,6 +170,14 @@ function write_words(node, page) {
   const style = getComputedStyle(node.parentElement);
   if (parseFloat(style.fontSize) === 0) return;
   for (const line of lines_of(node)) write_line(line, style, page);
+}
+
+// What a box for a number holds.
+function write_value(box, style, page) {
+  ruler.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  const { left, top, bottom } = box.getBoundingClientRect();
+  const start = left + parseFloat(style.borderLeftWidth) + parseFloat(style.paddingLeft);
+  write_line({ text: box.value, left: start, end: start + ruler.measureText(box.value).width, top, bottom }, style, page);
 }
 
 // A text node's lines as they are broken on the screen: [{text, box}].
