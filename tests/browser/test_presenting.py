@@ -97,6 +97,14 @@ def test_a_caption_is_behind_its_question_mark(present):
     expect(words).to_be_visible()
 
 
+def test_the_question_marks_of_two_captions_in_a_row_stand_side_by_side(present):
+    page = present("compare", compare="patch", other_prompt=PROMPT.replace("New York", "Rome"))
+    marks = page.locator(".stMain [data-testid=stCaptionContainer]")
+    expect(marks).to_have_count(2)
+    places = marks.evaluate_all("all => all.map(one => getComputedStyle(one, '::after').right)")
+    assert len(set(places)) == 2, places
+
+
 PICTURES = {  # page -> what it shows first
     "": [".st-key-whole .picture"],
     "anatomy": [".st-key-tour_ladder"],

@@ -46,6 +46,13 @@ def test_the_words_of_the_button_that_goes_on(open_page):
         eventually(page, lambda: contrast(page.locator(".st-key-forward p")) >= LEAST)
 
 
+def test_the_words_of_a_button_that_waits_for_a_text(open_page):
+    page = open_page("memory", prompt="")
+    words = page.locator(".st-key-remember p")
+    for _ in both_schemes(page):
+        eventually(page, lambda: contrast(words) >= 2)  # paler than one that can be pressed
+
+
 def test_what_is_written_in_the_first_picture_begins_the_name_that_is_read_aloud(open_page):
     page = open_page("")
     token = page.locator(".st-key-whole .token").first
