@@ -149,8 +149,8 @@ def _difference(now: ChosenHead, two: TwoPrompts, a: np.ndarray, b: np.ndarray, 
     cell_grid.show(picture, (row, min(row, column)), "map_apart",
                    lambda row, column: choice.choose_cell(int(mine[row]), int(mine[column])))
     shorter = f" The last {len(mine)} pairs." if first else ""
-    st.caption("Δ weight between tokens that stand for each other; blue: B reads more, red: less; full "
-               f"colour from ±1 on.{shorter}")
+    st.caption("Δ weight between tokens that stand for each other; blue: B reads more, red: less; "
+               f"colour = √|Δ|, full at ±1.{shorter}")
 
 
 # -- one query ------------------------------------------------------------------------------------

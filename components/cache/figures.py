@@ -144,10 +144,10 @@ def work(with_cache, without) -> str:
     rows = [
         [name, formula, getattr(with_cache, field), getattr(without, field)]
         for name, formula, field in (
-            ("q, k, v, output", "L · n · 4C²", "projections"),
-            ("attention", "L · 2C · pairs", "attention"),
-            ("MLP", "L · n · 2CF", "mlp"),
-            ("LM head", "C · V", "lm_head"),
+            ("q, k, v, output", "L · n · 4D²", "projections"),
+            ("attention", "L · 2D · pairs", "attention"),
+            ("MLP", "L · n · 2DF", "mlp"),
+            ("LM head", "D · V", "lm_head"),
             ("sum", "", "total"),
         )
     ]
@@ -161,7 +161,7 @@ def prices(found: dict, titles: dict[str, str], reference: str) -> go.Figure:
     values = [found[name].bits_per_byte for name in names]
     base = found[reference].bits_per_byte
     words = [
-        f"{value:.3f}" + ("" if name == reference else f"  ({value - base:+.3f})")
+        f"{value:.3f}" + ("" if name == reference else f"  ({value - base:+.3f})".replace("-", "−"))
         for name, value in zip(names, values)
     ]
     by_name = dict(zip(titles, POLICY_HUES))

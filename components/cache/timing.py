@@ -108,5 +108,5 @@ def _work(at: int) -> None:
         f"Without the cache, this step costs {without.total / with_cache.total:.1f} × as much. "
         "pairs = the number of (query, key) pairs: t with the cache, t(t + 1)/2 without. So with "
         "the cache a step grows linearly in t, without it with t². With the cache, the MLP and "
-        "projections do not depend on t. C model width, F MLP width, V vocabulary, L layers."
+        "projections do not depend on t. D model width, F MLP width, V vocabulary, L layers."
     )

@@ -143,5 +143,5 @@ def _attention(two: TwoModels, apart, part: tuple[int, int]) -> None:
     cell_grid.show(grid, cell, "models_attention",
                    lambda row, column: choose(AT, int(two.pairs[first + row, 0]) - two.n_start))
     shorter = f" The last {len(names)} tokens." if first else ""
-    st.caption(f"B's weight − A's: blue = B reads more, red = less; full colour from ±1 on. Reads of "
+    st.caption(f"B's weight − A's: blue = B reads more, red = less; colour = √|Δ|, full at ±1. Reads of "
                f"memory are not drawn, so a row of B may sum to less than 1.{shorter}")

@@ -14,10 +14,11 @@ def weights(
     change: np.ndarray, names: list[str], words: list[str], of: str, height: int = 430
 ) -> Grid:
     """change (N,N): weights of B minus those of A, row = query; names, words: of the N tokens; of:
-    whose weights these are; height: of all rows, in pixels."""
+    whose weights these are; height: of all rows, in pixels. The colour is the root of the change, as a
+    map's is of its weights."""
     return Grid(
         title=f"{of}, B minus A: {len(names)} × {len(names)} tokens",
-        levels=signed_levels(change, 1),
+        levels=signed_levels(np.sign(change) * np.sqrt(np.abs(change)), 1),
         rows=names,
         columns=names,
         row_words=[f"query {word}" for word in words],

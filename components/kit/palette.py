@@ -16,6 +16,13 @@ RAISES, LOWERS = QUERY, "#e11d48"  # above and below zero, where a picture has s
 LABEL = "#858b9a"  # words inside a picture that does not know the theme
 EMPTY = "rgba(128,128,128,.25)"
 
+MODULES = {"early": "#0891b2", "late": "#0e7490", "edm": MEMORY, "am": KEY}  # of a memory
+VARIANTS = {
+    "gpt2": LABEL, "gpt2+rnn": MODULES["early"], "gpt2+edm": MODULES["edm"], "gpt2+am": MODULES["am"],
+    "gpt2-m": ATTENTION,
+}
+IN_CONTEXT = VALUE  # the fact and the question in one prompt
+
 PARTS = {
     "token embedding": EMBEDDING,
     "position embedding": POSITION,

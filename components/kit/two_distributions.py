@@ -4,7 +4,7 @@ import html
 
 from components.kit import palette
 from components.kit.next_token import points
-from components.kit.units import show_number
+from components.kit.units import show_change, show_number
 
 AFTER = palette.KEY
 
@@ -51,7 +51,7 @@ def _row(text: str, before: float, after: float, logit: float) -> str:
         f'<div style="{_WRAP}"><bdi style="flex:0 0 5em;text-align:right;font-weight:600;'
         f'overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{html.escape(text)}</bdi>'
         f'<span style="flex:1 1 9.5em;min-width:0;display:grid;gap:1px">{bars}</span>'
-        f'{_differences(change, f"{logit:+.2f}".replace("-", "−"))}</div>'
+        f'{_differences(change, show_change(logit))}</div>'
     )
 
 

@@ -51,6 +51,13 @@ def show_number(x: float, digits: int = 3, sign: bool = False) -> str:
     return mark + _trimmed(f"{float(f'{mantissa}e{power}'):,.{places}f}")
 
 
+def show_change(x: float) -> str:
+    """A signed number with two places, never 0 for what is not 0: +0.25, −1.50, +0.0003."""
+    if x and abs(x) < 0.005:
+        return show_number(x, 1, sign=True)
+    return f"{x:+.2f}".replace("-", "−") if x else "0"
+
+
 def show_error(x: float) -> str:
     """A difference that should be nothing: 0, or its size as a power of ten, 7 × 10⁻⁷."""
     if x == 0:

@@ -15,10 +15,7 @@ TITLES = {
     "none": "no memory", "early": "early alone", "late": "late alone", "edm": "EDM alone",
     "am": "AM alone", "all": "all together",
 }
-HUES = {
-    "none": palette.LABEL, "early": "#0891b2", "late": "#0e7490", "edm": palette.MEMORY,
-    "am": palette.ATTENTION, "all": palette.OUTPUT,
-}
+HUES = palette.MODULES | {"none": palette.VARIANTS["gpt2"], "all": palette.VARIANTS["gpt2-m"]}
 MOST_TOKENS = 400  # tokens of a prompt drawn as a strip
 
 

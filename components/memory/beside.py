@@ -102,7 +102,7 @@ def _own_apart(now: Moment, change: np.ndarray) -> None:
                    lambda row, _: choice.choose_row(max(0, row + first - start)))
     taken = float(-change[now.row + start].sum())
     st.caption(f"Δ weight; red: memory takes it away. Of the chosen token's weight, {show_number(100 * taken)} % "
-               "went to the attention bank; the EDM is read beside attention. Full colour from ±1 on.")
+               "went to the attention bank; the EDM is read beside attention. Colour = √|Δ|, full at ±1.")
 
 
 # -- a prompt B -----------------------------------------------------------------------------------

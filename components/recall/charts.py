@@ -15,7 +15,7 @@ NUMERIC = ("distance", "far", "facts", "slots", "passkey", "mqar", "babi")  # x 
 SCORED = ("passkey", "needle", "babi")  # the field scores them in its own way
 CONTROLS = {
     "memory off": (palette.LABEL, "dash"), "another's memory": (palette.LABEL, "dot"),
-    "in context": (palette.VALUE, "dash"), "last window": (palette.VALUE, "dot"),
+    "in context": (palette.IN_CONTEXT, "dash"), "last window": (palette.IN_CONTEXT, "dot"),
 }
 
 
@@ -67,7 +67,7 @@ def _series(rows: list[dict], names: list[str], curve: str) -> list[Series]:
     scored = "as the field scores" if curve in SCORED else "recalled"
     found = []
     for name in names:
-        own, hue = _of(rows, name), figures.HUES[name]
+        own, hue = _of(rows, name), palette.VARIANTS[name]
         found.append(_one(own, scored, choice.TITLES[name], hue, "solid"))
         if curve == "contradiction":
             title = f"{choice.TITLES[name]}: the first instead"
@@ -89,7 +89,7 @@ def _control(series: str, name: str) -> str:
 
 
 def _false(rows: list[dict], names: list[str]) -> list[Series]:
-    found = [_one(_of(rows, name), "false recall", choice.TITLES[name], figures.HUES[name],
+    found = [_one(_of(rows, name), "false recall", choice.TITLES[name], palette.VARIANTS[name],
                   "solid") for name in names]
     last = _of(rows, names[-1])
     found.append(_one(last, "false recall, memory off", "memory off", palette.LABEL, "dash"))

@@ -9,10 +9,6 @@ from components.kit import palette
 from components.recall import share_scale
 
 BASE = "gpt2"
-HUES = {
-    "gpt2": palette.LABEL, "gpt2+rnn": "#0891b2", "gpt2+edm": palette.MEMORY,
-    "gpt2+am": palette.KEY, "gpt2-m": palette.ATTENTION,
-}
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 MOST_UPRIGHT, ROW_PX, LEGEND_PX = 6, 27, 120
 

@@ -80,7 +80,7 @@ def controls(looked: VariantOutcome, found) -> list[Line]:
         Line("another person's", found.other.right.joint, grey, other),
     ]
     if found.in_context is not None:
-        lines.append(Line("all in one prompt", found.in_context.joint, palette.KEY,
+        lines.append(Line("all in one prompt", found.in_context.joint, palette.IN_CONTEXT,
                           "needs no memory: attention sees the fact"))
     else:
         lines.append(Line("all in one prompt", None, grey, "does not fit the window"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from components.kit import palette
 from components.kit.next_token import percent
-from components.kit.units import show_number
+from components.kit.units import show_change, show_number
 
 HEADS = {
     "recalled": "Recalled", "another slot": "Recalled", "many slots": "Recalled, by several words",
@@ -32,7 +32,7 @@ class Line:
 
 def signed(nats: float) -> str:
     """+7.40, −0.02, 0."""
-    return "0" if nats == 0 else f"{nats:+.2f}".replace("-", "−")
+    return show_change(nats)
 
 
 def sentence(text: str) -> str:

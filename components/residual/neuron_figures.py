@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from components.kit import palette
 from components.kit.cell_grid import HUES
 from components.kit.fact_strip import fact_strip
-from components.kit.units import show_error
+from components.kit.units import show_change, show_error
 
 NAMED = 8  # neurons with their number beside their dot
 
@@ -116,5 +116,5 @@ def _chip(text: str, effect: float, colour: str) -> str:
         'padding:0 .35em;white-space:nowrap;'
         f'border-radius:.3em;border-bottom:3px solid {colour};background:rgba(127,127,127,.12)">'
         f'<bdi>{html.escape(text)}</bdi> <small style="opacity:.75">'
-        f'{f"{effect:+.2f}".replace("-", "−")}</small></span>'
+        f'{show_change(effect)}</small></span>'
     )

@@ -25,7 +25,7 @@ function build(norm) {
   const rows = [
     ["x", "x", "the residual stream here", "residual"],
     ["centred", "x − μ", "its mean is 0", "residual"],
-    ["normed", "(x − μ) ÷ σ", "its length is √C, its spread 1", "output"],
+    ["normed", "(x − μ) ÷ σ", "its length is √D, its spread 1", "output"],
     ["gamma", "× γ", "learned, one for each place", "norm"],
     ["beta", "+ β", "learned, one for each place", "norm"],
     ["output", "output", "what the next part reads", "attention"],

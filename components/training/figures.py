@@ -10,11 +10,6 @@ from model.recall.share import wilson
 from model.training.progress import Measurement
 
 BASE = "gpt2"  # the frozen model, without memory
-HUES = {
-    BASE: palette.LABEL, "gpt2+rnn": "#0891b2", "gpt2+edm": palette.MEMORY,
-    "gpt2-m": palette.ATTENTION,
-}
-GATE_HUES = {"early": "#0891b2", "late": "#0e7490", "edm": palette.MEMORY}
 GATE_TITLES = {"early": "early RNN", "late": "late RNN", "edm": "EDM"}
 
 
@@ -30,7 +25,7 @@ def recall(
         if name != BASE:
             _band(figure, some, name)
         _curve(figure, [p.step for p in some], [p.recall[name] for p in some], name,
-               TITLES.get(name, name), HUES.get(name, palette.OUTPUT), name == BASE, some)
+               TITLES.get(name, name), palette.VARIANTS.get(name, palette.OUTPUT), name == BASE, some)
     _stages(figure, points)
     figure.update_yaxes(title=title, range=[-0.02, 1.04], tickformat=".0%")
     return _framed(figure, steps, height)
@@ -67,7 +62,7 @@ def _band(figure: go.Figure, some: list[Measurement], name: str) -> None:
     x = [p.step for p in known]
     figure.add_scatter(
         x=x + x[::-1], y=[low for low, _ in ends] + [high for _, high in ends][::-1],
-        fill="toself", fillcolor=HUES.get(name, palette.OUTPUT), opacity=0.16, mode="none",
+        fill="toself", fillcolor=palette.VARIANTS.get(name, palette.OUTPUT), opacity=0.16, mode="none",
         hoverinfo="skip", showlegend=False, legendgroup=name,
     )
 
@@ -109,7 +104,7 @@ def gates(points: list[Measurement], steps: int) -> go.Figure:
         figure.add_scatter(
             x=[0] + [p.step for p in some], y=[0.0] + [p.gates[name] for p in some], mode="lines",
             name=GATE_TITLES.get(name, name),
-            line={"color": GATE_HUES.get(name, palette.OUTPUT), "width": 4,
+            line={"color": palette.MODULES.get(name, palette.OUTPUT), "width": 4,
                   "dash": "dot" if name == "late" else "solid"},
             hovertemplate="<b>%{y:.4~r}</b>, step %{x:,}<extra>%{fullData.name}</extra>",
         )
@@ -150,12 +145,12 @@ def shares(settings: dict[str, dict[str, dict]]) -> go.Figure:
 def _dots(figure: go.Figure, name: str, y: list[float], rows: list[dict]) -> None:
     figure.add_scatter(
         x=[row["share"] for row in rows], y=y, mode="markers", name=TITLES.get(name, name),
-        marker={"size": 14, "color": HUES.get(name, palette.OUTPUT)}, legendgroup=name,
+        marker={"size": 14, "color": palette.VARIANTS.get(name, palette.OUTPUT)}, legendgroup=name,
         error_x={
             "array": [row["high"] - row["share"] for row in rows],
             "arrayminus": [row["share"] - row["low"] for row in rows],
             "symmetric": False, "thickness": 3, "width": 7,
-            "color": HUES.get(name, palette.OUTPUT),
+            "color": palette.VARIANTS.get(name, palette.OUTPUT),
         },
         customdata=[(row["low"], row["high"], row["hits"], row["n"]) for row in rows],
         hovertemplate="<b>%{x:.1%}</b>, 95 % interval %{customdata[0]:.1%} to %{customdata[1]:.1%}"
@@ -169,7 +164,8 @@ def _dots(figure: go.Figure, name: str, y: list[float], rows: list[dict]) -> Non
 
 
 def _place(name: str) -> int:
-    return list(HUES).index(name) if name in HUES else len(HUES)
+    known = list(palette.VARIANTS)
+    return known.index(name) if name in known else len(known)
 
 
 def _wrapped(name: str) -> str:

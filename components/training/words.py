@@ -6,7 +6,7 @@ import re
 from components.kit import palette, titles
 from components.kit.fact_strip import fact_strip
 from components.kit.units import show_duration
-from components.training.figures import GATE_HUES, GATE_TITLES
+from components.training.figures import GATE_TITLES
 from model.training.jobs import Job, JobReport
 from model.training.progress import Measurement
 
@@ -120,7 +120,7 @@ def heading(title: str, unit: str, points: list[Measurement]) -> str:
 
 
 def _line_of(gate: str) -> str:
-    stroke, hue = "┅" if gate == "late" else "━", GATE_HUES.get(gate, palette.OUTPUT)
+    stroke, hue = "┅" if gate == "late" else "━", palette.MODULES.get(gate, palette.OUTPUT)
     name = html.escape(GATE_TITLES.get(gate, gate))
     return (
         f'<span style="white-space:nowrap"><span style="color:{hue}">{stroke}</span> {name}</span>'

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.kit.units import RAISED, show_error, show_number
+from components.kit.units import RAISED, show_change, show_error, show_number
 
 PLAIN = {raised: chr(plain) for plain, raised in RAISED.items()} | {ord("−"): "-"}
 
@@ -31,3 +31,4 @@ def test_what_is_read_is_the_number_and_never_e_notation(x, digits):
 def test_a_sign_for_a_gain_and_a_power_for_an_error():
     assert show_number(2, sign=True) == "+2" and show_number(0, sign=True) == "0"
     assert show_error(0) == "0" and show_error(-6.8e-7) == "7 × 10⁻⁷"
+    assert [show_change(x) for x in (0, 0.25, -1.5, -0.0003)] == ["0", "+0.25", "−1.50", "−0.0003"]
