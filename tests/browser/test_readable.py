@@ -48,9 +48,24 @@ def test_the_words_of_the_button_that_goes_on(open_page):
 
 def test_the_words_of_a_button_that_waits_for_a_text(open_page):
     page = open_page("memory", prompt="")
-    words = page.locator(".st-key-remember p")
+    words = page.locator(".st-key-remember button p").first
     for _ in both_schemes(page):
         eventually(page, lambda: contrast(words) >= 2)  # paler than one that can be pressed
+
+
+def test_the_buttons_of_a_page_without_a_prompt_lie_on_no_view(open_page):
+    page = open_page("recall", recall_view="file")
+
+    def stand(where: str) -> bool:
+        buttons, views = (page.locator(f".st-key-{key}").bounding_box() for key in ("presenting_row", "recall_view"))
+        above = buttons["y"] + buttons["height"] <= views["y"]
+        return above if where == "above" else not above and views["x"] + views["width"] <= buttons["x"]
+
+    eventually(page, lambda: stand("beside"))
+    page.get_by_test_id("stExpandSidebarButton").click()
+    eventually(page, lambda: stand("above"))
+    page.set_viewport_size({"width": 800, "height": 720})
+    eventually(page, lambda: stand("above"))
 
 
 def test_what_is_written_in_the_first_picture_begins_the_name_that_is_read_aloud(open_page):
