@@ -161,8 +161,7 @@ def _likeliest(
     the question those that the reply says, with the reply's own tokens; else those whose first token is
     most probable after the question or after the model's own words."""
     ids = tokens.encode_part(checkpoint.tokenizer, state.prompts[fact.prompt - 1])
-    question = tokens.decode(checkpoint.tokenizer, asked.trace.ids)
-    found = new_words.runs(checkpoint, ids, fact, question)
+    found = new_words.runs(checkpoint, ids, fact, asked.trace.ids)
     if (is_said := new_words.said(checkpoint, ids, found, spoken)) is not None:
         wanted, own = is_said
         return spoken[: own.start], spoken[own.start : own.stop], wanted

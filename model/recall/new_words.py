@@ -6,10 +6,12 @@ Knows nothing of stores, nor of what a model computes.
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
+
 from model.memory.english import NUMBERS, SMALL
 from model.recall import near_miss
 from model.recall.told_facts import ToldSentence, run_that_says
-from model.recall.whole_words import says
+from model.recall.whole_words import is_spaceless, says
 from model.run import tokens
 from model.run.checkpoint import Checkpoint
 from model.run.tokens import Ids
@@ -17,14 +19,19 @@ from model.run.tokens import Ids
 Places = tuple[int, ...]  # of neighbouring tokens
 
 
-def runs(checkpoint: Checkpoint, ids: Ids, fact: ToldSentence, question: str) -> list[list[Places]]:
+def runs(checkpoint: Checkpoint, ids: Ids, fact: ToldSentence, question: Ids) -> list[list[Places]]:
     """Neighbouring words that the question holds in no form; ids: of the told prompt. If it holds them
     all: all words; if the fact has no words: all its tokens as one."""
-    words = _words(tokens.display(checkpoint.tokenizer, ids), fact)
-    asked = near_miss.words(question)
-    is_new = [not all(near_miss.has(asked, part) for part in near_miss.words(_text(checkpoint, ids, word)))
-              for word in words]
-    new = [i for i, one in enumerate(is_new) if one] or list(range(len(words)))
+    texts = tokens.display(checkpoint.tokenizer, ids)
+    words, old = _words(texts, fact), set(np.asarray(question).tolist())
+    asked = near_miss.words(tokens.decode(checkpoint.tokenizer, question))
+
+    def is_old(word: Places) -> bool:
+        if _stands_alone(texts[word[0]]):
+            return int(ids[word[0]]) in old
+        return all(near_miss.has(asked, part) for part in near_miss.words(_text(checkpoint, ids, word)))
+
+    new = [i for i, word in enumerate(words) if not is_old(word)] or list(range(len(words)))
     return [[words[i] for i in run] for run in _neighbours(new)] or [[tuple(range(fact.start, fact.stop))]]
 
 
@@ -57,9 +64,15 @@ def _words(texts: list[str], fact: ToldSentence) -> list[Places]:
     found: list[Places] = []
     for i in range(fact.start, fact.stop):
         if any(c.isalnum() for c in texts[i]):
-            goes_on = found and found[-1][-1] == i - 1 and not texts[i].startswith("·")
+            goes_on = found and found[-1][-1] == i - 1 and not texts[i].startswith("·") and not (
+                _stands_alone(texts[i]) or _stands_alone(texts[i - 1]))
             found[-1:] = [(*found[-1], i)] if goes_on else [*found[-1:], (i,)]
     return found
+
+
+def _stands_alone(text: str) -> bool:
+    """Whether a token is no part of a word between spaces: bytes of a letter, or a script without spaces."""
+    return "‹" in text or any(is_spaceless(c) for c in text)
 
 
 def _parts(run: list[Places], is_said: Callable[[Places], bool]) -> list[list[Places]]:

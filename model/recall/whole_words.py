@@ -51,10 +51,10 @@ def _goes_on(outwards: str, is_front: bool = False) -> bool:
         return False
     if unicodedata.category(near)[0] == "M" or near == "\u200d":  # an accent; a joined emoji
         return not is_front
-    if not _is_word(edge) or _is_spaceless(edge):
+    if not _is_word(edge) or is_spaceless(edge):
         return False
     if _is_word(near):
-        return not _is_spaceless(near)
+        return not is_spaceless(near)
     if is_front and near in MINUS and edge.isdigit():
         return not far or far.isspace() or far.isdigit()
     if edge.isdigit() and far.isdigit():
@@ -71,5 +71,6 @@ def _is_symbol(c: str) -> bool:
     return unicodedata.category(c)[0] == "S"
 
 
-def _is_spaceless(c: str) -> bool:
+def is_spaceless(c: str) -> bool:
+    """Whether a letter is of a script that writes no space between words."""
     return unicodedata.name(c, "").startswith(SPACELESS)

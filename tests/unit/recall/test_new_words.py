@@ -18,7 +18,7 @@ def embedded():
 def found(model, told: str, question: str, reply: str):
     ids, (fact,) = tokens.encode(model.tokenizer, told), told_facts.sentences(model, told, 1)
     spoken = tokens.encode(model.tokenizer, reply)
-    runs = new_words.runs(model, ids, fact, question)
+    runs = new_words.runs(model, ids, fact, tokens.encode(model.tokenizer, question))
     return ids, spoken, runs, new_words.said(model, ids, runs, spoken)
 
 
@@ -49,5 +49,9 @@ def test_runs_are_of_whole_words_and_of_no_word_in_another_form(embedded):
     assert [tokens.decode(embedded.tokenizer, ids[list(new_words.whole(run))]) for run in runs] == [" Tromso"]
     ids, _, runs, _ = found(embedded, CAT, CAT, " No.")  # all are held: all words
     assert new_words.whole(runs[0]) == tuple(range(len(ids) - 1)) and len(runs) == 1
+    ids, _, runs, _ = found(embedded, "私は東京に住む。", "どこに住む?", " 東京")  # a script without spaces
+    last = [new_words.whole(run) for run in runs][-1]
+    assert "京" in tokens.decode(embedded.tokenizer, ids[: last[-1] + 1]) and len(last) < len(ids)
+    assert not any("住" in tokens.decode(embedded.tokenizer, ids[list(new_words.whole(run))]) for run in runs)
     ids, _, runs, _ = found(embedded, "?!", "Who?", " No.")
     assert new_words.whole(runs[0]) == tuple(range(len(ids)))
