@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from tests import odd_tokenizers as odd
 from tests.app import tree
 from tests.conftest import random_gpt2
+from tests.waiting import PATIENCE_S
 
 APP = Path(__file__).parents[2] / "app.py"
 
@@ -23,7 +24,7 @@ def opened(tmp_path, monkeypatch):
             config.bos_token_id = config.eos_token_id = None
         model.save_pretrained(tmp_path)
         monkeypatch.setenv("MNEMOSCOPE_MODEL", str(tmp_path))
-        app = AppTest.from_file(str(APP), default_timeout=120)
+        app = AppTest.from_file(str(APP), default_timeout=PATIENCE_S)
         app.query_params["prompt"] = prompt
         app.switch_page(f"pages/{page}.py")
         return app.run()
