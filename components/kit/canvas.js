@@ -1,5 +1,5 @@
 // What every picture begins with: its message, colours, canvas, size and choice.
-import { script_rests } from "./dom.js";
+import { is_whole, script_rests } from "./dom.js";
 
 // canvas.pack's twin: Uint8Array -> header with its arrays (Uint8Array or Float32Array) as fields.
 export function unpack(bytes) {
@@ -272,7 +272,7 @@ let last_key = -Infinity;
 addEventListener("keydown", () => { last_key = performance.now(); }, true);
 
 // Looks again and again where the page above has put the picture. data-rest: nothing has moved since
-// the last look, and Streamlit runs no script.
+// the last look, Streamlit runs no script, and the page is whole.
 const LOOK_MS = 400;
 function follow(state) {
   clearTimeout(state.following);
@@ -284,7 +284,7 @@ function follow(state) {
       state.top = top;
       state.draw();
     }
-    const rests = !moves && script_rests();
+    const rests = !moves && script_rests() && is_whole();
     if (rests) state.picture.dataset.rest = "";
     else delete state.picture.dataset.rest;
     if (!is_typed || !rests) follow(state);

@@ -12,6 +12,10 @@ export function script_rests() {
   return script === undefined || script === "notRunning";
 }
 
+// Whether no part of the page is still to be fetched: Streamlit draws a grey bar for it meanwhile, and
+// what comes has another height.
+export const is_whole = () => !document.querySelector("[data-testid=stSkeleton]");
+
 // Whether a page whose script still runs says that it has drawn the picture of a text.
 export const has_drawn = (text) =>
   [...document.querySelectorAll("[data-drawn]")].some((mark) => mark.dataset.drawn === text);

@@ -1,16 +1,11 @@
 """The attention page's parts in Chromium: where they are, how they are clicked."""
 
 import re
-from urllib.parse import parse_qs, urlparse
 
 from playwright.sync_api import expect
 
 PROMPT = "blue seven lamp river stone blue seven lamp river stone blue seven"
 LEGEND = 62  # pixels under the cells of a map
-
-
-def parameters(page) -> dict:
-    return {name: values[0] for name, values in parse_qs(urlparse(page.url).query).items()}
 
 
 def box(page):
@@ -23,6 +18,11 @@ def grid(page):
 
 def head_map(page):
     return page.locator(".st-key-map canvas")
+
+
+def pixels(page) -> str:
+    """The map as it is drawn now."""
+    return head_map(page).evaluate("canvas => canvas.toDataURL()")
 
 
 def reading(page):

@@ -219,10 +219,13 @@ def outside(page):
     return tried
 
 
-PROMPT_BOX_LISTENS = """() => {
+SETTLED = """() => {
+    const shows = selector => document.querySelector(selector) !== null;
     const box = document.querySelector('.st-key-prompt_box');
-    return !box || [...box.querySelectorAll('*')].some(
-        e => e.shadowRoot?.querySelector('textarea[placeholder]'));
+    return shows('[data-testid=stApp][data-test-script-state=notRunning]')
+        && !shows('[data-stale=true], [data-testid=stSkeleton]')
+        && (!box || [...box.querySelectorAll('*')].some(
+            e => e.shadowRoot?.querySelector('textarea[placeholder]')));
 }"""
 
 
@@ -233,10 +236,7 @@ def settled(page) -> None:
     What was just typed or clicked may not have reached the server yet: where a test needs its
     effect, it waits for that.
     """
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-    page.wait_for_function("!document.querySelector('[data-stale=\"true\"]')")
-    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
-    page.wait_for_function(PROMPT_BOX_LISTENS)
+    page.wait_for_function(SETTLED)
 
 
 def choose_view(page, one: Choice, value) -> None:
@@ -244,8 +244,13 @@ def choose_view(page, one: Choice, value) -> None:
     button = page.locator(f".st-key-{one.name}").get_by_role("radio", name=one.kind.titles[value], exact=True)
     button.click()
     expect(button).to_be_checked()
-    eventually(page, lambda: parse_qs(urlparse(page.url).query).get(one.name, [one.default]) == [value])
+    eventually(page, lambda: parameters(page).get(one.name, one.default) == value)
     settled(page)
+
+
+def parameters(page) -> dict[str, str]:
+    """What the address says now; it follows the page half a second later."""
+    return {name: values[0] for name, values in parse_qs(urlparse(page.url).query).items()}
 
 
 def eventually(page, holds) -> None:
@@ -254,6 +259,19 @@ def eventually(page, holds) -> None:
     while not holds():
         assert time.monotonic() < end, f"this did not come about within {PATIENCE_S} s"
         page.wait_for_timeout(100)
+
+
+def place_at_rest(page, part) -> dict:
+    """Where a part of the settled page is, once two looks in a row find it at one place."""
+    settled(page)
+    places = [None]
+
+    def rests() -> bool:
+        places.append(part.bounding_box())
+        return places[-1] is not None and places[-1] == places[-2]
+
+    eventually(page, rests)
+    return places[-1]
 
 
 def fits(page, width: int) -> None:

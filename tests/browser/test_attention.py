@@ -14,9 +14,10 @@ from tests.browser.attention_page import (
     grid,
     head_map,
     map_side,
+    pixels,
     reading,
 )
-from tests.browser.conftest import settled
+from tests.browser.conftest import eventually, place_at_rest, settled
 
 # -- the click path --------------------------------------------------------------------------------
 
@@ -103,12 +104,11 @@ def test_one_later_token_is_one_token(open_page):
 def test_facts_take_the_place_of_maps(open_page, shots):
     page = open_page(prompt=PROMPT, layer=0, head=0)
     at_rest(page)
-    height = grid(page).bounding_box()["height"]
+    height = place_at_rest(page, grid(page))["height"]
     for fact in ("entropy", "previous", "first", "itself", "induction"):
         page.get_by_role("radio", name=fact).click()
         expect(page).to_have_url(re.compile(f"shown={fact}"))
-        settled(page)
-        assert grid(page).bounding_box()["height"] == height
+        assert place_at_rest(page, grid(page))["height"] == height
     page.screenshot(path=shots / "attention-facts.png")
     click_tile(page, 3, 2)
     expect(page.get_by_text("Layer 3 · head 2.")).to_be_visible()
@@ -122,11 +122,11 @@ def test_no_repeated_token_gives_no_induction_score(open_page):
 def test_zoom_shows_fewer_tokens_and_comes_back(open_page):
     page = open_page(prompt="one two three four five six seven eight " * 20, view="One head")
     at_rest(page, "map")
-    whole = head_map(page).evaluate("c => c.toDataURL()")
+    whole = pixels(page)
     page.get_by_role("button", name="Zoom in").click()
-    assert head_map(page).evaluate("c => c.toDataURL()") != whole
+    eventually(page, lambda: pixels(page) != whole)
     page.get_by_role("button", name="Show the whole map").click()
-    assert head_map(page).evaluate("c => c.toDataURL()") == whole
+    eventually(page, lambda: pixels(page) == whole)
 
 
 def test_the_wheel_zooms_with_ctrl_alone_and_a_drag_moves_what_is_seen(open_page):
@@ -136,7 +136,7 @@ def test_the_wheel_zooms_with_ctrl_alone_and_a_drag_moves_what_is_seen(open_page
 
     def seen():
         page.mouse.move(1, 1)  # nothing is pointed at
-        return head_map(page).evaluate("c => c.toDataURL()")
+        return pixels(page)
 
     whole = seen()
     page.mouse.move(x, y)
@@ -152,7 +152,7 @@ def test_the_wheel_zooms_with_ctrl_alone_and_a_drag_moves_what_is_seen(open_page
     moved = seen()
     assert len({whole, zoomed, moved}) == 3
     page.get_by_role("button", name="Show the whole map").click()
-    assert seen() == whole
+    eventually(page, lambda: seen() == whole)
 
 
 def test_a_drag_that_the_browser_takes_away_does_not_stick(open_page):

@@ -86,8 +86,9 @@ def test_a_paste_of_more_than_the_window_moves_no_picture(page, server, present)
     box(page).blur()
     page.reload()  # what comes next is asked of the end: it is the end that is seen
     settled(page)
-    assert box(page).evaluate("""area => area.scrollTop + area.clientHeight >= area.scrollHeight - 1
-        && area.scrollLeft + area.clientWidth >= area.scrollWidth - 1 && area.scrollHeight > 0""")
+    eventually(page, lambda: box(page).evaluate(
+        """area => area.scrollTop + area.clientHeight >= area.scrollHeight - 1
+        && area.scrollLeft + area.clientWidth >= area.scrollWidth - 1 && area.scrollHeight > 0"""))
 
 
 def test_every_view_fits_in_both_themes(page, server, shots):

@@ -10,10 +10,9 @@ from tests.browser.attention_page import (
     click_tile,
     grid,
     head_map,
-    parameters,
     reading,
 )
-from tests.browser.conftest import eventually, settled
+from tests.browser.conftest import eventually, parameters, settled
 
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** 🧠"
 

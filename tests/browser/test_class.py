@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.browser.conftest import both_schemes, eventually, settled
+from tests.browser.conftest import both_schemes, eventually, place_at_rest, settled
 
 CODE, WORDS = ".class .code", ".class .words"
 PHONE = (400, 800)
@@ -138,8 +138,9 @@ def test_predictions_are_counted_and_revealed(lecturer, join, shots):
     for page in (lecturer, anna, ben):
         expect(page.locator(".lesson .title")).to_have_text("Six words, twice")
     expect(anna.get_by_role("button", name="Reveal")).to_have_count(0)
-    anna.locator(".lesson .option").nth(0).click()
-    ben.locator(".lesson .option").nth(0).click()
+    for pupil in (anna, ben):
+        settled(pupil)
+        pupil.locator(".lesson .option").nth(0).click()
     expect(lecturer.locator(".lesson .count").nth(0)).to_have_text("2")
     settled(ben)
     ben.locator(".lesson .option").nth(1).click()
@@ -151,9 +152,10 @@ def test_predictions_are_counted_and_revealed(lecturer, join, shots):
     for page in (lecturer, anna, ben):
         expect(page.locator(".lesson .option.right small")).to_contain_text("most probable")
         expect(page.locator(".lesson .count").nth(1)).to_have_text("1")
-        assert page.locator(".lesson .text").evaluate("e => e.scrollHeight <= e.clientHeight + 1")
-        assert page.locator(".lesson .option.right").evaluate(
-            "e => e.querySelector('small').getBoundingClientRect().right <= e.getBoundingClientRect().right")
+        eventually(page, lambda page=page: page.locator(".lesson .text").evaluate(
+            "e => e.scrollHeight <= e.clientHeight + 1"))
+        eventually(page, lambda page=page: page.locator(".lesson .option.right").evaluate(
+            "e => e.querySelector('small').getBoundingClientRect().right <= e.getBoundingClientRect().right"))
         page.screenshot(path=shots / f"class_answers_{page.viewport_size['width']}.png")
 
 
@@ -161,7 +163,7 @@ def test_it_fits_a_hall_and_a_phone(lecturer, join, shots):
     pupil = join(*PHONE)
     for page, name in ((lecturer, "lecturer"), (pupil, "pupil")):
         page.set_viewport_size({"width": 1280, "height": 720})
-        before = box(page).bounding_box()
+        before = place_at_rest(page, box(page))
         page.get_by_role("button", name=re.compile("^Present")).click()
         expect(page.get_by_role("button", name=re.compile("^Stop"))).to_be_visible()
         for scheme in both_schemes(page):
@@ -171,7 +173,7 @@ def test_it_fits_a_hall_and_a_phone(lecturer, join, shots):
         eventually(page, lambda page=page, before=before: box(page).bounding_box() == before)
         page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
         for scheme in both_schemes(page):
-            bar = page.locator(".class").bounding_box()
+            bar = place_at_rest(page, page.locator(".class"))
             assert bar["x"] >= 0 and bar["x"] + bar["width"] <= 400 and bar["height"] < 130
             page.screenshot(path=shots / f"class_{name}_phone_{scheme}.png")
     lecturer.set_viewport_size({"width": 1280, "height": 720})

@@ -1,12 +1,19 @@
 """The Compare page in Chromium: prompt B follows each key, cells by hand and by keys; no network."""
 
 import re
-from urllib.parse import parse_qs, urlparse
 
 from playwright.sync_api import expect
 
 from components.compare import choice
-from tests.browser.conftest import choose_view, eventually, settled, windows
+from tests.browser.cell_grid import click_cell, grid, middle
+from tests.browser.conftest import (
+    choose_view,
+    eventually,
+    parameters,
+    place_at_rest,
+    settled,
+    windows,
+)
 
 WORDS = {"prompt": "a machine learning model", "other_prompt": "a fashion model"}
 PEOPLE = {
@@ -15,24 +22,8 @@ PEOPLE = {
 }
 
 
-def grid(page, key):
-    return page.locator(f".st-key-{key} canvas")
-
-
-def parameters(page) -> dict:
-    return {name: values[0] for name, values in parse_qs(urlparse(page.url).query).items()}
-
-
 def is_inside(box: dict | None, width: int) -> bool:
     return box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
-
-
-def click_cell(page, key, row, column):
-    """Click the middle of a cell of a grid that is not scrolled."""
-    canvas = grid(page, key)
-    expect(canvas).to_have_attribute("data-places", re.compile(","))
-    left, top, cell, height, _ = map(float, canvas.get_attribute("data-places").split(","))
-    canvas.click(position={"x": left + (column + 0.5) * cell, "y": top + (row + 0.5) * height})
 
 
 def test_prompt_b_follows_each_key_and_is_in_the_link(open_page):
@@ -46,7 +37,7 @@ def test_prompt_b_follows_each_key_and_is_in_the_link(open_page):
     expect(page.get_by_text("B has 6")).to_be_visible()
 
 
-def test_a_cell_is_patched_by_hand_and_by_keys(open_page):
+def test_a_cell_is_patched_by_hand_by_keys_and_by_dragging(open_page):
     page = open_page("compare", compare="patch", **PEOPLE)
     grid(page, "patch_grid").wait_for()
     settled(page)
@@ -57,15 +48,15 @@ def test_a_cell_is_patched_by_hand_and_by_keys(open_page):
     eventually(page, lambda: parameters(page).get("patched") == "3.15")
     expect(page.locator("p", has_text="One patch")).to_contain_text("stream before layer 3")
 
-
-    left, top, cell, height, _ = map(float, grid(page, "patch_grid").get_attribute("data-places").split(","))
-    box = grid(page, "patch_grid").bounding_box()
-    page.mouse.move(box["x"] + left + 15.5 * cell, box["y"] + top + 1.5 * height)
+    canvas = grid(page, "patch_grid")
+    at = place_at_rest(page, canvas)
+    (x, y), (to_x, to_y) = middle(canvas, 1, 15), middle(canvas, 4, 20)
+    page.mouse.move(at["x"] + x, at["y"] + y)
     page.mouse.down()
-    page.mouse.move(box["x"] + left + 20.5 * cell, box["y"] + top + 4.5 * height, steps=4)
+    page.mouse.move(at["x"] + to_x, at["y"] + to_y, steps=4)
     page.mouse.up()
     eventually(page, lambda: parameters(page).get("patch_from") == "1.15")
-    assert parameters(page)["patched"] == "4.20"
+    eventually(page, lambda: parameters(page)["patched"] == "4.20")
 
 
 def test_the_picture_is_in_sight_at_any_width(open_page, page, shots):

@@ -5,8 +5,8 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import eventually, settled
-from tests.browser.test_compare_page import click_cell, grid, parameters
+from tests.browser.cell_grid import click_cell, grid
+from tests.browser.conftest import eventually, parameters, settled
 
 BLUE = {"prompt": "the blue ship of Henry saw the blue", "other_prompt": "the red ship of Henry saw the blue"}
 TOLD = "eNqLjlbyrVTIS8xNVcgsVvAC0sUKIRmp-UWVegqeCjmZZUDxPAW_1HKFyPyibD0lnera2FgA2awRog"  # James Theory, New York
@@ -37,10 +37,10 @@ def test_another_receiver_has_another_share_and_reads_other_tokens(open_page):
     heading = page.locator("p", has_text="this path alone recovers")
     expect(heading).to_contain_text("layer 2 head 5")
     settled(page)
-    was = heading.inner_text()
+    before = heading.inner_text().split()[-1]
     click_cell(page, "path_receivers", 1, 0)
     expect(heading).to_contain_text("layer 3 head 0")
-    assert heading.inner_text().split()[-1] != was.split()[-1]
+    eventually(page, lambda: heading.inner_text().split()[-1] != before)
     expect(page.locator("p", has_text="What head 3.0 reads")).to_be_visible()
     grid(page, "path_reads").press("ArrowUp")
     eventually(page, lambda: "path_read" in parameters(page))
@@ -50,7 +50,7 @@ def test_what_memory_changes_inside_is_shown_token_by_token(open_page):
     page = open_page("compare", compare="models", prompt=ASK)
     expect(page.locator("p", has_text="What follows")).to_contain_text("7 ·in")
     settled(page)
-    assert "·New" in " ".join(shares(page))
+    eventually(page, lambda: "·New" in " ".join(shares(page)))
     click_cell(page, "models_grid", 12, 0)
     expect(page.locator("p", has_text="What follows")).to_contain_text("0 Where")
     eventually(page, lambda: "·New" not in " ".join(shares(page)))
@@ -60,10 +60,11 @@ def test_an_intervention_changes_the_next_token(open_page):
     page = open_page("memory", prompt=ASK, memory_told=TOLD, memory_view="interventions")
     grid(page, "left_grid").wait_for()
     settled(page)
-    assert any(fact.startswith("·New →") for fact in shares(page))  # the read of New is cut
+    eventually(page, lambda: any(
+        fact.startswith("·New →") for fact in shares(page)))  # the read of New is cut
     grid(page, "left_grid").press("ArrowUp")
-    eventually(page, lambda: any(fact == "·New → ·New" for fact in shares(page)))
-    assert parameters(page)["memory_token"] == "1.10"
+    eventually(page, lambda: "·New → ·New" in shares(page))
+    eventually(page, lambda: parameters(page).get("memory_token") == "1.10")
 
 
 def test_a_prompt_b_follows_each_key_on_another_page(open_page):

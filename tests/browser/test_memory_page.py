@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import eventually, settled
+from tests.browser.conftest import eventually, place_at_rest, settled
 
 FACT, QUESTION = "My name is James Theory. I live in New York.", "Where do I live? I live in"
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** שלום."
@@ -30,6 +30,11 @@ def box(page):
 
 def reads(page):
     return page.locator(".st-key-memory_reads .picture")
+
+
+def n_lines(page) -> int:
+    """How many reads are drawn."""
+    return int(reads(page).get_attribute("data-lines") or 0)
 
 
 def tell(page, text):
@@ -64,7 +69,7 @@ def test_told_with_enter_and_recalled_while_typing(memory, shots):
     expect(reads(memory).locator(".told .slot")).to_have_count(15)
     ask(memory, QUESTION)
     expect(reads(memory).locator(".reading")).to_contain_text("·in reads ·New")
-    eventually(memory, lambda: int(reads(memory).get_attribute("data-lines")) > 10)
+    eventually(memory, lambda: n_lines(memory) > 10)
     ghosts = reads(memory).locator(".ghost")
     expect(ghosts.first).to_contain_text("·New")
     expect(ghosts.last).to_contain_text("without memory")
@@ -129,11 +134,10 @@ def test_a_head_of_its_own_and_its_row(memory):
 def test_typing_moves_nothing(memory):
     tell(memory, FACT)
     ask(memory, "Where do I live?")
-    before = reads(memory).bounding_box()
+    before = place_at_rest(memory, reads(memory))
     memory.keyboard.type(" I live in", delay=30)
     expect(reads(memory).locator(".typed .word.focus")).to_have_text("·in")
-    settled(memory)
-    assert reads(memory).bounding_box() == before
+    assert place_at_rest(memory, reads(memory)) == before
 
 
 def test_a_word_under_a_resting_pointer_is_not_pointed_at(memory):

@@ -10,7 +10,7 @@ from model.loading import checkpoint
 from model.memory.state import load_state
 from tests.app import remembering
 from tests.browser.conftest import eventually, settled
-from tests.browser.test_memory_page import reads, show_me
+from tests.browser.test_memory_page import n_lines, reads, show_me
 
 pytestmark = pytest.mark.skipif(
     not remembering.ships_memory(), reason="no trained memory ships yet"
@@ -35,7 +35,7 @@ def test_a_line_from_the_last_word_to_the_word_that_wrote_the_slot(told, shots):
     expect(reads(told).locator(".reading")).to_contain_text("·in reads ·New")
     expect(reads(told).locator(".reading")).to_contain_text("it reads nothing with")
     expect(reads(told).locator(".ghost").first).to_contain_text("·New")
-    eventually(told, lambda: int(reads(told).get_attribute("data-lines")) > 0)
+    eventually(told, lambda: n_lines(told) > 0)
     expect(told.get_by_text("all together")).to_be_visible()
     told.screenshot(path=shots / "memory-edm.png")
 

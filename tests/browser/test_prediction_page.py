@@ -139,8 +139,8 @@ def test_a_link_repeats_the_draw(page, server, logits):
     open_page(page, server, temperature=1.3, top_p=0.9, seed=seed, draws=1000)
     exact(page)
     verdict = page.locator(".st-key-prediction_curve .verdict")
-    assert verdict.get_attribute("data-rank") == str(rank)
     expect(verdict).to_have_text(f"seed {seed} draws {name} (rank {rank:,})")
+    expect(verdict).to_have_attribute("data-rank", str(rank))
     counts = page.locator(".st-key-prediction_curve .bar .count").all_inner_texts()
     assert sum(int(c.replace(",", "")) for c in counts) == 1000
     page.get_by_role("button", name="Draw again").click()

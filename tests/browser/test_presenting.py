@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from components import declared
-from tests.browser.attention_page import at_rest, box, parameters
-from tests.browser.conftest import choose_view, eventually, settled
+from tests.browser.attention_page import at_rest, box
+from tests.browser.conftest import choose_view, eventually, parameters, place_at_rest, settled
 
 LEAST_PX = 18
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
@@ -173,7 +173,7 @@ def test_every_view_has_its_picture_on_the_screen_and_the_first_can_be_read_from
         expect(picture).to_be_visible()
         eventually(page, lambda one=picture: _is_inside(one.bounding_box()))
     settled(page)
-    assert all(_is_inside(picture.bounding_box()) for picture in pictures)
+    eventually(page, lambda: all(_is_inside(picture.bounding_box()) for picture in pictures))
     assert too_small(page) == []
     assert page.evaluate("document.querySelector('.stMain').scrollTop") == 0
     for value, selector in VIEWS.get(name, {}).items():
@@ -227,7 +227,7 @@ def test_the_cache_plays_step_by_step_and_stops(present):
 def test_the_cache_s_picture_stays_where_it_is_when_the_slider_comes(present):
     page = present("cache")
     picture = page.locator(".st-key-cache_grid canvas")
-    at_first = picture.bounding_box()["y"]
+    at_first = place_at_rest(page, picture)["y"]
     page.locator(".st-key-forward button").click()
     expect(page.locator(".st-key-cache_controls .stSlider")).to_be_visible()
     eventually(page, lambda: abs(picture.bounding_box()["y"] - at_first) < 3)
@@ -243,8 +243,9 @@ def test_memory_shows_its_flow_and_what_is_said_without_the_sentence(present):
     expect(reads.locator(".ghost").first).to_contain_text("New")
     eventually(page, lambda: _is_inside(reads.locator(".told").bounding_box()))
     eventually(page, lambda: _is_inside(reads.locator(".typed").bounding_box()))
-    assert reads.locator(".typed").evaluate("t => t.scrollHeight <= t.clientHeight"), "words hide"
     eventually(page, lambda: _is_inside(reads.locator(".reading").bounding_box()))
+    hides = "typed => typed.scrollHeight > typed.clientHeight"
+    eventually(page, lambda: not reads.locator(".typed").evaluate(hides))
     settled(page)
     assert too_small(page) == []
     page.get_by_text("Forget this sentence").click()

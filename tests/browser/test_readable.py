@@ -71,7 +71,7 @@ def test_the_buttons_of_a_page_without_a_prompt_lie_on_no_view(open_page):
 def test_what_is_written_in_the_first_picture_begins_the_name_that_is_read_aloud(open_page):
     page = open_page("")
     token = page.locator(".st-key-whole .token").first
+    expect(token.locator("text")).to_have_count(2)  # the token, and its share
     shown = [words.strip() for words in token.locator("text").all_text_contents()]
-    assert len(shown) == 2  # the token, and its share
     name = token.get_attribute("aria-label")
     assert name.startswith(f"“{shown[0]}” {shown[1]} ")

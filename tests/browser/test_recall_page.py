@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled, windows
+from tests.browser.conftest import eventually, place_at_rest, settled, windows
 
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** שלום."
 
@@ -68,7 +68,7 @@ def test_a_card_chooses_its_variant(recall):
 
 
 def test_no_letter_is_lost_while_typing_and_nothing_jumps(recall):
-    before = recall.locator(".st-key-recall_variants").bounding_box()
+    before = place_at_rest(recall, recall.locator(".st-key-recall_variants"))
     box = area(recall, "ask")
     box.fill("")
     box.focus()
@@ -77,7 +77,7 @@ def test_no_letter_is_lost_while_typing_and_nothing_jumps(recall):
     expect(asked).to_contain_text("Your")
     settled(recall)
     expect(box).to_have_value("What is my name? Your name is")
-    after = recall.locator(".st-key-recall_variants").bounding_box()
+    after = place_at_rest(recall, recall.locator(".st-key-recall_variants"))
     assert abs(before["y"] - after["y"]) <= 1
 
 
@@ -97,6 +97,8 @@ def test_another_probe_overwrites_the_boxes_and_hostile_text_is_text(recall):
 
 def test_it_fits_the_window(recall, shots):
     for scheme, width in windows(recall):
-        for box in recall.locator(".st-key-recall_variants .card").all():
-            assert box.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+        cards = recall.locator(".st-key-recall_variants .card")
+        expect(cards.first).to_be_visible()
+        eventually(recall, lambda cards=cards: cards.evaluate_all(
+            "cards => cards.every(e => e.scrollWidth <= e.clientWidth + 1)"))
         recall.screenshot(path=shots / f"recall-probe-{scheme}-{width}.png")

@@ -1,13 +1,14 @@
 """The residual page in Chromium, on the embedded model, without a network."""
 
 import re
-from urllib.parse import parse_qs, urlencode, urlparse
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
 
 from components.residual import choice
-from tests.browser.conftest import choose_view, eventually, settled, windows
+from tests.browser.cell_grid import click_cell, grid
+from tests.browser.conftest import choose_view, eventually, parameters, settled, windows
 
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
 HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</script> $x^2$ **b** 🧠"
@@ -32,19 +33,6 @@ def open_page(page, server, outside):
     assert not errors and not outside
 
 
-def grid(page, key):
-    return page.locator(f".st-key-{key} canvas")
-
-
-def click_cell(page, key, row, column, past_gap=False):
-    """Click the middle of a cell of a grid that is not scrolled."""
-    canvas = grid(page, key)
-    expect(canvas).to_have_attribute("data-places", re.compile(","))
-    left, top, cell, height, gap = map(float, canvas.get_attribute("data-places").split(","))
-    x = left + (column + 0.5) * cell + (gap if past_gap else 0)
-    canvas.click(position={"x": x, "y": top + (row + 0.5) * height})
-
-
 def drawn(page):
     """Wait for the view's picture."""
     picture = page.locator("[data-testid=stMain] canvas, .js-plotly-plot").first
@@ -54,10 +42,6 @@ def drawn(page):
 def heading(page, words: str):
     """The bold words above a list; the line under a picture may say the same of the cell pointed at."""
     return page.locator("b", has_text=re.compile(f"^{words}"))
-
-
-def parameters(page) -> dict:
-    return {name: values[0] for name, values in parse_qs(urlparse(page.url).query).items()}
 
 
 def test_every_view_is_drawn_in_a_narrow_window_too(open_page, page, shots):
@@ -77,7 +61,8 @@ def test_bars_keep_a_width_in_a_narrow_window(open_page, page, shots):
     drawn(page)
     bars = page.locator(".bar")
     expect(bars).to_have_count(24)
-    eventually(page, lambda: all(bar.bounding_box()["width"] >= 40 for bar in bars.all()))
+    narrowest = "bars => Math.min(...bars.map(bar => bar.getBoundingClientRect().width))"
+    eventually(page, lambda: bars.evaluate_all(narrowest) >= 40)
     page.screenshot(path=shots / "residual-switch-off-narrow.png")
 
 

@@ -5,9 +5,13 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled, start_app, stop, windows
+from tests.browser.conftest import eventually, settled, start_app, stop, windows
 
 CARDS = ".st-key-five_memories .card"
+HOLD = """(cards, width) => cards.every(card => {
+    const [right, ...inside] = [card, ...card.querySelectorAll("*")].map(e => e.getBoundingClientRect().right);
+    return Math.max(...inside) <= right && right <= width;
+})"""  # whether cards hold what is in them and fit the window
 
 
 def test_typing_repaints_every_number(page, server, outside, shots):
@@ -32,12 +36,7 @@ def test_the_cards_fit_every_window(page, server, shots):
     cards = page.locator(CARDS)
     for scheme, width in windows(page, 900):
         expect(cards).to_have_count(5)
-        for i in range(5):
-            inside, frame = cards.nth(i).evaluate(
-                "card => [Math.max(...[...card.querySelectorAll('*')]"
-                ".map(e => e.getBoundingClientRect().right)), card.getBoundingClientRect().right]"
-            )
-            assert inside <= frame <= width
+        eventually(page, lambda width=width: cards.evaluate_all(HOLD, width))
         page.screenshot(path=shots / f"start-{scheme}-{width}.png", full_page=True)
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import eventually, parameters, settled
 
 PROMPT = "My name is James Theory. I live in New York. Where do I live? I live in"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -185,7 +185,7 @@ def test_a_projector_shows_the_whole_qr_code(open_page):
     page.get_by_role("dialog").get_by_role("button", name="QR code").click()
     code = page.get_by_alt_text("QR code of this page's link")
     expect(code).to_be_in_viewport(ratio=1)
-    assert code.bounding_box()["width"] > 300
+    eventually(page, lambda: code.bounding_box()["width"] > 300)
 
 
 def test_f5_keeps_what_was_told(open_page):
@@ -197,7 +197,8 @@ def test_f5_keeps_what_was_told(open_page):
     box.fill("Where do I live? I live in")
     expect(page.locator(".st-key-memory_reads .typed")).to_contain_text("live")
     settled(page)
-    page.wait_for_url("**memory_told=**")
+    eventually(page, lambda: parameters(page).get("prompt") == "Where do I live? I live in"
+               and "memory_told" in parameters(page))
     page.reload()
     settled(page)
     expect(page.locator(".st-key-memory_reads .told")).to_contain_text("New")

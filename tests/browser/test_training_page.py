@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from model.training import jobs
 from model.training.jobs import TrainingRequest
-from tests.browser.conftest import as_owner, fits, settled, start_app, stop
+from tests.browser.conftest import as_owner, fits, place_at_rest, settled, start_app, stop
 from tests.conftest import byte_tokenizer, random_gpt2
 from tests.waiting import until
 
@@ -95,10 +95,10 @@ def test_curves_grow_and_nothing_jumps(watched, house, monkeypatch, shots):
     watched.goto(f"{house.address}/training")
     expect(chart(watched)).to_be_visible()
     before = until(lambda: points(watched))
-    box = until(lambda: chart(watched).bounding_box())  # between two drawings there is none
+    place = place_at_rest(watched, chart(watched))
     until(lambda: points(watched) > before)
     until(lambda: points(watched) > before + 1)
-    assert until(lambda: chart(watched).bounding_box()) == box
+    assert place_at_rest(watched, chart(watched)) == place
     press(watched, "training_pause")
     expect(watched.get_by_text("It waits, after step")).to_be_visible()
     watched.screenshot(path=shots / "training-paused.png")

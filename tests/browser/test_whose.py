@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from components.frame import door
 from tests.browser import forwarder
-from tests.browser.conftest import as_owner, both_schemes, owners_link, settled
+from tests.browser.conftest import as_owner, both_schemes, eventually, owners_link, settled
 
 
 def open_sessions(page, server):
@@ -19,7 +19,8 @@ def open_sessions(page, server):
     expect(page.locator(".st-key-session_name input")).to_be_visible()
 
 
-def save(page, server, text, name, button="session_save"):
+def save(page, server, home, text, name, button="session_save"):
+    """Tell a text and keep the memory, until its file is there: who leaves before is not served."""
     page.goto(f"{server}/memory?{urlencode({'prompt': text})}")
     settled(page)
     page.locator(".st-key-prompt_box textarea").press("Enter")
@@ -32,6 +33,7 @@ def save(page, server, text, name, button="session_save"):
     expect(page.locator(f".st-key-{button} button").first).to_be_enabled()
     settled(page)
     page.locator(f".st-key-{button} button").first.click()
+    eventually(page, lambda: any(home.rglob(f"{name}.memory")))
     settled(page)
 
 
@@ -56,8 +58,8 @@ def own_link(page) -> str:
 
 def test_what_is_saved_is_ones_own_until_it_is_shared(another, server, server_home, shots):
     alice, bob = another(), another()
-    save(alice, server, "My name is Alice.", "private")
-    save(bob, server, "My name is Bob.", "for all", "session_share")
+    save(alice, server, server_home, "My name is Alice.", "private")
+    save(bob, server, server_home, "My name is Bob.", "for all", "session_share")
     assert saved(alice, server) == ["private", "shared: for all"]
     assert saved(bob, server) == ["shared: for all"]
 
