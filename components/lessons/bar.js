@@ -9,9 +9,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (!bar) bars.set(parentElement, (bar = open(parentElement)));
   bar.data = data;
   bar.act = (what, option = 0) => setTriggerValue("act", { what, option, step: data.step });
-  const said = JSON.stringify(data);
-  if (bar.said !== said) draw(bar); // a button that is made anew while it is pressed hears no click
-  bar.said = said;
+  const wanted = JSON.stringify(data);
+  if (wanted !== bar.drawn) draw(bar); // a button that is made anew while it is pressed hears no click
+  bar.drawn = wanted;
   return () => {
     if (bar.section.isConnected) return; // also called when merely updated
     window.removeEventListener("keydown", bar.press, true);

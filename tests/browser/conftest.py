@@ -219,6 +219,15 @@ def outside(page):
     return tried
 
 
+@pytest.fixture
+def faultless(page, outside):
+    """The window; in the end: no error on its pages, nothing asked from outside."""
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    assert not errors and not outside
+
+
 SETTLED = """() => {
     const shows = selector => document.querySelector(selector) !== null;
     const box = document.querySelector('.st-key-prompt_box');
@@ -320,15 +329,12 @@ def windows(page, height: int = 1000):
 
 
 @pytest.fixture
-def open_page(page, server, outside):
-    """open_page(path, **parameters) -> the settled page; in the end: no error, nothing outside."""
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+def open_page(faultless, server):
+    """open_page(path, **parameters) -> the settled page."""
 
     def go(path="attention", **parameters):
-        page.goto(f"{server}/{path}?{urlencode(parameters)}")
-        settled(page)
-        return page
+        faultless.goto(f"{server}/{path}?{urlencode(parameters)}")
+        settled(faultless)
+        return faultless
 
-    yield go
-    assert not errors and not outside
+    return go

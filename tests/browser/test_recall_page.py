@@ -12,16 +12,14 @@ HOSTILE = "<img src=x onerror=window.ran=1> </script><script>window.ran=2</scrip
 
 
 @pytest.fixture
-def recall(page, server, outside):
-    """The settled Recall page, the attention memory chosen; in the end: no error, nothing outside."""
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+def recall(faultless, server):
+    """The settled Recall page, the attention memory chosen; in the end: no text of a visitor has run."""
+    page = faultless
     page.set_viewport_size({"width": 1400, "height": 1000})
     page.goto(f"{server}/recall?{urlencode({'recall_variant': 'gpt2+am'})}")
     expect(card(page, "gpt2+am")).to_contain_text("New York")
     settled(page)
     yield page
-    assert not errors and not outside
     assert page.evaluate("window.ran") is None
 
 

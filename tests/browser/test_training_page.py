@@ -61,14 +61,11 @@ def at_home(house, monkeypatch):
 
 
 @pytest.fixture
-def watched(page, outside, house):
-    """The owner's page, whose errors count; nothing is asked from outside."""
-    as_owner(page, house.folder / "home", house.address)
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_viewport_size({"width": 1400, "height": 1100})
-    yield page
-    assert not errors and not outside
+def watched(faultless, house):
+    """The owner's page."""
+    as_owner(faultless, house.folder / "home", house.address)
+    faultless.set_viewport_size({"width": 1400, "height": 1100})
+    return faultless
 
 
 def chart(page):

@@ -26,13 +26,10 @@ def opened(page, server, path="", **how):
 
 
 @pytest.fixture
-def start(page, server, outside):
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    opened(page, server)
-    expect(picture(page).locator(".next")).to_have_count(6)
-    yield page
-    assert not errors and not outside
+def start(faultless, server):
+    opened(faultless, server)
+    expect(picture(faultless).locator(".next")).to_have_count(6)
+    return faultless
 
 
 def test_all_of_it_is_in_sight_in_every_window(start, shots):
