@@ -3,12 +3,12 @@
 import streamlit as st
 
 if __name__ == "app":  # the server imports this file first; then each visitor runs it as a script
-    from components.frame import door, limits, same_page, uploads
+    from components.frame import door, heard_once, limits, same_page, uploads
 
     limits.check()
     app = st.App(
         "app.py", lifespan=door.opened,
-        middleware=[*door.MIDDLEWARE, *uploads.MIDDLEWARE, *same_page.MIDDLEWARE],
+        middleware=[*door.MIDDLEWARE, *uploads.MIDDLEWARE, *same_page.MIDDLEWARE, *heard_once.MIDDLEWARE],
     )
 else:
     sidebar = "expanded" if st.session_state.get("sidebar has news") else "collapsed"  # model_picker
