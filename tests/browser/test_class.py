@@ -119,9 +119,11 @@ def test_a_timer_that_comes_late_takes_no_page_away(lecturer, new_context, serve
 def test_a_reload_leads_on_and_the_end_is_said(lecturer, join):
     pupil = join()
     code = lecturer.locator(CODE).inner_text()
+    settled(lecturer)
     lecturer.reload()
     expect(lecturer.get_by_role("button", name="Everybody here")).to_be_visible()
     expect(lecturer.locator(CODE)).to_have_text(code)
+    settled(pupil)
     pupil.reload()
     expect(lecturer.locator(WORDS)).to_have_text("1 follows you")  # the same pupil, counted once
     settled(lecturer)
