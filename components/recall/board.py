@@ -8,6 +8,7 @@ import streamlit as st
 from components.frame import visit
 from components.kit import palette
 from components.kit.export.offers import no_notebook
+from components.kit.units import show_bytes
 from components.recall import choice, share_scale, words
 from model.disk.called import command
 from model.recall import scoreboard
@@ -109,6 +110,8 @@ def _cell(cell: dict | None, ground: str) -> str:
         return f'<td title="{how}" style="{style}background:{ground}">–<br><small>{how}</small></td>'
     value, _, rest = scoreboard.in_words(cell).partition(", n ")
     value, _, interval = value.partition(" (")
+    if cell["unit"] == "bytes":  # exact, they make the table wider than the page
+        value = show_bytes(cell["value"])
     small = f"{interval.rstrip(')')}" if interval else ""
     n = f"n = {rest}" if rest and rest != "0" else ""
     lines = "".join(f"<div>{html.escape(line)}</div>" for line in (small, n) if line)

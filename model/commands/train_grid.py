@@ -39,7 +39,7 @@ def run_command(args: Namespace) -> Iterator[str]:
         _check_card(args.memory[0], card)
     kept = memory_readme.read(args.out, RowsTold) if args.out.is_file() else {}
     _forget_others(kept, {
-        "cells": [RULES, args.episodes, [modules.fingerprint for modules in found]],
+        "cells": [RULES, memory_grid.POLICY, args.episodes, [modules.fingerprint for modules in found]],
         "whole": [RULES, args.whole, [modules.fingerprint for modules in found]],
     })
     kept["seeds"] = [{name: modules.card[name] for name in SAID if name in modules.card}

@@ -103,6 +103,12 @@ def one_before(stream: torch.Tensor) -> torch.Tensor:
     return F.pad(stream[..., :-1, :], (0, 0, 1, 0))
 
 
+def newer(filled: torch.Tensor) -> torch.Tensor:
+    """filled (B,M) bool, the slots in the order in which they were written -> how many slots were
+    written after each, (B,M)."""
+    return (filled.flip(1).cumsum(1).flip(1) - filled.long()).float()
+
+
 def nothing(like: torch.Tensor, rows: int = 1) -> Contents:
     """No slots, for streams like `like` (...,C)."""
     empty = like.new_zeros(rows, 0)

@@ -124,7 +124,7 @@ def in_words(cell: dict[str, Any]) -> str:
 
 _SHOWN: dict[str, Callable[[float], str]] = {
     "share": lambda v: f"{v:.1%}", "tokens": lambda v: f"{v:,.0f} tokens",
-    "percent": lambda v: f"{v:+.2f} %", "bytes": lambda v: f"{v:,.0f} bytes",
+    "percent": lambda v: f"{v:+.2f} %" if v else "0 %", "bytes": lambda v: f"{v:,.0f} bytes",
     "ms": lambda v: f"{v:.1f} ms",
 }
 

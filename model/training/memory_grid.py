@@ -2,8 +2,8 @@
 
 Held-out values, facts about the speaker or about many people, several seeds of trained memory, with
 the controls that every such number needs. Told prompts are read once and asked about after 1, 2, 4,
-8 and 20 more prompts, so the cells of a row share their episodes. Slots beyond the budget are
-evicted oldest first, token by token. Knows nothing of files.
+8 and 20 more prompts, so the cells of a row share their episodes. Slots beyond the budget leave
+least salient first, as in the app, but token by token. Knows nothing of files.
 """
 
 import random
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from model.grafts.external import Contents
+from model.grafts.external import newer
 from model.grafts.modules import Modules
 from model.recall.episodes import Plan
 from model.recall.share import wilson
@@ -25,6 +25,7 @@ FACTS = (1, 2, 4, 8, 16)
 BETWEEN = (1, 2, 4, 8, 20)
 ABOUT = ("oneself", "many people")
 ROWS = 16
+SLOTS, POLICY = 128, "least salient"  # as in the app, there sentence by sentence
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def lesson(about: str, facts: int) -> Lesson:
 
 def row(
     training: MemoryTraining, seeds: dict[int, Modules], about: str, facts: int, n: int,
-    slots: int = 128, spread: Spread | None = None
+    slots: int = SLOTS, spread: Spread | None = None
 ) -> list[GridCell]:
     """The cells of one row of the grid, n episodes each; the last one is the control in context.
     spread: a cluster; each worker answers ROWS episodes at a time, and a killed one loses as many."""
@@ -105,7 +106,7 @@ def answered(
             used = replace(training, modules=modules)
             salience = modules.external.salience(part.middle, part.surprisal)
             use = {name: torch.ones(rows, device=salience.device) for name in ("edm", "rnn")}
-            stored = newest(remembering.remember(used, some, part, salience, rows, use), slots)
+            stored = most_salient(remembering.remember(used, some, part, salience, rows, use), slots)
             for variant, one in remembering.combinations(stored).items():
                 if one is not None:
                     key = (between, variant, seed)
@@ -132,12 +133,15 @@ def in_context(training: MemoryTraining, about: str, facts: int, n: int) -> Grid
     )
 
 
-def newest(stored: Remembered, slots: int) -> Remembered:
-    """Each row's newest `slots` slots; older ones count as empty."""
+def most_salient(stored: Remembered, slots: int) -> Remembered:
+    """Each row's `slots` slots that the gate holds most worth keeping; the others count as empty."""
     if stored.external is None:
         return stored
-    filled = stored.external.filled & (stored.external.newer < slots)
-    return replace(stored, external=Contents(**{**vars(stored.external), "filled": filled}))
+    external = stored.external
+    worth = external.salience.masked_fill(~external.filled, -torch.inf)
+    rank = worth.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    filled = external.filled & (rank < slots)
+    return replace(stored, external=replace(external, filled=filled, newer=newer(filled)))
 
 
 def _first(batch: LessonBatch, told: ToldPrompts, between: int) -> torch.Tensor:

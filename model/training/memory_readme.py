@@ -95,8 +95,8 @@ nats a token over {card['stability']['tokens']:,} tokens, KL(base ‖ with memor
 
 ## How it was made
 
-`python -m model train memory --variant gpt2-m --text DIR --steps {card['steps']} --seed N`; \
-{trained} ({card['platform']}; the machine did other work beside it). Shipped is seed \
+`python -m model train memory --variant gpt2-m --text DIR --steps STEPS --seed SEED`; {trained} \
+({card['platform']}; the machine did other work beside it). Shipped is seed \
 {card['seed']}.{_went_on(card)} Rows read the EDM alone, \
 or in every third step the recurrent memory alone or both, so that each can be switched off. Six episodes in ten are of open \
 facts (`open_facts.py`), the others of the known kinds. Three questions in ten ask what was never told: there, and on ordinary text, the base is to be followed \
@@ -129,8 +129,9 @@ def _went_on(card: dict) -> str:
 def _measured_grid(grid: dict) -> str:
     """The grid in its parts, without those that were not measured."""
     parts = (
-        ("cells", _grid, ("Facts told against prompts in between; n of each cell in the last "
-         "column; of several seeds the mean, lowest to highest:")),
+        ("cells", _grid, (f"Facts told against prompts in between, with {memory_grid.SLOTS} slots, of "
+         "which the least salient leave first; n of each cell in the last column; of several seeds "
+         "the mean, lowest to highest:")),
         ("whole", _whole, ("Of fusion alone and of the whole GPT2-M (with fusion), asked as "
          "`python -m model generate` asks (a bank of 512 slots; the Memory page begins with 128), "
          "one episode at a time; episodes are dealt to the seeds in turn and counted together, "

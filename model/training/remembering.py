@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from transformers import GPT2LMHeadModel
 
 from model.grafts import graft
-from model.grafts.external import Contents, one_before
+from model.grafts.external import Contents, newer, one_before
 from model.grafts.graft import Graft
 from model.grafts.recurrent import Recurrent
 from model.training import base
@@ -174,8 +174,7 @@ def _slots(
     parts = [pad([x[row][real[row]] for row in rows], batch_first=True)
              for x in (keys, values, salience, wanted)]
     filled = parts[3] & use[:, None].bool()
-    newer = filled.flip(1).cumsum(1).flip(1) - filled.long()
-    return Contents(parts[0], parts[1], parts[2], newer.float(), filled)
+    return Contents(parts[0], parts[1], parts[2], newer(filled), filled)
 
 
 def _passes(training: MemoryTraining, salience: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -43,10 +44,13 @@ def test_facts_are_as_many_and_about_whom_the_row_says(training):
         assert set(subjects) == {"me"} if about == "oneself" else len(set(subjects)) == 16
 
 
-def test_only_the_newest_slots_are_left():
-    stored = remembering.Remembered(None, None, random_contents(rows=2, slots=6))
-    left = memory_grid.newest(stored, 2).external.filled
-    assert left.tolist() == [[False] * 4 + [True] * 2] * 2
+def test_the_slots_that_the_gate_holds_most_worth_keeping_are_left():
+    slots = replace(random_contents(rows=2, slots=4), salience=torch.tensor(
+        [[3.0, 1.0, 9.0, 2.0], [1.0, 2.0, 9.0, 4.0]]), filled=torch.tensor([[True, True, False, True]] * 2))
+    left = memory_grid.most_salient(remembering.Remembered(None, None, slots), 2).external
+    assert left.filled.tolist() == [[True, False, False, True], [False, True, False, True]]
+    assert left.newer[left.filled].tolist() == [1, 0, 1, 0]  # of those that are left
+    assert memory_grid.most_salient(remembering.Remembered(None, None, slots), 9).external.filled.equal(slots.filled)
 
 
 def test_untrained_memory_answers_as_the_base_does(training):
