@@ -25,6 +25,11 @@ JUMP = (
     "writing learns nothing before it is read; once both work a little, each helps the other. A "
     "dotted line marks a harder lesson: from there on recall is measured on it, so it may drop."
 )
+WENT_ON = (
+    "**This curve begins high.** The training went on from memory that recalled already. Memory that "
+    "begins untrained recalls nothing at first, then rises within a few hundred steps. To watch that, "
+    "choose **Train your own** above."
+)
 KNOWN = (
     "**What recurrent memory can learn.** Its state is one vector of fixed size: it learns to "
     "carry words that it met in training, from lists of names, cities, animals …, not words it "
@@ -181,7 +186,7 @@ def _recall(job: Job | None, now: JobReport) -> None:
         which = one_of("Asked for", choice.VALUES, offered)
     title = "“I do not know.”" if which == "refused" else "recall of new episodes"
     _chart(figures.recall(by_values[which], steps, title=title), "training_recall")
-    st.markdown(WORDS[which])
+    st.markdown(WENT_ON if which == "never" and words.went_on(now) else WORDS[which])
 
 
 def _chart(figure, key: str) -> None:

@@ -66,8 +66,14 @@ def sentence(now: JobReport, every_s: float | None) -> str:
         "failed": f"The trainer gave up: {now.problem.rstrip('.')}. {again}.",
         "killed": f"Something outside ended the trainer (a kill, a restart, no memory left) {at}. "
         f"{again}.",
-        SHIPPED: "The last training run of the memory that comes with Mnemoscope; it went on from an earlier run.",
+        SHIPPED: "The training of the memory that comes with Mnemoscope"
+        + ("; it went on from an earlier one." if went_on(now) else "."),
     }[now.state]
+
+
+def went_on(now: JobReport) -> bool:
+    """Whether the training began with memory that was trained before, as its card says."""
+    return bool((now.card or {}).get("went_on_from"))
 
 
 def badge(state: str) -> str:

@@ -115,6 +115,15 @@ def test_what_is_shipped_is_shown_on_the_first_visit(place):
     assert not [button for button in app.button if button.key == "training_pause"]
 
 
+@pytest.mark.parametrize("before", [None, {"base": "x", "steps": 710, "tokens": 9, "seconds": 9}])
+def test_a_jump_is_promised_only_where_there_is_one(place, before):
+    ship(place, card=CARD | {"went_on_from": before})
+    app = opened()
+    said = " ".join(text.value for text in app.markdown)
+    assert ("Watch for the jump" in said) == (before is None)
+    assert ("begins high" in said) == ("went on from an earlier one" in tree.html(app)) == (before is not None)
+
+
 def test_recall_of_known_values_is_a_curve_of_its_own(place):
     ship(place)
     app = opened()
