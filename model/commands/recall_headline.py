@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.commands.arguments.names import FAR, GIST, HEADLINE_PARTS, TEXT
+from model.commands.arguments.recall_headline import FAR_USUAL
 from model.commands.opening import cluster, opened, trained
 from model.grafts.modules import load_modules
 from model.memory.settings import Settings
@@ -27,6 +28,7 @@ def run_command(chosen: Namespace) -> Iterator[str]:
         if getattr(chosen, name) < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be 1 or more, "
                              f"got {getattr(chosen, name)}.")
+    _check_used(chosen, only)
     loaded = _loaded(chosen)
     names = trained(loaded, names)
     if chosen.only and GIST in only and not _is_recurrent(loaded):
@@ -59,6 +61,14 @@ def run_command(chosen: Namespace) -> Iterator[str]:
                          "memory too. Add --text DIR, or choose other cases with --only.")
     yield from lines(board)
     yield f"wrote {chosen.out}"
+
+
+def _check_used(chosen: Namespace, only: list[str]) -> None:
+    """Raises ValueError for an option that would change nothing: its giver believes that it did."""
+    for name, usual in FAR_USUAL.items():
+        if FAR not in only and getattr(chosen, name) != usual:
+            raise ValueError(f"--{name.replace('_', '-')} is for the case {FAR!r}, which --only leaves "
+                             "out. Name it there too, or leave the option out.")
 
 
 def read(paths: list[Path], loaded: Checkpoint) -> list[Probe]:

@@ -13,6 +13,8 @@ from model.commands.arguments import options
 from model.commands.arguments.names import HEADLINE_PARTS
 from model.memory.settings import Settings
 
+FAR_USUAL = {"far": "1000,10000", "n_far": 100, "slots": 128, "policy": Settings().policy,
+             "score": Settings().fusion.score}
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model recall headline`."""
@@ -28,18 +30,16 @@ def add_arguments(parser: ArgumentParser) -> None:
                              "rnn)")
     parser.add_argument("--n", type=options.whole, default=500, metavar="N",
                         help="probes of each case, passages and pairs (default: 500)")
-    parser.add_argument("--far", default="1000,10000", metavar="LIST",
+    parser.set_defaults(**FAR_USUAL)
+    parser.add_argument("--far", metavar="LIST",
                         help="tokens of other text before the question (default: 1000,10000)")
-    parser.add_argument("--n-far", type=options.whole, default=100, metavar="N",
+    parser.add_argument("--n-far", type=options.whole, metavar="N",
                         help="number of probes for --far (default: 100)")
-    parser.add_argument("--slots", type=options.whole, default=128, metavar="N",
+    parser.add_argument("--slots", type=options.whole, metavar="N",
                         help="slots of the memories for --far (default: 128)")
-    usual = Settings()
-    parser.add_argument("--policy", default=usual.policy,
-                        help=f"eviction policy for --far (default: {usual.policy})")
-    parser.add_argument("--score", default=usual.fusion.score,
-                        help="salience of fusion's slots for --far (default: "
-                             f"{usual.fusion.score})")
+    parser.add_argument("--policy", help=f"eviction policy for --far (default: {FAR_USUAL['policy']})")
+    parser.add_argument("--score",
+                        help=f"salience of fusion's slots for --far (default: {FAR_USUAL['score']})")
     parser.add_argument("--text", type=options.path, metavar="DIR",
                         help="folder of .txt books: other talk, ordinary text, the gist")
     parser.add_argument("--only", metavar="LIST",

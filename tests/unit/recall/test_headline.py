@@ -172,6 +172,7 @@ def test_the_gist_of_pairs_and_what_it_needs(embedded):
 @pytest.mark.parametrize("wrong, words", [
     (["--only", ""], "No case ''"), (["--only", " ; "], "No case ' ; '"), (["--far", "10,9999999999"], "1 to 1,000,000"),
     (["--variants", "rnn,edm"], "no trained memory for gpt2+rnn, gpt2+edm. Train it"), (["--only", "gist", "--text", "x"], "no recurrent memory"),
+    (["--only", "next", "--slots", "512"], "--slots is for the case 'far'"), (["--only", "next", "--n-far", "9"], "--n-far is for"),
 ])
 def test_what_could_not_be_measured_is_refused_before_anything_is(tmp_path, capsys, monkeypatch, embedded, wrong, words):
     monkeypatch.setattr(checkpoint, "load", lambda *_: replace(embedded, memory=None))
