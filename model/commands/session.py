@@ -36,11 +36,7 @@ def _external(told: dict) -> dict:
 
 
 def _show(chosen: Namespace) -> Iterator[str]:
-    path = sessions.path_of(chosen.name)
-    if not path.exists():
-        known = ", ".join(sessions.names()) or "none yet"
-        raise ValueError(f"There is no session {chosen.name!r}. Choose one of these: {known}.")
-    told = describe(path)
+    told = describe(sessions.saved(chosen.name))
     if chosen.json:
         yield json.dumps(told, indent=1, ensure_ascii=False)
         return

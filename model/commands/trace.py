@@ -61,10 +61,8 @@ def _check_out(path: Path) -> None:
 def _write_trace_file(chosen: Namespace, loaded: Checkpoint, run: trace.Trace) -> Iterator[str]:
     told = None
     if chosen.session:
+        sessions.saved(chosen.session)
         with sessions.hold(chosen.session) as path:
-            if not path.exists():
-                raise ValueError(f"There is no session {chosen.session!r}. Choose one of: "
-                                 f"{', '.join(sessions.names()) or 'none yet'}.")
             told = load_state(path, loaded)
     content = trace_file.as_bytes(loaded, run, chosen.prompt, told)
     with replacing(chosen.out) as draft:

@@ -24,14 +24,23 @@ def home(of: Path | None = None) -> Path:
 
 
 def path_of(name: str, of: Path | None = None) -> Path:
-    """A session's file, in a folder that is there: whoever only lists names makes none. Raises
-    ValueError for a name that could point outside the folder."""
+    """A session's file; nothing is made. Raises ValueError for a name that could point outside the
+    folder."""
     if not owners.is_name(name):
         raise ValueError(
             f"Not a session name: {name[:80]!r}. Choose 1 to 64 letters, digits, spaces, - or _, "
             "beginning with a letter or digit."
         )
-    return make_folder(home(of)) / f"{name}{SUFFIX}"
+    return home(of) / f"{name}{SUFFIX}"
+
+
+def saved(name: str, of: Path | None = None) -> Path:
+    """The file of a session that was saved. Raises ValueError when there is none."""
+    path = path_of(name, of)
+    if not path.exists():
+        known = ", ".join(names(of)) or "none yet"
+        raise ValueError(f"There is no session {name!r}. Choose one of these: {known}.")
+    return path
 
 
 def names(of: Path | None = None) -> list[str]:
@@ -46,6 +55,7 @@ def hold(name: str, of: Path | None = None) -> Iterator[Path]:
     Raises ValueError at once if another process holds it: we do not wait and do not overwrite.
     """
     path = path_of(name, of)
+    make_folder(path.parent)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         lock.acquire(timeout=0)
@@ -62,10 +72,9 @@ def hold(name: str, of: Path | None = None) -> Iterator[Path]:
 
 def reset(name: str, of: Path | None = None) -> None:
     """Forget a session. Raises ValueError when there is none."""
-    _must_exist(name, path_of(name, of), of)
-    with hold(name, of) as path:
-        _must_exist(name, path, of)
-        path.unlink()
+    saved(name, of)  # before the lock, which makes a file
+    with hold(name, of):
+        saved(name, of).unlink()
 
 
 def export(name: str, target: Path, of: Path | None = None) -> None:
@@ -74,7 +83,7 @@ def export(name: str, target: Path, of: Path | None = None) -> None:
         raise ValueError(f"The file {target} exists already. Choose another file, or remove it "
                          "first.")
     place(target)
-    _must_exist(name, path_of(name, of), of)
+    saved(name, of)
     with hold(name, of) as path, replacing(target) as draft:
         shutil.copyfile(path, draft)
 
@@ -87,9 +96,3 @@ def bring_in(name: str, source: Path, of: Path | None = None) -> None:
                              "name.")
         with replacing(path) as draft:
             shutil.copyfile(source, draft)
-
-
-def _must_exist(name: str, path: Path, of: Path | None) -> None:
-    if not path.exists():
-        known = ", ".join(names(of)) or "none yet"
-        raise ValueError(f"There is no session {name!r}. Choose one of these: {known}.")

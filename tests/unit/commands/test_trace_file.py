@@ -40,7 +40,7 @@ def test_a_session_travels_along(capsys, tmp_path, monkeypatch):
     assert made[0] == 0, made[2]
     assert " bytes" in said(capsys, "trace", "--open", path)[1].splitlines()[-1]
     code, _, err = said(capsys, "trace", "--prompt", "x", "--out", path, "--session", "nobody")
-    assert code == 2 and "There is no session 'nobody'. Choose one of: demo." in err
+    assert code == 2 and "There is no session 'nobody'. Choose one of these: demo." in err
 
 
 @pytest.mark.parametrize("arguments, words", [

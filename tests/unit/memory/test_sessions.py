@@ -32,6 +32,13 @@ def test_good_names_stay_in_the_folder(name):
     assert sessions.path_of(name).parent == sessions.home()
 
 
+def test_who_asks_for_a_session_that_is_not_there_makes_nothing(tmp_path):
+    for ask in (sessions.saved, sessions.reset, lambda name: sessions.export(name, tmp_path / "out.memory")):
+        with pytest.raises(ValueError, match="no session 'nobody'. Choose one of these: none yet"):
+            ask("nobody")
+    assert not list(tmp_path.rglob("*"))
+
+
 def test_sessions_are_listed_reset_exported_and_brought_in(tmp_path):
     put("demo", b"abc")
     assert sessions.names() == ["demo"]
