@@ -123,7 +123,7 @@ def _interval(boards: list[dict]) -> str:
         return "Wilson"
     return (f"mean of {len(boards)} seeds of trained memory. The seeds are asked the same episodes, so "
             "these count once, as in Wilson's interval of one seed, and the spread of the seeds widens "
-            "it, by Student's t; what needs no training has one seed and Wilson's")
+            "it, by Student's t. A cell that names no seeds has one, and Wilson's interval")
 
 
 def _labels(boards: list[dict]) -> str:
