@@ -17,9 +17,7 @@ MEASURED = (
     "This view has no notebook: its shares come from hundreds of runs. The command below the table "
     "measures them again; one question under “One probe” has a notebook."
 )
-COMMAND = command(
-    "probe --model embedded --scoreboard --n 125 --out model/embedded/scoreboard.json"
-)
+EPISODES = 125  # of the command, where no board says how many it had
 RIGHT, WRONG = ("inside", "beyond", "across"), "false_recall"  # shares: high is good, or bad
 WORST = 10.0  # percent more perplexity, and all above, look like a share of 0 %
 LEGEND = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
@@ -35,7 +33,7 @@ def show() -> None:
         board = None
     if board is None:
         st.info("No scoreboard is stored with the embedded model yet. This command measures it:")
-        st.code(COMMAND, language=None, wrap_lines=True)
+        st.code(_again(EPISODES), language=None, wrap_lines=True)
         return
     st.html(words.heading("What each memory recalls", _about(board)))
     st.html(table(board) + legend())
@@ -46,7 +44,13 @@ def show() -> None:
     elif board["memory"] != (memory and memory.fingerprint):
         st.caption("Measured with the trained memory that is shipped, not with the chosen one.")
     st.caption("This command measures it again:")
-    st.code(COMMAND + " --text BOOK.txt" * (board.get("text") == "named"), language=None, wrap_lines=True)
+    book = " --text BOOK.txt" * (board.get("text") == "named")
+    st.code(_again(board["episodes"]) + book, language=None, wrap_lines=True)
+
+
+def _again(episodes: int) -> str:
+    return command(f"probe --model embedded --scoreboard --n {episodes} "
+                   "--out model/embedded/scoreboard.json")
 
 
 def _about(board: dict) -> str:

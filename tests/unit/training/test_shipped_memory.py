@@ -15,8 +15,8 @@ from model.loading.checkpoint import EMBEDDED
 from model.memory import asking, telling
 from model.memory.settings import from_saved
 from model.memory.state import blank
-from model.memory.variants import modules_of
-from model.recall import episodes, headline, open_probes, probe_controls
+from model.memory.variants import VARIANTS, modules_of
+from model.recall import episodes, headline, open_probes, probe_controls, scoreboard
 from model.run import tokens, trace
 from model.training import memory_headline, memory_readme
 from model.training.memory_data import Data
@@ -68,6 +68,14 @@ def test_its_page_says_what_its_card_says():
     grid = json.loads(path.read_text()) if path.is_file() else {}
     assert (EMBEDDED / "MEMORY.md").read_text() == memory_readme.readme(
         card, grid, memory_headline.beside(EMBEDDED, card["base"]))
+
+
+def test_its_scoreboard_was_measured_with_it(embedded):
+    board = scoreboard.load()
+    assert (board["fingerprint"], board["memory"]) == (embedded.fingerprint, embedded.memory.fingerprint)
+    cells = {row["variant"]: row["cells"] for row in board["rows"]}
+    assert list(cells) == list(VARIANTS)
+    assert all(one["across"]["n"] >= 200 and one["false_recall"]["value"] <= 0.05 for one in cells.values())
 
 
 @pytest.mark.parametrize("variant", ["gpt2+edm", "gpt2+am", "gpt2-m"])
