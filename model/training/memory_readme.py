@@ -63,7 +63,7 @@ def read(path: Path, schema: type[Told]) -> dict[str, Any]:
 def readme(card: dict, grid: dict, headline: Sequence[dict] = ()) -> str:
     """The page, in Markdown. card: of the shipped memory; grid: what `train grid` measured, {}
     where it did not; headline: the boards of `recall headline`, one for each seed."""
-    trained = ", ".join(f"seed {c['seed']}: {c['steps']:,} steps, {c['tokens']:,} tokens, "
+    trained = "; ".join(f"seed {c['seed']}: {c['steps']:,} steps, {c['tokens']:,} tokens, "
                         f"{c['seconds'] / 60:.0f} minutes" for c in grid.get("seeds", [card]))
     return f"""{TITLE}
 
@@ -121,9 +121,9 @@ def _went_on(card: dict) -> str:
     before = checked(WentOnTold, card.get("went_on_from") or {})
     if not before.steps:
         return ""
+    of = "the same base" if before.base == card["base"] else f"another state of the base ({before.base})"
     return (f" It went on (`--from`) from memory of {before.steps:,} steps, {before.tokens:,} "
-            f"tokens, {before.seconds / 60:.0f} minutes, of another state of the base "
-            f"({before.base}).")
+            f"tokens, {before.seconds / 60:.0f} minutes, of {of}.")
 
 
 def _measured_grid(grid: dict) -> str:

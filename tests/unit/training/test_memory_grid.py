@@ -92,6 +92,13 @@ def test_memory_that_was_never_measured_has_no_past_to_tell(training, tmp_path):
         assert checked(WentOnTold, before).steps == card.get("steps", 0)
 
 
+@pytest.mark.parametrize("base, words", [("ab", "of the same base."), ("cd", "of another state of the base (cd).")])
+def test_the_page_says_on_which_base_the_earlier_training_ran(base, words):
+    before = {"steps": 710, "tokens": 2_000, "seconds": 120, "base": base}
+    said = memory_readme._went_on({"base": "ab", "went_on_from": before})
+    assert said == f" It went on (`--from`) from memory of 710 steps, 2,000 tokens, 2 minutes, {words}"
+
+
 def test_the_command_replaces_nobody_elses_file(tmp_path, capsys):
     memory_file = tmp_path / "memory.safetensors"
     for name, held in (("grid.json", '{"important": 1}'), ("MEMORY.md", "What I remember.")):
