@@ -57,7 +57,8 @@ def _about(board: dict) -> str:
     slots = board["slots"]
     return (
         f"{board['model']}, window of {board['window']:,} tokens, {board['episodes']:,} episodes of "
-        f"four facts never seen in training, {slots['am']:,} slots (AM), {slots['edm']:,} (EDM), "
+        "four facts (name, home, trade …: kinds that memory was trained on, values that it was not), "
+        f"{slots['am']:,} slots (AM), {slots['edm']:,} (EDM), "
         f"policy {board['policy']}; measured {board['made']}. Point at a cell to see how."
     )
 
@@ -112,7 +113,7 @@ def _cell(cell: dict | None, ground: str) -> str:
     if cell is None or cell["value"] is None:
         how = html.escape("not measured" if cell is None else cell["how"])
         return f'<td title="{how}" style="{style}background:{ground}">–<br><small>{how}</small></td>'
-    value, _, rest = scoreboard.in_words(cell).partition(", n ")
+    value, _, rest = scoreboard.in_words(cell).replace("-", "−").partition(", n ")
     value, _, interval = value.partition(" (")
     if cell["unit"] == "bytes":  # exact, they make the table wider than the page
         value = show_bytes(cell["value"])

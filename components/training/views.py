@@ -31,9 +31,9 @@ WENT_ON = (
     "choose **Train your own** above."
 )
 KNOWN = (
-    "**What recurrent memory can learn.** Its state is one vector of fixed size: it learns to "
-    "carry words that it met in training, from lists of names, cities, animals …, not words it "
-    "never saw. The EDM stores each token separately, so new words work. The lesson is the same "
+    "**What recurrent memory can learn.** Its state is one vector of fixed size. At most it learns to "
+    "carry words that it met in training, from lists of names, cities, animals …, never words that it "
+    "did not meet. The EDM stores each token separately, so new words work. The lesson is the same "
     "all through."
 )
 REFUSED = (
@@ -187,6 +187,8 @@ def _recall(job: Job | None, now: JobReport) -> None:
     title = "“I do not know.”" if which == "refused" else "recall of new episodes"
     _chart(figures.recall(by_values[which], steps, title=title), "training_recall")
     st.markdown(WENT_ON if which == "never" and words.went_on(now) else WORDS[which])
+    if which == "known" and (end := words.of_recurrent(by_values["known"])):
+        st.markdown(end)
 
 
 def _chart(figure, key: str) -> None:

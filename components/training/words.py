@@ -76,6 +76,17 @@ def went_on(now: JobReport) -> bool:
     return bool((now.card or {}).get("went_on_from"))
 
 
+def of_recurrent(points: list[Measurement]) -> str:
+    """What the recurrent memory alone recalls at the last of these points, and the base; "" where
+    there was none."""
+    if not points or "gpt2+rnn" not in points[-1].recall:
+        return ""
+    last = points[-1]
+    base = f" (GPT-2 without memory {last.recall['gpt2']:.0%})" if "gpt2" in last.recall else ""
+    of = f" of {last.recall_n:,} episodes" if last.recall_n else ""
+    return f"At step {last.step:,}, GPT-2 + RNN recalls {last.recall['gpt2+rnn']:.0%}{of}{base}."
+
+
 def badge(state: str) -> str:
     """The state as a coloured dot and a word (HTML)."""
     hue = HUES.get(state, palette.LABEL)

@@ -507,14 +507,16 @@ def test_the_scoreboards_cells_are_the_files(monkeypatch, tmp_path):
         "made": "now", "episodes": 125, "slots": {"am": 512, "edm": 128}, "policy": "fifo",
         "window": 512, "rows": [{"variant": "gpt2+am", "cells": {
             name: none if name == "context_limit" else cell for name in scoreboard.COLUMNS}
-            | {"bytes": cell | {"value": 6205440, "low": None, "high": None, "n": 1, "unit": "bytes"}}}],
+            | {"bytes": cell | {"value": 6205440, "low": None, "high": None, "n": 1, "unit": "bytes"},
+               "perplexity": cell | {"value": -1.008, "low": -1.75, "high": -0.26, "unit": "percent"}}}],
     }
     path = tmp_path / "board.json"
     path.write_text(json.dumps(board))
     monkeypatch.setattr(scoreboard.load, "__defaults__", (path,))
     page = tree.html(opened("board"))
     assert "97.3%" in page and "95.1% to 98.5%" in page and "n = 500" in page
-    assert "5.92 MiB" in page
+    assert "5.92 MiB" in page and "−1.01 %" in page and "−1.75 % to −0.26 %" in page
+    assert "kinds that memory was trained on" in page
     assert "not tried" in page and all(title in page for title in scoreboard.COLUMNS.values())
 
 

@@ -133,6 +133,14 @@ def test_recall_of_known_values_is_a_curve_of_its_own(place):
     assert "of 48 episodes" in str(edm["customdata"])
 
 
+def test_what_the_recurrent_memory_learned_stands_below_its_curve(place):
+    with_rnn = ROWS[1]["recall_known"] | {"gpt2+rnn": 0.04}
+    ship(place, rows=[*ROWS[:1], ROWS[1] | {"recall_known": with_rnn}])
+    said = " ".join(text.value for text in opened(training_values="known").markdown)
+    assert "At step 100, GPT-2 + RNN recalls 4% of 48 episodes (GPT-2 without memory 2%)." in said
+    assert "At most it learns to carry words that it met in training" in said
+
+
 def test_refusals_of_what_was_never_told_are_a_curve_of_their_own(place):
     ship(place)
     app = opened()
