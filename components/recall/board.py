@@ -2,10 +2,12 @@
 
 import html
 import math
+from collections.abc import Iterable
+from functools import partial
 
 import streamlit as st
 
-from components.frame import visit
+from components.frame import presenting, visit
 from components.kit import palette
 from components.kit.export.offers import no_notebook
 from components.kit.units import show_bytes
@@ -21,6 +23,8 @@ EPISODES = 125  # of the command, where no board says how many it had
 RIGHT, WRONG = ("inside", "beyond", "across"), "false_recall"  # shares: high is good, or bad
 WORST = 10.0  # percent more perplexity, and all above, look like a share of 0 %
 LEGEND = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
+COSTS = ("perplexity", "bytes", "ms")
+HALVES = {"Recall": tuple(key for key in scoreboard.COLUMNS if key not in COSTS), "Cost": COSTS}
 
 
 def show() -> None:
@@ -35,8 +39,12 @@ def show() -> None:
         st.info("No scoreboard is stored with the embedded model yet. This command measures it:")
         st.code(_again(EPISODES), language=None, wrap_lines=True)
         return
-    st.html(words.heading("What each memory recalls", _about(board)))
-    st.html(table(board) + legend())
+    if presenting.is_on():
+        presenting.pictures({title: partial(_show_half, board, keys) for title, keys in HALVES.items()})
+        st.caption(_about(board))
+    else:
+        st.html(words.heading("What each memory recalls", _about(board)))
+        st.html(table(board) + legend())
     now, memory = visit.checkpoint(), visit.checkpoint().memory
     if board["fingerprint"] != now.fingerprint:
         st.caption(f"Measured on another model (`{board['fingerprint']}`), not on the one that is "
@@ -46,6 +54,11 @@ def show() -> None:
     st.caption("This command measures it again:")
     book = " --text BOOK.txt" * (board.get("text") == "named")
     st.code(_again(board["episodes"]) + book, language=None, wrap_lines=True)
+
+
+def _show_half(board: dict, keys: tuple[str, ...]) -> None:
+    """Some of the columns, low enough that a hall sees every variant at once."""
+    st.html(table(board, keys, ", ") + legend())
 
 
 def _again(episodes: int) -> str:
@@ -63,15 +76,17 @@ def _about(board: dict) -> str:
     )
 
 
-def table(board: dict) -> str:
+def table(
+    board: dict, keys: Iterable[str] = tuple(scoreboard.COLUMNS), between: str = "<br>"
+) -> str:
     """Rows are variants, columns measures; red to green by size, grey if more is neither good nor
-    bad."""
+    bad. between: what stands between interval and n (HTML)."""
     head = "".join(
         f'<th style="padding:.4em .5em;text-align:left;font-weight:600;line-height:1.2;'
-        f'vertical-align:bottom">{html.escape(title)}</th>'
-        for title in scoreboard.COLUMNS.values()
+        f'vertical-align:bottom">{html.escape(scoreboard.COLUMNS[key])}</th>'
+        for key in keys
     )
-    body = "".join(_row(row, board["rows"]) for row in board["rows"])
+    body = "".join(_row(row, board["rows"], keys, between) for row in board["rows"])
     return (
         '<div style="overflow-x:auto"><table style="border-collapse:separate;border-spacing:4px;'
         f'width:100%;min-width:900px"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody>'
@@ -85,9 +100,8 @@ def legend() -> str:
     boxes = "".join(f'<span style="{box}background:{tint(share)}">{share:.0%}</span>'
                     for share in LEGEND)
     return (
-        f'<div style="font-size:.95em;line-height:2.2">{boxes} of what should be recalled; '
-        'reversed '
-        "for false recall and for more perplexity. Grey: the darker, the more.</div>"
+        f'<div style="font-size:.95em;line-height:2.2">{boxes} recalled; '
+        "false recall and perplexity reversed. Stronger grey: more.</div>"
     )
 
 
@@ -96,11 +110,11 @@ def tint(share: float) -> str:
     return f"color-mix(in srgb,{share_scale.hue(share)} 50%,transparent)"
 
 
-def _row(row: dict, rows: list[dict]) -> str:
+def _row(row: dict, rows: list[dict], keys: Iterable[str], between: str) -> str:
     name = choice.TITLES.get(row["variant"], row["variant"])
     cells = "".join(
-        _cell(row["cells"].get(key), _ground(key, row["cells"].get(key), rows))
-        for key in scoreboard.COLUMNS
+        _cell(row["cells"].get(key), _ground(key, row["cells"].get(key), rows), between)
+        for key in keys
     )
     return (
         f'<tr><th style="text-align:left;font-size:1.15em;white-space:nowrap;padding-right:.6em">'
@@ -108,7 +122,7 @@ def _row(row: dict, rows: list[dict]) -> str:
     )
 
 
-def _cell(cell: dict | None, ground: str) -> str:
+def _cell(cell: dict | None, ground: str, between: str) -> str:
     style = "border-radius:.35em;padding:.45em .55em;line-height:1.25;vertical-align:top;"
     if cell is None or cell["value"] is None:
         how = html.escape("not measured" if cell is None else cell["how"])
@@ -119,7 +133,7 @@ def _cell(cell: dict | None, ground: str) -> str:
         value = show_bytes(cell["value"])
     small = f"{interval.rstrip(')')}" if interval else ""
     n = f"n = {rest}" if rest and rest != "0" else ""
-    lines = "".join(f"<div>{html.escape(line)}</div>" for line in (small, n) if line)
+    lines = between.join(html.escape(line) for line in (small, n) if line)
     return (
         f'<td title="{html.escape(cell["how"])}" style="{style}background:{ground}">'
         f'<b style="font-size:1.2em;white-space:nowrap">{html.escape(value)}</b>'

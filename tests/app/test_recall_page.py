@@ -518,6 +518,11 @@ def test_the_scoreboards_cells_are_the_files(monkeypatch, tmp_path):
     assert "5.92 MiB" in page and "−1.01 %" in page and "−1.75 % to −0.26 %" in page
     assert "kinds that memory was trained on" in page
     assert "not tried" in page and all(title in page for title in scoreboard.COLUMNS.values())
+    hall = opened("board", present=True)
+    halves = [tree.html(hall.segmented_control(key="picture").set_value(half).run())
+              for half in recall_board.HALVES]
+    for title in scoreboard.COLUMNS.values():
+        assert sum(f">{title}</th>" in half for half in halves) == 1, title
 
 
 def _values(column) -> list:

@@ -143,6 +143,7 @@ VIEWS = {  # page -> its other views, and the picture that stands on the screen 
         "rope": ".st-key-clocks .curve",
         "alibi": ".st-key-alibi_factor .main-svg >> nth=0",
     },
+    "recall": {"board": ".stMain table"},
     "prediction": {"surprisal": ".st-key-prediction_bits .main-svg >> nth=0"},
     "residual": {
         "Logit lens": ".st-key-lens_grid canvas",
