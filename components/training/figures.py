@@ -96,13 +96,14 @@ def single(points: list[Measurement], steps: int, field: str, hue: str) -> go.Fi
     return _small(figure, steps)
 
 
-def gates(points: list[Measurement], steps: int) -> go.Figure:
-    """The norm of each module's output matrix; 0: closed, exactly GPT-2."""
-    figure = go.Figure()
+def gates(points: list[Measurement], steps: int, went_on: bool) -> go.Figure:
+    """The norm of each module's output matrix; 0: closed, exactly GPT-2, as at step 0 of a training
+    that did not go on from memory trained before."""
+    figure, start = go.Figure(), [] if went_on else [0]
     for name in {name: None for p in points for name in p.gates}:
         some = [p for p in points if name in p.gates]
         figure.add_scatter(
-            x=[0] + [p.step for p in some], y=[0.0] + [p.gates[name] for p in some], mode="lines",
+            x=start + [p.step for p in some], y=start + [p.gates[name] for p in some], mode="lines",
             name=GATE_TITLES.get(name, name),
             line={"color": palette.MODULES.get(name, palette.OUTPUT), "width": 4,
                   "dash": "dot" if name == "late" else "solid"},

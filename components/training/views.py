@@ -162,7 +162,7 @@ def _losses(job: Job | None, now: JobReport) -> None:
         with column:
             st.html(words.heading(*title, now.points if field == "gates" else []))
             figure = (
-                figures.gates(now.points, steps) if field == "gates"
+                figures.gates(now.points, steps, words.went_on(now)) if field == "gates"
                 else figures.single(now.points, steps, field, hues[field])
             )
             _chart(figure, f"training_{field}")

@@ -121,6 +121,7 @@ def test_a_jump_is_promised_only_where_there_is_one(place, before):
     app = opened()
     said = " ".join(text.value for text in app.markdown)
     assert ("Watch for the jump" in said) == (before is None)
+    assert values(lines(app, "training_gates")["EDM"]["x"])[0] == (0 if before is None else 50)
     assert ("begins high" in said) == ("went on from an earlier one" in tree.html(app)) == (before is not None)
 
 
