@@ -5,11 +5,13 @@ import json
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from model.commands.opening import cluster, opened, untrained
 from model.commands.score import read_text
+from model.disk.one_writer import alone
 from model.disk.whole import place
 from model.memory.settings import Settings, from_saved
 from model.recall import episode_lines, eviction_runs, probe, probe_file, runs, scoreboard, verdict
@@ -38,6 +40,11 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     _check_used(chosen)
     if chosen.out is not None:
         place(chosen.out)  # a folder, or none to write into, is found now, not after the first episode
+    with alone(chosen.out) if chosen.out is not None else nullcontext():
+        yield from _measured(chosen, names, settings)
+
+
+def _measured(chosen: Namespace, names: list[str], settings: Settings) -> Iterator[str]:
     loaded = opened(chosen.model)
     untrained(loaded, ["gpt2+am"] if chosen.eviction else names)
     if chosen.eviction:

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from model.commands.opening import cluster, opened
+from model.disk.one_writer import alone
 from model.recall import shipped_curves
 from model.recall.shipped_curves import EVERY, FILE, ORDER, ShippedCurveProgress
 
@@ -21,12 +22,13 @@ def run_command(chosen: Namespace) -> Iterator[str]:
     settings = shipped_curves.USUAL.with_slots(chosen.slots)
     said = time.perf_counter()
     spread = cluster(chosen.ray)
-    for step in shipped_curves.measure(
-        loaded, names, chosen.out, n=chosen.n, settings=settings, spread=spread
-    ):
-        if step.share == 1 or time.perf_counter() - said > EVERY_S:
-            said = time.perf_counter()
-            yield _line(step)
+    with alone(chosen.out / FILE):
+        for step in shipped_curves.measure(
+            loaded, names, chosen.out, n=chosen.n, settings=settings, spread=spread
+        ):
+            if step.share == 1 or time.perf_counter() - said > EVERY_S:
+                said = time.perf_counter()
+                yield _line(step)
     yield f"wrote {chosen.out / FILE}"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from model.commands.arguments.names import FAR, GIST, HEADLINE_PARTS, TEXT
 from model.commands.arguments.recall_headline import FAR_USUAL
 from model.commands.opening import cluster, opened, trained
+from model.disk.one_writer import alone
 from model.grafts.modules import load_modules
 from model.memory.settings import Settings
 from model.recall import gist, headline, open_probes, ordinary_text, probe, probe_file
@@ -36,8 +37,16 @@ def run_command(chosen: Namespace) -> Iterator[str]:
                          "out of --only.")
     given = read(chosen.file, loaded) if chosen.file else open_probes.held_out(MOST * chosen.n)
     books = corpus.read_books(chosen.text) if chosen.text else None
-    text = books.left_out if books else ""
-    spread = cluster(chosen.ray)
+    with alone(chosen.out):
+        yield from _measured(chosen, loaded, given, only, names, stops, books)
+    yield f"wrote {chosen.out}"
+
+
+def _measured(
+    chosen: Namespace, loaded: Checkpoint, given: list[Probe], only: list[str], names: list[str],
+    stops: list[int], books: corpus.Books | None,
+) -> Iterator[str]:
+    text, spread = books.left_out if books else "", cluster(chosen.ray)
     yield f"{len(given):,} probes, {loaded.name}"
     cases = [name for name in CASES if name in only]
     yield from _progress(headline.measure(
@@ -60,7 +69,6 @@ def run_command(chosen: Namespace) -> Iterator[str]:
         raise ValueError(f"Nothing was measured: {TEXT} and {GIST} need books, {GIST} a recurrent "
                          "memory too. Add --text DIR, or choose other cases with --only.")
     yield from lines(board)
-    yield f"wrote {chosen.out}"
 
 
 def _check_used(chosen: Namespace, only: list[str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from model.commands.opening import cluster
+from model.disk.one_writer import alone
 from model.disk.schema import checked
 from model.disk.whole import write_text
 from model.grafts.modules import Modules, load_modules
@@ -14,7 +15,7 @@ from model.recall.board_files import check_ours
 from model.recall.runs import RULES
 from model.training import memory, memory_grid, memory_readme, whole_grid
 from model.training.job_files import RowsTold, WholeCardTold
-from model.training.under_way import MemoryTrainingOptions
+from model.training.under_way import MemoryTraining, MemoryTrainingOptions
 
 SAID = ("seed", "steps", "tokens", "seconds")  # of every seed's card
 
@@ -37,6 +38,15 @@ def run_command(args: Namespace) -> Iterator[str]:
     card, has_page = found[0].card, {"recall", "stability"} <= set(found[0].card)
     if has_page:
         _check_card(args.memory[0], card)
+    with alone(args.out):
+        yield from _measured(args, training, found, seeds, card if has_page else None)
+
+
+def _measured(
+    args: Namespace, training: MemoryTraining, found: list[Modules], seeds: dict[int, Modules],
+    card: dict | None,
+) -> Iterator[str]:
+    """Row after row, written as it is measured; at the end the page of this card."""
     kept = memory_readme.read(args.out, RowsTold) if args.out.is_file() else {}
     _forget_others(kept, {
         "cells": [RULES, memory_grid.POLICY, args.episodes, [modules.fingerprint for modules in found]],
@@ -54,7 +64,7 @@ def run_command(args: Namespace) -> Iterator[str]:
         for about in memory_grid.ABOUT:
             for facts in memory_grid.FACTS:
                 yield from _row(args.out, kept, part, about, facts, measure)
-    if has_page:
+    if card is not None:
         yield f"wrote {memory_readme.write(args.out.parent, card, kept)}"
 
 

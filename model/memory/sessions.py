@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from model.disk import home as data_folder
 from model.disk import owners
-from model.disk.whole import make_folder, place, replacing
+from model.disk.one_writer import alone
+from model.disk.whole import place, replacing
 
 SUFFIX = ".memory"
 
@@ -55,19 +54,9 @@ def hold(name: str, of: Path | None = None) -> Iterator[Path]:
     Raises ValueError at once if another process holds it: we do not wait and do not overwrite.
     """
     path = path_of(name, of)
-    make_folder(path.parent)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ValueError(
-            f"The session {name!r} is in use by another process. Wait until it is done, or choose "
-            "another session."
-        ) from None
-    try:
+    with alone(path, f"The session {name!r} is in use by another process. Wait until it is done, or "
+                     "choose another session."):
         yield path
-    finally:
-        lock.release()
 
 
 def reset(name: str, of: Path | None = None) -> None:

@@ -2,7 +2,9 @@
 of measuring.
 """
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,7 +29,17 @@ def read(path: Path, version: int, schema: type[Told]) -> dict[str, Any] | None:
     if (found := checked(Versioned, board).version) != version:
         raise ValueError(f"it is version {found}, this program reads {version}")
     checked(schema, board)
+    _check_letters(board)
     return board
+
+
+def _check_letters(board: dict[str, Any]) -> None:
+    """Raises ValueError for half an emoji: JSON can hold it, but no page can show it."""
+    try:
+        json.dumps(board, ensure_ascii=False).encode()
+    except UnicodeEncodeError as problem:
+        half = ascii(problem.object[problem.start : problem.end])
+        raise ValueError(f"it holds half of a letter, {half}") from None
 
 
 def check_ours(path: Path, *names: str) -> None:
@@ -44,15 +56,16 @@ def check_ours(path: Path, *names: str) -> None:
                          "that one away.")
 
 
+MOST = 2.0**53  # what a number on a page can be at most
 ROUNDED = 1e-4  # what a written share may be off
 
 
 def check_share(hits: int, n: int, share: float, low: float, high: float) -> None:
     """Raises ValueError, a few words, for a share that is not hits of n, or not inside its interval."""
     if hits > n or abs(share - hits / n) > ROUNDED:
-        raise ValueError(f"{hits} of {n} is no share of {share:.80}")
+        raise ValueError(f"{hits} of {n} is no share of {share:.6g}")
     if not 0 <= low <= share + ROUNDED or not share - ROUNDED <= high <= 1:
-        raise ValueError(f"the interval from {low:.80} to {high:.80} does not hold the share {share:.80}")
+        raise ValueError(f"the interval from {low:.6g} to {high:.6g} does not hold the share {share:.6g}")
 
 
 class ShareTold(Told):
@@ -167,6 +180,11 @@ class CurveTold(Told):
     rows: list[RowTold]
 
 
+# What a value of each unit can be: perplexity falls by 100 percent at most.
+RANGES = {"share": (0.0, 1.0), "tokens": (0.0, MOST), "percent": (-100.0, MOST), "bytes": (0.0, MOST),
+          "ms": (0.0, MOST)}
+
+
 class BoardCellTold(Told):
     """A cell of the scoreboard; no value: it cannot be measured."""
 
@@ -177,18 +195,48 @@ class BoardCellTold(Told):
     unit: Literal["share", "tokens", "percent", "bytes", "ms"]
     how: str
 
+    @model_validator(mode="after")
+    def fits_together(self) -> "BoardCellTold":
+        """The value is one of its unit, inside its interval, which is whole or missing."""
+        least, most = RANGES[self.unit]
+        for one in (self.value, self.low, self.high):
+            if one is not None and not least <= one <= most:
+                raise ValueError(f"{one:.6g} is no value in {self.unit}")
+        if (self.low is None) != (self.high is None) or self.value is None and self.low is not None:
+            raise ValueError(f"the interval of {self.value} is from {self.low} to {self.high}")
+        if self.value is not None and self.low is not None and self.high is not None and not (
+            self.low - ROUNDED <= self.value <= self.high + ROUNDED
+        ):
+            raise ValueError(f"the interval from {self.low:.6g} to {self.high:.6g} does not hold "
+                             f"{self.value:.6g}")
+        return self
+
+
+def _in(unit: str) -> Callable[[BoardCellTold], BoardCellTold]:
+    """A check: the cell has the unit of its column."""
+
+    def same(cell: BoardCellTold) -> BoardCellTold:
+        if cell.unit != unit:
+            raise ValueError(f"a cell has the unit {cell.unit}, its column has {unit}")
+        return cell
+
+    return same
+
+
+ShareCell = Annotated[BoardCellTold, AfterValidator(_in("share"))]
+
 
 class BoardCellsTold(Told):
     """A row's cells, one a column."""
 
-    context_limit: BoardCellTold
-    inside: BoardCellTold
-    beyond: BoardCellTold
-    across: BoardCellTold
-    false_recall: BoardCellTold
-    perplexity: BoardCellTold
-    bytes: BoardCellTold
-    ms: BoardCellTold
+    context_limit: Annotated[BoardCellTold, AfterValidator(_in("tokens"))]
+    inside: ShareCell
+    beyond: ShareCell
+    across: ShareCell
+    false_recall: ShareCell
+    perplexity: Annotated[BoardCellTold, AfterValidator(_in("percent"))]
+    bytes: Annotated[BoardCellTold, AfterValidator(_in("bytes"))]
+    ms: Annotated[BoardCellTold, AfterValidator(_in("ms"))]
 
 
 class BoardRowTold(Told):

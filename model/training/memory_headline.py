@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from model.disk.schema import check_is_file
 from model.recall import headline
 from model.recall.share import mean_of_seeds, share_of_seeds
 
@@ -20,15 +21,20 @@ UNTRAINED = ("gpt2", "gpt2+am")  # the same for every seed of trained memory: co
 
 def beside(folder: Path, base: str) -> list[dict]:
     """The boards of a folder, a file for each seed; none if nothing was measured. ValueError if one
-    belongs to another model than `base`, its fingerprint."""
-    boards = []
+    belongs to another model than `base`, its fingerprint, or two to the same memory."""
+    boards: list[dict] = []
     for path in sorted(folder.glob(PATTERN)):
+        check_is_file(path)
         found = headline.load(path)
-        boards.append(found or {})
-        if boards[-1]["fingerprint"] != base:
+        assert found is not None, f"{path} was there just now"
+        if found["fingerprint"] != base:
             raise ValueError(f"Wrong model: {path} was measured on model "
-                             f"{boards[-1]['fingerprint']}, and the memory here belongs to {base}. "
+                             f"{found['fingerprint']}, and the memory here belongs to {base}. "
                              "Measure it again, or move that file away.")
+        if found["memory"] in [one["memory"] for one in boards]:
+            raise ValueError(f"Same memory twice: {path} and a file beside it were measured on memory "
+                             f"{found['memory']}, which would count as two seeds. Move one away.")
+        boards.append(found)
     return boards
 
 

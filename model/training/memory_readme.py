@@ -129,9 +129,8 @@ def _went_on(card: dict) -> str:
 def _measured_grid(grid: dict) -> str:
     """The grid in its parts, without those that were not measured."""
     parts = (
-        ("cells", _grid, (f"Facts told against prompts in between, with {memory_grid.SLOTS} slots, of "
-         "which the least salient leave first; n of each cell in the last column; of several seeds "
-         "the mean, lowest to highest:")),
+        ("cells", _grid, (f"Facts told against prompts in between{_eviction(grid)}; n of each cell in "
+         "the last column; of several seeds the mean, lowest to highest:")),
         ("whole", _whole, ("Of fusion alone and of the whole GPT2-M (with fusion), asked as "
          "`python -m model generate` asks (a bank of 512 slots; the Memory page begins with 128), "
          "one episode at a time; episodes are dealt to the seeds in turn and counted together, "
@@ -140,6 +139,13 @@ def _measured_grid(grid: dict) -> str:
          "(what memory can hope for):")),
     )
     return "".join(f"\n{what}\n\n{draw(grid)}\n" for part, draw, what in parts if grid.get(part))
+
+
+def _eviction(grid: dict) -> str:
+    """Who leaves, where the cells were measured so."""
+    if memory_grid.POLICY not in grid.get("made_with", {}).get("cells", ()):
+        return ""
+    return f", with {memory_grid.SLOTS} slots, of which the {memory_grid.POLICY} leave first"
 
 
 def _refused(card: dict) -> str:

@@ -508,7 +508,8 @@ def test_the_scoreboards_cells_are_the_files(monkeypatch, tmp_path):
         "window": 512, "rows": [{"variant": "gpt2+am", "cells": {
             name: none if name == "context_limit" else cell for name in scoreboard.COLUMNS}
             | {"bytes": cell | {"value": 6205440, "low": None, "high": None, "n": 1, "unit": "bytes"},
-               "perplexity": cell | {"value": -1.008, "low": -1.75, "high": -0.26, "unit": "percent"}}}],
+               "perplexity": cell | {"value": -1.008, "low": -1.75, "high": -0.26, "unit": "percent"},
+               "ms": cell | {"unit": "ms"}}}],
     }
     path = tmp_path / "board.json"
     path.write_text(json.dumps(board))

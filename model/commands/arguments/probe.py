@@ -16,6 +16,7 @@ from model.commands.arguments import options
 from model.commands.arguments.names import CURVES, TASKS
 from model.memory.eviction import NAMES
 from model.memory.salience import SCORES
+from model.memory.settings import Settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -44,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--slots", type=options.whole, help="slots of the memories (default: 512 AM, 128 EDM)"
     )
-    parser.add_argument("--policy", choices=NAMES, help="who leaves (default: fifo)")
+    parser.add_argument("--policy", choices=NAMES, help=f"who leaves (default: {Settings().policy})")
     parser.add_argument("--salience", choices=SCORES, help="what AM's slots are ranked by")
     parser.add_argument(
         "--threshold", type=options.real, help="AM: sentences with a lower mean salience are not written"

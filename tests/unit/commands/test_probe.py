@@ -265,6 +265,27 @@ def test_no_board_is_none_and_a_damaged_one_is_said(tmp_path):
             scoreboard.load(path)
 
 
+@pytest.mark.parametrize("column, wrong, words", [
+    ("across", {"value": 7.3}, "7.3 is no value in share"), ("ms", {"value": -2.0}, "-2 is no value in ms"),
+    ("bytes", {"value": 1e308}, "is no value in bytes"), ("across", {"high": None}, "the interval of"),
+    ("across", {"value": 0.01}, "does not hold 0.01"), ("inside", {"how": "\ud800"}, "half of a letter"),
+    ("bytes", {"unit": "percent"}, "has the unit percent, its column has bytes"),
+    ("ms", {"value": None}, "the interval of None"),
+])
+def test_a_cell_that_cannot_be_is_no_number_on_a_page(tmp_path, column, wrong, words):
+    board, path = scoreboard.load(), tmp_path / "board.json"
+    board["rows"][-1]["cells"][column] |= wrong
+    path.write_text(json.dumps(board))
+    with pytest.raises(ValueError, match=words):
+        scoreboard.load(path)
+
+
+def test_the_help_names_the_policy_that_is_usual(capsys):
+    with pytest.raises(SystemExit):
+        main(["probe", "--help"])
+    assert f"who leaves (default: {probe.USUAL.policy})" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_line():
     raw = json.dumps(GOOD).encode()
     assert probe_file.parsed(b"\xef\xbb\xbf" + raw) == probe_file.parsed(raw)

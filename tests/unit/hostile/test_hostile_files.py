@@ -14,6 +14,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from components.recall.board import table
 from model.classroom import ballot, classes
 from model.classroom.room import Place
 from model.commands import session
@@ -232,8 +233,9 @@ def test_measurements(tmp_path):
     row = {"variant": "gpt2", "point": "1", "x": 1, "y": None, "stop": 0, "n_stops": 1, "episodes": 2,
            "series": {"recalled": [1, 2]}}
     measured = {"value": 1.0, "low": None, "high": None, "n": 2, "unit": "share", "how": "h"}
+    units = dict.fromkeys(scoreboard.COLUMNS, "share") | {"context_limit": "tokens", "perplexity": "percent", "bytes": "bytes", "ms": "ms"}
     shown = board | {"made": "", "episodes": 1, "slots": {"am": 1, "edm": 1}, "policy": "fifo", "window": 9, "rows": [
-        {"variant": "gpt2", "cells": dict.fromkeys(scoreboard.COLUMNS, measured)}]}
+        {"variant": "gpt2", "cells": {name: measured | {"unit": unit} for name, unit in units.items()}}]}
     files = {"memory_headline.json": board, "scoreboard.json": shown | {"version": scoreboard.VERSION}, "x.episodes.jsonl": episode, "memory_card.json": card,
              "memory_grid.json": {"cells": {"a": [cell, cell | {"facts": 2, "between": 1}]}, "whole": {"a": [cell]}, "seeds": [part]},
              "recall_curves.json": board | {"settings": {}, "curves": {"facts": {"n": 1, "made": "", "rows": [row]}}}}
@@ -243,8 +245,8 @@ def test_measurements(tmp_path):
         "memory_card.json": lambda path: memory_readme.write_from(path.parent),
         "memory_grid.json": lambda path: memory_readme.write_from(path.parent),
         "recall_curves.json": lambda path: shipped_curves.load(path.parent),
-        "scoreboard.json": lambda path: [scoreboard.in_words(cell) for one in scoreboard.load(path)["rows"]
-                                         for cell in one["cells"].values()],
+        "scoreboard.json": lambda path: [table(scoreboard.load(path)).encode()] + [
+            scoreboard.in_words(cell) for one in scoreboard.load(path)["rows"] for cell in one["cells"].values()],
     }
 
     @FUZZ

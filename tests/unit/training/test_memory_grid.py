@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from model.__main__ import main
+from model.disk.one_writer import alone
 from model.disk.schema import checked
 from model.grafts import modules
 from model.recall.share import wilson
@@ -128,6 +129,14 @@ def test_seeds_are_counted_together_on_the_page():
     assert f"| 1 told | {271 / 342:.1%} ({low:.1%} to {high:.1%}) | 342 |" in said
 
 
+def test_who_leaves_is_told_only_of_cells_that_were_measured_so():
+    cells = {"cells": {"oneself, 1 facts": [memory_grid.GridCell("oneself", 1, 1, "gpt2", -1, 1, 2).as_json()]}}
+    so = cells | {"made_with": {"cells": [7, memory_grid.POLICY, 2, []]}}
+    other = cells | {"made_with": {"cells": [7, 2, []]}}
+    said = [memory_readme._measured_grid(grid) for grid in (so, other, cells)]
+    assert ["128 slots, of which the least salient leave" in one for one in said] == [True, False, False]
+
+
 def test_the_command_goes_on_where_it_stopped(training, tmp_path, capsys, monkeypatch):
     file, out = tmp_path / "a.safetensors", tmp_path / "grid.json"
     modules.save_modules(training.modules, file, training.checkpoint.fingerprint,
@@ -146,5 +155,7 @@ def test_the_command_goes_on_where_it_stopped(training, tmp_path, capsys, monkey
     assert json.loads(out.read_text()) == told
     assert main([*command[:-1], "3"]) == 0  # another n: nothing of it counts any more
     assert {cell["n"] for cell in json.loads(out.read_text())["cells"]["oneself, 1 facts"]} == {3}
+    with alone(out):
+        assert main(command) == 2 and "Another process writes" in capsys.readouterr().err
     assert main([*command, "--memory", str(file), str(file)]) == 2
     assert "Two memory files have the same seed" in capsys.readouterr().err

@@ -70,6 +70,19 @@ def test_its_page_says_what_its_card_says():
         card, grid, memory_headline.beside(EMBEDDED, card["base"]))
 
 
+def test_one_memory_is_no_two_seeds_and_a_folder_no_figures(tmp_path):
+    board = (EMBEDDED / "memory_headline.json").read_text()
+    base = json.loads(board)["fingerprint"]
+    for name in ("memory_headline.json", "memory_headline_copy.json"):
+        (tmp_path / name).write_text(board)
+    with pytest.raises(ValueError, match="Same memory twice: .*_copy.json and a file beside it"):
+        memory_headline.beside(tmp_path, base)
+    (tmp_path / "memory_headline_copy.json").unlink()
+    (tmp_path / "memory_headline_copy.json").mkdir()
+    with pytest.raises(ValueError, match="Cannot read .*_copy.json: it is a folder"):
+        memory_headline.beside(tmp_path, base)
+
+
 def test_its_scoreboard_was_measured_with_it(embedded):
     board = scoreboard.load()
     assert (board["fingerprint"], board["memory"]) == (embedded.fingerprint, embedded.memory.fingerprint)
