@@ -504,7 +504,7 @@ def test_the_scoreboards_cells_are_the_files(monkeypatch, tmp_path):
     none = {"value": None, "low": None, "high": None, "n": 0, "unit": "tokens", "how": "not tried"}
     board = {
         "version": scoreboard.VERSION, "model": "embedded", "fingerprint": "x", "memory": None,
-        "made": "now", "episodes": 125, "slots": {"am": 512, "edm": 128}, "policy": "fifo",
+        "made": "now", "episodes": 50, "slots": {"am": 512, "edm": 128}, "policy": "fifo",
         "window": 512, "rows": [{"variant": "gpt2+am", "cells": {
             name: none if name == "context_limit" else cell for name in scoreboard.COLUMNS}
             | {"bytes": cell | {"value": 6205440, "low": None, "high": None, "n": 1, "unit": "bytes"},
@@ -514,7 +514,9 @@ def test_the_scoreboards_cells_are_the_files(monkeypatch, tmp_path):
     path = tmp_path / "board.json"
     path.write_text(json.dumps(board))
     monkeypatch.setattr(scoreboard.load, "__defaults__", (path,))
-    page = tree.html(opened("board"))
+    app = opened("board")
+    page = tree.html(app)
+    assert "--n 50 " in app.code[0].value  # the board's own, not the usual
     assert "97.3%" in page and "95.1% to 98.5%" in page and "n = 500" in page
     assert "5.92 MiB" in page and "−1.01 %" in page and "−1.75 % to −0.26 %" in page
     assert "kinds that memory was trained on" in page

@@ -256,6 +256,11 @@ def test_the_context_limit_ends_where_recall_first_falls():
     assert scoreboard._limit({}, (0, 100), True)["value"] is None
 
 
+def test_no_change_has_no_sign():
+    cell = {"value": 0.0, "low": None, "high": None, "n": 0, "unit": "percent", "how": ""}
+    assert scoreboard.in_words(cell).startswith("0 %,")
+
+
 def test_no_board_is_none_and_a_damaged_one_is_said(tmp_path):
     path = tmp_path / "board.json"
     assert scoreboard.load(path) is None

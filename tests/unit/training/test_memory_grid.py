@@ -153,6 +153,9 @@ def test_the_command_goes_on_where_it_stopped(training, tmp_path, capsys, monkey
     out.write_text(json.dumps(told))
     assert main(command) == 0
     assert json.loads(out.read_text()) == told
+    told["made_with"]["cells"].remove(memory_grid.POLICY)  # as it was before the mark named who leaves
+    out.write_text(json.dumps(told))
+    assert main(command) == 0 and json.loads(out.read_text())["cells"] != told["cells"]
     assert main([*command[:-1], "3"]) == 0  # another n: nothing of it counts any more
     assert {cell["n"] for cell in json.loads(out.read_text())["cells"]["oneself, 1 facts"]} == {3}
     with alone(out):
