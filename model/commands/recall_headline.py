@@ -72,7 +72,7 @@ def _measured(
 
 
 def _check_used(chosen: Namespace, only: list[str]) -> None:
-    """Raises ValueError for an option that would change nothing: its giver believes that it did."""
+    """Raises ValueError for an option that would change nothing: whoever gives it believes that it works."""
     for name, usual in FAR_USUAL.items():
         if FAR not in only and getattr(chosen, name) != usual:
             raise ValueError(f"--{name.replace('_', '-')} is for the case {FAR!r}, which --only leaves "

@@ -104,8 +104,8 @@ def one_before(stream: torch.Tensor) -> torch.Tensor:
 
 
 def newer(filled: torch.Tensor) -> torch.Tensor:
-    """filled (B,M) bool, the slots in the order in which they were written -> how many slots were
-    written after each, (B,M)."""
+    """filled (B,M) bool, the slots in the order in which they were written -> how many filled
+    slots were written after each, (B,M)."""
     return (filled.flip(1).cumsum(1).flip(1) - filled.long()).float()
 
 

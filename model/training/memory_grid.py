@@ -3,7 +3,8 @@
 Held-out values, facts about the speaker or about many people, several seeds of trained memory, with
 the controls that every such number needs. Told prompts are read once and asked about after 1, 2, 4,
 8 and 20 more prompts, so the cells of a row share their episodes. Slots beyond the budget leave
-least salient first, as in the app, but token by token. Knows nothing of files.
+least salient first, token by token, once all prompts are told; the app evicts sentences, after each
+prompt. Knows nothing of files.
 """
 
 import random
@@ -25,7 +26,7 @@ FACTS = (1, 2, 4, 8, 16)
 BETWEEN = (1, 2, 4, 8, 20)
 ABOUT = ("oneself", "many people")
 ROWS = 16
-SLOTS, POLICY = 128, "least salient"  # as in the app, there sentence by sentence
+SLOTS, POLICY = 128, "least salient"  # as the app by default
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def in_context(training: MemoryTraining, about: str, facts: int, n: int) -> Grid
 
 
 def most_salient(stored: Remembered, slots: int) -> Remembered:
-    """Each row's `slots` slots that the gate holds most worth keeping; the others count as empty."""
+    """Each row's most salient slots, at most `slots` of them, of equal ones the older; the others
+    count as empty."""
     if stored.external is None:
         return stored
     external = stored.external

@@ -128,7 +128,7 @@ def _interval(boards: list[dict]) -> str:
     if len(boards) < 2:
         return "Wilson"
     return (f"mean of {len(boards)} seeds of trained memory. The seeds are asked the same episodes, so "
-            "these count once, as in Wilson's interval of one seed, and the spread of the seeds widens "
+            "an episode counts once, as in Wilson's interval of one seed, and the spread of the seeds widens "
             "it, by Student's t. A cell that names no seeds has one, and Wilson's interval")
 
 

@@ -89,7 +89,7 @@ held-out words and numbers. Share with its 95 % Wilson interval, seed {card['see
 
 - What was never told, asked while memory holds other facts, is answered "I do not know.": {_refused(card)}.
 - Empty memory is GPT-2 bit for bit, also after training; tests hold it.
-- Ordinary text while memory is full of other things: {card['stability']['relative_change']:+.2%} \
+- Ordinary text while memory is full of other things, {NAMES['gpt2-m']}: {card['stability']['relative_change']:+.2%} \
 nats a token over {card['stability']['tokens']:,} tokens, KL(base ‖ with memory) \
 {card['stability']['kl_nats_per_token']:.4f} nats a token.
 
@@ -129,8 +129,8 @@ def _went_on(card: dict) -> str:
 def _measured_grid(grid: dict) -> str:
     """The grid in its parts, without those that were not measured."""
     parts = (
-        ("cells", _grid, (f"Facts told against prompts in between{_eviction(grid)}; n of each cell in "
-         "the last column; of several seeds the mean, lowest to highest:")),
+        ("cells", _grid, (f"Facts told against prompts in between{_eviction(grid)}. The last column "
+         "is the n of each cell; of several seeds the mean, lowest to highest:")),
         ("whole", _whole, ("Of fusion alone and of the whole GPT2-M (with fusion), asked as "
          "`python -m model generate` asks (a bank of 512 slots; the Memory page begins with 128), "
          "one episode at a time; episodes are dealt to the seeds in turn and counted together, "
@@ -145,7 +145,8 @@ def _eviction(grid: dict) -> str:
     """Who leaves, where the cells were measured so."""
     if memory_grid.POLICY not in grid.get("made_with", {}).get("cells", ()):
         return ""
-    return f", with {memory_grid.SLOTS} slots, of which the {memory_grid.POLICY} leave first"
+    return (f", with {memory_grid.SLOTS} slots. Where more were written, the {memory_grid.POLICY} "
+            "tokens leave once all is told; in the app, sentences leave after each prompt")
 
 
 def _refused(card: dict) -> str:

@@ -16,6 +16,7 @@ from model.memory.settings import Settings
 FAR_USUAL = {"far": "1000,10000", "n_far": 100, "slots": 128, "policy": Settings().policy,
              "score": Settings().fusion.score}
 
+
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `python -m model recall headline`."""
     options.add_model(parser)

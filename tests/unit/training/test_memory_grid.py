@@ -134,7 +134,7 @@ def test_who_leaves_is_told_only_of_cells_that_were_measured_so():
     so = cells | {"made_with": {"cells": [7, memory_grid.POLICY, 2, []]}}
     other = cells | {"made_with": {"cells": [7, 2, []]}}
     said = [memory_readme._measured_grid(grid) for grid in (so, other, cells)]
-    assert ["128 slots, of which the least salient leave" in one for one in said] == [True, False, False]
+    assert ["128 slots. Where more were written, the least salient tokens leave" in one for one in said] == [True, False, False]
 
 
 def test_the_command_goes_on_where_it_stopped(training, tmp_path, capsys, monkeypatch):
